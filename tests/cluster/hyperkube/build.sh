@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# build.sh NAME OUTDIR - recipe: the program `hyperkube`, a whole Kubernetes in one static binary.
+#
+# go.mod and go.sum are pinned inputs; gen.sh writes them anew for another version.  The build never
+# touches the tree (-mod=readonly).  It takes seven minutes on two idle cores and 3.3 GB at the link.
+set -euo pipefail
+
+name=$1 out=$2
+here=$KATA_TOP/tests/cluster/hyperkube
+cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
+version=$("$KATA_TOP/packaging/version" "$name" version)
+minor=${version#v1.} minor=${minor%%.*}
+
+grep -q "k8s.io/kubernetes $version\$" "$here/go.mod" || {
+	echo "go.mod does not pin k8s.io/kubernetes $version; run tests/cluster/hyperkube/gen.sh" >&2
+	exit 1
+}
+
+export GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build GOTOOLCHAIN=local
+export GOFLAGS="-mod=readonly -modcacherw -buildvcs=false" CGO_ENABLED=0
+
+# Without these the server calls itself v0.0.0-master and kubelet and kubectl complain about the skew.
+package=k8s.io/component-base/version
+stamp="-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$minor"
+stamp+=" -X $package.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=$version"
+
+nice -n 5 go build -C "$here" -p 2 -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" .
+for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
+	ln -s hyperkube "$out/$program"
+done
+"$out/kubectl" version --client
