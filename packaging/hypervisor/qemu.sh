@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# qemu.sh - recipe of the artefact `qemu`: one static QEMU from Debian's source package.
+#
+# Static, so that it runs on any node; only the features and devices (devices.mak) that the runtime
+# uses.  Firmware comes from Debian's packages.  The folder can be moved as a whole: QEMU looks for
+# its firmware relative to its own place, bin/ to share/kata-qemu/qemu/.
+set -euo pipefail
+name=$1 out=$2
+. "$KATA_TOP/packaging/recipe.sh"
+. "$KATA_TOP/packaging/debian.sh"
+
+# Another Python than Debian's lacks the meson that configure looks for.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+need gcc ninja meson pkg-config flex bison dpkg-source strip
+
+firmware=$out/share/kata-qemu/qemu
+features=(
+	--enable-kvm --enable-tcg --enable-seccomp --enable-membarrier --enable-fdt=system
+	--enable-vhost-user --enable-vhost-kernel --enable-vhost-net --enable-malloc-trim
+)
+
+deb_sources
+deb_source "$name"
+cp "$KATA_TOP/packaging/hypervisor/devices.mak" "$name/configs/devices/x86_64-softmmu/kata.mak"
+mkdir build
+cd build
+"../$name/configure" --static --enable-pie \
+	--target-list=x86_64-softmmu --without-default-features \
+	--without-default-devices --with-devices-x86_64=kata \
+	"${features[@]}" --disable-docs --disable-werror --disable-debug-info \
+	--prefix=/opt/kata --datadir=share --with-suffix=kata-qemu/qemu \
+	--with-pkgversion="Debian $(cat "../$name.version")"
+ninja -j"$(nproc)" qemu-system-x86_64
+
+mkdir -p "$out/bin" "$firmware"
+strip -s -o "$out/bin/qemu-system-x86_64" qemu-system-x86_64
+for file in /usr/share/seabios/bios-256k.bin /usr/share/qemu/qboot.rom /usr/share/qemu/pvh.bin \
+	/usr/share/qemu/linuxboot_dma.bin /usr/share/qemu/kvmvapic.bin; do
+	[ -f "$file" ] || die "missing $file; install the packages seabios and qemu-system-data"
+	install -m 0644 "$file" "$firmware/"
+done
+cp "../$name.version" "$out/version"
+"$out/bin/qemu-system-x86_64" --version
