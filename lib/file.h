@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_FILE_H
+#define LIB_FILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include "lib/error.h"
+
+/* The whole file, NUL-terminated (the NUL is not counted in *ret_len, which may be NULL).  EFBIG
+ * if it is larger than MAX. */
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct error *e);
+int file_read_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len,
+		 struct error *e);
+/* Everything until end of file of an open descriptor, same rules; NAME is for messages. */
+int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *ret_len,
+		 struct error *e);
+
+/* One write into an existing file or knob of /proc, /sys or a cgroup; never creates. */
+int file_write(const char *path, const char *text, struct error *e);
+int file_write_at(int dirfd, const char *path, const char *text, struct error *e);
+
+/* Replaces PATH by a temporary file beside it, fsync and rename; readers see old or new. */
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e);
+
+/* All of the bytes, EINTR and short writes handled. */
+int write_all(int fd, const void *bytes, size_t len, const char *name, struct error *e);
+
+/* fsync of the directory that contains PATH: makes a create, rename or unlink durable. */
+int file_sync_parent(const char *path, struct error *e);
+
+bool file_exists(const char *path);
+
+/* Makes PATH and its missing parents.  Existing directories keep their mode. */
+int dir_make(const char *path, mode_t mode, struct error *e);
+/* Removes PATH and everything below it, never following a link, never crossing a mount point.
+ * A PATH that does not exist is success. */
+int tree_remove(const char *path, struct error *e);
+
+/* openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS): PATH and every link in it are taken as if
+ * ROOTFD were "/".  For every path that comes from a guest, an image or a user.  Returns a
+ * descriptor. */
+int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e);
+/* mkdir -p with the same resolution; returns an O_PATH descriptor of the last directory. */
+int dir_make_in_root(int rootfd, const char *path, mode_t mode, struct error *e);
+
+/* "/proc/self/fd/N" for handing a descriptor to calls that take paths. */
+struct fd_path {
+	char s[32];
+};
+struct fd_path fd_path(int fd);
+
+/* A and B joined by exactly one slash.  Caller frees. */
+char *path_join(const char *a, const char *b);
+/* The part after the last slash; borrowed. */
+const char *path_base(const char *path);
+/* The part before it; "/" or "." where there is none.  Caller frees. */
+char *path_parent(const char *path);
+
+#endif

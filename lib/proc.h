@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_PROC_H
+#define LIB_PROC_H
+
+#include <sys/types.h>
+
+#include "lib/str.h"
+#include "lib/wait.h"
+
+/* One descriptor of the child: FROM (ours) becomes TO. */
+struct proc_fd {
+	int from;
+	int to;
+};
+
+/* What to run.  Zero-initialise and set what matters; nothing is inherited but what is named. */
+struct proc_spec {
+	char *const *argv;         /* argv[0] is an absolute path */
+	char *const *env;          /* NULL: an empty environment with a fixed PATH */
+	const char *cwd;           /* NULL: / */
+	const struct proc_fd *fds; /* stdin, stdout, stderr not named here are /dev/null */
+	size_t n_fds;
+	int netns_fd;      /* > 0: joined before exec */
+	int mntns_fd;      /* > 0: joined before exec */
+	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
+			      main thread */
+	bool new_session;  /* setsid() */
+};
+
+struct proc {
+	pid_t pid;
+	int pidfd;
+};
+
+/* Starts a child; a failure up to and including execve(2) is reported here with its errno.
+ * Signal mask and dispositions of the child are the default ones.  Any thread. */
+int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct error *e);
+
+/* Waits for the end and reaps.  *ret_status is the exit code, or 128 + signal. */
+int proc_wait(struct proc *p, uint64_t deadline_ms, const struct cancel *c, int *ret_status,
+	      struct error *e);
+/* Sends SIGNAL through the pidfd.  An ended process is success. */
+int proc_kill(const struct proc *p, int signal, struct error *e);
+/* SIGTERM, GRACE_MS, SIGKILL, reap.  Always ends; an unstarted or reaped proc is a no-op. */
+void proc_stop(struct proc *p, uint64_t grace_ms);
+/* Closes the pidfd; the process goes on. */
+void proc_done(struct proc *p);
+
+/* Runs to the end with standard output and error collected (at most MAX_OUTPUT bytes, the rest is
+ * dropped).  A non-zero exit is not an error: look at *ret_status. */
+int proc_run(const struct proc_spec *spec, uint64_t deadline_ms, const struct cancel *c,
+	     size_t max_output, int *ret_status, char **ret_output, struct error *e);
+
+/* Start time of PID in clock ticks since boot (proc(5), stat field 22): pid and start time name a
+ * process for ever.  ESRCH if there is none. */
+int proc_start_time(pid_t pid, uint64_t *ret_ticks, struct error *e);
+
+#endif

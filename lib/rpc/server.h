@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_RPC_SERVER_H
+#define LIB_RPC_SERVER_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "lib/rpc/ttrpc.h"
+#include "lib/work.h"
+
+/*
+ * A ttRPC server: a table of methods, each a function from one message to another.
+ *
+ * The io thread reads frames, decodes the request by its descriptor and either calls the handler
+ * itself (RPC_INLINE: must not block) or queues a job (RPC_WORK: may block, with deadlines).
+ */
+
+struct rpc_server;
+struct rpc_request;
+
+enum rpc_where { RPC_INLINE, RPC_WORK };
+
+/*
+ * IN is the decoded request; OUT is an initialised, empty response whose fields the handler sets to
+ * malloc()ed values, freed with the response.  Returns 0 to answer with OUT, -errno with *e filled
+ * to answer with a status (rpc_status_of()), RPC_DEFERRED after rpc_defer() to answer later.
+ */
+typedef int rpc_handler(struct rpc_request *req, const void *in, void *out, struct error *e);
+#define RPC_DEFERRED 1
+
+struct rpc_method {
+	const char *service; /* "grpc.AgentService" */
+	const char *name;    /* "CreateSandbox" */
+	const ProtobufCMessageDescriptor *in;
+	const ProtobufCMessageDescriptor *out;
+	enum rpc_where where;
+	rpc_handler *handle;
+};
+
+struct rpc_service {
+	const struct rpc_method *methods;
+	size_t n_methods;
+	/* The queue in whose order an RPC_WORK call runs; NULL: beside everything else.  Called on
+	 * the io thread; may itself be NULL. */
+	struct work_queue *(*queue_of)(void *context, const struct rpc_method *method,
+				       const void *in);
+	void *context;
+	/* Called on the io thread when a connection has ended; may be NULL. */
+	void (*closed)(void *context);
+};
+
+/* SERVICE is copied; what it points to must outlive the server. */
+struct rpc_server *rpc_server_new(struct loop *loop, struct work_pool *pool,
+				  const struct rpc_service *service, struct error *e);
+/* Closes the listeners and connections; requests still deferred or at work are answered to nobody.
+ */
+void rpc_server_free(struct rpc_server *server);
+DEFINE_CLEANUP(rpc_server_freep, struct rpc_server *, rpc_server_free)
+
+/* Serves every connection of the listening socket OWN_FD.  Io thread or before loop_run(). */
+int rpc_server_listen(struct rpc_server *server, int own_fd, struct error *e);
+/* Serves one connected stream. */
+int rpc_server_serve(struct rpc_server *server, int own_fd, struct error *e);
+
+/* Of the service the request came to. */
+void *rpc_context(const struct rpc_request *req);
+const struct rpc_method *rpc_method_of(const struct rpc_request *req);
+/* The caller's deadline on the clock of now_ms(); NO_DEADLINE if it set none. */
+uint64_t rpc_deadline_ms(const struct rpc_request *req);
+/* Raised when the connection ends; the work of a request may use it to give up. */
+const struct cancel *rpc_cancel(const struct rpc_request *req);
+
+/* Lets somebody answer REQ later.  The handler must return RPC_DEFERRED and not touch IN or OUT any
+ * more.  REQ stays valid until it is answered with exactly one of the two calls below, even if the
+ * connection ends before.  Any thread. */
+void rpc_defer(struct rpc_request *req);
+/* OUT is serialised at once and stays the caller's. */
+void rpc_reply(struct rpc_request *req, const void *out);
+void rpc_reply_error(struct rpc_request *req, const struct error *e);
+
+#endif

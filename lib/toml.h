@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_TOML_H
+#define LIB_TOML_H
+
+#include "lib/error.h"
+
+/*
+ * TOML 1.0 (toml.io/en/v1.0.0): a reader that keeps the line of every value, and an editor that
+ * changes a text in place and leaves every other byte as it was.
+ */
+
+enum toml_type {
+	TOML_STRING,
+	TOML_INTEGER,
+	TOML_FLOAT,
+	TOML_BOOL,
+	TOML_DATETIME, /* kept as text */
+	TOML_ARRAY,
+	TOML_TABLE,
+};
+
+struct toml {
+	enum toml_type type;
+	unsigned line;         /* where it begins, from 1 */
+	char *key;             /* own name inside a table, else NULL */
+	struct toml *next;     /* next sibling in a table or array, in the order of the file */
+	struct toml *children; /* first entry of a table or array */
+	union {
+		struct {
+			char *s; /* STRING and DATETIME, NUL-terminated */
+			size_t len;
+		} text;
+		int64_t integer;
+		double real;
+		bool boolean;
+	};
+};
+
+/* Parses LEN bytes; NAME is for messages ("NAME:LINE: ...").  EINVAL for anything TOML 1.0 forbids.
+ * Nesting is limited to 64 levels, a document to 4 MiB. */
+int toml_parse(const char *text, size_t len, const char *name, struct toml **ret_root,
+	       struct error *e);
+void toml_free(struct toml *root);
+DEFINE_CLEANUP(toml_freep, struct toml *, toml_free)
+
+/* The value at a dotted PATH of bare keys; a part with other characters is quoted as in TOML.
+ * NULL if there is none. */
+const struct toml *toml_get(const struct toml *root, const char *path);
+const char *toml_type_name(enum toml_type type);
+
+/*
+ * Editing: each takes a whole document and returns a new one (caller frees).  TABLE is a dotted
+ * path as it would stand between brackets.  LITERAL is TOML text of the value.
+ */
+/* Sets KEY in TABLE, making the table at the end of the document if it is missing. */
+int toml_set(const char *text, const char *table, const char *key, const char *literal,
+	     char **ret_text, struct error *e);
+/* Removes KEY from TABLE; a missing one is success. */
+int toml_unset(const char *text, const char *table, const char *key, char **ret_text,
+	       struct error *e);
+/* Removes TABLE with its header, its keys and all tables below it. */
+int toml_remove_table(const char *text, const char *table, char **ret_text, struct error *e);
+/* S as a TOML basic string with quotes.  Caller frees. */
+char *toml_quote(const char *s);
+
+#endif
