@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_SANDBOX_H
+#define AGENT_SANDBOX_H
+
+#include <sys/types.h>
+
+#include "lib/rpc/server.h"
+#include "lib/work.h"
+
+#include "config.h"
+
+struct containers;
+struct storages;
+struct uevents;
+
+/*
+ * The one sandbox of a guest: the root of everything the agent owns, and the context of every RPC
+ * (rpc_context()).
+ *
+ * Threads.  The io thread decodes requests and runs RPC_INLINE handlers; they never block and may
+ * touch everything marked (io).  An RPC_WORK handler runs on a work thread: calls that name a
+ * container in the order of that container's queue (containers_queue()), calls that change the
+ * sandbox in the order of `queue`, stateless ones beside everything.  What is marked (fixed) is set
+ * before the server listens and may be read by any thread.  Members with a lock of their own say so
+ * in their header.
+ */
+struct sandbox {
+	struct loop *loop;                 /* (fixed) */
+	struct work_pool *pool;            /* (fixed) */
+	const struct config *config;       /* (fixed) */
+	struct uevents *uevents;           /* (fixed) own lock */
+	struct storages *storages;         /* (fixed) own lock */
+	struct containers *containers;     /* (fixed) own lock, container.h */
+	struct work_queue *queue;          /* (fixed) order of the sandbox's own calls */
+	struct sandbox_state *state;       /* (fixed) own lock, sandbox.c */
+	void (*ended)(struct sandbox *sb); /* (fixed) io thread: DestroySandbox was answered */
+};
+
+/* Directories of the protocol; the runtime on the host builds paths with them. */
+#define SANDBOX_RUN_DIR    "/run/kata-containers"
+#define SANDBOX_SHARED_DIR "/run/kata-containers/shared/containers"
+#define SANDBOX_DIR        "/run/kata-containers/sandbox"
+#define SANDBOX_NS_DIR     "/run/sandbox-ns"
+
+#define SANDBOX_ID_MAX 128 /* characters of a container, exec or sandbox id */
+
+/* Makes the parts above that are (fixed).  Before loop_run(). */
+struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const struct config *config,
+			    struct error *e);
+/* Kills what is left, unmounts, frees.  After loop_run(). */
+void sandbox_free(struct sandbox *sb);
+DEFINE_CLEANUP(sandbox_freep, struct sandbox *, sandbox_free)
+
+enum sandbox_ns { SANDBOX_NS_IPC, SANDBOX_NS_UTS, N_SANDBOX_NS };
+
+/* A descriptor of the namespace that every container of the sandbox joins, to be closed by the
+ * caller; -ENOENT before CreateSandbox.  Any thread. */
+int sandbox_ns_open(struct sandbox *sb, enum sandbox_ns ns, struct error *e);
+
+/* The id given by CreateSandbox, "" before it.  Caller frees.  Any thread. */
+char *sandbox_id(struct sandbox *sb);
+
+rpc_handler sandbox_rpc_create;
+rpc_handler sandbox_rpc_destroy;
+rpc_handler sandbox_rpc_guest_details;
+rpc_handler sandbox_rpc_online_cpu_mem;
+rpc_handler sandbox_rpc_mem_hotplug_by_probe;
+rpc_handler sandbox_rpc_reseed_random;
+rpc_handler sandbox_rpc_set_time;
+
+#endif
