@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_SOCK_H
+#define LIB_SOCK_H
+
+#include "lib/wait.h"
+
+/*
+ * Stream sockets by the addresses of the agent protocol.
+ *
+ *   unix://PATH          a path, or @NAME in the abstract space; remote:// and mock:// are the same
+ *   vsock://CID:PORT     to a guest or the host; CID -1 listens for everybody
+ *   hvsock://PATH:PORT   a hybrid vsock: the VMM's socket PATH, then "CONNECT PORT"; connect only
+ */
+
+#define SOCK_CID_HOST 2
+
+enum sock_kind { SOCK_KIND_UNIX, SOCK_KIND_VSOCK, SOCK_KIND_HVSOCK };
+
+struct sock_address {
+	enum sock_kind kind;
+	char path[108]; /* of UNIX and HVSOCK, NUL-terminated */
+	uint32_t cid;   /* of VSOCK */
+	uint32_t port;  /* of VSOCK and HVSOCK */
+};
+
+/* EINVAL names TEXT and what is wrong with it. */
+int sock_parse(const char *text, struct sock_address *ret_address, struct error *e);
+
+/* Binds and listens; a socket file left by an earlier process is replaced.  Returns a non-blocking
+ * descriptor. */
+int sock_listen(const struct sock_address *a, struct error *e);
+
+/* Connects, and for HVSOCK does the handshake without reading a byte too many.  One try: a peer
+ * that is not there yet is ECONNREFUSED, ECONNRESET, ENOENT or ENODEV, for the caller to try again.
+ * Returns a non-blocking descriptor.  Not for the io thread. */
+int sock_connect(const struct sock_address *a, uint64_t deadline_ms, const struct cancel *cancel,
+		 struct error *e);
+
+#endif
