@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_VMM_DAEMON_H
+#define RUNTIME_VMM_DAEMON_H
+
+#include "lib/loop.h"
+#include "lib/proc.h"
+
+/*
+ * daemon - the helper processes of one VM: virtiofsd and vhost-device-vsock.
+ *
+ * Each serves exactly one VM over a vhost-user connection that we make and hand to the VMM, so no
+ * socket of them is open to anybody else.  They die with the VM and with us.
+ */
+
+struct daemon {
+	const char *name; /* for messages; borrowed constant */
+	struct proc proc; /* pid 0 when it does not run */
+	int output_fd;    /* what it wrote to standard error, for the reason of a failure; or -1 */
+};
+
+#define DAEMON_INIT(program)                                                        \
+	{                                                                           \
+		.name = (program), .proc = {.pid = 0, .pidfd = -1}, .output_fd = -1 \
+	}
+
+/* Starts a process that dies with this program rather than with the calling thread: from the io
+ * thread of LOOP, or from the calling thread when LOOP is NULL (which must then live as long). */
+int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *spec,
+		 uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+struct virtiofsd_params {
+	const char *program;
+	const char *run_dir;
+	const char *share_dir;
+	const char *cache;      /* never, metadata, auto, always */
+	char *const *extra_args; /* from the configuration */
+};
+/* Starts virtiofsd; *ret_fd is the connected vhost-user socket for the VMM. */
+int virtiofsd_start(struct daemon *d, struct loop *loop, const struct virtiofsd_params *params,
+		    uint64_t deadline_ms, const struct cancel *c, int *ret_fd, struct error *e);
+
+struct vsock_daemon_params {
+	const char *program;
+	const char *run_dir;
+	const char *uds_path; /* struct vsock: path */
+	uint32_t cid;
+};
+/* Starts vhost-device-vsock; *ret_fd as above. */
+int vsock_daemon_start(struct daemon *d, struct loop *loop,
+		       const struct vsock_daemon_params *params, uint64_t deadline_ms,
+		       const struct cancel *c, int *ret_fd, struct error *e);
+
+/* SIGKILL and reap.  Always ends; one that does not run is a no-op. */
+void daemon_stop(struct daemon *d);
+
+/* The last lines that D wrote, at most SIZE - 1 bytes, on one line; "" if it said nothing. */
+void daemon_last_words(const struct daemon *d, char *ret_text, size_t size);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_VMM_VMM_H
+#define RUNTIME_VMM_VMM_H
+
+#include "lib/loop.h"
+#include "lib/wait.h"
+#include "runtime/config/config.h"
+#include "runtime/vmm/vsock.h"
+
+/*
+ * vmm - one virtual machine, whichever program runs it.
+ *
+ * A sandbox makes one with vmm_new(), starts it once, asks it for more devices while it runs and
+ * frees it.  Calls for one VM come one after another from work threads; each ends at its deadline
+ * or cancel.  vmm_stop() may come from any thread at any time after vmm_start() has returned.
+ */
+
+struct vmm;
+
+#define VMM_QUEUES_MAX 8
+#define VMM_MAC_LEN    6
+
+/* A tap of ours that becomes a virtio-net device. */
+struct vmm_nic {
+	const char *id; /* unique in the VM, at most 24 characters of [a-z0-9-] */
+	uint8_t mac[VMM_MAC_LEN];
+	unsigned mtu; /* 0: not told to the guest */
+	const int *tap_fds;
+	size_t n_tap_fds; /* queue pairs, at most VMM_QUEUES_MAX */
+};
+
+/* A file or block device of the host that becomes a virtio-blk device. */
+struct vmm_block {
+	const char *id; /* as for struct vmm_nic */
+	int fd;         /* opened by the caller with the rights the guest shall have */
+	bool read_only;
+	const char *format; /* NULL: raw */
+};
+
+/* Zero-initialise and set what matters.  Everything is copied or duplicated by vmm_new() except
+ * what is marked as borrowed. */
+struct vmm_params {
+	const struct config *config; /* borrowed: must outlive the VM */
+	struct loop *loop; /* borrowed: processes are started on its io thread, so that they die
+			      with this program and not with a work thread; NULL: on the thread of
+			      vmm_start(), which must then live as long as the VM */
+	const char *id;            /* of the sandbox */
+	const char *run_dir;       /* for sockets; made by vmm_start() (0700) and removed with all in it
+				      by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
+	const char *share_dir;     /* folder that the guest mounts as kataShared; NULL: none */
+	int netns_fd;              /* > 0: network namespace the VMM runs in */
+	unsigned vcpus;            /* at boot; 0: default_vcpus rounded up */
+	uint64_t memory_mib;       /* at boot; 0: default_memory */
+	char *const *agent_params; /* more kernel parameters ("agent.log=debug"); may be NULL */
+	const struct vmm_nic *nics; /* present at boot */
+	size_t n_nics;
+};
+
+/* Checks PARAMS and finds the driver named by config->hypervisor.name; starts nothing. */
+int vmm_new(const struct vmm_params *params, struct vmm **ret_vmm, struct error *e);
+/* Stops, then frees. */
+void vmm_free(struct vmm *vmm);
+DEFINE_CLEANUP(vmm_freep, struct vmm *, vmm_free)
+
+/* Starts the daemons and the VMM and lets the guest run.  The guest may still be booting: go on
+ * with vmm_wait_agent().  On failure nothing is left running and no file is left. */
+int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+/* Waits until the agent can be dialled (see vsock_ready_wait()), then dials its ttRPC port, again
+ * and again until the deadline when it is a foreign one.  Returns the connected stream.
+ * EPIPE names what ended, and shows its last words and the guest's console, when a process of the
+ * VM ends meanwhile. */
+int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+/* Ends every process of the VM and reaps it, whatever state it is in, within a few seconds.
+ * Idempotent. */
+void vmm_stop(struct vmm *vmm);
+
+/* The processes of a VM.  The death of any of them is the end of the VM: nothing reconnects. */
+enum vmm_process { VMM_PROCESS_VMM, VMM_PROCESS_FS, VMM_PROCESS_VSOCK, N_VMM_PROCESS };
+
+/* Readable when the process has ended; watch it with loop_add().  Borrowed until vmm_stop(); -1 if
+ * the VM has no such process. */
+int vmm_pidfd(const struct vmm *vmm, enum vmm_process which);
+/* 0 if there is none. */
+pid_t vmm_pid(const struct vmm *vmm, enum vmm_process which);
+/* Fills *e with why WHICH ended: its name, signal or exit status, and its last words.  Returns
+ * -EPIPE.  Never blocks and does not reap: the process stays for vmm_stop(). */
+int vmm_end_reason(const struct vmm *vmm, enum vmm_process which, struct error *e);
+
+/* The guest's console: a stream that may be watched and read without blocking, or left alone (what
+ * nobody reads is dropped by the VMM).  Borrowed until vmm_stop(); -1 before vmm_start(). */
+int vmm_console_fd(const struct vmm *vmm);
+
+const struct vsock *vmm_vsock(const struct vmm *vmm);
+
+/* Resizing takes totals, never shrinks, and returns what the guest has been given: rounded up to
+ * what can be added, and bounded by default_maxvcpus and default_maxmemory.  The guest must be told
+ * afterwards (OnlineCPUMem). */
+int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
+		  const struct cancel *c, struct error *e);
+int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+		   uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+/* Where the guest finds a device: a path of PCI slots as the agent takes it, "05/00". */
+struct vmm_pci_path {
+	char s[16];
+};
+
+/* Hot-plug.  ENOSPC when every port is taken (pcie_root_port). */
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct vmm_pci_path *ret_path,
+		uint64_t deadline_ms, const struct cancel *c, struct error *e);
+int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci_path *ret_path,
+		  uint64_t deadline_ms, const struct cancel *c, struct error *e);
+/* Asks the guest to let go of the device ID and waits until it has. */
+int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
+		     struct error *e);
+
+/* Freezes and thaws all vCPUs; idempotent. */
+int vmm_pause(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+int vmm_resume(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+/* Whether hardware virtualisation works here and, if not, why, in words for a person.  /dev/kvm
+ * that opens proves nothing: some modules offer it without a processor behind it. */
+bool vmm_kvm_works(char *ret_reason, size_t size);
+
+#endif
