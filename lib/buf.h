@@ -11,8 +11,9 @@
 struct buf {
 	uint8_t *data;
 	size_t len;
-	size_t cap;
 	size_t max;
+	size_t head; /* private: bytes of the allocation in front of data */
+	size_t cap;  /* private: size of the allocation */
 };
 
 void buf_init(struct buf *b, size_t max);

@@ -21,9 +21,9 @@ int json_read_file(const char *path, size_t max, struct json_object **ret_object
 /* Member at a path of member names separated by dots ("spec.nodeName"); NULL if missing. */
 struct json_object *json_at(struct json_object *object, const char *path);
 /* Borrowed string at PATH, or NULL when missing or not a string. */
-const char *json_str(struct json_object *object, const char *path);
-int64_t json_int(struct json_object *object, const char *path, int64_t otherwise);
-bool json_bool(struct json_object *object, const char *path, bool otherwise);
+const char *json_get_str(struct json_object *object, const char *path);
+int64_t json_get_int(struct json_object *object, const char *path, int64_t otherwise);
+bool json_get_bool(struct json_object *object, const char *path, bool otherwise);
 
 /* Builders: set MEMBER of OBJECT, which owns the new value.  VALUE NULL leaves the member out. */
 void json_set_str(struct json_object *object, const char *member, const char *value);

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * file - reading whole, replacing atomically, resolving paths that others chose.
+ *
+ * Three habits live here: a file is read with a limit; a file that matters is replaced by rename
+ * after fsync, so that a power cut leaves the old or the new one; a path that came from a guest, an
+ * image or a user is resolved by the kernel inside a root (openat2(2)), never by string checks.
+ * Blocks on disk: work threads or start-up.
+ */
+
+#include "lib/file.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+#define READ_STEP 16384
+
+int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *ret_len,
+		 struct error *e)
+{
+	_free_ char *text = NULL;
+	size_t len = 0, room = 0;
+	ssize_t n;
+
+	do {
+		if (room - len < 2) {
+			room = min_size(room + READ_STEP, max + 2);
+			text = xrealloc(text, room, 1);
+		}
+		n = read(fd, text + len, room - len - 1);
+		if (n < 0 && errno != EINTR)
+			return fail(e, errno, "cannot read '%s': %m", name);
+		len += n > 0 ? (size_t)n : 0;
+		if (len > max)
+			return fail(e, EFBIG, "'%s' is larger than %zu bytes", name, max);
+	} while (n != 0);
+	text[len] = '\0';
+	*ret_text = TAKE_PTR(text);
+	if (ret_len)
+		*ret_len = len;
+	return 0;
+}
+
+int file_read_at(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len,
+		 struct error *e)
+{
+	_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", path);
+	return file_read_fd(fd, path, max, ret_text, ret_len, e);
+}
+
+int file_read(const char *path, size_t max, char **ret_text, size_t *ret_len, struct error *e)
+{
+	return file_read_at(AT_FDCWD, path, max, ret_text, ret_len, e);
+}
+
+int write_all(int fd, const void *bytes, size_t len, const char *name, struct error *e)
+{
+	const uint8_t *from = bytes;
+	ssize_t n;
+
+	while (len) {
+		n = write(fd, from, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(e, errno, "cannot write '%s': %m", name);
+		from += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int file_write_at(int dirfd, const char *path, const char *text, struct error *e)
+{
+	_close_ int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", path);
+	return write_all(fd, text, strlen(text), path, e);
+}
+
+int file_write(const char *path, const char *text, struct error *e)
+{
+	return file_write_at(AT_FDCWD, path, text, e);
+}
+
+int file_sync_parent(const char *path, struct error *e)
+{
+	_free_ char *parent = path_parent(path);
+	_close_ int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", parent);
+	if (fsync(fd) < 0)
+		return fail(e, errno, "cannot sync '%s': %m", parent);
+	return 0;
+}
+
+static int write_temporary(const char *path, const void *bytes, size_t len, mode_t mode,
+			   struct error *e)
+{
+	_close_ int fd = -1;
+	int r;
+
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(e, errno, "cannot create '%s': %m", path);
+	r = write_all(fd, bytes, len, path, e);
+	if (r < 0)
+		return r;
+	if (fchmod(fd, mode) < 0)
+		return fail(e, errno, "cannot set the mode of '%s': %m", path);
+	if (fsync(fd) < 0)
+		return fail(e, errno, "cannot sync '%s': %m", path);
+	return 0;
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e)
+{
+	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
+	int r;
+
+	r = write_temporary(temporary, bytes, len, mode, e);
+	if (r == 0 && rename(temporary, path) < 0)
+		r = fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
+	if (r < 0) {
+		(void)unlink(temporary);
+		return r;
+	}
+	return file_sync_parent(path, e);
+}
+
+bool file_exists(const char *path)
+{
+	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int make_one(const char *path, mode_t mode, struct error *e)
+{
+	struct stat st;
+
+	if (mkdir(path, mode) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return fail(e, errno, "cannot make directory '%s': %m", path);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+		return fail(e, ENOTDIR, "'%s' exists and is not a directory", path);
+	return 0;
+}
+
+int dir_make(const char *path, mode_t mode, struct error *e)
+{
+	_free_ char *prefix = xstrdup(path);
+	int r;
+
+	for (char *slash = strchr(prefix + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		r = make_one(prefix, mode, e);
+		*slash = '/';
+		if (r < 0)
+			return r;
+	}
+	return make_one(path, mode, e);
+}
+
+static int remove_below(int own_fd, dev_t device, const char *name, struct error *e);
+
+static int remove_entry(int dirfd, dev_t device, const char *name, struct error *e)
+{
+	struct stat st;
+	int fd, r;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot stat '%s': %m", name);
+	if (!S_ISDIR(st.st_mode))
+		return fail(e, errno, "cannot remove '%s': %m", name);
+	if (st.st_dev != device)
+		return fail(e, EBUSY, "cannot remove '%s': something is mounted there", name);
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", name);
+	r = remove_below(fd, device, name, e);
+	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = fail(e, errno, "cannot remove '%s': %m", name);
+	return r;
+}
+
+static int remove_below(int own_fd, dev_t device, const char *name, struct error *e)
+{
+	DIR *dir = fdopendir(own_fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = fail(e, errno, "cannot list '%s': %m", name);
+		(void)close(own_fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			r = remove_entry(own_fd, device, entry->d_name, e);
+	(void)closedir(dir);
+	return r;
+}
+
+int tree_remove(const char *path, struct error *e)
+{
+	_free_ char *parent = path_parent(path);
+	_close_ int dirfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (dirfd < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot open '%s': %m", parent);
+	if (fstat(dirfd, &st) < 0)
+		return fail(e, errno, "cannot stat '%s': %m", parent);
+	if (remove_entry(dirfd, st.st_dev, path_base(path), e) < 0)
+		return fail_wrap(e, "removing '%s'", path);
+	return 0;
+}
+
+int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
+		.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd;
+
+	/* EAGAIN: a rename elsewhere raced with the resolution of ".."; the kernel asks to try
+	 * again. */
+	do
+		fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd < 0 ? fail(e, errno, "cannot open '%s': %m", path) : fd;
+}
+
+int dir_make_in_root(int rootfd, const char *path, mode_t mode, struct error *e)
+{
+	_free_ char *prefix = path_join("", path);
+	char *end = prefix;
+	int fd = -1;
+
+	for (;;) {
+		char *part = end + strspn(end, "/");
+		size_t len = strcspn(part, "/");
+		char kept = part[len];
+
+		if (!len)
+			break;
+		part[len] = '\0';
+		fd = open_in_root(rootfd, prefix, O_PATH | O_DIRECTORY, 0, e);
+		if (fd == -ENOENT) {
+			_free_ char *parent = path_parent(prefix);
+			_close_ int above =
+				open_in_root(rootfd, parent, O_PATH | O_DIRECTORY, 0, e);
+
+			if (above < 0)
+				return above;
+			if (mkdirat(above, part, mode) < 0 && errno != EEXIST)
+				return fail(e, errno, "cannot make directory '%s': %m", prefix);
+			fd = open_in_root(rootfd, prefix, O_PATH | O_DIRECTORY, 0, e);
+		}
+		part[len] = kept;
+		end = part + len;
+		if (fd < 0)
+			return fd;
+		if (end[strspn(end, "/")])
+			(void)close(fd);
+	}
+	return fd >= 0 ? fd : open_in_root(rootfd, "/", O_PATH | O_DIRECTORY, 0, e);
+}
+
+struct fd_path fd_path(int fd)
+{
+	struct fd_path path;
+
+	(void)snprintf(path.s, sizeof(path.s), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+char *path_join(const char *a, const char *b)
+{
+	size_t len = strlen(a);
+
+	while (len && a[len - 1] == '/')
+		len--;
+	while (*b == '/')
+		b++;
+	return xasprintf("%.*s/%s", (int)len, a, b);
+}
+
+const char *path_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *path_parent(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return xstrdup(".");
+	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * json - typed reading and building on top of json-c.
+ *
+ * json-c converts between types when asked for the wrong one ("12abc" is the number 12): the
+ * getters here check first.  Parsing is strict, takes exactly one value and limits the nesting,
+ * because most of the texts come from outside.  Any thread; an object belongs to one thread at a
+ * time.
+ */
+
+#include "lib/json.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/file.h"
+
+#define DEPTH_MAX 64
+
+void json_putp(struct json_object **object)
+{
+	(void)json_object_put(*object);
+}
+
+static size_t skip_space(const char *text, size_t from, size_t len)
+{
+	while (from < len && isspace((unsigned char)text[from]))
+		from++;
+	return from;
+}
+
+int json_parse(const char *text, size_t len, const char *name, struct json_object **ret_object,
+	       struct error *e)
+{
+	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	_json_ struct json_object *object = NULL;
+	enum json_tokener_error status;
+	size_t end;
+
+	if (!tokener)
+		abort();
+	if (len > INT32_MAX) {
+		json_tokener_free(tokener);
+		return fail(e, EFBIG, "%s: %zu bytes are too many", name, len);
+	}
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
+	object = json_tokener_parse_ex(tokener, text, (int)len);
+	status = json_tokener_get_error(tokener);
+	/* A number at the very end is complete only when the tokener sees that nothing follows. */
+	if (status == json_tokener_continue) {
+		object = json_tokener_parse_ex(tokener, "", 1);
+		status = json_tokener_get_error(tokener);
+		end = status == json_tokener_success ? len : 0;
+	} else {
+		end = skip_space(text, json_tokener_get_parse_end(tokener), len);
+	}
+	json_tokener_free(tokener);
+	if (status != json_tokener_success)
+		return fail(e, EINVAL, "%s: not valid JSON: %s", name,
+			    json_tokener_error_desc(status));
+	if (end != len)
+		return fail(e, EINVAL, "%s: more text after the JSON value", name);
+	*ret_object = TAKE_PTR(object);
+	return 0;
+}
+
+int json_read_file(const char *path, size_t max, struct json_object **ret_object, struct error *e)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r;
+
+	r = file_read(path, max, &text, &len, e);
+	return r < 0 ? r : json_parse(text, len, path, ret_object, e);
+}
+
+struct json_object *json_at(struct json_object *object, const char *path)
+{
+	char member[256];
+	size_t len;
+
+	while (object && *path) {
+		len = strcspn(path, ".");
+		if (len >= sizeof(member) || !json_object_is_type(object, json_type_object))
+			return NULL;
+		memcpy(member, path, len);
+		member[len] = '\0';
+		if (!json_object_object_get_ex(object, member, &object))
+			return NULL;
+		path += len + (path[len] == '.');
+	}
+	return object;
+}
+
+const char *json_get_str(struct json_object *object, const char *path)
+{
+	struct json_object *value = json_at(object, path);
+
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+int64_t json_get_int(struct json_object *object, const char *path, int64_t otherwise)
+{
+	struct json_object *value = json_at(object, path);
+
+	return json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : otherwise;
+}
+
+bool json_get_bool(struct json_object *object, const char *path, bool otherwise)
+{
+	struct json_object *value = json_at(object, path);
+
+	return json_object_is_type(value, json_type_boolean) ? json_object_get_boolean(value)
+							     : otherwise;
+}
+
+static struct json_object *set(struct json_object *object, const char *member,
+			       struct json_object *own_value)
+{
+	if (!own_value || json_object_object_add(object, member, own_value) < 0)
+		abort();
+	return own_value;
+}
+
+void json_set_str(struct json_object *object, const char *member, const char *value)
+{
+	if (value)
+		(void)set(object, member, json_object_new_string(value));
+}
+
+void json_set_int(struct json_object *object, const char *member, int64_t value)
+{
+	(void)set(object, member, json_object_new_int64(value));
+}
+
+void json_set_bool(struct json_object *object, const char *member, bool value)
+{
+	(void)set(object, member, json_object_new_boolean(value));
+}
+
+void json_set_strv(struct json_object *object, const char *member, char *const *values)
+{
+	struct json_object *array = json_set_array(object, member);
+
+	for (; values && *values; values++)
+		if (json_object_array_add(array, json_object_new_string(*values)) < 0)
+			abort();
+}
+
+struct json_object *json_set_object(struct json_object *object, const char *member)
+{
+	return set(object, member, json_object_new_object());
+}
+
+struct json_object *json_set_array(struct json_object *object, const char *member)
+{
+	return set(object, member, json_object_new_array());
+}
+
+const char *json_text(struct json_object *object)
+{
+	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wait - every wait has a deadline and a way to be cancelled.
+ *
+ * A cancel is an eventfd that is written once and never read, so it stays readable for all who poll
+ * it, however late.  For work threads: the io thread never waits here.
+ */
+
+#include "lib/wait.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+uint64_t deadline_in(uint64_t wait_ms)
+{
+	uint64_t now = now_ms();
+
+	return wait_ms > NO_DEADLINE - now ? NO_DEADLINE : now + wait_ms;
+}
+
+int cancel_init(struct cancel *c, struct error *e)
+{
+	c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (c->fd < 0)
+		return fail(e, errno, "cannot make an eventfd: %m");
+	return 0;
+}
+
+void cancel_done(struct cancel *c)
+{
+	c->fd = close_fd(c->fd);
+}
+
+void cancel_raise(struct cancel *c)
+{
+	uint64_t one = 1;
+
+	(void)!write(c->fd, &one, sizeof(one));
+}
+
+bool cancel_is_raised(const struct cancel *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static int poll_timeout(uint64_t deadline_ms)
+{
+	uint64_t now = now_ms();
+
+	if (deadline_ms == NO_DEADLINE)
+		return -1;
+	return deadline_ms <= now ? 0 : (int)min_u64(deadline_ms - now, INT_MAX);
+}
+
+int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const struct cancel *c,
+	    struct error *e)
+{
+	struct pollfd fds[] = {
+		{ .fd = fd, .events = events },
+		{ .fd = c ? c->fd : -1, .events = POLLIN },
+	};
+	int r;
+
+	for (;;) {
+		r = poll(fds, ARRAY_SIZE(fds), poll_timeout(deadline_ms));
+		if (r < 0 && errno != EINTR)
+			return fail(e, errno, "%s: cannot poll: %m", what);
+		if (r > 0 && fds[1].revents)
+			return fail(e, ECANCELED, "%s: cancelled", what);
+		if (r > 0)
+			return fds[0].revents;
+		if (now_ms() >= deadline_ms)
+			return fail(e, ETIMEDOUT, "%s: timed out", what);
+	}
+}
+
+int wait_pause(uint64_t pause_ms, const char *what, uint64_t deadline_ms, const struct cancel *c,
+	       struct error *e)
+{
+	uint64_t until_ms = deadline_in(pause_ms);
+	int r = wait_fd(-1, 0, what, min_u64(until_ms, deadline_ms), c, e);
+
+	if (r == -ETIMEDOUT && until_ms <= deadline_ms)
+		return 0;
+	return r;
+}
