@@ -26,7 +26,7 @@ struct config_hypervisor {
 	char *firmware_directory; /* where the VMM finds firmware */
 	char *cpu_features;
 	char *kernel_params;
-	char *seccompsandbox;
+	char *seccompsandbox; /* "" is none */
 	bool allow_emulation;
 	double default_vcpus;       /* < 0 in the file becomes the host's count */
 	uint64_t default_maxvcpus;  /* after loading never 0 */
@@ -44,7 +44,6 @@ struct config_hypervisor {
 	char *vsock_daemon; /* for hosts without vhost-vsock */
 	bool disable_block_device_use;
 	char *block_device_driver;
-	char *block_device_aio;
 	bool block_device_cache_set;
 	bool block_device_cache_direct;
 	bool block_device_cache_noflush;
@@ -91,8 +90,8 @@ struct config {
 /* Where to look.  Zero-initialise and set what matters. */
 struct config_source {
 	const char *version_dir; /* of config_resolve_version() */
-	const char *path;        /* asked for by shim options or KATA_CONF_FILE; NULL or "": search */
-	const char *etc_dir;     /* NULL: /etc/kata-containers */
+	const char *path;    /* asked for by shim options or KATA_CONF_FILE; NULL or "": search */
+	const char *etc_dir; /* NULL: /etc/kata-containers */
 };
 
 /* The version directory this program runs from: the parent of the bin folder of /proc/self/exe with

@@ -18,9 +18,9 @@ struct daemon {
 	int output_fd;    /* what it wrote to standard error, for the reason of a failure; or -1 */
 };
 
-#define DAEMON_INIT(program)                                                        \
-	{                                                                           \
-		.name = (program), .proc = {.pid = 0, .pidfd = -1}, .output_fd = -1 \
+#define DAEMON_INIT(program)                                                          \
+	{                                                                             \
+		.name = (program), .proc = { .pid = 0, .pidfd = -1 }, .output_fd = -1 \
 	}
 
 /* Starts a process that dies with this program rather than with the calling thread: from the io
@@ -32,7 +32,7 @@ struct virtiofsd_params {
 	const char *program;
 	const char *run_dir;
 	const char *share_dir;
-	const char *cache;      /* never, metadata, auto, always */
+	const char *cache;       /* never, metadata, auto, always */
 	char *const *extra_args; /* from the configuration */
 };
 /* Starts virtiofsd; *ret_fd is the connected vhost-user socket for the VMM. */

@@ -41,17 +41,17 @@ struct vmm_block {
  * what is marked as borrowed. */
 struct vmm_params {
 	const struct config *config; /* borrowed: must outlive the VM */
-	struct loop *loop; /* borrowed: processes are started on its io thread, so that they die
-			      with this program and not with a work thread; NULL: on the thread of
-			      vmm_start(), which must then live as long as the VM */
-	const char *id;            /* of the sandbox */
-	const char *run_dir;       /* for sockets; made by vmm_start() (0700) and removed with all in it
-				      by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
-	const char *share_dir;     /* folder that the guest mounts as kataShared; NULL: none */
-	int netns_fd;              /* > 0: network namespace the VMM runs in */
-	unsigned vcpus;            /* at boot; 0: default_vcpus rounded up */
-	uint64_t memory_mib;       /* at boot; 0: default_memory */
-	char *const *agent_params; /* more kernel parameters ("agent.log=debug"); may be NULL */
+	struct loop *loop;     /* borrowed: processes are started on its io thread, so that they die
+				  with this program and not with a work thread; NULL: on the thread of
+				  vmm_start(), which must then live as long as the VM */
+	const char *id;        /* of the sandbox */
+	const char *run_dir;   /* for sockets; made by vmm_start() (0700) and removed with all in it
+				  by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
+	const char *share_dir; /* folder that the guest mounts as kataShared; NULL: none */
+	int netns_fd;          /* > 0: network namespace the VMM runs in */
+	unsigned vcpus;        /* at boot; 0: default_vcpus rounded up */
+	uint64_t memory_mib;   /* at boot; 0: default_memory */
+	char *const *agent_params;  /* more kernel parameters ("agent.log=debug"); may be NULL */
 	const struct vmm_nic *nics; /* present at boot */
 	size_t n_nics;
 };

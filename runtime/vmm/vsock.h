@@ -33,15 +33,11 @@ bool vsock_has_vhost(void);
 int vsock_open(struct vsock *v, const char *dir, struct error *e);
 void vsock_done(struct vsock *v);
 
-/* "vsock://..." of PORT.  Caller frees. */
+/* The address of PORT in the guest, in words ("vsock://...").  Caller frees. */
 char *vsock_url(const struct vsock *v, uint32_t port);
-/* The reverse, for somebody else's VM.  EINVAL.  To be released with vsock_done(). */
-int vsock_parse_url(const char *url, struct vsock *ret, uint32_t *ret_port, struct error *e);
 
-/* Connects to PORT of the guest, once.  ECONNREFUSED if nobody listens there yet.  Never call it
- * for VSOCK_HYBRID before the guest's driver is known to be up unless vsock_dial_patiently() is
- * what is wanted: an early request can wedge the daemon for good.  Returns a descriptor, blocking
- * mode.  Any thread but the io thread. */
+/* Connects to PORT of the guest, once (see sock_connect()).  Not before the guest's driver is known
+ * to be up: an early request wedges vhost-device-vsock for good. */
 int vsock_dial(const struct vsock *v, uint32_t port, uint64_t deadline_ms, const struct cancel *c,
 	       struct error *e);
 

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fields - the one table of configuration keys.
+ *
+ * A new key is one row here and one member in config.h.  Loading, the annotation gate, the dump of
+ * `kata-runtime env`, the shipped configuration file, the reference page and the tests of defaults
+ * and limits read this table; nothing else lists keys.  Names are upstream's where upstream has the
+ * key; a key of upstream whose feature is not here is unknown and warned about.
+ */
+
+#include "runtime/config/fields.h"
+
+#include <string.h>
+
+#include "runtime/config/config.h"
+
+#define QEMU    "hypervisor.qemu"
+#define AGENT   "agent.kata"
+#define RUNTIME "runtime"
+
+#define HV(member) offsetof(struct config, hypervisor.member)
+#define AG(member) offsetof(struct config, agent.member)
+#define RT(member) offsetof(struct config, runtime.member)
+
+const struct field fields[] = {
+	{
+		.section = QEMU,
+		.key = "path",
+		.type = FIELD_PATH,
+		.offset = HV(path),
+		.fallback = "/opt/kata/bin/qemu-system-x86_64",
+		.annotation = "path",
+		.allowed = HV(valid_hypervisor_paths),
+		.help = "Program that runs the virtual machines.",
+	},
+	{
+		.section = QEMU,
+		.key = "kernel",
+		.type = FIELD_PATH,
+		.offset = HV(kernel),
+		.fallback = "/opt/kata/share/kata-containers/vmlinux.container",
+		.annotation = "kernel",
+		.allowed = HV(valid_kernel_paths),
+		.help = "Guest kernel: an ELF image with a PVH note, or a bzImage.",
+	},
+	{
+		.section = QEMU,
+		.key = "initrd",
+		.type = FIELD_PATH,
+		.offset = HV(initrd),
+		.fallback = "/opt/kata/share/kata-containers/kata-containers-initrd.img",
+		.annotation = "initrd",
+		.allowed = HV(valid_kernel_paths),
+		.help = "Guest root as an initial ram disk. Ignored at its default when image is "
+			"set.",
+	},
+	{
+		.section = QEMU,
+		.key = "image",
+		.type = FIELD_PATH,
+		.offset = HV(image),
+		.fallback = "",
+		.annotation = "image",
+		.allowed = HV(valid_kernel_paths),
+		.help = "Guest root as a disk image; instead of initrd.",
+	},
+	{
+		.section = QEMU,
+		.key = "rootfs_type",
+		.type = FIELD_TEXT,
+		.offset = HV(rootfs_type),
+		.fallback = "ext4",
+		.choices = "ext4 xfs erofs",
+		.help = "File system of image.",
+	},
+	{
+		.section = QEMU,
+		.key = "machine_type",
+		.type = FIELD_TEXT,
+		.offset = HV(machine_type),
+		.fallback = "q35",
+		.choices = "q35",
+		.annotation = "machine_type",
+		.help = "Kind of machine.",
+	},
+	{
+		.section = QEMU,
+		.key = "machine_accelerators",
+		.type = FIELD_TEXT,
+		.offset = HV(machine_accelerators),
+		.fallback = "",
+		.help = "Properties added to the machine, separated by commas.",
+	},
+	{
+		.section = QEMU,
+		.key = "firmware",
+		.type = FIELD_PATH,
+		.offset = HV(firmware),
+		.fallback = "/opt/kata/share/kata-qemu/qemu/qboot.rom",
+		.annotation = "firmware",
+		.allowed = HV(valid_kernel_paths),
+		.help = "Firmware; \"\" takes the one that QEMU prefers.",
+	},
+	{
+		.section = QEMU,
+		.key = "firmware_directory",
+		.type = FIELD_PATH,
+		.offset = HV(firmware_directory),
+		.fallback = "/opt/kata/share/kata-qemu/qemu",
+		.help = "Where QEMU finds its other firmware files.",
+	},
+	{
+		.section = QEMU,
+		.key = "cpu_features",
+		.type = FIELD_TEXT,
+		.offset = HV(cpu_features),
+		.fallback = "pmu=off",
+		.help = "Properties added to the processor, separated by commas.",
+	},
+	{
+		.section = QEMU,
+		.key = "kernel_params",
+		.type = FIELD_TEXT,
+		.offset = HV(kernel_params),
+		.fallback = "cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1",
+		.annotation = "kernel_params",
+		.help = "Added to the guest's kernel command line. An annotation is added to "
+			"this value.",
+	},
+	{
+		.section = QEMU,
+		.key = "seccompsandbox",
+		.type = FIELD_TEXT,
+		.offset = HV(seccompsandbox),
+		.fallback =
+			"on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		.help = "System call filter of QEMU (its option -sandbox); \"\" turns it off.",
+	},
+	{
+		.section = QEMU,
+		.key = "allow_emulation",
+		.type = FIELD_BOOL,
+		.offset = HV(allow_emulation),
+		.fallback = "false",
+		.help = "Run guests without hardware virtualisation where KVM does not work. Slow "
+			"(ten times and more), and emulation is not a security boundary of the "
+			"same strength: for tests only.",
+	},
+	{
+		.section = QEMU,
+		.key = "default_vcpus",
+		.type = FIELD_REAL,
+		.offset = HV(default_vcpus),
+		.fallback = "1",
+		.min = -1,
+		.max = 240,
+		.annotation = "default_vcpus",
+		.help = "Virtual CPUs at boot, rounded up; below 0 as many as the host has.",
+	},
+	{
+		.section = QEMU,
+		.key = "default_maxvcpus",
+		.type = FIELD_UINT,
+		.offset = HV(default_maxvcpus),
+		.fallback = "0",
+		.max = 240,
+		.annotation = "default_max_vcpus",
+		.help = "Most virtual CPUs that can be added; 0 or too many: as many as the host "
+			"has.",
+	},
+	{
+		.section = QEMU,
+		.key = "default_memory",
+		.type = FIELD_UINT,
+		.offset = HV(default_memory),
+		.fallback = "2048",
+		.min = 64,
+		.max = 16777216,
+		.annotation = "default_memory",
+		.help = "MiB of memory at boot. The host gives it page by page as the guest uses "
+			"it.",
+	},
+	{
+		.section = QEMU,
+		.key = "default_maxmemory",
+		.type = FIELD_UINT,
+		.offset = HV(default_maxmemory),
+		.fallback = "0",
+		.max = 16777216,
+		.help = "Most MiB of memory after additions; 0 or too much: what the host has.",
+	},
+	{
+		.section = QEMU,
+		.key = "memory_slots",
+		.type = FIELD_UINT,
+		.offset = HV(memory_slots),
+		.fallback = "10",
+		.min = 1,
+		.max = 64,
+		.annotation = "memory_slots",
+		.help = "How many times memory can be added.",
+	},
+	{
+		.section = QEMU,
+		.key = "pcie_root_port",
+		.type = FIELD_UINT,
+		.offset = HV(pcie_root_port),
+		.fallback = "4",
+		.max = 16,
+		.annotation = "pcie_root_port",
+		.help = "PCIe ports kept free for devices that are plugged into a running guest; "
+			"each takes one.",
+	},
+	{
+		.section = QEMU,
+		.key = "enable_mem_prealloc",
+		.type = FIELD_BOOL,
+		.offset = HV(enable_mem_prealloc),
+		.fallback = "false",
+		.annotation = "enable_mem_prealloc",
+		.help = "Take all memory from the host at once.",
+	},
+	{
+		.section = QEMU,
+		.key = "enable_hugepages",
+		.type = FIELD_BOOL,
+		.offset = HV(enable_hugepages),
+		.fallback = "false",
+		.annotation = "enable_hugepages",
+		.help = "Guest memory from the host's huge pages.",
+	},
+	{
+		.section = QEMU,
+		.key = "shared_fs",
+		.type = FIELD_TEXT,
+		.offset = HV(shared_fs),
+		.fallback = "virtio-fs",
+		.choices = "virtio-fs",
+		.help = "How files of the host reach the guest.",
+	},
+	{
+		.section = QEMU,
+		.key = "virtio_fs_daemon",
+		.type = FIELD_PATH,
+		.offset = HV(virtio_fs_daemon),
+		.fallback = "/opt/kata/libexec/virtiofsd",
+		.annotation = "virtio_fs_daemon",
+		.allowed = HV(valid_virtio_fs_daemon_paths),
+		.help = "Program that serves the shared folder.",
+	},
+	{
+		.section = QEMU,
+		.key = "virtio_fs_cache",
+		.type = FIELD_TEXT,
+		.offset = HV(virtio_fs_cache),
+		.fallback = "auto",
+		.choices = "never metadata auto always",
+		.annotation = "virtio_fs_cache",
+		.help = "What the guest may remember about files of the host. With \"always\" it "
+			"does not see changes made by the host, such as updated configMaps.",
+	},
+	{
+		.section = QEMU,
+		.key = "virtio_fs_queue_size",
+		.type = FIELD_UINT,
+		.offset = HV(virtio_fs_queue_size),
+		.fallback = "1024",
+		.min = 128,
+		.max = 1024,
+		.help = "Requests that may be under way; a power of two.",
+	},
+	{
+		.section = QEMU,
+		.key = "virtio_fs_extra_args",
+		.type = FIELD_LIST,
+		.offset = HV(virtio_fs_extra_args),
+		.fallback = "--thread-pool-size=1 --announce-submounts",
+		.help = "More arguments for virtio_fs_daemon.",
+	},
+	{
+		.section = QEMU,
+		.key = "vsock_daemon",
+		.type = FIELD_PATH,
+		.offset = HV(vsock_daemon),
+		.fallback = "/opt/kata/libexec/vhost-device-vsock",
+		.help = "Program that connects host and guest where the host's kernel has no "
+			"/dev/vhost-vsock.",
+	},
+	{
+		.section = QEMU,
+		.key = "disable_block_device_use",
+		.type = FIELD_BOOL,
+		.offset = HV(disable_block_device_use),
+		.fallback = "true",
+		.annotation = "disable_block_device_use",
+		.help = "Share a container's root through shared_fs even if it is a block device.",
+	},
+	{
+		.section = QEMU,
+		.key = "block_device_driver",
+		.type = FIELD_TEXT,
+		.offset = HV(block_device_driver),
+		.fallback = "virtio-blk",
+		.choices = "virtio-blk virtio-blk-pci",
+		.annotation = "block_device_driver",
+		.help = "How block devices reach the guest.",
+	},
+	{
+		.section = QEMU,
+		.key = "block_device_cache_set",
+		.type = FIELD_BOOL,
+		.offset = HV(block_device_cache_set),
+		.fallback = "false",
+		.annotation = "block_device_cache_set",
+		.help = "Let the two following keys decide; otherwise QEMU does.",
+	},
+	{
+		.section = QEMU,
+		.key = "block_device_cache_direct",
+		.type = FIELD_BOOL,
+		.offset = HV(block_device_cache_direct),
+		.fallback = "false",
+		.annotation = "block_device_cache_direct",
+		.help = "Block devices go round the host's page cache.",
+	},
+	{
+		.section = QEMU,
+		.key = "block_device_cache_noflush",
+		.type = FIELD_BOOL,
+		.offset = HV(block_device_cache_noflush),
+		.fallback = "false",
+		.annotation = "block_device_cache_noflush",
+		.help = "Ignore what the guest asks to be written at once: fast, and lost when the "
+			"host fails.",
+	},
+	{
+		.section = QEMU,
+		.key = "disable_vhost_net",
+		.type = FIELD_BOOL,
+		.offset = HV(disable_vhost_net),
+		.fallback = "false",
+		.annotation = "disable_vhost_net",
+		.help = "Let QEMU move network packets even where the host's kernel could.",
+	},
+	{
+		.section = QEMU,
+		.key = "entropy_source",
+		.type = FIELD_PATH,
+		.offset = HV(entropy_source),
+		.fallback = "/dev/urandom",
+		.annotation = "entropy_source",
+		.allowed = HV(valid_entropy_sources),
+		.help = "Where the guest's random numbers come from.",
+	},
+	{
+		.section = QEMU,
+		.key = "use_legacy_serial",
+		.type = FIELD_BOOL,
+		.offset = HV(use_legacy_serial),
+		.fallback = "false",
+		.annotation = "use_legacy_serial",
+		.help = "Console on the first serial port instead of virtio: slower, but it shows "
+			"the kernel's first lines.",
+	},
+	{
+		.section = QEMU,
+		.key = "enable_debug",
+		.type = FIELD_BOOL,
+		.offset = HV(enable_debug),
+		.fallback = "false",
+		.help = "The guest's console goes to the log.",
+	},
+	{
+		.section = QEMU,
+		.key = "enable_annotations",
+		.type = FIELD_LIST,
+		.offset = HV(enable_annotations),
+		.fallback = "",
+		.help = "Annotations that pods may set, as extended regular expressions for the "
+			"whole last part of the name (\"default_.*\"). Everything else below "
+			"io.katacontainers.config is refused.",
+	},
+	{
+		.section = QEMU,
+		.key = "valid_hypervisor_paths",
+		.type = FIELD_LIST,
+		.offset = HV(valid_hypervisor_paths),
+		.fallback = "/opt/kata/bin/qemu-system-x86_64",
+		.help = "Shell patterns of the paths that an annotation may set path to.",
+	},
+	{
+		.section = QEMU,
+		.key = "valid_kernel_paths",
+		.type = FIELD_LIST,
+		.offset = HV(valid_kernel_paths),
+		.fallback = "",
+		.help = "The same for kernel, initrd, image and firmware.",
+	},
+	{
+		.section = QEMU,
+		.key = "valid_virtio_fs_daemon_paths",
+		.type = FIELD_LIST,
+		.offset = HV(valid_virtio_fs_daemon_paths),
+		.fallback = "/opt/kata/libexec/virtiofsd",
+		.help = "The same for virtio_fs_daemon.",
+	},
+	{
+		.section = QEMU,
+		.key = "valid_entropy_sources",
+		.type = FIELD_LIST,
+		.offset = HV(valid_entropy_sources),
+		.fallback = "/dev/urandom /dev/random",
+		.help = "The same for entropy_source.",
+	},
+	{
+		.section = AGENT,
+		.key = "enable_debug",
+		.type = FIELD_BOOL,
+		.offset = AG(enable_debug),
+		.fallback = "false",
+		.help = "Debug messages of the agent.",
+	},
+	{
+		.section = AGENT,
+		.key = "debug_console_enabled",
+		.type = FIELD_BOOL,
+		.offset = AG(debug_console_enabled),
+		.fallback = "false",
+		.help = "A root shell in the guest for `kata-runtime exec`, which the guest must "
+			"contain. Open to every root process of the host.",
+	},
+	{
+		.section = AGENT,
+		.key = "dial_timeout",
+		.type = FIELD_UINT,
+		.offset = AG(dial_timeout),
+		.fallback = "45",
+		.min = 1,
+		.max = 3600,
+		.help = "Seconds until the agent of a new guest must have answered.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "enable_debug",
+		.type = FIELD_BOOL,
+		.offset = RT(enable_debug),
+		.fallback = "false",
+		.help = "Debug messages of the runtime.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "internetworking_model",
+		.type = FIELD_TEXT,
+		.offset = RT(internetworking_model),
+		.fallback = "tcfilter",
+		.choices = "tcfilter none",
+		.annotation = "internetworking_model",
+		.help = "How the pod's network reaches the guest: tcfilter joins each interface to "
+			"a tap; none leaves the guest without network.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "disable_guest_seccomp",
+		.type = FIELD_BOOL,
+		.offset = RT(disable_guest_seccomp),
+		.fallback = "false",
+		.annotation = "disable_guest_seccomp",
+		.help = "Drop the containers' seccomp profiles.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "disable_new_netns",
+		.type = FIELD_BOOL,
+		.offset = RT(disable_new_netns),
+		.fallback = "false",
+		.annotation = "disable_new_netns",
+		.help = "Run the VMM in the host's network namespace; only with "
+			"internetworking_model = \"none\".",
+	},
+	{
+		.section = RUNTIME,
+		.key = "sandbox_cgroup_only",
+		.type = FIELD_BOOL,
+		.offset = RT(sandbox_cgroup_only),
+		.fallback = "false",
+		.annotation = "sandbox_cgroup_only",
+		.help = "Everything that belongs to a pod runs in the pod's own cgroup, and is "
+			"counted there.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "static_sandbox_resource_mgmt",
+		.type = FIELD_BOOL,
+		.offset = RT(static_sandbox_resource_mgmt),
+		.fallback = "false",
+		.help = "Size the guest once, before it boots, from what the pod asks for; nothing "
+			"is added later.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "sandbox_bind_mounts",
+		.type = FIELD_LIST,
+		.offset = RT(sandbox_bind_mounts),
+		.fallback = "",
+		.help = "Paths of the host that every guest sees read-only below "
+			"/run/kata-containers/shared/containers/sandbox-mounts.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "disable_guest_empty_dir",
+		.type = FIELD_BOOL,
+		.offset = RT(disable_guest_empty_dir),
+		.fallback = "true",
+		.help = "Keep emptyDir volumes on the host instead of in the guest's memory.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "create_container_timeout",
+		.type = FIELD_UINT,
+		.offset = RT(create_container_timeout),
+		.fallback = "60",
+		.min = 1,
+		.max = 3600,
+		.annotation = "create_container_timeout",
+		.help = "Seconds until the agent must have made a container.",
+	},
+	{
+		.section = RUNTIME,
+		.key = "kubelet_root_dir",
+		.type = FIELD_PATH,
+		.offset = RT(kubelet_root_dir),
+		.fallback = "/var/lib/kubelet",
+		.help = "The kubelet's folder, by which its volumes are recognised.",
+	},
+};
+const size_t n_fields = ARRAY_SIZE(fields);
+
+const struct field *field_find(const char *section, const char *key)
+{
+	for (size_t i = 0; i < n_fields; i++)
+		if (!strcmp(fields[i].section, section) && !strcmp(fields[i].key, key))
+			return &fields[i];
+	return NULL;
+}
+
+bool field_has_section(const char *section)
+{
+	for (size_t i = 0; i < n_fields; i++)
+		if (!strcmp(fields[i].section, section))
+			return true;
+	return false;
+}
+
+void *field_of(const struct field *row, struct config *c)
+{
+	return (char *)c + row->offset;
+}
+
+const void *field_of_const(const struct field *row, const struct config *c)
+{
+	return (const char *)c + row->offset;
+}
