@@ -154,10 +154,8 @@ static void drop_ready(struct work_pool *pool)
 	}
 }
 
-void work_pool_free(struct work_pool *pool)
+void work_pool_stop(struct work_pool *pool)
 {
-	if (!pool)
-		return;
 	(void)pthread_mutex_lock(&pool->lock);
 	pool->stopping = true;
 	(void)pthread_cond_broadcast(&pool->work);
@@ -165,6 +163,13 @@ void work_pool_free(struct work_pool *pool)
 		(void)pthread_cond_wait(&pool->changed, &pool->lock);
 	drop_ready(pool);
 	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+void work_pool_free(struct work_pool *pool)
+{
+	if (!pool)
+		return;
+	work_pool_stop(pool);
 	(void)pthread_cond_destroy(&pool->work);
 	(void)pthread_cond_destroy(&pool->changed);
 	(void)pthread_mutex_destroy(&pool->lock);

@@ -24,7 +24,10 @@ struct job {
 
 /* At most MAX_THREADS jobs at once, each thread with STACK_SIZE bytes of stack. */
 struct work_pool *work_pool_new(struct loop *loop, unsigned max_threads, size_t stack_size);
-/* Waits for the jobs under way; those not begun are dropped without done().  After loop_run(). */
+/* Waits for the jobs under way; those not begun are dropped without done().  After loop_run().
+ * Queues may still be freed afterwards, until the pool itself is. */
+void work_pool_stop(struct work_pool *pool);
+/* Stops it first. */
 void work_pool_free(struct work_pool *pool);
 DEFINE_CLEANUP(work_pool_freep, struct work_pool *, work_pool_free)
 
