@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HTTP_SERVE_H
+#define LIB_HTTP_SERVE_H
+
+#include "lib/loop.h"
+
+/*
+ * A small HTTP/1.1 server for what a node's daemon says about itself: probes, metrics, a page.
+ * GET and HEAD only, no request body, one answer per connection, everything from memory.
+ */
+struct http_server;
+
+struct http_answer {
+	unsigned status;
+	const char *content_type; /* NULL: text/plain; charset=utf-8 */
+	char *body;               /* malloc()ed, the server frees it */
+};
+
+struct http_route {
+	const char *path; /* compared with the path without its query */
+	/* Io thread, must not block. */
+	void (*answer)(void *context, struct http_answer *answer);
+};
+
+/* Serves ROUTES (ends with a NULL path, not copied) on OWN_FD, a listening socket. */
+int http_server_new(struct loop *loop, int own_fd, const struct http_route *routes, void *context,
+		    struct http_server **ret_server, struct error *e);
+void http_server_free(struct http_server *server);
+DEFINE_CLEANUP(http_server_freep, struct http_server *, http_server_free)
+
+/* A listening TCP socket on every address of the machine, IPv6 and IPv4. */
+int http_listen(uint16_t port, struct error *e);
+
+/* Reads the request line at the front of LEN bytes.  Returns 1 with *ret_path allocated (query cut
+ * off) once the header is complete and is a GET or HEAD, 0 when more is needed, -EINVAL for what is
+ * no request, -ENOSYS for another method.  Public for the fuzz target. */
+int http_parse_request(const char *bytes, size_t len, char **ret_path, bool *ret_is_head,
+		       struct error *e);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_KUBE_CLIENT_H
+#define LIB_KUBE_CLIENT_H
+
+#include "lib/http/client.h"
+#include "lib/json.h"
+#include "lib/kube/backoff.h"
+#include "lib/kube/config.h"
+
+/*
+ * A client of the Kubernetes API that is patient: it keeps below 5 requests a second, waits as long
+ * as the server asks, and tries again with growing random pauses until the deadline.  One thread at
+ * a time.
+ */
+struct kube_client;
+
+struct kube_call {
+	const char *method; /* NULL: GET */
+	const char *path;   /* "/api/v1/nodes/n1?..." */
+	const char *content_type;
+	struct json_object *body; /* NULL: none */
+	uint64_t deadline_ms;
+	const struct cancel *cancel;
+};
+
+/* USER_AGENT is what audit logs and flow control see. */
+int kube_open(const struct kube_config *config, const char *user_agent,
+	      struct kube_client **ret_client, struct error *e);
+void kube_close(struct kube_client *client);
+DEFINE_CLEANUP(kube_closep, struct kube_client *, kube_close)
+
+/* Pauses of the retries; the default is 800 ms doubling to 30 s. */
+void kube_set_backoff(struct kube_client *client, uint64_t first_ms, uint64_t cap_ms);
+
+/* Calls until it succeeds, is refused, or the deadline.  Refusals carry the server's message:
+ * ENOENT (404), EEXIST (409 AlreadyExists), EBUSY (409), EACCES (401, 403), ESTALE (410), EINVAL
+ * (other 4xx).  Failures that outlast the deadline keep the errno of the last try.  *ret_object,
+ * which may be NULL, is owned by the caller. */
+int kube_do(struct kube_client *client, const struct kube_call *call,
+	    struct json_object **ret_object, struct error *e);
+
+/* A fresh set of pauses as kube_do() uses them. */
+struct backoff kube_backoff(const struct kube_client *client);
+/* The HTTP client below, for streams. */
+struct http_client *kube_http(struct kube_client *client);
+/* What an answer of STATUS means as an errno; 0 for success, EAGAIN for "try again". */
+int kube_errno(unsigned status, struct json_object *answer);
+
+#endif

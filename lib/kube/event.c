@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * event - Events about a node.
+ *
+ * The name of the object is a hash of what it says, so a repeated message meets its own earlier
+ * event (409) and becomes a series with a count; nothing has to be remembered here, and a program
+ * that restarts every minute still makes one object.  Events about nodes live in the namespace
+ * default.  Thread: that of the client.
+ */
+#include "lib/kube/event.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/kube/apply.h"
+
+#define EVENTS_PATH "/apis/events.k8s.io/v1/namespaces/default/events"
+#define NOTE_MAX    1024
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash(uint64_t h, const char *s)
+{
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	return (h ^ 0xff) * UINT64_C(0x100000001b3);
+}
+
+static char *event_name(const struct kube_event *event)
+{
+	uint64_t h = UINT64_C(0xcbf29ce484222325);
+
+	h = hash(hash(hash(h, event->node_uid ? event->node_uid : ""), event->reason), event->note);
+	return xasprintf("%.200s.%016" PRIx64, event->node, h);
+}
+
+/* MicroTime: RFC 3339 with six digits. */
+static char *micro_time(void)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[32];
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)gmtime_r(&now.tv_sec, &tm);
+	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	return xasprintf("%s.%06ldZ", text, now.tv_nsec / 1000);
+}
+
+static struct json_object *build(const struct kube_event *event, const char *name, const char *time)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *metadata = json_set_object(o, "metadata");
+	struct json_object *regarding = json_set_object(o, "regarding");
+	_free_ char *note = xstrndup(event->note, NOTE_MAX);
+
+	json_set_str(o, "apiVersion", "events.k8s.io/v1");
+	json_set_str(o, "kind", "Event");
+	json_set_str(metadata, "name", name);
+	json_set_str(metadata, "namespace", "default");
+	json_set_str(regarding, "apiVersion", "v1");
+	json_set_str(regarding, "kind", "Node");
+	json_set_str(regarding, "name", event->node);
+	json_set_str(regarding, "uid", event->node_uid);
+	json_set_str(o, "type", event->type == KUBE_EVENT_WARNING ? "Warning" : "Normal");
+	json_set_str(o, "reason", event->reason);
+	json_set_str(o, "action", event->action);
+	json_set_str(o, "note", note);
+	json_set_str(o, "eventTime", time);
+	json_set_str(o, "reportingController", "katacontainers.io/kata-deploy");
+	json_set_str(o, "reportingInstance", event->node);
+	return o;
+}
+
+static int count_up(struct kube_client *client, const char *name, const char *time,
+		    uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/%s", EVENTS_PATH, name);
+	_json_ struct json_object *event = NULL;
+	_json_ struct json_object *patch = json_object_new_object();
+	struct json_object *series = json_set_object(patch, "series");
+	int r = kube_get(client, path, deadline_ms, cancel, &event, e);
+
+	if (r < 0)
+		return r;
+	json_set_int(series, "count", json_get_int(event, "series.count", 1) + 1);
+	json_set_str(series, "lastObservedTime", time);
+	return kube_merge(client, path, patch, deadline_ms, cancel, e);
+}
+
+int kube_event(struct kube_client *client, const struct kube_event *event, uint64_t deadline_ms,
+	       const struct cancel *cancel, struct error *e)
+{
+	_free_ char *name = event_name(event);
+	_free_ char *time = micro_time();
+	_json_ struct json_object *body = build(event, name, time);
+	const struct kube_call call = {
+		.method = "POST",
+		.path = EVENTS_PATH "?fieldManager=" KUBE_FIELD_MANAGER,
+		.content_type = "application/json",
+		.body = body,
+		.deadline_ms = deadline_ms,
+		.cancel = cancel,
+	};
+	int r = kube_do(client, &call, NULL, e);
+
+	return r == -EEXIST ? count_up(client, name, time, deadline_ms, cancel, e) : r;
+}
