@@ -2,7 +2,7 @@
 #ifndef LIB_TOML_H
 #define LIB_TOML_H
 
-#include "lib/error.h"
+#include "lib/str.h"
 
 /*
  * TOML 1.0 (toml.io/en/v1.0.0): a reader that keeps the line of every value, and an editor that
@@ -19,12 +19,22 @@ enum toml_type {
 	TOML_TABLE,
 };
 
+/* How a table or array came to be, which decides what later lines may add to it. */
+enum toml_origin {
+	TOML_VALUE,    /* written as one value: closed */
+	TOML_IMPLICIT, /* a parent that only headers of deeper tables name */
+	TOML_HEADER,   /* [table], or an element or list of [[tables]] */
+	TOML_DOTTED,   /* a.b = 1 made "a" */
+};
+
 struct toml {
 	enum toml_type type;
+	enum toml_origin origin;
 	unsigned line;         /* where it begins, from 1 */
 	char *key;             /* own name inside a table, else NULL */
 	struct toml *next;     /* next sibling in a table or array, in the order of the file */
 	struct toml *children; /* first entry of a table or array */
+	struct toml *last;     /* the last one */
 	union {
 		struct {
 			char *s; /* STRING and DATETIME, NUL-terminated */
@@ -36,12 +46,36 @@ struct toml {
 	};
 };
 
+/* One header or one key with its value as it stands in a document, for editing. */
+struct toml_entry {
+	bool is_header;
+	bool in_array;   /* [[table]] or below one */
+	strv path;       /* from the root: the header's keys, then the entry's own */
+	size_t n_header; /* how many of them the header gave */
+	size_t begin;    /* of its first line */
+	size_t end;      /* behind the line feed of its last line */
+	size_t value_begin, value_end;
+};
+
+struct toml_entries {
+	struct toml_entry *list;
+	size_t n;
+};
+
 /* Parses LEN bytes; NAME is for messages ("NAME:LINE: ...").  EINVAL for anything TOML 1.0 forbids.
  * Nesting is limited to 64 levels, a document to 4 MiB. */
 int toml_parse(const char *text, size_t len, const char *name, struct toml **ret_root,
 	       struct error *e);
 void toml_free(struct toml *root);
 DEFINE_CLEANUP(toml_freep, struct toml *, toml_free)
+
+/* Parses and lists what stands where, in the order of the document. */
+int toml_scan(const char *text, size_t len, const char *name, struct toml_entries *ret_entries,
+	      struct error *e);
+void toml_entries_done(struct toml_entries *entries);
+
+/* Splits a dotted path as it stands between the brackets of a header. */
+int toml_split_path(const char *path, strv *ret_keys, struct error *e);
 
 /* The value at a dotted PATH of bare keys; a part with other characters is quoted as in TOML.
  * NULL if there is none. */
