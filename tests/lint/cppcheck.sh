@@ -1,0 +1,14 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# cppcheck - warnings, portability and performance findings are errors.
+#
+# normalCheckLevelMaxBranches and missingInclude are about cppcheck itself, not about the code.
+. "$(dirname "$0")/common.sh"
+
+mapfile -t all < <(sources lib agent runtime deploy manager | grep '\.c$')
+cppcheck -q -j 2 --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+	--suppress=missingInclude --suppress=unknownMacro -I "$top" -D_GNU_SOURCE \
+	'-D_cleanup_(x)=' '-D_printf_(a,b)=' -D_free_= -D_close_= -D_strv_= -D_buf_= -D_json_= -D_unused_= \
+	"${all[@]}" || complain "cppcheck complains"
+finish
