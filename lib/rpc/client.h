@@ -23,28 +23,33 @@ struct rpc_call {
 	const ProtobufCMessageDescriptor *out;
 };
 
-/* Takes the connected stream OWN_FD. */
+/* Takes the connected stream OWN_FD, also when it fails.  Any thread. */
 struct rpc_client *rpc_client_new(struct loop *loop, int own_fd, struct error *e);
-/* Fails what is under way with ECONNRESET, then frees.  Io thread; no call may be made any more. */
+/* Fails what is under way with ECONNRESET, then frees.  Io thread or after loop_run(), not from the
+ * DONE of a call; no call may be made any more. */
 void rpc_client_free(struct rpc_client *client);
 DEFINE_CLEANUP(rpc_client_freep, struct rpc_client *, rpc_client_free)
 
-/* Calls CLOSED(ARG) once on the io thread when the stream has ended. */
+/* Calls CLOSED(ARG) once on the io thread when the stream has ended, or at once if it has.  CLOSED
+ * may free the client.  Io thread. */
 void rpc_client_on_close(struct rpc_client *client, void (*closed)(void *arg), void *arg);
 
 /* Ends the connection: every call, under way or later, fails with ECONNRESET.  Any thread. */
 void rpc_client_close(struct rpc_client *client);
 
-/* Calls and waits.  *ret_out is the answer, to be freed with protobuf_c_message_free_unpacked();
- * pass NULL when it does not matter.  A status other than OK is the errno of rpc_errno_of() with
- * the peer's message; ETIMEDOUT and ECANCELED abandon the call.  Any thread but the io thread. */
+/* Calls and waits.  *ret_out is the answer, to be freed with message_free(); pass NULL when it does
+ * not matter.  A status other than OK is the errno of rpc_errno_of() with the peer's message;
+ * ETIMEDOUT and ECANCELED abandon the call.  Any thread but the io thread. */
 int rpc_call(struct rpc_client *client, const struct rpc_call *call, const void *in, void *ret_out,
 	     uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 
 /* Calls and returns; DONE runs on the io thread with the answer (freed after it) or with OUT NULL
- * and ERROR filled.  Io thread. */
+ * and *ERROR filled.  IN is serialised at once.  A failure of this function itself calls no DONE.
+ * Io thread. */
 int rpc_call_async(struct rpc_client *client, const struct rpc_call *call, const void *in,
 		   void (*done)(void *arg, void *out, const struct error *error), void *arg,
 		   struct error *e);
+/* Abandons every asynchronous call with ARG: its DONE is not called.  Io thread. */
+void rpc_call_forget(struct rpc_client *client, const void *arg);
 
 #endif

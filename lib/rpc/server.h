@@ -5,14 +5,22 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "lib/rpc/ttrpc.h"
+#include "lib/wait.h"
 #include "lib/work.h"
 
 /*
  * A ttRPC server: a table of methods, each a function from one message to another.
  *
  * The io thread reads frames, decodes the request by its descriptor and either calls the handler
- * itself (RPC_INLINE: must not block) or queues a job (RPC_WORK: may block, with deadlines).
+ * itself (RPC_INLINE: must not block) or queues a job (RPC_WORK: may block, with deadlines).  When
+ * the caller's deadline passes first, the server answers DEADLINE_EXCEEDED by itself and drops the
+ * answer that comes later.
  */
+
+/* Per connection; more are answered RESOURCE_EXHAUSTED. */
+#define RPC_UNDER_WAY_MAX 1024
+/* Per server; more wait to be accepted. */
+#define RPC_CONNECTIONS_MAX 64
 
 struct rpc_server;
 struct rpc_request;
@@ -22,7 +30,7 @@ enum rpc_where { RPC_INLINE, RPC_WORK };
 /*
  * IN is the decoded request; OUT is an initialised, empty response whose fields the handler sets to
  * malloc()ed values, freed with the response.  Returns 0 to answer with OUT, -errno with *e filled
- * to answer with a status (rpc_status_of()), RPC_DEFERRED after rpc_defer() to answer later.
+ * to answer with a status (rpc_status_of()), or rpc_defer(req) to answer later.
  */
 typedef int rpc_handler(struct rpc_request *req, const void *in, void *out, struct error *e);
 #define RPC_DEFERRED 1
@@ -36,9 +44,17 @@ struct rpc_method {
 	rpc_handler *handle;
 };
 
+/* A second name under which a service is served. */
+struct rpc_alias {
+	const char *name; /* "containerd.task.v3.Task" */
+	const char *of;   /* "containerd.task.v2.Task" */
+};
+
 struct rpc_service {
 	const struct rpc_method *methods;
 	size_t n_methods;
+	const struct rpc_alias *aliases;
+	size_t n_aliases;
 	/* The queue in whose order an RPC_WORK call runs; NULL: beside everything else.  Called on
 	 * the io thread; may itself be NULL. */
 	struct work_queue *(*queue_of)(void *context, const struct rpc_method *method,
@@ -48,17 +64,19 @@ struct rpc_service {
 	void (*closed)(void *context);
 };
 
-/* SERVICE is copied; what it points to must outlive the server. */
+/* SERVICE is copied; what it points to must outlive the server.  POOL may be NULL if no method is
+ * RPC_WORK. */
 struct rpc_server *rpc_server_new(struct loop *loop, struct work_pool *pool,
 				  const struct rpc_service *service, struct error *e);
-/* Closes the listeners and connections; requests still deferred or at work are answered to nobody.
- */
+/* Closes the listeners and connections.  No job of a request may be under way (stop the pool
+ * first); requests still deferred are freed, nobody may answer them any more.  What is answered
+ * already is sent as far as the sockets take it.  Io thread or after loop_run(). */
 void rpc_server_free(struct rpc_server *server);
 DEFINE_CLEANUP(rpc_server_freep, struct rpc_server *, rpc_server_free)
 
 /* Serves every connection of the listening socket OWN_FD.  Io thread or before loop_run(). */
 int rpc_server_listen(struct rpc_server *server, int own_fd, struct error *e);
-/* Serves one connected stream. */
+/* Serves one connected stream.  Same threads. */
 int rpc_server_serve(struct rpc_server *server, int own_fd, struct error *e);
 
 /* Of the service the request came to. */
@@ -68,11 +86,13 @@ const struct rpc_method *rpc_method_of(const struct rpc_request *req);
 uint64_t rpc_deadline_ms(const struct rpc_request *req);
 /* Raised when the connection ends; the work of a request may use it to give up. */
 const struct cancel *rpc_cancel(const struct rpc_request *req);
+/* The value of metadata KEY (lower case) that the caller sent along, or NULL. */
+const char *rpc_metadata(const struct rpc_request *req, const char *key);
 
-/* Lets somebody answer REQ later.  The handler must return RPC_DEFERRED and not touch IN or OUT any
- * more.  REQ stays valid until it is answered with exactly one of the two calls below, even if the
- * connection ends before.  Any thread. */
-void rpc_defer(struct rpc_request *req);
+/* Lets somebody answer REQ later; returns RPC_DEFERRED for the handler to return, which must not
+ * touch IN or OUT any more.  REQ stays valid until it is answered with exactly one of the two calls
+ * below, even if the connection ends before.  Any thread. */
+int rpc_defer(struct rpc_request *req);
 /* OUT is serialised at once and stays the caller's. */
 void rpc_reply(struct rpc_request *req, const void *out);
 void rpc_reply_error(struct rpc_request *req, const struct error *e);

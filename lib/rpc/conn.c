@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conn - frames in, bytes out, on one non-blocking stream socket.
+ *
+ * A peer that does not read is not read from: above OUT_HIGH bytes of output waiting no frame is
+ * taken any more, so it cannot make us hold more than its requests under way produce.  Whatever
+ * goes wrong ends the stream through one place, the end of ready(), so that no owner is freed
+ * below a function that still uses it.  Io thread.
+ */
+
+#include "lib/rpc/conn.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#define OUT_HIGH (256 * KIB)
+#define OUT_MAX  (64 * MIB)
+#define READ_MIN (16 * KIB)
+#define READ_MAX (256 * KIB)
+#define IN_MAX   (TTRPC_HEADER + TTRPC_DATA_MAX + READ_MAX)
+
+static bool is_congested(const struct conn *conn)
+{
+	return conn->out.len > OUT_HIGH;
+}
+
+static void watch(struct conn *conn)
+{
+	uint32_t events = (is_congested(conn) ? 0u : (uint32_t)EPOLLIN) |
+			  (conn->out.len ? (uint32_t)EPOLLOUT : 0u);
+
+	if (events == conn->events)
+		return;
+	conn->events = events;
+	loop_mod(conn->loop, &conn->io, events);
+}
+
+/* Not buf_write(): a closed peer must be an error here, not SIGPIPE. */
+static void send_some(struct conn *conn)
+{
+	ssize_t n;
+
+	while (conn->out.len) {
+		n = send(conn->io.fd, conn->out.data, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n > 0) {
+			buf_consume(&conn->out, (size_t)n);
+			continue;
+		}
+		if (errno == EINTR)
+			continue;
+		/* Ends the stream for our own next read, where that is handled. */
+		if (errno != EAGAIN) {
+			(void)shutdown(conn->io.fd, SHUT_RDWR);
+			buf_consume(&conn->out, conn->out.len);
+		}
+		return;
+	}
+}
+
+void conn_flush(struct conn *conn)
+{
+	if (conn->io.fd < 0)
+		return;
+	send_some(conn);
+	watch(conn);
+}
+
+static void skip_some(struct conn *conn)
+{
+	size_t n = min_size(conn->skip, conn->in.len);
+
+	conn->skip -= n;
+	buf_consume(&conn->in, n);
+}
+
+/* Returns 1 when a frame was taken, 0 when there is none, or why the stream must end. */
+static int take_frame(struct conn *conn, struct error *e)
+{
+	struct ttrpc_frame frame;
+	int r;
+
+	skip_some(conn);
+	r = ttrpc_parse(&conn->in, &frame, e);
+	if (r == -EMSGSIZE) {
+		conn->ops->oversized(conn, &frame, e);
+		conn->skip = (size_t)frame.len + TTRPC_HEADER;
+		return 1;
+	}
+	if (r <= 0)
+		return r;
+	conn->ops->frame(conn, &frame);
+	buf_consume(&conn->in, TTRPC_HEADER + (size_t)frame.len);
+	return 1;
+}
+
+/* How much to read: enough for the rest of a long frame in few calls, little when idle. */
+static size_t read_size(const struct conn *conn)
+{
+	return min_size(max_size(conn->in.len, READ_MIN), READ_MAX);
+}
+
+static int receive(struct conn *conn, struct error *e)
+{
+	ssize_t n;
+
+	if (is_congested(conn))
+		return 0;
+	n = buf_read(&conn->in, conn->io.fd, read_size(conn), e);
+	if (n == -EAGAIN)
+		return 0;
+	if (n == 0)
+		return fail(e, ECONNRESET, "peer closed the connection");
+	return n < 0 ? (int)n : 0;
+}
+
+static void ready(struct io *io, uint32_t events)
+{
+	struct conn *conn = CONTAINER_OF(io, struct conn, io);
+	struct error e;
+	int r = 0;
+
+	send_some(conn);
+	if (events & (uint32_t)(EPOLLIN | EPOLLHUP | EPOLLERR))
+		r = receive(conn, &e);
+	if (r >= 0)
+		r = 1;
+	while (r > 0 && !is_congested(conn)) {
+		r = take_frame(conn, &e);
+		send_some(conn);
+	}
+	if (r < 0)
+		conn->ops->ended(conn, &e);
+	else
+		watch(conn);
+}
+
+int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct conn_ops *ops,
+	      struct error *e)
+{
+	int flags = fcntl(own_fd, F_GETFL);
+	int r;
+
+	conn->loop = loop;
+	conn->ops = ops;
+	conn->io = (struct io){ .fd = own_fd, .ready = ready };
+	conn->events = EPOLLIN;
+	conn->skip = 0;
+	buf_init(&conn->in, IN_MAX);
+	buf_init(&conn->out, OUT_MAX);
+	if (flags < 0 || fcntl(own_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		r = fail(e, errno, "cannot make a connection non-blocking: %m");
+	else
+		r = loop_add(loop, &conn->io, conn->events, e);
+	if (r < 0)
+		conn->io.fd = close_fd(own_fd);
+	return r;
+}
+
+void conn_close(struct conn *conn)
+{
+	loop_del(conn->loop, &conn->io);
+	conn->io.fd = close_fd(conn->io.fd);
+	buf_done(&conn->in);
+	buf_done(&conn->out);
+}
