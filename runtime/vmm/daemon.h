@@ -15,7 +15,7 @@
 struct daemon {
 	const char *name; /* for messages; borrowed constant */
 	struct proc proc; /* pid 0 when it does not run */
-	int output_fd;    /* what it wrote to standard error, for the reason of a failure; or -1 */
+	int output_fd;    /* what it writes to standard output and error; or -1 */
 };
 
 #define DAEMON_INIT(program)                                                          \
@@ -53,7 +53,8 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 /* SIGKILL and reap.  Always ends; one that does not run is a no-op. */
 void daemon_stop(struct daemon *d);
 
-/* The last lines that D wrote, at most SIZE - 1 bytes, on one line; "" if it said nothing. */
-void daemon_last_words(const struct daemon *d, char *ret_text, size_t size);
+/* Fills *e with how D ended (its exit status or signal, its last words) without reaping it. Returns
+ * -EPIPE, or 0 if it has not ended.  Never blocks. */
+int daemon_end_reason(const struct daemon *d, struct error *e);
 
 #endif

@@ -12,7 +12,8 @@
  *
  * A sandbox makes one with vmm_new(), starts it once, asks it for more devices while it runs and
  * frees it.  Calls for one VM come one after another from work threads; each ends at its deadline
- * or cancel.  vmm_stop() may come from any thread at any time after vmm_start() has returned.
+ * or cancel, or early when the VM ends.  Only vmm_kill(), and reading the descriptors below, may
+ * come from any thread at any time.
  */
 
 struct vmm;
@@ -72,8 +73,11 @@ int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, str
  * VM ends meanwhile. */
 int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
-/* Ends every process of the VM and reaps it, whatever state it is in, within a few seconds.
- * Idempotent. */
+/* Kills every process of the VM; calls under way fail soon after.  Never blocks, any thread, any
+ * time before vmm_free().  Go on with vmm_stop(). */
+void vmm_kill(struct vmm *vmm);
+/* Ends every process of the VM, whatever state it is in, reaps it and removes RUN_DIR.  Takes a
+ * second at most.  Idempotent. */
 void vmm_stop(struct vmm *vmm);
 
 /* The processes of a VM.  The death of any of them is the end of the VM: nothing reconnects. */
@@ -87,6 +91,10 @@ pid_t vmm_pid(const struct vmm *vmm, enum vmm_process which);
 /* Fills *e with why WHICH ended: its name, signal or exit status, and its last words.  Returns
  * -EPIPE.  Never blocks and does not reap: the process stays for vmm_stop(). */
 int vmm_end_reason(const struct vmm *vmm, enum vmm_process which, struct error *e);
+
+/* What WHICH writes to its standard output and error: read it without blocking, line by line into a
+ * log; a process whose 64 KiB here are full stalls.  Borrowed until vmm_stop(); -1 as above. */
+int vmm_output_fd(const struct vmm *vmm, enum vmm_process which);
 
 /* The guest's console: a stream that may be watched and read without blocking, or left alone (what
  * nobody reads is dropped by the VMM).  Borrowed until vmm_stop(); -1 before vmm_start(). */

@@ -44,8 +44,9 @@ int vsock_dial(const struct vsock *v, uint32_t port, uint64_t deadline_ms, const
 /* The agent's ready signal: a listener for connections of the guest to a port of ours. */
 struct vsock_ready {
 	int fd;
-	uint32_t port; /* for the kernel parameter agent.ready_vport */
-	char *path;    /* of the listener, unlinked when done; NULL for VSOCK_VHOST */
+	uint32_t port;     /* for the kernel parameter agent.ready_vport */
+	uint32_t peer_cid; /* VSOCK_VHOST: the only guest that is listened to */
+	char *path;        /* VSOCK_HYBRID: of the listener, unlinked when done; else NULL */
 };
 
 /* Listens; call before the VMM starts. */

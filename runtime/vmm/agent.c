@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent - wait until the agent of a new guest can be called, and call it.
+ *
+ * The guest calls us first.  Only a foreign agent, which does not, is dialled on suspicion, and
+ * late: an early request wedges vhost-device-vsock, the kernel's vsock forgives it.  Everything
+ * here also ends when a process of the VM does: an epoll descriptor that holds the pidfds and the
+ * caller's cancel serves as the cancel of the waits below.  Work threads.
+ */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "lib/log.h"
+#include "runtime/vmm/driver.h"
+
+#define DIAL_PAUSE_MS     50
+#define DIAL_MS           2000
+#define PATIENCE_VHOST_MS 3000
+#define CONSOLE_TAIL      256
+
+/* Whether a process of the VM has ended; *e then says how. */
+static bool has_ended(const struct vmm *vmm, struct error *e)
+{
+	for (int i = 0; i < N_VMM_PROCESS; i++)
+		if (vmm->processes[i].proc.pid > 0 && daemon_end_reason(&vmm->processes[i], e) < 0)
+			return true;
+	return false;
+}
+
+static int watch(int epoll_fd, int fd, struct error *e)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	if (fd >= 0 && epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return fail(e, errno, "cannot watch the vm: %m");
+	return 0;
+}
+
+static int open_watch(const struct vmm *vmm, const struct cancel *c, struct error *e)
+{
+	_close_ int fd = epoll_create1(EPOLL_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return fail(e, errno, "cannot make an epoll descriptor: %m");
+	r = watch(fd, c ? c->fd : -1, e);
+	for (int i = 0; i < N_VMM_PROCESS && r >= 0; i++)
+		r = watch(fd, vmm->processes[i].proc.pidfd, e);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+/* Puts what the guest's console said last behind the message of *e. */
+static int add_console(const struct vmm *vmm, struct error *e)
+{
+	char text[CONSOLE_TAIL + 1], chunk[CONSOLE_TAIL];
+	struct error cause = *e;
+	size_t used = 0, drop, n;
+	ssize_t got;
+
+	while (vmm->console_fd >= 0 && (got = read(vmm->console_fd, chunk, sizeof(chunk))) > 0) {
+		n = (size_t)got;
+		drop = used + n > CONSOLE_TAIL ? used + n - CONSOLE_TAIL : 0;
+		memmove(text, text + drop, used - drop);
+		memcpy(text + used - drop, chunk, n);
+		used += n - drop;
+	}
+	if (used == 0)
+		return -e->code;
+	text[used] = '\0';
+	for (char *p = text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = ' ';
+	return fail(e, cause.code, "%.200s; the guest's console ends with: %s", cause.msg, text);
+}
+
+static int fail_waiting(const struct vmm *vmm, const struct cancel *c, struct error *e)
+{
+	struct error ended;
+
+	if (c && cancel_is_raised(c))
+		return fail(e, ECANCELED, "waiting for the agent: cancelled");
+	if (has_ended(vmm, &ended))
+		*e = ended;
+	return add_console(vmm, e);
+}
+
+static bool is_not_there_yet(int r)
+{
+	return r == -ECONNREFUSED || r == -ECONNRESET || r == -ENOENT || r == -ENODEV ||
+	       r == -ETIMEDOUT;
+}
+
+/* Tries again and again: each try has a deadline of its own, since a request that the guest lost
+ * is never answered. */
+static int dial(const struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		struct error *e)
+{
+	uint64_t try_ms;
+	int fd, r;
+
+	for (;;) {
+		try_ms = min_u64(deadline_ms, deadline_in(DIAL_MS));
+		fd = vsock_dial(&vmm->vsock, VSOCK_PORT_AGENT, try_ms, c, e);
+		if (fd >= 0 || !is_not_there_yet(fd) || now_ms() >= deadline_ms)
+			return fd;
+		r = wait_pause(DIAL_PAUSE_MS, "dialling the agent", deadline_ms, c, e);
+		if (r < 0)
+			return r;
+	}
+}
+
+static uint64_t patience(const struct vmm *vmm)
+{
+	if (vmm->vsock.kind == VSOCK_VHOST)
+		return PATIENCE_VHOST_MS;
+	return vmm->config->agent.dial_timeout * 1000 / 2;
+}
+
+static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+			 struct error *e)
+{
+	_free_ char *version = NULL;
+	int r;
+
+	r = vsock_ready_wait(&vmm->ready, patience(vmm), deadline_ms, c, &version, e);
+	vsock_ready_done(&vmm->ready);
+	if (r < 0)
+		return r;
+	if (version)
+		log_debug("agent %s is ready", version);
+	else
+		log_debug("no ready signal: dialling the agent until it answers");
+	return dial(vmm, deadline_ms, c, e);
+}
+
+int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	_close_ int watch_fd = open_watch(vmm, c, e);
+	struct cancel any = { .fd = watch_fd };
+	int fd;
+
+	if (watch_fd < 0)
+		return watch_fd;
+	fd = wait_and_dial(vmm, deadline_ms, &any, e);
+	return fd < 0 ? fail_waiting(vmm, c, e) : fd;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_VMM_DRIVER_H
+#define RUNTIME_VMM_DRIVER_H
+
+#include <pthread.h>
+
+#include "runtime/vmm/daemon.h"
+#include "runtime/vmm/vmm.h"
+
+/*
+ * What a driver implements; inside runtime/vmm only.  vmm.c checks arguments, owns the files, the
+ * vsock and the daemons, and kills and reaps; a driver starts the VMM process and talks to it.
+ */
+
+#define VMM_NICS_MAX  8
+#define VMM_SHARE_TAG "kataShared"
+
+/* A network device with descriptors of our own. */
+struct vmm_own_nic {
+	struct vmm_nic nic;
+	char *id;
+	int tap_fds[VMM_QUEUES_MAX];
+	int vhost_fds[VMM_QUEUES_MAX]; /* -1: packets are moved by the VMM */
+};
+
+struct vmm {
+	const struct vmm_driver *driver;
+	void *state; /* the driver's */
+	const struct config *config;
+	struct loop *loop;
+	char *id;
+	char *run_dir;
+	char *share_dir;
+	int netns_fd; /* 0: none */
+	unsigned vcpus;
+	uint64_t memory_mib;
+	strv agent_params;
+	struct vmm_own_nic nics[VMM_NICS_MAX];
+	size_t n_nics;
+	bool is_emulated;
+	bool is_started;
+	struct vsock vsock;
+	struct vsock_ready ready;
+	int fs_fd;            /* connected to virtiofsd, for the VMM; -1: none */
+	int vsock_fd;         /* connected to vhost-device-vsock, for the VMM; -1: none */
+	int console_fd;       /* our end */
+	pthread_mutex_t lock; /* guards the two below against vmm_kill() */
+	struct daemon processes[N_VMM_PROCESS];
+	bool is_killed;
+};
+
+struct vmm_driver {
+	const char *name; /* of its table in the configuration: [hypervisor.NAME] */
+	/* Starts the VMM, has it adopted, and fills console_fd.  What was adopted is killed by the
+	 * caller when it fails. */
+	int (*start)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		     struct error *e);
+	/* Asks the VMM to end in order, if that matters; returns soon. */
+	void (*quit)(struct vmm *vmm);
+	/* Releases STATE; it may be NULL. */
+	void (*done)(struct vmm *vmm);
+	int (*set_vcpus)(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
+			 const struct cancel *c, struct error *e);
+	int (*set_memory)(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+			  uint64_t deadline_ms, const struct cancel *c, struct error *e);
+	int (*add_nic)(struct vmm *vmm, const struct vmm_own_nic *nic,
+		       struct vmm_pci_path *ret_path, uint64_t deadline_ms, const struct cancel *c,
+		       struct error *e);
+	int (*add_block)(struct vmm *vmm, const struct vmm_block *block,
+			 struct vmm_pci_path *ret_path, uint64_t deadline_ms,
+			 const struct cancel *c, struct error *e);
+	int (*remove_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+			    const struct cancel *c, struct error *e);
+	int (*pause)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		     struct error *e);
+	int (*resume)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		      struct error *e);
+};
+
+extern const struct vmm_driver qemu_driver;
+
+/* Hands the running OWN_D over to VMM.  ECANCELED when VMM was killed meanwhile; it is handed over
+ * then, too. */
+int vmm_adopt(struct vmm *vmm, enum vmm_process which, struct daemon *own_d, struct error *e);
+
+/* The guest kernel's command line for VMM.  Caller frees. */
+char *cmdline_make(const struct vmm *vmm);
+
+#endif

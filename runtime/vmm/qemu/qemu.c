@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * qemu - the driver for QEMU.
+ *
+ * One process, controlled over one connected pair of sockets from its start.  A device that is
+ * plugged in takes one PCIe root port, so a port is the record of a device: its id, and for a
+ * block device the descriptor set that QEMU opened it from.  Every command that makes a backend
+ * for a device is undone when the device is refused.  Memory comes in DIMMs, which are not taken
+ * out again; the guest's kernel takes them in 128 MiB blocks.  Calls come in order.
+ */
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "lib/log.h"
+#include "runtime/vmm/driver.h"
+#include "runtime/vmm/nic.h"
+#include "runtime/vmm/qemu/command.h"
+#include "runtime/vmm/qemu/qmp.h"
+
+#define PORTS_MAX    16
+#define SLOTS_MAX    64
+#define MEMORY_BLOCK 128 /* MiB */
+#define GROWTH_MAX   48  /* x the memory there is: what it takes to describe itself must fit */
+#define QUIT_MS      1000
+#define TIDY_MS      2000
+#define NO_SET       (-1)
+
+struct port {
+	char *id; /* of what is plugged in; NULL: free */
+	int64_t fdset;
+};
+
+struct qemu {
+	struct qmp *qmp;
+	struct port ports[PORTS_MAX];
+	unsigned n_ports;
+	unsigned vcpus;
+	uint64_t memory_mib;
+	unsigned n_dimms, max_dimms;
+	bool holds_data; /* a writable block device was plugged in */
+};
+
+/* The deadline and cancel of one call, and the connection. */
+struct call {
+	struct qemu *q;
+	uint64_t deadline_ms;
+	const struct cancel *cancel;
+};
+
+static int run(const struct call *call, const char *command, struct json_object *own_arguments,
+	       struct json_object **ret_result, struct error *e)
+{
+	return qmp_call(call->q->qmp, command, own_arguments, ret_result, call->deadline_ms,
+			call->cancel, e);
+}
+
+/* Undoes with a deadline of its own: the call's may be over. */
+static void tidy(struct qemu *q, const char *command, struct json_object *own_arguments)
+{
+	struct error ignored;
+
+	if (qmp_call(q->qmp, command, own_arguments, NULL, deadline_in(TIDY_MS), NULL, &ignored) <
+	    0)
+		log_debug("%s", ignored.msg);
+}
+
+static struct json_object *with_id(const char *member, const char *id)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_set_str(arguments, member, id);
+	return arguments;
+}
+
+static int make_pair(int *ret_ours, int *ret_theirs, struct error *e)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(e, errno, "cannot make a pair of sockets: %m");
+	*ret_ours = ends[0];
+	*ret_theirs = ends[1];
+	return 0;
+}
+
+static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadline_ms,
+		 const struct cancel *c, struct error *e)
+{
+	const struct proc_spec spec = {
+		.argv = cmd->argv,
+		.fds = cmd->fds,
+		.n_fds = cmd->n_fds,
+		.netns_fd = vmm->netns_fd,
+	};
+	struct daemon d = DAEMON_INIT("qemu");
+	_free_ char *line = strv_join(cmd->argv, " ");
+	int r;
+
+	log_debug("%s", line);
+	r = daemon_spawn(&d, vmm->loop, &spec, deadline_ms, c, e);
+	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_VMM, &d, e);
+}
+
+static void set_non_blocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static int qemu_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		      struct error *e)
+{
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	_close_ int qmp = -1, qmp_theirs = -1, console_theirs = -1;
+	struct qemu_command cmd;
+	struct qemu *q = xcalloc(1, sizeof(*q));
+	int r;
+
+	vmm->state = q;
+	q->vcpus = vmm->vcpus;
+	q->memory_mib = vmm->memory_mib;
+	q->n_ports = (unsigned)min_u64(h->pcie_root_port, PORTS_MAX);
+	q->max_dimms = (unsigned)min_u64(h->memory_slots, SLOTS_MAX);
+	r = make_pair(&qmp, &qmp_theirs, e);
+	if (r < 0)
+		return r;
+	r = make_pair(&vmm->console_fd, &console_theirs, e);
+	if (r < 0)
+		return r;
+	set_non_blocking(vmm->console_fd);
+	r = qemu_command_make(vmm, qmp_theirs, console_theirs, &cmd, e);
+	if (r < 0)
+		return r;
+	r = spawn(vmm, &cmd, deadline_ms, c, e);
+	qemu_command_done(&cmd);
+	if (r < 0)
+		return r;
+	/* Ours must be the only copies left, or QEMU's death would not end the connection. */
+	qmp_theirs = close_fd(qmp_theirs);
+	console_theirs = close_fd(console_theirs);
+	return qmp_open(TAKE_FD(qmp), deadline_ms, c, &q->qmp, e);
+}
+
+/* What the guest wrote and QEMU still holds reaches the disk only if QEMU ends by itself. */
+static void qemu_quit(struct vmm *vmm)
+{
+	const struct qemu *q = vmm->state;
+	uint64_t deadline_ms = deadline_in(QUIT_MS);
+	struct error ignored;
+
+	if (!q->qmp || !q->holds_data)
+		return;
+	if (qmp_call(q->qmp, "quit", NULL, NULL, deadline_ms, NULL, &ignored) >= 0)
+		(void)wait_fd(vmm->processes[VMM_PROCESS_VMM].proc.pidfd, POLLIN, "qemu",
+			      deadline_ms, NULL, &ignored);
+}
+
+static void qemu_done(struct vmm *vmm)
+{
+	struct qemu *q = vmm->state;
+
+	if (!q)
+		return;
+	qmp_free(q->qmp);
+	for (size_t i = 0; i < PORTS_MAX; i++)
+		free(q->ports[i].id);
+	free(q);
+}
+
+static int find_port(const struct qemu *q, const char *id)
+{
+	for (unsigned i = 0; i < q->n_ports; i++)
+		if (id ? str_equal(q->ports[i].id, id) : !q->ports[i].id)
+			return (int)i;
+	return -1;
+}
+
+/* A free port for a new device ID. */
+static int choose_port(const struct qemu *q, const char *id, struct error *e)
+{
+	int port;
+
+	if (find_port(q, id) >= 0)
+		return fail(e, EEXIST, "the vm already has a device '%s'", id);
+	port = find_port(q, NULL);
+	if (port < 0)
+		return fail(e, ENOSPC, "no free port for device '%s': raise pcie_root_port (%u)",
+			    id, q->n_ports);
+	return port;
+}
+
+static void take_port(struct qemu *q, int port, const char *id, int64_t fdset,
+		      struct vmm_pci_path *ret_path)
+{
+	q->ports[port] = (struct port){ .id = xstrdup(id), .fdset = fdset };
+	(void)snprintf(ret_path->s, sizeof(ret_path->s), "%02x/00", QEMU_PORT_SLOT + port);
+}
+
+static struct json_object *device(const char *driver, const char *kind, const char *id, int port)
+{
+	struct json_object *arguments = json_object_new_object();
+	_free_ char *full_id = xasprintf("%s-%s", kind, id);
+	_free_ char *bus = xasprintf("port%d", port);
+
+	json_set_str(arguments, "driver", driver);
+	json_set_str(arguments, "id", full_id);
+	json_set_str(arguments, "bus", bus);
+	return arguments;
+}
+
+static int send_fds(const struct call *call, const char *prefix, const char *id, const int *fds,
+		    size_t n, char **ret_names, struct error *e)
+{
+	_strv_ strv names = NULL;
+	int r;
+
+	for (size_t i = 0; i < n; i++) {
+		_free_ char *name = xasprintf("%s-%s-%zu", prefix, id, i);
+
+		r = qmp_call_fd(call->q->qmp, "getfd", with_id("fdname", name), fds[i], NULL,
+				call->deadline_ms, call->cancel, e);
+		if (r < 0)
+			return r;
+		strv_add(&names, name);
+	}
+	*ret_names = strv_join(names, ":");
+	return 0;
+}
+
+static int add_netdev(const struct call *call, const struct vmm_own_nic *own, struct error *e)
+{
+	const struct vmm_nic *nic = &own->nic;
+	bool has_vhost = own->vhost_fds[nic->n_tap_fds - 1] >= 0;
+	_json_ struct json_object *arguments = json_object_new_object();
+	_free_ char *taps = NULL, *vhosts = NULL;
+	int r;
+
+	r = send_fds(call, "tap", nic->id, own->tap_fds, nic->n_tap_fds, &taps, e);
+	if (r >= 0 && has_vhost)
+		r = send_fds(call, "vhost", nic->id, own->vhost_fds, nic->n_tap_fds, &vhosts, e);
+	if (r < 0)
+		return r;
+	json_set_str(arguments, "type", "tap");
+	json_set_str(arguments, "id", nic->id);
+	json_set_str(arguments, "fds", taps);
+	json_set_bool(arguments, "vhost", has_vhost);
+	json_set_str(arguments, "vhostfds", vhosts);
+	return run(call, "netdev_add", TAKE_PTR(arguments), NULL, e);
+}
+
+static int plug_nic(const struct call *call, const struct vmm_nic *nic, int port, struct error *e)
+{
+	struct json_object *arguments = device("virtio-net-pci", "nic", nic->id, port);
+	const uint8_t *m = nic->mac;
+	char mac[18];
+
+	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+		       m[4], m[5]);
+	json_set_str(arguments, "netdev", nic->id);
+	json_set_str(arguments, "mac", mac);
+	json_set_str(arguments, "romfile", "");
+	json_set_bool(arguments, "mq", nic->n_tap_fds > 1);
+	json_set_int(arguments, "vectors", 2 * (int64_t)nic->n_tap_fds + 2);
+	if (nic->mtu)
+		json_set_int(arguments, "host_mtu", nic->mtu);
+	return run(call, "device_add", arguments, NULL, e);
+}
+
+static int qemu_add_nic(struct vmm *vmm, const struct vmm_own_nic *own,
+			struct vmm_pci_path *ret_path, uint64_t deadline_ms, const struct cancel *c,
+			struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	int port, r;
+
+	port = choose_port(call.q, own->nic.id, e);
+	if (port < 0)
+		return port;
+	r = add_netdev(&call, own, e);
+	if (r < 0)
+		return fail_wrap(e, "network device '%s'", own->nic.id);
+	r = plug_nic(&call, &own->nic, port, e);
+	if (r < 0) {
+		tidy(call.q, "netdev_del", with_id("id", own->nic.id));
+		return fail_wrap(e, "network device '%s'", own->nic.id);
+	}
+	take_port(call.q, port, own->nic.id, NO_SET, ret_path);
+	return 0;
+}
+
+static void remove_fdset(struct qemu *q, int64_t fdset)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_set_int(arguments, "fdset-id", fdset);
+	tidy(q, "remove-fd", arguments);
+}
+
+/* Hands FD over; QEMU opens it as /dev/fdset/N. */
+static int add_fdset(const struct call *call, int fd, int64_t *ret_fdset, struct error *e)
+{
+	_json_ struct json_object *result = NULL;
+	int r;
+
+	r = qmp_call_fd(call->q->qmp, "add-fd", NULL, fd, &result, call->deadline_ms, call->cancel,
+			e);
+	if (r < 0)
+		return r;
+	*ret_fdset = json_get_int(result, "fdset-id", -1);
+	if (*ret_fdset < 0)
+		return fail(e, EPROTO, "qemu's answer to 'add-fd' has no number");
+	return 0;
+}
+
+static void set_cache(struct json_object *node, const struct config_hypervisor *h)
+{
+	struct json_object *cache;
+
+	if (!h->block_device_cache_set)
+		return;
+	cache = json_set_object(node, "cache");
+	json_set_bool(cache, "direct", h->block_device_cache_direct);
+	json_set_bool(cache, "no-flush", h->block_device_cache_noflush);
+}
+
+static int add_blockdev(const struct call *call, const struct config_hypervisor *h,
+			const struct vmm_block *block, int64_t fdset, struct error *e)
+{
+	struct json_object *node = json_object_new_object();
+	_free_ char *name = xasprintf("/dev/fdset/%" PRId64, fdset);
+	struct json_object *file;
+	struct stat st;
+
+	if (fstat(block->fd, &st) < 0)
+		st.st_mode = S_IFREG;
+	json_set_str(node, "driver", block->format ? block->format : "raw");
+	json_set_str(node, "node-name", block->id);
+	json_set_bool(node, "read-only", block->read_only);
+	json_set_str(node, "discard", "unmap");
+	set_cache(node, h);
+	file = json_set_object(node, "file");
+	json_set_str(file, "driver", S_ISBLK(st.st_mode) ? "host_device" : "file");
+	json_set_str(file, "filename", name);
+	set_cache(file, h);
+	return run(call, "blockdev-add", node, NULL, e);
+}
+
+static int plug_block(const struct call *call, const struct vmm_block *block, int port,
+		      struct error *e)
+{
+	struct json_object *arguments = device("virtio-blk-pci", "blk", block->id, port);
+
+	json_set_str(arguments, "drive", block->id);
+	/* QEMU cuts serial numbers at 20 characters. */
+	json_set_str(arguments, "serial", block->id);
+	return run(call, "device_add", arguments, NULL, e);
+}
+
+static int back_block(const struct call *call, const struct config_hypervisor *h,
+		      const struct vmm_block *block, int port, int64_t fdset, struct error *e)
+{
+	int r = add_blockdev(call, h, block, fdset, e);
+
+	if (r < 0)
+		return r;
+	r = plug_block(call, block, port, e);
+	if (r < 0)
+		tidy(call->q, "blockdev-del", with_id("node-name", block->id));
+	return r;
+}
+
+static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
+			  struct vmm_pci_path *ret_path, uint64_t deadline_ms,
+			  const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	int64_t fdset = NO_SET;
+	int port, r;
+
+	port = choose_port(call.q, block->id, e);
+	if (port < 0)
+		return port;
+	r = add_fdset(&call, block->fd, &fdset, e);
+	if (r < 0)
+		return fail_wrap(e, "block device '%s'", block->id);
+	r = back_block(&call, &vmm->config->hypervisor, block, port, fdset, e);
+	if (r < 0) {
+		remove_fdset(call.q, fdset);
+		return fail_wrap(e, "block device '%s'", block->id);
+	}
+	call.q->holds_data |= !block->read_only;
+	take_port(call.q, port, block->id, fdset, ret_path);
+	return 0;
+}
+
+static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+			     const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	_free_ char *full_id = xasprintf("blk-%s", id);
+	int port = find_port(call.q, id);
+	int r;
+
+	if (port < 0 || call.q->ports[port].fdset == NO_SET)
+		return fail(e, ENOENT, "the vm has no block device '%s'", id);
+	r = run(&call, "device_del", with_id("id", full_id), NULL, e);
+	if (r >= 0)
+		r = qmp_wait_event(call.q->qmp, "DEVICE_DELETED", full_id, deadline_ms, c, e);
+	if (r < 0)
+		return fail_wrap(e, "block device '%s'", id);
+	tidy(call.q, "blockdev-del", with_id("node-name", id));
+	remove_fdset(call.q, call.q->ports[port].fdset);
+	str_set(&call.q->ports[port].id, NULL);
+	return 0;
+}
+
+/* The free CPU slot with the smallest socket number; NULL when all are taken. */
+static struct json_object *free_cpu(struct json_object *list)
+{
+	struct json_object *best = NULL;
+	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *cpu = json_object_array_get_idx(list, i);
+
+		if (json_at(cpu, "qom-path") || !json_get_str(cpu, "type") ||
+		    !json_object_is_type(json_at(cpu, "props"), json_type_object))
+			continue;
+		if (!best || json_get_int(cpu, "props.socket-id", 0) <
+				     json_get_int(best, "props.socket-id", 0))
+			best = cpu;
+	}
+	return best;
+}
+
+static int plug_cpu(const struct call *call, struct json_object *cpu, struct error *e)
+{
+	struct json_object *arguments = json_object_new_object();
+	_free_ char *id = xasprintf("cpu-%u", call->q->vcpus);
+	struct json_object *props = json_at(cpu, "props");
+
+	json_set_str(arguments, "driver", json_get_str(cpu, "type"));
+	json_set_str(arguments, "id", id);
+	json_object_object_foreach(props, name, value)
+	{
+		(void)json_object_object_add(arguments, name, json_object_get(value));
+	}
+	return run(call, "device_add", arguments, NULL, e);
+}
+
+static int add_cpu(const struct call *call, struct error *e)
+{
+	_json_ struct json_object *list = NULL;
+	struct json_object *cpu;
+	int r;
+
+	r = run(call, "query-hotpluggable-cpus", NULL, &list, e);
+	if (r < 0)
+		return r;
+	cpu = free_cpu(list);
+	if (!cpu)
+		return fail(e, ENOSPC, "the vm has no free place for a virtual CPU");
+	r = plug_cpu(call, cpu, e);
+	if (r < 0)
+		return r;
+	call->q->vcpus++;
+	return 0;
+}
+
+static int qemu_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total,
+			  uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	int r;
+
+	while (call.q->vcpus < total) {
+		r = add_cpu(&call, e);
+		if (r < 0)
+			return fail_wrap(e, "virtual CPU %u", call.q->vcpus + 1);
+	}
+	*ret_total = call.q->vcpus;
+	return 0;
+}
+
+static int add_backend(const struct call *call, const struct config_hypervisor *h, const char *id,
+		       uint64_t mib, struct error *e)
+{
+	struct json_object *arguments = json_object_new_object();
+
+	json_set_str(arguments, "qom-type", "memory-backend-memfd");
+	json_set_str(arguments, "id", id);
+	json_set_int(arguments, "size", (int64_t)(mib * MIB));
+	json_set_bool(arguments, "share", true);
+	json_set_bool(arguments, "prealloc", h->enable_mem_prealloc);
+	json_set_bool(arguments, "hugetlb", h->enable_hugepages);
+	return run(call, "object-add", arguments, NULL, e);
+}
+
+static int add_dimm(const struct call *call, const struct config_hypervisor *h, uint64_t mib,
+		    struct error *e)
+{
+	_free_ char *backend = xasprintf("mem%u", call->q->n_dimms + 1);
+	_free_ char *id = xasprintf("dimm%u", call->q->n_dimms + 1);
+	struct json_object *arguments;
+	int r = add_backend(call, h, backend, mib, e);
+
+	if (r < 0)
+		return r;
+	arguments = json_object_new_object();
+	json_set_str(arguments, "driver", "pc-dimm");
+	json_set_str(arguments, "id", id);
+	json_set_str(arguments, "memdev", backend);
+	r = run(call, "device_add", arguments, NULL, e);
+	if (r < 0) {
+		tidy(call->q, "object-del", with_id("id", backend));
+		return r;
+	}
+	call->q->n_dimms++;
+	call->q->memory_mib += mib;
+	return 0;
+}
+
+static uint64_t round_to_block(uint64_t mib)
+{
+	return (mib + MEMORY_BLOCK - 1) / MEMORY_BLOCK * MEMORY_BLOCK;
+}
+
+static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+			   uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	struct qemu *q = call.q;
+	uint64_t step;
+	int r;
+
+	while (q->memory_mib < total_mib) {
+		step = round_to_block(
+			min_u64(total_mib - q->memory_mib, q->memory_mib * GROWTH_MAX));
+		if (q->memory_mib + step > h->default_maxmemory)
+			step -= MEMORY_BLOCK;
+		if (step == 0)
+			break;
+		if (q->n_dimms == q->max_dimms)
+			return fail(e, ENOSPC,
+				    "all %u memory slots of the vm are taken; raise "
+				    "memory_slots",
+				    q->max_dimms);
+		r = add_dimm(&call, h, step, e);
+		if (r < 0)
+			return fail_wrap(e, "%" PRIu64 " MiB of memory", step);
+	}
+	*ret_total_mib = q->memory_mib;
+	return 0;
+}
+
+static int qemu_pause(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		      struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+
+	return run(&call, "stop", NULL, NULL, e);
+}
+
+static int qemu_resume(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		       struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+
+	return run(&call, "cont", NULL, NULL, e);
+}
+
+const struct vmm_driver qemu_driver = {
+	.name = "qemu",
+	.start = qemu_start,
+	.quit = qemu_quit,
+	.done = qemu_done,
+	.set_vcpus = qemu_set_vcpus,
+	.set_memory = qemu_set_memory,
+	.add_nic = qemu_add_nic,
+	.add_block = qemu_add_block,
+	.remove_block = qemu_remove_block,
+	.pause = qemu_pause,
+	.resume = qemu_resume,
+};

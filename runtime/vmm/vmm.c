@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmm - one virtual machine: its helpers, its VMM, and their end.
+ *
+ * Helpers are started first, each on a connection of its own, then the driver starts the VMM with
+ * the other ends.  Whatever fails on the way, the same stop undoes it: it kills by pidfd, which
+ * needs no answer from anybody, so it ends even if the VMM is stopped, hung or taken over.  A
+ * failure is reported with the last words of the process that ended first, since "connection
+ * reset" says nothing.  Only processes[] is shared between threads.
+ */
+
+#include "runtime/vmm/vmm.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "runtime/vmm/driver.h"
+#include "runtime/vmm/nic.h"
+
+#define RUN_DIR_MAX 80
+#define LAST_MS     200
+
+static const struct vmm_driver *const drivers[] = {
+	&qemu_driver,
+};
+
+static const char *const process_names[N_VMM_PROCESS] = {
+	[VMM_PROCESS_VMM] = "the virtual machine monitor",
+	[VMM_PROCESS_FS] = "virtiofsd",
+	[VMM_PROCESS_VSOCK] = "vhost-device-vsock",
+};
+
+static const struct vmm_driver *find_driver(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (!strcmp(drivers[i]->name, name))
+			return drivers[i];
+	return NULL;
+}
+
+static int check_params(const struct vmm_params *p, struct error *e)
+{
+	const struct config_hypervisor *h = &p->config->hypervisor;
+	int r = check_id(p->id, "sandbox id", 128, e);
+
+	if (r < 0)
+		return r;
+	if (strlen(p->run_dir) > RUN_DIR_MAX)
+		return fail(e, ENAMETOOLONG, "'%s' is longer than %d characters", p->run_dir,
+			    RUN_DIR_MAX);
+	if (p->n_nics > VMM_NICS_MAX)
+		return fail(e, E2BIG, "%zu network devices at boot are more than %d", p->n_nics,
+			    VMM_NICS_MAX);
+	if (p->vcpus > h->default_maxvcpus)
+		return fail(e, EINVAL, "%u virtual CPUs are more than the %u that are possible",
+			    p->vcpus, (unsigned)h->default_maxvcpus);
+	if (p->memory_mib > h->default_maxmemory)
+		return fail(e, EINVAL,
+			    "%llu MiB of memory are more than the %llu that are possible",
+			    (unsigned long long)p->memory_mib,
+			    (unsigned long long)h->default_maxmemory);
+	return 0;
+}
+
+static enum nic_mover nic_mover(const struct vmm *vmm)
+{
+	return vmm->config->hypervisor.disable_vhost_net ? NIC_BY_VMM : NIC_BY_KERNEL;
+}
+
+static unsigned round_up(double vcpus)
+{
+	unsigned whole = vcpus < 1 ? 1 : (unsigned)vcpus;
+
+	return whole < vcpus ? whole + 1 : whole;
+}
+
+static int copy_params(struct vmm *vmm, const struct vmm_params *p, struct error *e)
+{
+	const struct config_hypervisor *h = &p->config->hypervisor;
+	int r;
+
+	vmm->config = p->config;
+	vmm->loop = p->loop;
+	vmm->id = xstrdup(p->id);
+	vmm->run_dir = xstrdup(p->run_dir);
+	str_set(&vmm->share_dir, p->share_dir);
+	vmm->agent_params = strv_copy(p->agent_params);
+	vmm->vcpus = p->vcpus ? p->vcpus : round_up(h->default_vcpus);
+	vmm->memory_mib = p->memory_mib ? p->memory_mib : h->default_memory;
+	if (p->netns_fd > 0) {
+		vmm->netns_fd = fcntl(p->netns_fd, F_DUPFD_CLOEXEC, 3);
+		if (vmm->netns_fd < 0)
+			return fail(e, errno, "cannot use the network namespace: %m");
+	}
+	for (size_t i = 0; i < p->n_nics; i++) {
+		r = nic_copy(&p->nics[i], nic_mover(vmm), &vmm->nics[i], e);
+		if (r < 0)
+			return r;
+		vmm->n_nics++;
+	}
+	return 0;
+}
+
+static struct vmm *make(const struct vmm_driver *driver)
+{
+	struct vmm *vmm = xcalloc(1, sizeof(*vmm));
+
+	vmm->driver = driver;
+	vmm->fs_fd = vmm->vsock_fd = vmm->console_fd = -1;
+	vmm->ready.fd = -1;
+	vmm->vsock.vhost_fd = -1;
+	(void)pthread_mutex_init(&vmm->lock, NULL);
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		vmm->processes[i] = (struct daemon)DAEMON_INIT(process_names[i]);
+	return vmm;
+}
+
+int vmm_new(const struct vmm_params *params, struct vmm **ret_vmm, struct error *e)
+{
+	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
+	const struct vmm_driver *driver = find_driver(params->config->hypervisor.name);
+	int r;
+
+	if (!driver)
+		return fail(e, EINVAL, "there is no driver for hypervisor '%s'",
+			    params->config->hypervisor.name);
+	r = check_params(params, e);
+	if (r < 0)
+		return r;
+	vmm = make(driver);
+	r = copy_params(vmm, params, e);
+	if (r < 0)
+		return r;
+	*ret_vmm = TAKE_PTR(vmm);
+	return 0;
+}
+
+void vmm_free(struct vmm *vmm)
+{
+	if (!vmm)
+		return;
+	vmm_stop(vmm);
+	for (size_t i = 0; i < vmm->n_nics; i++)
+		nic_done(&vmm->nics[i]);
+	(void)close_fd(vmm->netns_fd > 0 ? vmm->netns_fd : -1);
+	strv_free(vmm->agent_params);
+	free(vmm->share_dir);
+	free(vmm->run_dir);
+	free(vmm->id);
+	(void)pthread_mutex_destroy(&vmm->lock);
+	free(vmm);
+}
+
+static int choose_accelerator(struct vmm *vmm, struct error *e)
+{
+	char reason[256];
+
+	vmm->is_emulated = !vmm_kvm_works(reason, sizeof(reason));
+	if (!vmm->is_emulated || vmm->config->hypervisor.allow_emulation)
+		return 0;
+	return fail(e, ENODEV,
+		    "this host cannot run virtual machines: %s; to run them by "
+		    "emulation, slowly, set allow_emulation = true in [hypervisor.%s]",
+		    reason, vmm->driver->name);
+}
+
+int vmm_adopt(struct vmm *vmm, enum vmm_process which, struct daemon *own_d, struct error *e)
+{
+	bool is_killed;
+
+	(void)pthread_mutex_lock(&vmm->lock);
+	vmm->processes[which] = *own_d;
+	is_killed = vmm->is_killed;
+	(void)pthread_mutex_unlock(&vmm->lock);
+	return is_killed ? fail(e, ECANCELED, "vm '%s' is being stopped", vmm->id) : 0;
+}
+
+static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
+		       struct error *e)
+{
+	struct vsock_daemon_params params = {
+		.program = vmm->config->hypervisor.vsock_daemon,
+		.run_dir = vmm->run_dir,
+	};
+	struct daemon d = DAEMON_INIT(process_names[VMM_PROCESS_VSOCK]);
+	int r = vsock_open(&vmm->vsock, vmm->run_dir, e);
+
+	if (r < 0)
+		return r;
+	r = vsock_ready_open(&vmm->vsock, &vmm->ready, e);
+	if (r < 0 || vmm->vsock.kind == VSOCK_VHOST)
+		return r;
+	params.uds_path = vmm->vsock.path;
+	params.cid = vmm->vsock.cid;
+	r = vsock_daemon_start(&d, vmm->loop, &params, deadline_ms, c, &vmm->vsock_fd, e);
+	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_VSOCK, &d, e);
+}
+
+static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	const struct virtiofsd_params params = {
+		.program = h->virtio_fs_daemon,
+		.run_dir = vmm->run_dir,
+		.share_dir = vmm->share_dir,
+		.cache = h->virtio_fs_cache,
+		.extra_args = h->virtio_fs_extra_args,
+	};
+
+	struct daemon d = DAEMON_INIT(process_names[VMM_PROCESS_FS]);
+	int r;
+
+	if (!vmm->share_dir)
+		return 0;
+	r = virtiofsd_start(&d, vmm->loop, &params, deadline_ms, c, &vmm->fs_fd, e);
+	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_FS, &d, e);
+}
+
+/* Replaces *e by the reason of the first process found ended, which is the cause of what *e says.
+ * A process that is about to end gets a moment for it. */
+static int explain(const struct vmm *vmm, int r, struct error *e)
+{
+	struct error ended;
+
+	for (size_t i = 0; i < N_VMM_PROCESS; i++) {
+		const struct daemon *d = &vmm->processes[i];
+
+		if (d->proc.pid <= 0)
+			continue;
+		if (r == -ECONNRESET || r == -EPIPE)
+			(void)wait_fd(d->proc.pidfd, POLLIN, d->name, deadline_in(LAST_MS), NULL,
+				      &ended);
+		if (daemon_end_reason(d, &ended) < 0) {
+			*e = ended;
+			return -e->code;
+		}
+	}
+	return r;
+}
+
+static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	int r = dir_make(vmm->run_dir, 0700, e);
+
+	if (r < 0)
+		return r;
+	r = start_fs(vmm, deadline_ms, c, e);
+	if (r < 0)
+		return r;
+	r = start_vsock(vmm, deadline_ms, c, e);
+	if (r < 0)
+		return r;
+	r = vmm->driver->start(vmm, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	int r;
+
+	if (vmm->is_started)
+		return fail(e, EALREADY, "vm '%s' was started before", vmm->id);
+	r = choose_accelerator(vmm, e);
+	if (r < 0)
+		return r;
+	vmm->is_started = true;
+	r = start_all(vmm, deadline_ms, c, e);
+	/* The VMM and the helpers hold their own. */
+	vmm->fs_fd = close_fd(vmm->fs_fd);
+	vmm->vsock_fd = close_fd(vmm->vsock_fd);
+	vmm->vsock.vhost_fd = close_fd(vmm->vsock.vhost_fd);
+	for (size_t i = 0; i < vmm->n_nics; i++)
+		nic_done(&vmm->nics[i]);
+	vmm->n_nics = 0;
+	if (r < 0) {
+		vmm_stop(vmm);
+		return fail_wrap(e, "starting vm '%s'", vmm->id);
+	}
+	return 0;
+}
+
+void vmm_kill(struct vmm *vmm)
+{
+	struct error ignored;
+
+	(void)pthread_mutex_lock(&vmm->lock);
+	vmm->is_killed = true;
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		if (vmm->processes[i].proc.pid > 0)
+			(void)proc_kill(&vmm->processes[i].proc, SIGKILL, &ignored);
+	(void)pthread_mutex_unlock(&vmm->lock);
+}
+
+/* Gives the VMM a chance to write what it holds before it is killed. */
+static void quit(struct vmm *vmm)
+{
+	if (vmm->processes[VMM_PROCESS_VMM].proc.pid > 0 && vmm->state)
+		vmm->driver->quit(vmm);
+}
+
+void vmm_stop(struct vmm *vmm)
+{
+	struct error ignored;
+
+	if (!vmm->is_started)
+		return;
+	quit(vmm);
+	vmm_kill(vmm);
+	vmm->driver->done(vmm);
+	vmm->state = NULL;
+	(void)pthread_mutex_lock(&vmm->lock);
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		daemon_stop(&vmm->processes[i]);
+	(void)pthread_mutex_unlock(&vmm->lock);
+	vmm->console_fd = close_fd(vmm->console_fd);
+	vsock_ready_done(&vmm->ready);
+	vsock_done(&vmm->vsock);
+	if (tree_remove(vmm->run_dir, &ignored) < 0)
+		log_debug("%s", ignored.msg);
+}
+
+int vmm_pidfd(const struct vmm *vmm, enum vmm_process which)
+{
+	return vmm->processes[which].proc.pidfd;
+}
+
+pid_t vmm_pid(const struct vmm *vmm, enum vmm_process which)
+{
+	return vmm->processes[which].proc.pid;
+}
+
+int vmm_end_reason(const struct vmm *vmm, enum vmm_process which, struct error *e)
+{
+	int r = daemon_end_reason(&vmm->processes[which], e);
+
+	return r < 0 ? r : fail(e, EPIPE, "%s has ended", process_names[which]);
+}
+
+int vmm_output_fd(const struct vmm *vmm, enum vmm_process which)
+{
+	return vmm->processes[which].output_fd;
+}
+
+int vmm_console_fd(const struct vmm *vmm)
+{
+	return vmm->console_fd;
+}
+
+const struct vsock *vmm_vsock(const struct vmm *vmm)
+{
+	return &vmm->vsock;
+}
+
+static int check_running(const struct vmm *vmm, struct error *e)
+{
+	if (vmm->processes[VMM_PROCESS_VMM].proc.pid > 0)
+		return 0;
+	return fail(e, ESRCH, "vm '%s' does not run", vmm->id);
+}
+
+int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
+		  const struct cancel *c, struct error *e)
+{
+	unsigned most = (unsigned)vmm->config->hypervisor.default_maxvcpus;
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->set_vcpus(vmm, total < most ? total : most, ret_total, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+		   uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	uint64_t most = vmm->config->hypervisor.default_maxmemory;
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->set_memory(vmm, min_u64(total_mib, most), ret_total_mib, deadline_ms, c,
+				    e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct vmm_pci_path *ret_path,
+		uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	struct vmm_own_nic own;
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = nic_copy(nic, nic_mover(vmm), &own, e);
+	if (r < 0)
+		return r;
+	r = vmm->driver->add_nic(vmm, &own, ret_path, deadline_ms, c, e);
+	nic_done(&own);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci_path *ret_path,
+		  uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm_check_id(block->id, "block device", e);
+	if (r < 0)
+		return r;
+	r = vmm->driver->add_block(vmm, block, ret_path, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
+		     struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->remove_block(vmm, id, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_pause(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->pause(vmm, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+int vmm_resume(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->resume(vmm, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
