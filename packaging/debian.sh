@@ -49,19 +49,19 @@ deb_fetch() {
 	die "apt cannot fetch the source package '$1'"
 }
 
-# deb_source COMPONENT - fetch and unpack its source package, Debian's patches applied, into
-# ./COMPONENT; the version goes to COMPONENT.version.
+# deb_source COMPONENT - fetch and unpack its source package, Debian's patches applied, into a folder
+# of the component's last name; the version goes to a file beside it, .version added.
 deb_source() {
-	local package dsc version
+	local package dsc version folder=${1##*/}
 	package=$(field "$1" package)
 	[ -n "$package" ] || die "no package for '$1' in packaging/versions.yaml"
-	mkdir "fetch-$1"
-	(cd "fetch-$1" && deb_fetch "$package")
-	dsc=$(echo "fetch-$1"/*.dsc)
+	mkdir "fetch-$folder"
+	(cd "fetch-$folder" && deb_fetch "$package")
+	dsc=$(echo "fetch-$folder"/*.dsc)
 	version=$(awk '/^Version:/ { print $2; exit }' "$dsc")
 	check_version "$1" "$version"
 	check_digest "$1" "$version" "$dsc"
-	dpkg-source --no-check -x "$dsc" "$1" >/dev/null
-	rm -rf "fetch-$1"
-	echo "$version" >"$1.version"
+	dpkg-source --no-check -x "$dsc" "$folder" >/dev/null
+	rm -rf "fetch-$folder"
+	echo "$version" >"$folder.version"
 }
