@@ -4,6 +4,7 @@
 
 #include "lib/error.h"
 #include "lib/log.h"
+#include "lib/str.h"
 
 #define AGENT_PORT          1024
 #define AGENT_SERVER_ADDR   "vsock://-1:1024"
@@ -23,15 +24,16 @@ struct config {
 	uint32_t hotplug_timeout_s;
 	uint32_t container_pipe_size; /* 0: the kernel's default */
 	uint32_t ready_vport;         /* 0: nobody waits for the ready signal */
-	bool wants_cgroup_v2;         /* both kernel parameters for it were given */
 	bool is_init;                 /* first process of a guest, not a test */
+	strv not_supported; /* parameters of the protocol that this agent has no use for */
 };
 
 void config_init(struct config *c);
 void config_done(struct config *c);
 
-/* Takes over every `agent.*` parameter of the kernel command line TEXT.  Parameters that are not
- * ours are skipped; a bad value of one that is, is EINVAL naming it. */
+/* Takes over every `agent.*` parameter of the kernel command line TEXT, the last one of a name
+ * wins. Parameters that are not ours are skipped; a bad value of one that is, is EINVAL naming it.
+ */
 int config_parse(struct config *c, const char *text, struct error *e);
 /* The same for the variables KATA_AGENT_* of the environment, which win over the command line. */
 int config_parse_env(struct config *c, struct error *e);

@@ -12,6 +12,7 @@ struct containers;
  * The containers of the sandbox.  The list is found by id under its own lock; a container belongs
  * to its queue, a process' exit state and streams to the io thread.
  */
+/* Also begins to reap every orphan of the guest.  Before threads exist. */
 struct containers *containers_new(struct sandbox *sb, struct error *e);
 /* After containers_destroy_all() and loop_run(). */
 void containers_free(struct containers *cs);

@@ -27,6 +27,8 @@ enum {
 	ABI_FSCONFIG_SET_FLAG = 0,
 	ABI_FSCONFIG_SET_STRING = 1,
 	ABI_FSCONFIG_CREATE = 6,
+	ABI_FSCONFIG_RECONFIGURE = 7,
+	ABI_FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8,
 };
 
 enum {
@@ -299,6 +301,20 @@ int mount_new(const char *fstype, const char *source, const struct mount_options
 		return fs_fail(fsfd, fstype, NULL, e);
 	r = mount_change(mountfd, o, fstype, e);
 	return r < 0 ? r : TAKE_FD(mountfd);
+}
+
+int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name,
+		      struct error *e)
+{
+	_close_ int fsfd = (int)syscall(SYS_fspick, mountfd, "", ABI_FSPICK_CLOEXEC_EMPTY_PATH);
+	int r;
+
+	if (fsfd < 0)
+		return fail(e, errno, "cannot open the file system of '%s': %m", name);
+	r = fs_set_all(fsfd, name, NULL, o, e);
+	if (r == 0 && syscall(SYS_fsconfig, fsfd, ABI_FSCONFIG_RECONFIGURE, NULL, NULL, 0) < 0)
+		r = fs_fail(fsfd, name, NULL, e);
+	return r;
 }
 
 int mount_clone(int dirfd, const char *path, const struct mount_options *o, struct error *e)

@@ -42,5 +42,8 @@ int mount_attach(int mountfd, int targetfd, const char *name, struct error *e);
 
 /* Changes the mount whose root MOUNTFD is. */
 int mount_change(int mountfd, const struct mount_options *o, const char *name, struct error *e);
+/* Changes the file system itself, as a remount does; the attributes of the mount stay. */
+int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name,
+		      struct error *e);
 
 #endif

@@ -25,22 +25,25 @@ struct uevents;
  * in their header.
  */
 struct sandbox {
-	struct loop *loop;                 /* (fixed) */
-	struct work_pool *pool;            /* (fixed) */
-	const struct config *config;       /* (fixed) */
-	struct uevents *uevents;           /* (fixed) own lock */
-	struct storages *storages;         /* (fixed) own lock */
-	struct containers *containers;     /* (fixed) own lock, container.h */
-	struct work_queue *queue;          /* (fixed) order of the sandbox's own calls */
-	struct sandbox_state *state;       /* (fixed) own lock, sandbox.c */
-	void (*ended)(struct sandbox *sb); /* (fixed) io thread: DestroySandbox was answered */
+	struct loop *loop;             /* (fixed) */
+	struct work_pool *pool;        /* (fixed) */
+	const struct config *config;   /* (fixed) */
+	struct uevents *uevents;       /* (fixed) own lock */
+	struct storages *storages;     /* (fixed) own lock */
+	struct containers *containers; /* (fixed) own lock, container.h */
+	struct work_queue *queue;      /* (fixed) order of the sandbox's own calls */
+	struct sandbox_state *state;   /* (fixed) own lock, sandbox.c */
+	/* Told to main on the io thread: DestroySandbox was answered; a connection has ended. */
+	void (*ended)(struct sandbox *sb);        /* (fixed) */
+	void (*disconnected)(struct sandbox *sb); /* (fixed) */
+	void *owner;                              /* (fixed) theirs */
+	struct loop_task end_task;                /* sandbox.c */
 };
 
 /* Directories of the protocol; the runtime on the host builds paths with them. */
 #define SANDBOX_RUN_DIR    "/run/kata-containers"
 #define SANDBOX_SHARED_DIR "/run/kata-containers/shared/containers"
 #define SANDBOX_DIR        "/run/kata-containers/sandbox"
-#define SANDBOX_NS_DIR     "/run/sandbox-ns"
 
 #define SANDBOX_ID_MAX 128 /* characters of a container, exec or sandbox id */
 
@@ -62,10 +65,5 @@ char *sandbox_id(struct sandbox *sb);
 
 rpc_handler sandbox_rpc_create;
 rpc_handler sandbox_rpc_destroy;
-rpc_handler sandbox_rpc_guest_details;
-rpc_handler sandbox_rpc_online_cpu_mem;
-rpc_handler sandbox_rpc_mem_hotplug_by_probe;
-rpc_handler sandbox_rpc_reseed_random;
-rpc_handler sandbox_rpc_set_time;
 
 #endif

@@ -2,8 +2,8 @@
 #ifndef AGENT_STORAGE_H
 #define AGENT_STORAGE_H
 
+#include "lib/rpc/server.h"
 #include "lib/str.h"
-#include "lib/wait.h"
 
 struct Agent__Storage;
 struct sandbox;
@@ -31,7 +31,9 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
  * Goes through the whole list whatever fails; reports the first failure. */
 int storages_release(struct storages *st, char *const *mounts, struct error *e);
 
-/* Names of the drivers, in the order of their table; static, NULL-terminated by *ret_n. */
-const char *storage_driver_name(size_t i); /* NULL behind the last */
+/* Name of driver I of the table, NULL behind the last. */
+const char *storage_driver_name(size_t i);
+
+rpc_handler storage_rpc_update_ephemeral;
 
 #endif
