@@ -8,9 +8,10 @@
 set -euo pipefail
 
 name=$1 out=$2
+. "$KATA_TOP/packaging/recipe.sh"
 cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
-module=$("$KATA_TOP/packaging/version" "$name" module)
-version=$("$KATA_TOP/packaging/version" "$name" version)
+module=$(field "$name" module)
+version=$(field "$name" version)
 
 export GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build GOFLAGS=-modcacherw GOTOOLCHAIN=local
 export CGO_ENABLED=0 GOBIN=$out

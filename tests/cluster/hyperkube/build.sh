@@ -9,8 +9,9 @@ set -euo pipefail
 
 name=$1 out=$2
 here=$KATA_TOP/tests/cluster/hyperkube
+. "$KATA_TOP/packaging/recipe.sh"
 cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
-version=$("$KATA_TOP/packaging/version" "$name" version)
+version=$(field "$name" version)
 minor=${version#v1.} minor=${minor%%.*}
 
 grep -q "k8s.io/kubernetes $version\$" "$here/go.mod" || {
@@ -26,7 +27,11 @@ package=k8s.io/component-base/version
 stamp="-s -w -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=$minor"
 stamp+=" -X $package.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersion=$version"
 
-nice -n 5 go build -C "$here" -p 2 -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" .
+# go names each package when it is compiled; counting them lets the reader see how far it is.
+cd "$here"
+total=$(go list -deps -tags grpcnotrace,notest . | wc -l)
+nice -n 5 go build -v -p 2 -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" . 2>&1 |
+	awk -v total="$total" '{ printf "[%d/%d] %s\n", ++n, total, $0; fflush() }'
 for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
 	ln -s hyperkube "$out/$program"
 done

@@ -9,8 +9,9 @@
 set -euo pipefail
 
 cd "$(dirname "$0")"
-top=$(cd ../../.. && pwd)
-version=$("$top/packaging/version" hyperkube version)
+KATA_TOP=$(cd ../../.. && pwd)
+. "$KATA_TOP/packaging/recipe.sh"
+version=$(field hyperkube version)
 staging=v0.${version#v1.}
 export GOFLAGS=-modcacherw GOMODCACHE=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}/go/mod
 

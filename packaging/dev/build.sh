@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# build.sh - the steps that build: assets, the test cluster's programs, our programs, the release.  Sourced by dev.
+# shellcheck disable=SC2154 # top and cache come from dev
+# shellcheck disable=SC2034 # the lists are for dev
+
+retry="read the log; what was finished is kept, so './dev' goes on from here"
+network="read the log; the download needs the package registry, so check the network or proxy settings and run again"
+
+setup_steps=(
+	"installing missing Debian packages | install_packages | check /etc/apt/sources.list and the network, or install by hand the packages in packaging/packages"
+)
+guest_steps=(
+	"guest kernel | artefact kernel | $retry"
+	"QEMU | artefact qemu | $retry"
+	"virtiofsd | artefact virtiofsd | $network"
+	"vhost-device-vsock | artefact vhost-device-vsock | $network"
+	"libraries for static programs | artefact sysroot | $retry"
+)
+cluster_steps=(
+	"containerd 2 | artefact containerd | $network"
+	"Kubernetes | artefact hyperkube | $network"
+	"container images for the tests | artefact test-images | $retry"
+)
+dev_steps=(
+	"our programs and tests with sanitizers | build_dev | $retry"
+)
+release_steps=(
+	"our programs, static | build_release | $retry"
+	"release archive | pack_release | $retry"
+	"kata-deploy image | pack_image | $retry"
+)
+
+artefact() { "$top/packaging/artefact" "$1"; }
+
+configure_and_build() { # PRESET CMAKE-ARGUMENTS...
+	local preset=$1
+	shift
+	cd "$top" || return
+	cmake --preset "$preset" "$@"
+	nice -n 5 cmake --build --preset "$preset"
+}
+
+build_dev() { configure_and_build dev; }
+
+build_release() { configure_and_build release "-DKATA_SYSROOT=$(artefact sysroot)"; }

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A container that spins for six seconds under a limit of 300m gets about 1.8 s of processor time.
+. "$(dirname "$0")/../testing.sh"
+
+pod spinner <<END
+restartPolicy: Never
+containers:
+- name: c
+  image: "$image"
+  resources: {limits: {cpu: 300m, memory: 64Mi}}
+  command:
+  - sh
+  - -c
+  - |
+    timeout 6 sh -c 'while :; do :; done'
+    awk '{ print "ticks", \$16 + \$17 }' /proc/self/stat
+    awk '{ print "ticks", \$14 + \$15 + \$16 + \$17 }' /proc/1/stat
+END
+ended spinner Succeeded
+ticks=$(k logs spinner | awk '$1 == "ticks" { n = $2 } END { print n }')
+note "6 s of spinning took $ticks ticks of 10 ms"
+[ "$ticks" -ge 60 ] || fail "$ticks ticks: far less than the limit allows"
+[ "$ticks" -le 290 ] || fail "$ticks ticks: the limit of 300m does not hold"
+passed

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# QEMU is killed: the pod's container ends with an error, Kubernetes says so, and a pod that may
+# restart runs again in a new VM.
+. "$(dirname "$0")/../testing.sh"
+[ "$runtime_class" != runc ] || skip "about the VM"
+
+pod fragile <<END
+restartPolicy: Never
+containers:
+- {name: c, image: "$image", command: [sleep, "100000"]}
+END
+ready fragile
+sandbox=$(on_node ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.pod.namespace\"==$namespace,labels.\"io.cri-containerd.kind\"==sandbox")
+vm=$(on_node ps -eo pid,args | awk -v id="$sandbox" '/qemu-system/ && index($0, id) { print $1; exit }')
+[ -n "$vm" ] || fail "no QEMU process with the sandbox's id"
+on_node kill -KILL "$vm"
+ended fragile Failed 60
+code=$(field fragile '.status.containerStatuses[0].state.terminated.exitCode')
+note "exit code $code, reason $(field fragile '.status.containerStatuses[0].state.terminated.reason')"
+[ "$code" != 0 ] || fail "the container is said to have succeeded"
+k delete pod fragile --timeout=60s >/dev/null
+gone() { ! on_node ps -eo args | grep -F "$sandbox" | grep -v grep; }
+eventually 60 "every process of the sandbox to end" gone
+passed

@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A Secret with its mode, the service account's token, the pod's own labels and the termination
+# message, all of which kubelet puts into the container by mounts.
+. "$(dirname "$0")/../testing.sh"
+
+k create secret generic door --from-literal=key=sesame >/dev/null
+pod keeper <<END
+restartPolicy: Never
+containers:
+- name: c
+  image: "$image"
+  command: [sh, -c, "cat /secret/key; echo; stat -Lc %a /secret/key; wc -c < /run/secrets/kubernetes.io/serviceaccount/token; cat /info/labels; echo; echo farewell > /dev/termination-log"]
+  volumeMounts: [{name: door, mountPath: /secret, readOnly: true}, {name: info, mountPath: /info}]
+volumes:
+- {name: door, secret: {secretName: door, defaultMode: 0400}}
+- {name: info, downwardAPI: {items: [{path: labels, fieldRef: {fieldPath: metadata.labels}}]}}
+END
+ended keeper Succeeded
+mapfile -t lines < <(k logs keeper)
+expect "secret" sesame "${lines[0]}"
+expect "mode" 400 "${lines[1]}"
+[ "${lines[2]}" -gt 100 ] || fail "the token has only ${lines[2]} bytes"
+expect "labels" 'app="keeper"' "${lines[3]}"
+expect "termination message" farewell "$(field keeper '.status.containerStatuses[0].state.terminated.message' | tr -d '\n')"
+passed

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+#
+# 20 pods are created and deleted; then the node has the processes, mounts, network devices, cgroups
+# and runtime files it had before.
+. "$(dirname "$0")/../testing.sh"
+
+processes() { on_node ps -eo args | grep -E 'shim|qemu|virtiofsd|vhost-device|pause' | grep -v grep || true; }
+mounts() { on_node cut -d' ' -f2 /proc/mounts | grep -v -e /var/lib/kubelet -e /node/; }
+devices() { on_node ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'; }
+namespaces() { on_node ls /run/netns /var/run/netns 2>/dev/null; }
+cgroups() { on_node find /sys/fs/cgroup -type d -path '*pod*'; }
+files() { on_node find /run/kata-containers /run/vc /run/containerd/io.containerd.runtime.v2.task /dev/shm -mindepth 1 2>/dev/null || true; }
+state() {
+	local what
+	for what in processes mounts devices namespaces cgroups files; do
+		echo "== $what"
+		"$what" | sort
+	done
+}
+same() { state >"$work/after" && diff "$work/before" "$work/after"; }
+
+settled() { state >"$work/before" && sleep 1 && same >/dev/null; }
+eventually 30 "the node to come to rest" settled
+for batch in 1 2 3 4; do
+	for i in 1 2 3 4 5; do
+		pod "p$batch-$i" <<-END
+			containers:
+			- {name: c, image: "$image", command: [sleep, "100000"]}
+		END
+	done
+	k wait --for=condition=Ready pod --all --timeout=120s >/dev/null || fail "batch $batch did not become Ready"
+	k delete pod --all --timeout=120s >/dev/null
+done
+eventually 60 "the node to be as it was before" same
+passed

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# testing.sh - containerd with our shim, for one test.  Sourced by tests/it/*.sh.
+#
+# containerd (CONTAINERD=1: Debian's 1.6, 2: the artefact) runs in a pid and mount namespace of its own
+# with its own /run, so that whatever a test leaves behind goes with pid 1 of it; the checks for
+# leftovers are therefore made before that.  The shim is the release's (KATA_VERSION_DIR, by default what
+# `./dev package` unpacked), with emulation allowed by a drop-in of its own.
+# shellcheck disable=SC2034 # some names are for the tests only
+# shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+require_root
+require ctr containerd runc unshare nsenter
+image=kata.test/busybox:1
+runtime=${RUNTIME:-io.containerd.kata.v2}
+kata=$work/kata
+version_dir=${KATA_VERSION_DIR:-$top/build/dist/kata}
+
+install_kata() {
+	[ -x "$version_dir/bin/containerd-shim-kata-v2" ] || skip "no release in '$version_dir'; './dev package' makes one"
+	cp -a "$version_dir" "$kata"
+	mkdir -p "$kata/share/defaults/kata-containers/config.d"
+	cat >"$kata/share/defaults/kata-containers/config.d/10-test.toml" <<-END
+		[hypervisor.qemu]
+		allow_emulation = true
+	END
+}
+
+containerd_path() {
+	if [ "${CONTAINERD:-2}" = 1 ]; then
+		echo /usr/bin
+	else
+		"$top/packaging/artefact" containerd
+	fi
+}
+
+# start_containerd - and import the test image; `ctr` below speaks to it.
+start_containerd() {
+	local bin images
+	[ "$runtime" = io.containerd.runc.v2 ] || install_kata
+	bin=$(containerd_path)
+	images=$("$top/packaging/artefact" test-images)
+	mkdir -p "$work/root"
+	cat >"$work/containerd.toml" <<-END
+		version = 2
+		root = "$work/root"
+		state = "/run/containerd"
+		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"]
+		[grpc]
+		  address = "/run/containerd/containerd.sock"
+		[debug]
+		  level = "debug"
+	END
+	cat >"$work/init" <<-END
+		mount --make-rprivate /
+		mount -t tmpfs -o mode=755 tmpfs /run
+		export PATH=$kata/bin:$bin:\$PATH
+		containerd --config $work/containerd.toml >$work/containerd.log 2>&1 &
+		echo \$! >/run/containerd.pid
+		while :; do wait; sleep 0.2; done
+	END
+	unshare --mount --pid --fork --kill-child --mount-proc bash "$work/init" >"$work/init.log" 2>&1 </dev/null &
+	outer=$!
+	containerd_bin=$bin
+	cleanup stop_containerd
+	eventually 10 "pid 1 of containerd's namespace" find_init
+	eventually 30 "containerd to answer ($work/containerd.log)" ctr version
+	ctr images import "$images/busybox.tar" >/dev/null
+}
+
+# The file has no newline at its end, so read fails even when it read something.
+find_init() {
+	read -r init <"/proc/$outer/task/$outer/children" || [ -n "$init" ]
+}
+
+# inside COMMAND... - in the namespaces of containerd.
+inside() {
+	nsenter -t "$init" -m -p "$@"
+}
+
+ctr() {
+	inside "$containerd_bin/ctr" --address /run/containerd/containerd.sock "$@"
+}
+
+stop_containerd() {
+	[ "${ending:-}" = well ] || grep -v 'level=debug\|loading plugin' "$work/containerd.log" | tail -n 25 | cut -c1-400
+	kill -KILL "$outer" 2>/dev/null
+	wait "$outer" 2>/dev/null
+}
+
+# run_kata NAME COMMAND... - ctr run in the foreground, container and task removed afterwards.
+run_kata() {
+	local name=$1
+	shift
+	ctr run --rm --runtime "$runtime" "$image" "$name" "$@"
+}
+
+# processes_of NAME - of the sandbox: shim, VMM and daemons carry its id.
+processes_of() {
+	inside ps -eo pid,args | grep -F -- "$1" | grep -E 'shim|qemu|virtiofsd|vhost-device' || true
+}
+
+nothing_left() { # NAME
+	[ -z "$(processes_of "$1")" ] && ! inside grep -qF -- "$1" /proc/mounts &&
+		[ -z "$(inside find /run/kata-containers /run/vc -path "*$1*" 2>/dev/null)" ] &&
+		[ -z "$(find /sys/fs/cgroup -type d -path "*$1*")" ]
+}
+
+# passed - the last line of a test: containerd's log is then not shown.
+passed() { ending=well; }
+
+start_containerd

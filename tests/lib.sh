@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# lib.sh - what every integration test shares.  Sourced by tests/it/*.sh and tests/cluster/t/*.sh.
+#
+# A test ends with 0 (passed), 77 (skipped) or anything else (failed), and prints why.  Whatever it
+# makes it registers with `cleanup` first, so that an end by failure or by a signal leaves nothing.
+# Nothing waits without a deadline.
+# shellcheck disable=SC2034 # top and work are for the tests
+set -euo pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+work=$(mktemp -d /tmp/kata-test.XXXXXX)
+cleanups=()
+
+# cleanup COMMAND... - to be run when the test ends, last registered first.
+cleanup() {
+	cleanups+=("$(printf '%q ' "$@")")
+}
+
+run_cleanups() {
+	local status=$? i
+	trap - EXIT ERR
+	set +e
+	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
+		eval "${cleanups[i]}"
+	done
+	rm -rf --one-file-system "$work"
+	exit "$status"
+}
+trap run_cleanups EXIT
+trap 'echo "FAILED: ended by a signal" >&2; exit 1' INT TERM HUP
+trap 'echo "FAILED: ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
+set -E
+
+note() { echo "--- $*"; }
+
+fail() {
+	echo "FAILED: $*" >&2
+	trap - ERR
+	exit 1
+}
+
+# skip REASON - the test cannot run here and says why.
+skip() {
+	echo "SKIPPED: $*"
+	exit 77
+}
+
+# require COMMAND... - skip unless all of them exist.
+require() {
+	local command
+	for command; do
+		command -v "$command" >/dev/null || skip "no command '$command' on this machine"
+	done
+}
+
+require_root() {
+	[ "$(id -u)" = 0 ] || skip "needs root"
+}
+
+# expect WHAT WANTED GOT
+expect() {
+	[ "$2" = "$3" ] || fail "$1: wanted '$2', got '$3'"
+}
+
+# expect_match WHAT REGEX TEXT
+expect_match() {
+	[[ $3 =~ $2 ]] || fail "$1: wanted something like '$2', got '$3'"
+}
+
+# expect_status WANTED COMMAND...
+expect_status() {
+	local wanted=$1 got=0
+	shift
+	"$@" || got=$?
+	[ "$wanted" = "$got" ] || fail "'$*': wanted exit status $wanted, got $got"
+}
+
+# eventually SECONDS WHAT COMMAND... - poll until COMMAND succeeds; its last output is shown if not.
+eventually() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	# No subshell: what the command sets is kept.
+	until "$@" >"$work/eventually" 2>&1; do
+		if ((SECONDS >= deadline)); then
+			cat "$work/eventually" >&2
+			fail "gave up waiting for: $what"
+		fi
+		sleep 0.1
+	done
+}
