@@ -44,7 +44,8 @@ int fail_wrap(struct error *e, const char *format, ...)
 	va_end(args);
 	keep_one_line(front);
 	len = strlen(front);
-	(void)snprintf(front + len, sizeof(front) - len, ": %s", e->msg);
+	if (snprintf(front + len, sizeof(front) - len, ": %s", e->msg) < 0)
+		front[len] = '\0';
 	memcpy(e->msg, front, sizeof(front));
 	return -e->code;
 }

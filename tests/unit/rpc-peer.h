@@ -92,6 +92,8 @@ static inline bool peer_read_frame(int fd, struct ttrpc_frame *ret_frame, uint8_
 {
 	uint8_t h[TTRPC_HEADER];
 
+	*ret_frame = (struct ttrpc_frame){ .len = 0 };
+	*ret_data = NULL;
 	if (!peer_receive(fd, h, sizeof(h)))
 		return false;
 	ret_frame->len = (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];

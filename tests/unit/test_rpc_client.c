@@ -24,7 +24,7 @@ struct fixture {
 	script *script;
 	struct cancel done; /* raised by what a test waits for */
 	atomic_int n_done;
-	int code; /* of the last asynchronous call */
+	atomic_int code; /* of the last asynchronous call */
 	struct loop_task task;
 };
 

@@ -23,7 +23,7 @@ struct fixture {
 	struct cancel gate;   /* raised by the test: lets "Slow" go */
 	struct cancel closed; /* raised when a connection has ended */
 	struct cancel parked; /* raised when "Park" has been called */
-	struct rpc_request *parked_request;
+	_Atomic(struct rpc_request *) parked_request;
 	int fd; /* the peer's end */
 };
 
