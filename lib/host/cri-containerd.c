@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cri-containerd - our handlers in containerd's configuration.
+ *
+ * The two major versions read imported files differently.  1.x replaces a plugin's whole section by
+ * that of the imported file, so a drop-in of handlers takes every other handler away, the CRI
+ * plugin fails and the node is lost; there our tables go into a marked block at the end of
+ * config.toml and every byte before it stays as it is.  2.x merges, so a file of our own beside it
+ * does, and the main file is touched only if it does not import that file yet.  The name of the CRI
+ * plugin follows the version of the configuration format, not that of containerd.  Any thread.
+ */
+#include "lib/host/cri-containerd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/toml.h"
+
+#define CONFIG_MAX  (4 * MIB)
+#define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
+#define BLOCK_END   "# END kata-deploy\n"
+#define CREATED     "# Created by kata-deploy, removed with it while nothing else is added.\n"
+#define DROP_IN_DIR "conf.d"
+
+enum { FILE_MAIN, FILE_DROP_IN };
+
+static const struct {
+	int64_t min_version; /* of the configuration format */
+	const char *id;
+} plugins[] = {
+	{ 3, "\"io.containerd.cri.v1.runtime\"" },
+	{ 2, "\"io.containerd.grpc.v1.cri\"" },
+	{ 0, "cri" },
+};
+
+static const char *plugin_id(int64_t version)
+{
+	size_t i = 0;
+
+	while (version < plugins[i].min_version)
+		i++;
+	return plugins[i].id;
+}
+
+static int read_file(const char *dir, const char *name, struct cri_file *ret_file, struct error *e)
+{
+	struct cri_file f = { .path = path_join(dir, name), .mode = 0644 };
+	struct stat st;
+	int r = file_read(f.path, CONFIG_MAX, &f.old_text, NULL, e);
+
+	if (r < 0 && r != -ENOENT) {
+		free(f.path);
+		return r;
+	}
+	if (f.old_text && stat(f.path, &st) == 0)
+		f.mode = st.st_mode & 0777;
+	*ret_file = f;
+	return 0;
+}
+
+/* Version of the format of TEXT; a file that says none has version 1. */
+static int format_version(const char *text, const char *name, int64_t *ret_version, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	const struct toml *version;
+	int r = toml_parse(text, strlen(text), name, &root, e);
+
+	if (r < 0)
+		return fail_wrap(e, "the configuration of containerd");
+	version = toml_get(root, "version");
+	*ret_version = version && version->type == TOML_INTEGER ? version->integer : 1;
+	return 0;
+}
+
+/* The tables of the handlers, as TOML. */
+static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_t version)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct cri_handler *h = &handlers[i];
+		_free_ char *table =
+			xasprintf("plugins.%s.containerd.runtimes.%s", plugin_id(version), h->name);
+		_free_ char *shim = toml_quote(h->runtime_path);
+		_free_ char *config = toml_quote(h->config_path);
+
+		fprintf(f, "[%s]\n", table);
+		fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\n", h->name);
+		fprintf(f, "runtime_path = %s\n", shim);
+		fputs("privileged_without_host_devices = true\n", f);
+		fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
+		fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n",
+		      f);
+		fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
+	}
+	(void)fclose(f);
+	return text;
+}
+
+/* TEXT without our block; a block that does not end is refused rather than guessed at. */
+static int strip_block(const char *text, const char *name, char **ret_text, struct error *e)
+{
+	const char *begin = strstr(text, BLOCK_BEGIN);
+	const char *end = begin ? strstr(begin, BLOCK_END) : NULL;
+
+	if (!begin) {
+		*ret_text = xstrdup(text);
+		return 0;
+	}
+	if (!end)
+		return fail(e, EINVAL,
+			    "'%s' has the line that begins our block but not the one that ends it; "
+			    "remove the block by hand",
+			    name);
+	*ret_text = xasprintf("%.*s%s", (int)(begin - text), text, end + strlen(BLOCK_END));
+	return 0;
+}
+
+/* Handlers of our names that somebody else configured, such as an older kata-deploy, give way. */
+static int strip_handlers(char **text, const struct cri_handler *handlers, size_t n,
+			  int64_t version, struct error *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		_free_ char *table = xasprintf("plugins.%s.containerd.runtimes.%s",
+					       plugin_id(version), handlers[i].name);
+		char *shorter = NULL;
+
+		if (toml_remove_table(*text, table, &shorter, e) < 0)
+			return -e->code;
+		free(*text);
+		*text = shorter;
+	}
+	return 0;
+}
+
+static int check_toml(const char *text, const char *name, struct error *e)
+{
+	int64_t version;
+
+	return format_version(text, name, &version, e);
+}
+
+static int plan_block(struct cri_file *f, const struct cri_handler *handlers, size_t n,
+		      struct error *e)
+{
+	static const char fresh[] = CREATED "version = 2\n\n";
+	_free_ char *rest = NULL;
+	_free_ char *tables = NULL;
+	const char *gap;
+	int64_t version;
+
+	if (strip_block(f->old_text ? f->old_text : fresh, f->path, &rest, e) < 0 ||
+	    format_version(rest, f->path, &version, e) < 0 ||
+	    strip_handlers(&rest, handlers, n, version, e) < 0)
+		return -e->code;
+	if (n == 0) {
+		f->new_text = strcmp(rest, fresh) == 0 ? NULL : TAKE_PTR(rest);
+		return 0;
+	}
+	tables = handler_tables(handlers, n, version);
+	gap = str_ends(rest, "\n") || !*rest ? "" : "\n";
+	f->new_text = xasprintf("%s%s" BLOCK_BEGIN "%s" BLOCK_END, rest, gap, tables);
+	return check_toml(f->new_text, f->path, e);
+}
+
+static int plan1(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
+		 struct cri_edit *ret_edit, struct error *e)
+{
+	_cri_edit_ struct cri_edit edit = { 0 };
+	int r = read_file(site->dir, site->main_file, &edit.files[FILE_MAIN], e);
+
+	if (r < 0)
+		return r;
+	edit.n_files = 1;
+	r = plan_block(&edit.files[FILE_MAIN], handlers, n, e);
+	if (r < 0)
+		return r;
+	*ret_edit = edit;
+	edit = (struct cri_edit){ 0 };
+	return 0;
+}
+
+static int candidate1(const struct cri_edit *edit, char *const *stand_ins, char **ret_text,
+		      struct error *e)
+{
+	const char *text = edit->files[FILE_MAIN].new_text;
+
+	(void)stand_ins;
+	(void)e;
+	*ret_text = xstrdup(text ? text : "version = 2\n");
+	return 0;
+}
+
+/* The strings of "imports". */
+static int read_imports(const char *text, const char *name, strv *ret_imports, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	const struct toml *imports;
+	int r = toml_parse(text, strlen(text), name, &root, e);
+
+	if (r < 0)
+		return r;
+	imports = toml_get(root, "imports");
+	if (imports && imports->type != TOML_ARRAY)
+		return fail(e, EINVAL, "%s:%u: 'imports' is not an array", name, imports->line);
+	for (const struct toml *i = imports ? imports->children : NULL; i; i = i->next)
+		if (i->type == TOML_STRING)
+			strv_add(ret_imports, i->text.s);
+	return 0;
+}
+
+static int write_imports(const char *text, char *const *imports, char **ret_text, struct error *e)
+{
+	_strv_ strv quoted = NULL;
+	_free_ char *joined = NULL;
+	_free_ char *literal = NULL;
+
+	if (strv_len(imports) == 0)
+		return toml_unset(text, "", "imports", ret_text, e);
+	for (char *const *i = imports; *i; i++)
+		strv_take(&quoted, toml_quote(*i));
+	joined = strv_join(quoted, ", ");
+	literal = xasprintf("[%s]", joined);
+	return toml_set(text, "", "imports", literal, ret_text, e);
+}
+
+static bool covers(char *const *imports, const char *dir, const char *path)
+{
+	for (char *const *i = imports; i && *i; i++) {
+		_free_ char *pattern = (*i)[0] == '/' ? xstrdup(*i) : path_join(dir, *i);
+
+		if (str_matches(path, pattern))
+			return true;
+	}
+	return false;
+}
+
+/* Adds or removes DROP_IN as an import of its own; a pattern that covers it is left alone. */
+static int plan_imports(struct cri_file *f, const char *dir, const char *drop_in, bool is_wanted,
+			struct error *e)
+{
+	static const char fresh[] = CREATED "version = 3\n";
+	const char *text = f->old_text ? f->old_text : fresh;
+	_strv_ strv imports = NULL;
+	_strv_ strv kept = NULL;
+
+	if (read_imports(text, f->path, &imports, e) < 0)
+		return -e->code;
+	for (char **i = imports; i && *i; i++)
+		if (!str_equal(*i, drop_in))
+			strv_add(&kept, *i);
+	if (is_wanted && !covers(kept, dir, drop_in))
+		strv_add(&kept, drop_in);
+	if (strv_len(kept) == strv_len(imports))
+		f->new_text = f->old_text ? xstrdup(text) : NULL;
+	else if (write_imports(text, kept, &f->new_text, e) < 0)
+		return -e->code;
+	if (!is_wanted && str_equal(f->new_text, fresh))
+		str_set(&f->new_text, NULL);
+	return 0;
+}
+
+static int plan_drop_in(struct cri_edit *edit, const struct cri_site *site,
+			const struct cri_handler *handlers, size_t n, struct error *e)
+{
+	struct cri_file *main_file = &edit->files[FILE_MAIN];
+	struct cri_file *drop_in = &edit->files[FILE_DROP_IN];
+	_free_ char *tables = NULL;
+	int64_t version = 3;
+
+	if (main_file->old_text &&
+	    format_version(main_file->old_text, main_file->path, &version, e) < 0)
+		return -e->code;
+	if (plan_imports(main_file, site->dir, drop_in->path, n > 0, e) < 0)
+		return -e->code;
+	if (n == 0)
+		return 0;
+	/* containerd 2 reads older formats too, and merges by the plugin names of the main file. */
+	tables = handler_tables(handlers, n, version);
+	drop_in->new_text = xasprintf(
+		"# Managed by kata-deploy: changes are lost.\n"
+		"version = %lld\n\n%s",
+		(long long)version, tables);
+	return check_toml(drop_in->new_text, drop_in->path, e);
+}
+
+static int plan2(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
+		 struct cri_edit *ret_edit, struct error *e)
+{
+	_cri_edit_ struct cri_edit edit = { 0 };
+	_free_ char *dir = path_join(site->dir, DROP_IN_DIR);
+
+	if (read_file(site->dir, site->main_file, &edit.files[FILE_MAIN], e) < 0)
+		return -e->code;
+	edit.n_files = 1;
+	if (read_file(dir, site->drop_in, &edit.files[FILE_DROP_IN], e) < 0)
+		return -e->code;
+	edit.n_files = 2;
+	if (plan_drop_in(&edit, site, handlers, n, e) < 0)
+		return -e->code;
+	*ret_edit = edit;
+	edit = (struct cri_edit){ 0 };
+	return 0;
+}
+
+/* The main file with the stand-in imported instead of the drop-in. */
+static int candidate2(const struct cri_edit *edit, char *const *stand_ins, char **ret_text,
+		      struct error *e)
+{
+	const struct cri_file *f = &edit->files[FILE_MAIN];
+	const char *text = f->new_text ? f->new_text : "version = 3\n";
+	_strv_ strv imports = NULL;
+	_strv_ strv replaced = NULL;
+
+	if (read_imports(text, f->path, &imports, e) < 0)
+		return -e->code;
+	for (char **i = imports; i && *i; i++)
+		if (!str_equal(*i, edit->files[FILE_DROP_IN].path))
+			strv_add(&replaced, *i);
+	if (stand_ins[FILE_DROP_IN])
+		strv_add(&replaced, stand_ins[FILE_DROP_IN]);
+	return write_imports(text, replaced, ret_text, e);
+}
+
+int cri_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_strv_ strv names = NULL;
+	int r = toml_parse(dump, len, "containerd config dump", &root, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
+		_free_ char *path = xasprintf("plugins.%s.containerd.runtimes", plugins[i].id);
+		const struct toml *runtimes = toml_get(root, path);
+
+		if (!runtimes || runtimes->type != TOML_TABLE)
+			continue;
+		for (const struct toml *t = runtimes->children; t; t = t->next)
+			strv_add(&names, t->key);
+	}
+	*ret_names = TAKE_PTR(names);
+	return 0;
+}
+
+const struct cri_driver cri_containerd1 = {
+	.name = "containerd 1",
+	.min_major = 1,
+	.max_major = 1,
+	.plan = plan1,
+	.candidate = candidate1,
+};
+
+const struct cri_driver cri_containerd2 = {
+	.name = "containerd 2",
+	.min_major = 2,
+	.max_major = 2,
+	.plan = plan2,
+	.candidate = candidate2,
+};

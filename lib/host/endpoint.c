@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * endpoint - ask the container runtime instead of believing its configuration file.
+ *
+ * After a restart with a bad CRI section containerd runs, answers `ctr version`, and only its CRI
+ * service is gone; so every question here that matters goes to the CRI service.  The verbose status
+ * carries the configuration in use, in containerd 1.6 and in 2.x, and with it the handlers; the
+ * list runtime_handlers exists only in newer ones.  May block, with deadlines.
+ */
+#include "lib/host/endpoint.h"
+
+#include <string.h>
+
+#include "lib/http/grpc.h"
+#include "lib/rpc/proto/client.pb-c.h"
+#include "lib/rpc/proto/cri.pb-c.h"
+
+#define ASK_MS  10000
+#define POLL_MS 250
+
+static const struct grpc_method version_method = {
+	.path = "/containerd.services.version.v1.Version/Version",
+	.in = &pb__empty__descriptor,
+	.out = &client__version_response__descriptor,
+};
+
+static const struct grpc_method status_method = {
+	.path = "/runtime.v1.RuntimeService/Status",
+	.in = &cri__status_request__descriptor,
+	.out = &cri__status_response__descriptor,
+};
+
+static void message_freep(void *p)
+{
+	ProtobufCMessage *m = *(ProtobufCMessage **)p;
+
+	if (m)
+		protobuf_c_message_free_unpacked(m, NULL);
+}
+#define _message_ _cleanup_(message_freep)
+
+void cri_status_done(struct cri_status *s)
+{
+	free(s->why_not);
+	json_putp(&s->config);
+	strv_free(s->handlers);
+	*s = (struct cri_status){ 0 };
+}
+
+static int ask(const char *socket, const struct grpc_method *method, const void *in, void *ret_out,
+	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(http_client_freep) struct http_client *client = NULL;
+	int r = grpc_open(socket, &client, e);
+
+	if (r < 0)
+		return r;
+	return grpc_call(client, method, in, ret_out, NULL,
+			 min_u64(deadline_ms, deadline_in(ASK_MS)), cancel, e);
+}
+
+int endpoint_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		     char **ret_version, struct error *e)
+{
+	const Pb__Empty in = PB__EMPTY__INIT;
+	_message_ Client__VersionResponse *out = NULL;
+	int r = ask(socket, &version_method, &in, &out, deadline_ms, cancel, e);
+
+	if (r < 0)
+		return fail_wrap(e, "asking containerd for its version");
+	*ret_version = xstrdup(out->version);
+	return 0;
+}
+
+static void read_conditions(const Cri__RuntimeStatus *status, struct cri_status *s)
+{
+	for (size_t i = 0; status && i < status->n_conditions; i++) {
+		const Cri__RuntimeCondition *c = status->conditions[i];
+
+		if (strcmp(c->type, "RuntimeReady") != 0)
+			continue;
+		s->is_ready = c->status;
+		str_set(&s->why_not, c->message);
+	}
+}
+
+static void add_handler(struct cri_status *s, const char *name)
+{
+	if (!str_empty(name) && !strv_contains(s->handlers, name))
+		strv_add(&s->handlers, name);
+}
+
+static void read_config(const Cri__StatusResponse *out, struct cri_status *s)
+{
+	struct json_object *runtimes;
+	struct error ignored;
+
+	for (size_t i = 0; i < out->n_info; i++) {
+		if (strcmp(out->info[i]->key, "config") == 0 && !s->config)
+			(void)json_parse(out->info[i]->value, strlen(out->info[i]->value),
+					 "CRI configuration", &s->config, &ignored);
+	}
+	runtimes = json_at(s->config, "containerd.runtimes");
+	if (!json_object_is_type(runtimes, json_type_object))
+		return;
+	json_object_object_foreach(runtimes, name, value)
+	{
+		(void)value;
+		add_handler(s, name);
+	}
+}
+
+int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		    struct cri_status *ret_status, struct error *e)
+{
+	Cri__StatusRequest in = CRI__STATUS_REQUEST__INIT;
+	_message_ Cri__StatusResponse *out = NULL;
+	struct cri_status s = { 0 };
+	int r;
+
+	in.verbose = true;
+	r = ask(socket, &status_method, &in, &out, deadline_ms, cancel, e);
+	if (r < 0)
+		return fail_wrap(e, "asking the CRI service");
+	read_conditions(out->status, &s);
+	for (size_t i = 0; i < out->n_runtime_handlers; i++)
+		add_handler(&s, out->runtime_handlers[i]->name);
+	read_config(out, &s);
+	*ret_status = s;
+	return 0;
+}
+
+static struct json_object *config_of(const struct cri_status *s, const char *name)
+{
+	struct json_object *runtimes = json_at(s->config, "containerd.runtimes");
+	struct json_object *found = NULL;
+
+	/* Not json_at(): a name may have dots. */
+	(void)json_object_object_get_ex(runtimes, name, &found);
+	return found;
+}
+
+static bool has_handler(const struct cri_status *s, const struct cri_handler *h)
+{
+	struct json_object *config = config_of(s, h->name);
+	const char *config_path = json_get_str(config, "options.ConfigPath");
+	const char *shim = json_get_str(config, "runtimePath");
+
+	if (!strv_contains(s->handlers, h->name))
+		return false;
+	return (!config_path || strcmp(config_path, h->config_path) == 0) &&
+	       (!shim || strcmp(shim, h->runtime_path) == 0);
+}
+
+const struct cri_handler *endpoint_lacks(const struct cri_status *s,
+					 const struct cri_handler *handlers, size_t n_handlers)
+{
+	for (size_t i = 0; i < n_handlers; i++)
+		if (!has_handler(s, &handlers[i]))
+			return &handlers[i];
+	return NULL;
+}
+
+static int ask_ready(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+		     uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	_cri_status_ struct cri_status s = { 0 };
+	const struct cri_handler *lacking;
+	int r = endpoint_status(socket, deadline_ms, cancel, &s, e);
+
+	if (r < 0)
+		return r;
+	if (!s.is_ready)
+		return fail(e, EAGAIN, "the container runtime is not ready: %s",
+			    s.why_not ? s.why_not : "no reason given");
+	lacking = endpoint_lacks(&s, handlers, n_handlers);
+	return lacking ? fail(e, EAGAIN, "the container runtime has no handler '%s'", lacking->name)
+		       : 0;
+}
+
+int endpoint_wait(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	struct error wait;
+	int r;
+
+	for (;;) {
+		r = ask_ready(socket, handlers, n_handlers, deadline_ms, cancel, e);
+		if (r >= 0)
+			return 0;
+		if (wait_pause(POLL_MS, "the CRI endpoint", deadline_ms, cancel, &wait) >= 0)
+			continue;
+		if (wait.code == ECANCELED)
+			*e = wait;
+		return -e->code;
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_ENDPOINT_H
+#define LIB_HOST_ENDPOINT_H
+
+#include "lib/host/cri.h"
+#include "lib/wait.h"
+
+/* What the running container runtime says about itself on its socket. */
+
+struct cri_status {
+	bool is_ready; /* the runtime's own condition; the network's is not ours to wait for */
+	char *why_not;
+	struct json_object *config; /* its CRI configuration in use; NULL if it does not tell */
+	strv handlers;
+};
+
+void cri_status_done(struct cri_status *s);
+#define _cri_status_ _cleanup_(cri_status_done)
+
+/* "1.6.20~ds1", "v2.4.2".  Caller frees. */
+int endpoint_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		     char **ret_version, struct error *e);
+/* Its CRI service, asked once.  ENOSYS: the process runs but its CRI plugin failed. */
+int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		    struct cri_status *ret_status, struct error *e);
+/* Asks until it is ready and has all HANDLERS; says what was missing in the end. */
+int endpoint_wait(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
+/* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
+const struct cri_handler *endpoint_lacks(const struct cri_status *s,
+					 const struct cri_handler *handlers, size_t n_handlers);
+
+#endif

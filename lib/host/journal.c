@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * journal - survive a kill or a power cut in the middle of a change.
+ *
+ * Append-only text, one line per fact, synced line by line:
+ *
+ *   do STEP {"what":"undo needs"}      the change may have begun
+ *   ok STEP                            it is complete
+ *   undone STEP                        the last entry has been taken back
+ *
+ * A line counts once it ends with a newline; a torn last line means that its step did not begin.
+ * The next run undoes what it finds, newest first, then starts afresh; a crash while undoing leaves
+ * a shorter list for the run after.  Undo is therefore written to be repeatable.  The lock is an
+ * open file description lock, which the kernel drops with the process.  One thread.
+ */
+#include "lib/host/journal.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "lib/file.h"
+
+#define JOURNAL_MAX  (16 * MIB)
+#define LOCK_POLL_MS 200
+
+struct journal {
+	char *path;
+	int lock_fd;
+	int fd; /* -1 until the first entry */
+	struct journal_entry *entries;
+	size_t n;
+};
+
+static void forget_last(struct journal *j)
+{
+	struct journal_entry *last = &j->entries[--j->n];
+
+	free(last->step);
+	json_putp(&last->data);
+}
+
+static void remember(struct journal *j, const char *step, struct json_object *own_data)
+{
+	j->entries = xrealloc(j->entries, j->n + 1, sizeof(*j->entries));
+	j->entries[j->n++] = (struct journal_entry){ .step = xstrdup(step), .data = own_data };
+}
+
+static struct journal_entry *last_entry(struct journal *j, const char *step)
+{
+	struct journal_entry *last = j->n > 0 ? &j->entries[j->n - 1] : NULL;
+
+	return last && strcmp(last->step, step) == 0 ? last : NULL;
+}
+
+static int parse_do(struct journal *j, char *rest, struct error *e)
+{
+	_json_ struct json_object *data = NULL;
+	char *space = strchr(rest, ' ');
+
+	if (!space)
+		return fail(e, EBADMSG, "step '%.64s' without data", rest);
+	*space = '\0';
+	if (json_parse(space + 1, strlen(space + 1), rest, &data, e) < 0)
+		return -e->code;
+	remember(j, rest, TAKE_PTR(data));
+	return 0;
+}
+
+static int parse_line(struct journal *j, char *line, struct error *e)
+{
+	struct journal_entry *last;
+
+	if (str_starts(line, "do "))
+		return parse_do(j, line + strlen("do "), e);
+	if (str_starts(line, "ok ")) {
+		last = last_entry(j, line + strlen("ok "));
+		if (last) {
+			last->is_done = true;
+			return 0;
+		}
+	}
+	if (str_starts(line, "undone ") && last_entry(j, line + strlen("undone "))) {
+		forget_last(j);
+		return 0;
+	}
+	return fail(e, EBADMSG, "unexpected line '%.64s'", line);
+}
+
+int journal_parse(struct journal *j, const char *text, size_t len, struct error *e)
+{
+	const char *end = text + len;
+	unsigned number = 0;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		_free_ char *line = NULL;
+
+		if (!newline)
+			return 0;
+		number++;
+		line = xstrndup(text, (size_t)(newline - text));
+		if (parse_line(j, line, e) < 0)
+			return fail_wrap(e, "journal '%s', line %u", j->path, number);
+		text = newline + 1;
+	}
+	return 0;
+}
+
+static int take_lock(int fd, const char *path, uint64_t deadline_ms, const struct cancel *cancel,
+		     struct error *e)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	int r;
+
+	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno != EAGAIN && errno != EACCES)
+			return fail(e, errno, "cannot lock '%s': %m", path);
+		r = wait_pause(LOCK_POLL_MS, path, deadline_ms, cancel, e);
+		if (r < 0)
+			return fail_wrap(e, "another installer works on this node");
+	}
+	return 0;
+}
+
+/* A torn last line is cut off, else the next entry would be glued to it. */
+static int drop_torn_line(const char *path, const char *text, size_t len, struct error *e)
+{
+	const char *newline = len > 0 ? memrchr(text, '\n', len) : NULL;
+	size_t whole = newline ? (size_t)(newline - text) + 1 : 0;
+
+	if (whole == len)
+		return 0;
+	return truncate(path, (off_t)whole) < 0 ? fail(e, errno, "cannot cut '%s': %m", path) : 0;
+}
+
+static int load(struct journal *j, struct error *e)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r = file_read(j->path, JOURNAL_MAX, &text, &len, e);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	r = journal_parse(j, text, len, e);
+	return r < 0 ? r : drop_torn_line(j->path, text, len, e);
+}
+
+int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+		 struct journal **ret_journal, struct error *e)
+{
+	_free_ char *lock = path_join(root, ".lock");
+	_cleanup_(journal_closep) struct journal *j = xcalloc(1, sizeof(*j));
+
+	j->path = path_join(root, "journal");
+	j->fd = j->lock_fd = -1;
+	if (dir_make(root, 0755, e) < 0)
+		return -e->code;
+	j->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (j->lock_fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", lock);
+	if (take_lock(j->lock_fd, lock, deadline_ms, cancel, e) < 0 || load(j, e) < 0)
+		return -e->code;
+	*ret_journal = TAKE_PTR(j);
+	return 0;
+}
+
+void journal_close(struct journal *j)
+{
+	if (!j)
+		return;
+	while (j->n > 0)
+		forget_last(j);
+	free(j->entries);
+	free(j->path);
+	closep(&j->fd);
+	closep(&j->lock_fd);
+	free(j);
+}
+
+static int open_for_append(struct journal *j, struct error *e)
+{
+	if (j->fd >= 0)
+		return 0;
+	j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (j->fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", j->path);
+	return file_sync_parent(j->path, e);
+}
+
+/* A line that could not be written whole is taken back, so the file never has a torn middle. */
+static int append(struct journal *j, const char *line, struct error *e)
+{
+	off_t before;
+
+	if (open_for_append(j, e) < 0)
+		return -e->code;
+	before = lseek(j->fd, 0, SEEK_END);
+	if (write_all(j->fd, line, strlen(line), j->path, e) >= 0) {
+		if (fdatasync(j->fd) == 0)
+			return 0;
+		(void)fail(e, errno, "cannot sync '%s': %m", j->path);
+	}
+	(void)!ftruncate(j->fd, before);
+	return -e->code;
+}
+
+int journal_begin(struct journal *j, const char *step, struct json_object *data, struct error *e)
+{
+	_free_ char *line = xasprintf("do %s %s\n", step, json_text(data));
+	int r = append(j, line, e);
+
+	if (r < 0)
+		return r;
+	remember(j, step, json_object_get(data));
+	return 0;
+}
+
+int journal_done(struct journal *j, struct error *e)
+{
+	struct journal_entry *last = &j->entries[j->n - 1];
+	_free_ char *line = xasprintf("ok %s\n", last->step);
+	int r = append(j, line, e);
+
+	if (r >= 0)
+		last->is_done = true;
+	return r;
+}
+
+int journal_pop(struct journal *j, struct error *e)
+{
+	_free_ char *line = xasprintf("undone %s\n", j->entries[j->n - 1].step);
+	int r = append(j, line, e);
+
+	if (r >= 0)
+		forget_last(j);
+	return r;
+}
+
+int journal_finish(struct journal *j, struct error *e)
+{
+	j->fd = close_fd(j->fd);
+	while (j->n > 0)
+		forget_last(j);
+	if (unlink(j->path) < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot remove '%s': %m", j->path);
+	return file_sync_parent(j->path, e);
+}
+
+size_t journal_len(const struct journal *j)
+{
+	return j->n;
+}
+
+const struct journal_entry *journal_at(const struct journal *j, size_t i)
+{
+	return &j->entries[i];
+}

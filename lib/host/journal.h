@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_JOURNAL_H
+#define LIB_HOST_JOURNAL_H
+
+#include "lib/json.h"
+#include "lib/wait.h"
+
+/*
+ * What is being done to this machine, written before it is done: ROOT/journal.
+ *
+ * The file exists only while something is under way or was interrupted.  Opening takes the
+ * machine's lock (ROOT/.lock), so two installers never work at once.
+ */
+struct journal;
+
+struct journal_entry {
+	char *step;
+	struct json_object *data; /* what the step said it needs for its undo */
+	bool is_done;
+};
+
+/* Makes ROOT if needed, waits for the lock and reads what an interrupted run left. */
+int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+		 struct journal **ret_journal, struct error *e);
+/* Releases the lock; the file stays as it is. */
+void journal_close(struct journal *j);
+DEFINE_CLEANUP(journal_closep, struct journal *, journal_close)
+
+/* Durable when it returns: STEP is about to change the machine and can be undone with DATA. */
+int journal_begin(struct journal *j, const char *step, struct json_object *data, struct error *e);
+/* The step begun last is complete. */
+int journal_done(struct journal *j, struct error *e);
+/* Forgets the entry written last: it has been undone. */
+int journal_pop(struct journal *j, struct error *e);
+/* Everything is consistent: removes the file.  Nothing written means nothing to do. */
+int journal_finish(struct journal *j, struct error *e);
+
+size_t journal_len(const struct journal *j);
+const struct journal_entry *journal_at(const struct journal *j, size_t i);
+
+/* Reads the text of a journal; a last line that is not complete was not written.  For
+ * journal_open() and the tests.  Entries are appended to J's. */
+int journal_parse(struct journal *j, const char *text, size_t len, struct error *e);
+
+#endif

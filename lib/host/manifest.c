@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * manifest - the list of what is in a release, and the name it gives the release.
+ *
+ * The digest covers every line, so two releases have the same digest only if they are the same
+ * bytes; twelve of its digits are part of the folder's name.  The manifest comes from an archive:
+ * every field is checked and every number bounded before use.  Any thread.
+ */
+#include "lib/host/manifest.h"
+
+#include <ctype.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "lib/file.h"
+
+#define PATH_LEN_MAX    255
+#define FILE_SIZE_MAX   (4 * GIB)
+#define TOTAL_SIZE_MAX  (16 * GIB)
+#define VERSION_LEN_MAX 64
+#define READ_SIZE       65536
+
+struct line {
+	char *fields[6];
+	size_t n;
+};
+
+typedef int line_handler(struct manifest *m, const struct line *line, struct error *e);
+
+void sha256_bytes(const void *bytes, size_t len, char ret_hex[SHA256_HEX + 1])
+{
+	unsigned char digest[32];
+	_free_ char *hex = NULL;
+
+	(void)EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL);
+	hex = hex_encode(digest, sizeof(digest));
+	memcpy(ret_hex, hex, SHA256_HEX + 1);
+}
+
+static int digest_fd(EVP_MD_CTX *ctx, int fd, const char *name, struct error *e)
+{
+	_free_ char *bytes = xmalloc(READ_SIZE);
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, bytes, READ_SIZE);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail(e, errno, "cannot read '%s': %m", name);
+		if (n == 0)
+			return 0;
+		(void)EVP_DigestUpdate(ctx, bytes, (size_t)n);
+	}
+}
+
+int sha256_fd(int fd, const char *name, char ret_hex[SHA256_HEX + 1], struct error *e)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	unsigned char digest[32];
+	_free_ char *hex = NULL;
+	int r;
+
+	(void)EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+	r = digest_fd(ctx, fd, name, e);
+	(void)EVP_DigestFinal_ex(ctx, digest, NULL);
+	EVP_MD_CTX_free(ctx);
+	if (r < 0)
+		return r;
+	hex = hex_encode(digest, sizeof(digest));
+	memcpy(ret_hex, hex, SHA256_HEX + 1);
+	return 0;
+}
+
+static bool is_sha256(const char *s)
+{
+	return strlen(s) == SHA256_HEX && strspn(s, "0123456789abcdef") == SHA256_HEX;
+}
+
+static int check_path(const char *path, struct error *e)
+{
+	const char *part = path;
+
+	if (strlen(path) > PATH_LEN_MAX || path[0] == '/' || path[0] == '\0')
+		return fail(e, EINVAL, "path '%.64s' is not relative or longer than %d bytes", path,
+			    PATH_LEN_MAX);
+	for (const char *c = path; *c; c++)
+		if (!isgraph((unsigned char)*c) || *c == '\\')
+			return fail(e, EINVAL, "path '%.64s' has a forbidden character", path);
+	while (part) {
+		size_t len = strcspn(part, "/");
+
+		if (len == 0 || (len <= 2 && strncmp(part, "..", len) == 0))
+			return fail(e, EINVAL, "path '%.64s' has the part '%.*s'", path, (int)len,
+				    part);
+		part = part[len] ? part + len + 1 : NULL;
+	}
+	return 0;
+}
+
+/* A link may climb as many folders as it lies deep, never more. */
+static int check_target(const char *target, const char *path, struct error *e)
+{
+	long depth = 0;
+	const char *part = target;
+
+	for (const char *c = path; *c; c++)
+		depth += *c == '/';
+	if (target[0] == '/' || strlen(target) > PATH_LEN_MAX)
+		return fail(e, EINVAL, "link '%s' leads out of the release", path);
+	while (*part) {
+		size_t len = strcspn(part, "/");
+
+		if (len == 2 && strncmp(part, "..", 2) == 0)
+			depth--;
+		else if (len > 0 && !(len == 1 && *part == '.'))
+			depth++;
+		if (depth < 0)
+			return fail(e, EINVAL, "link '%s' leads out of the release", path);
+		part += len;
+		part += *part == '/';
+	}
+	return 0;
+}
+
+static struct manifest_entry *entry_new(struct manifest *m, const char *path, struct error *e)
+{
+	struct manifest_entry *entry;
+
+	if (check_path(path, e) < 0)
+		return NULL;
+	if (m->n_entries >= MANIFEST_MAX_ENTRIES) {
+		(void)fail(e, E2BIG, "more than %d entries", MANIFEST_MAX_ENTRIES);
+		return NULL;
+	}
+	if (strcmp(path, MANIFEST_NAME) == 0 || manifest_find(m, path)) {
+		(void)fail(e, EINVAL, "path '%s' appears twice", path);
+		return NULL;
+	}
+	m->entries = xrealloc(m->entries, m->n_entries + 1, sizeof(*m->entries));
+	entry = &m->entries[m->n_entries++];
+	*entry = (struct manifest_entry){ .path = xstrdup(path) };
+	return entry;
+}
+
+static int on_version(struct manifest *m, const struct line *line, struct error *e)
+{
+	if (m->version)
+		return fail(e, EINVAL, "two versions");
+	if (strchr(line->fields[1], '/'))
+		return fail(e, EINVAL, "version '%.64s' has a slash", line->fields[1]);
+	if (check_id(line->fields[1], "version", VERSION_LEN_MAX, e) < 0)
+		return -e->code;
+	m->version = xstrdup(line->fields[1]);
+	return 0;
+}
+
+static int on_arch(struct manifest *m, const struct line *line, struct error *e)
+{
+	if (check_id(line->fields[1], "architecture", VERSION_LEN_MAX, e) < 0)
+		return -e->code;
+	str_set(&m->arch, line->fields[1]);
+	return 0;
+}
+
+static int on_file(struct manifest *m, const struct line *line, struct error *e)
+{
+	struct manifest_entry *entry;
+	uint32_t mode;
+	uint64_t size;
+
+	if (parse_octal(line->fields[1], "mode", 0777, &mode, e) < 0 ||
+	    parse_u64(line->fields[2], "size", FILE_SIZE_MAX, &size, e) < 0)
+		return -e->code;
+	if (!is_sha256(line->fields[3]))
+		return fail(e, EINVAL, "'%.80s' is no SHA-256", line->fields[3]);
+	entry = entry_new(m, line->fields[4], e);
+	if (!entry)
+		return -e->code;
+	entry->mode = mode;
+	entry->size = size;
+	memcpy(entry->sha256, line->fields[3], SHA256_HEX + 1);
+	m->total_size += size;
+	return m->total_size > TOTAL_SIZE_MAX ? fail(e, EFBIG, "the files are larger than 16 GiB")
+					      : 0;
+}
+
+static int on_link(struct manifest *m, const struct line *line, struct error *e)
+{
+	struct manifest_entry *entry;
+
+	if (check_target(line->fields[1], line->fields[2], e) < 0)
+		return -e->code;
+	entry = entry_new(m, line->fields[2], e);
+	if (!entry)
+		return -e->code;
+	entry->target = xstrdup(line->fields[1]);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	size_t n_fields;
+	line_handler *handle;
+} lines[] = {
+	{ "version", 2, on_version },
+	{ "arch", 2, on_arch },
+	{ "file", 5, on_file },
+	{ "link", 3, on_link },
+};
+
+static void split(char *text, struct line *ret_line)
+{
+	ret_line->n = 0;
+	while (text && ret_line->n < ARRAY_SIZE(ret_line->fields)) {
+		char *space = strchr(text, ' ');
+
+		if (space)
+			*space++ = '\0';
+		ret_line->fields[ret_line->n++] = text;
+		text = space;
+	}
+}
+
+static int parse_line(struct manifest *m, char *text, struct error *e)
+{
+	struct line line;
+
+	split(text, &line);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		if (strcmp(line.fields[0], lines[i].name) != 0)
+			continue;
+		if (line.n != lines[i].n_fields)
+			return fail(e, EINVAL, "'%s' has %zu fields instead of %zu", lines[i].name,
+				    line.n, lines[i].n_fields);
+		return lines[i].handle(m, &line, e);
+	}
+	return fail(e, EINVAL, "unknown kind of line '%.32s'", line.fields[0]);
+}
+
+/* Cuts the digest line off the text and compares it with the rest. */
+static int check_digest(struct manifest *m, size_t len, size_t *ret_body, struct error *e)
+{
+	static const char key[] = "digest ";
+	size_t line_len = strlen(key) + SHA256_HEX + 1;
+	char actual[SHA256_HEX + 1];
+	const char *line;
+
+	if (len < line_len || m->text[len - 1] != '\n' ||
+	    strncmp(m->text + len - line_len, key, strlen(key)) != 0)
+		return fail(e, EINVAL, "it does not end with its digest: cut off?");
+	line = m->text + len - line_len;
+	memcpy(m->digest, line + strlen(key), SHA256_HEX);
+	*ret_body = len - line_len;
+	sha256_bytes(m->text, *ret_body, actual);
+	if (strcmp(actual, m->digest) != 0)
+		return fail(e, EBADMSG, "its digest is %s, not %s as it says: damaged", actual,
+			    m->digest);
+	return 0;
+}
+
+static int parse_lines(struct manifest *m, size_t len, struct error *e)
+{
+	static const char header[] = "kata-manifest 1";
+	_free_ char *body = xstrndup(m->text, len);
+	unsigned number = 0;
+	char *next = body;
+	char *text;
+
+	while (*next) {
+		text = next;
+		next = strchr(text, '\n');
+		number++;
+		if (!next)
+			return fail(e, EINVAL, "line %u does not end", number);
+		*next++ = '\0';
+		if (number == 1 && strcmp(text, header) != 0)
+			return fail(e, EINVAL, "it does not begin with '%s'", header);
+		if (number > 1 && parse_line(m, text, e) < 0)
+			return fail_wrap(e, "line %u", number);
+	}
+	return m->version && m->arch ? 0 : fail(e, EINVAL, "it names no version or architecture");
+}
+
+int manifest_parse(const char *text, size_t len, const char *name, struct manifest *ret_manifest,
+		   struct error *e)
+{
+	_manifest_ struct manifest m = { 0 };
+	size_t body = 0;
+
+	if (len > MANIFEST_MAX)
+		return fail(e, EFBIG, "manifest '%s' is larger than %zu bytes", name,
+			    (size_t)MANIFEST_MAX);
+	if (memchr(text, '\0', len))
+		return fail(e, EINVAL, "manifest '%s' has a NUL byte", name);
+	m.text = xstrndup(text, len);
+	if (check_digest(&m, len, &body, e) < 0 || parse_lines(&m, body, e) < 0)
+		return fail_wrap(e, "manifest '%s'", name);
+	*ret_manifest = m;
+	m = (struct manifest){ 0 };
+	return 0;
+}
+
+int manifest_read(const char *path, struct manifest *ret_manifest, struct error *e)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r = file_read(path, MANIFEST_MAX, &text, &len, e);
+
+	return r < 0 ? r : manifest_parse(text, len, path, ret_manifest, e);
+}
+
+void manifest_done(struct manifest *m)
+{
+	for (size_t i = 0; i < m->n_entries; i++) {
+		free(m->entries[i].path);
+		free(m->entries[i].target);
+	}
+	free(m->entries);
+	free(m->text);
+	free(m->version);
+	free(m->arch);
+	*m = (struct manifest){ 0 };
+}
+
+const struct manifest_entry *manifest_find(const struct manifest *m, const char *path)
+{
+	for (size_t i = 0; i < m->n_entries; i++)
+		if (strcmp(m->entries[i].path, path) == 0)
+			return &m->entries[i];
+	return NULL;
+}
+
+char *manifest_folder(const struct manifest *m)
+{
+	return xasprintf("%s-%.12s", m->version, m->digest);
+}

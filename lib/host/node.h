@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_NODE_H
+#define LIB_HOST_NODE_H
+
+#include "lib/host/cri.h"
+#include "lib/wait.h"
+
+/*
+ * Programs run on the node and in a sandbox, from inside a container, through containerd (task.h).
+ *
+ * Both carry this very program into the other world: it must be linked statically and answer to
+ * NODE_EXEC and NODE_CANARY as its first argument (node_main()).
+ */
+#define NODE_EXEC   "node-exec"
+#define NODE_CANARY "node-canary"
+
+struct node {
+	const char *root;   /* "/opt/kata"; work is done in ROOT/.work */
+	const char *socket; /* of containerd */
+};
+
+/* Runs ARGV on the node as root, with the node's files, processes and network.  argv[0] without a
+ * slash is looked up in the usual folders.  A non-zero exit is no error. */
+int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
+	      const struct cancel *cancel, unsigned *ret_status, char **ret_output,
+	      struct error *e);
+
+/* Boots a sandbox of HANDLER, runs a program in it that answers, takes it down.  *ret_kernel is the
+ * guest's kernel release.  Fails if the answer came from the node's own kernel. */
+int node_canary(const struct node *node, const struct cri_handler *handler, uint64_t deadline_ms,
+		const struct cancel *cancel, char **ret_kernel, struct error *e);
+
+/* Runs the part of node_exec() or node_canary() that happens over there, if ARGV asks for it: then
+ * returns the exit status, else -1. */
+int node_main(int argc, char **argv);
+
+#endif

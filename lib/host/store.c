@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store - versions side by side, one of them current.
+ *
+ * A version is unpacked beside its final name, read back and compared, synced as a whole and then
+ * renamed: a crash before the rename leaves a .new folder that the next run removes, after it a
+ * complete version.  Nothing is ever written into a version, so running sandboxes keep the exact
+ * files they began with.  Disk space is asked for before the first byte.  One process at a time
+ * (the journal's lock); may block.
+ */
+#include "lib/host/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "lib/file.h"
+#include "lib/host/unpack.h"
+
+#define NEW_PREFIX  ".new-"
+#define SPARE_BYTES (64 * MIB) /* what must stay free: a full disk hurts more than Kata helps */
+
+static const char *const known[] = { "bin", "libexec", "share" };
+
+static char *version_path(const char *root, const char *folder)
+{
+	return xasprintf("%s/versions/%s", root, folder);
+}
+
+static int check_space(const char *dir, const struct manifest *m, struct error *e)
+{
+	uint64_t block, need;
+	struct statvfs fs;
+
+	if (statvfs(dir, &fs) < 0)
+		return fail(e, errno, "cannot ask for the free space of '%s': %m", dir);
+	block = fs.f_frsize;
+	need = m->total_size + m->n_entries * block + SPARE_BYTES;
+	if (fs.f_bavail * block < need)
+		return fail(e, ENOSPC,
+			    "'%s' has %llu MiB free, %llu MiB are needed; free space there", dir,
+			    (unsigned long long)(fs.f_bavail * block / MIB),
+			    (unsigned long long)(need / MIB));
+	if (fs.f_files > 0 && fs.f_favail < m->n_entries + 64)
+		return fail(e, ENOSPC, "'%s' has too few free inodes", dir);
+	return 0;
+}
+
+/* One sync of the whole file system: the folders on the way have to be durable as well. */
+static int sync_tree(int dirfd, const char *name, struct error *e)
+{
+	return syncfs(dirfd) < 0 ? fail(e, errno, "cannot sync '%s': %m", name) : 0;
+}
+
+static int verify_file(int dirfd, const struct manifest_entry *entry, struct error *e)
+{
+	_close_ int fd = openat(dirfd, entry->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char actual[SHA256_HEX + 1];
+	int r;
+
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", entry->path);
+	r = sha256_fd(fd, entry->path, actual, e);
+	if (r < 0)
+		return r;
+	if (strcmp(actual, entry->sha256) != 0)
+		return fail(e, EBADMSG, "'%s' has SHA-256 %s, the manifest says %s", entry->path,
+			    actual, entry->sha256);
+	return 0;
+}
+
+static int verify_tree(int dirfd, const struct manifest *m, struct error *e)
+{
+	for (size_t i = 0; i < m->n_entries; i++)
+		if (!m->entries[i].target && verify_file(dirfd, &m->entries[i], e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int fill(const char *archive, const struct manifest *m, const char *path,
+		const struct cancel *cancel, struct error *e)
+{
+	_close_ int dirfd = -1;
+
+	if (mkdir(path, 0755) < 0)
+		return fail(e, errno, "cannot make folder '%s': %m", path);
+	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return fail(e, errno, "cannot open folder '%s': %m", path);
+	if (unpack_into(archive, m, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
+		return -e->code;
+	return verify_tree(dirfd, m, e);
+}
+
+int store_add(const char *root, const char *archive, const struct manifest *m,
+	      const struct cancel *cancel, struct error *e)
+{
+	_free_ char *versions = path_join(root, "versions");
+	_free_ char *folder = manifest_folder(m);
+	_free_ char *staging = xasprintf("%s/%s%s", versions, NEW_PREFIX, folder);
+	_free_ char *final = path_join(versions, folder);
+	struct error undo;
+
+	if (dir_make(versions, 0755, e) < 0 || store_sweep(root, e) < 0 ||
+	    check_space(versions, m, e) < 0)
+		return -e->code;
+	/* A version under this name that store_has() refuses is damaged: replace it. */
+	if (tree_remove(final, e) < 0)
+		return -e->code;
+	if (fill(archive, m, staging, cancel, e) < 0)
+		goto undo;
+	if (rename(staging, final) < 0) {
+		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", staging, final);
+		goto undo;
+	}
+	return file_sync_parent(final, e);
+undo:
+	(void)tree_remove(staging, &undo);
+	return -e->code;
+}
+
+static bool entry_fits(int dirfd, const struct manifest_entry *entry)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, entry->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	if (entry->target)
+		return S_ISLNK(st.st_mode);
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == entry->size &&
+	       (st.st_mode & 07777) == entry->mode;
+}
+
+static int open_version(const char *root, const char *folder, struct manifest *ret_manifest,
+			struct error *e)
+{
+	_free_ char *path = version_path(root, folder);
+	_free_ char *manifest = path_join(path, MANIFEST_NAME);
+	_free_ char *expected = NULL;
+	_close_ int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int r;
+
+	if (dirfd < 0)
+		return fail(e, errno, "cannot open version '%s': %m", path);
+	r = manifest_read(manifest, ret_manifest, e);
+	if (r < 0)
+		return r;
+	expected = manifest_folder(ret_manifest);
+	if (strcmp(expected, folder) != 0) {
+		manifest_done(ret_manifest);
+		return fail(e, EBADMSG, "version '%s' has the manifest of '%s'", folder, expected);
+	}
+	return TAKE_FD(dirfd);
+}
+
+bool store_has(const char *root, const char *folder)
+{
+	_manifest_ struct manifest m = { 0 };
+	_close_ int dirfd = -1;
+	struct error ignored;
+
+	dirfd = open_version(root, folder, &m, &ignored);
+	if (dirfd < 0)
+		return false;
+	for (size_t i = 0; i < m.n_entries; i++)
+		if (!entry_fits(dirfd, &m.entries[i]))
+			return false;
+	return true;
+}
+
+int store_verify(const char *root, const char *folder, struct error *e)
+{
+	_manifest_ struct manifest m = { 0 };
+	_close_ int dirfd = open_version(root, folder, &m, e);
+
+	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, e);
+}
+
+/* Names in ROOT/versions that begin with PREFIX and not with EXCEPT. */
+static int list_versions(const char *root, const char *prefix, const char *except, strv *ret_names,
+			 struct error *e)
+{
+	_free_ char *versions = path_join(root, "versions");
+	DIR *dir = opendir(versions);
+	struct dirent *d;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot list '%s': %m", versions);
+	while ((d = readdir(dir)) != NULL)
+		if (str_starts(d->d_name, prefix) && !str_starts(d->d_name, except))
+			strv_add(ret_names, d->d_name);
+	(void)closedir(dir);
+	return 0;
+}
+
+int store_sweep(const char *root, struct error *e)
+{
+	_strv_ strv names = NULL;
+	int r = list_versions(root, NEW_PREFIX, "..", &names, e);
+
+	for (char **name = names; r >= 0 && name && *name; name++) {
+		_free_ char *path = version_path(root, *name);
+
+		r = tree_remove(path, e);
+	}
+	return r;
+}
+
+int store_list(const char *root, strv *ret_folders, struct error *e)
+{
+	_strv_ strv names = NULL;
+	int r = list_versions(root, "", ".", &names, e);
+
+	if (r >= 0)
+		*ret_folders = TAKE_PTR(names);
+	return r;
+}
+
+int store_current(const char *root, char **ret_folder, struct error *e)
+{
+	_free_ char *link = path_join(root, "current");
+	char target[PATH_MAX];
+	ssize_t n = readlink(link, target, sizeof(target) - 1);
+
+	if (n < 0 && errno == ENOENT) {
+		*ret_folder = NULL;
+		return 0;
+	}
+	if (n < 0)
+		return fail(e, errno, "cannot read link '%s': %m", link);
+	target[n] = '\0';
+	if (!str_starts(target, "versions/") || strchr(target + strlen("versions/"), '/'))
+		return fail(e, EINVAL, "link '%s' leads to '%s', not to a version", link, target);
+	*ret_folder = xstrdup(target + strlen("versions/"));
+	return 0;
+}
+
+/* Puts a link at PATH in one step, whatever link is there. */
+static int replace_link(const char *path, const char *target, struct error *e)
+{
+	_free_ char *temporary = xasprintf("%s.new", path);
+
+	(void)unlink(temporary);
+	if (symlink(target, temporary) < 0)
+		return fail(e, errno, "cannot make link '%s': %m", temporary);
+	if (rename(temporary, path) < 0) {
+		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
+		(void)unlink(temporary);
+		return -e->code;
+	}
+	return file_sync_parent(path, e);
+}
+
+int store_switch(const char *root, const char *folder, struct error *e)
+{
+	_free_ char *link = path_join(root, "current");
+	_free_ char *target = NULL;
+	_free_ char *path = NULL;
+
+	if (!folder) {
+		if (unlink(link) < 0 && errno != ENOENT)
+			return fail(e, errno, "cannot remove link '%s': %m", link);
+		return file_sync_parent(link, e);
+	}
+	path = version_path(root, folder);
+	if (!file_exists(path))
+		return fail(e, ENOENT, "there is no version '%s'", path);
+	target = path_join("versions", folder);
+	return replace_link(link, target, e);
+}
+
+static bool links_to(const char *path, const char *target)
+{
+	char actual[PATH_MAX];
+	ssize_t n = readlink(path, actual, sizeof(actual) - 1);
+
+	return n >= 0 && (size_t)n == strlen(target) && memcmp(actual, target, (size_t)n) == 0;
+}
+
+static int link_one(const char *root, const char *name, struct error *e)
+{
+	_free_ char *path = path_join(root, name);
+	_free_ char *target = path_join("current", name);
+	struct stat st;
+
+	if (links_to(path, target))
+		return 0;
+	if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
+		return fail(e, EEXIST,
+			    "'%s' exists and is not ours: another installation of Kata; "
+			    "remove it first",
+			    path);
+	return replace_link(path, target, e) < 0 ? -e->code : 1;
+}
+
+int store_link(const char *root, struct error *e)
+{
+	int changed = 0;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		r = link_one(root, known[i], e);
+		if (r < 0)
+			return r;
+		changed |= r;
+	}
+	return changed;
+}
+
+bool store_is_linked(const char *root)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		_free_ char *path = path_join(root, known[i]);
+		_free_ char *target = path_join("current", known[i]);
+
+		if (!links_to(path, target))
+			return false;
+	}
+	return true;
+}
+
+int store_unlink(const char *root, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		_free_ char *path = path_join(root, known[i]);
+		_free_ char *target = path_join("current", known[i]);
+
+		if (links_to(path, target) && unlink(path) < 0)
+			return fail(e, errno, "cannot remove link '%s': %m", path);
+	}
+	return 0;
+}
+
+int store_remove(const char *root, const char *folder, struct error *e)
+{
+	_free_ char *path = version_path(root, folder);
+	_free_ char *leaving = xasprintf("%s/versions/%s%s", root, NEW_PREFIX, folder);
+	_free_ char *current = NULL;
+	int r = store_current(root, &current, e);
+
+	if (r < 0)
+		return r;
+	if (str_equal(current, folder))
+		return fail(e, EBUSY, "version '%s' is current", folder);
+	if (!file_exists(path))
+		return 0;
+	/* Under its name a version is complete: it loses the name before the first file. */
+	if (rename(path, leaving) < 0)
+		return fail(e, errno, "cannot rename '%s': %m", path);
+	return tree_remove(leaving, e);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_STORE_H
+#define LIB_HOST_STORE_H
+
+#include "lib/host/manifest.h"
+#include "lib/wait.h"
+
+/*
+ * The versions on a machine, below one folder (/opt/kata):
+ *
+ *   versions/VERSION-DIGEST12/   complete and synced, never written again
+ *   versions/.new-*              being unpacked, or the rest of a crash
+ *   current                      link to the version in use, moved by rename
+ *   bin libexec share            links through current, so that known paths keep working
+ *
+ * ROOT is borrowed by every call.
+ */
+
+/* Unpacks ARCHIVE, whose manifest is M, as a version that is not current yet.  All or nothing: on
+ * failure, a full disk included, nothing of it is left. */
+int store_add(const char *root, const char *archive, const struct manifest *m,
+	      const struct cancel *cancel, struct error *e);
+/* That the version FOLDER is there with every file in the size and mode of its manifest. */
+bool store_has(const char *root, const char *folder);
+/* Reads every file again and compares its SHA-256. */
+int store_verify(const char *root, const char *folder, struct error *e);
+/* Removes what a crash left of unpacking. */
+int store_sweep(const char *root, struct error *e);
+
+/* Folder of the current version, NULL if there is none. */
+int store_current(const char *root, char **ret_folder, struct error *e);
+/* Makes FOLDER current.  Atomic: readers see the old tree or the new one, never a mixture. ENOENT
+ * if it is not there; NULL: there is no current version any more. */
+int store_switch(const char *root, const char *folder, struct error *e);
+
+/* Makes the links bin, libexec, share; 1 if any was made, 0 if all were there.  EEXIST if something
+ * else has one of these names: an installation that is not ours. */
+int store_link(const char *root, struct error *e);
+bool store_is_linked(const char *root);
+int store_unlink(const char *root, struct error *e);
+
+/* Removes a version that is not current. */
+int store_remove(const char *root, const char *folder, struct error *e);
+/* Names of all complete versions. */
+int store_list(const char *root, strv *ret_folders, struct error *e);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_TASK_H
+#define LIB_HOST_TASK_H
+
+#include "lib/json.h"
+#include "lib/wait.h"
+
+/*
+ * One program run to its end by containerd, as a task in a namespace of ours ("kata-deploy"), seen
+ * by neither the kubelet nor CRI.  It needs no image: its root is a folder.
+ *
+ * This is how an installer in a container runs something on the node, and something in a sandbox,
+ * with no right of its own but containerd's socket.
+ */
+struct task_spec {
+	const char *socket;       /* of containerd */
+	const char *id;           /* leftovers of the same id are removed first */
+	const char *runtime;      /* "io.containerd.runc.v2" */
+	const char *runtime_path; /* the shim; NULL: found by the runtime's name */
+	const char *config_path;  /* option of the runtime; NULL: none */
+	const char *rootfs;       /* a folder of the node, the same path here and there */
+	const char *output_fifo;  /* where to make the fifo for its output, likewise */
+	struct json_object *oci;  /* config.json with root.path "rootfs" */
+};
+
+#define TASK_OUTPUT_MAX (4 * MIB)
+
+/* Runs, waits, collects standard output and error, and removes every trace, on failure as well.
+ * Survives a restart of containerd by the task itself. */
+int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
+	     unsigned *ret_status, char **ret_output, struct error *e);
+
+#endif

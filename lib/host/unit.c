@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unit - restart a service through systemd's own socket.
+ *
+ * The private socket needs no bus daemon and works for root from inside a container; on it every
+ * signal of the manager arrives unasked.  RestartUnit answers with a job; its JobRemoved signal
+ * says how it ended.  The job can end before the answer is read, so signals are kept until it is
+ * known. May block, with a deadline; a cancel is seen within half a second.
+ */
+#include "lib/host/unit.h"
+
+#include <dbus/dbus.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/str.h"
+
+#define MANAGER_PATH "/org/freedesktop/systemd1"
+#define MANAGER      "org.freedesktop.systemd1.Manager"
+#define SLICE_MS     500
+
+struct job {
+	DBusConnection *bus;
+	dbus_uint32_t serial;
+	char *path;   /* of the job, once known */
+	strv removed; /* "PATH RESULT" of jobs that ended before */
+	bool is_done;
+};
+
+static void set_string(char **to, DBusMessageIter *i)
+{
+	const char *s = NULL;
+	int type = dbus_message_iter_get_arg_type(i);
+
+	if (type == DBUS_TYPE_STRING || type == DBUS_TYPE_OBJECT_PATH)
+		dbus_message_iter_get_basic(i, &s);
+	str_set(to, s);
+}
+
+/* JobRemoved(u id, o job, s unit, s result) */
+static void on_removed(struct job *job, DBusMessage *m)
+{
+	_free_ char *path = NULL;
+	_free_ char *result = NULL;
+	DBusMessageIter i;
+
+	if (!dbus_message_iter_init(m, &i) || !dbus_message_iter_next(&i))
+		return;
+	set_string(&path, &i);
+	if (!dbus_message_iter_next(&i) || !dbus_message_iter_next(&i))
+		return;
+	set_string(&result, &i);
+	if (path && result)
+		strv_addf(&job->removed, "%s %s", path, result);
+}
+
+static int on_reply(struct job *job, DBusMessage *m, struct error *e)
+{
+	DBusMessageIter i;
+	_free_ char *why = NULL;
+
+	if (dbus_message_iter_init(m, &i))
+		set_string(dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_ERROR ? &why : &job->path,
+			   &i);
+	if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_ERROR)
+		return fail(e, EREMOTEIO, "systemd refuses: %s",
+			    why ? why : dbus_message_get_error_name(m));
+	return job->path ? 0 : fail(e, EPROTO, "systemd's answer names no job");
+}
+
+static int on_message(struct job *job, DBusMessage *m, struct error *e)
+{
+	if (dbus_message_is_signal(m, MANAGER, "JobRemoved"))
+		on_removed(job, m);
+	else if (dbus_message_get_reply_serial(m) == job->serial)
+		return on_reply(job, m, e);
+	return 0;
+}
+
+/* Looks whether our job is among those that ended. */
+static int check_removed(struct job *job, struct error *e)
+{
+	size_t len = job->path ? strlen(job->path) : 0;
+
+	for (char **r = job->removed; len > 0 && r && *r; r++) {
+		if (strncmp(*r, job->path, len) != 0 || (*r)[len] != ' ')
+			continue;
+		job->is_done = true;
+		if (strcmp(*r + len + 1, "done") != 0)
+			return fail(e, EREMOTEIO, "the job ended as '%s'", *r + len + 1);
+	}
+	return 0;
+}
+
+static int wait_job(struct job *job, uint64_t deadline_ms, const struct cancel *cancel,
+		    struct error *e)
+{
+	DBusMessage *m;
+	int r = 0;
+
+	while (!job->is_done) {
+		if (cancel && cancel_is_raised(cancel))
+			return fail(e, ECANCELED, "cancelled");
+		if (now_ms() >= deadline_ms)
+			return fail(e, ETIMEDOUT, "systemd did not finish in time");
+		if (!dbus_connection_read_write(job->bus, SLICE_MS))
+			return fail(e, ECONNRESET, "systemd closed the connection");
+		while (r >= 0 && (m = dbus_connection_pop_message(job->bus)) != NULL) {
+			r = on_message(job, m, e);
+			dbus_message_unref(m);
+		}
+		if (r < 0 || check_removed(job, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+static int send_restart(struct job *job, const char *unit, struct error *e)
+{
+	static const char mode[] = "replace";
+	const char *mode_arg = mode;
+	DBusMessage *m = dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER, "RestartUnit");
+	bool is_sent = m &&
+		       dbus_message_append_args(m, DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING,
+						&mode_arg, DBUS_TYPE_INVALID) &&
+		       dbus_connection_send(job->bus, m, &job->serial);
+
+	if (m)
+		dbus_message_unref(m);
+	return is_sent ? 0 : fail(e, EIO, "cannot send the request");
+}
+
+int unit_restart(const char *socket, const char *unit, uint64_t deadline_ms,
+		 const struct cancel *cancel, struct error *e)
+{
+	_free_ char *address = xasprintf("unix:path=%s", socket);
+	struct job job = { 0 };
+	DBusError error;
+	int r;
+
+	if (!file_exists(socket))
+		return fail(e, ENOENT, "there is no systemd at '%s'", socket);
+	dbus_error_init(&error);
+	job.bus = dbus_connection_open_private(address, &error);
+	if (!job.bus) {
+		r = fail(e, ECONNREFUSED, "cannot connect to systemd at '%s': %s", socket,
+			 error.message);
+		dbus_error_free(&error);
+		return r;
+	}
+	dbus_connection_set_exit_on_disconnect(job.bus, FALSE);
+	r = send_restart(&job, unit, e);
+	if (r >= 0)
+		r = wait_job(&job, deadline_ms, cancel, e);
+	dbus_connection_close(job.bus);
+	dbus_connection_unref(job.bus);
+	free(job.path);
+	strv_free(job.removed);
+	return r < 0 ? fail_wrap(e, "restarting '%s'", unit) : 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_UNPACK_H
+#define LIB_HOST_UNPACK_H
+
+#include "lib/host/manifest.h"
+#include "lib/wait.h"
+
+/* A packed release: a tar archive in zstd (or what libarchive knows) whose members lie below
+ * "opt/kata/" and whose first file is MANIFEST. */
+
+/* Reads the manifest only. */
+int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct error *e);
+
+/* Writes the release into the empty folder DIRFD: every file of M and nothing else, each compared
+ * with its size and SHA-256 while it is written.  Nothing is followed or written outside.  On
+ * failure the folder holds a part; the caller removes it. */
+int unpack_into(const char *archive, const struct manifest *m, int dirfd,
+		const struct cancel *cancel, struct error *e);
+
+/* The name of a member below the release, NULL for one that is not: public for the fuzz target. */
+const char *unpack_member_path(const char *name);
+
+#endif
