@@ -110,6 +110,10 @@ void config_init(struct config *c, const char *version_dir);
 void config_done(struct config *c);
 #define _config_ _cleanup_(config_done)
 
+/* One file's keys onto *C; NAME is for messages.  config_load() is made of it. */
+int config_read_text(struct config *c, const char *text, size_t len, const char *name,
+		     struct error *e);
+
 /* The one gate for annotations.  Applies KEY=VALUE if KEY is below "io.katacontainers.config." and
  * allowed by enable_annotations; other keys are ignored and return 0, an applied one returns 1.
  * EPERM names the key that would allow it, EINVAL a bad value; nothing is changed then. */

@@ -124,9 +124,18 @@ static int apply_table(struct config *c, const char *file, const char *section,
 	return r;
 }
 
-static int read_file(struct config *c, const char *path, struct error *e)
+int config_read_text(struct config *c, const char *text, size_t len, const char *name,
+		     struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
+	int r;
+
+	r = toml_parse(text, len, name, &root, e);
+	return r < 0 ? r : apply_table(c, name, "", root, 0, e);
+}
+
+static int read_file(struct config *c, const char *path, struct error *e)
+{
 	_free_ char *text = NULL;
 	_close_ int fd = -1;
 	size_t len = 0;
@@ -138,11 +147,8 @@ static int read_file(struct config *c, const char *path, struct error *e)
 	r = file_read_fd(fd, path, FILE_MAX, &text, &len, e);
 	if (r < 0)
 		return r;
-	r = toml_parse(text, len, path, &root, e);
-	if (r < 0)
-		return r;
 	strv_add(&c->files, path);
-	return apply_table(c, path, "", root, 0, e);
+	return config_read_text(c, text, len, path, e);
 }
 
 static int is_visible(const struct dirent *d)
