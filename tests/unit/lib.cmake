@@ -3,6 +3,7 @@
 kata_unit_test(test_str.c LIBS kata_base)
 kata_unit_test(test_file.c LIBS kata_base)
 kata_unit_test(test_loop.c LIBS kata_base)
+kata_unit_test(test_sock.c LIBS kata_base)
 kata_unit_test(test_json.c LIBS kata_json)
 kata_unit_test(test_toml.c LIBS kata_base)
 kata_unit_test(test_ttrpc.c LIBS kata_rpc kata_proto_agent)

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_agent_copy - files from the host, and what a hostile host tries with them.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/copy.h"
+#include "agent/sandbox.h"
+#include "lib/file.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/str.h"
+
+/* TOP/shared is the shared directory; everything else below TOP must stay as it is. */
+struct fixture {
+	char top[32];
+	int rootfd;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	_free_ char *shared = NULL;
+
+	memcpy(f->top, "/tmp/kata-unit.XXXXXX", sizeof("/tmp/kata-unit.XXXXXX"));
+	if (!mkdtemp(f->top))
+		return -1;
+	shared = path_join(f->top, "shared");
+	if (mkdir(shared, 0755) < 0)
+		return -1;
+	f->rootfd = open(shared, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*state = f;
+	return f->rootfd < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	int r = tree_remove(f->top, &e);
+
+	(void)close(f->rootfd);
+	free(f);
+	return r;
+}
+
+static void init_request(Agent__CopyFileRequest *in, char *path, uint32_t mode, const char *text)
+{
+	*in = (Agent__CopyFileRequest)AGENT__COPY_FILE_REQUEST__INIT;
+	in->path = path;
+	in->file_mode = mode;
+	in->dir_mode = 0755;
+	in->uid = (int32_t)getuid();
+	in->gid = (int32_t)getgid();
+	in->data.data = (uint8_t *)(uintptr_t)text;
+	in->data.len = strlen(text);
+	in->file_size = (int64_t)strlen(text);
+}
+
+static int copy(const struct fixture *f, const char *below, uint32_t mode, const char *text,
+		struct error *e)
+{
+	_free_ char *path = path_join(SANDBOX_SHARED_DIR, below);
+	Agent__CopyFileRequest in;
+
+	init_request(&in, path, mode, text);
+	return copy_file(f->rootfd, &in, e);
+}
+
+static void expect_copied(const struct fixture *f, const char *below, uint32_t mode,
+			  const char *text)
+{
+	struct error e;
+
+	if (copy(f, below, mode, text, &e) < 0)
+		fail_msg("'%s' is refused: %s", below, e.msg);
+}
+
+static char *path_in(const struct fixture *f, const char *below)
+{
+	return xasprintf("%s/shared/%s", f->top, below);
+}
+
+static void expect_content(const struct fixture *f, const char *below, const char *wanted)
+{
+	_free_ char *path = path_in(f, below), *text = NULL;
+	struct error e;
+
+	if (file_read(path, 4096, &text, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(text, wanted);
+}
+
+static void expect_missing(const struct fixture *f, const char *name)
+{
+	_free_ char *path = path_join(f->top, name);
+
+	if (file_exists(path))
+		fail_msg("'%s' exists", path);
+}
+
+static void test_file_is_copied_with_its_mode(void **state)
+{
+	_free_ char *path = path_in(*state, "a/b/c");
+	struct stat st;
+
+	expect_copied(*state, "a/b/c", S_IFREG | 0640, "hello");
+	expect_content(*state, "a/b/c", "hello");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void test_file_in_chunks_appears_when_whole(void **state)
+{
+	const struct fixture *f = *state;
+	char path[] = SANDBOX_SHARED_DIR "/big";
+	Agent__CopyFileRequest in;
+	struct error e;
+
+	init_request(&in, path, S_IFREG | 0600, "hello ");
+	in.file_size = 11;
+	assert_int_equal(copy_file(f->rootfd, &in, &e), 0);
+	expect_missing(f, "shared/big");
+	init_request(&in, path, S_IFREG | 0600, "world");
+	in.file_size = 11;
+	in.offset = 6;
+	assert_int_equal(copy_file(f->rootfd, &in, &e), 0);
+	expect_content(f, "big", "hello world");
+	expect_missing(f, "shared/big.tmp");
+}
+
+static void test_file_is_replaced(void **state)
+{
+	expect_copied(*state, "x", S_IFREG | 0600, "a longer text");
+	expect_copied(*state, "x", S_IFREG | 0600, "short");
+	expect_content(*state, "x", "short");
+}
+
+static void test_empty_file_is_made(void **state)
+{
+	expect_copied(*state, "empty", S_IFREG | 0600, "");
+	expect_content(*state, "empty", "");
+}
+
+static void test_chunk_out_of_order_is_refused(void **state)
+{
+	const struct fixture *f = *state;
+	char path[] = SANDBOX_SHARED_DIR "/big";
+	Agent__CopyFileRequest in;
+	struct error e;
+
+	init_request(&in, path, S_IFREG | 0600, "world");
+	in.file_size = 11;
+	in.offset = 6;
+	assert_int_equal(copy_file(f->rootfd, &in, &e), -EINVAL);
+	expect_missing(f, "shared/big");
+}
+
+static void test_sizes_out_of_range_are_refused(void **state)
+{
+	static const struct {
+		int64_t offset, size;
+	} cases[] = { { -1, 5 },
+		      { 0, -1 },
+		      { INT64_MAX, 5 },
+		      { 0, INT64_MAX },
+		      { 0, 4 },
+		      { 1, 5 },
+		      { INT64_MAX - 1, INT64_MAX } };
+	const struct fixture *f = *state;
+	char path[] = SANDBOX_SHARED_DIR "/x";
+	Agent__CopyFileRequest in;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		init_request(&in, path, S_IFREG | 0600, "hello");
+		in.offset = cases[i].offset;
+		in.file_size = cases[i].size;
+		assert_int_equal(copy_file(f->rootfd, &in, &e), -EINVAL);
+	}
+}
+
+static void test_directory_and_link_are_made(void **state)
+{
+	_free_ char *link = path_in(*state, "d/l");
+	char target[64];
+	ssize_t n;
+
+	expect_copied(*state, "d", S_IFDIR | 0750, "");
+	expect_copied(*state, "d", S_IFDIR | 0700, "");
+	expect_copied(*state, "d/l", S_IFLNK | 0777, "../../etc/passwd");
+	expect_copied(*state, "d/l", S_IFLNK | 0777, "other");
+	n = readlink(link, target, sizeof(target));
+	assert_int_equal(n, strlen("other"));
+}
+
+static void test_path_outside_is_refused(void **state)
+{
+	static const char *const cases[] = { "/etc/passwd", "", "relative",
+					     "/run/kata-containers/shared/containersX/x",
+					     "/run/kata-containers/shared/containers" };
+	const struct fixture *f = *state;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = xstrdup(cases[i]);
+		Agent__CopyFileRequest in;
+
+		init_request(&in, path, S_IFREG | 0600, "x");
+		assert_int_equal(copy_file(f->rootfd, &in, &e), -EACCES);
+	}
+}
+
+static void test_bad_names_and_modes_are_refused(void **state)
+{
+	struct error e;
+
+	assert_int_equal(copy(*state, "a/..", S_IFREG | 0600, "x", &e), -EINVAL);
+	assert_int_equal(copy(*state, "a/.", S_IFREG | 0600, "x", &e), -EINVAL);
+	assert_int_equal(copy(*state, "a/", S_IFREG | 0600, "x", &e), -EINVAL);
+	assert_int_equal(copy(*state, "node", S_IFBLK | 0600, "x", &e), -EINVAL);
+	assert_int_equal(copy(*state, "fifo", S_IFIFO | 0600, "x", &e), -EINVAL);
+	assert_int_equal(copy(*state, "link", S_IFLNK | 0777, "", &e), -EINVAL);
+}
+
+static void test_dots_stay_inside(void **state)
+{
+	expect_copied(*state, "../../../escaped", S_IFREG | 0600, "x");
+	expect_missing(*state, "escaped");
+	expect_content(*state, "escaped", "x");
+}
+
+static void test_planted_links_stay_inside(void **state)
+{
+	const struct fixture *f = *state;
+	_free_ char *outside = path_join(f->top, "outside");
+	struct error e;
+
+	assert_int_equal(mkdir(outside, 0755), 0);
+	expect_copied(f, "up", S_IFLNK | 0777, "../outside");
+	expect_copied(f, "abs", S_IFLNK | 0777, outside);
+	(void)copy(f, "up/x", S_IFREG | 0600, "x", &e);
+	(void)copy(f, "abs/x", S_IFREG | 0600, "x", &e);
+	expect_missing(f, "outside/x");
+}
+
+static void test_link_in_place_of_file_is_not_followed(void **state)
+{
+	const struct fixture *f = *state;
+	_free_ char *victim = path_join(f->top, "victim"), *text = NULL;
+	_free_ char *temporary = path_in(f, "file.tmp");
+	struct error e;
+
+	assert_int_equal(file_replace(victim, "kept", 4, 0600, &e), 0);
+	expect_copied(f, "file", S_IFLNK | 0777, "../victim");
+	assert_int_equal(symlink("../victim", temporary), 0);
+	expect_copied(f, "file", S_IFREG | 0600, "new");
+	expect_content(f, "file", "new");
+	assert_int_equal(file_read(victim, 64, &text, NULL, &e), 0);
+	assert_string_equal(text, "kept");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_file_is_copied_with_its_mode),
+		TEST(test_file_in_chunks_appears_when_whole),
+		TEST(test_file_is_replaced),
+		TEST(test_empty_file_is_made),
+		TEST(test_chunk_out_of_order_is_refused),
+		TEST(test_sizes_out_of_range_are_refused),
+		TEST(test_directory_and_link_are_made),
+		TEST(test_path_outside_is_refused),
+		TEST(test_bad_names_and_modes_are_refused),
+		TEST(test_dots_stay_inside),
+		TEST(test_planted_links_stay_inside),
+		TEST(test_link_in_place_of_file_is_not_followed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_agent_guest - what the agent reads of a machine: sysfs, /proc and uevents, made by hand.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "agent/device.h"
+#include "agent/guest.h"
+#include "agent/hugepages.h"
+#include "agent/metrics.h"
+#include "agent/uevent.h"
+#include "lib/file.h"
+#include "lib/str.h"
+
+static char root[] = "/tmp/kata-unit.XXXXXX";
+
+static int make_root(void **state)
+{
+	(void)state;
+	memcpy(root + sizeof(root) - sizeof("XXXXXX"), "XXXXXX", sizeof("XXXXXX"));
+	return mkdtemp(root) ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+	struct error e;
+
+	(void)state;
+	return tree_remove(root, &e);
+}
+
+static void make_dir(const char *path)
+{
+	_free_ char *whole = path_join(root, path);
+	struct error e;
+
+	assert_int_equal(dir_make(whole, 0755, &e), 0);
+}
+
+static void make_file(const char *path, const char *text)
+{
+	_free_ char *whole = path_join(root, path), *parent = path_parent(path);
+	struct error e;
+
+	make_dir(parent);
+	assert_int_equal(file_replace(whole, text, strlen(text), 0644, &e), 0);
+}
+
+static void expect_file(const char *path, const char *wanted)
+{
+	_free_ char *whole = path_join(root, path), *text = NULL;
+	struct error e;
+
+	assert_int_equal(file_read(whole, 4096, &text, NULL, &e), 0);
+	assert_string_equal(text, wanted);
+}
+
+static void expect_pci(const char *path, int wanted, const char *dir)
+{
+	_free_ char *found = NULL;
+	struct error e;
+	int r = pci_path_resolve(root, path, &found, &e);
+
+	if (r != wanted)
+		fail_msg("'%s': wanted %d, got %d: %s", path, wanted, r, r < 0 ? e.msg : found);
+	if (r == 0)
+		assert_string_equal(found + strlen(root), dir);
+}
+
+static void test_pci_path_on_root_bus_is_found(void **state)
+{
+	(void)state;
+	make_dir("devices/pci0000:00/0000:00:02.0");
+	make_dir("devices/pci0000:00/0000:00:1f.2");
+	expect_pci("02", 0, "/devices/pci0000:00/0000:00:02.0");
+	expect_pci("1f.2", 0, "/devices/pci0000:00/0000:00:1f.2");
+	expect_pci("03", -ENOENT, NULL);
+}
+
+static void test_pci_path_behind_bridges_follows_bus_numbers(void **state)
+{
+	(void)state;
+	make_dir("devices/pci0000:00/0000:00:02.0/pci_bus/0000:01");
+	make_dir("devices/pci0000:00/0000:00:02.0/0000:01:05.0/pci_bus/0000:0a");
+	make_dir("devices/pci0000:00/0000:00:02.0/0000:01:05.0/0000:0a:00.1");
+	expect_pci("02/05/00.1", 0, "/devices/pci0000:00/0000:00:02.0/0000:01:05.0/0000:0a:00.1");
+	expect_pci("02/06", -ENOENT, NULL);
+	expect_pci("03/05", -ENOENT, NULL);
+}
+
+static void test_pci_path_with_other_root_bus_is_found(void **state)
+{
+	(void)state;
+	make_dir("devices/pci0000:20/0000:20:01.0/pci_bus/0000:21");
+	make_dir("devices/pci0000:20/0000:20:01.0/0000:21:00.0");
+	expect_pci("20/01/00", 0, "/devices/pci0000:20/0000:20:01.0/0000:21:00.0");
+}
+
+static void test_pci_path_that_is_none_is_refused(void **state)
+{
+	static const char *const cases[] = { "",
+					     "/",
+					     "20",
+					     "02/20",
+					     "g",
+					     "02.8",
+					     "-1",
+					     "../../etc",
+					     "02/../03",
+					     "02.0.0",
+					     "0x",
+					     "2 3",
+					     "1/1/1/1/1/1/1/1/1/1/1/1/1/1/1/1/1" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *dir = NULL;
+		struct error e;
+		int r = pci_path_resolve(root, cases[i], &dir, &e);
+
+		if (r != -EINVAL && r != -ERANGE)
+			fail_msg("'%s' gives %d", cases[i], r);
+	}
+}
+
+static void test_online_cpus_writes_where_off(void **state)
+{
+	unsigned online;
+	struct error e;
+
+	(void)state;
+	make_dir("devices/system/cpu/cpu0");
+	make_file("devices/system/cpu/cpu1/online", "1\n");
+	make_file("devices/system/cpu/cpu2/online", "0\n");
+	make_file("devices/system/cpu/cpufreq/online", "0\n");
+	assert_int_equal(guest_online_cpus(root, &online, &e), 0);
+	assert_int_equal(online, 3);
+	expect_file("devices/system/cpu/cpu2/online", "1\n");
+	expect_file("devices/system/cpu/cpufreq/online", "0\n");
+}
+
+static void test_online_memory_without_hotplug_is_an_error(void **state)
+{
+	struct error e;
+
+	(void)state;
+	assert_int_equal(guest_online_memory(root, &e), -ENOENT);
+}
+
+static void test_hugepages_counts_what_is_there(void **state)
+{
+	char *options[] = { (char[]){ "pagesize=2097152" }, (char[]){ "size=8388608" }, NULL };
+	struct error e;
+
+	(void)state;
+	make_file("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "3\n");
+	assert_int_equal(hugepages_reserve(root, options, &e), 0);
+	expect_file("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "7\n");
+}
+
+static void test_hugepages_without_size_is_refused(void **state)
+{
+	char *none[] = { NULL };
+	char *small[] = { (char[]){ "pagesize=2097152" }, (char[]){ "size=1024" }, NULL };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(hugepages_reserve(root, none, &e), -EINVAL);
+	assert_int_equal(hugepages_reserve(root, small, &e), -EINVAL);
+}
+
+static void expect_line(const char *text, const char *line)
+{
+	if (!strstr(text, line))
+		fail_msg("'%s' is missing in:\n%s", line, text);
+}
+
+static void test_metrics_print_known_files(void **state)
+{
+	_free_ char *text = NULL;
+
+	(void)state;
+	make_file("loadavg", "0.10 0.20 0.30 2/48 120\n");
+	make_file("meminfo", "MemTotal:   123 kB\nMemFree:  45 kB\n");
+	make_file("stat", "cpu  1 2 3\ncpu0 1 2 3\nintr 5\n");
+	make_file("net/dev", "Inter-|x\n face |y\n  eth0: 11 12 13 0 0 0 0 0 21 22 0 0 0 0 0 0\n");
+	make_file("diskstats", " 253 0 vda 7 0 9 1\n");
+	text = metrics_text(root);
+	expect_line(text, "kata_guest_load{item=\"load5\"} 0.20\n");
+	expect_line(text, "kata_guest_tasks{item=\"max\"} 48\n");
+	expect_line(text, "kata_guest_meminfo{item=\"MemFree\"} 45\n");
+	expect_line(text, "kata_guest_cpu_time{cpu=\"cpu0\",item=\"system\"} 3\n");
+	expect_line(text, "kata_guest_netdev_stat{interface=\"eth0\",item=\"sent_packets\"} 22\n");
+	expect_line(text, "kata_guest_diskstat{disk=\"vda\",item=\"sectors_read\"} 9\n");
+	assert_null(strstr(text, "kata_guest_vm_stat"));
+}
+
+static void test_metrics_of_broken_files_stay_well_formed(void **state)
+{
+	_free_ char *text = NULL;
+
+	(void)state;
+	make_file("meminfo", "a\"b\\c: 1\n:\n: :\nx\n");
+	make_file("self/stat", "1 (a) b) R\n");
+	make_file("stat", "cpu\ncpu0 x y\n");
+	make_file("diskstats", "1 2\n");
+	text = metrics_text(root);
+	expect_line(text, "kata_guest_meminfo{item=\"a_b_c\"} 1\n");
+}
+
+static void test_uevent_is_split(void **state)
+{
+	static const char text[] =
+		"add@/devices/x\0ACTION=add\0DEVPATH=/devices/x\0SUBSYSTEM=block\0"
+		"DEVNAME=vda\0INTERFACE=eth0";
+	struct uevent event;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(uevent_parse(text, sizeof(text), &event, &e), 0);
+	assert_string_equal(event.action, "add");
+	assert_string_equal(event.devpath, "/devices/x");
+	assert_string_equal(event.subsystem, "block");
+	assert_string_equal(event.devname, "vda");
+	assert_string_equal(event.interface, "eth0");
+}
+
+static void test_uevent_that_is_cut_is_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} cases[] = {
+		{ "", 0 },
+		{ "", 1 },
+		{ "add@/x", 6 },
+		{ "add@/x\0ACTION=add", 18 },
+		{ "x\0DEVPATH=/x", 13 },
+	};
+	struct uevent event;
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(uevent_parse(cases[i].text, cases[i].len, &event, &e), -EPROTO);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_pci_path_on_root_bus_is_found),
+		TEST(test_pci_path_behind_bridges_follows_bus_numbers),
+		TEST(test_pci_path_with_other_root_bus_is_found),
+		TEST(test_pci_path_that_is_none_is_refused),
+		TEST(test_online_cpus_writes_where_off),
+		TEST(test_online_memory_without_hotplug_is_an_error),
+		TEST(test_hugepages_counts_what_is_there),
+		TEST(test_hugepages_without_size_is_refused),
+		TEST(test_metrics_print_known_files),
+		TEST(test_metrics_of_broken_files_stay_well_formed),
+		cmocka_unit_test(test_uevent_is_split),
+		cmocka_unit_test(test_uevent_that_is_cut_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
