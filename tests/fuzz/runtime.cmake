@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 
 kata_fuzz(fuzz_config.c LIBS kata_config)
+kata_fuzz(fuzz_qmp.c LIBS kata_vmm)

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_vmm - what can be said about a VM without running one: whether KVM works, the ready signal,
+ * the end of helper processes, and refusals.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "lib/file.h"
+#include "lib/sock.h"
+#include "runtime/vmm/driver.h"
+#include "runtime/vmm/kvm.h"
+
+#define SHORT_MS 50
+#define LONG_MS  5000
+
+static int setup(void **state)
+{
+	char *dir = xstrdup("/tmp/test-vmm.XXXXXX");
+
+	*state = dir;
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct error e;
+
+	(void)tree_remove(*state, &e);
+	free(*state);
+	return 0;
+}
+
+static char *put(const char *dir, const char *name, const char *text)
+{
+	char *path = path_join(dir, name);
+	_free_ char *parent = path_parent(path);
+	struct error e;
+
+	assert_int_equal(dir_make(parent, 0755, &e), 0);
+	assert_int_equal(file_replace(path, text, strlen(text), 0644, &e), 0);
+	return path;
+}
+
+static void test_kvm_needs_processor_module_and_device(void **state)
+{
+	_free_ char *plain = put(*state, "plain", "processor: 0\nflags\t\t: fpu svme vmxx\n");
+	_free_ char *capable = put(*state, "capable", "processor: 0\nflags\t\t: fpu svm lm\n");
+	_free_ char *pvm = put(*state, "pvm/kvm_pvm/x", "");
+	_free_ char *amd = put(*state, "amd/kvm_amd/x", "");
+	_free_ char *pvm_dir = path_join(*state, "pvm");
+	_free_ char *amd_dir = path_join(*state, "amd");
+	const struct {
+		struct kvm_places places;
+		const char *reason;
+	} cases[] = {
+		{ { "/dev/null", amd_dir, plain }, "no vmx or svm flag" },
+		{ { "/dev/null", amd_dir, "/does/not/exist" }, "no vmx or svm flag" },
+		{ { "/dev/null", pvm_dir, capable }, "kvm_pvm" },
+		{ { "/dev/null", "/does/not/exist", capable }, "modprobe" },
+		{ { "/does/not/exist", amd_dir, capable }, "cannot open /does/not/exist" },
+		{ { "/dev/null", amd_dir, capable }, "version 12" },
+	};
+	char reason[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_false(kvm_judge(&cases[i].places, reason, sizeof(reason)));
+		assert_non_null(strstr(reason, cases[i].reason));
+	}
+}
+
+struct guest {
+	struct vsock vsock;
+	struct vsock_ready ready;
+	int fd; /* the guest's end of the ready signal */
+};
+
+/* A guest behind a hybrid vsock that has said TEXT. */
+static void guest_open(struct guest *g, const char *dir, const char *text)
+{
+	struct sock_address a;
+	_free_ char *url = NULL;
+	struct error e;
+
+	g->vsock = (struct vsock){ .kind = VSOCK_HYBRID, .cid = 3, .vhost_fd = -1 };
+	g->vsock.path = path_join(dir, "vsock.sock");
+	g->fd = -1;
+	assert_int_equal(vsock_ready_open(&g->vsock, &g->ready, &e), 0);
+	assert_true(g->ready.port > 1100);
+	if (!text)
+		return;
+	url = xasprintf("unix://%s_%u", g->vsock.path, g->ready.port);
+	assert_int_equal(sock_parse(url, &a, &e), 0);
+	g->fd = sock_connect(&a, deadline_in(LONG_MS), NULL, &e);
+	assert_true(g->fd >= 0);
+	assert_int_equal(write_all(g->fd, text, strlen(text), "guest", &e), 0);
+}
+
+static void guest_close(struct guest *g)
+{
+	_free_ char *path = xstrdup(g->ready.path);
+
+	g->fd = close_fd(g->fd);
+	vsock_ready_done(&g->ready);
+	assert_false(file_exists(path));
+	vsock_done(&g->vsock);
+}
+
+static void test_ready_signal_carries_the_version(void **state)
+{
+	_free_ char *version = NULL;
+	struct guest g;
+	struct error e;
+
+	guest_open(&g, *state, "READY 4.1.0\n");
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, LONG_MS, deadline_in(LONG_MS), NULL, &version, &e), 1);
+	assert_string_equal(version, "4.1.0");
+	guest_close(&g);
+}
+
+static void test_ready_signal_of_a_liar_is_refused(void **state)
+{
+	static const char *const lies[] = { "HELLO\n", "READY \033[2J\n", "\n" };
+	_free_ char *longest = xcalloc(1, 300);
+	_free_ char *version = NULL;
+	struct guest g;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
+		guest_open(&g, *state, lies[i]);
+		assert_int_equal(vsock_ready_wait(&g.ready, LONG_MS, deadline_in(LONG_MS), NULL,
+						  &version, &e),
+				 -EPROTO);
+		guest_close(&g);
+	}
+	memset(longest, 'R', 299);
+	guest_open(&g, *state, longest);
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, LONG_MS, deadline_in(LONG_MS), NULL, &version, &e),
+		-EPROTO);
+	guest_close(&g);
+}
+
+static void test_ready_signal_that_never_ends_times_out(void **state)
+{
+	_free_ char *version = NULL;
+	struct guest g;
+	struct error e;
+
+	guest_open(&g, *state, "READY");
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, LONG_MS, deadline_in(SHORT_MS), NULL, &version, &e),
+		-ETIMEDOUT);
+	guest_close(&g);
+}
+
+static void test_no_ready_signal_is_a_foreign_agent_after_a_while(void **state)
+{
+	char *version = NULL;
+	struct guest g;
+	struct error e;
+
+	guest_open(&g, *state, NULL);
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, SHORT_MS, deadline_in(LONG_MS), NULL, &version, &e), 0);
+	assert_null(version);
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, LONG_MS, deadline_in(SHORT_MS), NULL, &version, &e),
+		-ETIMEDOUT);
+	guest_close(&g);
+}
+
+static void test_address_is_written_as_upstream_does(void **state)
+{
+	const struct vsock hybrid = { .kind = VSOCK_HYBRID, .path = (char[]){ "/r/v" } };
+	const struct vsock vhost = { .kind = VSOCK_VHOST, .cid = 7 };
+	_free_ char *a = vsock_url(&hybrid, 1024);
+	_free_ char *b = vsock_url(&vhost, 1026);
+
+	(void)state;
+	assert_string_equal(a, "hvsock:///r/v:1024");
+	assert_string_equal(b, "vsock://7:1026");
+}
+
+static int spawn(struct daemon *d, struct loop *loop, char *const *argv, uint64_t wait_ms,
+		 struct error *e)
+{
+	const struct proc_spec spec = { .argv = argv };
+
+	return daemon_spawn(d, loop, &spec, deadline_in(wait_ms), NULL, e);
+}
+
+static void test_end_of_a_daemon_is_told_with_its_last_words(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/ls" }, (char[]){ "/does/not/exist" }, NULL };
+	struct daemon d = DAEMON_INIT("lister");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(spawn(&d, NULL, argv, LONG_MS, &e), 0);
+	assert_true(wait_fd(d.proc.pidfd, POLLIN, "ls", deadline_in(LONG_MS), NULL, &e) > 0);
+	assert_int_equal(daemon_end_reason(&d, &e), -EPIPE);
+	assert_non_null(strstr(e.msg, "lister ended with status 2: "));
+	assert_non_null(strstr(e.msg, "/does/not/exist"));
+	daemon_stop(&d);
+	daemon_stop(&d);
+	assert_int_equal(d.proc.pidfd, -1);
+}
+
+static void test_daemon_that_ignores_everything_is_stopped(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/cat" }, (char[]){ "/dev/zero" }, NULL };
+	struct daemon d = DAEMON_INIT("cat");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(spawn(&d, NULL, argv, LONG_MS, &e), 0);
+	assert_int_equal(daemon_end_reason(&d, &e), 0);
+	assert_int_equal(proc_kill(&d.proc, SIGSTOP, &e), 0);
+	daemon_stop(&d);
+	assert_int_equal(d.proc.pid, 0);
+}
+
+static void test_spawn_of_a_missing_program_names_it(void **state)
+{
+	char *argv[] = { (char[]){ "/does/not/exist" }, NULL };
+	struct daemon d = DAEMON_INIT("ghost");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(spawn(&d, NULL, argv, LONG_MS, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "/does/not/exist"));
+	daemon_stop(&d);
+}
+
+static void *run_loop(void *loop)
+{
+	(void)loop_run(loop);
+	return NULL;
+}
+
+struct stopper {
+	struct loop_task task;
+	struct loop *loop;
+};
+
+static void stop_loop(struct loop_task *task)
+{
+	loop_stop(CONTAINER_OF(task, struct stopper, task)->loop, 0);
+}
+
+static void test_spawn_through_the_io_thread_outlives_the_caller(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/cat" }, (char[]){ "/dev/zero" }, NULL };
+	struct stopper stopper = { .task.run = stop_loop };
+	struct daemon d = DAEMON_INIT("cat");
+	pthread_t thread;
+	struct error e;
+
+	(void)state;
+	stopper.loop = loop_new(&e);
+	assert_non_null(stopper.loop);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, stopper.loop), 0);
+	assert_int_equal(spawn(&d, stopper.loop, argv, LONG_MS, &e), 0);
+	assert_int_equal(daemon_end_reason(&d, &e), 0);
+	loop_post(stopper.loop, &stopper.task);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* The io thread started it, so its end is the daemon's. */
+	assert_true(wait_fd(d.proc.pidfd, POLLIN, "cat", deadline_in(LONG_MS), NULL, &e) > 0);
+	daemon_stop(&d);
+	loop_free(stopper.loop);
+}
+
+static void test_spawn_given_up_before_the_io_thread_looks_starts_nothing(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/cat" }, NULL };
+	struct stopper stopper = { .task.run = stop_loop };
+	struct daemon d = DAEMON_INIT("cat");
+	struct error e;
+
+	(void)state;
+	stopper.loop = loop_new(&e);
+	assert_int_equal(spawn(&d, stopper.loop, argv, SHORT_MS, &e), -ETIMEDOUT);
+	loop_post(stopper.loop, &stopper.task);
+	(void)loop_run(stopper.loop);
+	assert_int_equal(d.proc.pid, 0);
+	loop_free(stopper.loop);
+}
+
+static void test_new_vm_refuses_what_cannot_be(void **state)
+{
+	_free_ char *run_dir = path_join(*state, "vm");
+	_free_ char *deep = xasprintf("%s/%090d", (char *)*state, 0);
+	_config_ struct config c;
+	struct vmm_params p = { .config = &c, .id = "sb1", .run_dir = run_dir };
+	struct vmm *vmm = NULL;
+	struct error e;
+
+	config_init(&c, "/v");
+	assert_int_equal(config_settle(&c, &e), 0);
+	p.vcpus = 1000;
+	assert_int_equal(vmm_new(&p, &vmm, &e), -EINVAL);
+	p.vcpus = 0;
+	p.memory_mib = c.hypervisor.default_maxmemory + 1;
+	assert_int_equal(vmm_new(&p, &vmm, &e), -EINVAL);
+	p.memory_mib = 0;
+	p.id = "../x";
+	assert_int_equal(vmm_new(&p, &vmm, &e), -EINVAL);
+	p.id = "sb1";
+	p.run_dir = deep;
+	assert_int_equal(vmm_new(&p, &vmm, &e), -ENAMETOOLONG);
+	p.run_dir = run_dir;
+	c.hypervisor.name = "none";
+	assert_int_equal(vmm_new(&p, &vmm, &e), -EINVAL);
+}
+
+static void test_start_without_programs_names_the_missing_one_and_leaves_nothing(void **state)
+{
+	_free_ char *run_dir = path_join(*state, "vm");
+	_config_ struct config c;
+	struct vmm_params p = { .config = &c, .id = "sb1", .run_dir = run_dir, .share_dir = "/" };
+	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
+	struct error e;
+
+	config_init(&c, "/does-not-exist");
+	c.hypervisor.allow_emulation = true;
+	assert_int_equal(config_settle(&c, &e), 0);
+	assert_int_equal(vmm_new(&p, &vmm, &e), 0);
+	assert_int_equal(vmm_start(vmm, deadline_in(LONG_MS), NULL, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "starting vm 'sb1'"));
+	assert_non_null(strstr(e.msg, "/does-not-exist/libexec/virtiofsd"));
+	assert_false(file_exists(run_dir));
+	assert_int_equal(vmm_pidfd(vmm, VMM_PROCESS_VMM), -1);
+	assert_int_equal(vmm_pause(vmm, deadline_in(SHORT_MS), NULL, &e), -ESRCH);
+}
+
+static void test_killed_vm_does_not_start(void **state)
+{
+	_free_ char *run_dir = path_join(*state, "vm");
+	_config_ struct config c;
+	struct vmm_params p = { .config = &c, .id = "sb1", .run_dir = run_dir, .share_dir = "/" };
+	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
+	struct error e;
+
+	config_init(&c, "/v");
+	c.hypervisor.allow_emulation = true;
+	str_set(&c.hypervisor.virtio_fs_daemon, "/bin/cat");
+	assert_int_equal(config_settle(&c, &e), 0);
+	assert_int_equal(vmm_new(&p, &vmm, &e), 0);
+	vmm_kill(vmm);
+	assert_int_equal(vmm_start(vmm, deadline_in(LONG_MS), NULL, &e), -ECANCELED);
+	assert_int_equal(vmm_pid(vmm, VMM_PROCESS_FS), 0);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_kvm_needs_processor_module_and_device),
+		TEST(test_ready_signal_carries_the_version),
+		TEST(test_ready_signal_of_a_liar_is_refused),
+		TEST(test_ready_signal_that_never_ends_times_out),
+		TEST(test_no_ready_signal_is_a_foreign_agent_after_a_while),
+		TEST(test_address_is_written_as_upstream_does),
+		TEST(test_end_of_a_daemon_is_told_with_its_last_words),
+		TEST(test_daemon_that_ignores_everything_is_stopped),
+		TEST(test_spawn_of_a_missing_program_names_it),
+		TEST(test_spawn_through_the_io_thread_outlives_the_caller),
+		TEST(test_spawn_given_up_before_the_io_thread_looks_starts_nothing),
+		TEST(test_new_vm_refuses_what_cannot_be),
+		TEST(test_start_without_programs_names_the_missing_one_and_leaves_nothing),
+		TEST(test_killed_vm_does_not_start),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
