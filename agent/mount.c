@@ -303,8 +303,7 @@ int mount_new(const char *fstype, const char *source, const struct mount_options
 	return r < 0 ? r : TAKE_FD(mountfd);
 }
 
-int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name,
-		      struct error *e)
+int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name, struct error *e)
 {
 	_close_ int fsfd = (int)syscall(SYS_fspick, mountfd, "", ABI_FSPICK_CLOEXEC_EMPTY_PATH);
 	int r;

@@ -3,10 +3,10 @@
  * rpc - the methods the agent answers, one table row each.
  *
  * A row says where its function runs and, by the type of its request, in which order: requests that
- * name a container follow each other in that container's queue, those that change the sandbox in the
- * sandbox's, the rest run beside everything.  A method of the protocol without a row is answered with
- * UNIMPLEMENTED and its name by the server, before its request is even decoded.  queue_of() and
- * closed() run on the io thread.
+ * name a container follow each other in that container's queue, those that change the sandbox in
+ * the sandbox's, the rest run beside everything.  A method of the protocol without a row is
+ * answered with UNIMPLEMENTED and its name by the server, before its request is even decoded.
+ * queue_of() and closed() run on the io thread.
  */
 
 #include "rpc.h"
@@ -47,8 +47,10 @@ static int version(struct rpc_request *req, const void *in, void *out, struct er
 	return 0;
 }
 
-#define ROW(service, name, in, out, where, handle) \
-	{ service, name, &in##__descriptor, &out##__descriptor, where, handle }
+#define ROW(service, name, in, out, where, handle)                                  \
+	{                                                                           \
+		service, name, &in##__descriptor, &out##__descriptor, where, handle \
+	}
 #define HEALTH(name, out, handle) \
 	ROW("grpc.Health", name, health__check_request, out, RPC_INLINE, handle)
 #define WORK(name, in, out, handle) \
@@ -96,8 +98,8 @@ static const struct rpc_method methods[] = {
 
 /* Calls that change nothing another call depends on. */
 static rpc_handler *const alone[] = {
-	guest_rpc_details, copy_rpc_file, metrics_rpc_get, network_rpc_list_interfaces,
-	network_rpc_list_routes,
+	guest_rpc_details,           copy_rpc_file,           metrics_rpc_get,
+	network_rpc_list_interfaces, network_rpc_list_routes,
 };
 
 const struct rpc_method *agent_methods(size_t *ret_n)
