@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 900
+#
+# The packed release holds exactly what its MANIFEST says, two builds of the same tree give the same
+# bytes (the agent is compiled again in another folder, the archive and the image packed again), and
+# the sizes we promise hold.
+. "$(dirname "$0")/../lib.sh"
+
+require tar zstd jq cmake ninja
+release=$top/build/release
+dist=$top/build/dist
+[ -x "$release/bin/containerd-shim-kata-v2" ] || skip "no release build; './dev package' makes one"
+[ -d "$dist/kata" ] || skip "no packed release; './dev package' makes one"
+archive=$(echo "$dist"/kata-static-*.tar.zst)
+
+size_at_most() { # PATH BYTES
+	local size
+	size=$(stat -c %s "$1")
+	note "$(basename "$1"): $size bytes"
+	[ "$size" -le "$2" ] || fail "$1 has $size bytes, more than $2"
+}
+
+note "sizes"
+size_at_most "$dist/kata/bin/containerd-shim-kata-v2" 1048576
+size_at_most "$dist/kata/bin/kata-runtime" 1048576
+size_at_most "$dist/kata/share/kata-containers/kata-containers-initrd.img" 2097152
+size_at_most "$dist/kata-deploy-image.tar" 40000000
+
+note "the archive holds what MANIFEST says"
+expect "first file" opt/kata/MANIFEST "$(tar --zstd -tf "$archive" | grep -v '/$' | head -n 1)"
+mkdir "$work/unpacked"
+tar --zstd -xpf "$archive" -C "$work/unpacked"
+unpacked=$work/unpacked/opt/kata
+head -n -1 "$unpacked/MANIFEST" >"$work/body"
+expect "digest" "digest $(sha256sum <"$work/body" | cut -d' ' -f1)" "$(tail -n 1 "$unpacked/MANIFEST")"
+awk '$1 == "file" { print $4 "  " $5 }' "$work/body" | (cd "$unpacked" && sha256sum --quiet -c)
+awk '$1 == "file" { print $2, $3, $5 }' "$work/body" | sort >"$work/wanted"
+(cd "$unpacked" && find . -type f ! -path ./MANIFEST -printf '%m %s %P\n') | sort >"$work/got"
+diff "$work/wanted" "$work/got"
+awk '$1 == "link" { print $2, $3 }' "$work/body" | sort >"$work/wanted"
+(cd "$unpacked" && find . -type l -printf '%l %P\n') | sort >"$work/got"
+diff "$work/wanted" "$work/got"
+
+note "the agent compiled again elsewhere"
+cmake --preset release -S "$top" -B "$work/build" "-DKATA_PARTS=lib;agent" \
+	"-DKATA_SYSROOT=$("$top/packaging/artefact" sysroot)" >"$work/configure.log" ||
+	{ cat "$work/configure.log"; fail "cmake"; }
+nice ninja -C "$work/build" kata-agent >"$work/build.log" || { cat "$work/build.log"; fail "ninja"; }
+strip -s -o "$work/agent-1" "$release/bin/kata-agent"
+strip -s -o "$work/agent-2" "$work/build/bin/kata-agent"
+cmp "$work/agent-1" "$work/agent-2"
+
+note "archive and image packed again"
+"$top/packaging/release/build.sh" "$release" "$work/dist"
+"$top/packaging/image/build.sh" "$release" "$work/dist"
+cmp "$archive" "$work/dist/$(basename "$archive")"
+cmp "$dist/kata-deploy-image.tar" "$work/dist/kata-deploy-image.tar"
+
+note "a second packing writes nothing"
+expect_match "what it says" 'up to date' "$("$top/packaging/release/build.sh" "$release" "$work/dist")"
+
+note "the image"
+tar -xf "$dist/kata-deploy-image.tar" -C "$work" --one-top-level=image
+for blob in "$work"/image/blobs/sha256/*; do
+	expect "digest of a blob" "$(basename "$blob")" "$(sha256sum <"$blob" | cut -d' ' -f1)"
+done
+blob() { echo "$work/image/blobs/sha256/${1#sha256:}"; }
+manifest=$(blob "$(jq -r '.manifests[0].digest' "$work/image/index.json")")
+config=$(blob "$(jq -r '.config.digest' "$manifest")")
+expect "entrypoint" /usr/bin/kata-deploy "$(jq -r '.config.Entrypoint[0]' "$config")"
+layer=$(blob "$(jq -r '.layers[0].digest' "$manifest")")
+expect "layer" "$(jq -r '.rootfs.diff_ids[0]' "$config")" \
+	"sha256:$(zcat "$layer" | sha256sum | cut -d' ' -f1)"
+expect "files in the image" "./opt/kata-artifacts/kata-static.tar.zst ./usr/bin/kata-deploy" \
+	"$(tar -tzf "$layer" | grep -v '/$' | sort | tr '\n' ' ' | sed 's/ $//')"
