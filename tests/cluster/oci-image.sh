@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# oci-image.sh REFERENCE ROOT OUT.tar ENTRYPOINT - pack a root folder as an OCI image archive.
+# oci-image.sh REFERENCE ROOT OUT.tar COMMAND - pack a root folder as an OCI image archive.
 #
-# One layer, one platform, the same bytes for the same folder.  ENTRYPOINT is a JSON list.
+# One layer, one platform, the same bytes for the same folder.  COMMAND is what it runs
+# unless told otherwise, a JSON list.
 set -euo pipefail
 
-reference=$1 root=$2 out=$3 entrypoint=$4
+reference=$1 root=$2 out=$3 command=$4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 blobs=$work/blobs/sha256
@@ -32,7 +33,7 @@ layer=$(store "$work/layer")
 diff_id=${layer#*:} diff_id=${diff_id%%,*}
 
 cat >"$work/config" <<END
-{"architecture":"amd64","os":"linux","config":{"Entrypoint":$entrypoint,
+{"architecture":"amd64","os":"linux","config":{"Cmd":$command,
 "Env":["PATH=/bin:/sbin:/usr/bin:/usr/sbin"]},"rootfs":{"type":"layers","diff_ids":[$diff_id]}}
 END
 config=$(store "$work/config")

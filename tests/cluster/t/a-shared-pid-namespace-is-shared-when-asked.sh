@@ -14,7 +14,7 @@ ready family
 expect "pid namespace" "$(in_pod family readlink /proc/self/ns/pid)" "$(k exec family -c d -- readlink /proc/self/ns/pid)"
 expect_match "processes seen from c" 'sleep 100002' "$(in_pod family ps)"
 expect_match "pid 1 is the pause program" 'pause' "$(in_pod family cat /proc/1/cmdline | tr '\0' ' ')"
-in_pod family sh -c "kill -9 \$(pgrep -f 'sleep 10000[2]')"
+in_pod family kill -9 "$(in_pod family ps | awk '/sleep 100002/ { print $1; exit }')"
 restarts() { [ "$(field family '.status.containerStatuses[?(@.name=="d")].restartCount')" = 1 ]; }
 eventually 30 "container d to be started again" restarts
 passed

@@ -6,19 +6,23 @@
 require script
 
 sleeper box
-cat >"$work/outside" <<END
-stty rows 21 cols 57 </dev/tty
+# What the user's shell does: a terminal of one size, then of another while exec runs in it.
+cat >"$work/shell" <<END
+stty rows 21 cols 57
 "$cluster" kubectl -n "$namespace" exec -it box -- sh -c '
-	tty; stty size; n=0
-	until [ "\$(stty size)" = "33 77" ] || [ \$n = 100 ]; do n=\$((n + 1)); sleep 0.1; done
-	stty size' </dev/tty >"$work/inside" &
+	tty; n=0
+	until [ "\$(stty size 2>/dev/null)" = "33 77" ] || [ \$n = 150 ]; do
+		n=\$((n + 1)); stty size; sleep 0.1
+	done
+	stty size' </dev/tty &
 n=0
-until grep -q "21 57" "$work/inside" || [ \$n = 200 ]; do n=\$((n + 1)); sleep 0.1; done
-stty rows 33 cols 77 </dev/tty
+until grep -q "21 57" "$work/screen" || [ \$n = 200 ]; do n=\$((n + 1)); sleep 0.1; done
+stty rows 33 cols 77
 wait
 END
-timeout 60 script -qec "sh $work/outside" /dev/null </dev/null
-inside=$(tr -d '\r' <"$work/inside")
-expect_match "terminal" '^/dev/(pts/[0-9]+|console)' "$inside"
-expect "sizes" "21 57 33 77" "$(tail -n 2 <<<"$inside" | tr '\n' ' ' | sed 's/ $//')"
+timeout 60 script -qefc "sh $work/shell" "$work/screen" </dev/null >/dev/null
+screen=$(tr -d '\r' <"$work/screen")
+expect_match "terminal" '/dev/(pts/[0-9]+|console)' "$screen"
+expect_match "first size" $'\n21 57\n' "$screen"
+expect_match "second size" $'\n33 77(\n|$)' "$screen"
 passed

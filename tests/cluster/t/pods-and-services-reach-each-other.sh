@@ -18,10 +18,11 @@ ready inner
 ready outer
 address() { field "$1" .status.podIP; }
 service() { k get service "$1" -o jsonpath='{.spec.clusterIP}'; }
-get() { in_pod "$1" wget -T 5 -qO- "http://$2"; }
+get() { in_pod "$1" timeout 10 wget -qO- "http://$2"; }
 for pair in "inner outer" "outer inner"; do
 	read -r from to <<<"$pair"
-	expect "$from to $to by address" "I am $to" "$(get "$from" "$(address "$to"):8080/")"
+	by_address() { [ "$(get "$from" "$(address "$to"):8080/")" = "I am $to" ]; }
+	eventually 20 "$from to reach $to by address" by_address
 	expect "3 MB from $to to $from" 3000000 "$(get "$from" "$(address "$to"):8080/big" | wc -c)"
 	through_service() { [ "$(get "$from" "$(service "$to")/")" = "I am $to" ]; }
 	eventually 20 "$from to reach $to through its Service" through_service

@@ -11,7 +11,7 @@ restartPolicy: Never
 containers:
 - name: c
   image: "$image"
-  command: [sh, -c, "cat /secret/key; echo; stat -Lc %a /secret/key; wc -c < /run/secrets/kubernetes.io/serviceaccount/token; cat /info/labels; echo; echo farewell > /dev/termination-log"]
+  command: [sh, -c, "cat /secret/key; echo; stat -Lc %a /secret/key; wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; cat /info/labels; echo; echo farewell > /dev/termination-log"]
   volumeMounts: [{name: door, mountPath: /secret, readOnly: true}, {name: info, mountPath: /info}]
 volumes:
 - {name: door, secret: {secretName: door, defaultMode: 0400}}
