@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup - account the shim, its VMM and its daemons to the pod.
+ *
+ * One folder beside the pod's containers, kata_ID, holds all of a sandbox's processes: what the
+ * pod may use bounds its VM, and the node's own limits stay true.  Version 1 has a hierarchy per
+ * controller, version 2 one; both are plain folders here.  A version 2 folder that has children
+ * with controllers takes no processes, so nothing is ever put into the pod's folder itself.
+ *
+ * Before a folder can go it must be empty, so the shim moves back to where it came from.  Work
+ * thread, or the main thread of `delete`.
+ */
+
+#include "runtime/sandbox/cgroup.h"
+
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/wait.h"
+
+#define CGROUP_ROOT    "/sys/fs/cgroup"
+#define PROCS_MAX      (64 * KIB)
+#define FORGET_WAIT_MS 2000
+
+/* "a-b-c.slice" is the folder a.slice/a-b.slice/a-b-c.slice. */
+static char *slice_path(const char *slice)
+{
+	char *path = NULL;
+	size_t size;
+	FILE *f = open_memstream(&path, &size);
+
+	if (!f)
+		abort();
+	for (const char *dash = strchr(slice, '-'); dash; dash = strchr(dash + 1, '-'))
+		(void)fprintf(f, "/%.*s.slice", (int)(dash - slice), slice);
+	(void)fprintf(f, "/%s", slice);
+	if (fclose(f) != 0)
+		abort();
+	return path;
+}
+
+static bool has_dotdot(const char *path)
+{
+	_strv_ strv parts = strv_split(path, "/");
+
+	return strv_contains(parts, "..");
+}
+
+int cgroup_path(const char *cgroups_path, const char *id, char **ret_path, struct error *e)
+{
+	const char *given = str_empty(cgroups_path) ? "/kata/-" : cgroups_path;
+	_free_ char *slice = NULL;
+	_free_ char *parent = NULL;
+
+	if (has_dotdot(given))
+		return fail(e, EINVAL, "the cgroup path '%s' has a '..' in it", given);
+	if (given[0] != '/' && strchr(given, ':')) {
+		slice = xstrndup(given, (size_t)(strchr(given, ':') - given));
+		parent = slice_path(slice[0] ? slice : "system.slice");
+	} else {
+		parent = path_parent(given);
+	}
+	*ret_path = xasprintf("%s%s/kata_%s", parent[0] == '/' ? "" : "/",
+			      strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0 ? "" : parent,
+			      id);
+	return 0;
+}
+
+static bool is_unified(const char *root)
+{
+	struct statfs fs;
+
+	return statfs(root, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+/* A version 1 cpuset takes no process before it has processors and memory nodes. */
+static void cpuset_inherit(const char *dir, const char *knob)
+{
+	_free_ char *parent = path_parent(dir);
+	_free_ char *from = path_join(parent, knob);
+	_free_ char *to = path_join(dir, knob);
+	_free_ char *value = NULL;
+	struct error e;
+
+	if (file_read(from, PROCS_MAX, &value, NULL, &e) >= 0 && file_write(to, value, &e) < 0)
+		log_debug("%s", e.msg);
+}
+
+/* mkdir -p of a cgroup; each level made is given a usable cpuset. */
+static int folder_make(const char *root, const char *path, char **ret_dir, struct error *e)
+{
+	_strv_ strv parts = strv_split(path, "/");
+	_free_ char *dir = xstrdup(root);
+
+	for (char **part = parts; part && *part; part++) {
+		char *next = path_join(dir, *part);
+
+		free(dir);
+		dir = next;
+		if (mkdir(dir, 0755) == 0) {
+			cpuset_inherit(dir, "cpuset.cpus");
+			cpuset_inherit(dir, "cpuset.mems");
+		} else if (errno != EEXIST) {
+			return fail(e, errno, "cannot make the cgroup '%s': %m", dir);
+		}
+	}
+	*ret_dir = TAKE_PTR(dir);
+	return 0;
+}
+
+static int move_self(const char *dir, struct error *e)
+{
+	_free_ char *procs = path_join(dir, "cgroup.procs");
+
+	return file_write(procs, "0", e);
+}
+
+/* LINE is "ID:CONTROLLERS:PATH" of /proc/self/cgroup.  The root of its hierarchy, or NULL if it is
+ * not mounted below ROOT. */
+static char *hierarchy_of(const char *root, const char *line, const char **ret_path)
+{
+	const char *names = strchr(line, ':');
+	const char *path = names ? strchr(names + 1, ':') : NULL;
+	_free_ char *name = NULL;
+	char *dir;
+
+	if (!path)
+		return NULL;
+	*ret_path = path + 1;
+	name = xstrndup(names + 1, (size_t)(path - names - 1));
+	if (is_unified(root))
+		return name[0] ? NULL : xstrdup(root);
+	if (!name[0])
+		return NULL;
+	dir = path_join(root, str_starts(name, "name=") ? name + strlen("name=") : name);
+	if (file_exists(dir))
+		return dir;
+	free(dir);
+	return NULL;
+}
+
+static int join_one(struct cgroup *c, const char *hierarchy, const char *home, const char *path,
+		    struct error *e)
+{
+	_free_ char *dir = NULL;
+	int r = folder_make(hierarchy, path, &dir, e);
+
+	if (r < 0)
+		return r;
+	strv_add(&c->dirs, dir);
+	strv_take(&c->homes, path_join(hierarchy, home));
+	return move_self(dir, e);
+}
+
+int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, struct error *e)
+{
+	struct cgroup c = { 0 };
+	_free_ char *text = NULL;
+	_strv_ strv lines = NULL;
+	int r = file_read("/proc/self/cgroup", PROCS_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	lines = strv_split(text, "\n");
+	for (char **line = lines; r >= 0 && line && *line; line++) {
+		const char *home;
+		_free_ char *hierarchy = hierarchy_of(root ? root : CGROUP_ROOT, *line, &home);
+
+		if (hierarchy)
+			r = join_one(&c, hierarchy, home, path, e);
+	}
+	if (r < 0) {
+		cgroup_leave(&c);
+		return r;
+	}
+	*ret_cgroup = c;
+	return 0;
+}
+
+void cgroup_leave(struct cgroup *c)
+{
+	struct error e;
+
+	for (size_t i = 0; i < strv_len(c->dirs); i++) {
+		if (move_self(c->homes[i], &e) < 0)
+			log_warn("this process stays in its cgroup: %s", e.msg);
+		if (rmdir(c->dirs[i]) < 0 && errno != ENOENT)
+			log_warn("the cgroup '%s' stays: %s", c->dirs[i], strerror(errno));
+	}
+	cgroup_done(c);
+}
+
+static void kill_members(const char *dir)
+{
+	_free_ char *procs = path_join(dir, "cgroup.procs");
+	_free_ char *text = NULL;
+	_strv_ strv pids = NULL;
+	struct error e;
+	int64_t pid;
+
+	if (file_read(procs, PROCS_MAX, &text, NULL, &e) < 0)
+		return;
+	pids = strv_split(text, "\n");
+	for (char **p = pids; p && *p; p++)
+		if (parse_i64(*p, "process id", 2, INT32_MAX, &pid, &e) >= 0 && pid != getpid())
+			(void)kill((pid_t)pid, SIGKILL);
+}
+
+void cgroup_forget(char *const *dirs)
+{
+	uint64_t deadline = deadline_in(FORGET_WAIT_MS);
+	struct error e;
+
+	for (char *const *dir = dirs; dir && *dir; dir++) {
+		kill_members(*dir);
+		/* A killed process leaves its cgroup only once it has been torn down. */
+		while (rmdir(*dir) < 0 && errno == EBUSY)
+			if (wait_pause(10, "an empty cgroup", deadline, NULL, &e) < 0)
+				break;
+	}
+}
+
+void cgroup_done(struct cgroup *c)
+{
+	strv_free(c->dirs);
+	strv_free(c->homes);
+	*c = (struct cgroup){ 0 };
+}

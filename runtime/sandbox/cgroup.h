@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SANDBOX_CGROUP_H
+#define RUNTIME_SANDBOX_CGROUP_H
+
+#include "lib/str.h"
+
+/* The cgroups of one sandbox: one folder per hierarchy, with where this process came from. */
+struct cgroup {
+	strv dirs;  /* made by us */
+	strv homes; /* as many, in the same order */
+};
+
+/* The folder, relative to a hierarchy, for sandbox ID whose container has CGROUPS_PATH: beside the
+ * container's, in the pod's.  Understands "/a/b/c" and systemd's "slice:prefix:name"; EINVAL for a
+ * path that leaves its root.  Caller frees. */
+int cgroup_path(const char *cgroups_path, const char *id, char **ret_path, struct error *e);
+
+/* Makes the folder PATH in every hierarchy of ROOT (NULL: /sys/fs/cgroup) and moves this process
+ * in; children follow.  On failure it is back where it was. */
+int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, struct error *e);
+
+/* Moves this process back and removes the folders.  Idempotent, never fails. */
+void cgroup_leave(struct cgroup *c);
+/* Kills what is left in DIRS and removes them; after a crash. */
+void cgroup_forget(char *const *dirs);
+void cgroup_done(struct cgroup *c);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client - call the agent, each call with a limit of its own.
+ *
+ * The agent is the guest's and may answer late or never, so no call is without a deadline; the
+ * table says how long each may take.  Calls that last as long as a process (WaitProcess, streams,
+ * GetOOMEvent) are made asynchronously by those who need them and end with the connection.
+ *
+ * Requests are built on the stack around borrowed strings.  Any thread but the io thread.
+ */
+
+#include "runtime/sandbox/client.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/rpc/proto/agent.pb-c.h"
+
+#define CALL_WAIT_MS   UINT64_C(10000)
+#define CREATE_WAIT_MS UINT64_C(60000)
+
+#define CALL(method, input, output, wait)                                                  \
+	{                                                                                  \
+		{ "grpc.AgentService", method, &input##__descriptor, &output##__descriptor }, wait \
+	}
+
+static const struct {
+	struct rpc_call call;
+	uint64_t wait_ms;
+} calls[] = {
+	[CLIENT_CREATE_SANDBOX] = CALL("CreateSandbox", agent__create_sandbox_request, pb__empty,
+				       CREATE_WAIT_MS),
+	[CLIENT_UPDATE_INTERFACE] = CALL("UpdateInterface", agent__update_interface_request,
+					 types__interface, CALL_WAIT_MS),
+	[CLIENT_UPDATE_ROUTES] =
+		CALL("UpdateRoutes", agent__update_routes_request, agent__routes, CALL_WAIT_MS),
+	[CLIENT_ADD_NEIGHBOURS] = CALL("AddARPNeighbors", agent__add_arpneighbors_request,
+				       pb__empty, CALL_WAIT_MS),
+	[CLIENT_ONLINE_CPU_MEM] =
+		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_CREATE_CONTAINER] = CALL("CreateContainer", agent__create_container_request,
+					 pb__empty, CREATE_WAIT_MS),
+	[CLIENT_START_CONTAINER] = CALL("StartContainer", agent__start_container_request, pb__empty,
+					CREATE_WAIT_MS),
+	[CLIENT_REMOVE_CONTAINER] = CALL("RemoveContainer", agent__remove_container_request,
+					 pb__empty, CALL_WAIT_MS),
+	[CLIENT_UPDATE_CONTAINER] = CALL("UpdateContainer", agent__update_container_request,
+					 pb__empty, CALL_WAIT_MS),
+	[CLIENT_STATS_CONTAINER] = CALL("StatsContainer", agent__stats_container_request,
+					agent__stats_container_response, CALL_WAIT_MS),
+	[CLIENT_PAUSE_CONTAINER] =
+		CALL("PauseContainer", agent__pause_container_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_RESUME_CONTAINER] = CALL("ResumeContainer", agent__resume_container_request,
+					 pb__empty, CALL_WAIT_MS),
+	[CLIENT_EXEC_PROCESS] =
+		CALL("ExecProcess", agent__exec_process_request, pb__empty, CREATE_WAIT_MS),
+	[CLIENT_SIGNAL_PROCESS] =
+		CALL("SignalProcess", agent__signal_process_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_WAIT_PROCESS] = CALL("WaitProcess", agent__wait_process_request,
+				     agent__wait_process_response, CALL_WAIT_MS),
+	[CLIENT_RESIZE] =
+		CALL("TtyWinResize", agent__tty_win_resize_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_WRITE_STDIN] = CALL("WriteStdin", agent__write_stream_request,
+				    agent__write_stream_response, CALL_WAIT_MS),
+	[CLIENT_CLOSE_STDIN] =
+		CALL("CloseStdin", agent__close_stdin_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_READ_STDOUT] = CALL("ReadStdout", agent__read_stream_request,
+				    agent__read_stream_response, CALL_WAIT_MS),
+	[CLIENT_READ_STDERR] = CALL("ReadStderr", agent__read_stream_request,
+				    agent__read_stream_response, CALL_WAIT_MS),
+	[CLIENT_GET_OOM_EVENT] = CALL("GetOOMEvent", agent__get_oomevent_request, agent__oomevent,
+				      CALL_WAIT_MS),
+};
+static_assert(ARRAY_SIZE(calls) == N_CLIENT_CALL, "a row for every call");
+
+const struct rpc_call *client_call_of(enum client_call which)
+{
+	return &calls[which].call;
+}
+
+int client_call(struct rpc_client *rpc, enum client_call which, const void *in, void *ret_out,
+		uint64_t wait_ms, const struct cancel *cancel, struct error *e)
+{
+	uint64_t wait = wait_ms ? wait_ms : calls[which].wait_ms;
+	int r = rpc_call(rpc, &calls[which].call, in, ret_out, deadline_in(wait), cancel, e);
+
+	return r < 0 ? fail_wrap(e, "agent: %s", calls[which].call.name) : r;
+}
+
+struct mac_text {
+	char s[3 * NETWORK_MAC_LENGTH];
+};
+
+static struct mac_text mac_text(const uint8_t *mac)
+{
+	struct mac_text t;
+
+	(void)snprintf(t.s, sizeof(t.s), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
+		       mac[3], mac[4], mac[5]);
+	return t;
+}
+
+static Types__IPFamily family_of(int family)
+{
+	return family == AF_INET6 ? TYPES__IPFAMILY__v6 : TYPES__IPFAMILY__v4;
+}
+
+static int set_interface(struct rpc_client *rpc, const struct network_link *link,
+			 const struct cancel *cancel, struct error *e)
+{
+	Agent__UpdateInterfaceRequest request = AGENT__UPDATE_INTERFACE_REQUEST__INIT;
+	Types__Interface interface = TYPES__INTERFACE__INIT;
+	_free_ Types__IPAddress *addresses = xcalloc(link->n_addresses, sizeof(*addresses));
+	_free_ Types__IPAddress **list = xcalloc(link->n_addresses, sizeof(*list));
+	_free_ char(*masks)[8] = xcalloc(link->n_addresses, sizeof(*masks));
+	struct mac_text mac = mac_text(link->mac);
+
+	for (size_t i = 0; i < link->n_addresses; i++) {
+		const struct network_address *from = &link->addresses[i];
+
+		protobuf_c_message_init(&types__ipaddress__descriptor, &addresses[i]);
+		(void)snprintf(masks[i], sizeof(masks[i]), "%u", from->prefix & 0xff);
+		addresses[i].family = family_of(from->family);
+		addresses[i].address = (char *)(uintptr_t)from->text;
+		addresses[i].mask = masks[i];
+		list[i] = &addresses[i];
+	}
+	interface.device = interface.name = (char *)(uintptr_t)link->name;
+	interface.ipaddresses = list;
+	interface.n_ipaddresses = link->n_addresses;
+	interface.mtu = link->mtu;
+	interface.hwaddr = mac.s;
+	interface.raw_flags = link->flags & IFF_NOARP;
+	request.interface = &interface;
+	if (client_call(rpc, CLIENT_UPDATE_INTERFACE, &request, NULL, 0, cancel, e) < 0)
+		return fail_wrap(e, "interface '%s'", link->name);
+	return 0;
+}
+
+static int set_routes(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,
+		      struct error *e)
+{
+	Agent__UpdateRoutesRequest request = AGENT__UPDATE_ROUTES_REQUEST__INIT;
+	Agent__Routes routes = AGENT__ROUTES__INIT;
+	_free_ Types__Route *all = xcalloc(n->n_routes, sizeof(*all));
+	_free_ Types__Route **list = xcalloc(n->n_routes, sizeof(*list));
+
+	for (size_t i = 0; i < n->n_routes; i++) {
+		struct network_route *from = &n->routes[i];
+
+		protobuf_c_message_init(&types__route__descriptor, &all[i]);
+		all[i].dest = from->dest;
+		all[i].gateway = from->gateway;
+		all[i].source = from->source;
+		all[i].device = n->links[from->link].name;
+		all[i].scope = from->scope;
+		all[i].flags = from->flags;
+		all[i].mtu = from->mtu;
+		all[i].family = family_of(from->family);
+		list[i] = &all[i];
+	}
+	routes.routes = list;
+	routes.n_routes = n->n_routes;
+	request.routes = &routes;
+	return client_call(rpc, CLIENT_UPDATE_ROUTES, &request, NULL, 0, cancel, e);
+}
+
+static int set_neighbours(struct rpc_client *rpc, const struct network *n,
+			  const struct cancel *cancel, struct error *e)
+{
+	Agent__AddARPNeighborsRequest request = AGENT__ADD_ARPNEIGHBORS_REQUEST__INIT;
+	Agent__ARPNeighbors neighbours = AGENT__ARPNEIGHBORS__INIT;
+	_free_ Types__ARPNeighbor *all = xcalloc(n->n_neighbours, sizeof(*all));
+	_free_ Types__ARPNeighbor **list = xcalloc(n->n_neighbours, sizeof(*list));
+	_free_ Types__IPAddress *addresses = xcalloc(n->n_neighbours, sizeof(*addresses));
+	_free_ struct mac_text *macs = xcalloc(n->n_neighbours, sizeof(*macs));
+
+	for (size_t i = 0; i < n->n_neighbours; i++) {
+		struct network_neighbour *from = &n->neighbours[i];
+
+		protobuf_c_message_init(&types__arpneighbor__descriptor, &all[i]);
+		protobuf_c_message_init(&types__ipaddress__descriptor, &addresses[i]);
+		macs[i] = mac_text(from->mac);
+		addresses[i].family = family_of(from->address.family);
+		addresses[i].address = from->address.text;
+		all[i].toipaddress = &addresses[i];
+		all[i].device = n->links[from->link].name;
+		all[i].lladdr = macs[i].s;
+		all[i].state = from->state;
+		all[i].flags = from->flags;
+		list[i] = &all[i];
+	}
+	neighbours.arpneighbors = list;
+	neighbours.n_arpneighbors = n->n_neighbours;
+	request.neighbors = &neighbours;
+	return client_call(rpc, CLIENT_ADD_NEIGHBOURS, &request, NULL, 0, cancel, e);
+}
+
+int client_set_network(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,
+		       struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
+		r = set_interface(rpc, &n->links[i], cancel, e);
+	if (r >= 0 && n->n_routes > 0)
+		r = set_routes(rpc, n, cancel, e);
+	if (r >= 0 && n->n_neighbours > 0)
+		r = set_neighbours(rpc, n, cancel, e);
+	/* An agent that does not know neighbours resolves them itself. */
+	return r == -ENOSYS ? 0 : r;
+}

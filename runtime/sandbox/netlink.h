@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SANDBOX_NETLINK_H
+#define RUNTIME_SANDBOX_NETLINK_H
+
+#include <linux/netlink.h>
+
+#include "lib/error.h"
+
+/* rtnetlink requests on one socket.  Messages are built with libnl's nlmsg_*() and nla_*(). */
+
+struct nl_msg;
+
+/* A socket of the network namespace of the calling thread; it stays there whoever uses it. */
+int netlink_open(struct error *e);
+
+/* Sends OWN_MSG and waits for the kernel's acknowledgement.  WHAT is for the message of an error,
+ * whose code is the kernel's errno. */
+int netlink_change(int fd, struct nl_msg *own_msg, const char *what, struct error *e);
+
+/* Calls EACH for every object of a dump of TYPE (RTM_GETLINK...); EACH may not use FD. */
+int netlink_dump(int fd, int type, void (*each)(struct nlmsghdr *header, void *arg), void *arg,
+		 const char *what, struct error *e);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * network - read a pod's network namespace and put a tap behind each of its interfaces.
+ *
+ * The plugin made the namespace; the guest must look as if it lived in it.  Everything that
+ * arrives at the interface is redirected to the tap and back by an ingress filter on each, which
+ * leaves interface, addresses and routes of the namespace untouched, so that undoing it is
+ * removing one queueing discipline.  The filter is u32 with a key that matches everything: the
+ * matchall classifier is not in every kernel.
+ *
+ * A socket belongs to the namespace it was opened in, so only opening happens inside: a thread is
+ * made for it, joins the namespace, opens, and ends.  A thread that stays would have to find its
+ * way back, and one that fails to would work in the wrong namespace.
+ *
+ * Any thread, one at a time per network.
+ */
+
+#include "runtime/sandbox/network.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_arp.h>
+#include <linux/if_tun.h>
+#include <linux/neighbour.h>
+#include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include "lib/log.h"
+#include "runtime/sandbox/netlink.h"
+#include "runtime/sandbox/redirect.h"
+
+/* Routes and neighbours beyond this are not a pod's: refuse rather than fill memory. */
+#define OBJECTS_MAX 4096
+
+struct visit {
+	int netns_fd;
+	int (*open)(void *arg, struct error *e);
+	void *arg;
+	int result;
+	struct error *error;
+};
+
+static void *visit_run(void *arg)
+{
+	struct visit *v = arg;
+
+	if (setns(v->netns_fd, CLONE_NEWNET) < 0)
+		v->result = fail(v->error, errno, "cannot join the network namespace: %m");
+	else
+		v->result = v->open(v->arg, v->error);
+	return NULL;
+}
+
+/* Runs OPEN(ARG) inside the namespace. */
+static int netns_visit(int netns_fd, int (*open)(void *, struct error *), void *arg,
+		       struct error *e)
+{
+	struct visit v = { .netns_fd = netns_fd, .open = open, .arg = arg, .error = e };
+	pthread_t thread;
+	int r = pthread_create(&thread, NULL, visit_run, &v);
+
+	if (r != 0)
+		return fail(e, r, "cannot make a thread to join the network namespace: %m");
+	(void)pthread_join(thread, NULL);
+	return v.result;
+}
+
+static int open_netlink(void *arg, struct error *e)
+{
+	int *fd = arg;
+
+	*fd = netlink_open(e);
+	return *fd < 0 ? *fd : 0;
+}
+
+/* The taps are attached later, but a tun descriptor makes its device where it was opened. */
+static int open_taps(void *arg, struct error *e)
+{
+	struct network *n = arg;
+
+	for (size_t i = 0; i < n->n_links; i++) {
+		n->links[i].tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+		if (n->links[i].tap_fd < 0)
+			return fail(e, errno,
+				    "cannot open '/dev/net/tun': %m; load the kernel module 'tun'");
+	}
+	return 0;
+}
+
+static bool is_own_netns(int fd)
+{
+	struct stat own, other;
+
+	return stat("/proc/self/ns/net", &own) == 0 && fstat(fd, &other) == 0 &&
+	       own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+}
+
+static int netns_open(const char *path, struct error *e)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int type;
+
+	if (fd < 0)
+		return fail(e, errno, "cannot open the network namespace '%s': %m", path);
+	type = ioctl(fd, NS_GET_NSTYPE);
+	if (type != CLONE_NEWNET)
+		return fail(e, EINVAL, "'%s' is not a network namespace", path);
+	return TAKE_FD(fd);
+}
+
+static struct network_link *link_find(struct network *n, int index)
+{
+	for (size_t i = 0; i < n->n_links; i++)
+		if (n->links[i].index == (unsigned)index)
+			return &n->links[i];
+	return NULL;
+}
+
+static void scan_link(struct nlmsghdr *header, void *arg)
+{
+	struct network *n = arg;
+	const struct ifinfomsg *info = nlmsg_data(header);
+	struct nlattr *at[IFLA_MAX + 1];
+	struct network_link *link;
+
+	if (header->nlmsg_type != RTM_NEWLINK || info->ifi_type != ARPHRD_ETHER ||
+	    nlmsg_parse(header, sizeof(*info), at, IFLA_MAX, NULL) < 0)
+		return;
+	if (!at[IFLA_IFNAME] || !at[IFLA_ADDRESS] || n->n_links == NETWORK_LINKS_MAX ||
+	    nla_len(at[IFLA_ADDRESS]) != NETWORK_MAC_LENGTH)
+		return;
+
+	n->links = xrealloc(n->links, n->n_links + 1, sizeof(*link));
+	link = &n->links[n->n_links++];
+	*link = (struct network_link){
+		.index = (unsigned)info->ifi_index,
+		.flags = info->ifi_flags,
+		.mtu = at[IFLA_MTU] ? nla_get_u32(at[IFLA_MTU]) : 1500,
+		.tap_fd = -1,
+	};
+	(void)nla_strlcpy(link->name, at[IFLA_IFNAME], sizeof(link->name));
+	memcpy(link->mac, nla_data(at[IFLA_ADDRESS]), NETWORK_MAC_LENGTH);
+}
+
+/* The address in AT as text; false if its length does not fit FAMILY. */
+static bool address_text(const struct nlattr *at, int family, char *text)
+{
+	int len = family == AF_INET6 ? (int)sizeof(struct in6_addr) : (int)sizeof(struct in_addr);
+
+	return at && (family == AF_INET || family == AF_INET6) && nla_len(at) == len &&
+	       inet_ntop(family, nla_data(at), text, INET6_ADDRSTRLEN) != NULL;
+}
+
+static void scan_address(struct nlmsghdr *header, void *arg)
+{
+	const struct ifaddrmsg *info = nlmsg_data(header);
+	struct nlattr *at[IFA_MAX + 1];
+	struct network_address address = { .family = info->ifa_family,
+					   .prefix = info->ifa_prefixlen };
+	struct network_link *link = link_find(arg, (int)info->ifa_index);
+
+	if (header->nlmsg_type != RTM_NEWADDR || !link ||
+	    nlmsg_parse(header, sizeof(*info), at, IFA_MAX, NULL) < 0)
+		return;
+	/* The guest's kernel makes its own link-local address from the same MAC. */
+	if (address.family == AF_INET6 && info->ifa_scope == RT_SCOPE_LINK)
+		return;
+	if (!address_text(at[IFA_LOCAL] ? at[IFA_LOCAL] : at[IFA_ADDRESS], address.family,
+			  address.text))
+		return;
+	link->addresses = xrealloc(link->addresses, link->n_addresses + 1, sizeof(address));
+	link->addresses[link->n_addresses++] = address;
+}
+
+static uint32_t route_mtu(struct nlattr *metrics)
+{
+	struct nlattr *at[RTAX_MAX + 1];
+
+	if (!metrics || nla_parse_nested(at, RTAX_MAX, metrics, NULL) < 0 || !at[RTAX_MTU])
+		return 0;
+	return nla_get_u32(at[RTAX_MTU]);
+}
+
+static bool is_pod_route(const struct rtmsg *info)
+{
+	/* The kernel's own routes come back by themselves with the addresses. */
+	return info->rtm_table == RT_TABLE_MAIN && info->rtm_type == RTN_UNICAST &&
+	       info->rtm_protocol != RTPROT_KERNEL && !(info->rtm_flags & RTM_F_CLONED);
+}
+
+static void scan_route(struct nlmsghdr *header, void *arg)
+{
+	struct network *n = arg;
+	const struct rtmsg *info = nlmsg_data(header);
+	struct nlattr *at[RTA_MAX + 1];
+	struct network_route route = { .family = info->rtm_family, .scope = info->rtm_scope };
+	struct network_link *link;
+	char text[INET6_ADDRSTRLEN];
+
+	if (header->nlmsg_type != RTM_NEWROUTE || !is_pod_route(info) ||
+	    n->n_routes == OBJECTS_MAX ||
+	    nlmsg_parse(header, sizeof(*info), at, RTA_MAX, NULL) < 0 || !at[RTA_OIF])
+		return;
+	link = link_find(n, (int)nla_get_u32(at[RTA_OIF]));
+	if (!link)
+		return;
+
+	route.link = (unsigned)(link - n->links);
+	route.flags = info->rtm_flags & RTNH_F_ONLINK;
+	route.mtu = route_mtu(at[RTA_METRICS]);
+	if (address_text(at[RTA_DST], route.family, text))
+		(void)snprintf(route.dest, sizeof(route.dest), "%s/%u", text, info->rtm_dst_len);
+	(void)address_text(at[RTA_GATEWAY], route.family, route.gateway);
+	(void)address_text(at[RTA_PREFSRC], route.family, route.source);
+	n->routes = xrealloc(n->routes, n->n_routes + 1, sizeof(route));
+	n->routes[n->n_routes++] = route;
+}
+
+static bool is_gateway(const struct network *n, const char *address)
+{
+	for (size_t i = 0; i < n->n_routes; i++)
+		if (strcmp(n->routes[i].gateway, address) == 0)
+			return true;
+	return false;
+}
+
+static void scan_neighbour(struct nlmsghdr *header, void *arg)
+{
+	struct network *n = arg;
+	const struct ndmsg *info = nlmsg_data(header);
+	struct nlattr *at[NDA_MAX + 1];
+	struct network_neighbour near = { .address.family = info->ndm_family,
+					  .state = info->ndm_state,
+					  .flags = info->ndm_flags };
+	struct network_link *link = link_find(n, info->ndm_ifindex);
+
+	if (header->nlmsg_type != RTM_NEWNEIGH || !link || n->n_neighbours == OBJECTS_MAX ||
+	    nlmsg_parse(header, sizeof(*info), at, NDA_MAX, NULL) < 0 || !at[NDA_LLADDR] ||
+	    nla_len(at[NDA_LLADDR]) != NETWORK_MAC_LENGTH ||
+	    !address_text(at[NDA_DST], near.address.family, near.address.text))
+		return;
+	/* What the host learned by itself ages; the guest learns it again. */
+	if (!(near.state & NUD_PERMANENT) &&
+	    !((near.state & NUD_REACHABLE) && is_gateway(n, near.address.text)))
+		return;
+	near.link = (unsigned)(link - n->links);
+	memcpy(near.mac, nla_data(at[NDA_LLADDR]), NETWORK_MAC_LENGTH);
+	n->neighbours = xrealloc(n->neighbours, n->n_neighbours + 1, sizeof(near));
+	n->neighbours[n->n_neighbours++] = near;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct network_link *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* An interface nobody gave an address carries nothing for the guest. */
+static void drop_unaddressed(struct network *n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n->n_links; i++)
+		if (n->links[i].n_addresses > 0)
+			n->links[kept++] = n->links[i];
+	n->n_links = kept;
+	if (kept > 1)
+		qsort(n->links, kept, sizeof(*n->links), by_name);
+}
+
+static int scan_all(struct network *n, struct error *e)
+{
+	int fd = n->netlink_fd;
+	int r = netlink_dump(fd, RTM_GETLINK, scan_link, n, "list interfaces", e);
+
+	if (r >= 0)
+		r = netlink_dump(fd, RTM_GETADDR, scan_address, n, "list addresses", e);
+	if (r < 0)
+		return r;
+	drop_unaddressed(n);
+	if (n->n_links == 0)
+		return 0;
+	r = netlink_dump(fd, RTM_GETROUTE, scan_route, n, "list routes", e);
+	if (r >= 0)
+		r = netlink_dump(fd, RTM_GETNEIGH, scan_neighbour, n, "list neighbours", e);
+	return r;
+}
+
+int network_scan(const char *netns_path, struct network **ret_network, struct error *e)
+{
+	_cleanup_(network_freep) struct network *n = xcalloc(1, sizeof(*n));
+	int r;
+
+	n->netns_fd = n->netlink_fd = -1;
+	if (netns_path) {
+		n->netns_fd = netns_open(netns_path, e);
+		if (n->netns_fd < 0)
+			return n->netns_fd;
+	}
+	if (netns_path && !is_own_netns(n->netns_fd)) {
+		r = netns_visit(n->netns_fd, open_netlink, &n->netlink_fd, e);
+		if (r >= 0)
+			r = scan_all(n, e);
+		if (r < 0)
+			return fail_wrap(e, "network namespace '%s'", netns_path);
+	}
+	*ret_network = TAKE_PTR(n);
+	return 0;
+}
+
+static int tap_make(struct network_link *link, unsigned number, struct error *e)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "tap%u_kata", number);
+	if (ioctl(link->tap_fd, TUNSETIFF, &request) < 0)
+		return fail(e, errno, "cannot make the tap '%s': %m", request.ifr_name);
+	memcpy(link->tap, request.ifr_name, sizeof(link->tap));
+	return 0;
+}
+
+static int link_connect(struct network *n, size_t number, struct error *e)
+{
+	struct network_link *link = &n->links[number];
+	unsigned tap = 0;
+	int r = tap_make(link, (unsigned)(number % NETWORK_LINKS_MAX), e);
+
+	if (r >= 0)
+		r = redirect_find(n->netlink_fd, link->tap, &tap, e);
+	if (r >= 0)
+		r = redirect_raise(n->netlink_fd, tap, link->mtu, e);
+	if (r >= 0)
+		r = redirect_attach(n->netlink_fd, link->index, e);
+	if (r < 0)
+		return fail_wrap(e, "interface '%s'", link->name);
+	link->has_ingress = true;
+	r = redirect_attach(n->netlink_fd, tap, e);
+	if (r >= 0)
+		r = redirect_join(n->netlink_fd, link->index, tap, e);
+	if (r >= 0)
+		r = redirect_join(n->netlink_fd, tap, link->index, e);
+	return r < 0 ? fail_wrap(e, "interface '%s'", link->name) : 0;
+}
+
+int network_connect(struct network *n, struct error *e)
+{
+	int r = 0;
+
+	if (n->n_links == 0)
+		return 0;
+	r = netns_visit(n->netns_fd, open_taps, n, e);
+	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
+		r = link_connect(n, i, e);
+	if (r < 0)
+		network_disconnect(n);
+	return r;
+}
+
+void network_disconnect(struct network *n)
+{
+	struct error e;
+
+	for (size_t i = 0; i < n->n_links; i++) {
+		struct network_link *link = &n->links[i];
+
+		if (link->has_ingress && redirect_detach(n->netlink_fd, link->index, &e) < 0)
+			log_warn("interface '%s' keeps its filter: %s", link->name, e.msg);
+		link->has_ingress = false;
+		link->tap_fd = close_fd(link->tap_fd);
+		if (link->tap[0] && redirect_remove(n->netlink_fd, link->tap, &e) < 0)
+			log_warn("tap '%s' stays: %s", link->tap, e.msg);
+		link->tap[0] = '\0';
+	}
+}
+
+void network_forget(const char *netns_path, char *const *links, char *const *taps)
+{
+	struct error e;
+	_close_ int netns_fd = open(netns_path, O_RDONLY | O_CLOEXEC);
+	_close_ int fd = -1;
+	unsigned index;
+
+	if (netns_fd < 0 || is_own_netns(netns_fd) ||
+	    netns_visit(netns_fd, open_netlink, &fd, &e) < 0)
+		return;
+	for (char *const *name = links; name && *name; name++)
+		if (redirect_find(fd, *name, &index, &e) >= 0 &&
+		    redirect_detach(fd, index, &e) < 0)
+			log_warn("interface '%s' keeps its filter: %s", *name, e.msg);
+	for (char *const *name = taps; name && *name; name++)
+		if (redirect_remove(fd, *name, &e) < 0)
+			log_warn("tap '%s' stays: %s", *name, e.msg);
+}
+
+void network_free(struct network *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; i < n->n_links; i++) {
+		free(n->links[i].addresses);
+		(void)close_fd(n->links[i].tap_fd);
+	}
+	free(n->links);
+	free(n->routes);
+	free(n->neighbours);
+	(void)close_fd(n->netns_fd);
+	(void)close_fd(n->netlink_fd);
+	free(n);
+}

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sandbox - start and end a virtual machine for a pod.
+ *
+ * Starting is a row of steps.  Each records what it is about to leave on the machine before it
+ * does so, and ending undoes whatever is there in the reverse order without asking which step was
+ * the last: every undo is a no-op where nothing was done.  Nothing that ends depends on the guest:
+ * its agent is not asked, its processes die with the VM.
+ *
+ * Fields set by sandbox_new() and sandbox_start() do not change until sandbox_stop(), so readers
+ * need no lock.  `lock` is for what changes while containers come and go: sizes and the record.
+ */
+
+#include "runtime/sandbox/sandbox.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "runtime/sandbox/cgroup.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/sandbox/state.h"
+
+#define VM_ROOT          "/run/vc/vm"
+#define VMM_START_MS     UINT64_C(30000)
+#define HOTPLUG_MS       UINT64_C(20000)
+#define GUEST_SHM        "/run/kata-containers/sandbox/shm"
+#define SHM_SIZE_DEFAULT (64 * MIB)
+#define HOSTNAME_LEN     64
+#define DNS_MAX          (64 * KIB)
+
+struct sandbox {
+	char *id;
+	enum spec_type type;
+	struct loop *loop;
+	const struct cancel *cancel;
+	struct config config;
+	char *hostname;
+	strv dns;
+	char *cgroup;
+	struct size pod; /* what the pod was announced with */
+
+	struct network *network;
+	struct cgroup cgroups;
+	struct share share;
+	struct vmm *vmm;
+	struct rpc_client *rpc;
+
+	pthread_mutex_t lock;
+	struct size used;   /* limits of all containers */
+	struct size_vm has; /* what the VM has */
+	struct state state;
+};
+
+static int config_read(struct sandbox *s, const struct sandbox_params *params, struct error *e)
+{
+	_free_ char *version_dir = NULL;
+	struct config_source source = { .path = params->config_path };
+	int r = config_resolve_version(&version_dir, e);
+
+	if (r < 0)
+		return r;
+	source.version_dir = version_dir;
+	if (str_empty(source.path))
+		source.path = getenv("KATA_CONF_FILE");
+	r = config_load(&source, &s->config, e);
+	for (size_t i = 0; r >= 0 && i < params->spec->n_annotations; i++)
+		r = config_annotate(&s->config, params->spec->annotations[i]->key,
+				    params->spec->annotations[i]->value, e);
+	if (r >= 0)
+		r = config_settle(&s->config, e);
+	if (r >= 0)
+		r = config_check_paths(&s->config, e);
+	for (char **w = s->config.warnings; r >= 0 && w && *w; w++)
+		log_warn("%s", *w);
+	return r;
+}
+
+static int size_read(struct sandbox *s, const Oci__Spec *spec, struct error *e)
+{
+	int r;
+
+	if (s->type == SPEC_SINGLE) {
+		s->pod = size_of_resources(spec->linux->resources);
+	} else {
+		r = size_of_pod(spec, &s->pod, e);
+		if (r < 0)
+			return r;
+	}
+	s->has = size_vm(&s->config, s->pod);
+	return 0;
+}
+
+/* The lines of the pod's resolv.conf; a guest without it has the image's. */
+static void dns_read(struct sandbox *s, const Oci__Spec *spec)
+{
+	const Oci__Mount *m = spec_mount_at(spec, "/etc/resolv.conf");
+	_free_ char *text = NULL;
+	struct error e;
+
+	if (!m)
+		return;
+	if (file_read(m->source, DNS_MAX, &text, NULL, &e) < 0) {
+		log_warn("no name servers for the guest: %s", e.msg);
+		return;
+	}
+	s->dns = strv_split(text, "\n");
+}
+
+static void state_begin(struct sandbox *s, const struct sandbox_params *params)
+{
+	const char *netns = spec_netns(params->spec);
+
+	s->state.id = xstrdup(s->id);
+	s->state.namespace_ = xstrdup(params->namespace_);
+	s->state.bundle = xstrdup(params->bundle);
+	s->state.version_dir = xstrdup(s->config.version_dir);
+	s->state.config_path = xstrdup(s->config.path);
+	s->state.agent_url = xstrdup("");
+	s->state.netns = xstrdup(netns ? netns : "");
+	state_set_process(&s->state, STATE_SHIM, getpid());
+}
+
+int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox,
+		struct error *e)
+{
+	struct sandbox *s = xcalloc(1, sizeof(*s));
+	int r;
+
+	s->id = xstrdup(params->id);
+	s->type = params->type;
+	s->loop = params->loop;
+	(void)pthread_mutex_init(&s->lock, NULL);
+	s->cancel = params->cancel;
+	r = config_read(s, params, e);
+	if (r >= 0)
+		r = size_read(s, params->spec, e);
+	if (r >= 0)
+		r = cgroup_path(params->spec->linux->cgroupspath, s->id, &s->cgroup, e);
+	if (r < 0) {
+		sandbox_free(s);
+		return r;
+	}
+	s->hostname = xstrndup(params->spec->hostname, HOSTNAME_LEN);
+	dns_read(s, params->spec);
+	state_begin(s, params);
+	*ret_sandbox = s;
+	return 0;
+}
+
+static int join_cgroup(struct sandbox *s, struct error *e)
+{
+	struct error why;
+
+	/* Without it the VM runs unaccounted, which is better than not at all. */
+	if (cgroup_join(NULL, s->cgroup, &s->cgroups, &why) < 0)
+		log_warn("the sandbox is not accounted to its pod: %s", why.msg);
+	strv_add_all(&s->state.cgroups, s->cgroups.dirs);
+	return state_save(&s->state, NULL, e);
+}
+
+static int open_network(struct sandbox *s, struct error *e)
+{
+	const char *netns = s->state.netns[0] ? s->state.netns : NULL;
+	int r;
+
+	if (strcmp(s->config.runtime.internetworking_model, "none") == 0)
+		netns = NULL;
+	r = network_scan(netns, &s->network, e);
+	for (size_t i = 0; r >= 0 && i < s->network->n_links; i++) {
+		strv_add(&s->state.links, s->network->links[i].name);
+		strv_addf(&s->state.taps, "tap%zu_kata", i);
+	}
+	if (r >= 0)
+		r = state_save(&s->state, NULL, e);
+	return r < 0 ? r : network_connect(s->network, e);
+}
+
+static int open_share(struct sandbox *s, struct error *e)
+{
+	if (strcmp(s->config.hypervisor.shared_fs, "none") == 0)
+		return 0;
+	return share_open(&s->share, NULL, s->id, e);
+}
+
+static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)[16])
+{
+	for (size_t i = 0; i < n->n_links; i++) {
+		const struct network_link *link = &n->links[i];
+
+		(void)snprintf(ids[i], sizeof(ids[i]), "network-%u", (unsigned)(i & 0xffff));
+		nics[i] = (struct vmm_nic){ .id = ids[i],
+					    .mtu = link->mtu,
+					    .tap_fds = &link->tap_fd,
+					    .n_tap_fds = 1 };
+		memcpy(nics[i].mac, link->mac, sizeof(nics[i].mac));
+	}
+}
+
+static int make_vm(struct sandbox *s, struct error *e)
+{
+	struct vmm_nic nics[NETWORK_LINKS_MAX];
+	char ids[NETWORK_LINKS_MAX][16];
+	_free_ char *run_dir = path_join(VM_ROOT, s->id);
+	_strv_ strv agent_params = NULL;
+	struct vmm_params params = {
+		.config = &s->config,
+		.loop = s->loop,
+		.id = s->id,
+		.run_dir = run_dir,
+		.share_dir = s->share.exported,
+		.vcpus = s->has.vcpus,
+		.memory_mib = s->has.memory_mib,
+		.nics = nics,
+		.n_nics = s->network->n_links,
+	};
+
+	fill_nics(s->network, nics, ids);
+	if (s->config.agent.enable_debug)
+		strv_add(&agent_params, "agent.log=debug");
+	params.agent_params = agent_params;
+	return vmm_new(&params, &s->vmm, e);
+}
+
+static int start_vm(struct sandbox *s, struct error *e)
+{
+	int r = make_vm(s, e);
+
+	if (r >= 0)
+		r = vmm_start(s->vmm, deadline_in(VMM_START_MS), s->cancel, e);
+	if (r < 0)
+		return r;
+	state_set_process(&s->state, STATE_VMM, vmm_pid(s->vmm, VMM_PROCESS_VMM));
+	state_set_process(&s->state, STATE_FS, vmm_pid(s->vmm, VMM_PROCESS_FS));
+	state_set_process(&s->state, STATE_VSOCK, vmm_pid(s->vmm, VMM_PROCESS_VSOCK));
+	free(s->state.agent_url);
+	s->state.agent_url = vsock_url(vmm_vsock(s->vmm), VSOCK_PORT_AGENT);
+	return state_save(&s->state, NULL, e);
+}
+
+static int dial_agent(struct sandbox *s, struct error *e)
+{
+	uint64_t deadline = deadline_in(s->config.agent.dial_timeout * 1000);
+	int fd = vmm_wait_agent(s->vmm, deadline, s->cancel, e);
+
+	if (fd < 0)
+		return fail_wrap(e, "waiting for the agent of sandbox '%s'", s->id);
+	s->rpc = rpc_client_new(s->loop, fd, e);
+	return s->rpc ? 0 : -e->code;
+}
+
+static int create_guest_sandbox(struct sandbox *s, struct error *e)
+{
+	char shm_size[32];
+	const char *shm_options[] = { "noexec", "nosuid", "nodev", "mode=1777", shm_size };
+	Agent__Storage share = AGENT__STORAGE__INIT, shm = AGENT__STORAGE__INIT;
+	Agent__Storage *storages[] = { &shm, &share };
+	Agent__CreateSandboxRequest request = AGENT__CREATE_SANDBOX_REQUEST__INIT;
+
+	(void)snprintf(shm_size, sizeof(shm_size), "size=%llu",
+		       (unsigned long long)SHM_SIZE_DEFAULT);
+	shm.driver = (char[]){ "ephemeral" };
+	shm.source = (char[]){ "shm" };
+	shm.fstype = (char[]){ "tmpfs" };
+	shm.mount_point = (char[]){ GUEST_SHM };
+	shm.options = (char **)(uintptr_t)shm_options;
+	shm.n_options = ARRAY_SIZE(shm_options);
+	share.driver = (char[]){ "virtio-fs" };
+	share.source = (char[]){ SHARE_TAG };
+	share.fstype = (char[]){ "virtiofs" };
+	share.mount_point = (char[]){ SHARE_GUEST_ROOT };
+	request.sandbox_id = s->id;
+	request.hostname = s->hostname;
+	request.dns = s->dns;
+	request.n_dns = strv_len(s->dns);
+	request.storages = storages;
+	request.n_storages = s->share.dir ? 2 : 1;
+	return client_call(s->rpc, CLIENT_CREATE_SANDBOX, &request, NULL, 0, s->cancel, e);
+}
+
+static int set_guest_network(struct sandbox *s, struct error *e)
+{
+	return client_set_network(s->rpc, s->network, s->cancel, e);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct sandbox *s, struct error *e);
+} steps[] = {
+	{ "joining the cgroup", join_cgroup },
+	{ "opening the network", open_network },
+	{ "opening the shared folder", open_share },
+	{ "starting the VM", start_vm },
+	{ "reaching the agent", dial_agent },
+	{ "creating the sandbox in the guest", create_guest_sandbox },
+	{ "setting up the guest's network", set_guest_network },
+};
+
+int sandbox_start(struct sandbox *s, struct error *e)
+{
+	uint64_t begin = now_ms();
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
+		uint64_t step_begin = now_ms();
+
+		r = steps[i].run(s, e);
+		if (r < 0)
+			(void)fail_wrap(e, "%s", steps[i].name);
+		log_debug("%s took %llu ms", steps[i].name,
+			  (unsigned long long)(now_ms() - step_begin));
+	}
+	if (r < 0) {
+		sandbox_stop(s);
+		return r;
+	}
+	log_info("sandbox started in %llu ms", (unsigned long long)(now_ms() - begin));
+	return 0;
+}
+
+/* What is gone must not be looked for later: a pid or a name may have been given away again. */
+static void forget_resources(struct sandbox *s)
+{
+	struct error e;
+
+	for (size_t i = STATE_VMM; i < N_STATE_ROLE; i++)
+		s->state.processes[i] = (struct state_process){ 0 };
+	strv_free(TAKE_PTR(s->state.links));
+	strv_free(TAKE_PTR(s->state.taps));
+	strv_free(TAKE_PTR(s->state.cgroups));
+	strv_free(TAKE_PTR(s->state.rootfs));
+	if (state_save(&s->state, NULL, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+void sandbox_stop(struct sandbox *s)
+{
+	if (s->rpc)
+		rpc_client_close(s->rpc);
+	if (s->vmm)
+		vmm_stop(s->vmm);
+	if (s->network)
+		network_disconnect(s->network);
+	share_close(&s->share);
+	for (char **dir = s->state.rootfs; dir && *dir; dir++)
+		share_detach_below(*dir);
+	cgroup_leave(&s->cgroups);
+	forget_resources(s);
+}
+
+void sandbox_free(struct sandbox *s)
+{
+	if (!s)
+		return;
+	rpc_client_free(s->rpc);
+	vmm_free(s->vmm);
+	network_free(s->network);
+	share_done(&s->share);
+	cgroup_done(&s->cgroups);
+	state_done(&s->state);
+	config_done(&s->config);
+	(void)pthread_mutex_destroy(&s->lock);
+	strv_free(s->dns);
+	free(s->hostname);
+	free(s->cgroup);
+	free(s->id);
+	free(s);
+}
+
+const char *sandbox_id(const struct sandbox *s)
+{
+	return s->id;
+}
+
+const struct config *sandbox_config(const struct sandbox *s)
+{
+	return &s->config;
+}
+
+struct rpc_client *sandbox_rpc(struct sandbox *s)
+{
+	return s->rpc;
+}
+
+struct share *sandbox_share(struct sandbox *s)
+{
+	return &s->share;
+}
+
+const struct cancel *sandbox_canceller(const struct sandbox *s)
+{
+	return s->cancel;
+}
+
+const struct vmm *sandbox_vmm(const struct sandbox *s)
+{
+	return s->vmm;
+}
+
+bool sandbox_has_shm(const struct sandbox *s)
+{
+	return s->type == SPEC_SANDBOX;
+}
+
+pid_t sandbox_pid(const struct sandbox *s)
+{
+	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
+}
+
+static struct size size_without(struct size all, struct size part)
+{
+	return (struct size){ .cpu_milli = all.cpu_milli - min_u64(part.cpu_milli, all.cpu_milli),
+			      .memory_bytes = all.memory_bytes -
+					      min_u64(part.memory_bytes, all.memory_bytes) };
+}
+
+static struct size size_max(struct size a, struct size b)
+{
+	return (struct size){ .cpu_milli = max_u64(a.cpu_milli, b.cpu_milli),
+			      .memory_bytes = max_u64(a.memory_bytes, b.memory_bytes) };
+}
+
+/* Adds what is missing up to WANT and tells the guest. */
+static int grow(struct sandbox *s, struct size_vm want, struct error *e)
+{
+	Agent__OnlineCPUMemRequest request = AGENT__ONLINE_CPUMEM_REQUEST__INIT;
+	unsigned vcpus = s->has.vcpus;
+	uint64_t memory = s->has.memory_mib;
+	int r = 0;
+
+	if (want.vcpus > vcpus)
+		r = vmm_set_vcpus(s->vmm, want.vcpus, &vcpus, deadline_in(HOTPLUG_MS), s->cancel,
+				  e);
+	if (r >= 0 && want.memory_mib > memory)
+		r = vmm_set_memory(s->vmm, want.memory_mib, &memory, deadline_in(HOTPLUG_MS),
+				   s->cancel, e);
+	if (r < 0)
+		return r;
+	request.nb_cpus = vcpus - s->has.vcpus;
+	request.cpu_only = memory == s->has.memory_mib;
+	s->has = (struct size_vm){ .vcpus = vcpus, .memory_mib = memory };
+	if (request.nb_cpus == 0 && request.cpu_only)
+		return 0;
+	return client_call(s->rpc, CLIENT_ONLINE_CPU_MEM, &request, NULL, 0, s->cancel, e);
+}
+
+int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)
+{
+	int r = 0;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->used = size_add(size_without(s->used, before), after);
+	if (!s->config.runtime.static_sandbox_resource_mgmt)
+		r = grow(s, size_vm(&s->config, size_max(s->pod, s->used)), e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static void strv_drop(strv list, const char *value)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; list && list[i]; i++) {
+		if (strcmp(list[i], value) == 0)
+			free(list[i]);
+		else
+			list[kept++] = list[i];
+	}
+	if (list)
+		list[kept] = NULL;
+}
+
+int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what,
+		       struct error *e)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&s->lock);
+	strv_drop(s->state.rootfs, dir);
+	if (what == SANDBOX_MOUNTED)
+		strv_add(&s->state.rootfs, dir);
+	r = state_save(&s->state, NULL, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}

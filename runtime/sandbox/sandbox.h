@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SANDBOX_SANDBOX_H
+#define RUNTIME_SANDBOX_SANDBOX_H
+
+#include "lib/rpc/client.h"
+#include "runtime/sandbox/share.h"
+#include "runtime/sandbox/size.h"
+#include "runtime/vmm/vmm.h"
+
+/*
+ * sandbox - one virtual machine with an agent in it, and everything on the host that serves it.
+ *
+ * sandbox_new() only reads; sandbox_start() makes, and undoes all of it when it fails;
+ * sandbox_stop() ends, whatever state anything is in.
+ */
+
+struct sandbox;
+
+struct sandbox_params {
+	struct loop *loop;
+	const char *id;
+	const char *namespace_;
+	const char *bundle;
+	const char *config_path;     /* NULL: KATA_CONF_FILE, then the default */
+	const struct cancel *cancel; /* borrowed: raised, every wait ends soon with ECANCELED */
+	const Oci__Spec *spec;       /* of the first container; read, not kept */
+	enum spec_type type;
+};
+
+/* Loads configuration, passes the annotations through the gate and sizes the VM.  Work thread. */
+int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox,
+		struct error *e);
+/* Work thread; once. */
+int sandbox_start(struct sandbox *s, struct error *e);
+
+/* Ends processes, mounts, network, cgroups, files.  Never fails, ends within seconds, idempotent.
+ * The record stays, with nothing but its identity and the shim in it.  Work thread, when no other
+ * call for S is under way. */
+void sandbox_stop(struct sandbox *s);
+/* Io thread, after sandbox_stop(). */
+void sandbox_free(struct sandbox *s);
+
+/* What belongs to S, borrowed as long as S. */
+const char *sandbox_id(const struct sandbox *s);
+const struct config *sandbox_config(const struct sandbox *s);
+struct rpc_client *sandbox_rpc(struct sandbox *s); /* NULL before the agent answered */
+struct share *sandbox_share(struct sandbox *s);
+const struct cancel *sandbox_canceller(const struct sandbox *s);
+const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_start() */
+bool sandbox_has_shm(const struct sandbox *s);
+/* Of the VMM; 0 before it runs. */
+pid_t sandbox_pid(const struct sandbox *s);
+
+/* Replaces limits of BEFORE among those of the sandbox's containers by AFTER, and gives the VM what
+ * it lacks.  Any work thread. */
+int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e);
+
+/* Records that DIR is a mount point outside the share, or is no more. */
+enum sandbox_mount { SANDBOX_MOUNTED, SANDBOX_UNMOUNTED };
+int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what,
+		       struct error *e);
+
+#endif

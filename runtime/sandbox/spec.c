@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spec - read an OCI specification and make it one for a guest.
+ *
+ * The specification is held as the message that the agent takes, so there is one form of it and
+ * no translation.  config.json comes from the container engine: it is trusted, but may be broken,
+ * and what an engine leaves out must not be a crash later.
+ *
+ * The host's cgroup rules for devices, its processors and its security labels have no meaning in
+ * the guest, and its namespaces do not exist there.  Block devices of the host have the numbers of
+ * somebody else's disks in the guest, so their nodes are left out.
+ */
+
+#include "runtime/sandbox/spec.h"
+
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/rpc/message.h"
+#include "lib/rpc/pbjson.h"
+
+/* The agent takes it in one message of at most 4 MiB. */
+#define SPEC_MAX (3 * MIB)
+
+static const struct {
+	const char *type_key;
+	const char *sandbox_key;
+} engines[] = {
+	{ "io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id" },
+	{ "io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri-o.SandboxID" },
+};
+
+/* Namespaces that one VM has only one of, or that the agent arranges itself. */
+static const char *const host_namespaces[] = { "network", "cgroup", "time", "pid" };
+
+void spec_set(char **field, const char *value)
+{
+	if (*field != protobuf_c_empty_string)
+		free(*field);
+	*field = xstrdup(value);
+}
+
+static int check(const Oci__Spec *spec, const char *name, struct error *e)
+{
+	if (!spec->process || spec->process->n_args == 0)
+		return fail(e, EINVAL, "%s: there is no process.args", name);
+	if (!spec->root || str_empty(spec->root->path))
+		return fail(e, EINVAL, "%s: there is no root.path", name);
+	if (!spec->linux)
+		return fail(e, EINVAL, "%s: there is no section 'linux'", name);
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i]->destination[0] != '/')
+			return fail(e, EINVAL, "%s: the mount destination '%s' is not absolute",
+				    name, spec->mounts[i]->destination);
+	return 0;
+}
+
+int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_spec,
+	       struct error *e)
+{
+	_message_ Oci__Spec *spec = NULL;
+	int r = pbjson_parse(text, len, name, &oci__spec__descriptor, NULL, &spec, e);
+
+	if (r >= 0)
+		r = check(spec, name, e);
+	if (r < 0)
+		return r;
+	*ret_spec = TAKE_PTR(spec);
+	return 0;
+}
+
+int spec_read(const char *bundle, Oci__Spec **ret_spec, struct error *e)
+{
+	_free_ char *path = path_join(bundle, "config.json");
+	_free_ char *text = NULL;
+	size_t len;
+	int r = file_read(path, SPEC_MAX, &text, &len, e);
+
+	return r < 0 ? r : spec_parse(text, len, path, ret_spec, e);
+}
+
+const char *spec_annotation(const Oci__Spec *spec, const char *key)
+{
+	for (size_t i = 0; i < spec->n_annotations; i++)
+		if (strcmp(spec->annotations[i]->key, key) == 0)
+			return spec->annotations[i]->value;
+	return NULL;
+}
+
+int spec_type(const Oci__Spec *spec, enum spec_type *ret_type, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		const char *type = spec_annotation(spec, engines[i].type_key);
+
+		if (!type)
+			continue;
+		if (strcmp(type, "sandbox") != 0 && strcmp(type, "container") != 0)
+			return fail(e, EINVAL, "annotation '%s' is '%s', not sandbox or container",
+				    engines[i].type_key, type);
+		*ret_type = strcmp(type, "sandbox") == 0 ? SPEC_SANDBOX : SPEC_MEMBER;
+		return 0;
+	}
+	*ret_type = SPEC_SINGLE;
+	return 0;
+}
+
+const char *spec_sandbox_id(const Oci__Spec *spec)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		const char *id = spec_annotation(spec, engines[i].sandbox_key);
+
+		if (id)
+			return id;
+	}
+	return NULL;
+}
+
+static const Oci__LinuxNamespace *namespace_of(const Oci__Spec *spec, const char *type)
+{
+	for (size_t i = 0; i < spec->linux->n_namespaces; i++)
+		if (strcmp(spec->linux->namespaces[i]->type, type) == 0)
+			return spec->linux->namespaces[i];
+	return NULL;
+}
+
+const char *spec_netns(const Oci__Spec *spec)
+{
+	const Oci__LinuxNamespace *ns = namespace_of(spec, "network");
+
+	return ns && ns->path[0] ? ns->path : NULL;
+}
+
+bool spec_shares_pidns(const Oci__Spec *spec)
+{
+	const Oci__LinuxNamespace *ns = namespace_of(spec, "pid");
+
+	return ns && ns->path[0];
+}
+
+const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (strcmp(spec->mounts[i]->destination, destination) == 0)
+			return spec->mounts[i];
+	return NULL;
+}
+
+static bool has_option(const Oci__Mount *m, const char *option)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (strcmp(m->options[i], option) == 0)
+			return true;
+	return false;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	return str_starts(path, dir) && (path[strlen(dir)] == '/' || path[strlen(dir)] == '\0');
+}
+
+bool spec_mount_is_shared(const Oci__Mount *m)
+{
+	if (strcmp(m->type, "bind") != 0 && !has_option(m, "bind") && !has_option(m, "rbind"))
+		return false;
+	/* The guest has its own of these, and those of the host would be lies there. */
+	return !is_below(m->source, "/proc") && !is_below(m->source, "/sys") &&
+	       !is_below(m->source, "/dev") && strcmp(m->destination, "/dev/shm") != 0;
+}
+
+bool spec_mount_is_read_only(const Oci__Mount *m)
+{
+	return has_option(m, "ro") || has_option(m, "rro");
+}
+
+static bool is_host_namespace(const char *type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(host_namespaces); i++)
+		if (strcmp(host_namespaces[i], type) == 0)
+			return true;
+	return false;
+}
+
+static void constrain_namespaces(Oci__Linux *linux_)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < linux_->n_namespaces; i++) {
+		Oci__LinuxNamespace *ns = linux_->namespaces[i];
+
+		if (is_host_namespace(ns->type)) {
+			message_free(ns);
+			continue;
+		}
+		spec_set(&ns->path, "");
+		linux_->namespaces[kept++] = ns;
+	}
+	linux_->n_namespaces = kept;
+}
+
+static void constrain_devices(Oci__Linux *linux_)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < linux_->n_devices; i++) {
+		Oci__LinuxDevice *device = linux_->devices[i];
+
+		if (strcmp(device->type, "b") == 0) {
+			log_warn("the block device '%s' is not given to the guest", device->path);
+			message_free(device);
+			continue;
+		}
+		linux_->devices[kept++] = device;
+	}
+	linux_->n_devices = kept;
+}
+
+static void constrain_resources(Oci__LinuxResources *r)
+{
+	for (size_t i = 0; i < r->n_devices; i++)
+		message_free(r->devices[i]);
+	r->n_devices = 0;
+	message_free(TAKE_PTR(r->pids));
+	message_free(TAKE_PTR(r->blockio));
+	message_free(TAKE_PTR(r->network));
+	if (r->cpu) {
+		spec_set(&r->cpu->cpus, "");
+		spec_set(&r->cpu->mems, "");
+	}
+}
+
+/* systemd's "slice:prefix:name" is a path in the guest, which has no systemd. */
+static void constrain_cgroup(Oci__Linux *linux_)
+{
+	_free_ char *path = NULL;
+
+	if (linux_->cgroupspath[0] == '/' || !linux_->cgroupspath[0])
+		return;
+	path = xasprintf("/%s", linux_->cgroupspath);
+	for (char *c = path; *c; c++)
+		if (*c == ':')
+			*c = '/';
+	spec_set(&linux_->cgroupspath, path);
+}
+
+void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp)
+{
+	Oci__Linux *linux_ = spec->linux;
+
+	message_free(TAKE_PTR(spec->hooks));
+	spec_set(&spec->process->apparmorprofile, "");
+	spec_set(&spec->process->selinuxlabel, "");
+	spec_set(&linux_->mountlabel, "");
+	message_free(TAKE_PTR(linux_->intelrdt));
+	if (seccomp == SPEC_SECCOMP_DROP)
+		message_free(TAKE_PTR(linux_->seccomp));
+	constrain_namespaces(linux_);
+	constrain_devices(linux_);
+	constrain_cgroup(linux_);
+	if (linux_->resources)
+		constrain_resources(linux_->resources);
+}

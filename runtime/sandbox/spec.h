@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SANDBOX_SPEC_H
+#define RUNTIME_SANDBOX_SPEC_H
+
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+/* spec - a bundle's config.json, and what of it the guest gets. */
+
+/* What a container is to its pod. */
+enum spec_type {
+	SPEC_SINGLE,  /* no pod: a VM of its own */
+	SPEC_SANDBOX, /* the first of a pod, which the VM lives and dies with */
+	SPEC_MEMBER,  /* one more in a pod's VM */
+	N_SPEC_TYPE,
+};
+
+/* Reads BUNDLE/config.json.  EINVAL names what is wrong with it; process, root and linux are there
+ * afterwards.  Caller frees with message_free(). */
+int spec_read(const char *bundle, Oci__Spec **ret_spec, struct error *e);
+/* The same from JSON text of at most LEN bytes; NAME is for messages. */
+int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_spec,
+	       struct error *e);
+
+/* The value of annotation KEY, borrowed, or NULL. */
+const char *spec_annotation(const Oci__Spec *spec, const char *key);
+/* What annotations of containerd's or CRI-O's make of it.  EINVAL for a type nobody defines. */
+int spec_type(const Oci__Spec *spec, enum spec_type *ret_type, struct error *e);
+/* The id of the sandbox a SPEC_MEMBER belongs to, borrowed; NULL if it does not say. */
+const char *spec_sandbox_id(const Oci__Spec *spec);
+
+/* The path of the network namespace, borrowed; NULL if the specification asks for none. */
+const char *spec_netns(const Oci__Spec *spec);
+/* True if the process namespace is somebody else's: the pod shares one. */
+bool spec_shares_pidns(const Oci__Spec *spec);
+/* The mount on DESTINATION, borrowed; NULL without. */
+const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination);
+
+/* True if the host must share SOURCE of M with the guest, rather than M being made in the guest. */
+bool spec_mount_is_shared(const Oci__Mount *m);
+bool spec_mount_is_read_only(const Oci__Mount *m);
+
+enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
+
+/* Takes out what means something on the host only: hooks, labels, network and time namespaces,
+ * paths of namespaces, device rules, processor sets and block devices. */
+void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp);
+
+/* Replaces a string field of a message. */
+void spec_set(char **field, const char *value);
+
+#endif

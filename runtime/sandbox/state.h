@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SANDBOX_STATE_H
+#define RUNTIME_SANDBOX_STATE_H
+
+#include <sys/types.h>
+
+#include "lib/str.h"
+
+#define STATE_ROOT "/run/vc/sbs"
+
+/* A process that must not outlive its sandbox.  Pid and start time name it for ever. */
+struct state_process {
+	pid_t pid; /* 0: there is none */
+	uint64_t start_ticks;
+};
+
+enum state_role { STATE_SHIM, STATE_VMM, STATE_FS, STATE_VSOCK, N_STATE_ROLE };
+
+/*
+ * state - the record of one sandbox, STATE_ROOT/ID/state.json: what a later program needs to clean
+ * up after a crash of the shim, to reach the agent, and to tell whether the sandbox runs an older
+ * version than the node has.  Members of the JSON have the names used here.
+ */
+struct state {
+	char *id;
+	char *namespace_; /* containerd's, "namespace" */
+	char *bundle;
+	char *version_dir; /* everything the sandbox runs was taken from here */
+	char *config_path;
+	char *agent_url;
+	struct state_process processes[N_STATE_ROLE];
+	char *netns; /* "" without */
+	strv links;  /* interfaces with a filter of ours */
+	strv taps;
+	strv cgroups;
+	strv rootfs; /* mount points outside the share */
+};
+
+/* ROOT/ID (ROOT NULL: STATE_ROOT).  Caller frees. */
+char *state_dir(const char *root, const char *id);
+
+/* Fills in pid and start time; a process that is gone already is recorded as none. */
+void state_set_process(struct state *s, enum state_role role, pid_t pid);
+/* True if the recorded process still lives and is the same one. */
+bool state_is_alive(const struct state_process *p);
+
+/* Replaces the record at once: readers see the old one or the new one. */
+int state_save(const struct state *s, const char *root, struct error *e);
+/* ENOENT if there is no record; EINVAL for a damaged one. */
+int state_load(struct state *ret_state, const char *root, const char *id, struct error *e);
+void state_remove(const char *root, const char *id);
+
+/* Ends and removes everything that is recorded, except a live shim.  Always ends, within a few
+ * seconds. */
+void state_clean(const struct state *s);
+
+void state_done(struct state *s);
+#define _state_ _cleanup_(state_done)
+
+#endif

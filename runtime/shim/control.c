@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * control - Task.Pause, Resume, ResizePty, Update and Stats.
+ *
+ * Pause, Resume and Update run in the order they came; the others change nothing that another call
+ * could be waiting for and run beside them.
+ */
+
+#include <string.h>
+
+#include "lib/rpc/message.h"
+#include "lib/rpc/pbjson.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/events.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/shim/shim.h"
+
+#define SIDE_MAX 10000
+
+static int pause_work(struct op *op, struct error *e)
+{
+	return container_pause(op->container, e);
+}
+
+static void pause_finish(struct op *op)
+{
+	Events__TaskPaused event = EVENTS__TASK_PAUSED__INIT;
+
+	if (op->result < 0) {
+		(void)process_move(op->process, PROCESS_REFUSED);
+		op_reply_error(op);
+		return;
+	}
+	if (process_move(op->process, PROCESS_PAUSE_OK)) {
+		event.container_id = op->task->id;
+		events_publish(op->shim->events, "/tasks/paused", &event);
+	}
+	op_reply_empty(op);
+}
+
+static int resume_work(struct op *op, struct error *e)
+{
+	return container_resume(op->container, e);
+}
+
+static void resume_finish(struct op *op)
+{
+	Events__TaskResumed event = EVENTS__TASK_RESUMED__INIT;
+
+	if (op->result < 0) {
+		op_reply_error(op);
+		return;
+	}
+	if (process_move(op->process, PROCESS_RESUME_OK)) {
+		event.container_id = op->task->id;
+		events_publish(op->shim->events, "/tasks/resumed", &event);
+	}
+	op_reply_empty(op);
+}
+
+/* A running op for the first process of the container named ID; NULL with *e filled. */
+static struct op *container_op(struct rpc_request *req, const char *id, struct error *e)
+{
+	struct shim *shim = rpc_context(req);
+	struct task *task = task_find(shim, id, e);
+	struct op *op;
+
+	if (!task)
+		return NULL;
+	if (!task->container || shim->stage != SHIM_RUNNING) {
+		(void)fail(e, EBUSY, "container '%s' is %s", id,
+			   process_state_names[task->init.state]);
+		return NULL;
+	}
+	op = op_new(shim, &task->init, req, NULL);
+	op->container = task->container;
+	op->sandbox = shim->sandbox;
+	return op;
+}
+
+int task_pause(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__PauseRequest *request = in;
+	struct op *op = container_op(req, request->id, e);
+
+	(void)out;
+	if (!op)
+		return -e->code;
+	if (!process_move(op->process, PROCESS_PAUSE)) {
+		op_free(op);
+		return fail(e, EBUSY, "container '%s' is not running", request->id);
+	}
+	op->work = pause_work;
+	op->finish = pause_finish;
+	op_submit(op, OP_IN_TURN);
+	return RPC_DEFERRED;
+}
+
+int task_resume(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__ResumeRequest *request = in;
+	struct op *op = container_op(req, request->id, e);
+
+	(void)out;
+	if (!op)
+		return -e->code;
+	if (op->process->state != PROCESS_PAUSED) {
+		op_free(op);
+		return fail(e, EBUSY, "container '%s' is not paused", request->id);
+	}
+	op->work = resume_work;
+	op->finish = resume_finish;
+	op_submit(op, OP_IN_TURN);
+	return RPC_DEFERRED;
+}
+
+static int resize_work(struct op *op, struct error *e)
+{
+	const Task__ResizePtyRequest *in = op->in;
+	Agent__TtyWinResizeRequest request = AGENT__TTY_WIN_RESIZE_REQUEST__INIT;
+
+	request.container_id = op->task->id;
+	request.exec_id = op->process->exec_id;
+	request.row = in->height;
+	request.column = in->width;
+	return client_call(sandbox_rpc(op->sandbox), CLIENT_RESIZE, &request, NULL, 0,
+			   &op->shim->cancel, e);
+}
+
+static void resize_finish(struct op *op)
+{
+	if (op->result < 0 && !op->process->has_status)
+		op_reply_error(op);
+	else
+		op_reply_empty(op);
+}
+
+void task_submit_resize(struct process *p, struct rpc_request *req)
+{
+	Task__ResizePtyRequest request = TASK__RESIZE_PTY_REQUEST__INIT;
+	struct op *op;
+
+	request.width = p->width;
+	request.height = p->height;
+	op = op_new(p->task->shim, p, req, &request);
+	op->sandbox = p->task->shim->sandbox;
+	op->work = resize_work;
+	op->finish = resize_finish;
+	op_submit(op, OP_ALONE);
+}
+
+int task_resize(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__ResizePtyRequest *request = in;
+	struct shim *shim = rpc_context(req);
+	struct task *task = task_find(shim, request->id, e);
+	struct process *p = task ? process_find(task, request->exec_id, e) : NULL;
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	if (request->width > SIDE_MAX || request->height > SIDE_MAX)
+		return fail(e, EINVAL, "no terminal has %u columns and %u rows", request->width,
+			    request->height);
+	if (!p->is_terminal)
+		return fail(e, EINVAL, "process '%s' has no terminal", p->exec_id);
+	p->width = request->width;
+	p->height = request->height;
+	if (!p->stdio || shim->stage != SHIM_RUNNING || p->state == PROCESS_STOPPED)
+		return 0;
+	task_submit_resize(p, req);
+	return RPC_DEFERRED;
+}
+
+static int update_work(struct op *op, struct error *e)
+{
+	return container_update(op->container, op->resources, e);
+}
+
+static void answer_finish(struct op *op)
+{
+	if (op->result < 0)
+		op_reply_error(op);
+	else
+		op_reply_empty(op);
+}
+
+int task_update(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__UpdateTaskRequest *request = in;
+	_message_ Oci__LinuxResources *resources = NULL;
+	struct op *op;
+	int r;
+
+	(void)out;
+	if (!request->resources)
+		return fail(e, EINVAL, "an update of '%.64s' without resources", request->id);
+	r = pbjson_parse((const char *)request->resources->value.data,
+			 request->resources->value.len, "resources",
+			 &oci__linux_resources__descriptor, NULL, &resources, e);
+	if (r < 0)
+		return r;
+	op = container_op(req, request->id, e);
+	if (!op)
+		return -e->code;
+	op->resources = TAKE_PTR(resources);
+	op->work = update_work;
+	op->finish = answer_finish;
+	op_submit(op, OP_IN_TURN);
+	return RPC_DEFERRED;
+}
+
+static int stats_work(struct op *op, struct error *e)
+{
+	Agent__StatsContainerRequest request = AGENT__STATS_CONTAINER_REQUEST__INIT;
+
+	request.container_id = op->task->id;
+	return client_call(sandbox_rpc(op->sandbox), CLIENT_STATS_CONTAINER, &request, &op->answer,
+			   0, &op->shim->cancel, e);
+}
+
+static void stats_finish(struct op *op)
+{
+	Task__StatsResponse answer = TASK__STATS_RESPONSE__INIT;
+	Pb__Any any = PB__ANY__INIT;
+	_free_ uint8_t *bytes = NULL;
+	const char *type;
+
+	if (op->result < 0) {
+		op_reply_error(op);
+		return;
+	}
+	stats_convert(op->answer, stats_host_kind(), &type, &bytes, &any.value.len);
+	any.value.data = bytes;
+	any.type_url = (char *)(uintptr_t)type;
+	answer.stats = &any;
+	rpc_reply(TAKE_PTR(op->req), &answer);
+}
+
+int task_stats(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__StatsRequest *request = in;
+	struct op *op = container_op(req, request->id, e);
+
+	(void)out;
+	if (!op)
+		return -e->code;
+	op->work = stats_work;
+	op->finish = stats_finish;
+	op_submit(op, OP_ALONE);
+	return RPC_DEFERRED;
+}

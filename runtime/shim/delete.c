@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * delete - Task.Delete: take a container or an exec away and say how it ended.
+ *
+ * The first container of a pod goes with the VM; the agent is not asked.  Another one is removed
+ * from the guest first, which the agent may fail to do: the host's part is done anyhow.  Deleting
+ * waits for nothing that another call waits for.
+ */
+
+#include <string.h>
+
+#include "lib/rpc/proto/events.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/shim/shim.h"
+
+static void reply_deleted(struct rpc_request *req, const struct process *p)
+{
+	Task__DeleteResponse answer = TASK__DELETE_RESPONSE__INIT;
+	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+
+	when.seconds = p->exited_at.tv_sec;
+	when.nanos = (int32_t)p->exited_at.tv_nsec;
+	answer.pid = (uint32_t)p->task->shim->vmm_pid;
+	answer.exit_status = p->exit_status;
+	answer.exited_at = &when;
+	rpc_reply(req, &answer);
+}
+
+static void publish_delete(const struct process *p)
+{
+	Events__TaskDelete event = EVENTS__TASK_DELETE__INIT;
+	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+
+	when.seconds = p->exited_at.tv_sec;
+	when.nanos = (int32_t)p->exited_at.tv_nsec;
+	event.container_id = p->task->id;
+	event.id = p->id[0] ? p->id : p->task->id;
+	event.pid = (uint32_t)p->task->shim->vmm_pid;
+	event.exit_status = p->exit_status;
+	event.exited_at = &when;
+	events_publish(p->task->shim->events, "/tasks/delete", &event);
+}
+
+static int delete_work(struct op *op, struct error *e)
+{
+	(void)e;
+	container_remove(op->container);
+	return 0;
+}
+
+static void delete_finish(struct op *op)
+{
+	struct task *task = op->task;
+
+	/* Deleted before it ever ran, or its VM died under it: the exit is now. */
+	process_exited(&task->init, 128 + 9);
+	publish_delete(&task->init);
+	reply_deleted(TAKE_PTR(op->req), &task->init);
+	task_drop(task);
+}
+
+static int delete_exec(struct process *p, struct rpc_request *req, struct error *e)
+{
+	if (p->state != PROCESS_STOPPED && p->state != PROCESS_CREATED)
+		return fail(e, EBUSY, "process '%s' is %s", p->id, process_state_names[p->state]);
+	process_exited(p, 128 + 9);
+	publish_delete(p);
+	rpc_defer(req);
+	reply_deleted(req, p);
+	process_drop(p);
+	return RPC_DEFERRED;
+}
+
+static int delete_task(struct task *task, struct rpc_request *req, struct error *e)
+{
+	struct shim *shim = task->shim;
+	struct op *op;
+
+	if (task->is_deleting)
+		return fail(e, EBUSY, "container '%s' is being deleted", task->id);
+	if (task->init.state != PROCESS_STOPPED && task->init.state != PROCESS_CREATED)
+		return fail(e, EBUSY, "container '%s' is %s", task->id,
+			    process_state_names[task->init.state]);
+	task->is_deleting = true;
+	op = op_new(shim, &task->init, req, NULL);
+	op->finish = delete_finish;
+	if (task->type == SPEC_MEMBER && shim->stage == SHIM_RUNNING) {
+		op->container = task->container;
+		op->work = delete_work;
+		op_submit(op, OP_ALONE);
+		return RPC_DEFERRED;
+	}
+	if (task->type != SPEC_MEMBER)
+		shim_stop_sandbox(shim, 128 + 9);
+	shim_when_stopped(shim, op);
+	return RPC_DEFERRED;
+}
+
+int task_delete(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__DeleteRequest *request = in;
+	struct task *task = task_find(rpc_context(req), request->id, e);
+	struct process *p = task ? process_find(task, request->exec_id, e) : NULL;
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	return p->id[0] ? delete_exec(p, req, e) : delete_task(task, req, e);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * process - the life of one process, as containerd sees it.
+ *
+ * An exit is news only when three things are true: the agent reported it, both outputs have
+ * reached their end, and the answer to Start has been given; containerd expects the start before
+ * the exit and reads nothing after it.  Whoever waits is parked until then.
+ *
+ * When the guest goes away nothing is reported any more, so the end of the connection counts as
+ * the exit of every process that is left.  Io thread.
+ */
+
+#include <assert.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/rpc/message.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/events.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/shim/shim.h"
+
+#define STATUS_UNKNOWN 255
+
+const char *const process_state_names[] = {
+	[PROCESS_CREATING] = "being created", [PROCESS_CREATED] = "created",
+	[PROCESS_STARTING] = "starting",      [PROCESS_RUNNING] = "running",
+	[PROCESS_PAUSING] = "pausing",	      [PROCESS_PAUSED] = "paused",
+	[PROCESS_STOPPED] = "stopped",
+};
+static_assert(ARRAY_SIZE(process_state_names) == N_PROCESS_STATE, "a name for every state");
+
+#define NO N_PROCESS_STATE
+
+static const enum process_state next_state[N_PROCESS_STATE][N_PROCESS_EVENT] = {
+	/* MADE, START, STARTED, REFUSED, PAUSE, PAUSE_OK, RESUME_OK, EXIT */
+	/* An exit during Create or Start is settled after the answer to it. */
+	[PROCESS_CREATING] = { PROCESS_CREATED, NO, NO, NO, NO, NO, NO, NO },
+	[PROCESS_CREATED] = { NO, PROCESS_STARTING, NO, NO, NO, NO, NO, PROCESS_STOPPED },
+	[PROCESS_STARTING] = { NO, NO, PROCESS_RUNNING, PROCESS_CREATED, NO, NO, NO, NO },
+	[PROCESS_RUNNING] = { NO, NO, NO, NO, PROCESS_PAUSING, NO, PROCESS_RUNNING,
+			      PROCESS_STOPPED },
+	[PROCESS_PAUSING] = { NO, NO, NO, PROCESS_RUNNING, NO, PROCESS_PAUSED, NO,
+			      PROCESS_STOPPED },
+	[PROCESS_PAUSED] = { NO, NO, NO, NO, NO, NO, PROCESS_RUNNING, PROCESS_STOPPED },
+	[PROCESS_STOPPED] = { NO, NO, NO, NO, NO, NO, NO, NO },
+};
+
+bool process_move(struct process *p, enum process_event event)
+{
+	enum process_state next = next_state[p->state][event];
+
+	if (next == NO)
+		return false;
+	p->state = next;
+	return true;
+}
+
+void process_init(struct process *p, struct task *task, const char *id)
+{
+	*p = (struct process){ .task = task, .id = xstrdup(id) };
+	p->exec_id = xstrdup(id[0] ? id : task->id);
+}
+
+static void process_done(struct process *p)
+{
+	work_queue_free(p->queue);
+	message_free(p->spec);
+	free(p->id);
+	free(p->exec_id);
+	free(p->in);
+	free(p->out);
+	free(p->err);
+}
+
+/* The first process of a task is part of it. */
+static void process_destroy(struct process *p)
+{
+	struct task *task = p->task;
+
+	process_done(p);
+	if (p == &task->init)
+		task_free(task);
+	else
+		free(p);
+}
+
+static void answer_waiters(struct process *p)
+{
+	Task__WaitResponse answer = TASK__WAIT_RESPONSE__INIT;
+	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+
+	when.seconds = p->exited_at.tv_sec;
+	when.nanos = (int32_t)p->exited_at.tv_nsec;
+	answer.exit_status = p->exit_status;
+	answer.exited_at = &when;
+	while (p->waiters) {
+		struct waiter *w = p->waiters;
+
+		p->waiters = w->next;
+		rpc_reply(w->req, &answer);
+		free(w);
+	}
+}
+
+static void publish_exit(struct process *p)
+{
+	Events__TaskExit event = EVENTS__TASK_EXIT__INIT;
+	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+
+	when.seconds = p->exited_at.tv_sec;
+	when.nanos = (int32_t)p->exited_at.tv_nsec;
+	event.container_id = p->task->id;
+	event.id = p->id[0] ? p->id : p->task->id;
+	event.pid = (uint32_t)p->task->shim->vmm_pid;
+	event.exit_status = p->exit_status;
+	event.exited_at = &when;
+	events_publish(p->task->shim->events, "/tasks/exit", &event);
+}
+
+void process_settle(struct process *p)
+{
+	struct shim *shim = p->task->shim;
+
+	if (!p->has_status || !p->has_drained || !process_move(p, PROCESS_EXIT))
+		return;
+	log_info("%s%s%s exited with status %u", p->task->id, p->id[0] ? "/" : "", p->id,
+		 p->exit_status);
+	publish_exit(p);
+	answer_waiters(p);
+	/* The pod does not outlive its first container. */
+	if (p == &p->task->init && p->task->type != SPEC_MEMBER && shim->stage == SHIM_RUNNING)
+		shim_stop_sandbox(shim, 128 + 9);
+}
+
+void process_exited(struct process *p, uint32_t status)
+{
+	if (p->has_status)
+		return;
+	p->has_status = true;
+	p->exit_status = status;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	if (p->stdio && !p->has_drained)
+		stdio_expect_end(p->stdio);
+	else
+		p->has_drained = true;
+	process_settle(p);
+}
+
+static void exit_arrived(void *arg, void *out, const struct error *error)
+{
+	struct process *p = arg;
+	const Agent__WaitProcessResponse *answer = out;
+
+	if (answer && answer->status >= 0 && answer->status <= 255) {
+		process_exited(p, (uint32_t)answer->status);
+	} else if (answer) {
+		log_error("agent: %d is no exit status", answer->status);
+		process_exited(p, STATUS_UNKNOWN);
+	} else {
+		log_debug("waiting for %s: %s", p->exec_id, error->msg);
+		process_exited(p, STATUS_UNKNOWN);
+	}
+	process_release(p);
+}
+
+static void outputs_ended(void *arg)
+{
+	struct process *p = arg;
+
+	p->has_drained = true;
+	process_settle(p);
+}
+
+void process_watch(struct process *p)
+{
+	struct rpc_client *rpc = sandbox_rpc(p->task->shim->sandbox);
+	Agent__WaitProcessRequest request = AGENT__WAIT_PROCESS_REQUEST__INIT;
+	struct error e;
+
+	request.container_id = p->task->id;
+	request.exec_id = p->exec_id;
+	p->pending++;
+	if (rpc_call_async(rpc, client_call_of(CLIENT_WAIT_PROCESS), &request, exit_arrived, p,
+			   &e) < 0) {
+		log_warn("%s", e.msg);
+		process_exited(p, STATUS_UNKNOWN);
+		p->pending--;
+	}
+	stdio_start(p->stdio, rpc, outputs_ended, p);
+	if (p->must_close_input)
+		stdio_close_input(p->stdio);
+}
+
+void process_wait(struct process *p, struct rpc_request *req)
+{
+	struct waiter *w = xcalloc(1, sizeof(*w));
+
+	rpc_defer(req);
+	w->req = req;
+	w->next = p->waiters;
+	p->waiters = w;
+	if (p->state == PROCESS_STOPPED)
+		answer_waiters(p);
+}
+
+static void refuse_waiters(struct process *p)
+{
+	struct error gone;
+
+	(void)fail(&gone, ENOENT, "process '%s' of container '%s' was deleted", p->exec_id,
+		   p->task->id);
+	while (p->waiters) {
+		struct waiter *w = p->waiters;
+
+		p->waiters = w->next;
+		rpc_reply_error(w->req, &gone);
+		free(w);
+	}
+}
+
+static void unlink_from(struct process **list, const struct process *p)
+{
+	for (struct process **at = list; *at; at = &(*at)->next)
+		if (*at == p) {
+			*at = p->next;
+			return;
+		}
+}
+
+void process_drop(struct process *own_process)
+{
+	struct process *p = own_process;
+	struct shim *shim = p->task->shim;
+
+	refuse_waiters(p);
+	stdio_free(TAKE_PTR(p->stdio));
+	unlink_from(&p->task->execs, p);
+	p->is_dropped = true;
+	if (p->pending == 0) {
+		process_destroy(p);
+		return;
+	}
+	/* An exec keeps its task: both go when the last reference has. */
+	if (p != &p->task->init)
+		p->task->init.pending++;
+	p->next = shim->dropped;
+	shim->dropped = p;
+}
+
+void process_release(struct process *p)
+{
+	struct task *task = p->task;
+
+	p->pending--;
+	if (!p->is_dropped || p->pending > 0)
+		return;
+	unlink_from(&task->shim->dropped, p);
+	if (p == &task->init) {
+		process_destroy(p);
+		return;
+	}
+	process_destroy(p);
+	process_release(&task->init);
+}
+
+struct process *process_find(struct task *task, const char *exec_id, struct error *e)
+{
+	if (!exec_id[0])
+		return &task->init;
+	for (struct process *p = task->execs; p; p = p->next)
+		if (strcmp(p->id, exec_id) == 0)
+			return p;
+	(void)fail(e, ENOENT, "container '%s' has no process '%s'", task->id, exec_id);
+	return NULL;
+}

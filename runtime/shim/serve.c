@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve - be a pod's shim: serve the Task API until it is shut down.
+ *
+ * The io thread owns everything; work threads come when a call must wait and go when it is quiet.
+ * Signals do not end a shim: it outlives its terminal, its starter and containerd itself.
+ */
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/log.h"
+#include "runtime/sandbox/state.h"
+#include "runtime/shim/actions.h"
+#include "runtime/shim/shim.h"
+
+#define THREADS_MAX 64
+#define STACK_SIZE  (256 * KIB)
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		(void)sigaction(ignored[i], &ignore, NULL);
+}
+
+/* Lets `delete` find this process, should it die before there is a sandbox. */
+static int record_self(const struct arguments *a, const char *bundle, struct error *e)
+{
+	_state_ struct state state = { .id = xstrdup(a->id),
+				       .namespace_ = xstrdup(a->namespace_),
+				       .bundle = xstrdup(bundle),
+				       .version_dir = xstrdup(""),
+				       .config_path = xstrdup(""),
+				       .agent_url = xstrdup(""),
+				       .netns = xstrdup("") };
+
+	state_set_process(&state, STATE_SHIM, getpid());
+	return state_save(&state, NULL, e);
+}
+
+static int check_listener(struct error *e)
+{
+	struct stat st;
+
+	if (fstat(LISTENER_FD, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return fail(e, EINVAL,
+			    "there is no listening socket; containerd starts a shim with 'start'");
+	return 0;
+}
+
+static int shim_open(struct shim *shim, struct error *e)
+{
+	struct rpc_service service;
+	int r;
+
+	shim->loop = loop_new(e);
+	if (!shim->loop)
+		return -e->code;
+	shim->pool = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
+	r = cancel_init(&shim->cancel, e);
+	if (r < 0)
+		return r;
+	shim->events = events_new(shim->loop, getenv("TTRPC_ADDRESS"), shim->namespace_, e);
+	if (!shim->events)
+		return -e->code;
+	task_service(shim, &service);
+	shim->server = rpc_server_new(shim->loop, shim->pool, &service, e);
+	if (!shim->server)
+		return -e->code;
+	return rpc_server_listen(shim->server, LISTENER_FD, e);
+}
+
+static void shim_close(struct shim *shim)
+{
+	if (shim->pool)
+		work_pool_stop(shim->pool);
+	watch_free(shim->watch);
+	rpc_server_free(shim->server);
+	sandbox_free(shim->sandbox);
+	events_free(shim->events);
+	work_pool_free(shim->pool);
+	cancel_done(&shim->cancel);
+	loop_free(shim->loop);
+}
+
+int action_serve(const struct arguments *a, struct error *e)
+{
+	struct shim shim = { .id = a->id, .namespace_ = a->namespace_, .cancel = { -1 } };
+	_free_ char *bundle = NULL;
+	int r = check_listener(e);
+
+	if (r >= 0)
+		r = actions_bundle(a, &bundle, e);
+	if (r < 0)
+		return r;
+	actions_open_log(a, bundle);
+	ignore_signals();
+	r = record_self(a, bundle, e);
+	if (r >= 0)
+		r = shim_open(&shim, e);
+	if (r >= 0) {
+		log_info("shim %s serves", KATA_VERSION);
+		r = loop_run(shim.loop);
+		log_info("shim ends");
+	} else {
+		log_error("%s", e->msg);
+	}
+	shim_close(&shim);
+	state_remove(NULL, a->id);
+	return r;
+}

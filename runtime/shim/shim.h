@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SHIM_SHIM_H
+#define RUNTIME_SHIM_SHIM_H
+
+#include <time.h>
+
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/rpc/server.h"
+#include "runtime/sandbox/container.h"
+#include "runtime/shim/events.h"
+#include "runtime/shim/stdio.h"
+
+/*
+ * shim - the objects of one pod's shim and how they hang together.
+ *
+ *   shim - sandbox (one VM)
+ *      `-- task (a container) -- process (its first one)
+ *                            `-- process (one per exec)
+ *
+ * All of it belongs to the io thread.  What may block is an op: a job that works on the sandbox or
+ * container and comes back to the io thread with its result.  An object is not freed while an op or
+ * a call to the agent refers to it (`pending`).
+ */
+
+struct shim;
+struct task;
+
+enum process_state {
+	PROCESS_CREATING, /* only a task's first process */
+	PROCESS_CREATED,
+	PROCESS_STARTING,
+	PROCESS_RUNNING,
+	PROCESS_PAUSING,
+	PROCESS_PAUSED,
+	PROCESS_STOPPED,
+	N_PROCESS_STATE,
+};
+
+enum process_event {
+	PROCESS_MADE,     /* the agent has created it */
+	PROCESS_START,    /* asked to start */
+	PROCESS_STARTED,  /* the agent has started it */
+	PROCESS_REFUSED,  /* the agent has not: back to where it was */
+	PROCESS_PAUSE,
+	PROCESS_PAUSE_OK,
+	PROCESS_RESUME_OK,
+	PROCESS_EXIT,
+	N_PROCESS_EVENT,
+};
+
+/* Somebody who waits for an exit. */
+struct waiter {
+	struct waiter *next;
+	struct rpc_request *req;
+};
+
+struct process {
+	struct process *next;
+	struct task *task;
+	char *id;      /* exec id; "" for the first one */
+	char *exec_id; /* as the agent knows it */
+	enum process_state state;
+	char *in, *out, *err;
+	bool is_terminal;
+	Oci__Process *spec; /* of an exec until it is started */
+	uint32_t width, height; /* to be set when it starts; 0: not asked for */
+	bool must_close_input;  /* asked for before there were streams */
+	struct stdio *stdio;
+	struct work_queue *queue;
+	bool has_status;  /* the agent has reported an exit */
+	bool has_drained; /* both outputs are at their end */
+	uint32_t exit_status;
+	struct timespec exited_at;
+	struct waiter *waiters;
+	unsigned pending;
+	bool is_dropped;
+};
+
+struct task {
+	struct task *next;
+	struct shim *shim;
+	char *id;
+	char *bundle;
+	enum spec_type type;
+	struct container *container; /* NULL until created */
+	struct process init;
+	struct process *execs;
+	unsigned pending_signal; /* arrived while it was being created */
+	bool is_deleting;
+};
+
+enum shim_stage {
+	SHIM_EMPTY,    /* no sandbox */
+	SHIM_STARTING, /* a Create makes it */
+	SHIM_RUNNING,
+	SHIM_STOPPING, /* until no op is under way */
+	SHIM_ENDING,   /* a work thread ends it */
+	SHIM_STOPPED,
+};
+
+struct op;
+
+struct shim {
+	struct loop *loop;
+	struct work_pool *pool;
+	struct rpc_server *server;
+	struct events *events;
+	const char *id;
+	const char *namespace_;
+	enum shim_stage stage;
+	struct cancel cancel; /* raised when the sandbox ends */
+	struct sandbox *sandbox;
+	pid_t vmm_pid;
+	struct task *tasks;
+	struct process *dropped; /* until nothing refers to them */
+	unsigned ops;
+	struct op *waiting; /* for the sandbox to have stopped */
+	struct watch *watch;
+	bool is_leaving;
+};
+
+/* process.c */
+extern const char *const process_state_names[N_PROCESS_STATE];
+void process_init(struct process *p, struct task *task, const char *id);
+/* Moves P; EBADMSG never happens: false if EVENT is not allowed in its state, which stays. */
+bool process_move(struct process *p, enum process_event event);
+/* Begins to watch for the exit and to copy the streams. */
+void process_watch(struct process *p);
+/* The end, whether the agent reported it or not; once. */
+void process_exited(struct process *p, uint32_t status);
+/* Publishes the exit and answers the waiters, if it is known, drained and past its start. */
+void process_settle(struct process *p);
+void process_wait(struct process *p, struct rpc_request *req);
+/* Takes P out of use; it is freed when nothing refers to it any more. */
+void process_drop(struct process *own_process);
+/* One reference of an op or call less. */
+void process_release(struct process *p);
+struct process *process_find(struct task *task, const char *exec_id, struct error *e);
+
+/* task.c */
+/* Every method of the Task service; context is the shim. */
+void task_service(struct shim *shim, struct rpc_service *ret_service);
+/* ENOENT if there is none. */
+struct task *task_find(struct shim *shim, const char *id, struct error *e);
+/* Takes TASK with its processes out of the list. */
+void task_drop(struct task *own_task);
+/* The memory of one that is dropped; for process.c. */
+void task_free(struct task *task);
+
+/* The methods whose work is done by an op. */
+/* create.c */
+rpc_handler task_create;
+/* signal.c */
+/* Sends SIGNAL to P, answering REQ, which may be NULL. */
+void task_signal(struct process *p, struct rpc_request *req, uint32_t signal);
+rpc_handler task_kill;
+/* start.c */
+rpc_handler task_start;
+/* delete.c */
+rpc_handler task_delete;
+/* control.c */
+/* Gives the terminal of P its size, answering REQ, which may be NULL. */
+void task_submit_resize(struct process *p, struct rpc_request *req);
+rpc_handler task_pause;
+rpc_handler task_resume;
+rpc_handler task_resize;
+rpc_handler task_update;
+rpc_handler task_stats;
+
+/* op.c: one piece of blocking work for a request. */
+struct op {
+	struct job job;
+	struct op *next;
+	struct shim *shim;
+	struct task *task;
+	struct process *process;
+	struct rpc_request *req; /* answered by finish(), or already (NULL) */
+	int (*work)(struct op *op, struct error *e); /* work thread */
+	void (*finish)(struct op *op);               /* io thread */
+	int result;
+	struct error error;
+	/* Arguments and results of the various kinds. */
+	void *in;     /* a copy of the request, freed with the op */
+	void *answer; /* a message, freed with the op */
+	Oci__LinuxResources *resources;
+	struct sandbox *sandbox;
+	struct container *container;
+	struct stdio *stdio;
+	enum spec_type type;
+	uint32_t signal;
+};
+
+/* An op for REQ (may be NULL), with a copy of IN (may be NULL), for PROCESS. */
+struct op *op_new(struct shim *shim, struct process *p, struct rpc_request *req, const void *in);
+enum op_order { OP_IN_TURN, OP_ALONE };
+/* Defers the request and queues the work: behind what its process is waiting for, or beside. */
+void op_submit(struct op *op, enum op_order order);
+/* Answers with an empty message, or the error. */
+void op_reply_empty(struct op *op);
+void op_reply_error(struct op *op);
+void op_free(struct op *own_op);
+
+/* stop.c: the end of the sandbox and of the shim. */
+/* Ends the sandbox and all its processes; STATUS is what those get that nobody saw exit. */
+void shim_stop_sandbox(struct shim *shim, uint32_t status);
+/* Runs OP->finish once the sandbox has stopped, which may be now. */
+void shim_when_stopped(struct shim *shim, struct op *own_op);
+/* To be called whenever something ended that a stop may be waiting for. */
+void shim_check_stop(struct shim *shim);
+/* Ends the program when events are delivered, if no task is left. */
+void shim_leave(struct shim *shim);
+
+/* watch.c: what may happen by itself. */
+/* Watches the processes of the VM, the agent's connection and memory shortage. */
+struct watch *watch_new(struct shim *shim, struct error *e);
+void watch_free(struct watch *w);
+
+/* stats.c */
+enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };
+/* FROM, an Agent__StatsContainerResponse, as containerd takes it on a host of KIND: *ret_bytes is
+ * the packed message (caller frees), *ret_type its name. */
+void stats_convert(const void *from, enum stats_kind kind, const char **ret_type,
+		   uint8_t **ret_bytes, size_t *ret_len);
+/* What the host's cgroups are. */
+enum stats_kind stats_host_kind(void);
+
+#endif

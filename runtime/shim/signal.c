@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * signal - Task.Kill.
+ *
+ * Never behind anything else: it is how a caller gets out of a call that hangs.  A container that
+ * is being created has no process yet: SIGKILL and SIGTERM end the start of its sandbox if it is
+ * the first, else they are delivered when it exists.  A guest that does not answer to SIGKILL is
+ * beyond repair, and so is its sandbox.
+ */
+
+#include <signal.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/pb.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/shim/shim.h"
+
+#define SIGNAL_MAX   64
+#define KILL_WAIT_MS UINT64_C(5000)
+
+static int signal_work(struct op *op, struct error *e)
+{
+	Agent__SignalProcessRequest request = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
+
+	request.container_id = op->task->id;
+	/* Without a process SIGKILL is for the whole container. */
+	request.exec_id = op->process->id[0] || op->signal != SIGKILL ? op->process->exec_id
+								      : (char[]){ "" };
+	request.signal = op->signal;
+	return client_call(sandbox_rpc(op->sandbox), CLIENT_SIGNAL_PROCESS, &request, NULL,
+			   KILL_WAIT_MS, &op->shim->cancel, e);
+}
+
+static void signal_finish(struct op *op)
+{
+	if (op->result == -ETIMEDOUT && op->signal == SIGKILL) {
+		log_error("the sandbox ends: the agent does not answer to SIGKILL");
+		shim_stop_sandbox(op->shim, 128 + SIGKILL);
+		op->result = 0;
+	}
+	/* Whoever has ended meanwhile needs no signal. */
+	if (op->result < 0 && op->process->has_status)
+		op->result = 0;
+	if (op->result < 0)
+		op_reply_error(op);
+	else
+		op_reply_empty(op);
+}
+
+void task_signal(struct process *p, struct rpc_request *req, uint32_t signal)
+{
+	struct shim *shim = p->task->shim;
+	struct op *op = op_new(shim, p, req, NULL);
+
+	op->signal = signal;
+	op->sandbox = shim->sandbox;
+	op->work = signal_work;
+	op->finish = signal_finish;
+	op_submit(op, OP_ALONE);
+}
+
+static bool is_deadly(uint32_t signal)
+{
+	return signal == SIGKILL || signal == SIGTERM;
+}
+
+/* 0: nothing is left to be done; 1: the agent must be asked; -errno. */
+static int kill_by_state(struct process *p, uint32_t signal, struct error *e)
+{
+	struct shim *shim = p->task->shim;
+
+	if (p->state == PROCESS_STOPPED || shim->stage == SHIM_STOPPING ||
+	    shim->stage == SHIM_ENDING)
+		return is_deadly(signal) ? 0
+					 : fail(e, ENOENT, "process '%s' has ended", p->exec_id);
+	if (p->state == PROCESS_CREATING && is_deadly(signal)) {
+		p->task->pending_signal = signal;
+		if (shim->stage != SHIM_STARTING)
+			return 0;
+		shim_stop_sandbox(shim, 128 + signal);
+		return 0;
+	}
+	if (p->state == PROCESS_CREATING || (p->state == PROCESS_CREATED && p->id[0]))
+		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
+			    process_state_names[p->state]);
+	return 1;
+}
+
+int task_kill(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__KillRequest *request = in;
+	struct shim *shim = rpc_context(req);
+	struct task *task = task_find(shim, request->id, e);
+	struct process *p = task ? process_find(task, request->exec_id, e) : NULL;
+	int r;
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	if (request->signal == 0 || request->signal > SIGNAL_MAX)
+		return fail(e, EINVAL, "%u is no signal", request->signal);
+	r = kill_by_state(p, request->signal, e);
+	if (r <= 0)
+		return r;
+	task_signal(p, req, request->signal);
+	return RPC_DEFERRED;
+}

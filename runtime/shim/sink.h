@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNTIME_SHIM_SINK_H
+#define RUNTIME_SHIM_SINK_H
+
+#include "lib/loop.h"
+#include "runtime/shim/stdio.h"
+
+/* sink - open what containerd names as a process's streams. */
+
+/* A logger process, started for a binary:// stream. */
+struct sink;
+
+struct sink_fds {
+	int in;  /* -1: the process has no input */
+	int out; /* never -1 */
+	int err; /* -1 with a terminal */
+};
+
+/* Opens all three, non-blocking.  *RET_LOGGER is NULL unless one was started.  Work thread. */
+int sink_open(const struct stdio_paths *paths, const char *container_id, const char *namespace_,
+	      struct sink_fds *ret_fds, struct sink **ret_logger, struct error *e);
+
+/* Lets the logger end by itself, its pipes being closed, and reaps it.  NULL is allowed.  Io
+ * thread of LOOP. */
+void sink_free(struct sink *own_sink, struct loop *loop);
+
+/* One piece of "binary:///path?key=value&flag", split and unescaped: argv of the logger. */
+int sink_parse_binary(const char *uri, char ***ret_argv, struct error *e);
+
+#endif

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * start - Task.Start: let a created container run, or run one more process in it.
+ *
+ * An exec exists only here until it is started; then the agent makes and runs it in one call.
+ */
+
+#include <string.h>
+
+#include "lib/rpc/message.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/events.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/shim/shim.h"
+
+static int start_container(struct op *op, struct error *e)
+{
+	return container_start(op->container, e);
+}
+
+static int start_exec(struct op *op, struct error *e)
+{
+	struct process *p = op->process;
+	Agent__ExecProcessRequest request = AGENT__EXEC_PROCESS_REQUEST__INIT;
+	const struct stdio_params params = {
+		.loop = op->shim->loop,
+		.container_id = op->task->id,
+		.exec_id = p->exec_id,
+		.namespace_ = op->shim->namespace_,
+		.paths = { p->in, p->out, p->err, p->is_terminal },
+	};
+	int r = stdio_open(&params, &op->stdio, e);
+
+	if (r < 0)
+		return r;
+	request.container_id = op->task->id;
+	request.exec_id = p->exec_id;
+	request.process = p->spec;
+	return client_call(sandbox_rpc(op->sandbox), CLIENT_EXEC_PROCESS, &request, NULL, 0,
+			   &op->shim->cancel, e);
+}
+
+static void publish_start(const struct op *op)
+{
+	Events__TaskStart start = EVENTS__TASK_START__INIT;
+	Events__TaskExecStarted exec = EVENTS__TASK_EXEC_STARTED__INIT;
+	uint32_t pid = (uint32_t)op->shim->vmm_pid;
+
+	if (op->process->id[0]) {
+		exec.container_id = op->task->id;
+		exec.exec_id = op->process->id;
+		exec.pid = pid;
+		events_publish(op->shim->events, "/tasks/exec-started", &exec);
+		return;
+	}
+	start.container_id = op->task->id;
+	start.pid = pid;
+	events_publish(op->shim->events, "/tasks/start", &start);
+}
+
+/* A terminal has the size that was asked for before it existed. */
+static void set_size(struct process *p)
+{
+	if (p->width > 0 && p->height > 0)
+		task_submit_resize(p, NULL);
+}
+
+static void start_finish(struct op *op)
+{
+	Task__StartResponse answer = TASK__START_RESPONSE__INIT;
+	struct process *p = op->process;
+
+	if (op->result < 0) {
+		stdio_free(op->stdio);
+		(void)process_move(p, PROCESS_REFUSED);
+		op_reply_error(op);
+		process_settle(p);
+		return;
+	}
+	(void)process_move(p, PROCESS_STARTED);
+	publish_start(op);
+	answer.pid = (uint32_t)op->shim->vmm_pid;
+	rpc_reply(TAKE_PTR(op->req), &answer);
+	if (p->id[0] && !p->is_dropped) {
+		p->stdio = op->stdio;
+		process_watch(p);
+		set_size(p);
+	}
+	process_settle(p);
+}
+
+int task_start(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__StartRequest *request = in;
+	struct shim *shim = rpc_context(req);
+	struct task *task = task_find(shim, request->id, e);
+	struct process *p = task ? process_find(task, request->exec_id, e) : NULL;
+	struct op *op;
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	if (p->id[0] && task->init.state != PROCESS_RUNNING)
+		return fail(e, EBUSY, "container '%s' is %s", task->id,
+			    process_state_names[task->init.state]);
+	if (!process_move(p, PROCESS_START))
+		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
+			    process_state_names[p->state]);
+	op = op_new(shim, p, req, NULL);
+	op->container = task->container;
+	op->sandbox = shim->sandbox;
+	op->work = p->id[0] ? start_exec : start_container;
+	op->finish = start_finish;
+	op_submit(op, OP_IN_TURN);
+	return RPC_DEFERRED;
+}

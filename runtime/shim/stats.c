@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stats - a container's usage, from the agent's message to containerd's.
+ *
+ * The guest has cgroups of version 2 whatever the host has, and containerd expects the host's kind.
+ * Counters of memory come as a list of names and values: a field of containerd's message that has
+ * such a name takes it, and the table says which names of version 1 mean something else in
+ * version 2.  Pure functions.
+ */
+
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+
+#include "lib/rpc/message.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/cgroup1.pb-c.h"
+#include "lib/rpc/proto/cgroup2.pb-c.h"
+#include "runtime/shim/shim.h"
+
+#define NS_PER_US 1000
+
+/* Names of version 1 (with and without total_) and what version 2 calls the same. */
+static const struct {
+	const char *field;
+	const char *key;
+} aliases[] = {
+	{ "rss", "anon" },
+	{ "rss_huge", "anon_thp" },
+	{ "cache", "file" },
+	{ "mapped_file", "file_mapped" },
+	{ "dirty", "file_dirty" },
+	{ "writeback", "file_writeback" },
+	{ "pg_fault", "pgfault" },
+	{ "pg_maj_fault", "pgmajfault" },
+};
+
+static const char *key_of(const char *field)
+{
+	if (str_starts(field, "total_"))
+		field += strlen("total_");
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++)
+		if (strcmp(aliases[i].field, field) == 0)
+			return aliases[i].key;
+	return field;
+}
+
+static bool find(const Agent__MemoryStats *stats, const char *key, uint64_t *ret_value)
+{
+	for (size_t i = 0; i < stats->n_stats; i++)
+		if (strcmp(stats->stats[i]->key, key) == 0) {
+			*ret_value = stats->stats[i]->value;
+			return true;
+		}
+	return false;
+}
+
+/* Fills every 64-bit field of MESSAGE for which there is a value of its name. */
+static void fill_by_name(ProtobufCMessage *message, const Agent__MemoryStats *stats)
+{
+	const ProtobufCMessageDescriptor *type = message->descriptor;
+
+	for (unsigned i = 0; i < type->n_fields; i++) {
+		const ProtobufCFieldDescriptor *field = &type->fields[i];
+		void *at = (char *)message + field->offset;
+		uint64_t value;
+
+		if (field->type != PROTOBUF_C_TYPE_UINT64 ||
+		    field->label == PROTOBUF_C_LABEL_REPEATED)
+			continue;
+		if (find(stats, field->name, &value) || find(stats, key_of(field->name), &value))
+			memcpy(at, &value, sizeof(value));
+	}
+}
+
+static Cgroup1__MemoryEntry *entry1(const Agent__MemoryData *from)
+{
+	Cgroup1__MemoryEntry *to = message_new(&cgroup1__memory_entry__descriptor);
+
+	to->limit = from->limit;
+	to->usage = from->usage;
+	to->max = from->max_usage;
+	to->failcnt = from->failcnt;
+	return to;
+}
+
+static Cgroup1__MemoryStat *memory1(const Agent__MemoryStats *from)
+{
+	Cgroup1__MemoryStat *to = message_new(&cgroup1__memory_stat__descriptor);
+
+	fill_by_name(&to->base, from);
+	if (from->usage)
+		to->usage = entry1(from->usage);
+	if (from->swap_usage)
+		to->swap = entry1(from->swap_usage);
+	if (from->kernel_usage)
+		to->kernel = entry1(from->kernel_usage);
+	return to;
+}
+
+static Cgroup1__CPUStat *cpu1(const Agent__CpuStats *from)
+{
+	Cgroup1__CPUStat *to = message_new(&cgroup1__cpustat__descriptor);
+
+	to->usage = message_new(&cgroup1__cpuusage__descriptor);
+	if (from->cpu_usage) {
+		to->usage->total = from->cpu_usage->total_usage;
+		to->usage->kernel = from->cpu_usage->usage_in_kernelmode;
+		to->usage->user = from->cpu_usage->usage_in_usermode;
+	}
+	to->throttling = message_new(&cgroup1__throttle__descriptor);
+	if (from->throttling_data) {
+		to->throttling->periods = from->throttling_data->periods;
+		to->throttling->throttled_periods = from->throttling_data->throttled_periods;
+		to->throttling->throttled_time = from->throttling_data->throttled_time;
+	}
+	return to;
+}
+
+static void *metrics1(const Agent__CgroupStats *from)
+{
+	Cgroup1__Metrics *to = message_new(&cgroup1__metrics__descriptor);
+
+	if (from && from->pids_stats) {
+		to->pids = message_new(&cgroup1__pids_stat__descriptor);
+		to->pids->current = from->pids_stats->current;
+		to->pids->limit = from->pids_stats->limit;
+	}
+	if (from && from->cpu_stats)
+		to->cpu = cpu1(from->cpu_stats);
+	if (from && from->memory_stats)
+		to->memory = memory1(from->memory_stats);
+	return to;
+}
+
+static Cgroup2__MemoryStat *memory2(const Agent__MemoryStats *from)
+{
+	Cgroup2__MemoryStat *to = message_new(&cgroup2__memory_stat__descriptor);
+
+	fill_by_name(&to->base, from);
+	if (from->usage) {
+		to->usage = from->usage->usage;
+		to->usage_limit = from->usage->limit;
+		to->max_usage = from->usage->max_usage;
+	}
+	if (from->swap_usage) {
+		to->swap_usage = from->swap_usage->usage;
+		to->swap_limit = from->swap_usage->limit;
+	}
+	return to;
+}
+
+static Cgroup2__CPUStat *cpu2(const Agent__CpuStats *from)
+{
+	Cgroup2__CPUStat *to = message_new(&cgroup2__cpustat__descriptor);
+
+	if (from->cpu_usage) {
+		to->usage_usec = from->cpu_usage->total_usage / NS_PER_US;
+		to->user_usec = from->cpu_usage->usage_in_usermode / NS_PER_US;
+		to->system_usec = from->cpu_usage->usage_in_kernelmode / NS_PER_US;
+	}
+	if (from->throttling_data) {
+		to->nr_periods = from->throttling_data->periods;
+		to->nr_throttled = from->throttling_data->throttled_periods;
+		to->throttled_usec = from->throttling_data->throttled_time / NS_PER_US;
+	}
+	return to;
+}
+
+static void *metrics2(const Agent__CgroupStats *from)
+{
+	Cgroup2__Metrics *to = message_new(&cgroup2__metrics__descriptor);
+
+	if (from && from->pids_stats) {
+		to->pids = message_new(&cgroup2__pids_stat__descriptor);
+		to->pids->current = from->pids_stats->current;
+		to->pids->limit = from->pids_stats->limit;
+	}
+	if (from && from->cpu_stats)
+		to->cpu = cpu2(from->cpu_stats);
+	if (from && from->memory_stats)
+		to->memory = memory2(from->memory_stats);
+	return to;
+}
+
+void stats_convert(const void *from, enum stats_kind kind, const char **ret_type,
+		   uint8_t **ret_bytes, size_t *ret_len)
+{
+	const Agent__StatsContainerResponse *answer = from;
+	_message_ ProtobufCMessage *to = kind == STATS_CGROUP1 ? metrics1(answer->cgroup_stats)
+							       : metrics2(answer->cgroup_stats);
+
+	*ret_type = to->descriptor->name;
+	*ret_len = message_pack(to, ret_bytes);
+}
+
+enum stats_kind stats_host_kind(void)
+{
+	struct statfs fs;
+
+	return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC
+		       ? STATS_CGROUP2
+		       : STATS_CGROUP1;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stop - end the sandbox and, in the end, the shim.
+ *
+ * Nothing here waits for the guest.  The cancel makes every op under way end soon, closing the
+ * connection ends every call that is parked on the agent; when no op is left a work thread takes
+ * the sandbox down.  Whoever needs that to be over (Delete) is queued meanwhile.  Io thread.
+ */
+
+#include <string.h>
+
+#include "lib/log.h"
+#include "runtime/sandbox/state.h"
+#include "runtime/shim/shim.h"
+
+#define DRAIN_MS UINT64_C(2000)
+
+static void run_waiting(struct shim *shim)
+{
+	while (shim->waiting) {
+		struct op *op = shim->waiting;
+
+		shim->waiting = op->next;
+		op->finish(op);
+		op_free(op);
+	}
+}
+
+static int stop_work(struct op *op, struct error *e)
+{
+	(void)e;
+	sandbox_stop(op->shim->sandbox);
+	return 0;
+}
+
+static void stop_finish(struct op *op)
+{
+	struct shim *shim = op->shim;
+
+	sandbox_free(TAKE_PTR(shim->sandbox));
+	shim->stage = SHIM_STOPPED;
+	log_info("sandbox stopped");
+	run_waiting(shim);
+	if (shim->is_leaving)
+		shim_leave(shim);
+}
+
+void shim_check_stop(struct shim *shim)
+{
+	struct op *op;
+
+	if (shim->stage != SHIM_STOPPING || shim->ops > 0)
+		return;
+	shim->stage = SHIM_ENDING;
+	watch_free(TAKE_PTR(shim->watch));
+	op = op_new(shim, NULL, NULL, NULL);
+	op->work = stop_work;
+	op->finish = stop_finish;
+	op_submit(op, OP_ALONE);
+}
+
+void shim_stop_sandbox(struct shim *shim, uint32_t status)
+{
+	if (shim->stage == SHIM_STARTING)
+		cancel_raise(&shim->cancel);
+	if (shim->stage != SHIM_RUNNING)
+		return;
+	shim->stage = SHIM_STOPPING;
+	cancel_raise(&shim->cancel);
+	for (struct task *task = shim->tasks; task; task = task->next) {
+		process_exited(&task->init, status);
+		for (struct process *p = task->execs; p; p = p->next)
+			process_exited(p, status);
+	}
+	if (sandbox_rpc(shim->sandbox))
+		rpc_client_close(sandbox_rpc(shim->sandbox));
+	shim_check_stop(shim);
+}
+
+void shim_when_stopped(struct shim *shim, struct op *own_op)
+{
+	struct op **last = &shim->waiting;
+
+	if (own_op->req)
+		rpc_defer(own_op->req);
+	while (*last)
+		last = &(*last)->next;
+	own_op->next = NULL;
+	*last = own_op;
+	if (shim->stage == SHIM_EMPTY || shim->stage == SHIM_STOPPED)
+		run_waiting(shim);
+}
+
+static void leave(void *arg)
+{
+	struct shim *shim = arg;
+
+	loop_stop(shim->loop, 0);
+}
+
+void shim_leave(struct shim *shim)
+{
+	if (shim->tasks)
+		return;
+	shim->is_leaving = true;
+	if (shim->stage == SHIM_EMPTY || shim->stage == SHIM_STOPPED)
+		events_drain(shim->events, DRAIN_MS, leave, shim);
+	else
+		shim_stop_sandbox(shim, 128 + 9);
+}

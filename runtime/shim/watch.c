@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * watch - notice what a guest and its VM do by themselves.
+ *
+ * The death of any process of the VM, or the end of the agent's connection, is the end of the
+ * sandbox: nothing of it can be repaired from outside.  Memory shortage is reported by the agent,
+ * one call per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS.
+ * Io thread.
+ */
+
+#include <string.h>
+
+#include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/events.pb-c.h"
+#include "runtime/sandbox/client.h"
+#include "runtime/shim/shim.h"
+
+#define OOM_PAUSE_MS   100
+#define STATUS_UNKNOWN 255
+
+struct watched {
+	struct io io;
+	struct watch *watch;
+	enum vmm_process which;
+	bool is_added;
+};
+
+struct watch {
+	struct shim *shim;
+	struct watched processes[N_VMM_PROCESS];
+	struct io oom; /* the pause before the next question */
+	bool oom_added;
+	bool in_flight;
+	bool is_freed;
+};
+
+static void process_ended(struct io *io, uint32_t flags)
+{
+	struct watched *w = CONTAINER_OF(io, struct watched, io);
+	struct shim *shim = w->watch->shim;
+	struct error e;
+
+	(void)flags;
+	loop_del(shim->loop, io);
+	w->is_added = false;
+	(void)vmm_end_reason(sandbox_vmm(shim->sandbox), w->which, &e);
+	log_error("the sandbox ends: %s", e.msg);
+	shim_stop_sandbox(shim, STATUS_UNKNOWN);
+}
+
+static void agent_gone(void *arg)
+{
+	struct shim *shim = arg;
+
+	if (shim->stage != SHIM_RUNNING)
+		return;
+	log_error("the sandbox ends: the agent closed its connection");
+	shim_stop_sandbox(shim, STATUS_UNKNOWN);
+}
+
+static void release(struct watch *w)
+{
+	if (w->is_freed && !w->in_flight)
+		free(w);
+}
+
+static void publish_oom(struct shim *shim, const char *id)
+{
+	Events__TaskOOM event = EVENTS__TASK_OOM__INIT;
+	struct error e;
+	struct task *task = task_find(shim, id, &e);
+
+	if (!task) {
+		log_warn("agent: memory shortage in a container that is not there");
+		return;
+	}
+	log_info("%s ran out of memory", task->id);
+	event.container_id = task->id;
+	events_publish(shim->events, "/tasks/oom", &event);
+}
+
+static void oom_arrived(void *arg, void *out, const struct error *error)
+{
+	struct watch *w = arg;
+	const Agent__OOMEvent *event = out;
+
+	w->in_flight = false;
+	if (w->is_freed) {
+		release(w);
+		return;
+	}
+	if (!event) {
+		log_debug("no more reports of memory shortage: %s", error->msg);
+		return;
+	}
+	publish_oom(w->shim, event->container_id);
+	timer_arm(w->oom.fd, OOM_PAUSE_MS, 0);
+}
+
+static void oom_ask(struct watch *w)
+{
+	const Agent__GetOOMEventRequest request = AGENT__GET_OOMEVENT_REQUEST__INIT;
+	struct error e;
+
+	w->in_flight = true;
+	if (rpc_call_async(sandbox_rpc(w->shim->sandbox), client_call_of(CLIENT_GET_OOM_EVENT),
+			   &request, oom_arrived, w, &e) < 0) {
+		w->in_flight = false;
+		log_debug("no reports of memory shortage: %s", e.msg);
+	}
+}
+
+static void oom_pause_over(struct io *io, uint32_t flags)
+{
+	struct watch *w = CONTAINER_OF(io, struct watch, oom);
+
+	(void)flags;
+	timer_read(io->fd);
+	if (!w->in_flight)
+		oom_ask(w);
+}
+
+static int add_processes(struct watch *w, struct error *e)
+{
+	const struct vmm *vmm = sandbox_vmm(w->shim->sandbox);
+
+	for (enum vmm_process i = 0; i < N_VMM_PROCESS; i++) {
+		struct watched *p = &w->processes[i];
+		int r;
+
+		*p = (struct watched){
+			.io = { vmm_pidfd(vmm, i), process_ended }, .watch = w, .which = i
+		};
+		if (p->io.fd < 0)
+			continue;
+		r = loop_add(w->shim->loop, &p->io, EPOLLIN, e);
+		if (r < 0)
+			return r;
+		p->is_added = true;
+	}
+	return 0;
+}
+
+struct watch *watch_new(struct shim *shim, struct error *e)
+{
+	struct watch *w = xcalloc(1, sizeof(*w));
+
+	w->shim = shim;
+	w->oom = (struct io){ timer_open(e), oom_pause_over };
+	if (w->oom.fd < 0 || loop_add(shim->loop, &w->oom, EPOLLIN, e) < 0) {
+		watch_free(w);
+		return NULL;
+	}
+	w->oom_added = true;
+	if (add_processes(w, e) < 0) {
+		watch_free(w);
+		return NULL;
+	}
+	rpc_client_on_close(sandbox_rpc(shim->sandbox), agent_gone, shim);
+	oom_ask(w);
+	return w;
+}
+
+void watch_free(struct watch *w)
+{
+	if (!w)
+		return;
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		if (w->processes[i].is_added)
+			loop_del(w->shim->loop, &w->processes[i].io);
+	if (w->oom_added)
+		loop_del(w->shim->loop, &w->oom);
+	w->oom.fd = close_fd(w->oom.fd);
+	w->is_freed = true;
+	release(w);
+}
