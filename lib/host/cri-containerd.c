@@ -17,7 +17,6 @@
 #include "lib/file.h"
 #include "lib/toml.h"
 
-#define CONFIG_MAX  (4 * MIB)
 #define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
 #define BLOCK_END   "# END kata-deploy\n"
 #define CREATED     "# Created by kata-deploy, removed with it while nothing else is added.\n"
@@ -41,22 +40,6 @@ static const char *plugin_id(int64_t version)
 	while (version < plugins[i].min_version)
 		i++;
 	return plugins[i].id;
-}
-
-static int read_file(const char *dir, const char *name, struct cri_file *ret_file, struct error *e)
-{
-	struct cri_file f = { .path = path_join(dir, name), .mode = 0644 };
-	struct stat st;
-	int r = file_read(f.path, CONFIG_MAX, &f.old_text, NULL, e);
-
-	if (r < 0 && r != -ENOENT) {
-		free(f.path);
-		return r;
-	}
-	if (f.old_text && stat(f.path, &st) == 0)
-		f.mode = st.st_mode & 0777;
-	*ret_file = f;
-	return 0;
 }
 
 /* Version of the format of TEXT; a file that says none has version 1. */
@@ -143,7 +126,7 @@ static int check_toml(const char *text, const char *name, struct error *e)
 	return format_version(text, name, &version, e);
 }
 
-static int plan_block(struct cri_file *f, const struct cri_handler *handlers, size_t n,
+static int plan_block(struct edit_file *f, const struct cri_handler *handlers, size_t n,
 		      struct error *e)
 {
 	static const char fresh[] = CREATED "version = 2\n\n";
@@ -167,23 +150,20 @@ static int plan_block(struct cri_file *f, const struct cri_handler *handlers, si
 }
 
 static int plan1(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
-		 struct cri_edit *ret_edit, struct error *e)
+		 struct edit *ret_edit, struct error *e)
 {
-	_cri_edit_ struct cri_edit edit = { 0 };
-	int r = read_file(site->dir, site->main_file, &edit.files[FILE_MAIN], e);
+	_edit_ struct edit edit = { 0 };
+	_free_ char *path = path_join(site->dir, site->main_file);
+	struct edit_file *f = edit_add(&edit, path, e);
 
-	if (r < 0)
-		return r;
-	edit.n_files = 1;
-	r = plan_block(&edit.files[FILE_MAIN], handlers, n, e);
-	if (r < 0)
-		return r;
+	if (!f || plan_block(f, handlers, n, e) < 0)
+		return -e->code;
 	*ret_edit = edit;
-	edit = (struct cri_edit){ 0 };
+	edit.n_files = 0;
 	return 0;
 }
 
-static int candidate1(const struct cri_edit *edit, char *const *stand_ins, char **ret_text,
+static int candidate1(const struct edit *edit, char *const *stand_ins, char **ret_text,
 		      struct error *e)
 {
 	const char *text = edit->files[FILE_MAIN].new_text;
@@ -239,7 +219,7 @@ static bool covers(char *const *imports, const char *dir, const char *path)
 }
 
 /* Adds or removes DROP_IN as an import of its own; a pattern that covers it is left alone. */
-static int plan_imports(struct cri_file *f, const char *dir, const char *drop_in, bool is_wanted,
+static int plan_imports(struct edit_file *f, const char *dir, const char *drop_in, bool is_wanted,
 			struct error *e)
 {
 	static const char fresh[] = CREATED "version = 3\n";
@@ -263,11 +243,11 @@ static int plan_imports(struct cri_file *f, const char *dir, const char *drop_in
 	return 0;
 }
 
-static int plan_drop_in(struct cri_edit *edit, const struct cri_site *site,
+static int plan_drop_in(struct edit *edit, const struct cri_site *site,
 			const struct cri_handler *handlers, size_t n, struct error *e)
 {
-	struct cri_file *main_file = &edit->files[FILE_MAIN];
-	struct cri_file *drop_in = &edit->files[FILE_DROP_IN];
+	struct edit_file *main_file = &edit->files[FILE_MAIN];
+	struct edit_file *drop_in = &edit->files[FILE_DROP_IN];
 	_free_ char *tables = NULL;
 	int64_t version = 3;
 
@@ -288,29 +268,26 @@ static int plan_drop_in(struct cri_edit *edit, const struct cri_site *site,
 }
 
 static int plan2(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
-		 struct cri_edit *ret_edit, struct error *e)
+		 struct edit *ret_edit, struct error *e)
 {
-	_cri_edit_ struct cri_edit edit = { 0 };
-	_free_ char *dir = path_join(site->dir, DROP_IN_DIR);
+	_edit_ struct edit edit = { 0 };
+	_free_ char *main_path = path_join(site->dir, site->main_file);
+	_free_ char *drop_in_path = xasprintf("%s/" DROP_IN_DIR "/%s", site->dir, site->drop_in);
 
-	if (read_file(site->dir, site->main_file, &edit.files[FILE_MAIN], e) < 0)
+	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in_path, e))
 		return -e->code;
-	edit.n_files = 1;
-	if (read_file(dir, site->drop_in, &edit.files[FILE_DROP_IN], e) < 0)
-		return -e->code;
-	edit.n_files = 2;
 	if (plan_drop_in(&edit, site, handlers, n, e) < 0)
 		return -e->code;
 	*ret_edit = edit;
-	edit = (struct cri_edit){ 0 };
+	edit.n_files = 0;
 	return 0;
 }
 
 /* The main file with the stand-in imported instead of the drop-in. */
-static int candidate2(const struct cri_edit *edit, char *const *stand_ins, char **ret_text,
+static int candidate2(const struct edit *edit, char *const *stand_ins, char **ret_text,
 		      struct error *e)
 {
-	const struct cri_file *f = &edit->files[FILE_MAIN];
+	const struct edit_file *f = &edit->files[FILE_MAIN];
 	const char *text = f->new_text ? f->new_text : "version = 3\n";
 	_strv_ strv imports = NULL;
 	_strv_ strv replaced = NULL;

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 
 #include "lib/file.h"
@@ -279,11 +281,39 @@ int node_canary(const struct node *node, const struct cri_handler *handler, uint
 	return r < 0 ? fail_wrap(e, "canary sandbox of '%s'", handler->name) : 0;
 }
 
+/* The executable of the process that listens on SOCKET: the very one that runs, wherever its file
+ * is.  Caller frees. */
+static char *program_of_peer(const char *socket_path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (strlen(socket_path) >= sizeof(address.sun_path))
+		return NULL;
+	memcpy(address.sun_path, socket_path, strlen(socket_path));
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
+		return NULL;
+	return xasprintf("/proc/%d/exe", (int)peer.pid);
+}
+
 static int exec_main(char **argv)
 {
+	_free_ char *program = NULL;
+
 	if (chroot("/host") < 0 || chdir("/") < 0) {
 		fprintf(stderr, "cannot enter the node's root: %m\n");
 		return 126;
+	}
+	if (str_starts(argv[0], NODE_PEER)) {
+		program = program_of_peer(argv[0] + strlen(NODE_PEER));
+		if (!program) {
+			fprintf(stderr, "nobody answers on '%s'\n", argv[0] + strlen(NODE_PEER));
+			return 126;
+		}
+		argv[0] = program;
 	}
 	(void)execvp(argv[0], argv);
 	fprintf(stderr, "cannot run '%s': %m\n", argv[0]);

@@ -13,6 +13,8 @@
  */
 #define NODE_EXEC   "node-exec"
 #define NODE_CANARY "node-canary"
+/* As argv[0] of node_exec(), followed by a path: the program that listens on that socket. */
+#define NODE_PEER "peer-of:"
 
 struct node {
 	const char *root;   /* "/opt/kata"; work is done in ROOT/.work */

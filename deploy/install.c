@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * install - gather what a run of the installer has to know.
+ *
+ * Everything here reads: the release's manifest (its first few kilobytes), the settings, the
+ * container runtime's version and the Node object.  Whether anything would change is decided once,
+ * here, because the first step already depends on it.  One thread; may block.
+ */
+#include "deploy/install.h"
+
+#include <glob.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/endpoint.h"
+#include "lib/host/store.h"
+#include "lib/host/unpack.h"
+#include "lib/log.h"
+
+#define RUN_MS     (15 * 60 * UINT64_C(1000))
+#define ASK_MS     (2 * 60 * UINT64_C(1000))
+#define RUNTIME_MS (60 * UINT64_C(1000))
+#define USER_AGENT "kata-deploy/" KATA_VERSION
+
+static int find_archive(const char *dir, char **ret_path, struct error *e)
+{
+	_free_ char *pattern = path_join(dir, "kata-static-*.tar.zst");
+	glob_t found;
+	int r = glob(pattern, 0, NULL, &found);
+
+	if (r == 0 && found.gl_pathc == 1)
+		*ret_path = xstrdup(found.gl_pathv[0]);
+	else
+		r = fail(e, ENOENT, "there is not exactly one '%s'", pattern);
+	globfree(&found);
+	return r;
+}
+
+static int read_release(struct install *in, struct error *e)
+{
+	_free_ char *versions = NULL;
+
+	if (find_archive(in->settings->artifacts, &in->archive, e) < 0 ||
+	    unpack_manifest(in->archive, &in->release, e) < 0)
+		return fail_wrap(e, "the release in this image");
+	in->folder = manifest_folder(&in->release);
+	versions = path_join(in->root, "versions");
+	in->version_dir = path_join(versions, in->folder);
+	return 0;
+}
+
+static int read_offers(struct install *in, struct error *e)
+{
+	const struct settings *s = in->settings;
+	size_t n = strv_len(s->shims);
+
+	in->offers = xcalloc(n, sizeof(*in->offers));
+	in->handlers = xcalloc(n, sizeof(*in->handlers));
+	for (size_t i = 0; i < n; i++) {
+		in->n_offers = i + 1;
+		if (offer_init(&in->offers[i], s, in->root, s->shims[i], e) < 0)
+			return -e->code;
+		in->handlers[i] = offer_handler(&in->offers[i]);
+	}
+	return 0;
+}
+
+static int read_runtime(struct install *in, struct error *e)
+{
+	const struct settings *s = in->settings;
+	const char *dash = *s->suffix ? "-" : "";
+	int r = endpoint_version(s->containerd_socket, deadline_in(RUNTIME_MS), in->cancel,
+				 &in->runtime_version, e);
+
+	if (r < 0 || cri_driver_for(in->runtime_version, &in->driver, e) < 0)
+		return -e->code;
+	if (*s->suffix && in->driver->max_major < 2)
+		return fail(
+			e, ENOTSUP,
+			"MULTI_INSTALL_SUFFIX needs drop-ins that merge: containerd 2 or later, "
+			"this is %s",
+			in->runtime_version);
+	in->drop_in = xasprintf("kata-deploy%s%s.toml", dash, s->suffix);
+	in->site = (struct cri_site){
+		.dir = s->containerd_dir,
+		.main_file = s->containerd_file,
+		.drop_in = in->drop_in,
+	};
+	return 0;
+}
+
+/* Without a Node object, or the right to see it, files can still be removed: node_object is NULL.
+ */
+static int read_node(struct install *in, struct error *e)
+{
+	_free_ char *path = xasprintf("/api/v1/nodes/%s", in->settings->node_name);
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &in->node_object, e);
+
+	if (r == -ENOENT || r == -EACCES) {
+		log_warn("%s", e->msg);
+		return 0;
+	}
+	return r;
+}
+
+/* Names version and configuration, so that a canary is needed exactly once for each pair. */
+static char *make_proof(const struct install *in)
+{
+	_free_ char *text = xstrdup("");
+	char digest[SHA256_HEX + 1];
+
+	for (size_t i = 0; i < in->n_offers; i++) {
+		const struct offer *o = &in->offers[i];
+		_strv_ strv parts = NULL;
+
+		strv_take(&parts, TAKE_PTR(text));
+		strv_add(&parts, o->handler);
+		strv_add(&parts, o->config_path);
+		strv_add(&parts, in->settings->debug ? "debug" : "");
+		strv_add(&parts, o->custom ? o->custom : "");
+		strv_add_all(&parts, in->settings->annotations);
+		text = strv_join(parts, "\n");
+	}
+	sha256_bytes(text, strlen(text), digest);
+	return xasprintf("%s.%.12s", in->folder, digest);
+}
+
+static int plan_changes(struct install *in, struct error *e)
+{
+	static int (*const checks[])(void *, struct error *) = { unpack_check, switch_check,
+								 overrides_check, cri_check };
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks) && !in->is_changing; i++) {
+		int r = checks[i](in, e);
+
+		if (r < 0)
+			return r;
+		in->is_changing = r > 0;
+	}
+	return 0;
+}
+
+static int open_kube(struct install *in, struct error *e)
+{
+	_kube_config_ struct kube_config config = { 0 };
+	int r = kube_config_load(&config, e);
+
+	return r < 0 ? r : kube_open(&config, USER_AGENT, &in->kube, e);
+}
+
+int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
+		 struct error *e)
+{
+	_install_ struct install in = {
+		.settings = s,
+		.cancel = cancel,
+		.deadline_ms = deadline_in(RUN_MS),
+		.root = settings_root(s),
+	};
+
+	if (open_kube(&in, e) < 0 || read_release(&in, e) < 0 || read_offers(&in, e) < 0 ||
+	    read_runtime(&in, e) < 0 || read_node(&in, e) < 0)
+		return -e->code;
+	in.node = (struct node){ .root = in.root, .socket = s->containerd_socket };
+	in.proof = make_proof(&in);
+	if (plan_changes(&in, e) < 0)
+		return -e->code;
+	*ret_install = in;
+	in = (struct install){ 0 };
+	return 0;
+}
+
+uint64_t install_ask_ms(const struct install *in)
+{
+	return min_u64(in->deadline_ms, deadline_in(ASK_MS));
+}
+
+void install_done(struct install *in)
+{
+	for (size_t i = 0; i < in->n_offers; i++)
+		offer_done(&in->offers[i]);
+	free(in->offers);
+	free(in->handlers);
+	kube_close(in->kube);
+	manifest_done(&in->release);
+	json_putp(&in->node_object);
+	free(in->root);
+	free(in->archive);
+	free(in->folder);
+	free(in->version_dir);
+	free(in->runtime_version);
+	free(in->drop_in);
+	free(in->guest_kernel);
+	free(in->proof);
+	*in = (struct install){ 0 };
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_INSTALL_H
+#define DEPLOY_INSTALL_H
+
+#include "deploy/settings.h"
+#include "deploy/shim.h"
+#include "lib/host/manifest.h"
+#include "lib/host/node.h"
+#include "lib/host/plan.h"
+#include "lib/kube/apply.h"
+
+/* One run of the installer: what is wanted, what is there, and the means to change it.  Steps get
+ * it as their context. */
+struct install {
+	const struct settings *settings;
+	struct kube_client *kube;
+	const struct cancel *cancel;
+	uint64_t deadline_ms;
+
+	char *root;
+	char *archive;
+	struct manifest release;
+	char *folder;      /* of the release among the versions */
+	char *version_dir; /* its absolute path, there or not */
+	struct offer *offers;
+	size_t n_offers;
+	struct cri_handler *handlers; /* one per offer */
+
+	struct node node;
+	char *runtime_version;
+	const struct cri_driver *driver;
+	struct cri_site site;
+	char *drop_in;
+
+	struct json_object *node_object;
+	bool is_changing;   /* something about the sandboxes of this node changes */
+	bool was_restarted; /* the container runtime, by this run */
+	char *guest_kernel; /* of the canary */
+	char *proof;        /* names what the canary proves: version and configuration */
+};
+
+/* Gathers everything without changing anything. */
+int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
+		 struct error *e);
+void install_done(struct install *in);
+#define _install_ _cleanup_(install_done)
+
+/* The tables of steps, see plan.c. */
+extern const struct step install_steps[];
+extern const struct step cleanup_steps[];
+extern const struct step reset_steps[];
+
+/* Deadline of one request to the API server. */
+uint64_t install_ask_ms(const struct install *in);
+
+/* Steps, by file.  What each promises is in its row of the table. */
+/* step-files.c */
+int unpack_check(void *context, struct error *e);
+int unpack_run(void *context, struct error *e);
+int overrides_check(void *context, struct error *e);
+int overrides_save(void *context, struct json_object *data, struct error *e);
+int overrides_run(void *context, struct error *e);
+int overrides_undo(void *context, struct json_object *data, struct error *e);
+int switch_check(void *context, struct error *e);
+int switch_save(void *context, struct json_object *data, struct error *e);
+int switch_run(void *context, struct error *e);
+int switch_undo(void *context, struct json_object *data, struct error *e);
+int sweep_check(void *context, struct error *e);
+int sweep_run(void *context, struct error *e);
+int remove_check(void *context, struct error *e);
+int remove_run(void *context, struct error *e);
+/* step-cri.c */
+int host_check(void *context, struct error *e);
+int host_run(void *context, struct error *e);
+int cri_check(void *context, struct error *e);
+int cri_save(void *context, struct json_object *data, struct error *e);
+int cri_run(void *context, struct error *e);
+int cri_undo(void *context, struct json_object *data, struct error *e);
+int cri_remove_check(void *context, struct error *e);
+int cri_remove_save(void *context, struct json_object *data, struct error *e);
+int cri_remove_run(void *context, struct error *e);
+int restart_check(void *context, struct error *e);
+int restart_run(void *context, struct error *e);
+int canary_check(void *context, struct error *e);
+int canary_run(void *context, struct error *e);
+/* node.c */
+int claim_check(void *context, struct error *e);
+int claim_save(void *context, struct json_object *data, struct error *e);
+int claim_run(void *context, struct error *e);
+int claim_undo(void *context, struct json_object *data, struct error *e);
+int handlers_check(void *context, struct error *e);
+int handlers_run(void *context, struct error *e);
+int ready_check(void *context, struct error *e);
+int ready_run(void *context, struct error *e);
+int release_check(void *context, struct error *e);
+int release_run(void *context, struct error *e);
+/* runtimeclass.c */
+int classes_check(void *context, struct error *e);
+int classes_run(void *context, struct error *e);
+int unclass_check(void *context, struct error *e);
+int unclass_run(void *context, struct error *e);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main - kata-deploy: install, keep and remove Kata on one node of a cluster.
+ *
+ *   kata-deploy [--log-level LEVEL] ACTION
+ *
+ * The settings come from the environment (--help lists them).  The same program runs in four
+ * places: as the pod's first process, as its child that does the work, on the node and in the
+ * canary sandbox (lib/host/node.h).  SIGTERM reaches the work as a cancel: a signal descriptor that
+ * is never read.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "deploy/run.h"
+#include "deploy/supervise.h"
+#include "lib/host/node.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+struct arguments {
+	const char *action;
+	enum log_level level;
+	bool has_level;
+	int report_fd; /* where a parent wants to read why we failed; -1: nowhere */
+};
+
+static const struct {
+	const char *name;
+	int (*run)(const struct settings *s, const struct cancel *cancel, struct error *e);
+	const char *help;
+} actions[] = {
+	{ "install", NULL,
+	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
+	{ "apply", run_apply, "install and end" },
+	{ "cleanup", run_cleanup, "remove, unless the DaemonSet still wants this node" },
+	{ "reset", run_reset, "remove labels and RuntimeClasses, restart the container runtime" },
+};
+
+static void usage(FILE *out)
+{
+	fputs("usage: kata-deploy [--log-level error|warn|info|debug] ACTION\n\nActions:\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		fprintf(out, "  %-8s  %s\n", actions[i].name, actions[i].help);
+	fputs("\nEnvironment:\n", out);
+	settings_help(out);
+}
+
+static int parse_option(struct arguments *a, const char *name, const char *value, struct error *e)
+{
+	uint32_t fd;
+
+	if (strcmp(name, "--log-level") == 0) {
+		if (!log_parse_level(value, &a->level))
+			return fail(e, EINVAL, "'%s' is not a log level", value);
+		a->has_level = true;
+		return 0;
+	}
+	if (strcmp(name, "--report") == 0) {
+		if (parse_u32(value, "--report", 1024, &fd, e) < 0)
+			return -e->code;
+		a->report_fd = (int)fd;
+		return 0;
+	}
+	return fail(e, EINVAL, "unknown option '%s'; --help shows what there is", name);
+}
+
+/* "--name=value", "--name value" and one word. */
+static int parse_arguments(int argc, char **argv, struct arguments *a, struct error *e)
+{
+	for (int i = 1; i < argc; i++) {
+		_free_ char *name = xstrdup(argv[i]);
+		char *equals = strchr(name, '=');
+		const char *value = equals ? equals + 1 : i + 1 < argc ? argv[i + 1] : "";
+
+		if (argv[i][0] != '-') {
+			if (a->action)
+				return fail(e, EINVAL, "more than one action: '%s' and '%s'",
+					    a->action, argv[i]);
+			a->action = argv[i];
+			continue;
+		}
+		if (equals)
+			*equals = '\0';
+		else
+			i++;
+		if (parse_option(a, name, value, e) < 0)
+			return -e->code;
+	}
+	return a->action ? 0 : fail(e, EINVAL, "no action given; --help shows what there is");
+}
+
+static void report(const struct arguments *a, const struct error *e)
+{
+	log_error("%s", e->msg);
+	if (a->report_fd >= 0)
+		(void)!write(a->report_fd, e->msg, strlen(e->msg));
+}
+
+static int run_once(int (*run)(const struct settings *, const struct cancel *, struct error *),
+		    const struct arguments *a, const struct settings *s)
+{
+	struct cancel cancel = { .fd = -1 };
+	struct error e;
+	sigset_t set;
+	int r;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	cancel.fd = signal_open(&set, &e);
+	r = cancel.fd < 0 ? cancel.fd : run(s, &cancel, &e);
+	closep(&cancel.fd);
+	if (r < 0)
+		report(a, &e);
+	return r < 0 ? 1 : 0;
+}
+
+static int run_action(const struct arguments *a)
+{
+	_settings_ struct settings s = { 0 };
+	struct error e;
+
+	if (settings_read(&s, &e) < 0) {
+		report(a, &e);
+		return 2;
+	}
+	if (s.debug && !a->has_level)
+		log_set_level(LOG_LEVEL_DEBUG);
+	log_set_field("node", s.node_name);
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (strcmp(actions[i].name, a->action) == 0)
+			return actions[i].run ? run_once(actions[i].run, a, &s) : supervise(&s);
+	(void)fail(&e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
+	report(a, &e);
+	return 2;
+}
+
+static bool wants(int argc, char **argv, const char *option)
+{
+	return argc == 2 && strcmp(argv[1], option) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments a = { .level = LOG_LEVEL_INFO, .report_fd = -1 };
+	struct error e;
+	int status = node_main(argc, argv);
+
+	if (status >= 0)
+		return status;
+	if (wants(argc, argv, "--help")) {
+		usage(stdout);
+		return 0;
+	}
+	if (wants(argc, argv, "--version")) {
+		puts("kata-deploy " KATA_VERSION);
+		return 0;
+	}
+	log_open("kata-deploy", STDERR_FILENO, LOG_TEXT, a.level);
+	if (parse_arguments(argc, argv, &a, &e) < 0) {
+		log_error("%s", e.msg);
+		return 2;
+	}
+	log_set_level(a.level);
+	return run_action(&a);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_NODE_H
+#define DEPLOY_NODE_H
+
+#include "lib/error.h"
+
+struct install;
+
+/* The condition KataReady of the Node. */
+int node_condition(struct install *in, bool is_ready, const char *reason, const char *message,
+		   struct error *e);
+/* An Event about the Node; a failure is only logged. */
+void node_event(struct install *in, bool is_warning, const char *reason, const char *note);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * run - the actions apply, cleanup and reset.
+ *
+ * Recovery comes before anything is looked at, because what an interrupted run left is not a state
+ * to plan from.  The outcome is told in three places: the log, an Event, and the node's condition.
+ * One thread; may block for minutes, ends soon after the cancel.
+ */
+#include "deploy/run.h"
+
+#include <string.h>
+
+#include "deploy/install.h"
+#include "deploy/node.h"
+#include "lib/log.h"
+
+#define LOCK_MS (5 * 60 * UINT64_C(1000))
+
+static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
+{
+	(void)context;
+	log_info("step %u of %u: %s", number, total, step->what);
+}
+
+/* Undoes with the facts as they are and looks again afterwards. */
+static int recover(const struct settings *s, struct journal *j, const struct cancel *cancel,
+		   struct install *in, struct error *e)
+{
+	const struct plan plan = { .steps = install_steps, .context = in };
+	int r = plan_recover(&plan, j, e);
+
+	if (r <= 0)
+		return r;
+	install_done(in);
+	return install_open(s, cancel, in, e);
+}
+
+static int open_both(const struct settings *s, const struct cancel *cancel, struct journal **ret_j,
+		     struct install *ret_in, struct error *e)
+{
+	_free_ char *root = settings_root(s);
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_install_ struct install in = { 0 };
+
+	if (journal_open(root, deadline_in(LOCK_MS), cancel, &j, e) < 0 ||
+	    install_open(s, cancel, &in, e) < 0 || recover(s, j, cancel, &in, e) < 0)
+		return -e->code;
+	*ret_j = TAKE_PTR(j);
+	*ret_in = in;
+	in = (struct install){ 0 };
+	return 0;
+}
+
+static int run_steps(struct install *in, const struct step *steps, struct journal *j,
+		     struct error *e)
+{
+	const struct plan plan = { .steps = steps, .context = in, .progress = on_step };
+
+	return plan_run(&plan, j, e);
+}
+
+static void tell_failure(struct install *in, const struct error *e)
+{
+	struct error ignored;
+
+	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
+	if (e->code == ECANCELED || !in->node_object)
+		return;
+	node_event(in, true, "KataInstallFailed", e->msg);
+	if (node_condition(in, false, "InstallFailed", e->msg, &ignored) < 0)
+		log_warn("%s", ignored.msg);
+}
+
+int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_install_ struct install in = { 0 };
+	uint64_t began = now_ms();
+	int r = open_both(s, cancel, &j, &in, e);
+
+	if (r < 0)
+		return r;
+	r = run_steps(&in, install_steps, j, e);
+	if (r < 0) {
+		tell_failure(&in, e);
+		return r;
+	}
+	if (r == 0)
+		log_info("version '%s' is installed, nothing to do (%llu ms)", in.folder,
+			 (unsigned long long)(now_ms() - began));
+	else
+		log_info("version '%s' is installed: %d steps in %llu ms", in.folder, r,
+			 (unsigned long long)(now_ms() - began));
+	return r;
+}
+
+/* Compares the one selector that a DaemonSet's own pods obey with the node's labels. */
+static bool selects(struct json_object *daemonset, struct json_object *node)
+{
+	struct json_object *selector = json_at(daemonset, "spec.template.spec.nodeSelector");
+	struct json_object *labels = json_at(node, "metadata.labels");
+
+	if (!json_object_is_type(selector, json_type_object))
+		return true;
+	json_object_object_foreach(selector, name, wanted)
+	{
+		struct json_object *actual = NULL;
+
+		if (!json_object_object_get_ex(labels, name, &actual) ||
+		    !json_object_equal(actual, wanted))
+			return false;
+	}
+	return true;
+}
+
+/* 1: our DaemonSet exists, is not being deleted and selects this node: another pod follows this
+ * one.  A right to see it that is gone means that the installation is being deleted. */
+static int is_still_wanted(const struct install *in, struct error *e)
+{
+	_free_ char *path = xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s",
+				      in->settings->namespace, in->settings->daemonset_name);
+	_json_ struct json_object *daemonset = NULL;
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &daemonset, e);
+
+	if (r == -ENOENT || r == -EACCES)
+		return 0;
+	if (r < 0)
+		return r;
+	return !json_at(daemonset, "metadata.deletionTimestamp") && in->node_object &&
+	       selects(daemonset, in->node_object);
+}
+
+int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_install_ struct install in = { 0 };
+	int r = open_both(s, cancel, &j, &in, e);
+
+	if (r >= 0)
+		r = is_still_wanted(&in, e);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		log_info("DaemonSet '%s' still wants node '%s': everything stays",
+			 s->daemonset_name, s->node_name);
+		return 0;
+	}
+	r = run_steps(&in, cleanup_steps, j, e);
+	if (r >= 0)
+		log_info("removed from node '%s': %d steps", s->node_name, r);
+	return r;
+}
+
+int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_install_ struct install in = { 0 };
+	int r = open_both(s, cancel, &j, &in, e);
+
+	return r < 0 ? r : run_steps(&in, reset_steps, j, e);
+}

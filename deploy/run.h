@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_RUN_H
+#define DEPLOY_RUN_H
+
+#include "deploy/settings.h"
+#include "lib/wait.h"
+
+/* The actions that do something and end.  Each opens the journal, takes back what an interrupted
+ * run left, and runs its table of steps. */
+
+/* Brings the node to what the settings say.  Returns the number of steps that had to run. */
+int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e);
+/* Removes everything, unless the DaemonSet still wants this node (a restart or an upgrade). */
+int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e);
+/* Removes labels and RuntimeClasses and restarts the container runtime; files stay. */
+int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e);
+
+#endif

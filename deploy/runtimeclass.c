@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * runtimeclass - the RuntimeClasses that pods name.
+ *
+ * One per shim and one called "kata" for the default shim, with the handler of that shim.  The
+ * overhead is what the node's configuration says a sandbox takes before the first container: the
+ * guest's boot memory and what VMM, daemons and shim need beside it.  The node selector keeps pods
+ * on nodes where a sandbox has answered.  Objects are compared first: nothing is sent when nothing
+ * differs.
+ */
+#include "deploy/install.h"
+
+#include <string.h>
+
+#define CLASSES_PATH   "/apis/node.k8s.io/v1/runtimeclasses"
+#define DEFAULT_CLASS  "kata"
+#define DEFAULT_MEMORY 2048
+
+static void set_labels(const struct install *in, struct json_object *metadata)
+{
+	struct json_object *labels = json_set_object(metadata, "labels");
+	struct json_object *annotations = json_set_object(metadata, "annotations");
+
+	json_set_str(labels, "app.kubernetes.io/managed-by", "kata-deploy");
+	json_set_str(labels, "kata-deploy/instance", settings_instance(in->settings));
+	json_set_str(annotations, "katacontainers.io/kata-version", in->release.version);
+}
+
+static void set_overhead(const struct install *in, const struct offer *o, struct json_object *class)
+{
+	struct json_object *fixed = json_set_object(json_set_object(class, "overhead"), "podFixed");
+	int64_t guest = offer_int(o, in->version_dir, "default_memory", DEFAULT_MEMORY);
+	_free_ char *memory = xasprintf("%lldMi", (long long)guest + o->shim->overhead_mib);
+
+	json_set_str(fixed, "memory", memory);
+	json_set_str(fixed, "cpu", o->shim->overhead_cpu);
+}
+
+static void set_selector(const struct install *in, struct json_object *class)
+{
+	_free_ char *key =
+		xasprintf("kata-deploy.katacontainers.io/%s", settings_instance(in->settings));
+	struct json_object *selector =
+		json_set_object(json_set_object(class, "scheduling"), "nodeSelector");
+
+	json_set_str(selector, "katacontainers.io/kata-runtime", "true");
+	json_set_str(selector, key, "true");
+}
+
+static struct json_object *build(const struct install *in, const struct offer *o, const char *name)
+{
+	struct json_object *class = json_object_new_object();
+	struct json_object *metadata = json_set_object(class, "metadata");
+
+	json_set_str(class, "apiVersion", "node.k8s.io/v1");
+	json_set_str(class, "kind", "RuntimeClass");
+	json_set_str(metadata, "name", name);
+	set_labels(in, metadata);
+	json_set_str(class, "handler", o->handler);
+	set_overhead(in, o, class);
+	set_selector(in, class);
+	return class;
+}
+
+/* True if ACTUAL has every member of WANTED with the same value. */
+static bool covers(struct json_object *actual, struct json_object *wanted)
+{
+	if (!json_object_is_type(wanted, json_type_object))
+		return json_object_equal(actual, wanted);
+	if (!json_object_is_type(actual, json_type_object))
+		return false;
+	json_object_object_foreach(wanted, name, value)
+	{
+		struct json_object *same = NULL;
+
+		if (!json_object_object_get_ex(actual, name, &same) || !covers(same, value))
+			return false;
+	}
+	return true;
+}
+
+/* 0: as wanted; 1: to be applied; 2: to be deleted first, because a handler cannot change. */
+static int compare(const struct install *in, struct json_object *wanted, const char *path,
+		   struct error *e)
+{
+	_json_ struct json_object *actual = NULL;
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &actual, e);
+
+	if (r == -ENOENT)
+		return 1;
+	if (r < 0)
+		return r;
+	if (!str_equal(json_get_str(actual, "handler"), json_get_str(wanted, "handler")))
+		return 2;
+	return !covers(actual, wanted);
+}
+
+static int put_class(struct install *in, const struct offer *o, const char *name, bool is_dry,
+		     struct error *e)
+{
+	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
+	_json_ struct json_object *class = build(in, o, name);
+	int r = compare(in, class, path, e);
+
+	if (r <= 0 || is_dry)
+		return r;
+	if (r == 2 && kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e) < 0)
+		return -e->code;
+	r = kube_apply(in->kube, path, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel, NULL,
+		       e);
+	return r < 0 ? r : 1;
+}
+
+/* Every class of this installation, or with IS_DRY whether one is not as it should be. */
+static int put_all(struct install *in, bool is_dry, struct error *e)
+{
+	const struct settings *s = in->settings;
+	int needed = 0;
+	int r = 0;
+
+	for (size_t i = 0; s->create_runtimeclasses && i < in->n_offers && r >= 0; i++) {
+		const struct offer *o = &in->offers[i];
+
+		r = put_class(in, o, o->handler, is_dry, e);
+		needed |= r > 0;
+	}
+	/* The name "kata" belongs to the installation without suffix. */
+	for (size_t i = 0; s->create_default_runtimeclass && !*s->suffix && i < in->n_offers; i++) {
+		const struct offer *o = &in->offers[i];
+
+		if (r < 0 || strcmp(o->shim->name, s->default_shim) != 0)
+			continue;
+		r = put_class(in, o, DEFAULT_CLASS, is_dry, e);
+		needed |= r > 0;
+	}
+	return r < 0 ? r : needed;
+}
+
+int classes_check(void *context, struct error *e)
+{
+	return put_all(context, true, e);
+}
+
+int classes_run(void *context, struct error *e)
+{
+	return put_all(context, false, e);
+}
+
+int unclass_check(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	(void)e;
+	return in->node_object != NULL;
+}
+
+/* Only classes that carry our instance's mark. */
+static int delete_class(struct install *in, const char *name, struct error *e)
+{
+	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
+	_json_ struct json_object *class = NULL;
+	struct json_object *instance = NULL;
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &class, e);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	(void)json_object_object_get_ex(json_at(class, "metadata.labels"), "kata-deploy/instance",
+					&instance);
+	if (!instance ||
+	    !str_equal(json_object_get_string(instance), settings_instance(in->settings)))
+		return 0;
+	return kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e);
+}
+
+int unclass_run(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	for (size_t i = 0; i < in->n_offers; i++)
+		if (delete_class(in, in->offers[i].handler, e) < 0)
+			return -e->code;
+	return delete_class(in, DEFAULT_CLASS, e);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * settings - the environment variables of kata-deploy.
+ *
+ * Each is a row: name, where it goes, its type, its default and its meaning.  Names are upstream's
+ * where upstream has the same; those marked so exist per architecture as well (NAME_X86_64), which
+ * wins.  An empty variable is one that is not set.  Read once, before anything else.
+ */
+#include "deploy/settings.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+enum kind { TEXT, WORDS, FLAG, PORT };
+
+struct row {
+	const char *name;
+	size_t offset;
+	enum kind kind;
+	const char *fallback;
+	bool is_per_arch;
+	const char *help;
+};
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct row rows[] = {
+	{ "NODE_NAME", AT(node_name), TEXT, NULL, false, "node this pod runs on (spec.nodeName)" },
+	{ "DAEMONSET_NAME", AT(daemonset_name), TEXT, "kata-deploy", false,
+	  "own DaemonSet, to tell a restart from a removal" },
+	{ "POD_NAMESPACE", AT(namespace), TEXT, "kata-system", false,
+	  "namespace of the DaemonSet" },
+	{ "SHIMS", AT(shims), WORDS, "qemu", true, "kinds of sandboxes to offer" },
+	{ "DEFAULT_SHIM", AT(default_shim), TEXT, "qemu", true,
+	  "kind that RuntimeClass kata means" },
+	{ "ALLOWED_HYPERVISOR_ANNOTATIONS", AT(annotations), WORDS, "", true,
+	  "annotations pods may use; NAME for all shims or SHIM:NAME,NAME" },
+	{ "DEBUG", AT(debug), FLAG, "false", false, "log more, here and in every sandbox" },
+	{ "CREATE_RUNTIMECLASSES", AT(create_runtimeclasses), FLAG, "true", false,
+	  "make RuntimeClass kata-SHIM for every shim" },
+	{ "CREATE_DEFAULT_RUNTIMECLASS", AT(create_default_runtimeclass), FLAG, "true", false,
+	  "make RuntimeClass kata" },
+	{ "INSTALLATION_PREFIX", AT(prefix), TEXT, "", false, "install below PREFIX/opt/kata" },
+	{ "MULTI_INSTALL_SUFFIX", AT(suffix), TEXT, "", false,
+	  "install beside others: /opt/kata-SUFFIX, handlers kata-SHIM-SUFFIX" },
+	{ "HEALTH_PORT", AT(health_port), PORT, "8090", false, "port of /healthz and /readyz" },
+	{ "CONTAINERD_CONFIG_FILE_NAME", AT(containerd_file), TEXT, "config.toml", false,
+	  "containerd's main configuration in /etc/containerd" },
+	{ "KATA_CONTAINERD_DIR", AT(containerd_dir), TEXT, "/etc/containerd", false,
+	  "folder of it, the same path here and on the node" },
+	{ "KATA_CONTAINERD_SOCKET", AT(containerd_socket), TEXT, "/run/containerd/containerd.sock",
+	  false, "containerd's socket" },
+	{ "KATA_RESTART_COMMAND", AT(restart_command), WORDS, "", false,
+	  "program and arguments that restart containerd on a node without systemd" },
+	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
+	  "folder with kata-static-*.tar.zst" },
+	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,
+	  "folder with dropin-SHIM.toml, added to the shim's configuration" },
+	{ "KATA_ETC", AT(etc), TEXT, "/etc/kata-containers", false,
+	  "folder for sandbox configuration of the node's own" },
+};
+
+static const char *value_of(const struct row *row, const char *machine)
+{
+	_free_ char *name = xasprintf("%s_%s", row->name, machine);
+	const char *value;
+
+	for (char *c = name; *c; c++)
+		*c = (char)toupper((unsigned char)*c);
+	value = row->is_per_arch ? getenv(name) : NULL;
+	if (str_empty(value))
+		value = getenv(row->name);
+	return str_empty(value) ? row->fallback : value;
+}
+
+static int read_row(struct settings *s, const struct row *row, struct error *e)
+{
+	const char *value = value_of(row, s->machine);
+	void *to = (char *)s + row->offset;
+	uint32_t port;
+
+	if (!value)
+		return fail(e, EINVAL, "%s is not set: %s", row->name, row->help);
+	switch (row->kind) {
+	case TEXT:
+		str_set(to, value);
+		return 0;
+	case WORDS:
+		*(strv *)to = strv_split(value, " \t\n");
+		return 0;
+	case FLAG:
+		return parse_bool(value, row->name, to, e);
+	case PORT:
+		if (parse_u32(value, row->name, 65535, &port, e) < 0)
+			return -e->code;
+		*(uint32_t *)to = port;
+		return 0;
+	}
+	return 0;
+}
+
+/* What becomes a part of paths and names of objects. */
+static int check_names(const struct settings *s, struct error *e)
+{
+	if (*s->prefix && *s->prefix != '/')
+		return fail(e, EINVAL, "INSTALLATION_PREFIX '%s' is not an absolute path",
+			    s->prefix);
+	if (strstr(s->prefix, ".."))
+		return fail(e, EINVAL, "INSTALLATION_PREFIX '%s' has '..'", s->prefix);
+	if (strspn(s->suffix, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(s->suffix) ||
+	    strlen(s->suffix) > 32)
+		return fail(e, EINVAL,
+			    "MULTI_INSTALL_SUFFIX '%s' must be at most 32 of a-z, 0-9 and '-'",
+			    s->suffix);
+	if (!strv_contains(s->shims, s->default_shim))
+		return fail(e, EINVAL, "DEFAULT_SHIM '%s' is not one of SHIMS", s->default_shim);
+	return 0;
+}
+
+int settings_read(struct settings *ret_settings, struct error *e)
+{
+	_settings_ struct settings s = { 0 };
+	struct utsname name;
+
+	(void)uname(&name);
+	s.machine = xstrdup(name.machine);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (read_row(&s, &rows[i], e) < 0)
+			return -e->code;
+	if (check_names(&s, e) < 0)
+		return -e->code;
+	*ret_settings = s;
+	s = (struct settings){ 0 };
+	return 0;
+}
+
+void settings_done(struct settings *s)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		void *member = (char *)s + rows[i].offset;
+
+		if (rows[i].kind == TEXT)
+			str_set(member, NULL);
+		if (rows[i].kind == WORDS)
+			strv_free(*(strv *)member);
+	}
+	free(s->machine);
+	*s = (struct settings){ 0 };
+}
+
+void settings_help(FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		fprintf(out, "  %-31s %s%s%s%s\n", rows[i].name, rows[i].help,
+			str_empty(rows[i].fallback) ? "" : " (",
+			str_empty(rows[i].fallback) ? "" : rows[i].fallback,
+			str_empty(rows[i].fallback) ? "" : ")");
+}
+
+char *settings_root(const struct settings *s)
+{
+	if (*s->suffix)
+		return xasprintf("%s/opt/kata-%s", s->prefix, s->suffix);
+	return xasprintf("%s/opt/kata", s->prefix);
+}
+
+const char *settings_instance(const struct settings *s)
+{
+	return *s->suffix ? s->suffix : "default";
+}

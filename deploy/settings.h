@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_SETTINGS_H
+#define DEPLOY_SETTINGS_H
+
+#include <stdio.h>
+
+#include "lib/str.h"
+
+/* What the environment of the pod says.  One row of a table each (settings.c). */
+struct settings {
+	char *node_name;
+	char *daemonset_name;
+	char *namespace;
+	strv shims;
+	char *default_shim;
+	strv annotations; /* allowed for sandboxes, "name" or "shim:name,name" */
+	bool debug;
+	bool create_runtimeclasses;
+	bool create_default_runtimeclass;
+	char *prefix;
+	char *suffix;
+	uint32_t health_port;
+	char *containerd_dir;
+	char *containerd_file;
+	char *containerd_socket;
+	strv restart_command;
+	char *artifacts; /* folder of the packed release */
+	char *custom;    /* folder of dropin-SHIM.toml */
+	char *etc;       /* folder of sandbox configuration that is the node's own */
+	char *machine;   /* of uname(2) */
+};
+
+/* Reads the environment.  EINVAL names the variable, its value and what would be right. */
+int settings_read(struct settings *ret_settings, struct error *e);
+void settings_done(struct settings *s);
+#define _settings_ _cleanup_(settings_done)
+
+/* Writes the table for a person: name, default, meaning. */
+void settings_help(FILE *out);
+
+/* "/opt/kata", with prefix and suffix.  Caller frees. */
+char *settings_root(const struct settings *s);
+/* "default", or the suffix: the name of this installation among several on a node. */
+const char *settings_instance(const struct settings *s);
+
+#endif

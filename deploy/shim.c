@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shim - what SHIMS means: handlers, configuration files and what the node changes in them.
+ *
+ * The delivered configuration is part of a version and never written.  When this node wants
+ * something else (a drop-in, debugging, more annotations), sandboxes read a copy in
+ * /etc/kata-containers/HANDLER instead, with config.d beside it; the copy is made anew at every
+ * upgrade, and the numbers of the drop-ins leave room for others.  Limits: one VMM so far.  Any
+ * thread, one at a time.
+ */
+#include "deploy/shim.h"
+
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/toml.h"
+
+#define TEXT_MAX (1 * MIB)
+#define DEFAULTS "share/defaults/kata-containers"
+
+static const struct shim shims[] = {
+	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu", 128, "250m" },
+};
+
+static const char debug_text[] =
+	"# From DEBUG of kata-deploy.\n"
+	"[%s]\nenable_debug = true\n"
+	"[agent.kata]\nenable_debug = true\n"
+	"[runtime]\nenable_debug = true\n";
+
+const struct shim *shim_find(const char *name, struct error *e)
+{
+	_strv_ strv names = NULL;
+	_free_ char *known = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shims); i++) {
+		if (strcmp(shims[i].name, name) == 0)
+			return &shims[i];
+		strv_add(&names, shims[i].name);
+	}
+	known = strv_join(names, " ");
+	(void)fail(e, EINVAL, "SHIMS: '%s' is not in this release; it has: %s", name, known);
+	return NULL;
+}
+
+static int read_custom(struct offer *o, const struct settings *s, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *path = xasprintf("%s/dropin-%s.toml", s->custom, o->shim->name);
+	size_t len;
+	int r = file_read(path, TEXT_MAX, &o->custom, &len, e);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	/* Refused here rather than by every sandbox later. */
+	return r < 0 ? r : toml_parse(o->custom, len, path, &root, e);
+}
+
+/* Names allowed for SHIM; *ret_names stays empty if none is. */
+static void allowed_annotations(const struct settings *s, const struct shim *shim, strv *ret_names)
+{
+	for (char **a = s->annotations; a && *a; a++) {
+		const char *colon = strchr(*a, ':');
+		_strv_ strv names = strv_split(colon ? colon + 1 : *a, ",");
+
+		if (!colon || (strncmp(*a, shim->name, (size_t)(colon - *a)) == 0 &&
+			       shim->name[colon - *a] == '\0'))
+			strv_add_all(ret_names, names);
+	}
+}
+
+static bool is_own(const struct offer *o, const struct settings *s)
+{
+	_strv_ strv names = NULL;
+
+	allowed_annotations(s, o->shim, &names);
+	return o->custom || s->debug || strv_len(names) > 0;
+}
+
+int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
+	       struct error *e)
+{
+	o->shim = shim_find(name, e);
+	if (!o->shim)
+		return -e->code;
+	o->handler = xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
+	o->runtime_path = xasprintf("%s/bin/containerd-shim-kata-v2", root);
+	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);
+	if (read_custom(o, s, e) < 0)
+		return -e->code;
+	o->config_path = is_own(o, s)
+				 ? xasprintf("%s/%s/%s", s->etc, o->handler, o->shim->configuration)
+				 : xstrdup(o->delivered);
+	return 0;
+}
+
+void offer_done(struct offer *o)
+{
+	free(o->handler);
+	free(o->runtime_path);
+	free(o->delivered);
+	free(o->config_path);
+	free(o->custom);
+	*o = (struct offer){ 0 };
+}
+
+struct cri_handler offer_handler(const struct offer *o)
+{
+	return (struct cri_handler){
+		.name = o->handler,
+		.runtime_path = o->runtime_path,
+		.config_path = o->config_path,
+	};
+}
+
+/* The union of what the file allows and NAMES, in that order, as TOML. */
+static char *annotation_literal(const char *text, const char *section, char *const *names)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *path = xasprintf("%s.enable_annotations", section);
+	const struct toml *list = NULL;
+	_strv_ strv quoted = NULL;
+	_free_ char *joined = NULL;
+	struct error ignored;
+
+	if (toml_parse(text, strlen(text), "configuration", &root, &ignored) >= 0)
+		list = toml_get(root, path);
+	for (const struct toml *t = list && list->type == TOML_ARRAY ? list->children : NULL; t;
+	     t = t->next)
+		if (t->type == TOML_STRING)
+			strv_take(&quoted, toml_quote(t->text.s));
+	for (; *names; names++) {
+		_free_ char *q = toml_quote(*names);
+
+		if (!strv_contains(quoted, q))
+			strv_add(&quoted, q);
+	}
+	joined = quoted ? strv_join(quoted, ", ") : xstrdup("");
+	return xasprintf("[%s]", joined);
+}
+
+static int base_text(const struct offer *o, const struct settings *s, const char *version_dir,
+		     char **ret_text, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration);
+	_free_ char *text = NULL;
+	_free_ char *literal = NULL;
+	_strv_ strv names = NULL;
+	int r = file_read(path, TEXT_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	allowed_annotations(s, o->shim, &names);
+	if (!names) {
+		*ret_text = TAKE_PTR(text);
+		return 0;
+	}
+	literal = annotation_literal(text, o->shim->section, names);
+	return toml_set(text, o->shim->section, "enable_annotations", literal, ret_text, e);
+}
+
+/* Plans the file NAME of the handler's folder. */
+static int plan_file(const struct offer *o, const struct settings *s, const char *name,
+		     char *own_text, struct edit *edit, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/%s/%s", s->etc, o->handler, name);
+	struct edit_file *f = edit_add(edit, path, e);
+
+	if (!f) {
+		free(own_text);
+		return -e->code;
+	}
+	f->new_text = own_text;
+	return 0;
+}
+
+int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
+	       struct edit *edit, struct error *e)
+{
+	_free_ char *debug = s->debug ? xasprintf(debug_text, o->shim->section) : NULL;
+	_free_ char *text = NULL;
+
+	if (is_own(o, s) && base_text(o, s, version_dir, &text, e) < 0)
+		return -e->code;
+	if (plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
+	    plan_file(o, s, "config.d/20-debug.toml", TAKE_PTR(debug), edit, e) < 0 ||
+	    plan_file(o, s, "config.d/50-user-overrides.toml",
+		      o->custom ? xstrdup(o->custom) : NULL, edit, e) < 0)
+		return -e->code;
+	return 0;
+}
+
+static bool lookup(const char *text, const char *path, struct toml *ret_value)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	const struct toml *value = NULL;
+	struct error ignored;
+
+	if (text && toml_parse(text, strlen(text), "configuration", &root, &ignored) >= 0)
+		value = toml_get(root, path);
+	if (!value || (value->type != TOML_INTEGER && value->type != TOML_BOOL))
+		return false;
+	*ret_value = *value;
+	return true;
+}
+
+static bool find_value(const struct offer *o, const char *version_dir, const char *key,
+		       struct toml *ret_value)
+{
+	_free_ char *path = xasprintf("%s.%s", o->shim->section, key);
+	_free_ char *file = NULL;
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	if (lookup(o->custom, path, ret_value))
+		return true;
+	if (!version_dir)
+		return false;
+	file = xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration);
+	return file_read(file, TEXT_MAX, &text, NULL, &ignored) >= 0 &&
+	       lookup(text, path, ret_value);
+}
+
+bool offer_bool(const struct offer *o, const char *version_dir, const char *key, bool otherwise)
+{
+	struct toml value;
+
+	if (!find_value(o, version_dir, key, &value) || value.type != TOML_BOOL)
+		return otherwise;
+	return value.boolean;
+}
+
+int64_t offer_int(const struct offer *o, const char *version_dir, const char *key,
+		  int64_t otherwise)
+{
+	struct toml value;
+
+	if (!find_value(o, version_dir, key, &value) || value.type != TOML_INTEGER)
+		return otherwise;
+	return value.integer;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_SHIM_H
+#define DEPLOY_SHIM_H
+
+#include "deploy/settings.h"
+#include "lib/host/cri.h"
+
+/* The kinds of sandboxes a release can offer (SHIMS), and what each means on this node. */
+struct shim {
+	const char *name;          /* "qemu" */
+	const char *configuration; /* file in share/defaults/kata-containers */
+	const char *section;       /* of its VMM in that file */
+	unsigned overhead_mib;     /* of VMM, daemons and shim beside the guest's memory */
+	const char *overhead_cpu;
+};
+
+/* NULL with *e filled, which names the known ones. */
+const struct shim *shim_find(const char *name, struct error *e);
+
+/* One shim of this installation. */
+struct offer {
+	const struct shim *shim;
+	char *handler;      /* "kata-qemu", with the suffix */
+	char *runtime_path; /* through the current version */
+	char *delivered;    /* its configuration in the release, through the current version */
+	char *config_path;  /* what sandboxes read: that, or a copy of the node's own */
+	char *custom;       /* text of the drop-in for this node; NULL if there is none */
+};
+
+int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
+	       struct error *e);
+void offer_done(struct offer *o);
+
+struct cri_handler offer_handler(const struct offer *o);
+
+/* Plans the node's own configuration: a copy of the one in VERSION_DIR with the allowed
+ * annotations, and its drop-ins; or that there is none.  A copy that is not wanted any more goes.
+ */
+int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
+	       struct edit *edit, struct error *e);
+
+/* Values that decide on the node: read from the drop-in, else from the configuration in VERSION_DIR
+ * (NULL: not there yet), else OTHERWISE. */
+bool offer_bool(const struct offer *o, const char *version_dir, const char *key, bool otherwise);
+int64_t offer_int(const struct offer *o, const char *version_dir, const char *key,
+		  int64_t otherwise);
+
+#endif

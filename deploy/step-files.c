@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * step-files - versions, the current link, and the node's own configuration.
+ *
+ * A version that is complete needs no undo: it is used or swept later.  What is moved, the link and
+ * the node's configuration, remembers where it was.  Files go only while no sandbox of ours is
+ * alive, because containerd starts the shim of a running pod again to clean up after it.
+ */
+#include "deploy/install.h"
+
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/live.h"
+#include "lib/host/store.h"
+#include "lib/log.h"
+
+int unpack_check(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	(void)e;
+	return !store_has(in->root, in->folder);
+}
+
+int unpack_run(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	return store_add(in->root, in->archive, &in->release, in->cancel, e);
+}
+
+static int plan_overrides(const struct install *in, struct edit *edit, struct error *e)
+{
+	for (size_t i = 0; i < in->n_offers; i++)
+		if (offer_plan(&in->offers[i], in->settings, in->version_dir, edit, e) < 0)
+			return -e->code;
+	return 0;
+}
+
+int overrides_check(void *context, struct error *e)
+{
+	_edit_ struct edit edit = { 0 };
+
+	if (plan_overrides(context, &edit, e) < 0)
+		return -e->code;
+	return edit_is_needed(&edit);
+}
+
+int overrides_save(void *context, struct json_object *data, struct error *e)
+{
+	_edit_ struct edit edit = { 0 };
+
+	if (plan_overrides(context, &edit, e) < 0)
+		return -e->code;
+	edit_save(&edit, data);
+	return 0;
+}
+
+int overrides_run(void *context, struct error *e)
+{
+	_edit_ struct edit edit = { 0 };
+
+	if (plan_overrides(context, &edit, e) < 0)
+		return -e->code;
+	return edit_apply(&edit, e);
+}
+
+int overrides_undo(void *context, struct json_object *data, struct error *e)
+{
+	(void)context;
+	return edit_restore(data, e);
+}
+
+int switch_check(void *context, struct error *e)
+{
+	struct install *in = context;
+	_free_ char *current = NULL;
+	int r = store_current(in->root, &current, e);
+
+	if (r < 0)
+		return r;
+	return !str_equal(current, in->folder) || !store_is_linked(in->root);
+}
+
+int switch_save(void *context, struct json_object *data, struct error *e)
+{
+	struct install *in = context;
+	_free_ char *current = NULL;
+	int r = store_current(in->root, &current, e);
+
+	if (r < 0)
+		return r;
+	json_set_str(data, "current", current);
+	json_set_bool(data, "linked", store_is_linked(in->root));
+	return 0;
+}
+
+int switch_run(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	if (store_link(in->root, e) < 0)
+		return -e->code;
+	return store_switch(in->root, in->folder, e);
+}
+
+int switch_undo(void *context, struct json_object *data, struct error *e)
+{
+	struct install *in = context;
+
+	if (store_switch(in->root, json_get_str(data, "current"), e) < 0)
+		return -e->code;
+	return json_get_bool(data, "linked", true) ? 0 : store_unlink(in->root, e);
+}
+
+/* Every version but KEEP (NULL: none is kept); 0 where there is nothing to remove. */
+static int other_versions(const struct install *in, const char *keep, strv *ret_folders,
+			  struct error *e)
+{
+	_strv_ strv all = NULL;
+	int r = store_list(in->root, &all, e);
+
+	if (r < 0)
+		return r;
+	for (char **f = all; f && *f; f++)
+		if (!keep || strcmp(*f, keep) != 0)
+			strv_add(ret_folders, *f);
+	return strv_len(*ret_folders) > 0;
+}
+
+int sweep_check(void *context, struct error *e)
+{
+	struct install *in = context;
+	_strv_ strv others = NULL;
+	unsigned live = 0;
+	int r = other_versions(in, in->folder, &others, e);
+
+	if (r <= 0)
+		return r;
+	r = live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e);
+	return r < 0 ? r : live == 0;
+}
+
+static int remove_versions(const struct install *in, const char *keep, struct error *e)
+{
+	_strv_ strv others = NULL;
+
+	if (other_versions(in, keep, &others, e) < 0)
+		return -e->code;
+	for (char **f = others; f && *f; f++) {
+		log_info("removing version '%s'", *f);
+		if (store_remove(in->root, *f, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+int sweep_run(void *context, struct error *e)
+{
+	struct install *in = context;
+
+	return remove_versions(in, in->folder, e);
+}
+
+int remove_check(void *context, struct error *e)
+{
+	struct install *in = context;
+	_free_ char *versions = path_join(in->root, "versions");
+
+	(void)e;
+	return file_exists(versions);
+}
+
+static int remove_overrides(const struct install *in, struct error *e)
+{
+	for (size_t i = 0; i < in->n_offers; i++) {
+		_free_ char *dir = path_join(in->settings->etc, in->offers[i].handler);
+
+		if (tree_remove(dir, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+int remove_run(void *context, struct error *e)
+{
+	struct install *in = context;
+	_free_ char *versions = path_join(in->root, "versions");
+	_free_ char *lock = path_join(in->root, ".lock");
+	unsigned live = 0;
+
+	if (live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e) < 0)
+		return -e->code;
+	if (live > 0) {
+		log_warn(
+			"%u sandboxes still run on this node: their files stay in '%s'; when the "
+			"pods are gone run 'kata-deploy cleanup' again or remove that folder",
+			live, in->root);
+		return 0;
+	}
+	if (store_unlink(in->root, e) < 0 || store_switch(in->root, NULL, e) < 0 ||
+	    remove_versions(in, NULL, e) < 0 || store_sweep(in->root, e) < 0 ||
+	    remove_overrides(in, e) < 0)
+		return -e->code;
+	(void)rmdir(versions);
+	(void)unlink(lock);
+	return 0;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_EDIT_H
+#define LIB_HOST_EDIT_H
+
+#include "lib/json.h"
+
+/*
+ * A change of a few small files, planned before it is made: the old and the new text of each, so
+ * that it can be compared, validated, journalled, applied and taken back.
+ */
+struct edit_file {
+	char *path;
+	char *old_text; /* NULL: there is no such file */
+	char *new_text; /* NULL: there shall be none */
+	mode_t mode;
+};
+
+#define EDIT_FILES_MAX 16
+#define EDIT_TEXT_MAX  (4 * MIB)
+
+struct edit {
+	struct edit_file files[EDIT_FILES_MAX];
+	size_t n_files;
+};
+
+/* Adds PATH with its text as it is, to be given a new one.  NULL with *e filled on failure. */
+struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
+bool edit_is_needed(const struct edit *edit);
+/* Writes the new texts, each by rename, the last file first: what imports a file comes after it. */
+int edit_apply(const struct edit *edit, struct error *e);
+/* Puts the old texts into DATA, for edit_restore() of a later run. */
+void edit_save(const struct edit *edit, struct json_object *data);
+/* Writes the old texts back, the first file first.  Returns 1 if anything was different. */
+int edit_restore(struct json_object *data, struct error *e);
+void edit_done(struct edit *edit);
+#define _edit_ _cleanup_(edit_done)
+
+#endif

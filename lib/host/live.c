@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * live - are there sandboxes on this node?
+ *
+ * containerd is asked, for it knows every container it will still have to clean up after, and it
+ * starts the shim for that from the path it was given.  The question is asked per namespace with a
+ * filter on the runtime's name, so only ours are sent.  Limits: containers of another container
+ * runtime are not seen.  May block, with a deadline.
+ */
+#include "lib/host/live.h"
+
+#include <string.h>
+
+#include "lib/http/grpc.h"
+#include "lib/rpc/proto/client.pb-c.h"
+#include "lib/rpc/proto/pb.pb-c.h"
+
+#define FILTER "runtime.name~=\"^io\\\\.containerd\\\\.kata\""
+
+static const struct grpc_method list_namespaces = {
+	.path = "/containerd.services.namespaces.v1.Namespaces/List",
+	.in = &pb__empty__descriptor,
+	.out = &client__list_namespaces_response__descriptor,
+};
+
+static const struct grpc_method list_containers = {
+	.path = "/containerd.services.containers.v1.Containers/List",
+	.in = &client__list_containers_request__descriptor,
+	.out = &client__list_containers_response__descriptor,
+};
+
+static int count_in(struct http_client *client, const char *namespace, uint64_t deadline_ms,
+		    const struct cancel *cancel, unsigned *count, struct error *e)
+{
+	Client__ListContainersRequest in = CLIENT__LIST_CONTAINERS_REQUEST__INIT;
+	Client__ListContainersResponse *out = NULL;
+	_strv_ strv headers = NULL;
+	static char filter[] = FILTER;
+	char *filters[] = { filter };
+	int r;
+
+	in.filters = filters;
+	in.n_filters = ARRAY_SIZE(filters);
+	strv_addf(&headers, "containerd-namespace: %s", namespace);
+	r = grpc_call(client, &list_containers, &in, &out, headers, deadline_ms, cancel, e);
+	if (r < 0)
+		return r;
+	*count += (unsigned)out->n_containers;
+	protobuf_c_message_free_unpacked(&out->base, NULL);
+	return 0;
+}
+
+int live_sandboxes(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		   unsigned *ret_count, struct error *e)
+{
+	_cleanup_(http_client_freep) struct http_client *client = NULL;
+	const Pb__Empty in = PB__EMPTY__INIT;
+	Client__ListNamespacesResponse *out = NULL;
+	unsigned count = 0;
+	int r = grpc_open(socket, &client, e);
+
+	if (r >= 0)
+		r = grpc_call(client, &list_namespaces, &in, &out, NULL, deadline_ms, cancel, e);
+	if (r < 0)
+		return fail_wrap(e, "looking for running sandboxes");
+	for (size_t i = 0; r >= 0 && i < out->n_namespaces; i++)
+		r = count_in(client, out->namespaces[i]->name, deadline_ms, cancel, &count, e);
+	protobuf_c_message_free_unpacked(&out->base, NULL);
+	if (r < 0)
+		return fail_wrap(e, "looking for running sandboxes");
+	*ret_count = count;
+	return 0;
+}
