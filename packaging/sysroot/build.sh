@@ -25,8 +25,8 @@ export PKG_CONFIG_LIBDIR=$root/lib/pkgconfig
 
 # Each library: a word here, a section in versions.yaml, and a function make_<name> that runs in its
 # source folder.  In order of need.
-libraries=(libseccomp libcap protobuf-c json-c libyaml libnl dbus zstd libarchive openssl curl
-	libwebsockets)
+libraries=(libseccomp libcap protobuf-c json-c libyaml libnl dbus zstd libarchive openssl nghttp2
+	curl libwebsockets)
 
 # configure ARGUMENT... - autoconf's way.  Patched inputs must not make make(1) look for autoconf.
 configure() {
@@ -141,6 +141,13 @@ make_openssl() {
 	cp -r include/openssl "$root/include/"
 }
 
+# gRPC to containerd is HTTP/2.
+make_nghttp2() {
+	configure --enable-lib-only --disable-examples --disable-hpack-tools
+	make -s -j"$jobs" -C lib
+	make -s -C lib install
+}
+
 make_curl() {
 	configure --with-openssl="$root" --enable-http --enable-threaded-resolver \
 		--enable-unix-sockets --disable-alt-svc --disable-ares --disable-cookies \
@@ -151,7 +158,7 @@ make_curl() {
 		--disable-pop3 --disable-rtsp --disable-smb --disable-smtp --disable-sspi \
 		--disable-telnet --disable-tftp --disable-tls-srp --without-brotli --without-ca-bundle \
 		--without-ca-path --without-libgsasl --without-libidn2 --without-libpsl \
-		--without-librtmp --without-nghttp2 --without-zlib --without-zstd
+		--without-librtmp --with-nghttp2="$root" --without-zlib --without-zstd
 	make -s -j"$jobs" -C lib libcurl.la
 	make -s -C lib install-libLTLIBRARIES
 	make -s -C include install
