@@ -45,3 +45,7 @@ configure_and_build() { # PRESET CMAKE-ARGUMENTS...
 build_dev() { configure_and_build dev; }
 
 build_release() { configure_and_build release "-DKATA_SYSROOT=$(artefact sysroot)"; }
+
+pack_release() { "$top/packaging/release/build.sh" "$top/build/release" "$top/build/dist"; }
+
+pack_image() { "$top/packaging/image/build.sh" "$top/build/release" "$top/build/dist"; }

@@ -8,10 +8,9 @@
 set -euo pipefail
 
 out=$2
-here=$KATA_TOP/tests/cluster
 
 mkdir -p pause busybox/{bin,etc,tmp,root,proc,sys,dev,var,usr/bin}
-gcc -Os -Wall -Wextra -Werror -static -s -o pause/pause "$here/pause.c"
+gcc -Os -Wall -Wextra -Werror -static -s -o pause/pause "$KATA_TOP/tests/cluster/pause.c"
 
 cp /bin/busybox busybox/bin/busybox
 for applet in $(/bin/busybox --list); do
@@ -21,5 +20,9 @@ echo 'root:x:0:0:root:/root:/bin/sh' >busybox/etc/passwd
 echo 'root:x:0:' >busybox/etc/group
 chmod 1777 busybox/tmp
 
-"$here/oci-image.sh" kata.test/pause:1 pause "$out/pause.tar" '["/pause"]'
-"$here/oci-image.sh" kata.test/busybox:1 busybox "$out/busybox.tar" '["/bin/sh"]'
+pack() { # NAME CONFIG
+	"$KATA_TOP/packaging/image/oci.sh" "kata.test/$1:1" "$1" "$2" "$out/$1.tar"
+}
+path='"Env":["PATH=/bin:/sbin:/usr/bin:/usr/sbin"]'
+pack pause '{"Entrypoint":["/pause"]}'
+pack busybox "{\"Cmd\":[\"sh\"],$path}"
