@@ -107,6 +107,7 @@ int config_resolve_version(char **ret_dir, struct error *e);
 int config_load(const struct config_source *source, struct config *ret, struct error *e);
 /* The table's defaults and no file. */
 void config_init(struct config *c, const char *version_dir);
+/* A zeroed *C is released as well. */
 void config_done(struct config *c);
 #define _config_ _cleanup_(config_done)
 
