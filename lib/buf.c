@@ -80,6 +80,8 @@ int buf_add(struct buf *b, const void *bytes, size_t len, struct error *e)
 
 void buf_consume(struct buf *b, size_t len)
 {
+	if (!len)
+		return;
 	b->data += len;
 	b->head += len;
 	b->len -= len;
