@@ -24,7 +24,7 @@
 
 static int find_archive(const char *dir, char **ret_path, struct error *e)
 {
-	_free_ char *pattern = path_join(dir, "kata-static-*.tar.zst");
+	_free_ char *pattern = path_join(dir, "kata-static*.tar.zst");
 	glob_t found;
 	int r = glob(pattern, 0, NULL, &found);
 

@@ -55,7 +55,7 @@ static const struct row rows[] = {
 	{ "KATA_RESTART_COMMAND", AT(restart_command), WORDS, "", false,
 	  "program and arguments that restart containerd on a node without systemd" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
-	  "folder with kata-static-*.tar.zst" },
+	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,
 	  "folder with dropin-SHIM.toml, added to the shim's configuration" },
 	{ "KATA_ETC", AT(etc), TEXT, "/etc/kata-containers", false,

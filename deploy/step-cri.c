@@ -207,13 +207,14 @@ static int restart(const struct install *in, const struct cancel *cancel, struct
 	int r;
 
 	log_info("restarting containerd");
+	r = unit_restart(UNIT_SOCKET, UNIT, deadline_in(RESTART_MS), cancel, e);
+	if (r != -ENOENT)
+		return r;
 	if (strv_len(in->settings->restart_command) > 0)
 		return restart_by_command(in, cancel, e);
-	r = unit_restart(UNIT_SOCKET, UNIT, deadline_in(RESTART_MS), cancel, e);
-	return r == -ENOENT ? fail(e, ENOENT,
-				   "there is no systemd at '" UNIT_SOCKET
-				   "'; say in KATA_RESTART_COMMAND how containerd is restarted")
-			    : r;
+	return fail(e, ENOENT,
+		    "there is no systemd at '" UNIT_SOCKET
+		    "'; say in KATA_RESTART_COMMAND how containerd is restarted");
 }
 
 static int restart_and_wait(struct install *in, size_t n_handlers, const struct cancel *cancel,
