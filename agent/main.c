@@ -18,6 +18,7 @@
 #include "lib/sock.h"
 
 #include "config.h"
+#include "console.h"
 #include "container.h"
 #include "init.h"
 #include "logport.h"
@@ -37,6 +38,7 @@ struct agent {
 	struct logport *logport;
 	struct sandbox *sandbox;
 	struct rpc_server *server;
+	struct console *console;
 	struct io signals;
 	struct io goodbye; /* a timer: the end after DestroySandbox */
 	bool is_ending;
@@ -191,6 +193,25 @@ static int listen_for_runtime(struct agent *agent, struct error *e)
 	return fd < 0 ? fd : rpc_server_listen(agent->server, fd, e);
 }
 
+/* A guest without its console still serves. */
+static void open_console(struct agent *agent)
+{
+	const struct config *config = &agent->config;
+	const struct sock_address address = { .kind = SOCK_KIND_VSOCK,
+					      .cid = UINT32_MAX,
+					      .port = config->debug_console_vport };
+	struct error e = { 0 };
+
+	if (!config->has_debug_console)
+		return;
+	if (config->debug_console_vport)
+		agent->console = console_new(agent->loop, &address, &e);
+	else
+		(void)console_start_local(&e);
+	if (e.code)
+		log_warn("no debug console: %s", e.msg);
+}
+
 /* Descriptors of many containers' streams; the default is for one program. */
 static void raise_limits(void)
 {
@@ -222,6 +243,7 @@ static int start(struct agent *agent, struct error *e)
 	agent->server = agent_server_new(sb, e);
 	if (!agent->server || listen_for_runtime(agent, e) < 0)
 		return -e->code;
+	open_console(agent);
 	log_info("serving '%s'", agent->config.server_addr);
 	if (agent->config.ready_vport)
 		ready_tell(agent->pool, agent->config.ready_vport);
@@ -233,6 +255,7 @@ static void stop(struct agent *agent)
 {
 	if (agent->pool)
 		work_pool_stop(agent->pool);
+	console_free(agent->console);
 	rpc_server_free(agent->server);
 	sandbox_free(agent->sandbox);
 	work_pool_free(agent->pool);
@@ -285,6 +308,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && str_equal(argv[1], "init"))
 		return launch_main();
+	if (argc > 1 && str_equal(argv[1], "console"))
+		return console_main();
 	log_open("kata-agent", STDOUT_FILENO, LOG_JSON, LOG_LEVEL_INFO);
 	config_init(&agent.config);
 	if (getpid() == 1)
