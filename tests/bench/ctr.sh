@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# ctr.sh - containers through a real containerd: start, exec, memory.  Prints "name value ...".
+#
+# The test's own containerd (tests/it/testing.sh), with kata and runc side by side in it.
+exec 3>&1 >&2
+. "$(dirname "$0")/../it/testing.sh"
+runs=${BENCH_RUNS:-5}
+moment=${moment:?made by tests/bench/run}
+
+timed() { # COMMAND... - milliseconds until it has ended
+	inside "$moment" --exit "$containerd_bin/ctr" --address /run/containerd/containerd.sock "$@"
+}
+
+series() { # NAME COMMAND...
+	local name=$1 i line="$1"
+	shift
+	"$@" warm-up >/dev/null
+	for ((i = 0; i < runs; i++)); do
+		line+=" $("$@" "$i")"
+	done
+	echo "$line" >&3
+}
+
+run_once() { timed run --rm --runtime "io.containerd.$1.v2" "$image" "$1-$2" true; }
+exec_once() { timed task exec --exec-id "x$2" "$1" true; }
+
+pss_of() { # PATTERN - of all processes with it in their command line, in bytes
+	local pid sum=0 kb
+	for pid in $(inside pgrep -f "$1"); do
+		kb=$(inside awk '/^Pss:/ { print $2 }' "/proc/$pid/smaps_rollup")
+		sum=$((sum + kb * 1024))
+	done
+	echo "$sum"
+}
+
+agent_rss() {
+	inside "$top/build/release/bin/kata-agent-ctl" --server-address "hvsock://$(inside find /run/vc/vm -name vsock.sock | head -n 1):1024" GetMetrics |
+		jq -r .metrics | awk '$1 == "kata_agent_total_rss" { printf "%.0f\n", $2 }'
+}
+
+series ctr_run_kata run_once kata
+series ctr_run_runc run_once runc
+for runtime in kata runc; do
+	ctr run -d --runtime "io.containerd.$runtime.v2" "$image" "rest-$runtime" sleep 1000
+done
+series exec_kata exec_once rest-kata
+series exec_runc exec_once rest-runc
+{
+	echo "shim_pss $(pss_of 'containerd-shim-kata-v2.*rest-kata')"
+	echo "virtiofsd_pss $(pss_of 'libexec/virtiofsd')"
+	echo "vsock_pss $(pss_of 'libexec/vhost-device-vsock')"
+	echo "qemu_pss $(pss_of 'bin/qemu-system-x86_64')"
+	echo "agent_rss $(agent_rss)"
+} >&3
+for runtime in kata runc; do
+	ctr task kill -s KILL "rest-$runtime"
+	eventually 20 "the end of rest-$runtime" sh -c "! '$containerd_bin/ctr' --address /run/containerd/containerd.sock task ls 2>/dev/null | grep -q 'rest-$runtime.*RUNNING'"
+done
+passed
