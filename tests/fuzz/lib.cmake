@@ -1,3 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 kata_fuzz(fuzz_toml.c LIBS kata_base)
+kata_fuzz(fuzz_ttrpc.c LIBS kata_rpc kata_proto_agent)
+kata_fuzz(fuzz_agent_messages.c LIBS kata_rpc kata_proto_agent kata_proto_shim)
+kata_fuzz(fuzz_oci_config.c LIBS kata_pbjson)
