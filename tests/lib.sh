@@ -44,6 +44,7 @@ fail() {
 # skip REASON - the test cannot run here and says why.
 skip() {
 	echo "SKIPPED: $*"
+	ending=well
 	exit 77
 }
 

@@ -67,10 +67,11 @@ check_system() {
 }
 
 missing_packages() {
-	local package
-	awk '!/^#/ && NF { print $1 }' "$top/packaging/packages" | while read -r package; do
-		dpkg-query -W -f '${db:Status-Abbrev}\n' "$package" 2>/dev/null | grep -q '^ii' || echo "$package"
-	done
+	local wanted
+	wanted=$(awk '!/^#/ && NF { print $1 }' "$top/packaging/packages" | sort -u)
+	# shellcheck disable=SC2086 # a list of names
+	dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' $wanted 2>/dev/null |
+		awk '$1 == "ii" { print $2 }' | sort -u | comm -13 - <(echo "$wanted")
 }
 
 install_packages() {
