@@ -143,9 +143,7 @@ make_openssl() {
 
 # gRPC to containerd is HTTP/2.
 make_nghttp2() {
-	configure --enable-lib-only --disable-examples --disable-hpack-tools
-	make -s -j"$jobs" -C lib
-	make -s -C lib install
+	cmake_install -DENABLE_LIB_ONLY=ON -DENABLE_STATIC_LIB=ON -DENABLE_SHARED_LIB=OFF
 }
 
 make_curl() {

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_cri - edits of containerd's configuration: what is ours comes and goes, the rest stays.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/cri.h"
+#include "lib/toml.h"
+
+#define RUNTIMES1 "plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes"
+#define RUNTIMES2 "plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes"
+
+static const struct cri_handler handlers[] = {
+	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/share/c.toml" },
+};
+
+struct fixture {
+	char dir[64];
+	char *main_path;
+	char *drop_in;
+	struct cri_site site;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/test-cri-XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->main_path = path_join(f->dir, "config.toml");
+	f->drop_in = path_join(f->dir, "conf.d/kata-deploy.toml");
+	f->site = (struct cri_site){ f->dir, "config.toml", "kata-deploy.toml" };
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)tree_remove(f->dir, &e);
+	free(f->main_path);
+	free(f->drop_in);
+	free(f);
+	return 0;
+}
+
+static char *read_text(const char *path)
+{
+	char *text = NULL;
+	struct error e;
+
+	return file_read(path, MIB, &text, NULL, &e) < 0 ? NULL : text;
+}
+
+static void write_text(const char *path, const char *text)
+{
+	struct error e;
+
+	assert_int_equal(file_replace(path, text, strlen(text), 0640, &e), 0);
+}
+
+/* Plans and applies N handlers for VERSION.  Returns whether anything had to change. */
+static bool edit(const struct fixture *f, const char *version, size_t n)
+{
+	const struct cri_driver *driver;
+	_edit_ struct edit edit = { 0 };
+	struct error e = { 0 };
+
+	if (cri_driver_for(version, &driver, &e) < 0 ||
+	    driver->plan(&f->site, handlers, n, &edit, &e) < 0 || edit_apply(&edit, &e) < 0)
+		fail_msg("%s", e.msg);
+	return edit_is_needed(&edit);
+}
+
+static void assert_handler(const char *path, const char *runtimes, const char *name)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *text = read_text(path);
+	_free_ char *key = xasprintf("%s.%s.runtime_type", runtimes, name);
+	struct error e;
+
+	assert_non_null(text);
+	assert_int_equal(toml_parse(text, strlen(text), path, &root, &e), 0);
+	assert_non_null(toml_get(root, key));
+}
+
+static void test_containerd1_keeps_every_byte_before_our_block(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *before = read_text(TEST_CLUSTER_CONFIG "/containerd-1.toml");
+	_free_ char *with = NULL;
+	_free_ char *after = NULL;
+	struct stat st;
+
+	assert_non_null(before);
+	write_text(f->main_path, before);
+	assert_true(edit(f, "1.6.20~ds1", 1));
+	with = read_text(f->main_path);
+	assert_memory_equal(with, before, strlen(before));
+	assert_handler(f->main_path, RUNTIMES1, "runc");
+	assert_handler(f->main_path, RUNTIMES1, "kata-qemu");
+	assert_false(file_exists(f->drop_in));
+	assert_int_equal(stat(f->main_path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+	assert_false(edit(f, "1.6.20~ds1", 1));
+	assert_true(edit(f, "1.6.20~ds1", 0));
+	after = read_text(f->main_path);
+	assert_string_equal(after, before);
+}
+
+static void test_containerd1_without_a_file_makes_and_removes_one(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(edit(f, "1.7.1", 1));
+	assert_handler(f->main_path, RUNTIMES1, "kata-qemu");
+	assert_true(edit(f, "1.7.1", 0));
+	assert_false(file_exists(f->main_path));
+	assert_false(edit(f, "1.7.1", 0));
+}
+
+static void test_containerd1_replaces_a_foreign_handler_of_our_name(void **state)
+{
+	static const char foreign[] =
+		"version = 2\n"
+		"[" RUNTIMES1
+		".kata-qemu]\nruntime_type = \"old\"\n"
+		"[" RUNTIMES1
+		".kata-qemu.options]\nConfigPath = \"old\"\n"
+		"[" RUNTIMES1 ".crun]\nruntime_type = \"crun\"\n";
+	struct fixture *f = *state;
+	_free_ char *text = NULL;
+
+	write_text(f->main_path, foreign);
+	assert_true(edit(f, "1.6.0", 1));
+	assert_handler(f->main_path, RUNTIMES1, "crun");
+	assert_handler(f->main_path, RUNTIMES1, "kata-qemu");
+	text = read_text(f->main_path);
+	assert_null(strstr(text, "\"old\""));
+}
+
+static void test_containerd1_of_the_oldest_format_uses_its_names(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f->main_path, "[plugins.cri.containerd.runtimes.runc]\nruntime_type = \"r\"\n");
+	assert_true(edit(f, "1.6.0", 1));
+	assert_handler(f->main_path, "plugins.cri.containerd.runtimes", "kata-qemu");
+}
+
+static void test_containerd1_with_half_a_block_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct cri_driver *driver;
+	_edit_ struct edit edit = { 0 };
+	_free_ char *text = NULL;
+	char *end;
+	struct error e;
+
+	assert_true(edit_is_needed(&edit) == false);
+	write_text(f->main_path, "version = 2\n");
+	{
+		const struct cri_driver *d;
+		_edit_ struct edit first = { 0 };
+
+		assert_int_equal(cri_driver_for("1.6", &d, &e), 0);
+		assert_int_equal(d->plan(&f->site, handlers, 1, &first, &e), 0);
+		assert_int_equal(edit_apply(&first, &e), 0);
+	}
+	text = read_text(f->main_path);
+	end = strstr(text, "# END");
+	assert_non_null(end);
+	*end = '\0';
+	write_text(f->main_path, text);
+	assert_int_equal(cri_driver_for("1.6", &driver, &e), 0);
+	assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), -EINVAL);
+}
+
+static void test_containerd2_leaves_a_main_file_that_imports_the_folder(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *text = xasprintf("version = 3\nimports = [\"%s/conf.d/*.toml\"]\n", f->dir);
+	_free_ char *with = NULL;
+	_free_ char *after = NULL;
+
+	write_text(f->main_path, text);
+	assert_true(edit(f, "v2.4.2", 1));
+	with = read_text(f->main_path);
+	assert_string_equal(with, text);
+	assert_handler(f->drop_in, RUNTIMES2, "kata-qemu");
+	assert_false(edit(f, "v2.4.2", 1));
+	assert_true(edit(f, "v2.4.2", 0));
+	assert_false(file_exists(f->drop_in));
+	after = read_text(f->main_path);
+	assert_string_equal(after, text);
+}
+
+static void test_containerd2_adds_its_import_beside_others(void **state)
+{
+	struct fixture *f = *state;
+	static const char text[] =
+		"version = 2\n# mine\nimports = [\"/x/y.toml\"] # why\nroot = \"/r\"\n";
+	_free_ char *with = NULL;
+	_free_ char *after = NULL;
+
+	write_text(f->main_path, text);
+	assert_true(edit(f, "containerd://2.1.0", 1));
+	with = read_text(f->main_path);
+	assert_non_null(strstr(with, f->drop_in));
+	assert_non_null(strstr(with, "\"/x/y.toml\""));
+	assert_non_null(strstr(with, "# mine"));
+	assert_handler(f->drop_in, RUNTIMES1, "kata-qemu");
+	assert_false(edit(f, "containerd://2.1.0", 1));
+	assert_true(edit(f, "containerd://2.1.0", 0));
+	after = read_text(f->main_path);
+	assert_string_equal(after, text);
+}
+
+static void test_containerd2_without_a_file_makes_and_removes_one(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(edit(f, "2.0.0", 1));
+	assert_true(file_exists(f->main_path));
+	assert_handler(f->drop_in, RUNTIMES2, "kata-qemu");
+	assert_false(edit(f, "2.0.0", 1));
+	assert_true(edit(f, "2.0.0", 0));
+	assert_false(file_exists(f->main_path));
+	assert_false(file_exists(f->drop_in));
+}
+
+static void test_configuration_that_does_not_parse_is_refused(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.4.2" };
+	struct fixture *f = *state;
+
+	write_text(f->main_path, "version = 2\n[plugins\n");
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		const struct cri_driver *driver;
+		_edit_ struct edit edit = { 0 };
+		struct error e;
+
+		assert_int_equal(cri_driver_for(versions[i], &driver, &e), 0);
+		assert_true(driver->plan(&f->site, handlers, 1, &edit, &e) < 0);
+		assert_non_null(strstr(e.msg, "config.toml:2"));
+	}
+}
+
+static void test_runtime_that_is_not_supported_is_named(void **state)
+{
+	static const char *const cases[] = { "cri-o://1.30.0", "containerd://3.0.0", "x", "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct cri_driver *driver;
+		struct error e;
+
+		assert_true(cri_driver_for(cases[i], &driver, &e) < 0);
+	}
+}
+
+static void test_edit_is_taken_back_from_what_was_saved(void **state)
+{
+	struct fixture *f = *state;
+	const struct cri_driver *driver;
+	_json_ struct json_object *data = json_object_new_object();
+	_edit_ struct edit edit = { 0 };
+	_free_ char *after = NULL;
+	struct error e;
+
+	write_text(f->main_path, "version = 3\n");
+	assert_int_equal(cri_driver_for("2.0", &driver, &e), 0);
+	assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), 0);
+	edit_save(&edit, data);
+	assert_int_equal(edit_apply(&edit, &e), 0);
+	assert_int_equal(edit_restore(data, &e), 1);
+	assert_int_equal(edit_restore(data, &e), 0);
+	after = read_text(f->main_path);
+	assert_string_equal(after, "version = 3\n");
+	assert_false(file_exists(f->drop_in));
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_containerd1_keeps_every_byte_before_our_block),
+		T(test_containerd1_without_a_file_makes_and_removes_one),
+		T(test_containerd1_replaces_a_foreign_handler_of_our_name),
+		T(test_containerd1_of_the_oldest_format_uses_its_names),
+		T(test_containerd1_with_half_a_block_is_refused),
+		T(test_containerd2_leaves_a_main_file_that_imports_the_folder),
+		T(test_containerd2_adds_its_import_beside_others),
+		T(test_containerd2_without_a_file_makes_and_removes_one),
+		T(test_configuration_that_does_not_parse_is_refused),
+		T(test_runtime_that_is_not_supported_is_named),
+		T(test_edit_is_taken_back_from_what_was_saved),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_plan - a plan that is killed at any point is taken back by the next run.
+ *
+ * Three steps each move a file from "old" to "new".  A child runs the plan and dies at the n-th
+ * point; then another run recovers.  The invariant: afterwards every file is "old" again, and a run
+ * without a kill makes every one "new".
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "lib/file.h"
+#include "lib/host/plan.h"
+
+#define N_FILES 3
+#define POINTS  64
+
+struct world {
+	char root[64];
+	int dies_at;  /* counts down; -1: lives */
+	int fails_at; /* step that fails; -1: none */
+	unsigned writes;
+};
+
+static void point(struct world *w)
+{
+	if (w->dies_at >= 0 && w->dies_at-- == 0)
+		_exit(9);
+}
+
+static char *file_of(const struct world *w, int i)
+{
+	return xasprintf("%s/file%d", w->root, i);
+}
+
+static char *content(const struct world *w, int i)
+{
+	_free_ char *path = file_of(w, i);
+	char *text = NULL;
+	struct error e;
+
+	return file_read(path, 100, &text, NULL, &e) < 0 ? xstrdup("missing") : text;
+}
+
+static int put(struct world *w, int i, const char *text, struct error *e)
+{
+	_free_ char *path = file_of(w, i);
+
+	w->writes++;
+	return file_replace(path, text, strlen(text), 0644, e);
+}
+
+static int check(const struct world *w, int i)
+{
+	_free_ char *now = content(w, i);
+
+	return strcmp(now, "new") != 0;
+}
+
+static int save(struct world *w, int i, struct json_object *data)
+{
+	_free_ char *now = content(w, i);
+
+	point(w);
+	json_set_str(data, "text", now);
+	return 0;
+}
+
+static int run(struct world *w, int i, struct error *e)
+{
+	int r;
+
+	point(w);
+	if (w->fails_at == i)
+		return fail(e, EIO, "step %d fails", i);
+	r = put(w, i, "half", e);
+	point(w);
+	if (r >= 0)
+		r = put(w, i, "new", e);
+	point(w);
+	return r;
+}
+
+static int undo(struct world *w, int i, struct json_object *data, struct error *e)
+{
+	int r;
+
+	point(w);
+	r = put(w, i, json_get_str(data, "text"), e);
+	point(w);
+	return r;
+}
+
+#define STEP(i)                                                                \
+	static int check##i(void *c, struct error *e)                          \
+	{                                                                      \
+		(void)e;                                                       \
+		return check(c, i);                                            \
+	}                                                                      \
+	static int save##i(void *c, struct json_object *data, struct error *e) \
+	{                                                                      \
+		(void)e;                                                       \
+		return save(c, i, data);                                       \
+	}                                                                      \
+	static int run##i(void *c, struct error *e)                            \
+	{                                                                      \
+		return run(c, i, e);                                           \
+	}                                                                      \
+	static int undo##i(void *c, struct json_object *data, struct error *e) \
+	{                                                                      \
+		return undo(c, i, data, e);                                    \
+	}
+
+STEP(0)
+STEP(1)
+STEP(2)
+
+static const struct step steps[] = {
+	{ "zero", "move file 0", check0, run0, save0, undo0 },
+	{ "one", "move file 1", check1, run1, save1, undo1 },
+	{ "two", "move file 2", check2, run2, save2, undo2 },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
+};
+
+static struct world *world_new(void)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	struct error e;
+
+	(void)snprintf(w->root, sizeof(w->root), "/tmp/test-plan-XXXXXX");
+	assert_non_null(mkdtemp(w->root));
+	w->dies_at = w->fails_at = -1;
+	for (int i = 0; i < N_FILES; i++)
+		assert_true(put(w, i, "old", &e) >= 0);
+	w->writes = 0;
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	struct error e;
+
+	(void)tree_remove(w->root, &e);
+	free(w);
+}
+
+static void assert_all(const struct world *w, const char *wanted)
+{
+	for (int i = 0; i < N_FILES; i++) {
+		_free_ char *now = content(w, i);
+
+		assert_string_equal(now, wanted);
+	}
+}
+
+static void assert_no_journal(const struct world *w)
+{
+	_free_ char *path = path_join(w->root, "journal");
+
+	assert_false(file_exists(path));
+}
+
+/* Recovers, then runs unless ONLY_RECOVER. */
+static int go(struct world *w, bool only_recover, struct error *e)
+{
+	const struct plan plan = { .steps = steps, .context = w };
+	_cleanup_(journal_closep) struct journal *j = NULL;
+
+	if (journal_open(w->root, deadline_in(5000), NULL, &j, e) < 0 ||
+	    plan_recover(&plan, j, e) < 0)
+		return -e->code;
+	return only_recover ? 0 : plan_run(&plan, j, e);
+}
+
+/* Runs in a child that dies at the n-th point.  True if it died. */
+static bool die_at(struct world *w, int n, bool only_recover)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct error e;
+
+		w->dies_at = n;
+		_exit(go(w, only_recover, &e) < 0 ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_not_equal(WEXITSTATUS(status), 1);
+	return WEXITSTATUS(status) == 9;
+}
+
+static void test_plan_killed_at_any_point_is_taken_back(void **state)
+{
+	bool died = true;
+	struct error e;
+
+	(void)state;
+	for (int n = 0; died && n < POINTS; n++) {
+		struct world *w = world_new();
+
+		died = die_at(w, n, false);
+		assert_int_equal(go(w, true, &e), 0);
+		assert_all(w, died ? "old" : "new");
+		assert_no_journal(w);
+		assert_true(go(w, false, &e) >= 0);
+		assert_all(w, "new");
+		world_free(w);
+	}
+	assert_false(died);
+}
+
+static void test_plan_killed_while_taken_back_is_taken_back(void **state)
+{
+	struct error e;
+
+	(void)state;
+	for (int n = 0; n < 10; n++) {
+		bool died = true;
+
+		for (int m = 0; died && m < POINTS; m++) {
+			struct world *w = world_new();
+
+			(void)die_at(w, n, false);
+			died = die_at(w, m, true);
+			assert_int_equal(go(w, true, &e), 0);
+			assert_all(w, "old");
+			assert_no_journal(w);
+			world_free(w);
+		}
+	}
+}
+
+static void test_plan_whose_step_fails_is_taken_back(void **state)
+{
+	(void)state;
+	for (int i = 0; i < N_FILES; i++) {
+		struct world *w = world_new();
+		struct error e;
+
+		w->fails_at = i;
+		assert_int_equal(go(w, false, &e), -EIO);
+		assert_non_null(strstr(e.msg, "fails"));
+		assert_all(w, "old");
+		assert_no_journal(w);
+		world_free(w);
+	}
+}
+
+static void test_plan_repeated_writes_nothing(void **state)
+{
+	struct world *w = world_new();
+	struct error e;
+
+	(void)state;
+	assert_int_equal(go(w, false, &e), N_FILES);
+	w->writes = 0;
+	assert_int_equal(go(w, false, &e), 0);
+	assert_int_equal(w->writes, 0);
+	assert_no_journal(w);
+	world_free(w);
+}
+
+static void test_journal_with_a_torn_line_ignores_it(void **state)
+{
+	struct world *w = world_new();
+	_free_ char *path = path_join(w->root, "journal");
+	static const char text[] = "do zero {\"text\":\"old\"}\ndo one {\"te";
+	struct error e;
+
+	(void)state;
+	assert_true(put(w, 0, "half", &e) >= 0);
+	assert_int_equal(file_replace(path, text, strlen(text), 0600, &e), 0);
+	assert_int_equal(go(w, true, &e), 0);
+	assert_all(w, "old");
+	assert_no_journal(w);
+	world_free(w);
+}
+
+static void test_journal_that_is_none_is_refused(void **state)
+{
+	static const char *const texts[] = { "hello\n", "ok zero\n", "undone zero\n", "do zero\n",
+					     "do zero {\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct world *w = world_new();
+		_free_ char *path = path_join(w->root, "journal");
+		struct error e;
+
+		assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &e), 0);
+		assert_true(go(w, true, &e) < 0);
+		world_free(w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plan_killed_at_any_point_is_taken_back),
+		cmocka_unit_test(test_plan_killed_while_taken_back_is_taken_back),
+		cmocka_unit_test(test_plan_whose_step_fails_is_taken_back),
+		cmocka_unit_test(test_plan_repeated_writes_nothing),
+		cmocka_unit_test(test_journal_with_a_torn_line_ignores_it),
+		cmocka_unit_test(test_journal_that_is_none_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

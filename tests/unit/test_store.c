@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_store - a version is there as a whole or not at all, whatever the archive holds.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "lib/file.h"
+#include "lib/host/store.h"
+#include "lib/host/unpack.h"
+
+#define SHIM_TEXT "not really a shim"
+
+/* One member of an archive under test. */
+struct member {
+	const char *path;
+	const char *text;
+	const char *symlink;
+	const char *hardlink;
+};
+
+struct fixture {
+	char root[64];
+	char *archive;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+
+	(void)snprintf(f->root, sizeof(f->root), "/tmp/test-store-XXXXXX");
+	if (!mkdtemp(f->root))
+		return -1;
+	f->archive = path_join(f->root, "a.tar.zst");
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)tree_remove(f->root, &e);
+	free(f->archive);
+	free(f);
+	return 0;
+}
+
+static void add_member(struct archive *a, const struct member *m)
+{
+	struct archive_entry *entry = archive_entry_new();
+
+	archive_entry_set_pathname(entry, m->path);
+	archive_entry_set_filetype(entry, m->symlink ? AE_IFLNK : AE_IFREG);
+	archive_entry_set_perm(entry, 0755);
+	archive_entry_set_size(entry, m->text ? (la_int64_t)strlen(m->text) : 0);
+	if (m->symlink)
+		archive_entry_set_symlink(entry, m->symlink);
+	if (m->hardlink)
+		archive_entry_set_hardlink(entry, m->hardlink);
+	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
+	if (m->text)
+		(void)archive_write_data(a, m->text, strlen(m->text));
+	archive_entry_free(entry);
+}
+
+static void write_archive(const char *path, const struct member *members, size_t n)
+{
+	struct archive *a = archive_write_new();
+
+	(void)archive_write_add_filter_zstd(a);
+	(void)archive_write_set_format_pax_restricted(a);
+	assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
+	for (size_t i = 0; i < n; i++)
+		add_member(a, &members[i]);
+	assert_int_equal(archive_write_free(a), ARCHIVE_OK);
+}
+
+/* A manifest of bin/shim, libexec/d, share/k and the link bin/l. */
+static char *manifest_text(const char *version)
+{
+	char shim[SHA256_HEX + 1], empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
+	_free_ char *body = NULL;
+
+	sha256_bytes(SHIM_TEXT, strlen(SHIM_TEXT), shim);
+	sha256_bytes("", 0, empty);
+	body = xasprintf(
+		"kata-manifest 1\nversion %s\narch x86_64\n"
+		"file 0755 %zu %s bin/shim\nlink shim bin/l\n"
+		"file 0644 0 %s libexec/d\nfile 0644 0 %s share/k\n",
+		version, strlen(SHIM_TEXT), shim, empty, empty);
+	sha256_bytes(body, strlen(body), digest);
+	return xasprintf("%sdigest %s\n", body, digest);
+}
+
+/* Writes a release with the members of EXTRA behind (or, by path, instead of) the right ones. */
+static void write_release(const struct fixture *f, const char *version, const struct member *extra,
+			  size_t n_extra)
+{
+	_free_ char *manifest = manifest_text(version);
+	const struct member right[] = {
+		{ "opt/kata/MANIFEST", manifest, NULL, NULL },
+		{ "opt/kata/bin/shim", SHIM_TEXT, NULL, NULL },
+		{ "./opt/kata/bin/l", NULL, "shim", NULL },
+		{ "opt/kata/libexec/d", "", NULL, NULL },
+		{ "opt/kata/share/k", "", NULL, NULL },
+	};
+	struct member all[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(right); i++) {
+		bool is_replaced = false;
+
+		for (size_t j = 0; j < n_extra; j++)
+			is_replaced |= strcmp(extra[j].path, right[i].path) == 0;
+		if (!is_replaced)
+			all[n++] = right[i];
+	}
+	for (size_t j = 0; j < n_extra; j++)
+		all[n++] = extra[j];
+	write_archive(f->archive, all, n);
+}
+
+static int add(const struct fixture *f, char **ret_folder, struct error *e)
+{
+	_manifest_ struct manifest m = { 0 };
+	int r = unpack_manifest(f->archive, &m, e);
+
+	if (r < 0)
+		return r;
+	*ret_folder = manifest_folder(&m);
+	return store_add(f->root, f->archive, &m, NULL, e);
+}
+
+static void assert_nothing_left(const struct fixture *f)
+{
+	_free_ char *versions = path_join(f->root, "versions");
+	struct error e;
+
+	/* rmdir(2) refuses a folder that has anything in it. */
+	assert_true(!file_exists(versions) || rmdir(versions) == 0);
+	(void)e;
+}
+
+static void test_add_and_switch_makes_known_paths_work(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *current = NULL;
+	_free_ char *text = NULL;
+	_free_ char *path = path_join(f->root, "bin/l");
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &folder, &e), 0);
+	assert_true(store_has(f->root, folder));
+	assert_int_equal(store_verify(f->root, folder, &e), 0);
+	assert_int_equal(store_link(f->root, &e), 1);
+	assert_int_equal(store_link(f->root, &e), 0);
+	assert_int_equal(store_switch(f->root, folder, &e), 0);
+	assert_int_equal(store_current(f->root, &current, &e), 0);
+	assert_string_equal(current, folder);
+	assert_int_equal(file_read(path, 100, &text, NULL, &e), 0);
+	assert_string_equal(text, SHIM_TEXT);
+}
+
+static void test_two_versions_stand_side_by_side(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *one = NULL;
+	_free_ char *two = NULL;
+	_strv_ strv all = NULL;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &one, &e), 0);
+	write_release(f, "2.0", NULL, 0);
+	assert_int_equal(add(f, &two, &e), 0);
+	assert_int_equal(store_switch(f->root, two, &e), 0);
+	assert_int_equal(store_list(f->root, &all, &e), 0);
+	assert_int_equal(strv_len(all), 2);
+	assert_int_equal(store_remove(f->root, two, &e), -EBUSY);
+	assert_int_equal(store_remove(f->root, one, &e), 0);
+	assert_false(store_has(f->root, one));
+	assert_true(store_has(f->root, two));
+}
+
+static void test_switch_to_missing_version_keeps_current(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *current = NULL;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &folder, &e), 0);
+	assert_int_equal(store_switch(f->root, folder, &e), 0);
+	assert_int_equal(store_switch(f->root, "9.9-000000000000", &e), -ENOENT);
+	assert_int_equal(store_current(f->root, &current, &e), 0);
+	assert_string_equal(current, folder);
+}
+
+static void test_add_of_hostile_archive_leaves_nothing(void **state)
+{
+	static const struct member hostile[] = {
+		{ "opt/kata/../../../tmp/escaped", "x", NULL, NULL },
+		{ "/opt/kata/bin/abs", "x", NULL, NULL },
+		{ "opt/kata/bin/unlisted", "x", NULL, NULL },
+		{ "opt/kata/bin/shim", "not really a shiM", NULL, NULL },
+		{ "opt/kata/bin/shim", "short", NULL, NULL },
+		{ "opt/kata/bin/shim", "much longer than the manifest says", NULL, NULL },
+		{ "opt/kata/bin/shim", NULL, "/bin/sh", NULL },
+		{ "opt/kata/bin/shim", NULL, NULL, "/etc/passwd" },
+		{ "./opt/kata/bin/l", NULL, "/etc", NULL },
+		{ "./opt/kata/bin/l", "a file", NULL, NULL },
+		{ "etc/passwd", "x", NULL, NULL },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(hostile); i++) {
+		_free_ char *folder = NULL;
+		struct error e;
+
+		write_release(f, "1.0", &hostile[i], 1);
+		if (add(f, &folder, &e) >= 0)
+			fail_msg("accepted '%s' (case %zu)", hostile[i].path, i);
+		assert_nothing_left(f);
+	}
+	assert_false(file_exists("/tmp/escaped"));
+}
+
+static void test_add_of_twice_the_same_member_is_refused(void **state)
+{
+	static const struct member twice[] = {
+		{ "opt/kata/./bin/shim", SHIM_TEXT, NULL, NULL },
+	};
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	struct error e;
+
+	write_release(f, "1.0", twice, 1);
+	assert_true(add(f, &folder, &e) < 0);
+	assert_nothing_left(f);
+}
+
+/* A limit on the size of files stands in for a full disk: the write fails in the middle. */
+static void test_add_when_a_write_fails_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	_manifest_ struct manifest m = { 0 };
+	struct rlimit old, small = { .rlim_cur = 4 };
+	struct error e;
+	int r;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	{
+		sigset_t set;
+
+		(void)sigemptyset(&set);
+		(void)sigaddset(&set, SIGXFSZ);
+		(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	r = store_add(f->root, f->archive, &m, NULL, &e);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(r, -EFBIG);
+	assert_nothing_left(f);
+}
+
+static void test_version_with_a_changed_file_is_found(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *path = NULL;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &folder, &e), 0);
+	path = xasprintf("%s/versions/%s/bin/shim", f->root, folder);
+	assert_int_equal(file_write(path, "Not really a shim", &e), 0);
+	assert_true(store_has(f->root, folder));
+	assert_int_equal(store_verify(f->root, folder, &e), -EBADMSG);
+	assert_int_equal(truncate(path, 3), 0);
+	assert_false(store_has(f->root, folder));
+}
+
+static void test_link_over_foreign_folder_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *path = path_join(f->root, "share");
+	struct error e;
+
+	assert_int_equal(dir_make(path, 0755, &e), 0);
+	assert_int_equal(store_link(f->root, &e), -EEXIST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_add_and_switch_makes_known_paths_work, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_two_versions_stand_side_by_side, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_switch_to_missing_version_keeps_current, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_add_of_hostile_archive_leaves_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_add_of_twice_the_same_member_is_refused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_add_when_a_write_fails_leaves_nothing, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_version_with_a_changed_file_is_found, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_link_over_foreign_folder_is_refused, setup,
+						teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
