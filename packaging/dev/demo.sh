@@ -14,9 +14,9 @@ demo_hint="look with './dev kubectl get pods -A' and './dev node n1 tail /var/lo
 
 demo_steps=(
 	"starting Kubernetes | demo_cluster | read the logs in /var/lib/kata-cluster/demo; './dev demo --down' removes what is left"
-	"loading the kata-deploy image into the node | demo_load | $demo_hint"
-	"kubectl apply -k manifests/ | demo_apply | $demo_hint"
-	"waiting until the node is labelled | demo_wait_label | './dev kubectl -n kata-system describe pods' and '... logs -l app=kata-deploy' say why it is not"
+	"loading the kata-deploy image into the node | demo_kata load $demo_node | $demo_hint"
+	"kubectl apply -k manifests/ | demo_kata apply | $demo_hint"
+	"waiting until the node is labelled | demo_kata wait $demo_node | './dev kubectl -n kata-system describe pods' and '... logs -l app=kata-deploy' say why it is not"
 	"starting a pod with runtimeClassName: kata | demo_start_pod | './dev kubectl describe pod $demo_pod' says why it does not run"
 )
 
@@ -25,24 +25,7 @@ demo_kubectl() { demo_cluster_command kubectl "$@"; }
 demo_node() { demo_cluster_command node "$@"; }
 demo_cluster() { demo_cluster_command up "$demo_node"; }
 
-demo_load() { load_image demo "$demo_node"; }
-
-# load_image CLUSTER NODE - the kata-deploy image into a node's containerd, unless it is there.
-load_image() {
-	local image=$top/build/dist/kata-deploy-image.tar digest marker
-	digest=$(sha256sum "$image" | cut -d' ' -f1)
-	marker=$(KATA_CLUSTER=$1 "$top/tests/cluster/cluster" path "$2")/var/lib/kata-deploy-image
-	[ "$(cat "$marker" 2>/dev/null)" != "$digest" ] || return 0
-	KATA_CLUSTER=$1 "$top/tests/cluster/cluster" load "$2" "$image"
-	echo "$digest" >"$marker"
-}
-
-demo_apply() { demo_kubectl apply -k "$top/manifests"; }
-
-demo_wait_label() {
-	demo_kubectl wait --for=jsonpath='{.metadata.labels.katacontainers\.io/kata-runtime}'=true \
-		"node/$demo_node" --timeout=180s
-}
+demo_kata() { KATA_CLUSTER=demo "$top/tests/cluster/kata" "$@"; }
 
 demo_start_pod() {
 	demo_kubectl apply -f "$top/packaging/dev/hello.yaml"
