@@ -15,6 +15,7 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/shim.h"
+#include "runtime/vmm/output.h"
 
 #define OOM_PAUSE_MS   100
 #define STATUS_UNKNOWN 255
@@ -29,6 +30,7 @@ struct watched {
 struct watch {
 	struct shim *shim;
 	struct watched processes[N_VMM_PROCESS];
+	struct vmm_output *output;
 	struct io oom; /* the pause before the next question */
 	bool oom_added;
 	bool in_flight;
@@ -129,9 +131,9 @@ static int add_processes(struct watch *w, struct error *e)
 		struct watched *p = &w->processes[i];
 		int r;
 
-		*p = (struct watched){
-			.io = { vmm_pidfd(vmm, i), process_ended }, .watch = w, .which = i
-		};
+		*p = (struct watched){ .io = { vmm_pidfd(vmm, i), process_ended },
+				       .watch = w,
+				       .which = i };
 		if (p->io.fd < 0)
 			continue;
 		r = loop_add(w->shim->loop, &p->io, EPOLLIN, e);
@@ -153,7 +155,8 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 		return NULL;
 	}
 	w->oom_added = true;
-	if (add_processes(w, e) < 0) {
+	w->output = vmm_output_new(sandbox_vmm(shim->sandbox), shim->loop, e);
+	if (!w->output || add_processes(w, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
@@ -169,6 +172,7 @@ void watch_free(struct watch *w)
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		if (w->processes[i].is_added)
 			loop_del(w->shim->loop, &w->processes[i].io);
+	vmm_output_free(w->output);
 	if (w->oom_added)
 		loop_del(w->shim->loop, &w->oom);
 	w->oom.fd = close_fd(w->oom.fd);
