@@ -66,9 +66,9 @@ int cgroup_path(const char *cgroups_path, const char *id, char **ret_path, struc
 	} else {
 		parent = path_parent(given);
 	}
-	*ret_path = xasprintf("%s%s/kata_%s", parent[0] == '/' ? "" : "/",
-			      strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0 ? "" : parent,
-			      id);
+	*ret_path =
+		xasprintf("%s%s/kata_%s", parent[0] == '/' ? "" : "/",
+			  strcmp(parent, "/") == 0 || strcmp(parent, ".") == 0 ? "" : parent, id);
 	return 0;
 }
 

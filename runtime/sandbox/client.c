@@ -20,8 +20,8 @@
 #define CALL_WAIT_MS   UINT64_C(10000)
 #define CREATE_WAIT_MS UINT64_C(60000)
 
-#define CALL(method, input, output, wait)                                                  \
-	{                                                                                  \
+#define CALL(method, input, output, wait)                                                          \
+	{                                                                                          \
 		{ "grpc.AgentService", method, &input##__descriptor, &output##__descriptor }, wait \
 	}
 
@@ -29,30 +29,30 @@ static const struct {
 	struct rpc_call call;
 	uint64_t wait_ms;
 } calls[] = {
-	[CLIENT_CREATE_SANDBOX] = CALL("CreateSandbox", agent__create_sandbox_request, pb__empty,
-				       CREATE_WAIT_MS),
+	[CLIENT_CREATE_SANDBOX] =
+		CALL("CreateSandbox", agent__create_sandbox_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_UPDATE_INTERFACE] = CALL("UpdateInterface", agent__update_interface_request,
 					 types__interface, CALL_WAIT_MS),
 	[CLIENT_UPDATE_ROUTES] =
 		CALL("UpdateRoutes", agent__update_routes_request, agent__routes, CALL_WAIT_MS),
-	[CLIENT_ADD_NEIGHBOURS] = CALL("AddARPNeighbors", agent__add_arpneighbors_request,
-				       pb__empty, CALL_WAIT_MS),
+	[CLIENT_ADD_NEIGHBOURS] =
+		CALL("AddARPNeighbors", agent__add_arpneighbors_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_ONLINE_CPU_MEM] =
 		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CALL_WAIT_MS),
-	[CLIENT_CREATE_CONTAINER] = CALL("CreateContainer", agent__create_container_request,
-					 pb__empty, CREATE_WAIT_MS),
-	[CLIENT_START_CONTAINER] = CALL("StartContainer", agent__start_container_request, pb__empty,
-					CREATE_WAIT_MS),
-	[CLIENT_REMOVE_CONTAINER] = CALL("RemoveContainer", agent__remove_container_request,
-					 pb__empty, CALL_WAIT_MS),
-	[CLIENT_UPDATE_CONTAINER] = CALL("UpdateContainer", agent__update_container_request,
-					 pb__empty, CALL_WAIT_MS),
+	[CLIENT_CREATE_CONTAINER] =
+		CALL("CreateContainer", agent__create_container_request, pb__empty, CREATE_WAIT_MS),
+	[CLIENT_START_CONTAINER] =
+		CALL("StartContainer", agent__start_container_request, pb__empty, CREATE_WAIT_MS),
+	[CLIENT_REMOVE_CONTAINER] =
+		CALL("RemoveContainer", agent__remove_container_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_UPDATE_CONTAINER] =
+		CALL("UpdateContainer", agent__update_container_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_STATS_CONTAINER] = CALL("StatsContainer", agent__stats_container_request,
 					agent__stats_container_response, CALL_WAIT_MS),
 	[CLIENT_PAUSE_CONTAINER] =
 		CALL("PauseContainer", agent__pause_container_request, pb__empty, CALL_WAIT_MS),
-	[CLIENT_RESUME_CONTAINER] = CALL("ResumeContainer", agent__resume_container_request,
-					 pb__empty, CALL_WAIT_MS),
+	[CLIENT_RESUME_CONTAINER] =
+		CALL("ResumeContainer", agent__resume_container_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_EXEC_PROCESS] =
 		CALL("ExecProcess", agent__exec_process_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_SIGNAL_PROCESS] =
@@ -69,8 +69,8 @@ static const struct {
 				    agent__read_stream_response, CALL_WAIT_MS),
 	[CLIENT_READ_STDERR] = CALL("ReadStderr", agent__read_stream_request,
 				    agent__read_stream_response, CALL_WAIT_MS),
-	[CLIENT_GET_OOM_EVENT] = CALL("GetOOMEvent", agent__get_oomevent_request, agent__oomevent,
-				      CALL_WAIT_MS),
+	[CLIENT_GET_OOM_EVENT] =
+		CALL("GetOOMEvent", agent__get_oomevent_request, agent__oomevent, CALL_WAIT_MS),
 };
 static_assert(ARRAY_SIZE(calls) == N_CLIENT_CALL, "a row for every call");
 

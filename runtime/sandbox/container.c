@@ -55,8 +55,7 @@ static int share_volume(struct container *c, Oci__Mount *m, size_t number, struc
 {
 	_free_ char *name = volume_name(c, m->destination, number);
 	_free_ char *guest = share_guest_path(name);
-	enum share_access access =
-		spec_mount_is_read_only(m) ? SHARE_READ_ONLY : SHARE_READ_WRITE;
+	enum share_access access = spec_mount_is_read_only(m) ? SHARE_READ_ONLY : SHARE_READ_WRITE;
 	int r = share_one(c, m->source, name, access, e);
 
 	if (r < 0)
@@ -101,8 +100,8 @@ static int mount_rootfs(struct container *c, const struct container_params *para
 	return 0;
 }
 
-static int share_rootfs(struct container *c, const struct container_params *params,
-			Oci__Spec *spec, struct error *e)
+static int share_rootfs(struct container *c, const struct container_params *params, Oci__Spec *spec,
+			struct error *e)
 {
 	_free_ char *dir = NULL;
 	_free_ char *name = path_join(c->id, "rootfs");
@@ -117,8 +116,7 @@ static int share_rootfs(struct container *c, const struct container_params *para
 	return 0;
 }
 
-static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pidns,
-			   struct error *e)
+static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pidns, struct error *e)
 {
 	const struct config *config = sandbox_config(c->sandbox);
 	Agent__CreateContainerRequest request = AGENT__CREATE_CONTAINER_REQUEST__INIT;

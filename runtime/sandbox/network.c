@@ -394,8 +394,7 @@ void network_forget(const char *netns_path, char *const *links, char *const *tap
 	    netns_visit(netns_fd, open_netlink, &fd, &e) < 0)
 		return;
 	for (char *const *name = links; name && *name; name++)
-		if (redirect_find(fd, *name, &index, &e) >= 0 &&
-		    redirect_detach(fd, index, &e) < 0)
+		if (redirect_find(fd, *name, &index, &e) >= 0 && redirect_detach(fd, index, &e) < 0)
 			log_warn("interface '%s' keeps its filter: %s", *name, e.msg);
 	for (char *const *name = taps; name && *name; name++)
 		if (redirect_remove(fd, *name, &e) < 0)

@@ -33,9 +33,9 @@ struct network_link {
 struct network_route {
 	unsigned link;
 	int family;
-	char dest[INET6_ADDRSTRLEN + 4];   /* with prefix; "" is the default route */
-	char gateway[INET6_ADDRSTRLEN];    /* "" without */
-	char source[INET6_ADDRSTRLEN];     /* "" without */
+	char dest[INET6_ADDRSTRLEN + 4]; /* with prefix; "" is the default route */
+	char gateway[INET6_ADDRSTRLEN];  /* "" without */
+	char source[INET6_ADDRSTRLEN];   /* "" without */
 	uint32_t scope;
 	uint32_t flags;
 	uint32_t mtu;

@@ -89,9 +89,9 @@ int redirect_find(int fd, const char *name, unsigned *ret_index, struct error *e
 
 int redirect_raise(int fd, unsigned index, uint32_t mtu, struct error *e)
 {
-	const struct ifinfomsg info = {
-		.ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP
-	};
+	const struct ifinfomsg info = { .ifi_index = (int)index,
+					.ifi_flags = IFF_UP,
+					.ifi_change = IFF_UP };
 	struct nl_msg *msg = message(RTM_NEWLINK, 0, &info, sizeof(info));
 
 	put(msg, IFLA_MTU, &mtu, sizeof(mtu));
@@ -126,9 +126,9 @@ int redirect_detach(int fd, unsigned index, struct error *e)
 
 static void put_mirred(struct nl_msg *msg, unsigned to)
 {
-	const struct tc_mirred parms = {
-		.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = to
-	};
+	const struct tc_mirred parms = { .action = TC_ACT_STOLEN,
+					 .eaction = TCA_EGRESS_REDIR,
+					 .ifindex = to };
 	struct nlattr *actions = nest(msg, TCA_U32_ACT);
 	struct nlattr *action = nest(msg, 1);
 	struct nlattr *options;
@@ -150,8 +150,7 @@ int redirect_join(int fd, unsigned from, unsigned to, struct error *e)
 		struct tc_u32_sel sel;
 		struct tc_u32_key key; /* mask 0: every packet */
 	} match = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
-	struct nl_msg *msg =
-		message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &tc, sizeof(tc));
+	struct nl_msg *msg = message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &tc, sizeof(tc));
 	struct nlattr *options;
 
 	put_string(msg, TCA_KIND, "u32");

@@ -124,8 +124,7 @@ static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 	state_set_process(&s->state, STATE_SHIM, getpid());
 }
 
-int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox,
-		struct error *e)
+int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e)
 {
 	struct sandbox *s = xcalloc(1, sizeof(*s));
 	int r;
@@ -192,10 +191,9 @@ static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)
 		const struct network_link *link = &n->links[i];
 
 		(void)snprintf(ids[i], sizeof(ids[i]), "network-%u", (unsigned)(i & 0xffff));
-		nics[i] = (struct vmm_nic){ .id = ids[i],
-					    .mtu = link->mtu,
-					    .tap_fds = &link->tap_fd,
-					    .n_tap_fds = 1 };
+		nics[i] = (struct vmm_nic){
+			.id = ids[i], .mtu = link->mtu, .tap_fds = &link->tap_fd, .n_tap_fds = 1
+		};
 		memcpy(nics[i].mac, link->mac, sizeof(nics[i].mac));
 	}
 }
@@ -473,8 +471,7 @@ static void strv_drop(strv list, const char *value)
 		list[kept] = NULL;
 }
 
-int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what,
-		       struct error *e)
+int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what, struct error *e)
 {
 	int r;
 

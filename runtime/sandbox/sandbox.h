@@ -28,8 +28,7 @@ struct sandbox_params {
 };
 
 /* Loads configuration, passes the annotations through the gate and sizes the VM.  Work thread. */
-int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox,
-		struct error *e);
+int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e);
 /* Work thread; once. */
 int sandbox_start(struct sandbox *s, struct error *e);
 

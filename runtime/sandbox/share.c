@@ -28,8 +28,8 @@
 #include "lib/file.h"
 #include "lib/log.h"
 
-#define TREE_CLONE         1u         /* OPEN_TREE_CLONE */
-#define TREE_RECURSIVE     0x8000u    /* AT_RECURSIVE */
+#define TREE_CLONE         1u          /* OPEN_TREE_CLONE */
+#define TREE_RECURSIVE     0x8000u     /* AT_RECURSIVE */
 #define MOVE_FROM_EMPTY    0x00000004u /* MOVE_MOUNT_F_EMPTY_PATH */
 #define ATTR_RDONLY        0x00000001u
 #define ATTR_NOSUID        0x00000002u
@@ -185,8 +185,7 @@ void share_unbind(struct share *s, const char *name)
 	_free_ char *target = path_join(s->mounts, name);
 	_free_ char *parent = path_parent(target);
 
-	if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-	    errno != ENOENT)
+	if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
 		log_warn("cannot unmount '%s': %s", target, strerror(errno));
 	if (unlink(target) < 0)
 		(void)rmdir(target);

@@ -36,8 +36,7 @@ struct size size_of_resources(const Oci__LinuxResources *resources)
 	struct size size = { 0 };
 
 	if (resources && resources->cpu)
-		size.cpu_milli =
-			cpu_milli(resources->cpu->quota, resources->cpu->period, 0);
+		size.cpu_milli = cpu_milli(resources->cpu->quota, resources->cpu->period, 0);
 	if (resources && resources->memory && resources->memory->limit > 0)
 		size.memory_bytes = (uint64_t)resources->memory->limit;
 	for (size_t i = 0; resources && i < resources->n_hugepagelimits; i++)

@@ -17,10 +17,10 @@
 #include "lib/rpc/proto/containerd.pb-c.h"
 #include "runtime/shim/actions.h"
 
-#define USAGE                                                                                      \
-	"usage: containerd-shim-kata-v2 -namespace NAME -address SOCKET -publish-binary PROGRAM "  \
-	"-id ID [-bundle DIR] [-debug] [start|delete]\n"                                           \
-	"       containerd-shim-kata-v2 -info | -v\n"                                              \
+#define USAGE                                                                                     \
+	"usage: containerd-shim-kata-v2 -namespace NAME -address SOCKET -publish-binary PROGRAM " \
+	"-id ID [-bundle DIR] [-debug] [start|delete]\n"                                          \
+	"       containerd-shim-kata-v2 -info | -v\n"                                             \
 	"containerd runs this program; it is of no use by hand.\n"
 
 enum flag_kind { FLAG_TEXT, FLAG_SWITCH };

@@ -56,8 +56,8 @@ static void op_done(struct job *job)
 	struct process *p = op->process;
 
 	if (op->result < 0)
-		log_warn("%s%s%s: %s", op->task ? op->task->id : "sandbox", p && p->id[0] ? "/" : "",
-			 p ? p->id : "", op->error.msg);
+		log_warn("%s%s%s: %s", op->task ? op->task->id : "sandbox",
+			 p && p->id[0] ? "/" : "", p ? p->id : "", op->error.msg);
 	op->finish(op);
 	shim->ops--;
 	if (p)

@@ -26,7 +26,7 @@
 const char *const process_state_names[] = {
 	[PROCESS_CREATING] = "being created", [PROCESS_CREATED] = "created",
 	[PROCESS_STARTING] = "starting",      [PROCESS_RUNNING] = "running",
-	[PROCESS_PAUSING] = "pausing",	      [PROCESS_PAUSED] = "paused",
+	[PROCESS_PAUSING] = "pausing",        [PROCESS_PAUSED] = "paused",
 	[PROCESS_STOPPED] = "stopped",
 };
 static_assert(ARRAY_SIZE(process_state_names) == N_PROCESS_STATE, "a name for every state");

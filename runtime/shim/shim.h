@@ -37,10 +37,10 @@ enum process_state {
 };
 
 enum process_event {
-	PROCESS_MADE,     /* the agent has created it */
-	PROCESS_START,    /* asked to start */
-	PROCESS_STARTED,  /* the agent has started it */
-	PROCESS_REFUSED,  /* the agent has not: back to where it was */
+	PROCESS_MADE,    /* the agent has created it */
+	PROCESS_START,   /* asked to start */
+	PROCESS_STARTED, /* the agent has started it */
+	PROCESS_REFUSED, /* the agent has not: back to where it was */
 	PROCESS_PAUSE,
 	PROCESS_PAUSE_OK,
 	PROCESS_RESUME_OK,
@@ -62,7 +62,7 @@ struct process {
 	enum process_state state;
 	char *in, *out, *err;
 	bool is_terminal;
-	Oci__Process *spec; /* of an exec until it is started */
+	Oci__Process *spec;     /* of an exec until it is started */
 	uint32_t width, height; /* to be set when it starts; 0: not asked for */
 	bool must_close_input;  /* asked for before there were streams */
 	struct stdio *stdio;
@@ -174,7 +174,7 @@ struct op {
 	struct shim *shim;
 	struct task *task;
 	struct process *process;
-	struct rpc_request *req; /* answered by finish(), or already (NULL) */
+	struct rpc_request *req;                     /* answered by finish(), or already (NULL) */
 	int (*work)(struct op *op, struct error *e); /* work thread */
 	void (*finish)(struct op *op);               /* io thread */
 	int result;

@@ -27,8 +27,8 @@ static int signal_work(struct op *op, struct error *e)
 
 	request.container_id = op->task->id;
 	/* Without a process SIGKILL is for the whole container. */
-	request.exec_id = op->process->id[0] || op->signal != SIGKILL ? op->process->exec_id
-								      : (char[]){ "" };
+	request.exec_id =
+		op->process->id[0] || op->signal != SIGKILL ? op->process->exec_id : (char[]){ "" };
 	request.signal = op->signal;
 	return client_call(sandbox_rpc(op->sandbox), CLIENT_SIGNAL_PROCESS, &request, NULL,
 			   KILL_WAIT_MS, &op->shim->cancel, e);

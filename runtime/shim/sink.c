@@ -24,7 +24,7 @@
 #define READY_WAIT_MS UINT64_C(10000)
 #define ARGUMENTS_MAX 64
 /* waitid(2) of a pidfd, which not every libc names. */
-#define WAIT_PIDFD    ((idtype_t)3)
+#define WAIT_PIDFD ((idtype_t)3)
 
 struct sink {
 	struct io io; /* the logger's pidfd */

@@ -25,14 +25,10 @@ static const struct {
 	const char *field;
 	const char *key;
 } aliases[] = {
-	{ "rss", "anon" },
-	{ "rss_huge", "anon_thp" },
-	{ "cache", "file" },
-	{ "mapped_file", "file_mapped" },
-	{ "dirty", "file_dirty" },
-	{ "writeback", "file_writeback" },
-	{ "pg_fault", "pgfault" },
-	{ "pg_maj_fault", "pgmajfault" },
+	{ "rss", "anon" },         { "rss_huge", "anon_thp" },
+	{ "cache", "file" },       { "mapped_file", "file_mapped" },
+	{ "dirty", "file_dirty" }, { "writeback", "file_writeback" },
+	{ "pg_fault", "pgfault" }, { "pg_maj_fault", "pgmajfault" },
 };
 
 static const char *key_of(const char *field)

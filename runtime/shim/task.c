@@ -59,12 +59,9 @@ static struct process *find_both(struct rpc_request *req, const char *id, const 
 }
 
 static const Process__Status statuses[N_PROCESS_STATE] = {
-	[PROCESS_CREATING] = PROCESS__STATUS__UNKNOWN,
-	[PROCESS_CREATED] = PROCESS__STATUS__CREATED,
-	[PROCESS_STARTING] = PROCESS__STATUS__CREATED,
-	[PROCESS_RUNNING] = PROCESS__STATUS__RUNNING,
-	[PROCESS_PAUSING] = PROCESS__STATUS__PAUSING,
-	[PROCESS_PAUSED] = PROCESS__STATUS__PAUSED,
+	[PROCESS_CREATING] = PROCESS__STATUS__UNKNOWN, [PROCESS_CREATED] = PROCESS__STATUS__CREATED,
+	[PROCESS_STARTING] = PROCESS__STATUS__CREATED, [PROCESS_RUNNING] = PROCESS__STATUS__RUNNING,
+	[PROCESS_PAUSING] = PROCESS__STATUS__PAUSING,  [PROCESS_PAUSED] = PROCESS__STATUS__PAUSED,
 	[PROCESS_STOPPED] = PROCESS__STATUS__STOPPED,
 };
 
@@ -242,28 +239,30 @@ static int task_shutdown(struct rpc_request *req, const void *in, void *out, str
 	return 0;
 }
 
-#define METHOD(service, name, in, out, handle)                                          \
-	{                                                                               \
+#define METHOD(service, name, in, out, handle)                                                   \
+	{                                                                                        \
 		service, name, &task__##in##__descriptor, &out##__descriptor, RPC_INLINE, handle \
 	}
-#define METHODS(service)                                                                      \
-	METHOD(service, "State", state_request, task__state_response, task_state),            \
-	METHOD(service, "Create", create_task_request, task__create_task_response, task_create), \
-	METHOD(service, "Start", start_request, task__start_response, task_start),            \
-	METHOD(service, "Delete", delete_request, task__delete_response, task_delete),        \
-	METHOD(service, "Pids", pids_request, task__pids_response, task_pids),                \
-	METHOD(service, "Pause", pause_request, pb__empty, task_pause),                       \
-	METHOD(service, "Resume", resume_request, pb__empty, task_resume),                    \
-	METHOD(service, "Checkpoint", checkpoint_task_request, pb__empty, task_checkpoint),   \
-	METHOD(service, "Kill", kill_request, pb__empty, task_kill),                          \
-	METHOD(service, "Exec", exec_process_request, pb__empty, task_exec),                  \
-	METHOD(service, "ResizePty", resize_pty_request, pb__empty, task_resize),             \
-	METHOD(service, "CloseIO", close_iorequest, pb__empty, task_close_io),                \
-	METHOD(service, "Update", update_task_request, pb__empty, task_update),               \
-	METHOD(service, "Wait", wait_request, task__wait_response, task_wait),                \
-	METHOD(service, "Stats", stats_request, task__stats_response, task_stats),            \
-	METHOD(service, "Connect", connect_request, task__connect_response, task_connect),    \
-	METHOD(service, "Shutdown", shutdown_request, pb__empty, task_shutdown)
+#define METHODS(service)                                                                           \
+	METHOD(service, "State", state_request, task__state_response, task_state),                 \
+		METHOD(service, "Create", create_task_request, task__create_task_response,         \
+		       task_create),                                                               \
+		METHOD(service, "Start", start_request, task__start_response, task_start),         \
+		METHOD(service, "Delete", delete_request, task__delete_response, task_delete),     \
+		METHOD(service, "Pids", pids_request, task__pids_response, task_pids),             \
+		METHOD(service, "Pause", pause_request, pb__empty, task_pause),                    \
+		METHOD(service, "Resume", resume_request, pb__empty, task_resume),                 \
+		METHOD(service, "Checkpoint", checkpoint_task_request, pb__empty,                  \
+		       task_checkpoint),                                                           \
+		METHOD(service, "Kill", kill_request, pb__empty, task_kill),                       \
+		METHOD(service, "Exec", exec_process_request, pb__empty, task_exec),               \
+		METHOD(service, "ResizePty", resize_pty_request, pb__empty, task_resize),          \
+		METHOD(service, "CloseIO", close_iorequest, pb__empty, task_close_io),             \
+		METHOD(service, "Update", update_task_request, pb__empty, task_update),            \
+		METHOD(service, "Wait", wait_request, task__wait_response, task_wait),             \
+		METHOD(service, "Stats", stats_request, task__stats_response, task_stats),         \
+		METHOD(service, "Connect", connect_request, task__connect_response, task_connect), \
+		METHOD(service, "Shutdown", shutdown_request, pb__empty, task_shutdown)
 
 /* Messages and meaning of the two versions are the same. */
 static const struct rpc_method methods[] = {

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sandbox_parts - sizes, cgroup paths, mount options and the record of a sandbox.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "lib/file.h"
+#include "lib/rpc/message.h"
+#include "runtime/sandbox/cgroup.h"
+#include "runtime/sandbox/rootfs.h"
+#include "runtime/sandbox/size.h"
+#include "runtime/sandbox/state.h"
+
+static Oci__Spec *pod(const char *annotations)
+{
+	_free_ char *text = xasprintf(
+		"{\"process\":{\"args\":[\"x\"]},\"root\":{\"path\":\"r\"},"
+		"\"linux\":{},\"annotations\":{%s}}",
+		annotations);
+	Oci__Spec *spec = NULL;
+	struct error e = { 0 };
+
+	if (spec_parse(text, strlen(text), "config.json", &spec, &e) < 0)
+		fail_msg("%s", e.msg);
+	return spec;
+}
+
+#define A(name, value) "\"io.kubernetes.cri.sandbox-" name "\":\"" value "\""
+
+static void test_size_of_pod_follows_quota_then_shares(void **state)
+{
+	static const struct {
+		const char *annotations;
+		uint64_t milli;
+		uint64_t bytes;
+	} cases[] = {
+		{ "", 0, 0 },
+		{ A("cpu-quota", "150000") "," A("cpu-period", "100000"), 1500, 0 },
+		{ A("cpu-quota", "50000"), 500, 0 },
+		{ A("cpu-quota", "-1") "," A("cpu-shares", "4096"), 4000, 0 },
+		{ A("cpu-shares", "4096"), 0, 0 },
+		{ A("memory", "268435456"), 0, 268435456 },
+		{ A("memory", "-1"), 0, 0 },
+		{ A("cpu-quota", "9223372036854775807") "," A("cpu-period", "1"), 4096000, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_message_ Oci__Spec *spec = pod(cases[i].annotations);
+		struct size size;
+		struct error e;
+
+		assert_int_equal(size_of_pod(spec, &size, &e), 0);
+		if (size.cpu_milli != cases[i].milli || size.memory_bytes != cases[i].bytes)
+			fail_msg("%s: %lu, %lu", cases[i].annotations, size.cpu_milli,
+				 size.memory_bytes);
+	}
+}
+
+static void test_size_of_pod_refuses_what_is_no_number(void **state)
+{
+	_message_ Oci__Spec *spec = pod(A("memory", "lots"));
+	struct size size;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(size_of_pod(spec, &size, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "sandbox-memory"));
+}
+
+static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
+{
+	static const struct {
+		struct size limits;
+		struct size_vm vm;
+	} cases[] = {
+		{ { 0, 0 }, { 1, 256 } },           { { 250, 0 }, { 2, 256 } },
+		{ { 1000, 64 * MIB }, { 2, 320 } }, { { 9000, 0 }, { 4, 256 } },
+		{ { 0, UINT64_MAX }, { 1, 1024 } },
+	};
+	struct config config = { .hypervisor = { .default_vcpus = 1,
+						 .default_maxvcpus = 4,
+						 .default_memory = 256,
+						 .default_maxmemory = 1024 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct size_vm vm = size_vm(&config, cases[i].limits);
+
+		assert_int_equal(vm.vcpus, cases[i].vm.vcpus);
+		assert_int_equal(vm.memory_mib, cases[i].vm.memory_mib);
+	}
+}
+
+static void test_cgroup_is_beside_the_container(void **state)
+{
+	static const struct {
+		const char *given;
+		const char *path;
+	} cases[] = {
+		{ "", "/kata/kata_s" },
+		{ "/default/x", "/default/kata_s" },
+		{ "/x", "/kata_s" },
+		{ "/kubepods/burstable/podab/cd", "/kubepods/burstable/podab/kata_s" },
+		{ "a-b.slice:cri-containerd:x", "/a.slice/a-b.slice/kata_s" },
+		{ "kubepods-burstable-pod1.slice:cri-containerd:x",
+		  "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/kata_s" },
+		{ ":cri:x", "/system.slice/kata_s" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = NULL;
+		struct error e;
+
+		assert_int_equal(cgroup_path(cases[i].given, "s", &path, &e), 0);
+		assert_string_equal(path, cases[i].path);
+	}
+}
+
+static void test_cgroup_outside_its_root_is_refused(void **state)
+{
+	char *path = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(cgroup_path("/a/../../etc", "s", &path, &e), -EINVAL);
+	assert_null(path);
+}
+
+static void test_mount_options_become_flags_and_data(void **state)
+{
+	char *const options[] = { (char[]){ "rbind" },          (char[]){ "ro" },
+				  (char[]){ "nosuid" },         (char[]){ "suid" },
+				  (char[]){ "lowerdir=/a:/b" }, (char[]){ "index=off" } };
+	unsigned long flags;
+	_free_ char *data = rootfs_options(options, ARRAY_SIZE(options), &flags);
+
+	(void)state;
+	assert_string_equal(data, "lowerdir=/a:/b,index=off");
+	assert_true(flags == (MS_BIND | MS_REC | MS_RDONLY));
+}
+
+static char *folder(void)
+{
+	char template[] = "/tmp/kata-state.XXXXXX";
+
+	assert_non_null(mkdtemp(template));
+	return xstrdup(template);
+}
+
+static void fill(struct state *s)
+{
+	*s = (struct state){ .id = xstrdup("box"),
+			     .namespace_ = xstrdup("default"),
+			     .bundle = xstrdup("/b"),
+			     .version_dir = xstrdup("/opt/kata/versions/1"),
+			     .config_path = xstrdup("/c"),
+			     .agent_url = xstrdup("vsock://3:1024"),
+			     .netns = xstrdup("/run/netns/a") };
+	strv_add(&s->links, "eth0");
+	strv_add(&s->taps, "tap0_kata");
+	strv_add(&s->rootfs, "/b/rootfs");
+	state_set_process(s, STATE_VMM, getpid());
+}
+
+static void test_record_is_read_as_it_was_written(void **state)
+{
+	_free_ char *root = folder();
+	_state_ struct state written = { 0 };
+	_state_ struct state read = { 0 };
+	struct error e;
+
+	(void)state;
+	fill(&written);
+	assert_int_equal(state_save(&written, root, &e), 0);
+	assert_int_equal(state_load(&read, root, "box", &e), 0);
+	assert_string_equal(read.agent_url, "vsock://3:1024");
+	assert_string_equal(read.version_dir, "/opt/kata/versions/1");
+	assert_string_equal(read.links[0], "eth0");
+	assert_string_equal(read.rootfs[0], "/b/rootfs");
+	assert_true(state_is_alive(&read.processes[STATE_VMM]));
+	assert_int_equal(read.processes[STATE_FS].pid, 0);
+	assert_int_equal(tree_remove(root, &e), 0);
+}
+
+static void test_process_of_another_start_time_is_not_alive(void **state)
+{
+	struct state s = { 0 };
+
+	(void)state;
+	state_set_process(&s, STATE_VMM, getpid());
+	s.processes[STATE_VMM].start_ticks++;
+	assert_false(state_is_alive(&s.processes[STATE_VMM]));
+	state_set_process(&s, STATE_VMM, 0);
+	assert_false(state_is_alive(&s.processes[STATE_VMM]));
+}
+
+static void test_record_damaged_or_missing_is_refused(void **state)
+{
+	static const char *const texts[] = { "", "{", "[]", "{\"id\":\"other\"}" };
+	_free_ char *root = folder();
+	_free_ char *dir = path_join(root, "box");
+	_free_ char *path = path_join(dir, "state.json");
+	struct state s = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(state_load(&s, root, "box", &e), -ENOENT);
+	assert_int_equal(dir_make(dir, 0700, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &e), 0);
+		assert_int_equal(state_load(&s, root, "box", &e), -EINVAL);
+	}
+	assert_int_equal(tree_remove(root, &e), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_size_of_pod_follows_quota_then_shares),
+		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
+		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
+		cmocka_unit_test(test_cgroup_is_beside_the_container),
+		cmocka_unit_test(test_cgroup_outside_its_root_is_refused),
+		cmocka_unit_test(test_mount_options_become_flags_and_data),
+		cmocka_unit_test(test_record_is_read_as_it_was_written),
+		cmocka_unit_test(test_process_of_another_start_time_is_not_alive),
+		cmocka_unit_test(test_record_damaged_or_missing_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_spec - what a config.json becomes for a guest.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+
+#include "lib/rpc/message.h"
+#include "runtime/sandbox/spec.h"
+
+#define MINIMAL            "\"process\":{\"args\":[\"x\"],\"cwd\":\"/\"},\"root\":{\"path\":\"rootfs\"}"
+#define SPEC(linux_, more) "{" MINIMAL ",\"linux\":{" linux_ "}" more "}"
+
+static Oci__Spec *parse(const char *text)
+{
+	Oci__Spec *spec = NULL;
+	struct error e = { 0 };
+
+	if (spec_parse(text, strlen(text), "config.json", &spec, &e) < 0)
+		fail_msg("%s", e.msg);
+	return spec;
+}
+
+static void test_parse_of_broken_texts_says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *says;
+	} cases[] = {
+		{ "", "config.json" },
+		{ "{", "config.json" },
+		{ "[]", "config.json" },
+		{ "{}", "process.args" },
+		{ "{\"process\":{\"args\":[]}}", "process.args" },
+		{ "{\"process\":{\"args\":[\"x\"]},\"linux\":{}}", "root.path" },
+		{ "{" MINIMAL "}", "linux" },
+		{ "{\"process\":3}", "process" },
+		{ "{\"process\":{\"args\":\"x\"}}", "args" },
+		{ SPEC("", ",\"mounts\":[{\"destination\":\"etc\"}]"), "etc" },
+		{ SPEC("", ",\"annotations\":{\"a\":1}"), "annotations" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_message_ Oci__Spec *spec = NULL;
+		struct error e = { 0 };
+		int r = spec_parse(cases[i].text, strlen(cases[i].text), "config.json", &spec, &e);
+
+		if (r >= 0 || !strstr(e.msg, cases[i].says))
+			fail_msg("'%s' gave %d, '%s'", cases[i].text, r, e.msg);
+	}
+}
+
+static void test_type_follows_the_annotations(void **state)
+{
+	static const struct {
+		const char *annotations;
+		int result;
+		enum spec_type type;
+		const char *sandbox;
+	} cases[] = {
+		{ "", 0, SPEC_SINGLE, NULL },
+		{ "\"io.kubernetes.cri.container-type\":\"sandbox\"", 0, SPEC_SANDBOX, NULL },
+		{ "\"io.kubernetes.cri.container-type\":\"container\","
+		  "\"io.kubernetes.cri.sandbox-id\":\"p1\"",
+		  0, SPEC_MEMBER, "p1" },
+		{ "\"io.kubernetes.cri-o.ContainerType\":\"container\","
+		  "\"io.kubernetes.cri-o.SandboxID\":\"p2\"",
+		  0, SPEC_MEMBER, "p2" },
+		{ "\"io.kubernetes.cri.container-type\":\"pod\"", -EINVAL, SPEC_SINGLE, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("{" MINIMAL ",\"linux\":{},\"annotations\":{%s}}",
+					      cases[i].annotations);
+		_message_ Oci__Spec *spec = parse(text);
+		enum spec_type type = SPEC_SINGLE;
+		struct error e;
+
+		assert_int_equal(spec_type(spec, &type, &e), cases[i].result);
+		assert_int_equal(type, cases[i].type);
+		if (cases[i].sandbox)
+			assert_string_equal(spec_sandbox_id(spec), cases[i].sandbox);
+		else
+			assert_null(spec_sandbox_id(spec));
+	}
+}
+
+static void test_namespaces_of_the_host_are_left_out(void **state)
+{
+	_message_ Oci__Spec *spec = parse(SPEC(
+		"\"namespaces\":[{\"type\":\"pid\",\"path\":\"/proc/7/ns/pid\"},{\"type\":\"ipc\","
+		"\"path\":\"/proc/7/ns/ipc\"},{\"type\":\"network\",\"path\":\"/run/netns/a\"},"
+		"{\"type\":\"mount\"},{\"type\":\"cgroup\"},{\"type\":\"time\"}]",
+		""));
+
+	(void)state;
+	assert_string_equal(spec_netns(spec), "/run/netns/a");
+	assert_true(spec_shares_pidns(spec));
+	spec_constrain(spec, SPEC_SECCOMP_KEEP);
+	assert_int_equal(spec->linux->n_namespaces, 2);
+	assert_string_equal(spec->linux->namespaces[0]->type, "ipc");
+	assert_string_equal(spec->linux->namespaces[0]->path, "");
+	assert_string_equal(spec->linux->namespaces[1]->type, "mount");
+}
+
+static void test_network_without_path_is_none(void **state)
+{
+	_message_ Oci__Spec *spec =
+		parse(SPEC("\"namespaces\":[{\"type\":\"network\"},{\"type\":\"pid\"}]", ""));
+
+	(void)state;
+	assert_null(spec_netns(spec));
+	assert_false(spec_shares_pidns(spec));
+}
+
+static void test_constrain_drops_what_only_the_host_has(void **state)
+{
+	_message_ Oci__Spec *spec = parse(SPEC(
+		"\"resources\":{\"pids\":{\"limit\":9},\"blockIO\":{\"weight\":9},\"devices\":"
+		"[{\"allow\":true}],\"cpu\":{\"cpus\":\"0-3\",\"mems\":\"0\",\"shares\":512},"
+		"\"memory\":{\"limit\":4096}},\"cgroupsPath\":\"a.slice:cri:x\",\"devices\":["
+		"{\"path\":\"/dev/sda\",\"type\":\"b\",\"major\":8},{\"path\":\"/dev/fuse\","
+		"\"type\":\"c\",\"major\":10}],\"mountLabel\":\"l\",\"seccomp\":{\"defaultAction\":"
+		"\"SCMP_ACT_ERRNO\"}",
+		",\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}"));
+	Oci__LinuxResources *r = spec->linux->resources;
+
+	(void)state;
+	spec_constrain(spec, SPEC_SECCOMP_DROP);
+	assert_null(spec->hooks);
+	assert_null(r->pids);
+	assert_null(r->blockio);
+	assert_int_equal(r->n_devices, 0);
+	assert_string_equal(r->cpu->cpus, "");
+	assert_int_equal(r->cpu->shares, 512);
+	assert_int_equal(r->memory->limit, 4096);
+	assert_string_equal(spec->linux->cgroupspath, "/a.slice/cri/x");
+	assert_int_equal(spec->linux->n_devices, 1);
+	assert_string_equal(spec->linux->devices[0]->path, "/dev/fuse");
+	assert_string_equal(spec->linux->mountlabel, "");
+	assert_null(spec->linux->seccomp);
+}
+
+static void test_seccomp_is_kept_when_asked(void **state)
+{
+	_message_ Oci__Spec *spec =
+		parse(SPEC("\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\"}", ""));
+
+	(void)state;
+	spec_constrain(spec, SPEC_SECCOMP_KEEP);
+	assert_non_null(spec->linux->seccomp);
+}
+
+static void test_mounts_shared_are_binds_of_host_files(void **state)
+{
+	static const struct {
+		const char *mount;
+		bool is_shared;
+		bool is_read_only;
+	} cases[] = {
+		{ "\"type\":\"proc\",\"source\":\"proc\",\"destination\":\"/proc\"", false, false },
+		{ "\"type\":\"tmpfs\",\"source\":\"shm\",\"destination\":\"/dev/shm\"", false,
+		  false },
+		{ "\"type\":\"bind\",\"source\":\"/run/shm\",\"destination\":\"/dev/shm\"", false,
+		  false },
+		{ "\"type\":\"bind\",\"source\":\"/srv\",\"destination\":\"/"
+		  "a\",\"options\":[\"ro\"]",
+		  true, true },
+		{ "\"source\":\"/srv\",\"destination\":\"/a\",\"options\":[\"rbind\",\"rw\"]", true,
+		  false },
+		{ "\"type\":\"bind\",\"source\":\"/sys/fs/x\",\"destination\":\"/a\"", false,
+		  false },
+		{ "\"type\":\"bind\",\"source\":\"/system\",\"destination\":\"/a\"", true, false },
+		{ "\"type\":\"bind\",\"source\":\"/dev/null\",\"destination\":\"/a\"", false,
+		  false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text =
+			xasprintf("{" MINIMAL ",\"linux\":{},\"mounts\":[{%s}]}", cases[i].mount);
+		_message_ Oci__Spec *spec = parse(text);
+
+		if (spec_mount_is_shared(spec->mounts[0]) != cases[i].is_shared ||
+		    spec_mount_is_read_only(spec->mounts[0]) != cases[i].is_read_only)
+			fail_msg("wrong for %s", cases[i].mount);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse_of_broken_texts_says_what_is_wrong),
+		cmocka_unit_test(test_type_follows_the_annotations),
+		cmocka_unit_test(test_namespaces_of_the_host_are_left_out),
+		cmocka_unit_test(test_network_without_path_is_none),
+		cmocka_unit_test(test_constrain_drops_what_only_the_host_has),
+		cmocka_unit_test(test_seccomp_is_kept_when_asked),
+		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
