@@ -69,8 +69,9 @@ struct rpc_service {
 struct rpc_server *rpc_server_new(struct loop *loop, struct work_pool *pool,
 				  const struct rpc_service *service, struct error *e);
 /* Closes the listeners and connections.  No job of a request may be under way (stop the pool
- * first); requests still deferred are freed, nobody may answer them any more.  What is answered
- * already is sent as far as the sockets take it.  Io thread or after loop_run(). */
+ * first), and whoever may still answer a deferred one must be gone (free clients first): those left
+ * are freed unanswered.  What was answered before is sent as far as the sockets take it.  Io thread
+ * or after loop_run(). */
 void rpc_server_free(struct rpc_server *server);
 DEFINE_CLEANUP(rpc_server_freep, struct rpc_server *, rpc_server_free)
 

@@ -8,10 +8,10 @@
 #include "tests/unit/unit.h"
 
 #include <poll.h>
-#include <sys/un.h>
 
 #include "lib/rpc/proto/pb.pb-c.h"
 #include "lib/rpc/server.h"
+#include "lib/sock.h"
 #include "lib/str.h"
 #include "tests/unit/rpc-peer.h"
 
@@ -25,6 +25,7 @@ struct fixture {
 	struct cancel parked; /* raised when "Park" has been called */
 	_Atomic(struct rpc_request *) parked_request;
 	int fd; /* the peer's end */
+	char address[64];
 };
 
 static int echo(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -144,7 +145,7 @@ static void closed(void *context)
 	cancel_raise(&((struct fixture *)context)->closed);
 }
 
-static int setup(void **state)
+static int make(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	const struct rpc_service service = {
@@ -171,8 +172,15 @@ static int setup(void **state)
 	assert_non_null(f->server);
 	f->fd = fds[0];
 	assert_return_code(rpc_server_serve(f->server, fds[1], &e), 0);
-	peer_loop_start(&f->io);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	int r = make(state);
+
+	peer_loop_start(&((struct fixture *)*state)->io);
+	return r;
 }
 
 static int teardown(void **state)
@@ -622,6 +630,73 @@ static void test_metadata_reaches_the_handler(void **state)
 	expect_text(f, 1, "00-ab-cd-01");
 }
 
+static void test_truncated_request_ends_with_its_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	peer_header(f->fd, 1, TTRPC_REQUEST, 100);
+	peer_send(f->fd, "part", 4);
+	f->fd = close_fd(f->fd);
+	expect_raised(&f->closed);
+}
+
+/* Before the loop runs, hence the other setup. */
+static int setup_listener(void **state)
+{
+	struct fixture *f;
+	struct sock_address address = { .kind = SOCK_KIND_UNIX };
+	struct error e;
+	int fd;
+
+	if (make(state) < 0)
+		return -1;
+	f = *state;
+	(void)snprintf(f->address, sizeof(f->address), "unix://@kata-test-%d", (int)getpid());
+	assert_return_code(sock_parse(f->address, &address, &e), 0);
+	fd = sock_listen(&address, &e);
+	assert_return_code(fd, 0);
+	assert_return_code(rpc_server_listen(f->server, fd, &e), 0);
+	peer_loop_start(&f->io);
+	return 0;
+}
+
+static int dial(const struct fixture *f)
+{
+	struct sock_address address;
+	struct error e;
+	int fd;
+
+	assert_return_code(sock_parse(f->address, &address, &e), 0);
+	fd = sock_connect(&address, deadline_in(PEER_PATIENCE_MS), NULL, &e);
+	assert_return_code(fd, 0);
+	return fd;
+}
+
+/* The fixture's own connection is one of them. */
+static void test_listener_takes_as_many_as_it_may_and_the_next_when_one_goes(void **state)
+{
+	struct fixture *f = *state;
+	int own = f->fd, fds[RPC_CONNECTIONS_MAX];
+	struct pollfd p;
+
+	for (int i = 0; i < RPC_CONNECTIONS_MAX; i++)
+		fds[i] = dial(f);
+	for (int i = 0; i < RPC_CONNECTIONS_MAX - 1; i++) {
+		f->fd = fds[i];
+		send_request(f, 1, (struct request){ .method = "Echo", .text = "a" });
+		expect_text(f, 1, "a");
+	}
+	f->fd = fds[RPC_CONNECTIONS_MAX - 1];
+	send_request(f, 1, (struct request){ .method = "Echo", .text = "last" });
+	p = (struct pollfd){ .fd = f->fd, .events = POLLIN };
+	assert_int_equal(poll(&p, 1, 50), 0);
+	(void)close(fds[0]);
+	expect_text(f, 1, "last");
+	f->fd = own;
+	for (int i = 1; i < RPC_CONNECTIONS_MAX; i++)
+		(void)close(fds[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -653,6 +728,10 @@ int main(void)
 		TEST(test_too_many_requests_under_way_are_refused),
 		TEST(test_peer_that_does_not_read_is_not_read_from),
 		TEST(test_metadata_reaches_the_handler),
+		TEST(test_truncated_request_ends_with_its_connection),
+		cmocka_unit_test_setup_teardown(
+			test_listener_takes_as_many_as_it_may_and_the_next_when_one_goes,
+			setup_listener, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
