@@ -2,8 +2,9 @@
 /*
  * pause - the program of a pod's sandbox container: does nothing until it is told to end.
  *
- * As pid 1 of a shared pid namespace it also reaps what it inherits.  Signals are taken one at a time
- * with sigwait, so there is no handler.  Single thread, linked statically, for the test images only.
+ * As pid 1 of a shared pid namespace it also reaps what it inherits.  Signals are taken one at a
+ * time with sigwait, so there is no handler.  Single thread, linked statically, for the test images
+ * only.
  */
 #include <signal.h>
 #include <stddef.h>
