@@ -12,8 +12,8 @@
  * caller destroys it, whatever it has got by then.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/poll.h>
 
 #include "container-object.h"
 #include "device.h"
@@ -154,21 +154,13 @@ static int make_cgroup(struct container *c, const Oci__Spec *spec, struct error 
 	return cgroup_allow_devices(&c->cgroup, rules, n, e);
 }
 
-static bool is_alive(int pidfd)
-{
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
-
-	return poll(&pfd, 1, 0) == 0;
-}
-
 /* A copy of the pidfd of whoever holds the pid namespace all containers share; -1: nobody yet. */
 static int shared_pidns(struct containers *cs)
 {
 	int fd = -1;
 
 	(void)pthread_mutex_lock(&cs->lock);
-	if (cs->pidns >= 0 && !is_alive(cs->pidns))
-		cs->pidns = close_fd(cs->pidns);
+	containers_drop_dead_pidns(cs);
 	if (cs->pidns >= 0)
 		fd = fcntl(cs->pidns, F_DUPFD_CLOEXEC, 3);
 	(void)pthread_mutex_unlock(&cs->lock);

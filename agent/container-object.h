@@ -75,6 +75,9 @@ struct containers {
  * of its queue, or until the io thread returns to its loop. */
 struct container *container_get(struct containers *cs, const char *id, struct error *e);
 
+/* Forgets who held the shared pid namespace if that process has ended.  Under the lock. */
+void containers_drop_dead_pidns(struct containers *cs);
+
 /* Applies EVENT; EBUSY names the state that does not allow it. */
 int container_change(struct container *c, enum container_event event, struct error *e);
 /* Whether EVENT may happen now. */

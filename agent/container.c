@@ -303,6 +303,14 @@ static void unlink_container(struct containers *cs, struct container *c)
 		*at = c->next;
 }
 
+void containers_drop_dead_pidns(struct containers *cs)
+{
+	struct pollfd pfd = { .fd = cs->pidns, .events = POLLIN };
+
+	if (cs->pidns >= 0 && poll(&pfd, 1, 0) != 0)
+		cs->pidns = close_fd(cs->pidns);
+}
+
 static void run_bury(struct loop_task *task)
 {
 	struct container *c = CONTAINER_OF(task, struct container, bury);
@@ -310,6 +318,7 @@ static void run_bury(struct loop_task *task)
 
 	lock(cs);
 	unlink_container(cs, c);
+	containers_drop_dead_pidns(cs);
 	unlock(cs);
 	oom_unwatch(cs->oom, c->id);
 	for (struct process *p = c->processes; p; p = p->next) {

@@ -1,0 +1,411 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# agent-checks.sh - what an agent does with containers, asked of a running agent.  Sourced by the
+# agent-*.sh tests, which define:
+#
+#   ctl METHOD [JSON | @FILE]   call the agent
+#   root                        the test image as the agent sees it (make_image)
+#   has_limits                  yes, where the agent has cgroup controllers of its own kernel
+#
+# Every check_* function is one subject; run_checks runs all.
+# shellcheck disable=SC2154,SC2034 # root, work and the like come from who sources this, which uses every_check
+
+applets="sh ls cat echo sleep id mount mknod grep head dd kill stty tty env hostname touch rm true false wc
+	tr pwd sysctl mkdir stat ps yes readlink chmod umount ln uname"
+
+# make_image DIR - busybox, two users, and traps for agents that follow links.
+make_image() {
+	local applet
+	mkdir -p "$1"/{bin,proc,sys,dev,tmp,etc,root,home/web,volume}
+	cp "$(command -v busybox)" "$1/bin/busybox"
+	for applet in $applets; do
+		ln -sf busybox "$1/bin/$applet"
+	done
+	printf 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' >"$1/etc/passwd"
+	ln -s ../../../../../tmp "$1/escape"
+	ln -s /proc/self/fd "$1/fds"
+}
+
+# spec ID FILTER PROGRAM... - a CreateContainer request, changed by the jq FILTER.
+spec() {
+	local id=$1 filter=$2
+	shift 2
+	jq -n --arg id "$id" --arg root "$root" '
+	["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_MKNOD", "CAP_SETGID", "CAP_SETUID"] as $caps |
+	{container_id: $id, exec_id: $id, OCI: {
+	  ociVersion: "1.1.0", hostname: "box", root: {path: $root},
+	  process: {args: $ARGS.positional, env: ["PATH=/bin"], cwd: "/", user: {uid: 0, gid: 0},
+	    noNewPrivileges: true, capabilities: {bounding: $caps, effective: $caps, permitted: $caps}},
+	  mounts: [
+	    {destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"]},
+	    {destination: "/dev", type: "tmpfs", source: "tmpfs",
+	     options: ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+	    {destination: "/dev/pts", type: "devpts", source: "devpts",
+	     options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},
+	    {destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"]},
+	    {destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", "ro"]}],
+	  linux: {cgroupsPath: ("/checks/" + $id),
+	    namespaces: [{type: "pid"}, {type: "ipc"}, {type: "uts"}, {type: "mount"}],
+	    maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/nosuch", "/sys/firmware"],
+	    readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]}}}' --args -- "$@" |
+		jq "$filter" >"$work/request.json"
+	echo "@$work/request.json"
+}
+
+create() { ctl CreateContainer "$(spec "$@")"; }
+start() { ctl StartContainer "{\"container_id\": \"$1\"}" >/dev/null; }
+remove() { ctl RemoveContainer "{\"container_id\": \"$1\", \"timeout\": ${2:-10}}" >/dev/null; }
+begin() { create "$@" >/dev/null && start "$1"; }
+signal() { ctl SignalProcess "{\"container_id\": \"$1\", \"exec_id\": \"$2\", \"signal\": $3}" >/dev/null; }
+close_stdin() { ctl CloseStdin "{\"container_id\": \"$1\", \"exec_id\": \"${2:-$1}\"}" >/dev/null; }
+status_of() { ctl WaitProcess "{\"container_id\": \"$1\", \"exec_id\": \"${2:-$1}\"}" | jq -r '.status // 0'; }
+read_once() { ctl "$1" "{\"container_id\": \"$2\", \"exec_id\": \"$3\", \"len\": 32768}"; }
+
+# drain METHOD ID [EXEC] - everything until the end of the stream.
+drain() {
+	while read_once "$1" "$2" "${3:-$2}" >"$work/chunk" && [ -s "$work/chunk" ]; do
+		cat "$work/chunk"
+	done
+}
+
+# output ID FILTER PROGRAM... - run to the end; standard output, then the exit status.
+output() {
+	begin "$@"
+	drain ReadStdout "$1"
+	echo "status $(status_of "$1")"
+	remove "$1"
+}
+
+# exec_process ID EXEC FILTER PROGRAM...
+exec_process() {
+	local id=$1 exec=$2 filter=$3
+	shift 3
+	jq -n --arg id "$id" --arg exec "$exec" '{container_id: $id, exec_id: $exec, process: {
+		args: $ARGS.positional, env: ["PATH=/bin"], cwd: "/", user: {uid: 0, gid: 0},
+		capabilities: {bounding: ["CAP_KILL"], effective: ["CAP_KILL"], permitted: ["CAP_KILL"]}}}' \
+		--args -- "$@" | jq "$filter" >"$work/request.json"
+	ctl ExecProcess "@$work/request.json"
+}
+
+# refused WHAT REGEX COMMAND... - COMMAND fails with a message like REGEX.
+refused() {
+	local what=$1 regex=$2 message
+	shift 2
+	if message=$("$@" 2>&1); then
+		fail "$what: was not refused"
+	fi
+	expect_match "$what" "$regex" "$message"
+}
+
+check_output() {
+	local got
+	got=$(output plain '.OCI.process.env += ["X=a b"] | .OCI.process.cwd = "/made/for/it"' \
+		sh -c 'echo "$X"; pwd; hostname; echo "$HOME"; exit 7')
+	expect "output" $'a b\n/made/for/it\nbox\n/root\nstatus 7' "$got"
+	begin streams . sh -c 'echo out; echo err >&2'
+	expect "stdout" out "$(drain ReadStdout streams)"
+	expect "stderr" err "$(drain ReadStderr streams)"
+	expect "status" 0 "$(status_of streams)"
+	expect "status asked for again" 0 "$(status_of streams)"
+	remove streams
+	begin long . head -c 1048576 /dev/zero
+	expect "long output" 1048576 "$(drain ReadStdout long | wc -c)"
+	remove long
+}
+
+check_leftover_child() {
+	begin leftover '.sandbox_pidns = true' sh -c 'sleep 1000 & echo parent'
+	expect "output of a process whose child keeps the pipe" parent "$(drain ReadStdout leftover)"
+	remove leftover
+}
+
+check_identity() {
+	local got
+	got=$(output user '.OCI.process.user = {uid: 1000, gid: 1000, additionalGids: [4, 2000]} |
+		.OCI.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}]' \
+		sh -c 'id -u; id -g; id -G; echo "$HOME"; ulimit -n; ulimit -Hn; echo x >/dev/stdout;
+			grep -E "^(CapEff|CapPrm|CapBnd|NoNewPrivs)" /proc/self/status')
+	expect "user" "1000
+1000
+1000 4 2000
+/home/web
+100
+200
+x
+CapPrm:	0000000000000000
+CapEff:	0000000000000000
+CapBnd:	00000000080000e3
+NoNewPrivs:	1
+status 0" "$got"
+	expect_match "capabilities of root" $'CapEff:\t00000000080000e3' \
+		"$(output caps . grep CapEff /proc/self/status)"
+	expect_match "ambient capabilities" $'CapEff:\t0000000000000020' \
+		"$(output ambient '.OCI.process.user.uid = 1000 | .OCI.process.capabilities |= (.inheritable =
+			["CAP_KILL"] | .ambient = ["CAP_KILL"])' grep CapEff /proc/self/status)"
+}
+
+check_descriptors() {
+	# The last one is the folder being listed.
+	expect "descriptors of a process" $'0\n1\n2\n3\nstatus 0' "$(output descriptors . ls /proc/self/fd)"
+	begin described . sleep 1000
+	exec_process described e1 . ls /proc/self/fd >/dev/null
+	expect "descriptors of an exec" $'0\n1\n2\n3' "$(drain ReadStdout described e1)"
+	remove described
+}
+
+check_refusals() {
+	refused "missing program" "executable file not found in .PATH: 'nosuch'" create missing . nosuch
+	refused "missing path" "executable file not found: '/bin/nosuch'" create missing . /bin/nosuch
+	refused "directory as a program" "executable file not found: '/etc'" create missing . /etc
+	refused "bad id" "container id" create 'a/../b' '.container_id = "a/../b"' true
+	refused "no specification" "OCI specification" ctl CreateContainer '{"container_id": "nospec"}'
+	refused "no program" "no program" create empty '.OCI.process.args = []' true
+	refused "hooks" "hooks" create hooks '.OCI.hooks.prestart = [{path: "/bin/true"}]' true
+	refused "unknown limit" "RLIMIT_ODD" create odd '.OCI.process.rlimits = [{type: "RLIMIT_ODD"}]' true
+	refused "missing root" "nosuch" create noroot '.OCI.root.path = "/nosuch"' true
+	refused "missing volume" "mounting '/nosuch'" create novolume \
+		'.OCI.mounts += [{destination: "/volume", source: "/nosuch", type: "bind", options: ["rbind"]}]' true
+	refused "unknown container" "no container 'nobody'" start nobody
+	refused "remove of nobody" "no container 'nobody'" remove nobody
+	create once . true >/dev/null
+	refused "the same id" "exists already" create once . true
+	refused "exec before start" "not running" exec_process once e1 . true
+	refused "unknown process" "no process 'nobody'" status_of once nobody
+	refused "unknown signal" "no signal 999" signal once once 999
+	remove once
+	refused "removed twice" "no container 'once'" remove once
+}
+
+check_exec_of_text() {
+	refused "not a program" "cannot execute '/etc/passwd'" begin text '.OCI.process.args = ["/etc/passwd"]' true
+	remove text
+}
+
+check_terminal() {
+	begin terminal '.OCI.process.terminal = true | .OCI.process.consoleSize = {height: 24, width: 80}' \
+		sh -c 'tty; stty size; read -r x; stty size; echo "got $x"; test -c /dev/console && exit 5'
+	eventually 10 "the terminal's size" terminal_says "24 80"
+	ctl TtyWinResize '{"container_id": "terminal", "exec_id": "terminal", "row": 50, "column": 132}' >/dev/null
+	printf 'hi\n' | ctl_data WriteStdin '{"container_id": "terminal", "exec_id": "terminal"}' >/dev/null
+	drain ReadStdout terminal >>"$work/terminal"
+	expect "terminal" $'/dev/pts/0\n24 80\nhi\n50 132\ngot hi' "$(tr -d '\r' <"$work/terminal")"
+	expect "status" 5 "$(status_of terminal)"
+	remove terminal
+	rm "$work/terminal"
+	begin noterminal . sleep 1000
+	refused "resize without a terminal" "no terminal" \
+		ctl TtyWinResize '{"container_id": "noterminal", "exec_id": "noterminal", "row": 1, "column": 1}'
+	exec_process noterminal e1 '.process.terminal = true' tty >/dev/null
+	expect "terminal of an exec" "/dev/pts/0" "$(drain ReadStdout noterminal e1 | tr -d '\r')"
+	remove noterminal
+}
+
+terminal_says() {
+	read_once ReadStdout terminal terminal >>"$work/terminal"
+	grep -q "$1" "$work/terminal"
+}
+
+check_stdin() {
+	begin stdin . sh -c 'sleep 1; wc -c'
+	head -c 1048576 /dev/zero | ctl_data WriteStdin '{"container_id": "stdin", "exec_id": "stdin"}' >/dev/null
+	close_stdin stdin
+	expect "bytes of stdin" 1048576 "$(drain ReadStdout stdin | tr -d ' ')"
+	refused "write after the end" "closed|ended|EPIPE" write_stdin stdin
+	remove stdin
+}
+
+write_stdin() {
+	echo more | ctl_data WriteStdin "{\"container_id\": \"$1\", \"exec_id\": \"$1\"}"
+}
+
+check_exec() {
+	begin execs . sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+	exec_process execs e1 . sh -c 'echo in; exit 42' >/dev/null
+	expect "output of an exec" in "$(drain ReadStdout execs e1)"
+	expect "status of an exec" 42 "$(status_of execs e1)"
+	exec_process execs e2 . sh -c 'grep -z -c trap /proc/1/cmdline; hostname; grep CapBnd /proc/self/status' >/dev/null
+	expect "an exec is in the container" $'1\nbox\nCapBnd:\t0000000000000020' "$(drain ReadStdout execs e2)"
+	refused "missing program" "executable file not found in .PATH: 'nosuch'" exec_process execs e3 . nosuch
+	exec_process execs e4 '.process.user.uid = 1000 | .process.cwd = "/tmp"' sh -c 'id -u; pwd' >/dev/null
+	expect "user and folder of an exec" $'1000\n/tmp' "$(drain ReadStdout execs e4)"
+	exec_process execs e5 . sleep 1000 >/dev/null
+	refused "the same exec id" "has a process 'e5' already" exec_process execs e5 . true
+	signal execs e5 15
+	expect "status of a killed exec" 143 "$(status_of execs e5)"
+	signal execs execs 15
+	expect "status after a handled signal" 0 "$(status_of execs)"
+	refused "exec in a stopped container" "not running" exec_process execs e6 . true
+	remove execs
+}
+
+check_signals() {
+	begin unhandled . sleep 1000
+	signal unhandled unhandled 15
+	expect "SIGTERM without a handler" 137 "$(status_of unhandled)"
+	remove unhandled
+	begin killed . sh -c 'trap "" TERM; sleep 1000'
+	exec_process killed e1 . sleep 1000 >/dev/null
+	signal killed "" 9
+	expect "SIGKILL for all" 137 "$(status_of killed)"
+	expect "SIGKILL for all reaches an exec" 137 "$(status_of killed e1)"
+	remove killed
+}
+
+check_removal() {
+	begin hanging . sleep 1000
+	exec_process hanging e1 . sh -c 'trap "" TERM INT HUP; sleep 1000' >/dev/null
+	status_of hanging e1 >"$work/hanging" 2>&1 &
+	remove hanging
+	wait $! || true
+	expect_match "a wait when the container is removed" '137|removed|no container' "$(cat "$work/hanging")"
+	create unstarted . sleep 1000 >/dev/null
+	remove unstarted
+}
+
+check_readonly() {
+	local got
+	expect_match "read-only root" 'Read-only.*status 1' \
+		"$(output readonly '.OCI.root.readonly = true' sh -c 'touch /x 2>&1' | tr '\n' ' ')"
+	expect_match "read-only volume" 'Read-only.*Operation not permitted|Read-only.*denied' \
+		"$(output rovolume '.OCI.mounts += [{destination: "/volume", source: "'"$root"'/home", type: "bind",
+			options: ["rbind", "ro"]}]' sh -c 'touch /volume/x 2>&1; mount -o remount,rw /volume 2>&1' | tr '\n' ' ')"
+	expect "writable volume" $'status 0' \
+		"$(output rwvolume '.OCI.mounts += [{destination: "/not/there", source: "'"$root"'/home", type: "bind",
+			options: ["rbind", "rw"]}]' sh -c 'touch /not/there/x && rm /not/there/x')"
+	expect "a file as a volume" $'root\nstatus 0' \
+		"$(output filevolume '.OCI.mounts += [{destination: "/new/file", source: "'"$root"'/etc/passwd", type: "bind",
+			options: ["bind", "ro"]}]' sh -c 'head -c 4 /new/file; echo')"
+	got=$(output masked . sh -c 'wc -c </proc/keys; ls /sys/firmware | wc -l; touch /proc/sys/kernel/msgmax 2>&1')
+	expect_match "masked and read-only paths" $'^0\n0\n.*Read-only' "$got"
+}
+
+check_hostile_image() {
+	local evil=$evil_root
+	refused "proc behind a link" "without following links" create evil1 ".OCI.root.path = \"$evil\"" true
+	refused "mount with .." "bad destination" create evil2 \
+		'.OCI.mounts += [{destination: "/tmp/../../x", source: "tmpfs", type: "tmpfs"}]' true
+	refused "mount over procfs" "inside procfs" create evil3 \
+		'.OCI.mounts += [{destination: "/proc/sys/kernel", source: "tmpfs", type: "tmpfs"}]' true
+	refused "bind over /proc/self" "inside procfs" create evil4 \
+		'.OCI.mounts += [{destination: "/proc/self/attr", source: "/tmp", type: "bind", options: ["bind"]}]' true
+	refused "folder behind a magic link" "entering the working directory|magic|link|levels" create evil5 \
+		'.OCI.process.cwd = "/fds/8"' true
+	refused "folder behind a descriptor" "working directory|levels" create evil6 \
+		'.OCI.process.cwd = "/proc/self/fd/8"' true
+	expect "mount through an escaping link stays inside" $'tmpfs /tmp\nstatus 0' \
+		"$(output evil7 '.OCI.mounts += [{destination: "/escape", source: "tmpfs", type: "tmpfs"}]' \
+			sh -c 'grep -o "^tmpfs /tmp" /proc/mounts')"
+}
+
+check_devices() {
+	expect_match "block devices" "not permitted" \
+		"$(output blocks . sh -c 'for d in 254:0 8:0 259:0 1:0; do mknod /tmp/d$d b ${d%:*} ${d#*:} &&
+			dd if=/tmp/d$d of=/dev/null bs=512 count=1 2>&1; rm -f /tmp/d$d; done')"
+	expect_match "memory" "not permitted.*status 0" \
+		"$(output memory . sh -c 'mknod /tmp/mem c 1 1; cat /tmp/mem 2>&1; rm /tmp/mem' | tr '\n' ' ')"
+	expect "usual devices" "status 0" "$(output usual . sh -c 'echo x >/dev/null; head -c 9 /dev/urandom >/dev/zero')"
+	expect "a device of the specification" $'crw-r-----\nstatus 0' \
+		"$(output spec '.OCI.linux.devices = [{path: "/dev/my/full", type: "c", major: 1, minor: 7,
+			fileMode: 416, uid: 1000, gid: 5}]' sh -c 'ls -l /dev/my/full | head -c 10; echo; head -c 1 /dev/my/full >/dev/null')"
+	refused "a bad type of device" "bad type" create baddevice \
+		'.OCI.linux.devices = [{path: "/dev/x", type: "z", major: 1, minor: 7}]' true
+}
+
+check_seccomp() {
+	local profile='.OCI.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
+		syscalls: [{names: ["mkdir", "mkdirat", "call_of_the_future"], action: "SCMP_ACT_ERRNO", errnoRet: 28}]}'
+	expect_match "seccomp" 'No space.*Seccomp:.2.*status 0' \
+		"$(output seccomp "$profile" sh -c 'mkdir /tmp/x 2>&1; grep Seccomp: /proc/self/status' | tr '\n' ' ')"
+	expect_match "seccomp without no_new_privs" 'No space.*NoNewPrivs:.0.*status 0' \
+		"$(output privs "$profile | .OCI.process.noNewPrivileges = false" \
+			sh -c 'mkdir /tmp/x 2>&1; grep NoNewPrivs: /proc/self/status' | tr '\n' ' ')"
+	begin filtered "$profile" sleep 1000
+	exec_process filtered e1 . sh -c 'mkdir /tmp/x 2>&1' >/dev/null
+	expect_match "an exec is filtered as well" 'No space' "$(drain ReadStdout filtered e1)"
+	remove filtered
+	refused "unknown action" "unknown action 'SCMP_ACT_ODD'" begin oddseccomp \
+		'.OCI.linux.seccomp = {defaultAction: "SCMP_ACT_ODD"}' true
+	remove oddseccomp
+}
+
+check_sysctl() {
+	expect "sysctl" $'12345\nstatus 0' \
+		"$(output sysctl '.OCI.linux.sysctl = {"kernel.msgmax": "12345"}' cat /proc/sys/kernel/msgmax)"
+	refused "unknown sysctl" "kernel.nosuch" create nosysctl '.OCI.linux.sysctl = {"kernel.nosuch": "1"}' true
+	refused "escaping sysctl" "'../../etc/passwd'" create evilsysctl \
+		'.OCI.linux.sysctl = {"../../etc/passwd": "1"}' true
+}
+
+check_sharing() {
+	begin first '.sandbox_pidns = true' sh -c 'hostname; while :; do sleep 0.1; done'
+	begin second '.sandbox_pidns = true' sh -c 'grep -a -c "sleep 0.1" /proc/1/cmdline; readlink /proc/self/ns/uts; readlink /proc/self/ns/ipc; sleep 1000'
+	exec_process first e1 . sh -c 'readlink /proc/self/ns/uts; readlink /proc/self/ns/ipc' >/dev/null
+	eventually 10 "output" second_says
+	expect "a shared pid namespace" 1 "$(head -n 1 "$work/second")"
+	expect "shared host name and ipc" "$(drain ReadStdout first e1)" "$(tail -n +2 "$work/second")"
+	signal second second 15
+	expect "SIGTERM in a shared pid namespace" 143 "$(status_of second)"
+	remove second
+	remove first
+	rm "$work/second"
+}
+
+second_says() {
+	read_once ReadStdout second second >>"$work/second"
+	grep -q ipc "$work/second"
+}
+
+check_pause() {
+	local before
+	begin paused . sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; done'
+	ctl PauseContainer '{"container_id": "paused"}' >/dev/null
+	refused "paused twice" "is paused and cannot be paused" ctl PauseContainer '{"container_id": "paused"}'
+	before=$(counted)
+	sleep 0.3
+	expect "a paused container stands still" "$before" "$(counted)"
+	ctl ResumeContainer '{"container_id": "paused"}' >/dev/null
+	exec_process paused e1 . true >/dev/null
+	expect "a resumed container goes on" 0 "$(status_of paused e1)"
+	ctl PauseContainer '{"container_id": "paused"}' >/dev/null
+	remove paused
+}
+
+counted() { ctl StatsContainer '{"container_id": "paused"}' | jq -c .cgroup_stats.cpu_stats.cpu_usage.usage_in_usermode; }
+
+check_limits() {
+	local limits='.OCI.linux.resources = {memory: {limit: 33554432}, pids: {limit: 20}, cpu: {quota: 20000, period: 100000, shares: 512}}'
+	expect_match "pids" "can.t fork|Resource" \
+		"$(output pids "$limits" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do sleep 1 & done 2>&1')"
+	begin hungry "$limits" sh -c 'read -r x; x=$(yes | head -c 100000000); echo survived'
+	ctl GetOOMEvent >"$work/oom" &
+	write_stdin hungry >/dev/null
+	wait $!
+	expect "OOM event" hungry "$(jq -r .container_id <"$work/oom")"
+	status_of hungry >/dev/null
+	expect "limits in the statistics" "33554432 20" "$(ctl StatsContainer '{"container_id": "hungry"}' |
+		jq -r '.cgroup_stats | "\(.memory_stats.usage.limit) \(.pids_stats.limit)"')"
+	remove hungry
+	begin busy "$limits" sh -c 'while :; do :; done'
+	eventually 10 "throttling" throttled busy
+	ctl UpdateContainer '{"container_id": "busy", "resources": {"cpu": {"quota": -1}, "memory": {"limit": 67108864}}}' >/dev/null
+	expect "an updated limit" 67108864 "$(ctl StatsContainer '{"container_id": "busy"}' | jq .cgroup_stats.memory_stats.usage.limit)"
+	remove busy
+}
+
+throttled() {
+	[ "$(ctl StatsContainer "{\"container_id\": \"$1\"}" |
+		jq '.cgroup_stats.cpu_stats.throttling_data.throttled_periods // 0')" -gt 0 ]
+}
+
+run_checks() {
+	local check
+	for check; do
+		[ -n "$check" ] || continue
+		note "$check"
+		"check_$check"
+	done
+}
+
+every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin exec signals removal
+	readonly hostile_image devices seccomp sysctl sharing pause)

@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The agent as a plain process in namespaces of its own: everything it does with containers that
+# needs no kernel of its own; afterwards it has no descriptor, mount, process, cgroup or file more.
+# shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/agent-checks.sh"
+
+require_root
+require busybox jq unshare nsenter
+build=${KATA_BUILD_DIR:-$top/build/dev}
+agent=$build/bin/kata-agent
+address=unix://$work/agent.sock
+root=$work/image
+evil_root=$work/evil
+cgroups=
+
+[ -x "$agent" ] || skip "no agent in '$build'"
+make_image "$root"
+cp -a "$root" "$evil_root"
+rmdir "$evil_root/proc"
+ln -s tmp "$evil_root/proc"
+
+make_cgroup() {
+	local mount
+	for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		[ "$(stat -f -c %T "$mount" 2>/dev/null)" = cgroup2fs ] || continue
+		cgroups=$mount/kata-test.$$
+		cleanup remove_cgroup
+		mkdir "$cgroups"
+		return
+	done
+}
+
+remove_cgroup() {
+	find "$cgroups" -depth -type d -exec rmdir {} + 2>/dev/null
+}
+
+# The shell is the first process of the namespaces, the agent its child.
+start_agent() {
+	cat >"$work/init" <<-END
+		mount --make-rprivate /
+		mount -t proc proc /proc
+		mount -t tmpfs -o mode=755 tmpfs /run
+		ip link set lo up
+		export KATA_AGENT_CGROUP_ROOT=$cgroups
+		$agent -s $address -p agent.log=debug >$work/agent.log 2>&1 &
+		echo \$! >$work/agent.pid
+		wait \$!
+		echo \$? >$work/agent.status
+	END
+	unshare --mount --pid --net --fork --kill-child bash "$work/init" &
+	unshare_pid=$!
+	cleanup kill_agent
+	ctl Check >/dev/null
+	init=$(pgrep -P "$unshare_pid")
+}
+
+kill_agent() {
+	kill -KILL "$unshare_pid" 2>/dev/null
+	wait "$unshare_pid" 2>/dev/null
+}
+
+ctl() { "$build/bin/kata-agent-ctl" --server-address "$address" --retry "$@"; }
+ctl_data() { "$build/bin/kata-agent-ctl" --server-address "$address" --data - "$@"; }
+inside() { nsenter --target "$init" --mount --pid "$@"; }
+
+# What the agent holds: descriptors, mounts, processes, groups, files.
+holdings() {
+	local pid
+	pid=$(cat "$work/agent.pid")
+	inside bash -c "ls /proc/$pid/fd | wc -l; wc -l </proc/1/mountinfo; ls /run/kata-containers"
+	inside bash -c 'ls -d /proc/[0-9]* | wc -l'
+	[ -z "$cgroups" ] || find "$cgroups" -type d
+}
+
+same_holdings() {
+	holdings >"$work/after"
+	diff "$work/before" "$work/after"
+}
+
+[ -z "${CHECKS:-}" ] || read -r -a every_check <<<"$CHECKS"
+make_cgroup
+[ -n "$cgroups" ] || every_check=("${every_check[@]/pause/}")
+start_agent
+ctl CreateSandbox '{"hostname": "box", "sandbox_id": "sandbox"}' >/dev/null
+output warm-up . true >/dev/null
+eventually 15 "idle threads to end" true
+holdings >"$work/before"
+run_checks "${every_check[@]}"
+eventually 15 "nothing to be left" same_holdings
+ctl DestroySandbox >/dev/null
+eventually 5 "the agent to end" test -s "$work/agent.status"
+expect "exit status of the agent" 0 "$(cat "$work/agent.status")"
+! grep -E 'ERROR: |runtime error' "$work/agent.log" || fail "the sanitizers complain"
+echo "PASSED"
