@@ -174,8 +174,8 @@ static void create_failed(struct op *op)
 	stdio_free(op->stdio);
 	op_reply_error(op);
 	task_drop(op->task);
-	if (shim->is_leaving)
-		shim_leave(shim);
+	if (shim->stage == SHIM_EMPTY)
+		shim_run_waiting(shim);
 }
 
 static void publish_create(const struct op *op)

@@ -116,7 +116,6 @@ struct shim {
 	unsigned ops;
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
-	bool is_leaving;
 };
 
 /* process.c */
@@ -207,8 +206,11 @@ void shim_stop_sandbox(struct shim *shim, uint32_t status);
 void shim_when_stopped(struct shim *shim, struct op *own_op);
 /* To be called whenever something ended that a stop may be waiting for. */
 void shim_check_stop(struct shim *shim);
-/* Ends the program when events are delivered, if no task is left. */
-void shim_leave(struct shim *shim);
+/* Runs what waits for that. */
+void shim_run_waiting(struct shim *shim);
+/* Forgets the sandbox, answers REQ and ends the program, once the sandbox has stopped and events
+ * are delivered. */
+void shim_leave(struct shim *shim, struct rpc_request *req);
 
 /* watch.c: what may happen by itself. */
 /* Watches the processes of the VM, the agent's connection and memory shortage. */

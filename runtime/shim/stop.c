@@ -15,7 +15,7 @@
 
 #define DRAIN_MS UINT64_C(2000)
 
-static void run_waiting(struct shim *shim)
+void shim_run_waiting(struct shim *shim)
 {
 	while (shim->waiting) {
 		struct op *op = shim->waiting;
@@ -40,9 +40,7 @@ static void stop_finish(struct op *op)
 	sandbox_free(TAKE_PTR(shim->sandbox));
 	shim->stage = SHIM_STOPPED;
 	log_info("sandbox stopped");
-	run_waiting(shim);
-	if (shim->is_leaving)
-		shim_leave(shim);
+	shim_run_waiting(shim);
 }
 
 void shim_check_stop(struct shim *shim)
@@ -88,7 +86,7 @@ void shim_when_stopped(struct shim *shim, struct op *own_op)
 	own_op->next = NULL;
 	*last = own_op;
 	if (shim->stage == SHIM_EMPTY || shim->stage == SHIM_STOPPED)
-		run_waiting(shim);
+		shim_run_waiting(shim);
 }
 
 static void leave(void *arg)
@@ -98,13 +96,35 @@ static void leave(void *arg)
 	loop_stop(shim->loop, 0);
 }
 
-void shim_leave(struct shim *shim)
+static int forget_work(struct op *op, struct error *e)
 {
-	if (shim->tasks)
-		return;
-	shim->is_leaving = true;
-	if (shim->stage == SHIM_EMPTY || shim->stage == SHIM_STOPPED)
-		events_drain(shim->events, DRAIN_MS, leave, shim);
-	else
-		shim_stop_sandbox(shim, 128 + 9);
+	(void)e;
+	state_remove(NULL, op->shim->id);
+	return 0;
+}
+
+static void forget_finish(struct op *op)
+{
+	op_reply_empty(op);
+	events_drain(op->shim->events, DRAIN_MS, leave, op->shim);
+}
+
+/* The record goes before the answer: containerd runs `delete` right after it, which would take this
+ * shim for one that hangs. */
+static void forget(struct op *op)
+{
+	struct op *next = op_new(op->shim, NULL, TAKE_PTR(op->req), NULL);
+
+	next->work = forget_work;
+	next->finish = forget_finish;
+	op_submit(next, OP_ALONE);
+}
+
+void shim_leave(struct shim *shim, struct rpc_request *req)
+{
+	struct op *op = op_new(shim, NULL, req, NULL);
+
+	op->finish = forget;
+	shim_stop_sandbox(shim, 128 + 9);
+	shim_when_stopped(shim, op);
 }

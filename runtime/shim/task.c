@@ -232,11 +232,15 @@ static int task_checkpoint(struct rpc_request *req, const void *in, void *out, s
 
 static int task_shutdown(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
+	struct shim *shim = rpc_context(req);
+
 	(void)in;
 	(void)out;
 	(void)e;
-	shim_leave(rpc_context(req));
-	return 0;
+	if (shim->tasks)
+		return 0;
+	shim_leave(shim, req);
+	return RPC_DEFERRED;
 }
 
 #define METHOD(service, name, in, out, handle)                                                   \
