@@ -13,6 +13,9 @@ if(NOT EXISTS "${KATA_SYSROOT}/lib/pkgconfig")
 endif()
 
 set(CMAKE_C_COMPILER musl-gcc)
+# Objects for link-time optimisation need the archiver that knows them; beside musl-gcc there is none.
+set(CMAKE_C_COMPILER_AR gcc-ar)
+set(CMAKE_C_COMPILER_RANLIB gcc-ranlib)
 # -idirafter: musl's own headers come first, the kernel's are among ours.  The folder's name differs
 # from machine to machine and must not get into the programs.
 set(CMAKE_C_FLAGS_INIT "-idirafter ${KATA_SYSROOT}/include -ffile-prefix-map=${KATA_SYSROOT}=/sysroot")
