@@ -4,7 +4,9 @@
  *
  * Each row is checked first and costs nothing when all is as it should be.  A row with an undo is
  * journalled before it runs; when a later one fails, the rows are taken back from the last to the
- * first.  A new step is one row here and its functions in the file that fits.
+ * first.  The canary comes before the version is current and before the container runtime hears of
+ * it: a version that does not boot here disturbs nobody.  A new step is one row here and its
+ * functions in the file that fits.
  */
 #include "deploy/install.h"
 
@@ -14,11 +16,11 @@ const struct step install_steps[] = {
 	{ "unpack", "unpack and verify the release", unpack_check, unpack_run, NULL, NULL },
 	{ "overrides", "write the node's own configuration", overrides_check, overrides_run,
 	  overrides_save, overrides_undo },
+	{ "canary", "boot a sandbox", canary_check, canary_run, NULL, NULL },
 	{ "switch", "make the version current", switch_check, switch_run, switch_save,
 	  switch_undo },
 	{ "cri", "configure the container runtime", cri_check, cri_run, cri_save, cri_undo },
 	{ "handlers", "wait for the kubelet", handlers_check, handlers_run, NULL, NULL },
-	{ "canary", "boot a sandbox", canary_check, canary_run, NULL, NULL },
 	{ "classes", "apply the RuntimeClasses", classes_check, classes_run, NULL, NULL },
 	{ "ready", "label the node", ready_check, ready_run, NULL, NULL },
 	{ "sweep", "remove versions nobody uses", sweep_check, sweep_run, NULL, NULL },

@@ -15,8 +15,9 @@
 #include "lib/file.h"
 #include "lib/toml.h"
 
-#define TEXT_MAX (1 * MIB)
-#define DEFAULTS "share/defaults/kata-containers"
+#define TEXT_MAX     (1 * MIB)
+#define DEFAULTS     "share/defaults/kata-containers"
+#define SHIM_PROGRAM "bin/containerd-shim-kata-v2"
 
 static const struct shim shims[] = {
 	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu", 128, "250m" },
@@ -84,7 +85,7 @@ int offer_init(struct offer *o, const struct settings *s, const char *root, cons
 	if (!o->shim)
 		return -e->code;
 	o->handler = xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
-	o->runtime_path = xasprintf("%s/bin/containerd-shim-kata-v2", root);
+	o->runtime_path = xasprintf("%s/" SHIM_PROGRAM, root);
 	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);
 	if (read_custom(o, s, e) < 0)
 		return -e->code;
@@ -111,6 +112,26 @@ struct cri_handler offer_handler(const struct offer *o)
 		.runtime_path = o->runtime_path,
 		.config_path = o->config_path,
 	};
+}
+
+void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir)
+{
+	c->runtime_path = xasprintf("%s/" SHIM_PROGRAM, version_dir);
+	c->config_path =
+		strcmp(o->config_path, o->delivered) == 0
+			? xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration)
+			: xstrdup(o->config_path);
+	c->handler = (struct cri_handler){
+		.name = o->handler,
+		.runtime_path = c->runtime_path,
+		.config_path = c->config_path,
+	};
+}
+
+void candidate_done(struct candidate *c)
+{
+	free(c->runtime_path);
+	free(c->config_path);
 }
 
 /* The union of what the file allows and NAMES, in that order, as TOML. */

@@ -33,6 +33,16 @@ void offer_done(struct offer *o);
 
 struct cri_handler offer_handler(const struct offer *o);
 
+/* The same handler from VERSION_DIR, which need not be current: for a canary. */
+struct candidate {
+	char *runtime_path;
+	char *config_path;
+	struct cri_handler handler;
+};
+
+void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir);
+void candidate_done(struct candidate *c);
+
 /* Plans the node's own configuration: a copy of the one in VERSION_DIR with the allowed
  * annotations, and its drop-ins; or that there is none.  A copy that is not wanted any more goes.
  */

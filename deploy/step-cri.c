@@ -100,9 +100,8 @@ int cri_save(void *context, struct json_object *data, struct error *e)
 static int dump_handlers(const struct install *in, const char *path, strv *ret_names,
 			 struct error *e)
 {
-	_free_ char *output = NULL;
+	_task_result_ struct task_result result = { 0 };
 	_strv_ strv argv = NULL;
-	unsigned status = 0;
 	int r;
 
 	strv_addf(&argv, NODE_PEER "%s", in->node.socket);
@@ -110,14 +109,13 @@ static int dump_handlers(const struct install *in, const char *path, strv *ret_n
 	strv_add(&argv, path);
 	strv_add(&argv, "config");
 	strv_add(&argv, "dump");
-	r = node_exec(&in->node, argv, deadline_in(VALIDATE_MS), in->cancel, &status, &output, e);
+	r = node_exec(&in->node, argv, deadline_in(VALIDATE_MS), in->cancel, &result, e);
 	if (r < 0)
 		return r;
-	if (status != 0)
+	if (result.status != 0)
 		return fail(e, EINVAL, "containerd refuses the configuration: %.400s",
-			    str_trim(output));
-	/* What it logs before the document goes to the same fifo. */
-	return cri_dump_handlers(output, strlen(output), ret_names, e);
+			    str_trim(result.err));
+	return cri_dump_handlers(result.out, strlen(result.out), ret_names, e);
 }
 
 static int compare_handlers(const struct install *in, char *const *before, char *const *after,
@@ -189,16 +187,15 @@ static int validate(const struct install *in, const struct edit *edit, size_t n_
 static int restart_by_command(const struct install *in, const struct cancel *cancel,
 			      struct error *e)
 {
-	_free_ char *output = NULL;
-	unsigned status = 0;
+	_task_result_ struct task_result result = { 0 };
 	int r = node_exec(&in->node, in->settings->restart_command, deadline_in(RESTART_MS), cancel,
-			  &status, &output, e);
+			  &result, e);
 
 	if (r < 0)
 		return r;
-	if (status != 0)
+	if (result.status != 0)
 		return fail(e, EREMOTEIO, "'%s' ended with status %u: %.300s",
-			    in->settings->restart_command[0], status, str_trim(output));
+			    in->settings->restart_command[0], result.status, str_trim(result.err));
 	return 0;
 }
 
@@ -304,20 +301,27 @@ int canary_check(void *context, struct error *e)
 	return in->is_changing ? 1 : ready_check(in, e);
 }
 
+static int boot_one(struct install *in, const struct offer *o, struct error *e)
+{
+	_cleanup_(candidate_done) struct candidate c = { 0 };
+	uint64_t began = now_ms();
+
+	candidate_init(&c, o, in->version_dir);
+	free(TAKE_PTR(in->guest_kernel));
+	if (node_canary(&in->node, &c.handler, deadline_in(CANARY_MS), in->cancel,
+			&in->guest_kernel, e) < 0)
+		return -e->code;
+	log_info("a sandbox of '%s' with kernel %s answered after %llu ms", o->handler,
+		 in->guest_kernel, (unsigned long long)(now_ms() - began));
+	return 0;
+}
+
 int canary_run(void *context, struct error *e)
 {
 	struct install *in = context;
 
-	for (size_t i = 0; i < in->n_offers; i++) {
-		uint64_t began = now_ms();
-
-		free(TAKE_PTR(in->guest_kernel));
-		if (node_canary(&in->node, &in->handlers[i], deadline_in(CANARY_MS), in->cancel,
-				&in->guest_kernel, e) < 0)
+	for (size_t i = 0; i < in->n_offers; i++)
+		if (boot_one(in, &in->offers[i], e) < 0)
 			return -e->code;
-		log_info("a sandbox of '%s' with kernel %s answered after %llu ms",
-			 in->handlers[i].name, in->guest_kernel,
-			 (unsigned long long)(now_ms() - began));
-	}
 	return 0;
 }

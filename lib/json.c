@@ -159,5 +159,7 @@ struct json_object *json_set_array(struct json_object *object, const char *membe
 
 const char *json_text(struct json_object *object)
 {
-	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	/* "\/" is valid JSON but no YAML, as which the Kubernetes API reads server-side applies. */
+	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							      JSON_C_TO_STRING_NOSLASHESCAPE);
 }

@@ -2,6 +2,8 @@
 #ifndef LIB_HOST_EDIT_H
 #define LIB_HOST_EDIT_H
 
+#include <sys/types.h>
+
 #include "lib/json.h"
 
 /*

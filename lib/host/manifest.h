@@ -2,6 +2,8 @@
 #ifndef LIB_HOST_MANIFEST_H
 #define LIB_HOST_MANIFEST_H
 
+#include <sys/types.h>
+
 #include "lib/str.h"
 
 /*

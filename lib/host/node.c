@@ -20,7 +20,6 @@
 #include <sys/utsname.h>
 
 #include "lib/file.h"
-#include "lib/host/task.h"
 #include "lib/log.h"
 
 #define PROGRAM     "kata-deploy"
@@ -153,6 +152,7 @@ static void allow_devices(struct json_object *linux_)
 static struct json_object *exec_oci(char *const *argv)
 {
 	struct json_object *oci = oci_new(false);
+	struct json_object *mounts;
 	struct json_object *linux_;
 	_strv_ strv args = NULL;
 
@@ -163,8 +163,11 @@ static struct json_object *exec_oci(char *const *argv)
 	set_capabilities(oci_process(oci, args),
 			 "CAP_SYS_CHROOT CAP_KILL CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH "
 			 "CAP_SYS_PTRACE");
+	mounts = json_set_array(oci, "mounts");
+	/* runc wants it to close descriptors. */
+	add_mount(mounts, "/proc", "proc", "proc", "nosuid,noexec,nodev");
 	/* rslave: whatever is unmounted in the task must not be unmounted on the node. */
-	add_mount(json_set_array(oci, "mounts"), "/host", "bind", "/", "rbind,rslave");
+	add_mount(mounts, "/host", "bind", "/", "rbind,rslave");
 	linux_ = json_set_object(oci, "linux");
 	set_namespaces(linux_, "mount");
 	allow_devices(linux_);
@@ -172,13 +175,12 @@ static struct json_object *exec_oci(char *const *argv)
 }
 
 int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
-	      const struct cancel *cancel, unsigned *ret_status, char **ret_output, struct error *e)
+	      const struct cancel *cancel, struct task_result *ret_result, struct error *e)
 {
-	static const char *const folders[] = { "host", NULL };
+	static const char *const folders[] = { "host", "proc", NULL };
 	static const char id[] = "node-exec";
 	_json_ struct json_object *oci = exec_oci(argv);
 	_free_ char *rootfs = NULL;
-	_free_ char *fifo = NULL;
 	_free_ char *dir = NULL;
 	struct task_spec spec = {
 		.socket = node->socket,
@@ -190,8 +192,8 @@ int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
 
 	if (r >= 0) {
 		spec.rootfs = rootfs = path_join(dir, "rootfs");
-		spec.output_fifo = fifo = path_join(dir, "output");
-		r = task_run(&spec, deadline_ms, cancel, ret_status, ret_output, e);
+		spec.fifo_dir = dir;
+		r = task_run(&spec, deadline_ms, cancel, ret_result, e);
 	}
 	remove_work(node, id);
 	return r < 0 ? fail_wrap(e, "running '%s' on the node", argv[0]) : 0;
@@ -241,8 +243,7 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 	_json_ struct json_object *oci = canary_oci(nonce);
 	_free_ char *runtime = xasprintf("io.containerd.%s.v2", handler->name);
 	_free_ char *rootfs = path_join(dir, "rootfs");
-	_free_ char *fifo = path_join(dir, "output");
-	_free_ char *output = NULL;
+	_task_result_ struct task_result result = { 0 };
 	const struct task_spec spec = {
 		.socket = node->socket,
 		.id = "canary",
@@ -250,17 +251,17 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 		.runtime_path = handler->runtime_path,
 		.config_path = handler->config_path,
 		.rootfs = rootfs,
-		.output_fifo = fifo,
+		.fifo_dir = dir,
 		.oci = oci,
 	};
-	unsigned status = 0;
-	int r = task_run(&spec, deadline_ms, cancel, &status, &output, e);
+	int r = task_run(&spec, deadline_ms, cancel, &result, e);
 
 	if (r < 0)
 		return r;
-	if (status != 0)
-		return fail(e, EPROTO, "the canary ended with status %u: %.200s", status, output);
-	return check_answer(output, nonce, ret_kernel, e);
+	if (result.status != 0)
+		return fail(e, EPROTO, "the canary ended with status %u: %.200s%.200s",
+			    result.status, result.out, result.err);
+	return check_answer(result.out, nonce, ret_kernel, e);
 }
 
 int node_canary(const struct node *node, const struct cri_handler *handler, uint64_t deadline_ms,

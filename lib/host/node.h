@@ -3,7 +3,7 @@
 #define LIB_HOST_NODE_H
 
 #include "lib/host/cri.h"
-#include "lib/wait.h"
+#include "lib/host/task.h"
 
 /*
  * Programs run on the node and in a sandbox, from inside a container, through containerd (task.h).
@@ -24,8 +24,7 @@ struct node {
 /* Runs ARGV on the node as root, with the node's files, processes and network.  argv[0] without a
  * slash is looked up in the usual folders.  A non-zero exit is no error. */
 int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
-	      const struct cancel *cancel, unsigned *ret_status, char **ret_output,
-	      struct error *e);
+	      const struct cancel *cancel, struct task_result *ret_result, struct error *e);
 
 /* Boots a sandbox of HANDLER, runs a program in it that answers, takes it down.  *ret_kernel is the
  * guest's kernel release.  Fails if the answer came from the node's own kernel. */

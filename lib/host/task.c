@@ -26,14 +26,26 @@
 #define ASK_MS       60000
 #define REMOVE_MS    30000
 #define POLL_MS      200
+#define SLICE_MS     200
+#define READ_SIZE    65536
 #define SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
 #define OPTIONS_TYPE "runtimeoptions.v1.Options"
+
+/* One of the two output streams. */
+struct stream {
+	char *path;
+	int fd; /* -1: not open yet, or at its end */
+	struct buf bytes;
+};
+
+enum { STDOUT, STDERR, N_STREAMS };
 
 struct task {
 	const struct task_spec *spec;
 	struct http_client *client;
 	uint64_t deadline_ms;
 	const struct cancel *cancel;
+	struct stream streams[N_STREAMS];
 };
 
 enum call {
@@ -143,7 +155,6 @@ static int create_task(struct task *t, struct error *e)
 	char *options[] = { option };
 	_free_ char *id = xstrdup(t->spec->id);
 	_free_ char *source = xstrdup(t->spec->rootfs);
-	_free_ char *fifo = xstrdup(t->spec->output_fifo);
 	_free_ char *shim = t->spec->runtime_path ? xstrdup(t->spec->runtime_path) : NULL;
 
 	mount.type = type;
@@ -153,8 +164,8 @@ static int create_task(struct task *t, struct error *e)
 	in.container_id = id;
 	in.rootfs = mounts;
 	in.n_rootfs = ARRAY_SIZE(mounts);
-	in.stdout = fifo;
-	in.stderr = fifo;
+	in.stdout = t->streams[STDOUT].path;
+	in.stderr = t->streams[STDERR].path;
 	if (shim)
 		in.runtime_path = shim;
 	return call(t, TASK_CREATE, &in, NULL, e);
@@ -169,21 +180,40 @@ static int start_task(struct task *t, struct error *e)
 	return call(t, TASK_START, &in, NULL, e);
 }
 
-static int collect_output(struct task *t, int fd, struct buf *out, struct error *e)
+static int read_stream(struct stream *s, struct error *e)
 {
-	ssize_t n;
-	int r;
+	ssize_t n = buf_read(&s->bytes, s->fd, READ_SIZE, e);
 
-	for (;;) {
-		r = wait_fd(fd, POLLIN, t->spec->id, t->deadline_ms, t->cancel, e);
-		if (r < 0)
-			return r;
-		n = buf_read(out, fd, 65536, e);
-		if (n == 0)
-			return 0;
-		if (n < 0 && n != -EAGAIN)
-			return (int)n;
+	if (n == 0)
+		s->fd = close_fd(s->fd);
+	return n < 0 && n != -EAGAIN ? (int)n : 0;
+}
+
+/* Until all writers of both fifos have gone. */
+static int collect_output(struct task *t, struct error *e)
+{
+	struct stream *out = &t->streams[STDOUT];
+	struct stream *err = &t->streams[STDERR];
+	int r = 0;
+
+	while (r >= 0 && (out->fd >= 0 || err->fd >= 0)) {
+		struct stream *first = out->fd >= 0 ? out : err;
+		struct pollfd fds[] = {
+			{ .fd = out->fd, .events = POLLIN },
+			{ .fd = err->fd, .events = POLLIN },
+		};
+
+		/* Waits for one with deadline and cancel, then takes what is there of both. */
+		r = wait_fd(first->fd, POLLIN, t->spec->id, deadline_in(SLICE_MS), t->cancel, e);
+		if (r == -ETIMEDOUT && now_ms() < t->deadline_ms)
+			r = 0;
+		if (r < 0 || poll(fds, ARRAY_SIZE(fds), 0) < 0)
+			break;
+		for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(fds); i++)
+			if (fds[i].revents)
+				r = read_stream(&t->streams[i], e);
 	}
+	return r;
 }
 
 static int wait_once(struct task *t, unsigned *ret_status, struct error *e)
@@ -275,57 +305,91 @@ static int remove_all(const struct task *t, struct error *e)
 	r = remove_task(&own, e);
 	if (r >= 0)
 		r = remove_container(&own, e);
-	if (unlink(t->spec->output_fifo) < 0 && errno != ENOENT)
-		log_debug("cannot remove '%s': %m", t->spec->output_fifo);
 	return r;
 }
 
-static int open_output(const char *path, struct error *e)
+static int open_stream(struct stream *s, struct error *e)
 {
-	_close_ int fd = -1;
-
-	if (mkfifo(path, 0600) < 0)
-		return fail(e, errno, "cannot make fifo '%s': %m", path);
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		return fail(e, errno, "cannot open fifo '%s': %m", path);
-	return TAKE_FD(fd);
+	(void)unlink(s->path);
+	if (mkfifo(s->path, 0600) < 0)
+		return fail(e, errno, "cannot make fifo '%s': %m", s->path);
+	s->fd = open(s->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	return s->fd < 0 ? fail(e, errno, "cannot open fifo '%s': %m", s->path) : 0;
 }
 
-static int run(struct task *t, struct buf *out, unsigned *ret_status, struct error *e)
+static int run(struct task *t, unsigned *ret_status, struct error *e)
 {
-	_close_ int fd = open_output(t->spec->output_fifo, e);
-
-	if (fd < 0)
-		return fd;
+	for (size_t i = 0; i < N_STREAMS; i++)
+		if (open_stream(&t->streams[i], e) < 0)
+			return -e->code;
 	if (create_namespace(t, e) < 0 || create_container(t, e) < 0 || create_task(t, e) < 0 ||
-	    start_task(t, e) < 0 || collect_output(t, fd, out, e) < 0)
+	    start_task(t, e) < 0 || collect_output(t, e) < 0)
 		return -e->code;
 	return wait_task(t, ret_status, e);
 }
 
-int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
-	     unsigned *ret_status, char **ret_output, struct error *e)
+static void task_init(struct task *t)
 {
-	_cleanup_(http_client_freep) struct http_client *client = NULL;
-	struct task t = { .spec = spec, .deadline_ms = deadline_ms, .cancel = cancel };
-	_buf_ struct buf out;
+	static const char *const names[] = { "stdout", "stderr" };
+
+	for (size_t i = 0; i < N_STREAMS; i++) {
+		t->streams[i] = (struct stream){ .fd = -1 };
+		t->streams[i].path = path_join(t->spec->fifo_dir, names[i]);
+		buf_init(&t->streams[i].bytes, TASK_OUTPUT_MAX);
+	}
+}
+
+static void task_done(struct task *t)
+{
+	http_client_free(t->client);
+	for (size_t i = 0; i < N_STREAMS; i++) {
+		struct stream *s = &t->streams[i];
+
+		(void)unlink(s->path);
+		closep(&s->fd);
+		buf_done(&s->bytes);
+		free(s->path);
+	}
+}
+
+static char *text_of(const struct stream *s)
+{
+	return xstrndup(s->bytes.len > 0 ? (const char *)s->bytes.data : "", s->bytes.len);
+}
+
+void task_result_done(struct task_result *r)
+{
+	free(r->out);
+	free(r->err);
+	*r = (struct task_result){ 0 };
+}
+
+int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
+	     struct task_result *ret_result, struct error *e)
+{
+	_cleanup_(task_done) struct task t = {
+		.spec = spec,
+		.deadline_ms = deadline_ms,
+		.cancel = cancel,
+	};
+	struct task_result result = { 0 };
 	struct error undo;
 	int r;
 
-	buf_init(&out, TASK_OUTPUT_MAX);
-	r = grpc_open(spec->socket, &client, e);
+	task_init(&t);
+	r = grpc_open(spec->socket, &t.client, e);
 	if (r < 0)
 		return r;
-	t.client = client;
 	r = remove_all(&t, e);
 	if (r < 0)
 		return fail_wrap(e, "removing the earlier task '%s'", spec->id);
-	r = run(&t, &out, ret_status, e);
+	r = run(&t, &result.status, e);
 	if (remove_all(&t, &undo) < 0)
 		log_warn("task '%s' could not be removed: %s", spec->id, undo.msg);
 	if (r < 0)
 		return fail_wrap(e, "running task '%s'", spec->id);
-	*ret_output = xstrndup(out.len > 0 ? (const char *)out.data : "", out.len);
+	result.out = text_of(&t.streams[STDOUT]);
+	result.err = text_of(&t.streams[STDERR]);
+	*ret_result = result;
 	return 0;
 }

@@ -19,15 +19,24 @@ struct task_spec {
 	const char *runtime_path; /* the shim; NULL: found by the runtime's name */
 	const char *config_path;  /* option of the runtime; NULL: none */
 	const char *rootfs;       /* a folder of the node, the same path here and there */
-	const char *output_fifo;  /* where to make the fifo for its output, likewise */
+	const char *fifo_dir;     /* folder for the fifos of its output, likewise */
 	struct json_object *oci;  /* config.json with root.path "rootfs" */
 };
 
 #define TASK_OUTPUT_MAX (4 * MIB)
 
-/* Runs, waits, collects standard output and error, and removes every trace, on failure as well.
- * Survives a restart of containerd by the task itself. */
+struct task_result {
+	unsigned status; /* exit status */
+	char *out;       /* standard output */
+	char *err;       /* standard error */
+};
+
+void task_result_done(struct task_result *r);
+#define _task_result_ _cleanup_(task_result_done)
+
+/* Runs, waits, collects what it wrote, and removes every trace, on failure as well.  Survives a
+ * restart of containerd by the task itself. */
 int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
-	     unsigned *ret_status, char **ret_output, struct error *e);
+	     struct task_result *ret_result, struct error *e);
 
 #endif

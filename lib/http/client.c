@@ -196,9 +196,13 @@ static void set_connection(CURL *easy, const struct http_target *t)
 		curl_easy_setopt(easy, CURLOPT_USERAGENT, t->user_agent);
 	if (t->unix_socket)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, t->unix_socket);
-	if (t->http2)
+	if (t->http2) {
 		curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 				 (long)CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE);
+		/* curl 7.88 fails with a framing error on the second request of a connection when
+		 * the first was answered by trailers alone, as gRPC answers errors. */
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+	}
 	set_tls(easy, t);
 }
 

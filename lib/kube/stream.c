@@ -42,7 +42,7 @@ static int handle_line(const char *line, size_t len, watch_handler *handler, voi
 {
 	_json_ struct json_object *event = NULL;
 	struct json_object *object;
-	enum watch_type type;
+	enum watch_type type = WATCH_ERROR;
 	int r;
 
 	if (json_parse(line, len, "watch event", &event, e) < 0) {
