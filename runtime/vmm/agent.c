@@ -19,16 +19,9 @@
 #define DIAL_PAUSE_MS     50
 #define DIAL_MS           2000
 #define PATIENCE_VHOST_MS 3000
-#define CONSOLE_TAIL      256
-
-/* Whether a process of the VM has ended; *e then says how. */
-static bool has_ended(const struct vmm *vmm, struct error *e)
-{
-	for (int i = 0; i < N_VMM_PROCESS; i++)
-		if (vmm->processes[i].proc.pid > 0 && daemon_end_reason(&vmm->processes[i], e) < 0)
-			return true;
-	return false;
-}
+#define CONSOLE_KEPT      16384
+#define CONSOLE_CHUNK     4096
+#define CONSOLE_TAIL      250
 
 static int watch(int epoll_fd, int fd, struct error *e)
 {
@@ -52,28 +45,43 @@ static int open_watch(const struct vmm *vmm, const struct cancel *c, struct erro
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* Puts what the guest's console said last behind the message of *e. */
-static int add_console(const struct vmm *vmm, struct error *e)
+/* What the console has said and nobody read, at most CONSOLE_KEPT bytes of it.  Caller frees. */
+static char *read_console(const struct vmm *vmm)
 {
-	char text[CONSOLE_TAIL + 1], chunk[CONSOLE_TAIL];
-	struct error cause = *e;
-	size_t used = 0, drop, n;
+	char *text = xcalloc(1, CONSOLE_KEPT + CONSOLE_CHUNK + 1);
+	size_t used = 0, drop;
 	ssize_t got;
 
-	while (vmm->console_fd >= 0 && (got = read(vmm->console_fd, chunk, sizeof(chunk))) > 0) {
-		n = (size_t)got;
-		drop = used + n > CONSOLE_TAIL ? used + n - CONSOLE_TAIL : 0;
+	while (vmm->console_fd >= 0 &&
+	       (got = read(vmm->console_fd, text + used, CONSOLE_CHUNK)) > 0) {
+		used += (size_t)got;
+		drop = used > CONSOLE_KEPT ? used - CONSOLE_KEPT : 0;
 		memmove(text, text + drop, used - drop);
-		memcpy(text + used - drop, chunk, n);
-		used += n - drop;
+		used -= drop;
 	}
-	if (used == 0)
-		return -e->code;
 	text[used] = '\0';
-	for (char *p = text; *p; p++)
-		if (*p < ' ' || *p > '~')
+	for (char *p = text; p < text + used; p++)
+		if ((*p < ' ' || *p > '~') && *p != '\n')
 			*p = ' ';
-	return fail(e, cause.code, "%.200s; the guest's console ends with: %s", cause.msg, text);
+	return text;
+}
+
+/* Puts what the guest's console said last behind the message of *e; a panic is what matters, not
+ * the registers after it. */
+static int add_console(const struct vmm *vmm, struct error *e)
+{
+	_free_ char *text = read_console(vmm);
+	const char *panic = strstr(text, "Kernel panic");
+	size_t len = strlen(text);
+	struct error cause = *e;
+
+	if (panic)
+		return fail(e, cause.code, "%.200s; the guest's console says: %.*s", cause.msg,
+			    (int)strcspn(panic, "\n"), panic);
+	if (len == 0)
+		return -e->code;
+	return fail(e, cause.code, "%.200s; the guest's console ends with: %s", cause.msg,
+		    text + len - min_size(len, CONSOLE_TAIL));
 }
 
 static int fail_waiting(const struct vmm *vmm, const struct cancel *c, struct error *e)
@@ -82,7 +90,7 @@ static int fail_waiting(const struct vmm *vmm, const struct cancel *c, struct er
 
 	if (c && cancel_is_raised(c))
 		return fail(e, ECANCELED, "waiting for the agent: cancelled");
-	if (has_ended(vmm, &ended))
+	if (vmm_find_end(vmm, &ended) < 0)
 		*e = ended;
 	return add_console(vmm, e);
 }

@@ -83,6 +83,9 @@ extern const struct vmm_driver qemu_driver;
  * then, too. */
 int vmm_adopt(struct vmm *vmm, enum vmm_process which, struct daemon *own_d, struct error *e);
 
+/* -EPIPE with *e telling why, if a process of VMM has ended; else 0.  Work threads. */
+int vmm_find_end(const struct vmm *vmm, struct error *e);
+
 /* The guest kernel's command line for VMM.  Caller frees. */
 char *cmdline_make(const struct vmm *vmm);
 

@@ -220,26 +220,47 @@ static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *
 	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_FS, &d, e);
 }
 
-/* Replaces *e by the reason of the first process found ended, which is the cause of what *e says.
- * A process that is about to end gets a moment for it. */
+int vmm_find_end(const struct vmm *vmm, struct error *e)
+{
+	const struct daemon *main_process = &vmm->processes[VMM_PROCESS_VMM];
+	struct error ignored;
+	int r = 0;
+
+	for (size_t i = N_VMM_PROCESS; i-- > 0;)
+		if (vmm->processes[i].proc.pid > 0 && daemon_end_reason(&vmm->processes[i], e) < 0)
+			r = -e->code;
+	if (r == 0 || main_process->proc.pid <= 0)
+		return r;
+	/* A helper may end because the VMM does, and be seen first. */
+	(void)wait_fd(main_process->proc.pidfd, POLLIN, "vmm", deadline_in(LAST_MS), NULL,
+		      &ignored);
+	if (daemon_end_reason(main_process, &ignored) < 0)
+		*e = ignored;
+	return r;
+}
+
+/* A lost connection is the effect of an end that is about to show: it gets a moment for it. */
+static void wait_for_end(const struct vmm *vmm)
+{
+	struct error ignored;
+
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		if (vmm->processes[i].proc.pid > 0 &&
+		    wait_fd(vmm->processes[i].proc.pidfd, POLLIN, "end", deadline_in(LAST_MS), NULL,
+			    &ignored) >= 0)
+			return;
+}
+
+/* Replaces *e by the reason why a process ended, if one did, which is the cause of what *e says. */
 static int explain(const struct vmm *vmm, int r, struct error *e)
 {
 	struct error ended;
 
-	for (size_t i = 0; i < N_VMM_PROCESS; i++) {
-		const struct daemon *d = &vmm->processes[i];
-
-		if (d->proc.pid <= 0)
-			continue;
-		if (r == -ECONNRESET || r == -EPIPE)
-			(void)wait_fd(d->proc.pidfd, POLLIN, d->name, deadline_in(LAST_MS), NULL,
-				      &ended);
-		if (daemon_end_reason(d, &ended) < 0) {
-			*e = ended;
-			return -e->code;
-		}
-	}
-	return r;
+	if (r == -ECONNRESET || r == -EPIPE)
+		wait_for_end(vmm);
+	if (vmm_find_end(vmm, &ended) < 0)
+		*e = ended;
+	return -e->code;
 }
 
 static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
@@ -335,8 +356,14 @@ pid_t vmm_pid(const struct vmm *vmm, enum vmm_process which)
 
 int vmm_end_reason(const struct vmm *vmm, enum vmm_process which, struct error *e)
 {
-	int r = daemon_end_reason(&vmm->processes[which], e);
+	const struct daemon *main_process = &vmm->processes[VMM_PROCESS_VMM];
+	int r = 0;
 
+	/* A helper ends when the VMM does: that is the cause then. */
+	if (main_process->proc.pid > 0)
+		r = daemon_end_reason(main_process, e);
+	if (r == 0)
+		r = daemon_end_reason(&vmm->processes[which], e);
 	return r < 0 ? r : fail(e, EPIPE, "%s has ended", process_names[which]);
 }
 

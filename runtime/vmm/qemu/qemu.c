@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "lib/file.h"
 #include "lib/log.h"
 #include "runtime/vmm/driver.h"
 #include "runtime/vmm/nic.h"
@@ -302,12 +303,18 @@ static void remove_fdset(struct qemu *q, int64_t fdset)
 	tidy(q, "remove-fd", arguments);
 }
 
-/* Hands FD over; QEMU opens it as /dev/fdset/N. */
-static int add_fdset(const struct call *call, int fd, int64_t *ret_fdset, struct error *e)
+/* Hands the descriptor over; QEMU opens it as /dev/fdset/N, in exactly the mode it was opened in:
+ * one for reading alone is made where the guest may only read. */
+static int add_fdset(const struct call *call, const struct vmm_block *block, int64_t *ret_fdset,
+		     struct error *e)
 {
 	_json_ struct json_object *result = NULL;
+	struct fd_path path = fd_path(block->fd);
+	_close_ int fd = open(path.s, (block->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	int r;
 
+	if (fd < 0)
+		return fail(e, errno, "cannot open it for the guest: %m");
 	r = qmp_call_fd(call->q->qmp, "add-fd", NULL, fd, &result, call->deadline_ms, call->cancel,
 			e);
 	if (r < 0)
@@ -386,7 +393,7 @@ static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
 	port = choose_port(call.q, block->id, e);
 	if (port < 0)
 		return port;
-	r = add_fdset(&call, block->fd, &fdset, e);
+	r = add_fdset(&call, block, &fdset, e);
 	if (r < 0)
 		return fail_wrap(e, "block device '%s'", block->id);
 	r = back_block(&call, &vmm->config->hypervisor, block, port, fdset, e);

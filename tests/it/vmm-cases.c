@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * vmm-cases - real virtual machines through runtime/vmm, from start to every kind of end.
+ *
+ * KATA_VERSION_DIR is a version directory whose initrd runs vmm-guest.c.  Needs root (taps,
+ * virtiofsd's sandbox) and works in a network namespace of its own.  Guests are emulated where KVM
+ * does not work, so times are generous; what must be quick is bounded by name.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <linux/if.h>
+#include <linux/if_tun.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/proc.h"
+#include "runtime/vmm/vmm.h"
+
+#define START_MS 30000
+#define READY_MS 60000
+#define CALL_MS  20000
+#define STOP_MS  3000
+#define DISK_MIB 8
+
+struct fixture {
+	struct config config;
+	char dir[64];
+	char *run_dir;
+	char *share_dir;
+	struct vmm *vmm;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	_free_ char *hello = NULL;
+	struct error e;
+
+	config_init(&f->config, getenv("KATA_VERSION_DIR"));
+	f->config.hypervisor.allow_emulation = true;
+	f->config.hypervisor.default_memory = 256;
+	if (config_settle(&f->config, &e) < 0)
+		return -1;
+	f->config.hypervisor.default_maxvcpus = 4;
+	f->config.hypervisor.default_maxmemory = 2048;
+	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/vmm-cases.XXXXXX");
+	if (!mkdtemp(f->dir))
+		return -1;
+	f->run_dir = path_join(f->dir, "run");
+	f->share_dir = path_join(f->dir, "share");
+	hello = path_join(f->share_dir, "hello");
+	if (dir_make(f->share_dir, 0755, &e) < 0 || file_replace(hello, "shared", 6, 0644, &e) < 0)
+		return -1;
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	vmm_free(f->vmm);
+	assert_false(file_exists(f->run_dir));
+	(void)tree_remove(f->dir, &e);
+	free(f->run_dir);
+	free(f->share_dir);
+	config_done(&f->config);
+	free(f);
+	return 0;
+}
+
+static int start(struct fixture *f, struct error *e)
+{
+	const struct vmm_params params = {
+		.config = &f->config,
+		.id = "vmm-cases",
+		.run_dir = f->run_dir,
+		.share_dir = f->share_dir,
+	};
+	int r = vmm_new(&params, &f->vmm, e);
+
+	return r < 0 ? r : vmm_start(f->vmm, deadline_in(START_MS), NULL, e);
+}
+
+static void must(int r, const struct error *e)
+{
+	if (r < 0)
+		fail_msg("%s", e->msg);
+}
+
+/* What the guest answers to QUESTION, without the end of the line. */
+static char *ask_on(int fd, const char *question)
+{
+	_free_ char *line = xasprintf("%s\n", question);
+	char *answer = xcalloc(1, 4096);
+	struct error e;
+	size_t n = 0;
+	ssize_t got;
+
+	must(write_all(fd, line, strlen(line), "guest", &e), &e);
+	do {
+		must(wait_fd(fd, POLLIN, question, deadline_in(CALL_MS), NULL, &e), &e);
+		got = read(fd, answer + n, 4095 - n);
+		n += got > 0 ? (size_t)got : 0;
+	} while (got > 0);
+	answer[strcspn(answer, "\n")] = '\0';
+	return answer;
+}
+
+static char *ask(struct fixture *f, const char *question)
+{
+	struct error e;
+	_close_ int fd =
+		vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
+
+	must(fd, &e);
+	return ask_on(fd, question);
+}
+
+static void boot(struct fixture *f)
+{
+	struct error e;
+	_close_ int fd = -1;
+
+	must(start(f, &e), &e);
+	fd = vmm_wait_agent(f->vmm, deadline_in(READY_MS), NULL, &e);
+	must(fd, &e);
+}
+
+/* Asks until the answer contains WANTED: the guest needs a moment after a device was plugged in. */
+static void expect(struct fixture *f, const char *question, const char *wanted, bool is_there)
+{
+	uint64_t deadline_ms = deadline_in(CALL_MS);
+	_free_ char *answer = NULL;
+	struct error e;
+
+	for (;;) {
+		free(answer);
+		answer = ask(f, question);
+		if ((strstr(answer, wanted) != NULL) == is_there)
+			return;
+		if (wait_pause(50, question, deadline_ms, NULL, &e) < 0)
+			fail_msg("'%s' is answered with '%s'; wanted: %s%s", question, answer,
+				 is_there ? "" : "not ", wanted);
+	}
+}
+
+static void test_guest_boots_and_sees_the_shared_folder(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *text = NULL;
+
+	boot(f);
+	text = ask(f, "file /mnt/hello");
+	assert_string_equal(text, "shared");
+	assert_true(vmm_pid(f->vmm, VMM_PROCESS_VMM) > 0);
+	assert_true(vmm_pid(f->vmm, VMM_PROCESS_FS) > 0);
+}
+
+static void test_processors_and_memory_grow_while_it_runs(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t mib = 0;
+	unsigned vcpus = 0;
+	struct error e;
+
+	boot(f);
+	must(vmm_set_vcpus(f->vmm, 2, &vcpus, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(vcpus, 2);
+	expect(f, "cpus", "2", true);
+	must(vmm_set_vcpus(f->vmm, 99, &vcpus, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(vcpus, 4);
+	must(vmm_set_memory(f->vmm, 300, &mib, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(mib, 384);
+	must(vmm_set_memory(f->vmm, 100, &mib, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(mib, 384);
+	must(vmm_set_memory(f->vmm, 1 << 20, &mib, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(mib, 2048);
+	/* 14 blocks of 128 MiB, from 4 GiB on. */
+	expect(f, "list /sys/devices/system/memory", "memory45", true);
+	expect(f, "file /sys/devices/system/memory/memory45/state", "online", true);
+}
+
+static int open_disk(struct fixture *f)
+{
+	_free_ char *path = path_join(f->dir, "disk");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, DISK_MIB << 20), 0);
+	return fd;
+}
+
+static void test_block_device_comes_and_goes(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int fd = open_disk(f);
+	const struct vmm_block block = { .id = "disk-1", .fd = fd };
+	_free_ char *question = NULL;
+	struct vmm_pci_path path;
+	struct error e;
+
+	boot(f);
+	for (int round = 0; round < 2; round++) {
+		must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+		expect(f, "list /sys/block", "vda", true);
+		free(question);
+		question = xasprintf("pci %s", path.s);
+		expect(f, question, ":00.0", true);
+		assert_int_equal(
+			vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e),
+			-EEXIST);
+		must(vmm_remove_block(f->vmm, "disk-1", deadline_in(CALL_MS), NULL, &e), &e);
+		expect(f, "list /sys/block", "vda", false);
+	}
+	assert_int_equal(vmm_remove_block(f->vmm, "disk-1", deadline_in(CALL_MS), NULL, &e),
+			 -ENOENT);
+}
+
+static void test_ports_run_out_with_a_clear_error(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int fd = open_disk(f);
+	struct vmm_block block = { .fd = fd, .read_only = true };
+	struct vmm_pci_path path;
+	struct error e;
+
+	f->config.hypervisor.pcie_root_port = 1;
+	boot(f);
+	block.id = "first";
+	must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	block.id = "second";
+	assert_int_equal(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e),
+			 -ENOSPC);
+	assert_non_null(strstr(e.msg, "pcie_root_port"));
+}
+
+static int open_tap(const char *name)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+
+	assert_true(fd >= 0);
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+	return fd;
+}
+
+static void test_network_device_is_plugged_in(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int tap = open_tap("cases0");
+	const struct vmm_nic nic = { .id = "net-1",
+				     .mac = { 2, 0, 0, 0, 0, 7 },
+				     .mtu = 1400,
+				     .tap_fds = &tap,
+				     .n_tap_fds = 1 };
+	struct vmm_pci_path path;
+	struct error e;
+
+	boot(f);
+	must(vmm_add_nic(f->vmm, &nic, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	expect(f, "list /sys/class/net", "eth0", true);
+	expect(f, "file /sys/class/net/eth0/address", "02:00:00:00:00:07", true);
+	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
+}
+
+static void test_paused_guest_goes_on_after_resume(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *answer = NULL;
+	_close_ int fd = -1;
+	struct error e;
+
+	boot(f);
+	fd = vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
+	must(fd, &e);
+	must(vmm_pause(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
+	must(vmm_pause(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(wait_fd(fd, POLLIN, "guest", deadline_in(300), NULL, &e), -ETIMEDOUT);
+	must(vmm_resume(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
+	answer = ask_on(fd, "cpus");
+	assert_string_equal(answer, "1");
+}
+
+static void expect_end(struct fixture *f, enum vmm_process which, const char *reason)
+{
+	struct error e;
+
+	must(wait_fd(vmm_pidfd(f->vmm, which), POLLIN, "end", deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(vmm_end_reason(f->vmm, which, &e), -EPIPE);
+	if (!strstr(e.msg, reason))
+		fail_msg("'%s' does not say '%s'", e.msg, reason);
+}
+
+static void stop_in_time(struct fixture *f)
+{
+	uint64_t began_ms = now_ms();
+
+	vmm_stop(f->vmm);
+	assert_true(now_ms() - began_ms < STOP_MS);
+	assert_false(file_exists(f->run_dir));
+	assert_int_equal(vmm_pidfd(f->vmm, VMM_PROCESS_VMM), -1);
+}
+
+static void test_killed_vmm_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t mib;
+	struct error e;
+
+	boot(f);
+	assert_int_equal(kill(vmm_pid(f->vmm, VMM_PROCESS_VMM), SIGKILL), 0);
+	expect_end(f, VMM_PROCESS_VMM, "killed by signal 9");
+	assert_int_equal(vmm_set_memory(f->vmm, 1024, &mib, deadline_in(CALL_MS), NULL, &e),
+			 -EPIPE);
+	stop_in_time(f);
+}
+
+static void test_killed_virtiofsd_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+
+	boot(f);
+	assert_int_equal(kill(vmm_pid(f->vmm, VMM_PROCESS_FS), SIGKILL), 0);
+	expect_end(f, VMM_PROCESS_FS, "virtiofsd was killed by signal 9");
+	stop_in_time(f);
+}
+
+static void test_guest_that_powers_off_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int fd = -1;
+	struct error e;
+
+	boot(f);
+	fd = vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
+	must(fd, &e);
+	assert_int_equal(write(fd, "off\n", 4), 4);
+	expect_end(f, VMM_PROCESS_VMM, "ended with status 0");
+	stop_in_time(f);
+}
+
+static void test_hanging_vmm_is_stopped_in_time(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int disk = open_disk(f);
+	const struct vmm_block block = { .id = "disk-1", .fd = disk };
+	struct vmm_pci_path path;
+	unsigned vcpus;
+	struct error e;
+
+	boot(f);
+	/* With a writable disk the stop asks QEMU first, and gets no answer. */
+	must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	assert_int_equal(kill(vmm_pid(f->vmm, VMM_PROCESS_VMM), SIGSTOP), 0);
+	assert_int_equal(vmm_set_vcpus(f->vmm, 2, &vcpus, deadline_in(200), NULL, &e), -ETIMEDOUT);
+	stop_in_time(f);
+}
+
+static void test_wait_for_the_agent_can_be_cancelled(void **state)
+{
+	struct fixture *f = *state;
+	struct cancel c;
+	struct error e;
+
+	must(start(f, &e), &e);
+	assert_int_equal(cancel_init(&c, &e), 0);
+	cancel_raise(&c);
+	assert_int_equal(vmm_wait_agent(f->vmm, deadline_in(READY_MS), &c, &e), -ECANCELED);
+	cancel_done(&c);
+	stop_in_time(f);
+}
+
+static void test_panicking_guest_shows_its_console(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	str_set(&f->config.hypervisor.kernel_params, "rdinit=/does-not-exist");
+	must(start(f, &e), &e);
+	assert_int_equal(vmm_wait_agent(f->vmm, deadline_in(READY_MS), NULL, &e), -EPIPE);
+	if (!strstr(e.msg, "console says: Kernel panic"))
+		fail_msg("'%s' does not show the panic", e.msg);
+}
+
+static void test_missing_kernel_is_told_in_qemus_words(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	str_set(&f->config.hypervisor.kernel, "/does/not/exist");
+	assert_true(start(f, &e) < 0);
+	if (!strstr(e.msg, "qemu ended with status 1") || !strstr(e.msg, "/does/not/exist"))
+		fail_msg("'%s' does not name the kernel", e.msg);
+	assert_false(file_exists(f->run_dir));
+}
+
+static void test_debugged_guest_has_a_readable_console(void **state)
+{
+	struct fixture *f = *state;
+	char text[256];
+	struct error e;
+
+	f->config.hypervisor.enable_debug = true;
+	boot(f);
+	must(wait_fd(vmm_console_fd(f->vmm), POLLIN, "console", deadline_in(CALL_MS), NULL, &e),
+	     &e);
+	assert_true(read(vmm_console_fd(f->vmm), text, sizeof(text)) > 0);
+}
+
+#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_guest_boots_and_sees_the_shared_folder),
+		TEST(test_processors_and_memory_grow_while_it_runs),
+		TEST(test_block_device_comes_and_goes),
+		TEST(test_ports_run_out_with_a_clear_error),
+		TEST(test_network_device_is_plugged_in),
+		TEST(test_paused_guest_goes_on_after_resume),
+		TEST(test_killed_vmm_is_noticed),
+		TEST(test_killed_virtiofsd_is_noticed),
+		TEST(test_guest_that_powers_off_is_noticed),
+		TEST(test_hanging_vmm_is_stopped_in_time),
+		TEST(test_wait_for_the_agent_can_be_cancelled),
+		TEST(test_panicking_guest_shows_its_console),
+		TEST(test_missing_kernel_is_told_in_qemus_words),
+		TEST(test_debugged_guest_has_a_readable_console),
+	};
+
+	log_open("vmm-cases", STDERR_FILENO, LOG_TEXT,
+		 getenv("KATA_DEBUG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
+	if (!getenv("KATA_VERSION_DIR") || unshare(CLONE_NEWNET) < 0) {
+		fprintf(stderr, "vmm-cases: needs KATA_VERSION_DIR and root\n");
+		return 77;
+	}
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

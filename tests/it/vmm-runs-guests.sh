@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Real guests through runtime/vmm: boot, hot-plug, pause, and every kind of end.
+# timeout: 600
+. "$(dirname "$0")/../lib.sh"
+
+require_root
+require musl-gcc
+[ -x "$KATA_BUILD_DIR/bin/vmm-cases" ] || skip "no $KATA_BUILD_DIR/bin/vmm-cases; build it first"
+version=$work/version
+assets=$version/share/kata-containers
+mkdir -p "$assets"
+for name in qemu virtiofsd vhost-device-vsock; do
+	cp -a "$("$top/packaging/artefact" "$name")"/. "$version/"
+done
+cp "$("$top/packaging/artefact" kernel)/vmlinux" "$assets/vmlinux.container"
+musl-gcc -Os -static -s -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu \
+	-o "$work/init" "$top/tests/it/vmm-guest.c"
+"$top/packaging/guest/initrd.sh" "$work/init" "$assets/kata-containers-initrd.img"
+
+KATA_VERSION_DIR=$version "$KATA_BUILD_DIR/bin/vmm-cases" "$@"
