@@ -8,7 +8,8 @@
  * thread, whichever thread they happen on.  Answers are serialised where they are made and handed
  * to the io thread through a list with a lock and an eventfd.  One timer serves all deadlines.
  *
- * Limits: ttrpc.h, message.h, RPC_UNDER_WAY_MAX, RPC_CONNECTIONS_MAX.  No streaming methods.
+ * Limits: ttrpc.h, message.h, RPC_UNDER_WAY_MAX, RPC_BYTES_MAX, RPC_CONNECTIONS_MAX.  No streaming
+ * methods.
  */
 
 #include "lib/rpc/server.h"
@@ -40,6 +41,7 @@ struct connection {
 	struct connection **prev;
 	struct rpc_request *requests;
 	unsigned n_requests;
+	size_t n_bytes; /* of the frames of these */
 	uint32_t last_stream;
 	struct cancel cancel;
 	bool has_ended;
@@ -57,6 +59,7 @@ struct rpc_request {
 	size_t reply_len;
 	uint64_t deadline_ms;
 	uint32_t stream;
+	uint32_t len; /* of the frame */
 	struct job job;
 	bool is_deferred; /* the handler's, until it has returned */
 	bool is_running;  /* the handler has not returned, as far as the io thread knows */
@@ -96,6 +99,7 @@ static void request_free(struct rpc_request *req)
 	if (req->next)
 		req->next->prev = req->prev;
 	req->connection->n_requests--;
+	req->connection->n_bytes -= req->len;
 	message_free(req->envelope);
 	message_free(req->in);
 	free(req->reply);
@@ -373,6 +377,18 @@ static void request_add(struct connection *c, struct rpc_request *req)
 		req->next->prev = &req->next;
 	c->requests = req;
 	c->n_requests++;
+	c->n_bytes += req->len;
+}
+
+static int check_room(const struct connection *c, size_t len, struct error *e)
+{
+	if (c->n_requests >= RPC_UNDER_WAY_MAX)
+		return fail(e, ENOSPC, "%u requests are under way on this connection",
+			    c->n_requests);
+	if (c->n_bytes + len > RPC_BYTES_MAX)
+		return fail(e, ENOSPC, "requests of %zu bytes are under way on this connection",
+			    c->n_bytes);
+	return 0;
 }
 
 /* Decodes the payload and frees it: a request that waits shall be small. */
@@ -404,15 +420,16 @@ static int take_request(struct connection *c, const struct ttrpc_frame *frame, s
 		return r;
 	if (frame->flags & TTRPC_REMOTE_OPEN)
 		return fail(e, ENOSYS, "'%s' does not take a stream of messages", method->name);
-	if (c->n_requests >= RPC_UNDER_WAY_MAX)
-		return fail(e, ENOSPC, "%d requests are under way on this connection",
-			    RPC_UNDER_WAY_MAX);
+	r = check_room(c, frame->len, e);
+	if (r < 0)
+		return r;
 	r = decode(envelope, method, &in, e);
 	if (r < 0)
 		return r;
 	req = xcalloc(1, sizeof(*req));
 	req->method = method;
 	req->stream = frame->stream;
+	req->len = frame->len;
 	req->deadline_ms = deadline_of(envelope->timeout_nano);
 	req->envelope = TAKE_PTR(envelope);
 	req->in = in;

@@ -17,8 +17,9 @@
  * answer that comes later.
  */
 
-/* Per connection; more are answered RESOURCE_EXHAUSTED. */
+/* Requests under way per connection, and their bytes; more are answered RESOURCE_EXHAUSTED. */
 #define RPC_UNDER_WAY_MAX 1024
+#define RPC_BYTES_MAX     (16 * MIB)
 /* Per server; more wait to be accepted. */
 #define RPC_CONNECTIONS_MAX 64
 

@@ -584,6 +584,24 @@ static void test_too_many_requests_under_way_are_refused(void **state)
 		      "1024 requests are under way on this connection");
 }
 
+static void test_too_many_bytes_under_way_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct request large = { .method = "Slow", .text = "a", .n_value = 3 * MIB };
+
+	for (uint32_t stream = 1; stream <= 9; stream += 2)
+		send_request(f, stream, large);
+	send_request(f, 11, large);
+	expect_status(f, 11, RPC_RESOURCE_EXHAUSTED,
+		      "requests of 15728760 bytes are under way on this connection");
+	cancel_raise(&f->gate);
+	for (int i = 0; i < 5; i++) {
+		_answer_ struct answer a = get_answer(f);
+
+		assert_int_equal(a.status, RPC_OK);
+	}
+}
+
 /* Sends what the server takes of LEN bytes; false when it takes no more for a while. */
 static bool push(const struct fixture *f, const uint8_t *bytes, size_t len, size_t *sent)
 {
@@ -726,6 +744,7 @@ int main(void)
 		TEST(test_work_is_cancelled_when_its_caller_goes),
 		TEST(test_parked_call_never_answered_is_freed_with_the_server),
 		TEST(test_too_many_requests_under_way_are_refused),
+		TEST(test_too_many_bytes_under_way_are_refused),
 		TEST(test_peer_that_does_not_read_is_not_read_from),
 		TEST(test_metadata_reaches_the_handler),
 		TEST(test_truncated_request_ends_with_its_connection),
