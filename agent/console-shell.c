@@ -99,6 +99,7 @@ static void print_process(FILE *out, const char *pid)
 	fields = end ? strv_split(end + 1, " \n") : NULL;
 	if (strv_len(fields) < 22)
 		return;
+	end[1] = '\0';
 	for (size_t i = 0; i + 1 < len; i++)
 		if (!args[i])
 			args[i] = ' ';

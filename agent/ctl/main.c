@@ -30,7 +30,7 @@ static const char usage[] =
 	"Usage: kata-agent-ctl --server-address ADDRESS [OPTION...] METHOD [JSON | @FILE]\n"
 	"Call METHOD of the agent at ADDRESS with the request JSON (an empty one if left out) and "
 	"print\n"
-	"the answer: as JSON, or verbatim if it is made of bytes.\n"
+	"the answer: as JSON, or verbatim if it is made of bytes or lines.\n"
 	"\n"
 	"  -a, --server-address ADDRESS  unix://PATH, vsock://CID:PORT or hvsock://PATH:PORT\n"
 	"  -d, --data FILE               bytes for the request's member of bytes; - is standard "
@@ -161,21 +161,36 @@ static int read_request(const struct rpc_call *call, const struct options *o, vo
 	return r;
 }
 
+/* The lines of an answer that is one long text, or NULL. */
+static const char *text_of(const ProtobufCMessage *out)
+{
+	const ProtobufCFieldDescriptor *field = out->descriptor->fields;
+	const char *text;
+
+	if (out->descriptor->n_fields != 1 || field->label == PROTOBUF_C_LABEL_REPEATED ||
+	    field->type != PROTOBUF_C_TYPE_STRING)
+		return NULL;
+	text = *(char *const *)((const char *)out + field->offset);
+	return strchr(text, '\n') ? text : NULL;
+}
+
 static void print_answer(const void *out)
 {
 	const ProtobufCMessage *base = out;
 	const ProtobufCFieldDescriptor *field = bytes_of(base->descriptor);
 	_json_ struct json_object *object = NULL;
+	const char *text = text_of(base);
 
 	if (field) {
 		const ProtobufCBinaryData *data = (const void *)((const char *)out + field->offset);
 
-		if (data->len)
-			(void)fwrite(data->data, 1, data->len, stdout);
-		return;
+		(void)fwrite(data->data, 1, data->len, stdout);
+	} else if (text) {
+		(void)fputs(text, stdout);
+	} else {
+		object = pbjson_write(out);
+		(void)printf("%s\n", json_text(object));
 	}
-	object = pbjson_write(out);
-	(void)printf("%s\n", json_text(object));
 }
 
 static bool is_not_there_yet(int r)
