@@ -119,7 +119,7 @@ static int set_interface(struct rpc_client *rpc, const struct network_link *link
 	for (size_t i = 0; i < link->n_addresses; i++) {
 		const struct network_address *from = &link->addresses[i];
 
-		protobuf_c_message_init(&types__ipaddress__descriptor, &addresses[i]);
+		addresses[i] = (Types__IPAddress)TYPES__IPADDRESS__INIT;
 		(void)snprintf(masks[i], sizeof(masks[i]), "%u", from->prefix & 0xff);
 		addresses[i].family = family_of(from->family);
 		addresses[i].address = (char *)(uintptr_t)from->text;
@@ -149,7 +149,7 @@ static int set_routes(struct rpc_client *rpc, const struct network *n, const str
 	for (size_t i = 0; i < n->n_routes; i++) {
 		struct network_route *from = &n->routes[i];
 
-		protobuf_c_message_init(&types__route__descriptor, &all[i]);
+		all[i] = (Types__Route)TYPES__ROUTE__INIT;
 		all[i].dest = from->dest;
 		all[i].gateway = from->gateway;
 		all[i].source = from->source;
@@ -179,8 +179,8 @@ static int set_neighbours(struct rpc_client *rpc, const struct network *n,
 	for (size_t i = 0; i < n->n_neighbours; i++) {
 		struct network_neighbour *from = &n->neighbours[i];
 
-		protobuf_c_message_init(&types__arpneighbor__descriptor, &all[i]);
-		protobuf_c_message_init(&types__ipaddress__descriptor, &addresses[i]);
+		all[i] = (Types__ARPNeighbor)TYPES__ARPNEIGHBOR__INIT;
+		addresses[i] = (Types__IPAddress)TYPES__IPADDRESS__INIT;
 		macs[i] = mac_text(from->mac);
 		addresses[i].family = family_of(from->address.family);
 		addresses[i].address = from->address.text;

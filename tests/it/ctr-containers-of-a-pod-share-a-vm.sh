@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# variants: CONTAINERD=1 CONTAINERD=2
+#
+# Two containers marked by CRI's annotations run in one VM behind one shim: same kernel boot, shared
+# host name and IPC, process namespaces of their own; a hostPath is shared, and read-only on the host's
+# side; a container goes alone; when the pod's first container ends, so does everything.
+. "$(dirname "$0")/testing.sh"
+
+pod=pod$$ one=one$$ two=two$$
+cri=io.kubernetes.cri
+mkdir -p "$work/volume" "$work/secret"
+echo hello >"$work/volume/file"
+echo secret >"$work/secret/key"
+ctr run -d --runtime "$runtime" --annotation $cri.container-type=sandbox --annotation $cri.sandbox-id=$pod \
+	"$image" $pod sleep 1000
+member() { # NAME ARGUMENTS OF ctr run...
+	local name=$1
+	shift
+	ctr run -d --runtime "$runtime" --annotation $cri.container-type=container \
+		--annotation $cri.sandbox-id=$pod "$@" "$image" "$name" sleep 1000
+}
+member $one --mount "type=bind,src=$work/volume,dst=/volume,options=rbind:rw" \
+	--mount "type=bind,src=$work/secret,dst=/secret,options=rbind:ro"
+member $two --mount "type=bind,src=$work/volume,dst=/volume,options=rbind:ro"
+run_in() { # NAME COMMAND...
+	local name=$1
+	shift
+	ctr tasks exec --exec-id "e$RANDOM$RANDOM" "$name" "$@"
+}
+expect "shims" 1 "$(inside ps -eo args | grep -c "[s]him-kata-v2.*$pod")"
+expect "VMs" 1 "$(inside ps -eo args | grep -c '[q]emu-system')"
+expect "boot of the kernel" "$(run_in $one cat /proc/sys/kernel/random/boot_id)" \
+	"$(run_in $two cat /proc/sys/kernel/random/boot_id)"
+expect "IPC namespace" "$(run_in $one readlink /proc/self/ns/ipc)" "$(run_in $two readlink /proc/self/ns/ipc)"
+[ "$(run_in $one readlink /proc/1/ns/pid)" != "$(run_in $two readlink /proc/1/ns/pid)" ] ||
+	fail "both containers have one process namespace"
+
+expect "volume" hello "$(run_in $one cat /volume/file)"
+run_in $one sh -c 'echo changed >/volume/file'
+expect "volume on the host" changed "$(cat "$work/volume/file")"
+expect "volume in the other container" changed "$(run_in $two cat /volume/file)"
+expect "secret" secret "$(run_in $one cat /secret/key)"
+echo rotated >"$work/secret/key"
+sees_rotated() { [ "$(run_in $one cat /secret/key)" = rotated ]; }
+eventually 10 "the changed secret" sees_rotated
+expect_status 1 run_in $two sh -c 'echo no >/volume/file' 2>/dev/null
+flags() { inside awk -v n="$1-" 'index($5, "/mounts/" n) && $5 ~ /-volume$/ { print $6 }' /proc/self/mountinfo; }
+expect_match "flags on the host, read-write" '^rw,nosuid,nodev,noexec' "$(flags $one)"
+expect_match "flags on the host, read-only" '^ro,nosuid,nodev,noexec' "$(flags $two)"
+
+stopped() { [[ $(ctr tasks ls) =~ $1\ +[0-9]+\ +STOPPED ]]; }
+ctr tasks kill --signal KILL $one
+eventually 20 "the first container to stop" stopped $one
+ctr tasks delete $one >/dev/null 2>&1 || true
+ctr containers delete $one
+[ -z "$(inside grep -F "/$one" /proc/mounts)" ] || fail "mounts of a removed container stay"
+expect "the other container" alive "$(run_in $two echo alive)"
+ctr tasks kill --signal KILL $pod
+eventually 20 "the pod to stop" stopped $pod
+eventually 20 "its container to stop" stopped $two
+for name in $two $pod; do
+	ctr tasks delete $name >/dev/null 2>&1 || true
+	ctr containers delete $name
+done
+eventually 10 "everything to go" nothing_left $pod
+eventually 10 "everything to go" nothing_left $two
+passed
