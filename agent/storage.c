@@ -170,12 +170,20 @@ static int open_run_dir(struct error *e)
 	return fd < 0 ? fail(e, errno, "cannot open '" SANDBOX_RUN_DIR "': %m") : fd;
 }
 
+static bool has_dots(const char *path)
+{
+	_strv_ strv parts = strv_split(path, "/");
+
+	return strv_contains(parts, "..");
+}
+
 /* PATH without SANDBOX_RUN_DIR, or NULL if it is not below it. */
 static const char *below_run_dir(const char *path)
 {
 	size_t len = strlen(SANDBOX_RUN_DIR);
 
-	if (!str_starts(path, SANDBOX_RUN_DIR) || path[len] != '/' || strlen(path) > PATH_LEN_MAX)
+	if (!str_starts(path, SANDBOX_RUN_DIR) || path[len] != '/' || strlen(path) > PATH_LEN_MAX ||
+	    has_dots(path))
 		return NULL;
 	path += len + strspn(path + len, "/");
 	return *path ? path : NULL;

@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The agent as a plain process in namespaces of its own: the calls about the sandbox, its network,
+# storages and files.  What would change the machine is refused; afterwards no mount is left.
+# shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+require_root
+require jq unshare nsenter ip
+build=${KATA_BUILD_DIR:-$top/build/dev}
+agent=$build/bin/kata-agent
+address=unix://$work/agent.sock
+shared=/run/kata-containers/shared/containers
+
+[ -x "$agent" ] && [ -x "$build/bin/kata-agent-ctl" ] || skip "no agent in '$build'"
+
+start_agent() {
+	cat >"$work/init" <<-END
+		mount -t tmpfs tmpfs /run
+		ip link add v0 type veth peer name v1
+		ip link set v0 address 02:00:00:00:00:01
+		ip link set v1 up
+		exec $agent -s $address -p "agent.log=debug agent.hotplug_timeout=1" >$work/agent.log 2>&1
+	END
+	unshare --mount --net --propagation private bash "$work/init" &
+	agent_pid=$!
+	cleanup stop_agent
+	ctl Check >/dev/null
+}
+
+stop_agent() {
+	kill "$agent_pid" 2>/dev/null && wait "$agent_pid"
+}
+
+ctl() { "$build/bin/kata-agent-ctl" --retry --timeout 20 --server-address "$address" "$@"; }
+inside() { nsenter --target "$agent_pid" --mount --net "$@"; }
+
+# refused WHAT REGEX COMMAND... - COMMAND fails with a message like REGEX.
+refused() {
+	local what=$1 regex=$2 message
+	shift 2
+	if message=$("$@" 2>&1); then
+		fail "$what: was not refused"
+	fi
+	expect_match "$what" "$regex" "$message"
+}
+
+addresses_of() { inside ip -json addr show "$1" | jq -r '[.[].addr_info[] | select(.scope == "global") |
+	"\(.local)/\(.prefixlen)"] | sort | join(" ")'; }
+
+check_health() {
+	expect "Check" '{"status":"SERVING"}' "$(ctl Check)"
+	expect "Version" "$(cat "$top/VERSION")" "$(ctl Version | jq -r .agent_version)"
+	expect_match "GetGuestDetails" 'virtio-fs' "$(ctl GetGuestDetails '{"mem_block_size": true}')"
+	refused "a method without a row" "no method 'SetPolicy'" ctl SetPolicy
+	expect_match "GetMetrics" 'kata_guest_meminfo\{item="MemTotal"\} [0-9]+' "$(ctl GetMetrics)"
+}
+
+# interface NAME MAC ADDRESS/MASK... - an UpdateInterface request.
+interface() {
+	local name=$1 mac=$2
+	shift 2
+	jq -nc --arg name "$name" --arg mac "$mac" '{interface: {device: $name, name: $name, hwAddr: $mac,
+		mtu: 1400, IPAddresses: [$ARGS.positional[] | split("/") | {address: .[0], mask: .[1]}]}}' \
+		--args "$@"
+}
+
+check_interfaces() {
+	ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0.2/24 fd00::2/64)" >/dev/null
+	expect "addresses" "10.1.0.2/24 fd00::2/64" "$(addresses_of eth0)"
+	expect "MTU" 1400 "$(inside ip -json link show eth0 | jq '.[0].mtu')"
+	ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0.3/24)" >/dev/null
+	expect "other addresses" "10.1.0.3/24" "$(addresses_of eth0)"
+	ctl UpdateInterface "$(interface v1 02:00:00:00:00:01 10.1.0.3/24)" >/dev/null
+	expect "a name that was taken" "10.1.0.3/24" "$(addresses_of v1)"
+	ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0.3/24)" >/dev/null
+	expect "ListInterfaces" "10.1.0.3" "$(ctl ListInterfaces |
+		jq -r '.interfaces[] | select(.name == "eth0") | .ipAddresses[] | select(.family != "v6") | .address')"
+	refused "an unknown interface" "no interface with hardware address" \
+		ctl UpdateInterface "$(interface eth1 02:00:00:00:00:99)"
+	refused "a bad name" "cannot be the name" ctl UpdateInterface "$(interface a/b 02:00:00:00:00:01)"
+	refused "a bad address" "not an IP address" \
+		ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0/24)"
+	refused "a bad mask" "prefix length" \
+		ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0.1/99)"
+	refused "a device that never comes" "waited in vain.*'1e'" \
+		ctl UpdateInterface '{"interface": {"name": "eth1", "devicePath": "1e"}}'
+}
+
+check_routes() {
+	ctl UpdateRoutes '{"routes": {"Routes": [
+		{"gateway": "10.1.0.1", "device": "eth0"},
+		{"dest": "10.1.0.1/32", "device": "eth0", "scope": 253},
+		{"dest": "10.2.0.0/16", "gateway": "10.1.0.1", "device": "eth0", "mtu": 1300}]}}' >/dev/null
+	expect_match "default route" "^default via 10.1.0.1" "$(inside ip route)"
+	expect_match "route with MTU" "10.2.0.0/16 via 10.1.0.1 dev eth0 mtu 1300" "$(inside ip route)"
+	ctl UpdateRoutes '{"routes": {"Routes": [{"gateway": "10.1.0.1", "device": "eth0"}]}}' >/dev/null
+	expect "ListRoutes" "0.0.0.0" "$(ctl ListRoutes | jq -r '.routes[] | select(.gateway == "10.1.0.1") | .dest' | head -n 1)"
+	refused "an unreachable gateway" "add route to '10.3.0.0/16' via '10.9.9.9'" \
+		ctl UpdateRoutes '{"routes": {"Routes": [{"dest": "10.3.0.0/16", "gateway": "10.9.9.9", "device": "eth0"}]}}'
+	refused "a route on nothing" "no interface 'eth7'" \
+		ctl UpdateRoutes '{"routes": {"Routes": [{"dest": "10.3.0.0/16", "device": "eth7"}]}}'
+	ctl AddARPNeighbors '{"neighbors": {"ARPNeighbors": [{"toIPAddress": {"address": "10.1.0.1"},
+		"device": "eth0", "lladdr": "02:00:00:00:00:09", "state": 128}]}}' >/dev/null
+	expect_match "neighbour" "10.1.0.1 dev eth0 lladdr 02:00:00:00:00:09 PERMANENT" "$(inside ip neigh)"
+}
+
+check_sandbox() {
+	refused "a bad id" "sandbox id" ctl CreateSandbox '{"sandbox_id": "../x"}'
+	refused "a bad DNS line" "DNS line 1" ctl CreateSandbox '{"sandbox_id": "box", "dns": ["nameserver 1.1.1.1\nx"]}'
+	refused "an unknown driver" "driver 'floppy'" ctl CreateSandbox '{"sandbox_id": "box", "storages": [
+		{"driver": "ephemeral", "fstype": "tmpfs", "source": "t", "mount_point": "/run/kata-containers/sandbox/a"},
+		{"driver": "floppy", "mount_point": "/run/kata-containers/sandbox/b"}]}'
+	expect "what a refused sandbox mounted" 0 "$(count_mounts)"
+	refused "a mount point outside" "not below" ctl CreateSandbox '{"sandbox_id": "box", "storages": [
+		{"driver": "ephemeral", "fstype": "tmpfs", "source": "t", "mount_point": "/run/kata-containers/../../etc"}]}'
+	refused "a disk that never comes" "waited in vain" ctl CreateSandbox '{"sandbox_id": "box", "storages": [
+		{"driver": "blk", "source": "1e", "fstype": "ext4", "mount_point": "/run/kata-containers/sandbox/c"}]}'
+	ctl CreateSandbox '{"sandbox_id": "box", "hostname": "box", "dns": ["nameserver 1.1.1.1", "search a"],
+		"storages": [
+		{"driver": "ephemeral", "fstype": "tmpfs", "source": "shm", "mount_point": "/run/kata-containers/sandbox/shm",
+		 "options": ["noexec", "nosuid", "nodev", "mode=1777", "size=1048576"]},
+		{"driver": "local", "mount_point": "'$shared'/local/x", "options": ["mode=0777", "fsgid=1000"]},
+		{"driver": "overlayfs", "fstype": "overlay", "mount_point": "/run/kata-containers/sandbox/o",
+		 "options": ["lowerdir=/etc:/tmp"]}]}' >/dev/null
+	refused "a second sandbox" "has a sandbox already, 'box'" ctl CreateSandbox '{"sandbox_id": "box"}'
+	expect_match "shm" "shm .*tmpfs rw,nosuid,nodev,noexec.*size=1024k" "$(inside cat /proc/self/mounts)"
+	expect "a local volume" "2777 1000" "$(inside stat -c '%a %g' $shared/local/x)"
+	expect "an overlay" hosts "$(inside ls /run/kata-containers/sandbox/o | grep '^hosts$')"
+	expect "DNS" "nameserver 1.1.1.1 search a" \
+		"$(inside cat /run/kata-containers/sandbox/resolv.conf | tr '\n' ' ' | sed 's/ $//')"
+	ctl UpdateEphemeralMounts '{"storages": [{"driver": "ephemeral", "fstype": "tmpfs",
+		"mount_point": "/run/kata-containers/sandbox/shm", "options": ["remount", "size=2M"]}]}' >/dev/null
+	expect_match "a larger shm" "shm .*tmpfs rw,nosuid,nodev,noexec.*size=2048k" "$(inside cat /proc/self/mounts)"
+}
+
+count_mounts() { inside grep -c ' /run/kata-containers/' /proc/self/mounts || true; }
+
+# copy PATH MODE OFFSET SIZE <data
+copy() {
+	ctl --data - CopyFile "{\"path\": \"$1\", \"file_mode\": $2, \"dir_mode\": 493, \"offset\": $3, \"file_size\": $4}" >/dev/null
+}
+
+check_copy() {
+	echo -n "hello " | copy $shared/a/b $((0100640)) 0 11
+	expect "a file half sent" 0 "$(inside find $shared/a -name b | wc -l)"
+	echo -n "world" | copy $shared/a/b $((0100640)) 6 11
+	expect "a file" "hello world" "$(inside cat $shared/a/b)"
+	echo -n ../../../../../tmp | copy $shared/up $((0120777)) 0 0
+	echo -n x | copy "$shared/up/kata-test-$$" $((0100600)) 0 1 || true
+	expect "a file behind a planted link" 0 "$(inside find /tmp -maxdepth 1 -name "kata-test-$$" | wc -l)"
+	refused "a path outside" "not below" copy /etc/kata-test $((0100600)) 0 0 </dev/null
+	refused "a device" "no file, directory or symbolic link" copy $shared/null $((020666)) 0 0 </dev/null
+}
+
+check_machine_is_left_alone() {
+	refused "the clock" "not the first process" ctl SetGuestDateTime '{"Sec": 1}'
+	refused "the random generator" "not the first process" ctl ReseedRandomDev
+	refused "processors" "not the first process" ctl OnlineCPUMem '{"nb_cpus": 1}'
+}
+
+check_end() {
+	local mounts="/proc/$agent_pid/mounts" status=0
+	ctl DestroySandbox >/dev/null
+	if [ -e "$mounts" ]; then
+		expect "mounts after the end" 0 "$(grep -c ' /run/kata-containers/' "$mounts" || true)"
+	fi
+	wait "$agent_pid" || status=$?
+	expect "exit status" 0 "$status"
+	! grep -E 'ERROR: |runtime error' "$work/agent.log" || fail "the agent's log has a sanitizer's report"
+}
+
+start_agent
+for check in health interfaces routes sandbox copy machine_is_left_alone end; do
+	note "$check"
+	"check_$check"
+done
