@@ -243,40 +243,44 @@ static int task_shutdown(struct rpc_request *req, const void *in, void *out, str
 	return RPC_DEFERRED;
 }
 
-#define METHOD(service, name, in, out, handle)                                                   \
-	{                                                                                        \
-		service, name, &task__##in##__descriptor, &out##__descriptor, RPC_INLINE, handle \
+#define METHOD(name, in, out, handle)                                                           \
+	{                                                                                       \
+		"containerd.task.v2.Task", name, &task__##in##__descriptor, &out##__descriptor, \
+			RPC_INLINE, handle                                                      \
 	}
-#define METHODS(service)                                                                           \
-	METHOD(service, "State", state_request, task__state_response, task_state),                 \
-		METHOD(service, "Create", create_task_request, task__create_task_response,         \
-		       task_create),                                                               \
-		METHOD(service, "Start", start_request, task__start_response, task_start),         \
-		METHOD(service, "Delete", delete_request, task__delete_response, task_delete),     \
-		METHOD(service, "Pids", pids_request, task__pids_response, task_pids),             \
-		METHOD(service, "Pause", pause_request, pb__empty, task_pause),                    \
-		METHOD(service, "Resume", resume_request, pb__empty, task_resume),                 \
-		METHOD(service, "Checkpoint", checkpoint_task_request, pb__empty,                  \
-		       task_checkpoint),                                                           \
-		METHOD(service, "Kill", kill_request, pb__empty, task_kill),                       \
-		METHOD(service, "Exec", exec_process_request, pb__empty, task_exec),               \
-		METHOD(service, "ResizePty", resize_pty_request, pb__empty, task_resize),          \
-		METHOD(service, "CloseIO", close_iorequest, pb__empty, task_close_io),             \
-		METHOD(service, "Update", update_task_request, pb__empty, task_update),            \
-		METHOD(service, "Wait", wait_request, task__wait_response, task_wait),             \
-		METHOD(service, "Stats", stats_request, task__stats_response, task_stats),         \
-		METHOD(service, "Connect", connect_request, task__connect_response, task_connect), \
-		METHOD(service, "Shutdown", shutdown_request, pb__empty, task_shutdown)
+
+static const struct rpc_method methods[] = {
+	METHOD("State", state_request, task__state_response, task_state),
+	METHOD("Create", create_task_request, task__create_task_response, task_create),
+	METHOD("Start", start_request, task__start_response, task_start),
+	METHOD("Delete", delete_request, task__delete_response, task_delete),
+	METHOD("Pids", pids_request, task__pids_response, task_pids),
+	METHOD("Pause", pause_request, pb__empty, task_pause),
+	METHOD("Resume", resume_request, pb__empty, task_resume),
+	METHOD("Checkpoint", checkpoint_task_request, pb__empty, task_checkpoint),
+	METHOD("Kill", kill_request, pb__empty, task_kill),
+	METHOD("Exec", exec_process_request, pb__empty, task_exec),
+	METHOD("ResizePty", resize_pty_request, pb__empty, task_resize),
+	METHOD("CloseIO", close_iorequest, pb__empty, task_close_io),
+	METHOD("Update", update_task_request, pb__empty, task_update),
+	METHOD("Wait", wait_request, task__wait_response, task_wait),
+	METHOD("Stats", stats_request, task__stats_response, task_stats),
+	METHOD("Connect", connect_request, task__connect_response, task_connect),
+	METHOD("Shutdown", shutdown_request, pb__empty, task_shutdown),
+};
 
 /* Messages and meaning of the two versions are the same. */
-static const struct rpc_method methods[] = {
-	METHODS("containerd.task.v2.Task"),
-	METHODS("containerd.task.v3.Task"),
+static const struct rpc_alias aliases[] = {
+	{ "containerd.task.v3.Task", "containerd.task.v2.Task" },
 };
 
 void task_service(struct shim *shim, struct rpc_service *ret_service)
 {
-	*ret_service = (struct rpc_service){ .methods = methods,
-					     .n_methods = ARRAY_SIZE(methods),
-					     .context = shim };
+	*ret_service = (struct rpc_service){
+		.methods = methods,
+		.n_methods = ARRAY_SIZE(methods),
+		.aliases = aliases,
+		.n_aliases = ARRAY_SIZE(aliases),
+		.context = shim,
+	};
 }
