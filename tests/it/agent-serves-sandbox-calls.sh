@@ -13,7 +13,8 @@ agent=$build/bin/kata-agent
 address=unix://$work/agent.sock
 shared=/run/kata-containers/shared/containers
 
-[ -x "$agent" ] && [ -x "$build/bin/kata-agent-ctl" ] || skip "no agent in '$build'"
+[ -x "$agent" ] || skip "no agent in '$build'"
+[ -x "$build/bin/kata-agent-ctl" ] || skip "no kata-agent-ctl in '$build'"
 
 start_agent() {
 	cat >"$work/init" <<-END
