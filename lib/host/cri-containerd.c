@@ -56,8 +56,15 @@ static int format_version(const char *text, const char *name, int64_t *ret_versi
 	return 0;
 }
 
+/* How the runtime finds the shim. */
+enum lookup {
+	BY_TYPE, /* runtime_type itself is the path: the CRI plugin of 1.6 ignores runtime_path */
+	BY_PATH, /* runtime_path */
+};
+
 /* The tables of the handlers, as TOML. */
-static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_t version)
+static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_t version,
+			    enum lookup lookup)
 {
 	char *text = NULL;
 	size_t size;
@@ -71,8 +78,11 @@ static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_
 		_free_ char *config = toml_quote(h->config_path);
 
 		fprintf(f, "[%s]\n", table);
-		fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\n", h->name);
-		fprintf(f, "runtime_path = %s\n", shim);
+		if (lookup == BY_TYPE)
+			fprintf(f, "runtime_type = %s\n", shim);
+		else
+			fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\nruntime_path = %s\n",
+				h->name, shim);
 		fputs("privileged_without_host_devices = true\n", f);
 		fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
 		fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n",
@@ -143,7 +153,7 @@ static int plan_block(struct edit_file *f, const struct cri_handler *handlers, s
 		f->new_text = strcmp(rest, fresh) == 0 ? NULL : TAKE_PTR(rest);
 		return 0;
 	}
-	tables = handler_tables(handlers, n, version);
+	tables = handler_tables(handlers, n, version, BY_TYPE);
 	gap = str_ends(rest, "\n") || !*rest ? "" : "\n";
 	f->new_text = xasprintf("%s%s" BLOCK_BEGIN "%s" BLOCK_END, rest, gap, tables);
 	return check_toml(f->new_text, f->path, e);
@@ -259,7 +269,7 @@ static int plan_drop_in(struct edit *edit, const struct cri_site *site,
 	if (n == 0)
 		return 0;
 	/* containerd 2 reads older formats too, and merges by the plugin names of the main file. */
-	tables = handler_tables(handlers, n, version);
+	tables = handler_tables(handlers, n, version, BY_PATH);
 	drop_in->new_text = xasprintf(
 		"# Managed by kata-deploy: changes are lost.\n"
 		"version = %lld\n\n%s",

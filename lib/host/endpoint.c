@@ -144,12 +144,14 @@ static bool has_handler(const struct cri_status *s, const struct cri_handler *h)
 {
 	struct json_object *config = config_of(s, h->name);
 	const char *config_path = json_get_str(config, "options.ConfigPath");
-	const char *shim = json_get_str(config, "runtimePath");
+	const char *path = json_get_str(config, "runtimePath");
+	const char *type = json_get_str(config, "runtimeType");
+	const char *shim = type && type[0] == '/' ? type : path;
 
 	if (!strv_contains(s->handlers, h->name))
 		return false;
 	return (!config_path || strcmp(config_path, h->config_path) == 0) &&
-	       (!shim || strcmp(shim, h->runtime_path) == 0);
+	       (str_empty(shim) || strcmp(shim, h->runtime_path) == 0);
 }
 
 const struct cri_handler *endpoint_lacks(const struct cri_status *s,

@@ -15,7 +15,8 @@
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
-#define FILTER "runtime.name~=\"^io\\\\.containerd\\\\.kata\""
+/* "io.containerd.kata-qemu.v2", or the path of the shim. */
+#define FILTER "runtime.name~=\"kata\""
 
 static const struct grpc_method list_namespaces = {
 	.path = "/containerd.services.namespaces.v1.Namespaces/List",

@@ -4,8 +4,8 @@
 
 #include "lib/wait.h"
 
-/* How many containers with a runtime of ours ("io.containerd.kata...") containerd knows, in all its
- * namespaces.  While there are any, no file a sandbox may use can go. */
+/* How many containers with a runtime of ours ("io.containerd.kata...", or a shim's path) containerd
+ * knows, in all its namespaces.  While there are any, no file a sandbox may use can go. */
 int live_sandboxes(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		   unsigned *ret_count, struct error *e);
 
