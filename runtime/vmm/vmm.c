@@ -220,22 +220,26 @@ static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *
 	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_FS, &d, e);
 }
 
+/* Why the VMM or, with it still running, a helper ended; each is asked once, since its last words
+ * are gone after that. */
 int vmm_find_end(const struct vmm *vmm, struct error *e)
 {
 	const struct daemon *main_process = &vmm->processes[VMM_PROCESS_VMM];
-	struct error ignored;
+	bool runs = main_process->proc.pid > 0;
+	struct error ended;
 	int r = 0;
 
-	for (size_t i = N_VMM_PROCESS; i-- > 0;)
-		if (vmm->processes[i].proc.pid > 0 && daemon_end_reason(&vmm->processes[i], e) < 0)
-			r = -e->code;
-	if (r == 0 || main_process->proc.pid <= 0)
+	if (runs && daemon_end_reason(main_process, e) < 0)
+		return -e->code;
+	for (size_t i = VMM_PROCESS_VMM + 1; i < N_VMM_PROCESS && r == 0; i++)
+		if (vmm->processes[i].proc.pid > 0)
+			r = daemon_end_reason(&vmm->processes[i], e);
+	if (r == 0 || !runs)
 		return r;
 	/* A helper may end because the VMM does, and be seen first. */
-	(void)wait_fd(main_process->proc.pidfd, POLLIN, "vmm", deadline_in(LAST_MS), NULL,
-		      &ignored);
-	if (daemon_end_reason(main_process, &ignored) < 0)
-		*e = ignored;
+	(void)wait_fd(main_process->proc.pidfd, POLLIN, "vmm", deadline_in(LAST_MS), NULL, &ended);
+	if (daemon_end_reason(main_process, &ended) < 0)
+		*e = ended;
 	return r;
 }
 
