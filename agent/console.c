@@ -237,7 +237,7 @@ static int session_start(struct session *s, struct error *e)
 static void on_listener(struct io *io, uint32_t events)
 {
 	struct console *c = CONTAINER_OF(io, struct console, listener);
-	int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = sock_accept(io->fd);
 	struct session *s;
 	struct error e;
 

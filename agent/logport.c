@@ -89,7 +89,7 @@ static void on_listener(struct io *io, uint32_t events)
 {
 	struct logport *l = CONTAINER_OF(io, struct logport, listener);
 	struct error e;
-	int fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = sock_accept(io->fd);
 
 	(void)events;
 	if (fd < 0)

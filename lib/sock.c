@@ -174,6 +174,19 @@ int sock_listen(const struct sock_address *a, struct error *e)
 	return TAKE_FD(fd);
 }
 
+int sock_accept(int listener)
+{
+	union any_address peer = { 0 };
+	socklen_t len = sizeof(peer);
+	int fd = accept4(listener, &peer.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0 || peer.any.sa_family != AF_VSOCK || peer.vm.svm_cid == VMADDR_CID_HOST)
+		return fd;
+	(void)close(fd);
+	errno = ECONNABORTED;
+	return -1;
+}
+
 /* After EINPROGRESS: what became of the connection. */
 static int finish_connect(int fd, const struct sock_address *a, uint64_t deadline_ms,
 			  const struct cancel *cancel, struct error *e)

@@ -30,6 +30,12 @@ int sock_parse(const char *text, struct sock_address *ret_address, struct error 
  * descriptor. */
 int sock_listen(const struct sock_address *a, struct error *e);
 
+/* Accepts a non-blocking connection of LISTENER; -1 and errno as accept(2) has it.  On a vsock only
+ * the host is a peer: everybody else, which is the guest's own processes, is turned away and
+ * ECONNABORTED.
+ */
+int sock_accept(int listener);
+
 /* Connects, and for HVSOCK does the handshake without reading a byte too many.  One try: a peer
  * that is not there yet is ECONNREFUSED, ECONNRESET, ENOENT or ENODEV, for the caller to try again.
  * Returns a non-blocking descriptor.  Not for the io thread. */

@@ -23,6 +23,7 @@
 #include "lib/rpc/conn.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/ttrpc.pb-c.h"
+#include "lib/sock.h"
 #include "lib/str.h"
 
 /* After the system refused a descriptor for a connection. */
@@ -534,7 +535,7 @@ static void accept_one(struct io *io, uint32_t events)
 {
 	struct rpc_server *server = CONTAINER_OF(io, struct listener, io)->server;
 	struct error e;
-	int r, fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int r, fd = sock_accept(io->fd);
 
 	(void)events;
 	if (fd < 0 && is_passing(errno))
