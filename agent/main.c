@@ -155,8 +155,9 @@ static int open_log(struct agent *agent, struct error *e)
 			return -e->code;
 	}
 	log_open("kata-agent", fd, LOG_JSON, config->log_level);
-	log_set_field("source", "agent");
-	log_set_field("version", KATA_VERSION);
+	log_set_constant("source", "agent");
+	log_set_constant("subsystem", "agent");
+	log_set_constant("version", KATA_VERSION);
 	for (size_t i = 0; config->not_supported && config->not_supported[i]; i++)
 		log_warn("kernel parameter 'agent.%s' is not supported and has no effect",
 			 config->not_supported[i]);

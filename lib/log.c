@@ -17,6 +17,13 @@
 
 #define LINE_MAX_BYTES 4096
 #define N_FIELDS       4
+#define N_CONSTANTS    4
+
+/* A field of every line of the program. */
+struct log_constant {
+	const char *key;
+	const char *value;
+};
 
 struct field {
 	const char *key;
@@ -41,10 +48,11 @@ _Static_assert(ARRAY_SIZE(level_names) == N_LOG_LEVEL, "a level has no name");
 
 static struct {
 	const char *name;
+	struct log_constant constants[N_CONSTANTS];
 	int fd;
 	enum log_format format;
 	enum log_level level;
-} sink = { "", STDERR_FILENO, LOG_TEXT, LOG_LEVEL_INFO };
+} sink = { "", { { NULL, NULL } }, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_INFO };
 
 static _Thread_local struct field fields[N_FIELDS];
 
@@ -117,6 +125,8 @@ static void format_json(struct line *line, enum log_level level, const char *whe
 	add_json_pair(line, "ts", when);
 	add_json_pair(line, "name", sink.name);
 	add_json_pair(line, "pid", pid);
+	for (size_t i = 0; i < N_CONSTANTS && sink.constants[i].key; i++)
+		add_json_pair(line, sink.constants[i].key, sink.constants[i].value);
 	for (size_t i = 0; i < N_FIELDS; i++)
 		if (fields[i].key)
 			add_json_pair(line, fields[i].key, fields[i].value);
@@ -141,6 +151,15 @@ void log_open(const char *name, int fd, enum log_format format, enum log_level l
 	sink.fd = fd;
 	sink.format = format;
 	sink.level = level;
+}
+
+void log_set_constant(const char *key, const char *value)
+{
+	size_t i = 0;
+
+	while (i < N_CONSTANTS - 1 && sink.constants[i].key)
+		i++;
+	sink.constants[i] = (struct log_constant){ key, value };
 }
 
 void log_set_level(enum log_level level)

@@ -21,6 +21,10 @@ enum log_format {
  * every log call.  A line is one write(2) of at most 4 KiB, so lines of threads never mix. */
 void log_open(const char *name, int fd, enum log_format format, enum log_level level);
 
+/* Adds a field to every line in LOG_JSON, of any thread.  At most 4, literals, before threads
+ * exist. */
+void log_set_constant(const char *key, const char *value);
+
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
