@@ -25,8 +25,7 @@ export PKG_CONFIG_LIBDIR=$root/lib/pkgconfig
 
 # Each library: a word here, a section in versions.yaml, and a function make_<name> that runs in its
 # source folder.  In order of need.
-libraries=(libseccomp libcap protobuf-c json-c libyaml libnl dbus zstd libarchive openssl nghttp2
-	curl libwebsockets)
+libraries=(libseccomp protobuf-c json-c libyaml libnl dbus zstd libarchive openssl nghttp2 curl)
 
 # configure ARGUMENT... - autoconf's way.  Patched inputs must not make make(1) look for autoconf.
 configure() {
@@ -65,14 +64,6 @@ make_libseccomp() {
 	make -s install-pkgconfDATA
 }
 
-make_libcap() {
-	make -s -C libcap CC="$CC" BUILD_CC=gcc COPTS="$CFLAGS" lib=lib prefix="$root" \
-		libcap.a libcap.pc
-	install -m 0644 libcap/libcap.a "$root/lib/"
-	install -m 0644 libcap/libcap.pc "$root/lib/pkgconfig/"
-	install -D -m 0644 libcap/include/sys/capability.h "$root/include/sys/capability.h"
-}
-
 make_protobuf-c() {
 	configure --disable-protoc
 	make -s -j"$jobs" protobuf-c/libprotobuf-c.la
@@ -90,9 +81,9 @@ make_libyaml() {
 
 make_libnl() {
 	configure --disable-cli --disable-debug
-	make -s -j"$jobs" lib/libnl-3.la lib/libnl-route-3.la
-	install -m 0644 lib/.libs/libnl-3.a lib/.libs/libnl-route-3.a "$root/lib/"
-	install -m 0644 libnl-3.0.pc libnl-route-3.0.pc "$root/lib/pkgconfig/"
+	make -s -j"$jobs" lib/libnl-3.la
+	install -m 0644 lib/.libs/libnl-3.a "$root/lib/"
+	install -m 0644 libnl-3.0.pc "$root/lib/pkgconfig/"
 	mkdir -p "$root/include/libnl3"
 	cp -r include/netlink "$root/include/libnl3/"
 }
@@ -161,19 +152,6 @@ make_curl() {
 	make -s -C lib install-libLTLIBRARIES
 	make -s -C include install
 	make -s install-pkgconfigDATA
-}
-
-# A server of plain HTTP, on TCP and on unix sockets.
-make_libwebsockets() {
-	sed -i '/define LWS_INSTALL_/s#\${CMAKE_INSTALL_PREFIX}#/usr#' cmake/lws_config.h.in
-	cmake_install -DLWS_WITH_STATIC=ON -DLWS_WITH_SHARED=OFF -DLWS_WITH_SSL=OFF \
-		-DLWS_WITHOUT_CLIENT=ON -DLWS_WITHOUT_EXTENSIONS=ON -DLWS_WITHOUT_TESTAPPS=ON \
-		-DLWS_WITHOUT_BUILTIN_GETIFADDRS=ON -DLWS_WITH_UNIX_SOCK=ON -DLWS_WITH_HTTP2=OFF \
-		-DLWS_WITH_ZLIB=OFF -DLWS_WITH_BUNDLED_ZLIB=OFF -DLWS_WITH_LEJP=OFF -DLWS_WITH_CBOR=OFF \
-		-DLWS_WITH_LWSAC=OFF -DLWS_WITH_FILE_OPS=OFF -DLWS_WITH_DIR=OFF -DLWS_WITH_SYS_SMD=OFF \
-		-DLWS_WITH_SECURE_STREAMS=OFF -DLWS_WITH_LIBCAP=OFF -DDISABLE_WERROR=ON
-	rm "$root/lib/pkgconfig/libwebsockets_static.pc"
-	sed -i 's/"//g; /^Requires:/d' "$root/lib/pkgconfig/libwebsockets.pc"
 }
 
 # Flags that name folders go into a compiler of our own: openssl records those it sees.
