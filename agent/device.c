@@ -4,8 +4,8 @@
  *
  * One table row per kind of device: what it is named by and who finds it.  The host plugs a device
  * in before or after it asks for it, so each finder is a look at sysfs repeated by uevents_wait().
- * A node counts as there when devtmpfs has it.  Bus numbers are given by the guest's kernel, hence
- * a PCI path names slots only and the buses between them are read on the way.  Work threads.
+ * A disk counts as there when its node can be opened.  Bus numbers are given by the guest's kernel,
+ * hence a PCI path names slots only and the buses between them are read on the way.  Work threads.
  */
 
 #include "device.h"
@@ -143,11 +143,19 @@ static int not_yet(int r)
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
+/* The kernel makes the node a moment before the disk behind it can be opened (ENXIO until then). */
+static bool can_open(const char *node)
+{
+	_close_ int fd = open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 || (errno != ENXIO && errno != ENOENT);
+}
+
 static bool has_node(const char *name)
 {
 	_free_ char *node = xasprintf("/dev/%s", name);
 
-	return file_exists(node);
+	return can_open(node);
 }
 
 /* The device of a kind that a PCI function has, behind virtio or directly. */
@@ -243,7 +251,9 @@ static int look_for_node(void *arg, struct error *e)
 
 	if (stat(s->address, &st) < 0)
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot stat '%s': %m", s->address);
-	return S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode);
+	if (S_ISBLK(st.st_mode))
+		return can_open(s->address);
+	return S_ISCHR(st.st_mode);
 }
 
 static int wait_for(struct sandbox *sb, const char *what, int (*look)(void *, struct error *),

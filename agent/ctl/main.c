@@ -184,7 +184,8 @@ static void print_answer(const void *out)
 	if (field) {
 		const ProtobufCBinaryData *data = (const void *)((const char *)out + field->offset);
 
-		(void)fwrite(data->data, 1, data->len, stdout);
+		if (data->len)
+			(void)fwrite(data->data, 1, data->len, stdout);
 	} else if (text) {
 		(void)fputs(text, stdout);
 	} else {
