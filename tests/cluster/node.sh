@@ -9,8 +9,8 @@
 # complete machine and the real one stays untouched; the tests read a node's files from outside;
 # ending pid 1 ends everything.
 #
-# Files of a node in $state/nodes/NAME: root (its /), local (its /usr/local), cgroups (what to
-# remove at the end), pid (of its pid 1), init.log.
+# Files of a node in $state/nodes/NAME: root (its /), local (its /usr/local), containerd (its major
+# version), cgroups (what to remove at the end), pid (of its pid 1), init.log.
 # shellcheck disable=SC2154 # the names come from common.sh and cluster
 
 make_root() { # NAME
@@ -53,8 +53,8 @@ write_configuration() { # NAME CONTAINERD
 	cat >"$root/node/env" <<-END
 		NODE_NAME=$1
 		NODE_IP=$(node_ip "$1")
-		CONTAINERD_MAJOR=$2
 	END
+	echo "$2" >"$(node_dir "$1")/containerd"
 }
 
 connect_node() { # NAME
@@ -112,12 +112,21 @@ remove_tree() { # CGROUP
 	[ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
+containerd_programs() { # NAME: the folder they are in
+	if [ "$(cat "$(node_dir "$1")/containerd")" = 1 ]; then
+		echo /usr/bin
+	else
+		echo "$containerd"
+	fi
+}
+
 # unshare --fork stays outside as the parent of the node's pid 1 and goes when that goes.
 start_init() { # NAME
 	local dir
 	dir=$(node_dir "$1")
 	make_cgroups "$1" >"$dir/cgroups"
-	setsid nsenter --net="/run/netns/$netns-$1" -- "$here/node-enter.sh" "$1" "$dir" "$kubernetes" "$containerd" "$images" \
+	setsid nsenter --net="/run/netns/$netns-$1" -- "$here/node-enter.sh" "$1" "$dir" "$kubernetes" \
+		"$(containerd_programs "$1")" "$images" \
 		>"$dir/init.log" 2>&1 </dev/null 9>&- &
 	wait_for 30 "pid 1 of node $1 ($dir/init.log)" find_init "$1" $!
 }

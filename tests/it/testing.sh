@@ -5,8 +5,8 @@
 #
 # containerd (CONTAINERD=1: Debian's 1.6, 2: the artefact) runs in a pid and mount namespace of its own
 # with its own /run, so that whatever a test leaves behind goes with pid 1 of it; the checks for
-# leftovers are therefore made before that.  The shim is the release's (KATA_VERSION_DIR, by default what
-# `./dev package` unpacked), with emulation allowed by a drop-in of its own.
+# leftovers are therefore made before that.  The shim is the release's (in KATA_DIST_DIR, by default where
+# `./dev package` puts it), with emulation allowed by a drop-in of its own.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -16,7 +16,7 @@ require ctr containerd runc unshare nsenter
 image=kata.test/busybox:1
 runtime=${RUNTIME:-io.containerd.kata.v2}
 kata=$work/kata
-version_dir=${KATA_VERSION_DIR:-$top/build/dist/kata}
+version_dir=${KATA_DIST_DIR:-$top/build/dist}/kata
 
 install_kata() {
 	[ -x "$version_dir/bin/containerd-shim-kata-v2" ] || skip "no release in '$version_dir'; './dev package' makes one"
