@@ -377,12 +377,13 @@ check_limits() {
 	local limits='.OCI.linux.resources = {memory: {limit: 33554432}, pids: {limit: 20}, cpu: {quota: 20000, period: 100000, shares: 512}}'
 	expect_match "pids" "can.t fork|Resource" \
 		"$(output pids "$limits" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do sleep 1 & done 2>&1')"
-	begin hungry "$limits" sh -c 'read -r x; x=$(yes | head -c 100000000); echo survived'
+	begin hungry "$limits | del(.OCI.linux.resources.cpu)" \
+		sh -c 'read -r x; dd if=/dev/zero of=/dev/null bs=100M count=1; echo "status $?"'
 	ctl GetOOMEvent >"$work/oom" &
 	write_stdin hungry >/dev/null
 	wait $!
 	expect "OOM event" hungry "$(jq -r .container_id <"$work/oom")"
-	status_of hungry >/dev/null
+	expect "status of the hungry process" "status 137" "$(drain ReadStdout hungry)"
 	expect "limits in the statistics" "33554432 20" "$(ctl StatsContainer '{"container_id": "hungry"}' |
 		jq -r '.cgroup_stats | "\(.memory_stats.usage.limit) \(.pids_stats.limit)"')"
 	remove hungry

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_agent_mount - mount options, and which mounts lie beside a container's root. */
+
+#include "tests/unit/unit.h"
+
+#include <string.h>
+#include <sys/mount.h>
+
+#include "agent/mount.h"
+#include "agent/rootfs.h"
+#include "lib/str.h"
+
+enum { RDONLY = 0x1, NOSUID = 0x2, NODEV = 0x4, NOATIME = 0x10, ATIME = 0x70 };
+
+static void parse(const char *words, struct mount_options *ret)
+{
+	_strv_ strv list = strv_split(words, ",");
+	struct error e;
+
+	assert_int_equal(mount_options_parse(list, strv_len(list), ret, &e), 0);
+}
+
+static void test_options_sort_attributes_and_data(void **state)
+{
+	_mount_options_ struct mount_options o = { 0 };
+
+	(void)state;
+	parse("nosuid,nodev,ro,size=65536k,mode=755,newinstance", &o);
+	assert_int_equal(o.set, NOSUID | NODEV | RDONLY);
+	assert_int_equal(o.clear, 0);
+	assert_int_not_equal(o.super_flags, 0);
+	assert_int_equal(strv_len(o.data), 3);
+	assert_string_equal(o.data[0], "size=65536k");
+	assert_false(o.is_bind);
+}
+
+static void test_options_later_word_wins(void **state)
+{
+	_mount_options_ struct mount_options a = { 0 }, b = { 0 };
+
+	(void)state;
+	parse("ro,rw", &a);
+	assert_int_equal(a.set, 0);
+	assert_int_equal(a.clear, RDONLY);
+	assert_int_equal(a.super_flags, 0);
+	parse("rw,ro", &b);
+	assert_int_equal(b.set, RDONLY);
+	assert_int_equal(b.clear, 0);
+}
+
+static void test_options_access_time_is_one_field(void **state)
+{
+	_mount_options_ struct mount_options o = { 0 };
+
+	(void)state;
+	parse("strictatime,noatime", &o);
+	assert_int_equal(o.set, NOATIME);
+	/* The kernel takes away first, then sets. */
+	assert_int_equal(o.clear, ATIME);
+}
+
+static void test_options_bind_with_propagation(void **state)
+{
+	_mount_options_ struct mount_options o = { 0 };
+
+	(void)state;
+	parse("rbind,rslave,rro", &o);
+	assert_true(o.is_bind);
+	assert_true(o.is_bind_tree);
+	assert_int_equal(o.propagation, MS_SLAVE);
+	assert_true(o.propagates_tree);
+	assert_int_equal(o.set, 0);
+	assert_int_equal(o.set_tree, RDONLY);
+	assert_null(o.data);
+}
+
+static void test_options_unsupported_word_is_refused(void **state)
+{
+	char word[] = "idmap", *list[] = { word };
+	struct mount_options o = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(mount_options_parse(list, 1, &o, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "'idmap'"));
+}
+
+static void test_options_too_many_are_refused(void **state)
+{
+	char word[] = "ro", *list[MOUNT_OPTIONS_MAX + 1];
+	struct mount_options o = { 0 };
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(list); i++)
+		list[i] = word;
+	assert_int_equal(mount_options_parse(list, ARRAY_SIZE(list), &o, &e), -E2BIG);
+}
+
+static void test_siblings_are_mounts_of_the_same_parent(void **state)
+{
+	static const char info[] =
+		"1 1 0:2 / / rw - rootfs rootfs rw\n"
+		"20 1 0:20 / /proc rw - proc proc rw\n"
+		"21 20 0:21 / /proc/sys rw - proc proc rw\n"
+		"22 1 0:22 / /with\\040space rw - tmpfs tmpfs rw\n"
+		"30 1 0:30 / / rw - virtiofs kataShared rw\n"
+		"31 30 0:31 / /proc rw - proc proc rw\n";
+	_strv_ strv points = rootfs_siblings(info, 30);
+
+	(void)state;
+	assert_int_equal(strv_len(points), 2);
+	assert_string_equal(points[0], "/proc");
+	assert_string_equal(points[1], "/with space");
+}
+
+static void test_siblings_of_an_unknown_mount_are_none(void **state)
+{
+	_strv_ strv none = rootfs_siblings("1 1 0:2 / / rw - rootfs rootfs rw\nodd line\n\n", 30);
+
+	(void)state;
+	assert_null(none);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_options_sort_attributes_and_data),
+		cmocka_unit_test(test_options_later_word_wins),
+		cmocka_unit_test(test_options_access_time_is_one_field),
+		cmocka_unit_test(test_options_bind_with_propagation),
+		cmocka_unit_test(test_options_unsupported_word_is_refused),
+		cmocka_unit_test(test_options_too_many_are_refused),
+		cmocka_unit_test(test_siblings_are_mounts_of_the_same_parent),
+		cmocka_unit_test(test_siblings_of_an_unknown_mount_are_none),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

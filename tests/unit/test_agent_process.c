@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_agent_process - passwd, environment, program look-up, signal masks, seccomp, plans. */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "agent/caps.h"
+#include "agent/launch.h"
+#include "agent/lookup.h"
+#include "agent/process.h"
+#include "agent/seccomp.h"
+#include "lib/file.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+
+static void test_home_is_found_by_number(void **state)
+{
+	static const char passwd[] =
+		"root:x:0:0:root:/root:/bin/sh\n"
+		"# no: line\n"
+		"short:x\n"
+		"empty:x:7:7:::/bin/sh\n"
+		"web:x:1000:1000::/home/web";
+	static const struct {
+		uid_t uid;
+		const char *home;
+	} cases[] = { { 0, "/root" }, { 1000, "/home/web" }, { 7, "/" }, { 100, "/" }, { 1, "/" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *home = lookup_home(passwd, cases[i].uid);
+
+		assert_string_equal(home, cases[i].home);
+	}
+}
+
+static void test_env_last_value_wins(void **state)
+{
+	char a[] = "PATH=/a", b[] = "PATHS=/b", c[] = "PATH=/c", *env[] = { a, b, c, NULL };
+
+	(void)state;
+	assert_string_equal(lookup_env(env, "PATH"), "/c");
+	assert_null(lookup_env(env, "HOME"));
+	assert_null(lookup_env(NULL, "HOME"));
+}
+
+static void test_program_is_looked_up_in_path(void **state)
+{
+	_free_ char *program = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(lookup_program("sh", "/nosuch::/usr/bin:/bin", &program, &e), 0);
+	assert_true(str_ends(program, "/sh"));
+}
+
+static void test_missing_program_is_named(void **state)
+{
+	char *program = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(lookup_program("nosuch", "/bin", &program, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "executable file not found in $PATH: 'nosuch'"));
+	assert_int_equal(lookup_program("/nosuch/x", "/bin", &program, &e), -ENOENT);
+	assert_int_equal(lookup_program("/bin", "/bin", &program, &e), -EACCES);
+	assert_int_equal(lookup_program("", "/bin", &program, &e), -EINVAL);
+	assert_null(program);
+}
+
+static void test_status_says_which_signals_are_handled(void **state)
+{
+	static const char status[] =
+		"Name:\tsh\nSigQ:\t0/1\nSigPnd:\t0000000000004000\n"
+		"SigBlk:\t0000000000000001\nSigIgn:\t0000000000000002\n"
+		"SigCgt:\t0000000000004000\nCapInh:\t0\n";
+
+	(void)state;
+	assert_true(process_status_handles(status, SIGTERM));
+	assert_true(process_status_handles(status, SIGHUP));
+	assert_true(process_status_handles(status, SIGINT));
+	assert_false(process_status_handles(status, SIGQUIT));
+	assert_false(process_status_handles("", SIGTERM));
+	assert_false(process_status_handles("\nSigBlk:\todd\n", SIGTERM));
+}
+
+static void test_unknown_capability_gives_nothing(void **state)
+{
+	char kill[] = "CAP_KILL", odd[] = "CAP_ODD", *names[] = { kill, odd };
+	Oci__LinuxCapabilities from = OCI__LINUX_CAPABILITIES__INIT;
+	struct caps caps;
+
+	(void)state;
+	from.bounding = names;
+	from.n_bounding = 2;
+	caps_parse(&from, &caps);
+	assert_int_equal(caps.bounding, 1U << 5);
+	assert_int_equal(caps.effective, 0);
+	caps_parse(NULL, &caps);
+	assert_int_equal(caps.bounding, 0);
+}
+
+/* Runs the classic BPF program that libseccomp made, as far as it uses it. */
+static uint32_t filter(int fd, uint32_t call, uint32_t first_arg)
+{
+	struct sock_filter insns[4096];
+	const uint32_t data[] = { call, 0xc000003e /* x86-64 */, 0, 0, first_arg, 0 };
+	ssize_t size = pread(fd, insns, sizeof(insns), 0);
+	uint32_t a = 0;
+
+	assert_true(size > 0);
+	for (size_t pc = 0; pc < (size_t)size / sizeof(insns[0]); pc++) {
+		const struct sock_filter *i = &insns[pc];
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			assert_true(i->k / 4 < ARRAY_SIZE(data));
+			a = data[i->k / 4];
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += a == i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += a >= i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			pc += a > i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += i->k;
+			break;
+		case BPF_RET | BPF_K:
+			return i->k;
+		default:
+			fail_msg("unknown instruction %#x", i->code);
+		}
+	}
+	fail_msg("the filter runs over its end");
+	return 0;
+}
+
+static int export_profile(Oci__LinuxSeccomp *profile, struct error *e, int *ret_fd)
+{
+	_close_ int fd = (int)syscall(SYS_memfd_create, "filter", MFD_CLOEXEC);
+	int r = seccomp_export(profile, fd, e);
+
+	*ret_fd = TAKE_FD(fd);
+	return r;
+}
+
+static void test_seccomp_rules_become_a_filter(void **state)
+{
+	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", eq[] = "SCMP_CMP_EQ";
+	char mkdir_name[] = "mkdir", future[] = "call_of_the_future", kill_name[] = "kill";
+	char *names[] = { mkdir_name, future }, *kills[] = { kill_name };
+	Oci__LinuxSeccompArg one = OCI__LINUX_SECCOMP_ARG__INIT, two = one;
+	Oci__LinuxSeccompArg *args[] = { &one, &two };
+	Oci__LinuxSyscall a = OCI__LINUX_SYSCALL__INIT, b = a, *rules[] = { &a, &b };
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	_close_ int fd = -1;
+	struct error e;
+
+	(void)state;
+	one.op = two.op = eq;
+	one.value = 1;
+	two.value = 2;
+	a.names = names;
+	a.n_names = 2;
+	a.action = refuse;
+	a.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	a.errnoret = 28;
+	b.names = kills;
+	b.n_names = 1;
+	b.action = refuse;
+	b.args = args;
+	b.n_args = 2;
+	profile.defaultaction = allow;
+	profile.syscalls = rules;
+	profile.n_syscalls = 2;
+	assert_int_equal(export_profile(&profile, &e, &fd), 0);
+	assert_int_equal(filter(fd, SYS_mkdir, 0), 0x00050000 | 28);
+	assert_int_equal(filter(fd, SYS_getpid, 0), 0x7fff0000);
+	/* Two conditions on one argument: either is enough, and the errno is the usual one. */
+	assert_int_equal(filter(fd, SYS_kill, 1), 0x00050000 | EPERM);
+	assert_int_equal(filter(fd, SYS_kill, 2), 0x00050000 | EPERM);
+	assert_int_equal(filter(fd, SYS_kill, 3), 0x7fff0000);
+}
+
+static void test_seccomp_unknown_words_are_refused(void **state)
+{
+	char allow[] = "SCMP_ACT_ALLOW", odd[] = "ODD", *words[] = { odd };
+	Oci__LinuxSeccomp action = OCI__LINUX_SECCOMP__INIT, arch = action, flag = action;
+	Oci__LinuxSeccomp *cases[] = { &action, &arch, &flag };
+
+	(void)state;
+	action.defaultaction = odd;
+	arch.defaultaction = flag.defaultaction = allow;
+	arch.architectures = flag.flags = words;
+	arch.n_architectures = flag.n_flags = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_close_ int fd = -1;
+		struct error e;
+
+		assert_int_equal(export_profile(cases[i], &e, &fd), -EINVAL);
+		assert_non_null(strstr(e.msg, "'ODD'"));
+	}
+}
+
+static void test_plan_is_read_as_written(void **state)
+{
+	char host[] = "box";
+	Oci__Spec spec = OCI__SPEC__INIT, *got = NULL;
+	enum launch_kind kind = LAUNCH_INIT;
+	struct error e;
+	_close_ int fd = -1;
+
+	(void)state;
+	spec.hostname = host;
+	fd = launch_plan(LAUNCH_EXEC, &spec, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_int_equal(launch_plan_read(fd, &kind, &got, &e), 0);
+	assert_int_equal(kind, LAUNCH_EXEC);
+	assert_string_equal(got->hostname, "box");
+	protobuf_c_message_free_unpacked(&got->base, NULL);
+}
+
+static void test_plan_that_is_none_is_refused(void **state)
+{
+	static const char text[] = "no plan at all";
+	_close_ int fd = (int)syscall(SYS_memfd_create, "plan", MFD_CLOEXEC);
+	enum launch_kind kind;
+	Oci__Spec *spec = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(launch_plan_read(fd, &kind, &spec, &e), -EINVAL);
+	assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
+	assert_int_equal(launch_plan_read(fd, &kind, &spec, &e), -EINVAL);
+	assert_null(spec);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_home_is_found_by_number),
+		cmocka_unit_test(test_env_last_value_wins),
+		cmocka_unit_test(test_program_is_looked_up_in_path),
+		cmocka_unit_test(test_missing_program_is_named),
+		cmocka_unit_test(test_status_says_which_signals_are_handled),
+		cmocka_unit_test(test_unknown_capability_gives_nothing),
+		cmocka_unit_test(test_seccomp_rules_become_a_filter),
+		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
+		cmocka_unit_test(test_plan_is_read_as_written),
+		cmocka_unit_test(test_plan_that_is_none_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
