@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 require_root
-require jq socat unshare mkfs.ext4
+require cc jq socat unshare mkfs.ext4
 build=${KATA_BUILD_DIR:-$top/build/dev}
 version_dir=${KATA_VERSION_DIR:-$top/build/dist/kata}
 share=$version_dir/share/kata-containers
@@ -17,6 +17,40 @@ share=$version_dir/share/kata-containers
 [ -e "$share/kata-containers-initrd.img" ] || skip "no release in '$version_dir'; './dev package' makes one"
 
 ctl() { "$build/bin/kata-agent-ctl" --server-address "hvsock://$work/vsock:1024" --timeout 30 "$@"; }
+
+# A root with one program, which tries to reach the agent from inside the guest.
+make_initrd() {
+	cat >"$work/reach.c" <<-'END'
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/socket.h>
+		#include <unistd.h>
+		#include <linux/vm_sockets.h>
+		int main(void)
+		{
+			static const unsigned cids[] = { VMADDR_CID_LOCAL, 3 };
+			static const unsigned ports[] = { 1024, 1025, 1026 };
+			static const char check[] = "\0\0\0\x14\0\0\0\1\1\0\x0a\x0bgrpc.Health\x12\x05" "Check";
+			char byte;
+
+			for (int i = 0; i < 6; i++) {
+				struct sockaddr_vm a = { .svm_family = AF_VSOCK, .svm_cid = cids[i / 3],
+							 .svm_port = ports[i % 3] };
+				int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+				if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 &&
+				    write(fd, check, sizeof(check) - 1) >= 0 && read(fd, &byte, 1) > 0)
+					printf("reached %u:%u\n", a.svm_cid, a.svm_port);
+				close(fd);
+			}
+			return 0;
+		}
+	END
+	cc -static -o "$work/reach" "$work/reach.c"
+	printf 'dir reach 0755\ndir reach/proc 0755\nfile reach/reach 0755 reach\n' >"$work/table"
+	"$top/packaging/guest/mkcpio" "$work/table" "$work/image" "reach=$work/reach"
+	cat "$share/kata-containers-initrd.img" "$work/image" >"$work/initrd"
+}
 
 start_vm() {
 	truncate -s 16M "$work/early" "$work/late"
@@ -39,7 +73,7 @@ start_vm() {
 		-device pcie-root-port,id=rp1,bus=pcie.0,chassis=2,slot=2,addr=5.1 \
 		-device pcie-root-port,id=rp2,bus=pcie.0,chassis=3,slot=3,addr=5.2 \
 		-qmp "unix:$work/qmp,server=on,wait=off" \
-		-kernel "$share/vmlinux.container" -initrd "$share/kata-containers-initrd.img" \
+		-kernel "$share/vmlinux.container" -initrd "$work/initrd" \
 		-append "console=ttyS0 reboot=t panic=-1 quiet agent.log=debug agent.log_vport=1025 agent.ready_vport=1101 agent.debug_console agent.debug_console_vport=1026 agent.future=1 agent.hotplug_timeout=5" \
 		>"$work/qemu.log" 2>&1 &
 	qemu_pid=$!
@@ -151,6 +185,19 @@ check_log() {
 	expect "the console is not the log" 0 "$(grep -c serving "$work/console" || true)"
 }
 
+check_containers_cannot_reach_it() {
+	local said
+	ctl CreateContainer '{"container_id": "reach", "exec_id": "reach", "OCI": {"root": {"path": "/reach"},
+		"process": {"args": ["/reach"], "cwd": "/", "user": {}},
+		"mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
+		"linux": {"namespaces": [{"type": "mount"}, {"type": "pid"}]}}}' >/dev/null
+	ctl StartContainer '{"container_id": "reach"}' >/dev/null
+	expect "status" null "$(ctl WaitProcess '{"container_id": "reach", "exec_id": "reach"}' | jq .status)"
+	said=$(ctl ReadStdout '{"container_id": "reach", "exec_id": "reach", "len": 1000}')
+	expect "what a container reached" "" "$said"
+	ctl RemoveContainer '{"container_id": "reach"}' >/dev/null
+}
+
 check_size() {
 	local rss
 	eventually 20 "the agent to be small" is_small
@@ -170,8 +217,10 @@ check_end() {
 
 vm_is_off() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 
+make_initrd
 start_vm
-for check in ready disks network processors_and_memory clock_and_entropy console log size end; do
+for check in ready disks network processors_and_memory clock_and_entropy containers_cannot_reach_it console log size \
+	end; do
 	note "$check"
 	"check_$check"
 done
