@@ -57,7 +57,6 @@ static int add_socket(struct builder *b, const char *id, int fd, struct error *e
 /* VALUE as it may stand inside an option. */
 static char *quoted(const char *value)
 {
-	_strv_ strv parts = NULL;
 	char *out = xcalloc(2 * strlen(value) + 1, 1);
 	char *p = out;
 
