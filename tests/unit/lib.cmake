@@ -17,3 +17,4 @@ kata_unit_test(test_plan.c LIBS kata_host)
 kata_unit_test(test_cri.c LIBS kata_host)
 target_compile_definitions(test_cri PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
+kata_unit_test(test_kube.c LIBS kata_kube)

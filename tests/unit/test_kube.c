@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kube - the Kubernetes client against an API server that is slow, busy, forgetful or wrong.
+ */
+
+#include "tests/unit/unit.h"
+
+#include "tests/unit/fake-api.h"
+
+#include "lib/file.h"
+#include "lib/kube/apply.h"
+#include "lib/kube/event.h"
+#include "lib/kube/watch.h"
+
+#define WAIT_MS 5000
+#define NODE    "GET /api/v1/nodes/n1 "
+#define OK2     "200 OK", "{}"
+/* A watch's answer ends with its connection. */
+#define STREAM "200 OK\r\nConnection: close"
+
+struct client {
+	struct fake_api api;
+	struct kube_client *kube;
+};
+
+static void start(struct client *c, const struct fake_turn *turns, size_t n, const char *token_file,
+		  void *arg)
+{
+	struct kube_config config = { 0 };
+	struct error e;
+
+	assert_true(fake_start(&c->api, turns, n, arg));
+	config.server = c->api.url;
+	config.token_file = (char *)(uintptr_t)token_file;
+	assert_int_equal(kube_open(&config, "test/1", &c->kube, &e), 0);
+	kube_set_backoff(c->kube, 1, 5);
+}
+
+static void stop(struct client *c)
+{
+	const char *fault;
+
+	kube_close(c->kube);
+	fault = fake_stop(&c->api);
+	if (fault)
+		fail_msg("%s", fault);
+}
+
+static int get_node(struct client *c, const struct cancel *cancel, struct error *e)
+{
+	return kube_get(c->kube, "/api/v1/nodes/n1", deadline_in(WAIT_MS), cancel, NULL, e);
+}
+
+static void test_get_is_repeated_until_the_server_can(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE, "User-Agent: test/1" },
+		  "429 Too Many Requests\r\nRetry-After: 0",
+		  "",
+		  FAKE_KEEP,
+		  NULL },
+		{ { NODE }, "500 Internal", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "503 Unavailable", "no JSON", FAKE_CLOSE, NULL },
+		{ { NODE }, NULL, NULL, FAKE_CLOSE, NULL },
+		{ { NODE }, "200 OK\r\nContent-Length: 9", "{", FAKE_CLOSE, NULL },
+		{ { NODE }, OK2, FAKE_KEEP, NULL },
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	if (get_node(&c, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&c);
+}
+
+static void test_get_that_is_refused_is_not_repeated(void **state)
+{
+	static const struct {
+		const char *status;
+		const char *body;
+		int error;
+	} cases[] = {
+		{ "404 Not Found", "{\"message\":\"no such node\"}", ENOENT },
+		{ "403 Forbidden", "{\"message\":\"no such node\"}", EACCES },
+		{ "409 Conflict", "{\"message\":\"no such node\"}", EBUSY },
+		{ "422 Unprocessable", "{\"message\":\"no such node\"}", EINVAL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_turn turn = {
+			{ NODE }, cases[i].status, cases[i].body, FAKE_KEEP, NULL
+		};
+		struct client c;
+		struct error e;
+
+		start(&c, &turn, 1, NULL, NULL);
+		assert_int_equal(get_node(&c, NULL, &e), -cases[i].error);
+		assert_non_null(strstr(e.msg, "no such node"));
+		stop(&c);
+	}
+}
+
+static void rotate_token(void *arg)
+{
+	struct error e;
+
+	(void)file_replace(arg, "two\n", 4, 0600, &e);
+}
+
+static void test_token_that_rotates_is_read_again(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE, "Authorization: Bearer one\r\n" },
+		  "401 Unauthorized",
+		  "{}",
+		  FAKE_KEEP,
+		  rotate_token },
+		{ { NODE, "Authorization: Bearer two\r\n" }, OK2, FAKE_KEEP, NULL },
+	};
+	char dir[] = "/tmp/test-kube-XXXXXX";
+	_free_ char *path = NULL;
+	struct client c;
+	struct error e;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	path = path_join(dir, "token");
+	assert_int_equal(file_replace(path, "one\n", 4, 0600, &e), 0);
+	start(&c, turns, ARRAY_SIZE(turns), path, path);
+	if (get_node(&c, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&c);
+	assert_int_equal(tree_remove(dir, &e), 0);
+}
+
+static void test_token_that_is_refused_twice_is_an_error(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(get_node(&c, NULL, &e), -EACCES);
+	stop(&c);
+}
+
+static void raise_cancel(void *arg)
+{
+	cancel_raise(arg);
+}
+
+static void test_get_that_is_cancelled_ends_while_the_server_hangs(void **state)
+{
+	static const struct fake_turn turn = { { NODE }, NULL, NULL, FAKE_HANG, raise_cancel };
+	struct cancel cancel;
+	struct client c;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(cancel_init(&cancel, &e), 0);
+	start(&c, &turn, 1, NULL, &cancel);
+	assert_int_equal(get_node(&c, &cancel, &e), -ECANCELED);
+	stop(&c);
+	cancel_done(&cancel);
+}
+
+static void test_get_keeps_the_last_error_at_its_deadline(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE },
+		  "500 Internal\r\nRetry-After: 60",
+		  "{\"message\":\"etcd\"}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	struct client c;
+	struct error e;
+	int r;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	r = kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(50), NULL, NULL, &e);
+	assert_int_equal(r, -EAGAIN);
+	assert_non_null(strstr(e.msg, "etcd"));
+	stop(&c);
+}
+
+static void test_apply_is_server_side(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "PATCH /x?fieldManager=kata-deploy&force=false ",
+		    "Content-Type: application/apply-patch+yaml", "{\"a\":\"b/c\"}" },
+		  OK2,
+		  FAKE_KEEP,
+		  NULL },
+	};
+	_json_ struct json_object *object = json_object_new_object();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	json_set_str(object, "a", "b/c");
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(kube_apply(c.kube, "/x", object, KUBE_KEEP_OTHERS, deadline_in(WAIT_MS),
+				    NULL, NULL, &e),
+			 0);
+	stop(&c);
+}
+
+static void test_delete_of_what_is_gone_succeeds(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "DELETE /x " }, "404 Not Found", "{}", FAKE_KEEP, NULL },
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(kube_delete(c.kube, "/x", deadline_in(WAIT_MS), NULL, &e), 0);
+	stop(&c);
+}
+
+static void test_event_that_is_there_is_counted(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "POST /apis/events.k8s.io/v1/namespaces/default/events?", "\"reason\":\"R\"",
+		    "\"note\":\"why\"" },
+		  "409 Conflict",
+		  "{\"reason\":\"AlreadyExists\"}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "GET /apis/events.k8s.io/v1/namespaces/default/events/n1." },
+		  "200 OK",
+		  "{\"series\":{\"count\":4}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "PATCH /apis/events.k8s.io/v1/namespaces/default/events/n1.", "\"count\":5" },
+		  OK2,
+		  FAKE_KEEP,
+		  NULL },
+	};
+	const struct kube_event event = {
+		.node = "n1",
+		.node_uid = "u",
+		.reason = "R",
+		.action = "A",
+		.note = "why",
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	if (kube_event(c.kube, &event, deadline_in(WAIT_MS), NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&c);
+}
+
+struct seen {
+	unsigned count;
+	unsigned stop_at;
+	char names[256];
+};
+
+static int on_object(void *arg, enum watch_type type, struct json_object *object, struct error *e)
+{
+	static const char letters[N_WATCH + 1] = "AMDBE";
+	struct seen *s = arg;
+	size_t len = strlen(s->names);
+
+	(void)e;
+	(void)snprintf(s->names + len, sizeof(s->names) - len, "%c%s ", letters[type],
+		       json_get_str(object, "metadata.name"));
+	return ++s->count == s->stop_at;
+}
+
+static int watch_nodes(struct client *c, struct seen *s, struct error *e)
+{
+	const struct kube_watch watch = {
+		.path = "/n",
+		.field_selector = "metadata.name=n1",
+		.handler = on_object,
+		.arg = s,
+		.deadline_ms = deadline_in(WAIT_MS),
+	};
+
+	return kube_watch(c->kube, &watch, e);
+}
+
+#define LIST  "GET /n?fieldSelector=metadata.name%3Dn1&limit=500 "
+#define WATCH "GET /n?fieldSelector=metadata.name%3Dn1&watch=true&allowWatchBookmarks=true&timeout"
+
+static void test_watch_goes_on_across_closed_connections(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"5\"},"
+		  "\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { WATCH, "&resourceVersion=5 " },
+		  STREAM,
+		  "{\"type\":\"MODIFIED\",\"object\":{\"metadata\":{\"name\":\"b\","
+		  "\"resourceVersion\":\"6\"}}}\n"
+		  "{\"type\":\"BOOKMARK\",\"object\":{\"metadata\":{\"resourceVersion\":\"9\"}}}\n"
+		  "{\"type\":\"ADDED\",\"obj",
+		  FAKE_CLOSE,
+		  NULL },
+		{ { WATCH, "&resourceVersion=9 " }, "500 Oh", "{}", FAKE_CLOSE, NULL },
+		{ { WATCH, "&resourceVersion=9 " },
+		  STREAM,
+		  "{\"type\":\"DELETED\",\"object\":{\"metadata\":{\"name\":\"c\"}}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 3 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa Mb Dc ");
+	stop(&c);
+}
+
+static void test_watch_lists_again_when_its_version_is_gone(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"5\"}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { WATCH, "&resourceVersion=5 " },
+		  STREAM,
+		  "{\"type\":\"ERROR\",\"object\":{\"code\":410,\"message\":\"old\"}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"7\"}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { WATCH, "&resourceVersion=7 " }, "410 Gone", "{}", FAKE_CLOSE, NULL },
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"8\"},"
+		  "\"items\":[{\"metadata\":{\"name\":\"a\"}}]}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 1 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa ");
+	stop(&c);
+}
+
+static void test_watch_that_is_forbidden_ends(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+	};
+	struct seen s = { .stop_at = 1 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), -EACCES);
+	stop(&c);
+}
+
+static int count_events(void *arg, enum watch_type type, struct json_object *object,
+			struct error *e)
+{
+	(void)type;
+	(void)object;
+	(void)e;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void test_stream_cut_anywhere_gives_the_same_events(void **state)
+{
+	static const char text[] =
+		"{\"type\":\"ADDED\",\"object\":{}}\n\n"
+		"{\"type\":\"DELETED\",\"object\":{\"a\":\"\\n\"}}\n";
+
+	(void)state;
+	for (size_t cut = 0; cut < strlen(text); cut++) {
+		struct kube_stream s;
+		unsigned count = 0;
+		struct error e;
+
+		kube_stream_init(&s);
+		assert_int_equal(kube_stream_feed(&s, text, cut, count_events, &count, &e), 0);
+		assert_int_equal(kube_stream_feed(&s, text + cut, strlen(text) - cut, count_events,
+						  &count, &e),
+				 0);
+		assert_int_equal(count, 2);
+		kube_stream_done(&s);
+	}
+}
+
+static void test_stream_that_is_wrong_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"x\n",
+		"{}\n",
+		"{\"type\":\"NEW\",\"object\":{}}\n",
+		"{\"type\":\"ADDED\"}\n",
+		"{\"type\":\"ADDED\",\"object\":[]}\n",
+		"{\"type\":1,\"object\":{}}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct kube_stream s;
+		unsigned count = 0;
+		struct error e;
+
+		kube_stream_init(&s);
+		assert_int_equal(
+			kube_stream_feed(&s, texts[i], strlen(texts[i]), count_events, &count, &e),
+			-EPROTO);
+		kube_stream_done(&s);
+	}
+}
+
+static void test_backoff_stays_below_its_bound(void **state)
+{
+	struct backoff b = { .first_ms = 8, .cap_ms = 64 };
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++)
+		assert_true(backoff_next(&b) <= min_u64(64, UINT64_C(8) << min_u64(i, 20)));
+}
+
+static void test_kubeconfig_is_read(void **state)
+{
+	static const char text[] =
+		"current-context: c\n"
+		"contexts: [{name: c, context: {cluster: k, user: u}}]\n"
+		"clusters:\n- name: k\n  cluster:\n    server: https://h:1/\n"
+		"    certificate-authority-data: Y2E=\n"
+		"users:\n- name: u\n  user: {token: t}\n";
+	_kube_config_ struct kube_config c = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(kube_config_parse(text, strlen(text), "/k", &c, &e), 0);
+	assert_string_equal(c.server, "https://h:1");
+	assert_string_equal(c.ca_pem, "ca");
+	assert_string_equal(c.token, "t");
+	assert_string_equal(c.namespace, "default");
+}
+
+static void test_kubeconfig_that_is_wrong_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"[",
+		"current-context: c\n",
+		"current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n",
+		"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+		"clusters: [{name: k, cluster: {server: x}}]\n"
+		"users: [{name: u, user: {exec: {command: y}}}]\n",
+		"current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+		"clusters: [{name: k, cluster: {server: x, certificate-authority-data: '%'}}]\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_kube_config_ struct kube_config c = { 0 };
+		struct error e;
+
+		if (kube_config_parse(texts[i], strlen(texts[i]), "/k", &c, &e) >= 0)
+			fail_msg("accepted: %s", texts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_get_is_repeated_until_the_server_can),
+		cmocka_unit_test(test_get_that_is_refused_is_not_repeated),
+		cmocka_unit_test(test_token_that_rotates_is_read_again),
+		cmocka_unit_test(test_token_that_is_refused_twice_is_an_error),
+		cmocka_unit_test(test_get_that_is_cancelled_ends_while_the_server_hangs),
+		cmocka_unit_test(test_get_keeps_the_last_error_at_its_deadline),
+		cmocka_unit_test(test_apply_is_server_side),
+		cmocka_unit_test(test_delete_of_what_is_gone_succeeds),
+		cmocka_unit_test(test_event_that_is_there_is_counted),
+		cmocka_unit_test(test_watch_goes_on_across_closed_connections),
+		cmocka_unit_test(test_watch_lists_again_when_its_version_is_gone),
+		cmocka_unit_test(test_watch_that_is_forbidden_ends),
+		cmocka_unit_test(test_stream_cut_anywhere_gives_the_same_events),
+		cmocka_unit_test(test_stream_that_is_wrong_is_refused),
+		cmocka_unit_test(test_backoff_stays_below_its_bound),
+		cmocka_unit_test(test_kubeconfig_is_read),
+		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
