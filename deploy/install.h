@@ -53,6 +53,9 @@ extern const struct step reset_steps[];
 /* Deadline of one request to the API server. */
 uint64_t install_ask_ms(const struct install *in);
 
+/* 1 while containers run in sandboxes on this node. */
+int install_is_in_use(struct install *in, struct error *e);
+
 /* Steps, by file.  What each promises is in its row of the table. */
 /* step-files.c */
 int unpack_check(void *context, struct error *e);

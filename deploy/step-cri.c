@@ -257,10 +257,14 @@ int cri_remove_check(void *context, struct error *e)
 {
 	struct install *in = context;
 	_edit_ struct edit edit = { 0 };
+	int r;
 
 	if (plan_edit(in, 0, &edit, e) < 0)
 		return -e->code;
-	return edit_is_needed(&edit);
+	if (!edit_is_needed(&edit))
+		return 0;
+	r = install_is_in_use(in, e);
+	return r < 0 ? r : r == 0;
 }
 
 int cri_remove_save(void *context, struct json_object *data, struct error *e)

@@ -163,13 +163,33 @@ int sweep_run(void *context, struct error *e)
 	return remove_versions(in, in->folder, e);
 }
 
+/* 1 while sandboxes run: then the container runtime needs their handler and their shim. */
+int install_is_in_use(struct install *in, struct error *e)
+{
+	unsigned live = 0;
+	int r = live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e);
+
+	if (r < 0)
+		return r;
+	if (live > 0)
+		log_warn(
+			"%u containers still run in sandboxes on this node: handlers and files "
+			"stay "
+			"until they are gone; then run 'kata-deploy cleanup' again",
+			live);
+	return live > 0;
+}
+
 int remove_check(void *context, struct error *e)
 {
 	struct install *in = context;
 	_free_ char *versions = path_join(in->root, "versions");
+	int r;
 
-	(void)e;
-	return file_exists(versions);
+	if (!file_exists(versions))
+		return 0;
+	r = install_is_in_use(in, e);
+	return r < 0 ? r : r == 0;
 }
 
 static int remove_overrides(const struct install *in, struct error *e)
@@ -188,17 +208,7 @@ int remove_run(void *context, struct error *e)
 	struct install *in = context;
 	_free_ char *versions = path_join(in->root, "versions");
 	_free_ char *lock = path_join(in->root, ".lock");
-	unsigned live = 0;
 
-	if (live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e) < 0)
-		return -e->code;
-	if (live > 0) {
-		log_warn(
-			"%u sandboxes still run on this node: their files stay in '%s'; when the "
-			"pods are gone run 'kata-deploy cleanup' again or remove that folder",
-			live, in->root);
-		return 0;
-	}
 	if (store_unlink(in->root, e) < 0 || store_switch(in->root, NULL, e) < 0 ||
 	    remove_versions(in, NULL, e) < 0 || store_sweep(in->root, e) < 0 ||
 	    remove_overrides(in, e) < 0)
