@@ -135,7 +135,7 @@ static int set(const char *text, const struct toml_entries *all, char *const *ke
 int toml_set(const char *text, const char *table, const char *key, const char *literal,
 	     char **ret_text, struct error *e)
 {
-	_cleanup_(toml_entries_done) struct toml_entries all = { NULL };
+	_cleanup_(toml_entries_done) struct toml_entries all = { 0 };
 	_strv_ strv keys = NULL;
 	int r;
 
@@ -150,7 +150,7 @@ int toml_set(const char *text, const char *table, const char *key, const char *l
 int toml_unset(const char *text, const char *table, const char *key, char **ret_text,
 	       struct error *e)
 {
-	_cleanup_(toml_entries_done) struct toml_entries all = { NULL };
+	_cleanup_(toml_entries_done) struct toml_entries all = { 0 };
 	const struct toml_entry *entry;
 	_strv_ strv keys = NULL;
 	int r;
@@ -168,7 +168,7 @@ int toml_unset(const char *text, const char *table, const char *key, char **ret_
 
 int toml_remove_table(const char *text, const char *table, char **ret_text, struct error *e)
 {
-	_cleanup_(toml_entries_done) struct toml_entries all = { NULL };
+	_cleanup_(toml_entries_done) struct toml_entries all = { 0 };
 	_free_ char *result = xstrdup(text);
 	_strv_ strv keys = NULL;
 	int r;

@@ -370,7 +370,7 @@ static int parse_multi_line_string(struct parser *p, char quote, struct text *t)
 
 static int parse_string(struct parser *p, bool allow_multi_line, char **ret_s, size_t *ret_len)
 {
-	struct text t = { NULL };
+	struct text t = { 0 };
 	char quote = peek(p);
 	int r;
 
@@ -786,7 +786,7 @@ int toml_scan(const char *text, size_t len, const char *name, struct toml_entrie
 	      struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
-	struct toml_entries entries = { NULL };
+	struct toml_entries entries = { 0 };
 	int r;
 
 	r = run(text, len, name, &entries, &root, e);
@@ -802,7 +802,7 @@ void toml_entries_done(struct toml_entries *entries)
 	for (size_t i = 0; i < entries->n; i++)
 		strv_free(entries->list[i].path);
 	free(entries->list);
-	*entries = (struct toml_entries){ NULL };
+	*entries = (struct toml_entries){ 0 };
 }
 
 int toml_split_path(const char *path, strv *ret_keys, struct error *e)
