@@ -18,3 +18,4 @@ kata_unit_test(test_cri.c LIBS kata_host)
 target_compile_definitions(test_cri PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_kube.c LIBS kata_kube)
+kata_unit_test(test_serve.c LIBS kata_http)

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+kata_unit_test(test_settings.c LIBS kata_deploy_parts)

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_settings - the environment of kata-deploy, and what the shims make of it.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "deploy/settings.h"
+#include "deploy/shim.h"
+#include "lib/file.h"
+
+/* Sets exactly the given NAME, VALUE pairs. */
+static int with(const char *const *pairs, struct settings *s, struct error *e)
+{
+	assert_int_equal(clearenv(), 0);
+	for (; *pairs; pairs += 2)
+		assert_int_equal(setenv(pairs[0], pairs[1], 1), 0);
+	return settings_read(s, e);
+}
+
+static void test_settings_have_defaults(void **state)
+{
+	static const char *const env[] = { "NODE_NAME", "n1", NULL };
+	_settings_ struct settings s = { 0 };
+	_free_ char *root = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(with(env, &s, &e), 0);
+	root = settings_root(&s);
+	assert_string_equal(root, "/opt/kata");
+	assert_string_equal(settings_instance(&s), "default");
+	assert_string_equal(s.shims[0], "qemu");
+	assert_int_equal(s.health_port, 8090);
+	assert_true(s.create_runtimeclasses);
+	assert_false(s.debug);
+}
+
+static void test_settings_of_the_architecture_win(void **state)
+{
+	static const char *const env[] = { "NODE_NAME",
+					   "n1",
+					   "ALLOWED_HYPERVISOR_ANNOTATIONS",
+					   "a",
+					   "ALLOWED_HYPERVISOR_ANNOTATIONS_X86_64",
+					   "b c",
+					   "ALLOWED_HYPERVISOR_ANNOTATIONS_AARCH64",
+					   "b c",
+					   "DEBUG",
+					   "",
+					   NULL };
+	_settings_ struct settings s = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(with(env, &s, &e), 0);
+	assert_int_equal(strv_len(s.annotations), 2);
+}
+
+static void test_settings_that_are_wrong_name_the_variable(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "DEBUG", "maybe" },
+		{ "HEALTH_PORT", "99999" },
+		{ "HEALTH_PORT", "x" },
+		{ "MULTI_INSTALL_SUFFIX", "../x" },
+		{ "MULTI_INSTALL_SUFFIX", "UPPER" },
+		{ "INSTALLATION_PREFIX", "relative" },
+		{ "INSTALLATION_PREFIX", "/a/../b" },
+		{ "DEFAULT_SHIM", "clh" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const env[] = { "NODE_NAME", "n1", cases[i][0], cases[i][1], NULL };
+		_settings_ struct settings s = { 0 };
+		struct error e;
+
+		assert_true(with(env, &s, &e) < 0);
+		if (!strstr(e.msg, cases[i][0]))
+			fail_msg("'%s' does not name %s", e.msg, cases[i][0]);
+	}
+}
+
+static void test_settings_without_a_node_are_refused(void **state)
+{
+	static const char *const env[] = { NULL };
+	_settings_ struct settings s = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(with(env, &s, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "NODE_NAME"));
+}
+
+struct place {
+	char dir[64];
+	char *custom;
+	char *version;
+};
+
+static int setup(void **state)
+{
+	static const char delivered[] =
+		"[hypervisor.qemu]\nallow_emulation = false\ndefault_memory = 2048\n"
+		"enable_annotations = [\"kernel_params\"]\n";
+	struct place *p = xcalloc(1, sizeof(*p));
+	_free_ char *defaults = NULL;
+	_free_ char *file = NULL;
+	struct error e;
+
+	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-shim-XXXXXX");
+	if (!mkdtemp(p->dir))
+		return -1;
+	p->custom = path_join(p->dir, "dropin-qemu.toml");
+	p->version = path_join(p->dir, "version");
+	defaults = path_join(p->version, "share/defaults/kata-containers");
+	file = path_join(defaults, "configuration-qemu.toml");
+	*state = p;
+	return dir_make(defaults, 0755, &e) < 0
+		       ? -1
+		       : file_replace(file, delivered, strlen(delivered), 0644, &e);
+}
+
+static int teardown(void **state)
+{
+	struct place *p = *state;
+	struct error e;
+
+	(void)tree_remove(p->dir, &e);
+	free(p->custom);
+	free(p->version);
+	free(p);
+	return 0;
+}
+
+static void read_place(const struct place *p, struct settings *s, const char *annotations)
+{
+	const char *const env[] = { "NODE_NAME",
+				    "n1",
+				    "KATA_CUSTOM_CONFIGS",
+				    p->dir,
+				    "KATA_ETC",
+				    p->dir,
+				    "ALLOWED_HYPERVISOR_ANNOTATIONS",
+				    annotations,
+				    NULL };
+	struct error e;
+
+	assert_int_equal(with(env, s, &e), 0);
+}
+
+static void test_offer_without_wishes_uses_the_delivered_file(void **state)
+{
+	struct place *p = *state;
+	_settings_ struct settings s = { 0 };
+	_cleanup_(offer_done) struct offer o = { 0 };
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	read_place(p, &s, "");
+	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_string_equal(o.handler, "kata-qemu");
+	assert_string_equal(o.config_path,
+			    "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml");
+	assert_int_equal(offer_plan(&o, &s, p->version, &edit, &e), 0);
+	assert_false(edit_is_needed(&edit));
+	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 2048);
+}
+
+static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
+{
+	static const char text[] =
+		"[hypervisor.qemu]\nallow_emulation = true\n"
+		"default_memory = 256\n";
+	struct place *p = *state;
+	_settings_ struct settings s = { 0 };
+	_cleanup_(offer_done) struct offer o = { 0 };
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	assert_int_equal(file_replace(p->custom, text, strlen(text), 0644, &e), 0);
+	read_place(p, &s, "qemu:default_vcpus,kernel_params other:x");
+	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_true(str_starts(o.config_path, p->dir));
+	assert_true(offer_bool(&o, NULL, "allow_emulation", false));
+	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 256);
+	assert_int_equal(offer_plan(&o, &s, p->version, &edit, &e), 0);
+	assert_non_null(strstr(edit.files[0].new_text,
+			       "enable_annotations = [\"kernel_params\", \"default_vcpus\"]"));
+	assert_string_equal(edit.files[2].new_text, text);
+	assert_int_equal(edit_apply(&edit, &e), 0);
+	{
+		_edit_ struct edit again = { 0 };
+
+		assert_int_equal(offer_plan(&o, &s, p->version, &again, &e), 0);
+		assert_false(edit_is_needed(&again));
+	}
+}
+
+static void test_offer_with_a_broken_drop_in_is_refused(void **state)
+{
+	struct place *p = *state;
+	_settings_ struct settings s = { 0 };
+	_cleanup_(offer_done) struct offer o = { 0 };
+	struct error e;
+
+	assert_int_equal(file_replace(p->custom, "[x\n", 3, 0644, &e), 0);
+	read_place(p, &s, "");
+	assert_true(offer_init(&o, &s, "/opt/kata", "qemu", &e) < 0);
+	assert_non_null(strstr(e.msg, "dropin-qemu.toml:1"));
+}
+
+static void test_offer_of_an_unknown_shim_names_the_known(void **state)
+{
+	struct place *p = *state;
+	_settings_ struct settings s = { 0 };
+	_cleanup_(offer_done) struct offer o = { 0 };
+	struct error e;
+
+	read_place(p, &s, "");
+	assert_int_equal(offer_init(&o, &s, "/opt/kata", "clh", &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "qemu"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_settings_have_defaults),
+		cmocka_unit_test(test_settings_of_the_architecture_win),
+		cmocka_unit_test(test_settings_that_are_wrong_name_the_variable),
+		cmocka_unit_test(test_settings_without_a_node_are_refused),
+		cmocka_unit_test_setup_teardown(test_offer_without_wishes_uses_the_delivered_file,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offer_with_a_drop_in_gets_a_copy_of_its_own,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offer_with_a_broken_drop_in_is_refused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_offer_of_an_unknown_shim_names_the_known,
+						setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
