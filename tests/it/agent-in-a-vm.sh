@@ -3,6 +3,7 @@
 #
 # The release's agent as the first process of its own kernel: everything agent-runs-containers asks,
 # and what needs control groups that are ours: limits, OOM events, statistics.  Then it still is small.
+# shellcheck disable=SC2034 # root and evil_root are for agent-checks.sh
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/agent-checks.sh"

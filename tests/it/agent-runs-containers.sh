@@ -3,6 +3,7 @@
 #
 # The agent as a plain process in namespaces of its own: everything it does with containers that
 # needs no kernel of its own; afterwards it has no descriptor, mount, process, cgroup or file more.
+# shellcheck disable=SC2034 # root and evil_root are for agent-checks.sh
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/agent-checks.sh"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_agent_cgroup - conversions of limits, statistics' files, and the device program by running
- * it. */
+/*
+ * test_agent_cgroup - conversions of limits, files of statistics, and the device program, which is
+ * run.
+ */
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_agent_mount - mount options, and which mounts lie beside a container's root. */
+/*
+ * test_agent_mount - mount options, and which mounts lie beside a container's root.
+ */
 
 #include "tests/unit/unit.h"
 

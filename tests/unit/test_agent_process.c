@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_agent_process - passwd, environment, program look-up, signal masks, seccomp, plans. */
+/*
+ * test_agent_process - passwd, environment, program look-up, signal masks, seccomp, plans.
+ */
 
 #include "tests/unit/unit.h"
 
