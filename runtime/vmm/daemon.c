@@ -30,7 +30,7 @@
 #define LAST_WORDS 400
 #define FDS_MAX    30
 
-enum order_state { ORDER_WAITING, ORDER_TAKEN, ORDER_VOID };
+enum order_state { ORDER_WAITING, ORDER_TAKEN, ORDER_DONE, ORDER_VOID };
 
 /* A start, to be done on the io thread. */
 struct order {
@@ -66,6 +66,8 @@ static void order_run(struct loop_task *task)
 		return;
 	}
 	o->result = proc_start(o->spec, &o->proc, &o->error);
+	/* What was written above is the waiting thread's once it has seen this. */
+	atomic_store(&o->state, ORDER_DONE);
 	(void)!write(o->done_fd, &one, sizeof(one));
 }
 
@@ -73,6 +75,7 @@ static int start_on_loop(struct loop *loop, const struct proc_spec *spec, struct
 			 uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	struct order *o = xcalloc(1, sizeof(*o));
+	uint64_t count;
 	int r;
 
 	o->task.run = order_run;
@@ -88,9 +91,9 @@ static int start_on_loop(struct loop *loop, const struct proc_spec *spec, struct
 	if (r < 0 && order_change(o, ORDER_VOID))
 		return r;
 	/* It was taken: it ends by itself, and at once. */
-	r = wait_fd(o->done_fd, POLLIN, "start on the io thread", NO_DEADLINE, NULL, e);
-	if (r >= 0)
-		r = o->result;
+	while (read(o->done_fd, &count, sizeof(count)) < 0 || atomic_load(&o->state) != ORDER_DONE)
+		;
+	r = o->result;
 	if (r < 0)
 		*e = o->error;
 	else
