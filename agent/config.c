@@ -14,7 +14,7 @@
 
 #define NAME_MAX_LEN 64 /* of a parameter, for messages */
 
-enum kind { KIND_FLAG, KIND_BOOL, KIND_NUMBER, KIND_STRING, KIND_LEVEL, KIND_IGNORED };
+enum kind { KIND_FLAG, KIND_NUMBER, KIND_STRING, KIND_LEVEL, KIND_IGNORED };
 
 struct param {
 	const char *name;
@@ -31,12 +31,12 @@ static const struct param params[] = {
 	{ "log_vport", KIND_NUMBER, MEMBER(log_vport), 1, UINT32_MAX },
 	{ "debug_console", KIND_FLAG, MEMBER(has_debug_console), 0, 0 },
 	{ "debug_console_vport", KIND_NUMBER, MEMBER(debug_console_vport), 1, UINT32_MAX },
-	{ "devmode", KIND_FLAG, MEMBER(is_dev_mode), 0, 0 },
-	{ "trace", KIND_BOOL, MEMBER(is_traced), 0, 0 },
 	{ "server_addr", KIND_STRING, MEMBER(server_addr), 0, 0 },
 	{ "hotplug_timeout", KIND_NUMBER, MEMBER(hotplug_timeout_s), 1, 3600 },
 	{ "container_pipe_size", KIND_NUMBER, MEMBER(container_pipe_size), 0, AGENT_PIPE_SIZE_MAX },
 	{ "ready_vport", KIND_NUMBER, MEMBER(ready_vport), 1, UINT32_MAX },
+	{ "devmode", KIND_IGNORED, 0, 0, 0 },
+	{ "trace", KIND_IGNORED, 0, 0, 0 },
 	{ "config_file", KIND_IGNORED, 0, 0, 0 },
 	{ "https_proxy", KIND_IGNORED, 0, 0, 0 },
 	{ "no_proxy", KIND_IGNORED, 0, 0, 0 },
@@ -52,7 +52,6 @@ static const struct {
 } variables[] = {
 	{ "KATA_AGENT_SERVER_ADDR", "server_addr" },
 	{ "KATA_AGENT_LOG_LEVEL", "log" },
-	{ "KATA_AGENT_TRACING", "trace" },
 };
 
 void config_init(struct config *c)
@@ -108,9 +107,6 @@ static int set_param(struct config *c, const struct param *p, const char *value,
 
 	switch (p->kind) {
 	case KIND_FLAG:
-		*(bool *)member = str_empty(value) || is_true(value);
-		return 0;
-	case KIND_BOOL:
 		*(bool *)member = str_empty(value) || is_true(value);
 		return 0;
 	case KIND_NUMBER:

@@ -18,8 +18,6 @@ struct config {
 	uint32_t log_vport; /* 0: log to standard output */
 	bool has_debug_console;
 	uint32_t debug_console_vport; /* 0: /dev/console */
-	bool is_dev_mode;
-	bool is_traced;
 	char *server_addr;
 	uint32_t hotplug_timeout_s;
 	uint32_t container_pipe_size; /* 0: the kernel's default */

@@ -25,7 +25,8 @@
 #define PATH_LEN_MAX  4095
 #define NAME_LEN_MAX  250 /* with ".tmp" it is still a name */
 #define FILE_SIZE_MAX ((int64_t)(64 * GIB))
-#define MODE_MASK     07777
+#define DIR_MODES     07777
+#define FILE_MODES    01777 /* a file of the host's must not raise the rights of who runs it */
 
 static int check_request(const Agent__CopyFileRequest *in, struct error *e)
 {
@@ -77,12 +78,12 @@ static int own(int dirfd, const char *name, const Agent__CopyFileRequest *in, st
 }
 
 /* Owner first: a change of owner takes the setuid bits away. */
-static int own_and_mode(int fd, const Agent__CopyFileRequest *in, struct error *e)
+static int own_and_mode(int fd, const Agent__CopyFileRequest *in, uint32_t modes, struct error *e)
 {
 	if (fchown(fd, (uid_t)in->uid, (gid_t)in->gid) < 0)
 		return fail(e, errno, "cannot give it to %d:%d: %m", in->uid, in->gid);
-	if (fchmod(fd, in->file_mode & MODE_MASK) < 0)
-		return fail(e, errno, "cannot set its mode to 0%o: %m", in->file_mode & MODE_MASK);
+	if (fchmod(fd, in->file_mode & modes) < 0)
+		return fail(e, errno, "cannot set its mode to 0%o: %m", in->file_mode & modes);
 	return 0;
 }
 
@@ -95,7 +96,7 @@ static int copy_dir(int dirfd, const char *name, const Agent__CopyFileRequest *i
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return fail(e, errno, "cannot open the directory: %m");
-	return own_and_mode(fd, in, e);
+	return own_and_mode(fd, in, DIR_MODES, e);
 }
 
 /* The target is text: it means what the container that reads it makes of it. */
@@ -142,7 +143,7 @@ static int finish_file(int dirfd, int fd, const char *temporary, const char *nam
 	if (ftruncate(fd, in->file_size) < 0)
 		r = fail(e, errno, "cannot set its size: %m");
 	if (r == 0)
-		r = own_and_mode(fd, in, e);
+		r = own_and_mode(fd, in, FILE_MODES, e);
 	if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
 		r = fail(e, errno, "cannot give it its name: %m");
 	return r;

@@ -17,7 +17,11 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 
+#include "lib/file.h"
 #include "lib/str.h"
+
+#define IPV6_SWITCH "/proc/sys/net/ipv6/conf/all/disable_ipv6"
+#define KNOB_MAX    16 /* bytes of it */
 
 struct dump {
 	int (*row)(void *arg, const struct nlmsghdr *message);
@@ -135,6 +139,14 @@ char *net_address_text(int family, const void *bytes)
 	if (!inet_ntop(family, bytes, text, sizeof(text)))
 		text[0] = '\0';
 	return xstrdup(text);
+}
+
+bool net_has_ipv6(void)
+{
+	_free_ char *off = NULL;
+	struct error ignored;
+
+	return file_read(IPV6_SWITCH, KNOB_MAX, &off, NULL, &ignored) == 0 && off[0] == '0';
 }
 
 int net_mac_parse(const char *text, uint8_t ret_mac[NET_MAC_LEN], struct error *e)

@@ -43,6 +43,9 @@ int net_address_parse(const char *text, struct net_address *ret_address, struct 
 /* Without the prefix.  Caller frees. */
 char *net_address_text(int family, const void *bytes);
 
+/* False where IPv6 is switched off or left out: nothing of it can be set then. */
+bool net_has_ipv6(void);
+
 /* Hardware addresses, "02:00:00:00:00:01". */
 #define NET_MAC_LEN 6
 int net_mac_parse(const char *text, uint8_t ret_mac[NET_MAC_LEN], struct error *e);

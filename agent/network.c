@@ -18,7 +18,6 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-#include "lib/file.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
@@ -31,8 +30,6 @@
 #define LINKS_MAX     1024 /* of the guest */
 #define MTU_MAX       65536
 #define MTU_MIN       68
-#define IPV6_SWITCH   "/proc/sys/net/ipv6/conf/all/disable_ipv6"
-#define KNOB_MAX      16
 
 struct link {
 	int index;
@@ -259,17 +256,9 @@ static int change_address(struct netlink *n, int index, const struct net_address
 	return netlink_request(n, msg, what, e);
 }
 
-static bool has_ipv6(void)
-{
-	_free_ char *off = NULL;
-	struct error ignored;
-
-	return file_read(IPV6_SWITCH, KNOB_MAX, &off, NULL, &ignored) == 0 && off[0] == '0';
-}
-
 static int parse_addresses(const Types__Interface *in, struct address_list *ret, struct error *e)
 {
-	bool takes_ipv6 = has_ipv6();
+	bool takes_ipv6 = net_has_ipv6();
 
 	if (in->n_ipaddresses > ADDRESSES_MAX)
 		return fail(e, E2BIG, "%zu addresses are more than %d", in->n_ipaddresses,

@@ -111,7 +111,7 @@ static int add_route(struct netlink *n, const Types__Route *in, struct error *e)
 	char what[ATTRS_LEN];
 	int r = parse_route(in, &route, e);
 
-	if (r < 0)
+	if (r < 0 || (route.header.rtm_family == AF_INET6 && !net_has_ipv6()))
 		return r;
 	msg = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route.header,
 			      sizeof(route.header));
@@ -239,6 +239,8 @@ static int add_neighbour(struct netlink *n, const Types__ARPNeighbor *in, struct
 	    index_of(in->device, &index, e) < 0 ||
 	    (!str_empty(in->lladdr) && net_mac_parse(in->lladdr, mac, e) < 0))
 		return -e->code;
+	if (address.family == AF_INET6 && !net_has_ipv6())
+		return 0;
 	msg = netlink_message(
 		RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE,
 		&(struct ndmsg){ .ndm_family = (uint8_t)address.family,

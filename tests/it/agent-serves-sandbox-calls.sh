@@ -169,7 +169,7 @@ check_end() {
 	expect "mounts after the end" 0 "${left:-0}"
 	wait "$agent_pid" || status=$?
 	expect "exit status" 0 "$status"
-	! grep -E 'ERROR: |runtime error' "$work/agent.log" || fail "the agent's log has a sanitizer's report"
+	! grep -E 'ERROR: |runtime error|ThreadSanitizer' "$work/agent.log" || fail "the agent's log has a sanitizer's report"
 }
 
 start_agent

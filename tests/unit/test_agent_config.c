@@ -75,19 +75,19 @@ static void test_parse_flags_follow_protocol(void **state)
 {
 	static const struct {
 		const char *text;
-		bool is_traced;
+		bool has_debug_console;
 	} cases[] = {
-		{ "agent.trace", true },          { "agent.trace=true", true },
-		{ "agent.trace=1", true },        { "agent.trace=7", true },
-		{ "agent.trace=0", false },       { "agent.trace=false", false },
-		{ "agent.trace=perhaps", false },
+		{ "agent.debug_console", true },          { "agent.debug_console=true", true },
+		{ "agent.debug_console=1", true },        { "agent.debug_console=7", true },
+		{ "agent.debug_console=0", false },       { "agent.debug_console=false", false },
+		{ "agent.debug_console=perhaps", false },
 	};
 	struct config *c = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		c->is_traced = false;
+		c->has_debug_console = false;
 		parse(c, cases[i].text);
-		if (c->is_traced != cases[i].is_traced)
+		if (c->has_debug_console != cases[i].has_debug_console)
 			fail_msg("'%s' reads wrong", cases[i].text);
 	}
 }

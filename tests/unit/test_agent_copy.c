@@ -103,12 +103,12 @@ static void expect_missing(const struct fixture *f, const char *name)
 		fail_msg("'%s' exists", path);
 }
 
-static void test_file_is_copied_with_its_mode(void **state)
+static void test_file_is_copied_with_its_mode_but_setuid(void **state)
 {
 	_free_ char *path = path_in(*state, "a/b/c");
 	struct stat st;
 
-	expect_copied(*state, "a/b/c", S_IFREG | 0640, "hello");
+	expect_copied(*state, "a/b/c", S_IFREG | S_ISUID | S_ISGID | 0640, "hello");
 	expect_content(*state, "a/b/c", "hello");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
@@ -269,7 +269,7 @@ static void test_link_in_place_of_file_is_not_followed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_file_is_copied_with_its_mode),
+		TEST(test_file_is_copied_with_its_mode_but_setuid),
 		TEST(test_file_in_chunks_appears_when_whole),
 		TEST(test_file_is_replaced),
 		TEST(test_empty_file_is_made),
