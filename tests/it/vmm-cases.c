@@ -3,8 +3,8 @@
  * vmm-cases - real virtual machines through runtime/vmm, from start to every kind of end.
  *
  * KATA_VERSION_DIR is a version directory whose initrd runs vmm-guest.c.  Needs root (taps,
- * virtiofsd's sandbox) and works in a network namespace of its own.  Guests are emulated where KVM
- * does not work, so times are generous; what must be quick is bounded by name.
+ * virtiofsd's sandbox) and works in namespaces of its own.  Guests are emulated where KVM does not
+ * work, so times are generous; what must be quick is bounded by name.
  */
 
 #include "tests/unit/unit.h"
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 #include <linux/if.h>
@@ -22,6 +23,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "runtime/sandbox/state.h"
 #include "runtime/vmm/vmm.h"
 
 #define START_MS 30000
@@ -418,7 +420,59 @@ static void test_debugged_guest_has_a_readable_console(void **state)
 	assert_true(read(vmm_console_fd(f->vmm), text, sizeof(text)) > 0);
 }
 
+/* A file of DIR that contains TEXT, open for reading. */
+static int open_text(struct fixture *f, const char *text)
+{
+	_free_ char *path = path_join(f->dir, "question");
+	struct error e;
+	int fd;
+
+	must(file_replace(path, text, strlen(text), 0600, &e), &e);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void test_kata_runtime_exec_reaches_a_port_of_the_guest(void **state)
+{
+	struct fixture *f = *state;
+	struct state record = { 0 };
+	char *const argv[] = { getenv("KATA_RUNTIME"),          (char[]){ "exec" },
+			       (char[]){ "--kata-debug-port" }, (char[]){ "1024" },
+			       (char[]){ "vmm-cases" },         NULL };
+	struct proc_fd input = { .to = STDIN_FILENO };
+	const struct proc_spec spec = { .argv = argv, .fds = &input, .n_fds = 1 };
+	_free_ char *output = NULL;
+	struct error e;
+	int status = -1;
+
+	if (!argv[0])
+		skip();
+	boot(f);
+	record.id = (char[]){ "vmm-cases" };
+	record.namespace_ = record.bundle = record.version_dir = (char[]){ "" };
+	record.config_path = record.netns = (char[]){ "" };
+	record.agent_url = vsock_url(vmm_vsock(f->vmm), VSOCK_PORT_AGENT);
+	must(state_save(&record, NULL, &e), &e);
+	free(record.agent_url);
+	input.from = open_text(f, "cpus\n");
+	must(proc_run(&spec, deadline_in(CALL_MS), NULL, 4096, &status, &output, &e), &e);
+	(void)close(input.from);
+	if (status != 0 || strcmp(output, "1\n") != 0)
+		fail_msg("status %d: %s", status, output);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+/* Taps and records of sandboxes are ours alone. */
+static int isolate(void)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0)
+		return -1;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -1;
+	return mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, NULL);
+}
 
 int main(int argc, char **argv)
 {
@@ -437,11 +491,12 @@ int main(int argc, char **argv)
 		TEST(test_panicking_guest_shows_its_console),
 		TEST(test_missing_kernel_is_told_in_qemus_words),
 		TEST(test_debugged_guest_has_a_readable_console),
+		TEST(test_kata_runtime_exec_reaches_a_port_of_the_guest),
 	};
 
 	log_open("vmm-cases", STDERR_FILENO, LOG_TEXT,
 		 getenv("KATA_DEBUG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN);
-	if (!getenv("KATA_VERSION_DIR") || unshare(CLONE_NEWNET) < 0) {
+	if (!getenv("KATA_VERSION_DIR") || isolate() < 0) {
 		fprintf(stderr, "vmm-cases: needs KATA_VERSION_DIR and root\n");
 		return 77;
 	}

@@ -19,4 +19,5 @@ musl-gcc -Os -static -s -idirafter /usr/include -idirafter /usr/include/x86_64-l
 	-o "$work/init" "$top/tests/it/vmm-guest.c"
 "$top/packaging/guest/initrd.sh" "$work/init" "$assets/kata-containers-initrd.img"
 
-KATA_VERSION_DIR=$version "$KATA_BUILD_DIR/bin/vmm-cases" "$@"
+export KATA_VERSION_DIR=$version KATA_RUNTIME=$KATA_BUILD_DIR/bin/kata-runtime
+"$KATA_BUILD_DIR/bin/vmm-cases" "$@"

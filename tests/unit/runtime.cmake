@@ -9,7 +9,7 @@ kata_unit_test(test_vmm.c LIBS kata_vmm)
 
 # Run by tests/it/vmm-runs-guests.sh.
 add_executable(vmm-cases ${PROJECT_SOURCE_DIR}/tests/it/vmm-cases.c)
-target_link_libraries(vmm-cases PRIVATE kata_flags kata_vmm PkgConfig::CMOCKA)
+target_link_libraries(vmm-cases PRIVATE kata_flags kata_sandbox kata_vmm PkgConfig::CMOCKA)
 set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
