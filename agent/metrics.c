@@ -26,7 +26,7 @@ typedef void printer(FILE *out, const char *name, char *text);
 /* A label's value comes from the guest: only what needs no escape is kept. */
 static void print_label(FILE *out, const char *value)
 {
-	for (size_t i = 0; value[i] && i < LABEL_MAX; i++) {
+	for (size_t i = 0; i < LABEL_MAX && value[i]; i++) {
 		bool is_plain = value[i] >= ' ' && value[i] != '"' && value[i] != '\\';
 
 		(void)fputc(is_plain ? value[i] : '_', out);
