@@ -13,7 +13,7 @@
  * for the moment of the clone, which makes the agent itself the parent: there is no helper to
  * wait for, and nothing is reparented.
  *
- * Work threads; each call is independent of the others.
+ * Work threads; each call is independent of the others, and none waits without a deadline.
  */
 #include "launch.h"
 
@@ -32,6 +32,7 @@
 
 #define FIRST_FREE_FD 64 /* above every slot */
 #define N_FDS         N_LAUNCH_SLOT
+#define REAP_MS       5000
 
 _Static_assert(N_FDS < FIRST_FREE_FD, "slots are below");
 
@@ -215,20 +216,22 @@ static int clone_in_pidns(const struct launch *l, const int fds[N_FDS], struct l
 	return r;
 }
 
-static int reap(struct launched *l)
+/* A process that is stuck in the kernel ends when the kernel lets it; then it is an orphan. */
+static void reap(const struct launched *l)
 {
-	siginfo_t info = { 0 };
+	struct error ignored;
+	siginfo_t info;
 
-	while (waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED) < 0 && errno == EINTR)
-		;
-	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	if (wait_fd(l->pidfd, POLLIN, "a killed process", deadline_in(REAP_MS), NULL, &ignored) >=
+	    0)
+		(void)waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED | WNOHANG);
 }
 
 void launch_abort(struct launched *l)
 {
 	if (l->pidfd >= 0) {
 		(void)syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
-		(void)reap(l);
+		reap(l);
 	}
 	l->pidfd = close_fd(l->pidfd);
 	l->control = close_fd(l->control);

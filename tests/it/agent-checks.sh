@@ -29,7 +29,7 @@ make_image() {
 
 # spec ID FILTER PROGRAM... - a CreateContainer request, changed by the jq FILTER.
 spec() {
-	local id=$1 filter=$2
+	local id=$1 filter=$2 file=$work/request.$BASHPID
 	shift 2
 	jq -n --arg id "$id" --arg root "$root" '
 	["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_KILL", "CAP_MKNOD", "CAP_SETGID", "CAP_SETUID"] as $caps |
@@ -49,8 +49,8 @@ spec() {
 	    namespaces: [{type: "pid"}, {type: "ipc"}, {type: "uts"}, {type: "mount"}],
 	    maskedPaths: ["/proc/kcore", "/proc/keys", "/proc/nosuch", "/sys/firmware"],
 	    readonlyPaths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"]}}}' --args -- "$@" |
-		jq "$filter" >"$work/request.json"
-	echo "@$work/request.json"
+		jq "$filter" >"$file"
+	echo "@$file"
 }
 
 create() { ctl CreateContainer "$(spec "$@")"; }
@@ -64,8 +64,9 @@ read_once() { ctl "$1" "{\"container_id\": \"$2\", \"exec_id\": \"$3\", \"len\":
 
 # drain METHOD ID [EXEC] - everything until the end of the stream.
 drain() {
-	while read_once "$1" "$2" "${3:-$2}" >"$work/chunk" && [ -s "$work/chunk" ]; do
-		cat "$work/chunk"
+	local chunk=$work/chunk.$BASHPID
+	while read_once "$1" "$2" "${3:-$2}" >"$chunk" && [ -s "$chunk" ]; do
+		cat "$chunk"
 	done
 }
 
@@ -79,13 +80,13 @@ output() {
 
 # exec_process ID EXEC FILTER PROGRAM...
 exec_process() {
-	local id=$1 exec=$2 filter=$3
+	local id=$1 exec=$2 filter=$3 file=$work/request.$BASHPID
 	shift 3
 	jq -n --arg id "$id" --arg exec "$exec" '{container_id: $id, exec_id: $exec, process: {
 		args: $ARGS.positional, env: ["PATH=/bin"], cwd: "/", user: {uid: 0, gid: 0},
 		capabilities: {bounding: ["CAP_KILL"], effective: ["CAP_KILL"], permitted: ["CAP_KILL"]}}}' \
-		--args -- "$@" | jq "$filter" >"$work/request.json"
-	ctl ExecProcess "@$work/request.json"
+		--args -- "$@" | jq "$filter" >"$file"
+	ctl ExecProcess "@$file"
 }
 
 # refused WHAT REGEX COMMAND... - COMMAND fails with a message like REGEX.
@@ -263,6 +264,40 @@ check_removal() {
 	remove unstarted
 }
 
+# live_and_die ID - one of many containers at once.
+live_and_die() {
+	begin "$1" . sh -c 'echo $$; sleep 1000'
+	exec_process "$1" e1 . sh -c 'echo in; exit 3' >/dev/null
+	[ "$(drain ReadStdout "$1" e1)" = in ] && [ "$(status_of "$1" e1)" = 3 ] || return
+	signal "$1" "" 9
+	[ "$(status_of "$1")" = 137 ] || return
+	remove "$1"
+}
+
+check_many_at_once() {
+	local i worker workers=()
+	for i in 1 2 3 4 5 6; do
+		live_and_die "many$i" &
+		workers+=($!)
+	done
+	for worker in "${workers[@]}"; do
+		wait "$worker" || fail "one of many containers at once"
+	done
+}
+
+# Whoever comes first, the container is gone afterwards and nobody hangs.
+check_kill_during_create() {
+	local i
+	for i in 1 2 3; do
+		create killed$i . sleep 1000 >"$work/killed" 2>&1 &
+		while kill -0 $! 2>/dev/null; do
+			signal killed$i "" 9 2>/dev/null || true
+		done
+		remove killed$i 2>/dev/null || true
+		refused "a container killed while it was made" "no container" start killed$i
+	done
+}
+
 check_readonly() {
 	local got
 	expect_match "read-only root" 'Read-only.*status 1' \
@@ -409,4 +444,4 @@ run_checks() {
 }
 
 every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin exec signals removal
-	readonly hostile_image devices seccomp sysctl sharing pause)
+	many_at_once kill_during_create readonly hostile_image devices seccomp sysctl sharing pause)
