@@ -27,6 +27,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 
 #include "device.h"
+#include "fsgroup.h"
 #include "hugepages.h"
 #include "mount.h"
 #include "sandbox.h"
@@ -292,10 +293,6 @@ static int take_options(struct request *q, struct error *e)
 			    MOUNT_OPTIONS_MAX);
 	for (size_t i = 0; i < q->in->n_options && r == 0; i++)
 		r = take_option(q, q->in->options[i], e);
-	if (r == 0 && q->in->fs_group && !q->has_gid) {
-		q->gid = q->in->fs_group->group_id;
-		q->has_gid = true;
-	}
 	return r;
 }
 
@@ -313,6 +310,19 @@ static int own_root(const struct request *q, int fd, struct error *e)
 	    chmod(path.s, (st.st_mode & 07777) | S_ISGID) < 0)
 		return fail(e, errno, "cannot give it to group %u: %m", q->gid);
 	return 0;
+}
+
+/* A volume of the pod's group.  One that is mounted read-only cannot be changed, nor need it be. */
+static int apply_fs_group(const struct request *q, int fd, struct error *e)
+{
+	const Agent__FSGroup *group = q->in->fs_group;
+	bool is_always = false;
+
+	if (!group || strv_contains(q->options, "ro"))
+		return 0;
+	is_always = group->group_change_policy == TYPES__FSGROUP_CHANGE_POLICY__Always;
+	return fsgroup_apply(fd, group->group_id,
+			     is_always ? FSGROUP_ALWAYS : FSGROUP_ON_ROOT_MISMATCH, e);
 }
 
 /* Returns a descriptor of the mount point and says whether it had to be made. */
@@ -356,6 +366,8 @@ static int fill_entry(struct request *q, struct entry *entry, struct error *e)
 	r = made >= 0 ? mount_attach(made, point, entry->path, e) : 0;
 	if (r == 0)
 		r = own_root(q, made >= 0 ? made : point, e);
+	if (r == 0)
+		r = apply_fs_group(q, made >= 0 ? made : point, e);
 	if (r == 0)
 		entry->mount_fd = TAKE_FD(made);
 	else if (made >= 0)

@@ -3,6 +3,7 @@
 kata_unit_test(test_agent_config.c LIBS kata_agent)
 kata_unit_test(test_agent_console.c LIBS kata_agent)
 kata_unit_test(test_agent_copy.c LIBS kata_agent)
+kata_unit_test(test_agent_fsgroup.c LIBS kata_agent)
 kata_unit_test(test_agent_guest.c LIBS kata_agent)
 kata_unit_test(test_agent_network.c LIBS kata_agent)
 kata_unit_test(test_agent_cgroup.c LIBS kata_agent)
