@@ -42,7 +42,6 @@ struct config_hypervisor {
 	uint64_t virtio_fs_queue_size;
 	strv virtio_fs_extra_args;
 	char *vsock_daemon; /* for hosts without vhost-vsock */
-	bool disable_block_device_use;
 	char *block_device_driver;
 	bool block_device_cache_set;
 	bool block_device_cache_direct;
@@ -71,10 +70,7 @@ struct config_runtime {
 	bool disable_new_netns;
 	bool sandbox_cgroup_only;
 	bool static_sandbox_resource_mgmt;
-	strv sandbox_bind_mounts;
-	bool disable_guest_empty_dir;
 	uint64_t create_container_timeout; /* seconds */
-	char *kubelet_root_dir;
 };
 
 struct config {

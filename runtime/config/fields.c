@@ -288,15 +288,6 @@ const struct field fields[] = {
 	},
 	{
 		.section = QEMU,
-		.key = "disable_block_device_use",
-		.type = FIELD_BOOL,
-		.offset = HV(disable_block_device_use),
-		.fallback = "true",
-		.annotation = "disable_block_device_use",
-		.help = "Share a container's root through shared_fs even if it is a block device.",
-	},
-	{
-		.section = QEMU,
 		.key = "block_device_driver",
 		.type = FIELD_TEXT,
 		.offset = HV(block_device_driver),
@@ -498,23 +489,6 @@ const struct field fields[] = {
 	},
 	{
 		.section = RUNTIME,
-		.key = "sandbox_bind_mounts",
-		.type = FIELD_LIST,
-		.offset = RT(sandbox_bind_mounts),
-		.fallback = "",
-		.help = "Paths of the host that every guest sees read-only below "
-			"/run/kata-containers/shared/containers/sandbox-mounts.",
-	},
-	{
-		.section = RUNTIME,
-		.key = "disable_guest_empty_dir",
-		.type = FIELD_BOOL,
-		.offset = RT(disable_guest_empty_dir),
-		.fallback = "true",
-		.help = "Keep emptyDir volumes on the host instead of in the guest's memory.",
-	},
-	{
-		.section = RUNTIME,
 		.key = "create_container_timeout",
 		.type = FIELD_UINT,
 		.offset = RT(create_container_timeout),
@@ -523,14 +497,6 @@ const struct field fields[] = {
 		.max = 3600,
 		.annotation = "create_container_timeout",
 		.help = "Seconds until the agent must have made a container.",
-	},
-	{
-		.section = RUNTIME,
-		.key = "kubelet_root_dir",
-		.type = FIELD_PATH,
-		.offset = RT(kubelet_root_dir),
-		.fallback = "/var/lib/kubelet",
-		.help = "The kubelet's folder, by which its volumes are recognised.",
 	},
 };
 const size_t n_fields = ARRAY_SIZE(fields);

@@ -2,8 +2,6 @@
 #ifndef RUNTIME_VMM_DRIVER_H
 #define RUNTIME_VMM_DRIVER_H
 
-#include <pthread.h>
-
 #include "runtime/vmm/daemon.h"
 #include "runtime/vmm/vmm.h"
 
@@ -41,17 +39,15 @@ struct vmm {
 	bool is_started;
 	struct vsock vsock;
 	struct vsock_ready ready;
-	int fs_fd;            /* connected to virtiofsd, for the VMM; -1: none */
-	int vsock_fd;         /* connected to vhost-device-vsock, for the VMM; -1: none */
-	int console_fd;       /* our end */
-	pthread_mutex_t lock; /* guards the two below against vmm_kill() */
+	int fs_fd;      /* connected to virtiofsd, for the VMM; -1: none */
+	int vsock_fd;   /* connected to vhost-device-vsock, for the VMM; -1: none */
+	int console_fd; /* our end */
 	struct daemon processes[N_VMM_PROCESS];
-	bool is_killed;
 };
 
 struct vmm_driver {
 	const char *name; /* of its table in the configuration: [hypervisor.NAME] */
-	/* Starts the VMM, has it adopted, and fills console_fd.  What was adopted is killed by the
+	/* Fills processes[VMM_PROCESS_VMM] and console_fd.  What was started is killed by the
 	 * caller when it fails. */
 	int (*start)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);
@@ -78,10 +74,6 @@ struct vmm_driver {
 };
 
 extern const struct vmm_driver qemu_driver;
-
-/* Hands the running OWN_D over to VMM.  ECANCELED when VMM was killed meanwhile; it is handed over
- * then, too. */
-int vmm_adopt(struct vmm *vmm, enum vmm_process which, struct daemon *own_d, struct error *e);
 
 /* -EPIPE with *e telling why, if a process of VMM has ended; else 0.  Work threads. */
 int vmm_find_end(const struct vmm *vmm, struct error *e);

@@ -6,7 +6,7 @@
  * the other ends.  Whatever fails on the way, the same stop undoes it: it kills by pidfd, which
  * needs no answer from anybody, so it ends even if the VMM is stopped, hung or taken over.  A
  * failure is reported with the last words of the process that ended first, since "connection
- * reset" says nothing.  Only processes[] is shared between threads.
+ * reset" says nothing.  One thread at a time; see vmm.h for what others may do.
  */
 
 #include "runtime/vmm/vmm.h"
@@ -113,7 +113,6 @@ static struct vmm *make(const struct vmm_driver *driver)
 	vmm->fs_fd = vmm->vsock_fd = vmm->console_fd = -1;
 	vmm->ready.fd = -1;
 	vmm->vsock.vhost_fd = -1;
-	(void)pthread_mutex_init(&vmm->lock, NULL);
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		vmm->processes[i] = (struct daemon)DAEMON_INIT(process_names[i]);
 	return vmm;
@@ -151,7 +150,6 @@ void vmm_free(struct vmm *vmm)
 	free(vmm->share_dir);
 	free(vmm->run_dir);
 	free(vmm->id);
-	(void)pthread_mutex_destroy(&vmm->lock);
 	free(vmm);
 }
 
@@ -168,17 +166,6 @@ static int choose_accelerator(struct vmm *vmm, struct error *e)
 		    reason, vmm->driver->name);
 }
 
-int vmm_adopt(struct vmm *vmm, enum vmm_process which, struct daemon *own_d, struct error *e)
-{
-	bool is_killed;
-
-	(void)pthread_mutex_lock(&vmm->lock);
-	vmm->processes[which] = *own_d;
-	is_killed = vmm->is_killed;
-	(void)pthread_mutex_unlock(&vmm->lock);
-	return is_killed ? fail(e, ECANCELED, "vm '%s' is being stopped", vmm->id) : 0;
-}
-
 static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 		       struct error *e)
 {
@@ -186,7 +173,6 @@ static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cance
 		.program = vmm->config->hypervisor.vsock_daemon,
 		.run_dir = vmm->run_dir,
 	};
-	struct daemon d = DAEMON_INIT(process_names[VMM_PROCESS_VSOCK]);
 	int r = vsock_open(&vmm->vsock, vmm->run_dir, e);
 
 	if (r < 0)
@@ -196,8 +182,8 @@ static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cance
 		return r;
 	params.uds_path = vmm->vsock.path;
 	params.cid = vmm->vsock.cid;
-	r = vsock_daemon_start(&d, vmm->loop, &params, deadline_ms, c, &vmm->vsock_fd, e);
-	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_VSOCK, &d, e);
+	return vsock_daemon_start(&vmm->processes[VMM_PROCESS_VSOCK], vmm->loop, &params,
+				  deadline_ms, c, &vmm->vsock_fd, e);
 }
 
 static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
@@ -211,13 +197,10 @@ static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *
 		.extra_args = h->virtio_fs_extra_args,
 	};
 
-	struct daemon d = DAEMON_INIT(process_names[VMM_PROCESS_FS]);
-	int r;
-
 	if (!vmm->share_dir)
 		return 0;
-	r = virtiofsd_start(&d, vmm->loop, &params, deadline_ms, c, &vmm->fs_fd, e);
-	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_FS, &d, e);
+	return virtiofsd_start(&vmm->processes[VMM_PROCESS_FS], vmm->loop, &params, deadline_ms, c,
+			       &vmm->fs_fd, e);
 }
 
 /* Why the VMM or, with it still running, a helper ended; each is asked once, since its last words
@@ -308,18 +291,6 @@ int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, str
 	return 0;
 }
 
-void vmm_kill(struct vmm *vmm)
-{
-	struct error ignored;
-
-	(void)pthread_mutex_lock(&vmm->lock);
-	vmm->is_killed = true;
-	for (size_t i = 0; i < N_VMM_PROCESS; i++)
-		if (vmm->processes[i].proc.pid > 0)
-			(void)proc_kill(&vmm->processes[i].proc, SIGKILL, &ignored);
-	(void)pthread_mutex_unlock(&vmm->lock);
-}
-
 /* Gives the VMM a chance to write what it holds before it is killed. */
 static void quit(struct vmm *vmm)
 {
@@ -334,13 +305,11 @@ void vmm_stop(struct vmm *vmm)
 	if (!vmm->is_started)
 		return;
 	quit(vmm);
-	vmm_kill(vmm);
-	vmm->driver->done(vmm);
-	vmm->state = NULL;
-	(void)pthread_mutex_lock(&vmm->lock);
+	/* The VMM first: the helpers end by themselves without it. */
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		daemon_stop(&vmm->processes[i]);
-	(void)pthread_mutex_unlock(&vmm->lock);
+	vmm->driver->done(vmm);
+	vmm->state = NULL;
 	vmm->console_fd = close_fd(vmm->console_fd);
 	vsock_ready_done(&vmm->ready);
 	vsock_done(&vmm->vsock);

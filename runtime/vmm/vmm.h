@@ -12,8 +12,8 @@
  *
  * A sandbox makes one with vmm_new(), starts it once, asks it for more devices while it runs and
  * frees it.  Calls for one VM come one after another from work threads; each ends at its deadline
- * or cancel, or early when the VM ends.  Only vmm_kill(), and reading the descriptors below, may
- * come from any thread at any time.
+ * or cancel, or early when the VM ends.  The descriptors below may be watched and read by another
+ * thread between vmm_start() and vmm_stop().
  */
 
 struct vmm;
@@ -73,9 +73,6 @@ int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, str
  * VM ends meanwhile. */
 int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
-/* Kills every process of the VM; calls under way fail soon after.  Never blocks, any thread, any
- * time before vmm_free().  Go on with vmm_stop(). */
-void vmm_kill(struct vmm *vmm);
 /* Ends every process of the VM, whatever state it is in, reaps it and removes RUN_DIR.  Takes a
  * second at most.  Idempotent. */
 void vmm_stop(struct vmm *vmm);

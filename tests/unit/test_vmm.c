@@ -341,24 +341,6 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 	assert_int_equal(vmm_pause(vmm, deadline_in(SHORT_MS), NULL, &e), -ESRCH);
 }
 
-static void test_killed_vm_does_not_start(void **state)
-{
-	_free_ char *run_dir = path_join(*state, "vm");
-	_config_ struct config c;
-	struct vmm_params p = { .config = &c, .id = "sb1", .run_dir = run_dir, .share_dir = "/" };
-	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
-	struct error e;
-
-	config_init(&c, "/v");
-	c.hypervisor.allow_emulation = true;
-	str_set(&c.hypervisor.virtio_fs_daemon, "/bin/cat");
-	assert_int_equal(config_settle(&c, &e), 0);
-	assert_int_equal(vmm_new(&p, &vmm, &e), 0);
-	vmm_kill(vmm);
-	assert_int_equal(vmm_start(vmm, deadline_in(LONG_MS), NULL, &e), -ECANCELED);
-	assert_int_equal(vmm_pid(vmm, VMM_PROCESS_FS), 0);
-}
-
 #define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -377,7 +359,6 @@ int main(void)
 		TEST(test_spawn_given_up_before_the_io_thread_looks_starts_nothing),
 		TEST(test_new_vm_refuses_what_cannot_be),
 		TEST(test_start_without_programs_names_the_missing_one_and_leaves_nothing),
-		TEST(test_killed_vm_does_not_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,13 +98,11 @@ static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadl
 		.n_fds = cmd->n_fds,
 		.netns_fd = vmm->netns_fd,
 	};
-	struct daemon d = DAEMON_INIT("qemu");
 	_free_ char *line = strv_join(cmd->argv, " ");
-	int r;
 
 	log_debug("%s", line);
-	r = daemon_spawn(&d, vmm->loop, &spec, deadline_ms, c, e);
-	return r < 0 ? r : vmm_adopt(vmm, VMM_PROCESS_VMM, &d, e);
+	vmm->processes[VMM_PROCESS_VMM].name = "qemu";
+	return daemon_spawn(&vmm->processes[VMM_PROCESS_VMM], vmm->loop, &spec, deadline_ms, c, e);
 }
 
 static void set_non_blocking(int fd)
