@@ -273,7 +273,7 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 {
 	_free_ char *path = path_join(params->run_dir, "vsock-device.sock");
 	_strv_ strv argv = NULL;
-	struct proc_spec spec = { 0 };
+	struct proc_spec spec = { .netns_fd = params->netns_fd };
 	int fd, r;
 
 	strv_add(&argv, params->program);

@@ -44,6 +44,7 @@ struct vsock_daemon_params {
 	const char *run_dir;
 	const char *uds_path; /* struct vsock: path */
 	uint32_t cid;
+	int netns_fd; /* > 0: where it runs; it needs no network, so it gets the pod's */
 };
 /* Starts vhost-device-vsock; *ret_fd as above. */
 int vsock_daemon_start(struct daemon *d, struct loop *loop,

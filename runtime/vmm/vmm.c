@@ -172,6 +172,7 @@ static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cance
 	struct vsock_daemon_params params = {
 		.program = vmm->config->hypervisor.vsock_daemon,
 		.run_dir = vmm->run_dir,
+		.netns_fd = vmm->netns_fd,
 	};
 	int r = vsock_open(&vmm->vsock, vmm->run_dir, e);
 

@@ -82,11 +82,13 @@ static int teardown(void **state)
 
 static int start(struct fixture *f, struct error *e)
 {
+	_close_ int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	const struct vmm_params params = {
 		.config = &f->config,
 		.id = "vmm-cases",
 		.run_dir = f->run_dir,
 		.share_dir = f->share_dir,
+		.netns_fd = netns,
 	};
 	int r = vmm_new(&params, &f->vmm, e);
 
