@@ -54,7 +54,7 @@ int buf_reserve(struct buf *b, size_t len, uint8_t **ret_room, struct error *e)
 {
 	if (len > b->max - b->len)
 		return fail(e, EMSGSIZE, "buffer of at most %zu bytes is full", b->max);
-	if (b->head + b->len + len > b->cap)
+	if (!b->data || b->head + b->len + len > b->cap)
 		grow(b, b->len + len);
 	*ret_room = b->data + b->len;
 	return 0;
