@@ -25,8 +25,6 @@
 #include "lib/log.h"
 #include "lib/str.h"
 
-#include "network.h"
-
 #define CONSOLE       "/dev/console"
 #define PATH_OF_GUEST "/bin:/sbin/:/usr/bin/:/usr/sbin/"
 #define HOSTNAME_MAX  64
@@ -130,8 +128,6 @@ static void set_hostname(void)
 
 void init_environment(void)
 {
-	struct error e;
-
 	link_ptmx();
 	(void)umask(0022);
 	(void)setsid();
@@ -139,8 +135,6 @@ void init_environment(void)
 		log_debug("no controlling terminal: %s", strerror(errno));
 	(void)setenv("PATH", PATH_OF_GUEST, 1);
 	set_hostname();
-	if (network_up("lo", &e) < 0)
-		log_warn("%s", e.msg);
 }
 
 void init_power_off(void)

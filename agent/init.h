@@ -8,7 +8,7 @@
  * the kernel's file systems, a console on descriptors 0 to 2.  Before threads exist. */
 int init_mount(struct error *e);
 
-/* Session and controlling terminal, PATH, hostname, `lo`.  What fails is logged: a guest without it
+/* Session and controlling terminal, PATH, hostname.  What fails is logged: a guest without it
  * is still of use.  Before threads exist. */
 void init_environment(void);
 

@@ -22,6 +22,7 @@
 #include "container.h"
 #include "init.h"
 #include "logport.h"
+#include "network.h"
 #include "ready.h"
 #include "rpc.h"
 #include "sandbox.h"
@@ -41,6 +42,7 @@ struct agent {
 	struct console *console;
 	struct io signals;
 	struct io goodbye; /* a timer: the end after DestroySandbox */
+	struct job loopback;
 	bool is_ending;
 };
 
@@ -194,6 +196,28 @@ static int listen_for_runtime(struct agent *agent, struct error *e)
 	return fd < 0 ? fd : rpc_server_listen(agent->server, fd, e);
 }
 
+static void bring_up_loopback(struct job *job)
+{
+	struct error e;
+
+	(void)job;
+	if (network_up("lo", &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static void loopback_is_up(struct job *job)
+{
+	(void)job;
+}
+
+/* First in the sandbox's queue, so no container misses it, while the host hears that we listen. */
+static void start_loopback(struct agent *agent)
+{
+	agent->loopback.run = bring_up_loopback;
+	agent->loopback.done = loopback_is_up;
+	work_submit(agent->sandbox->queue, &agent->loopback);
+}
+
 /* A guest without its console still serves. */
 static void open_console(struct agent *agent)
 {
@@ -248,6 +272,8 @@ static int start(struct agent *agent, struct error *e)
 	log_info("serving '%s'", agent->config.server_addr);
 	if (agent->config.ready_vport)
 		ready_tell(agent->pool, agent->config.ready_vport);
+	if (agent->config.is_init)
+		start_loopback(agent);
 	return 0;
 }
 
