@@ -65,6 +65,8 @@ static const struct {
 	{ "tsc=reliable", always },
 	{ "noreplace-smp", always },
 	{ "random.trust_cpu=on", always },
+	/* The driver is for pods that make one; none shall be there unasked. */
+	{ "dummy.numdummies=0", always },
 	{ "root=/dev/vda1", has_image },
 	{ "ro", has_image },
 	{ "systemd.unit=kata-containers.target", has_image },
