@@ -203,13 +203,13 @@ static int make_vm(struct sandbox *s, struct error *e)
 	struct vmm_nic nics[NETWORK_LINKS_MAX];
 	char ids[NETWORK_LINKS_MAX][16];
 	_free_ char *run_dir = path_join(VM_ROOT, s->id);
-	_strv_ strv agent_params = NULL;
-	struct vmm_params params = {
+	const struct vmm_params params = {
 		.config = &s->config,
 		.loop = s->loop,
 		.id = s->id,
 		.run_dir = run_dir,
 		.share_dir = s->share.exported,
+		.netns_fd = s->network->netns_fd,
 		.vcpus = s->has.vcpus,
 		.memory_mib = s->has.memory_mib,
 		.nics = nics,
@@ -217,9 +217,6 @@ static int make_vm(struct sandbox *s, struct error *e)
 	};
 
 	fill_nics(s->network, nics, ids);
-	if (s->config.agent.enable_debug)
-		strv_add(&agent_params, "agent.log=debug");
-	params.agent_params = agent_params;
 	return vmm_new(&params, &s->vmm, e);
 }
 
@@ -396,11 +393,6 @@ const struct cancel *sandbox_canceller(const struct sandbox *s)
 const struct vmm *sandbox_vmm(const struct sandbox *s)
 {
 	return s->vmm;
-}
-
-bool sandbox_has_shm(const struct sandbox *s)
-{
-	return s->type == SPEC_SANDBOX;
 }
 
 pid_t sandbox_pid(const struct sandbox *s)

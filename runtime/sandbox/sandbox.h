@@ -46,7 +46,6 @@ struct rpc_client *sandbox_rpc(struct sandbox *s); /* NULL before the agent answ
 struct share *sandbox_share(struct sandbox *s);
 const struct cancel *sandbox_canceller(const struct sandbox *s);
 const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_start() */
-bool sandbox_has_shm(const struct sandbox *s);
 /* Of the VMM; 0 before it runs. */
 pid_t sandbox_pid(const struct sandbox *s);
 

@@ -116,6 +116,7 @@ struct shim {
 	unsigned ops;
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
+	struct console *console;
 };
 
 /* process.c */
@@ -216,6 +217,11 @@ void shim_leave(struct shim *shim, struct rpc_request *req);
 /* Watches the processes of the VM, the agent's connection and memory shortage. */
 struct watch *watch_new(struct shim *shim, struct error *e);
 void watch_free(struct watch *w);
+
+/* console.c */
+/* Logs the guest's console; NULL when the configuration does not ask for it. */
+struct console *console_new(struct shim *shim);
+void console_free(struct console *c);
 
 /* stats.c */
 enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };
