@@ -90,17 +90,6 @@ static void run_running(struct loop_task *task)
 		log_warn("%s", e.msg);
 }
 
-/* The sandbox's own container only holds namespaces: it has no memory worth watching. */
-static void watch_memory(struct container *c)
-{
-	_free_ char *sandbox = sandbox_id(c->all->sb);
-
-	if (!strcmp(sandbox, c->id))
-		return;
-	c->running.run = run_running;
-	loop_post(c->all->sb->loop, &c->running);
-}
-
 int container_rpc_start(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__StartContainerRequest *request = in;
@@ -113,7 +102,8 @@ int container_rpc_start(struct rpc_request *req, const void *in, void *out, stru
 	r = container_change(c, CONTAINER_START, e);
 	if (r < 0)
 		return r;
-	watch_memory(c);
+	c->running.run = run_running;
+	loop_post(c->all->sb->loop, &c->running);
 	r = launch_go(&c->init, deadline_of(req, CALL_MS), &c->cancel, e);
 	return in_container(r, c->id, "start", e);
 }

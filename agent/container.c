@@ -179,6 +179,7 @@ static void process_ended(struct process *p)
 	struct container *c = p->owner;
 
 	log_debug("container '%s': process '%s' ended with status %d", c->id, p->id, p->status);
+	oom_look(c->all->oom, c->id);
 	if (p->is_init)
 		first_process_ended(c);
 }

@@ -146,6 +146,13 @@ int oom_watch(struct oom *oom, const char *id, const struct cgroup *cg, struct e
 	return 0;
 }
 
+void oom_look(struct oom *oom, const char *id)
+{
+	for (struct watch *w = oom->watches; w; w = w->next)
+		if (!strcmp(w->id, id))
+			look(oom, w);
+}
+
 void oom_unwatch(struct oom *oom, const char *id)
 {
 	struct watch **at = &oom->watches;

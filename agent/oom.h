@@ -15,6 +15,9 @@ void oom_free(struct oom *oom);
 
 /* Watches the group CG, which must stay until oom_unwatch(), for container ID. */
 int oom_watch(struct oom *oom, const char *id, const struct cgroup *cg, struct error *e);
+/* Looks now, as before the end of a process of container ID is told: whoever asks why it ended
+ * knows then. */
+void oom_look(struct oom *oom, const char *id);
 /* Looks once more, then forgets the container; an event nobody asked for yet stays. */
 void oom_unwatch(struct oom *oom, const char *id);
 

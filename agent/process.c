@@ -182,8 +182,8 @@ void process_look(struct process *p)
 	timer_arm(p->drain.fd, DRAIN_MS, 0);
 	answer.status = p->status;
 	p->was_waited_for = p->waiters != NULL;
-	parked_reply_all(&p->waiters, &answer);
 	p->exited(p);
+	parked_reply_all(&p->waiters, &answer);
 }
 
 int process_wait(struct process *p, struct rpc_request *req, void *out, struct error *e)

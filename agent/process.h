@@ -47,7 +47,8 @@ void process_pipes_close(struct process_pipes *pipes);
  * Any thread. */
 struct process *process_new(struct loop *loop, const char *id, struct launched *launched,
 			    struct process_pipes *pipes, struct error *e);
-/* Begins to watch P: EXITED(p) runs on the io thread when it has ended.  Any thread. */
+/* Begins to watch P: EXITED(p) runs on the io thread when it has ended, before anybody is told.
+ * Any thread. */
 void process_adopt(struct process *p, void (*exited)(struct process *p), void *owner);
 /* Forgets P, which must have ended or is nobody's business any more; parked calls stay without an
  * answer. */

@@ -33,6 +33,7 @@
 #include "lib/str.h"
 #include "mount.h"
 #include "rootfs-dev.h"
+#include "rootfs-path.h"
 
 #define MOUNTS_MAX    512
 #define MOUNTINFO_MAX (4 * MIB)
@@ -43,8 +44,6 @@ static const char *const proc_files[] = {
 	"/proc/cpuinfo",  "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev",
 	"/proc/slabinfo", "/proc/stat",      "/proc/swaps",   "/proc/uptime",
 };
-
-enum target_kind { TARGET_DIR, TARGET_FILE };
 
 /* Options that this file needs itself, by name as everybody's. */
 static int options_of(const char *const *words, size_t n, struct mount_options *ret,
@@ -78,34 +77,6 @@ static int open_strictly(int rootfd, const char *path, struct error *e)
 	return fd;
 }
 
-static int make_file(int rootfd, const char *path, struct error *e)
-{
-	_free_ char *parent = path_parent(path);
-	_close_ int dirfd = dir_make_in_root(rootfd, parent, 0755, e);
-	_close_ int fd = -1;
-
-	if (dirfd < 0)
-		return dirfd;
-	fd = openat(dirfd, path_base(path), O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
-	if (fd < 0)
-		return fail(e, errno, "cannot make the file '%s': %m", path);
-	return 0;
-}
-
-/* A descriptor of the place PATH, made if it is missing. */
-static int open_target(int rootfd, const char *path, enum target_kind kind, struct error *e)
-{
-	int fd = open_in_root(rootfd, path, O_PATH, 0, e);
-
-	if (fd != -ENOENT)
-		return fd;
-	if (kind == TARGET_DIR)
-		return dir_make_in_root(rootfd, path, 0755, e);
-	fd = make_file(rootfd, path, e);
-	return fd < 0 ? fd : open_in_root(rootfd, path, O_PATH, 0, e);
-}
-
 static bool is_kernel_fs(const char *type)
 {
 	return !strcmp(type, "proc") || !strcmp(type, "sysfs");
@@ -127,9 +98,9 @@ static int check_target(int targetfd, const char *path, struct error *e)
 	return fail(e, EPERM, "'%s' is inside procfs, where nothing may be mounted", path);
 }
 
-static int attach(int rootfd, int mountfd, const char *path, enum target_kind kind, struct error *e)
+static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind kind, struct error *e)
 {
-	_close_ int targetfd = open_target(rootfd, path, kind, e);
+	_close_ int targetfd = rootfs_place(rootfd, path, kind, e);
 	int r;
 
 	if (targetfd < 0)
@@ -150,7 +121,7 @@ static int mount_bind(int rootfd, const Oci__Mount *m, const struct mount_option
 	if (fstat(mountfd, &st) < 0)
 		return fail(e, errno, "cannot look at '%s': %m", m->source);
 	return attach(rootfd, mountfd, m->destination,
-		      S_ISDIR(st.st_mode) ? TARGET_DIR : TARGET_FILE, e);
+		      S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, e);
 }
 
 /* The guest has one hierarchy, whatever version the specification was written for.  It is
@@ -172,7 +143,7 @@ static int mount_cgroup(int rootfd, const Oci__Mount *m, struct error *e)
 		return r;
 	o.super_flags = 0;
 	mountfd = mount_new("cgroup2", "cgroup", &o, e);
-	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, TARGET_DIR, e);
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
 }
 
 static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_options *o,
@@ -183,7 +154,7 @@ static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_o
 
 	if (mountfd < 0)
 		return mountfd;
-	made = open_target(rootfd, m->destination, TARGET_DIR, e);
+	made = rootfs_place(rootfd, m->destination, ROOTFS_DIR, e);
 	if (made < 0)
 		return made;
 	targetfd = open_strictly(rootfd, m->destination, e);
@@ -212,7 +183,7 @@ static int mount_one(int rootfd, const Oci__Mount *m, struct error *e)
 		return mount_kernel_fs(rootfd, m, &o, e);
 	}
 	mountfd = mount_new(m->type, m->source, &o, e);
-	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, TARGET_DIR, e);
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
 }
 
 static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)
@@ -289,7 +260,7 @@ int rootfs_console(int rootfd, int slavefd, struct error *e)
 	struct mount_options o = { 0 };
 	_close_ int mountfd = mount_clone(slavefd, "", &o, e);
 
-	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, "/dev/console", TARGET_FILE, e);
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, "/dev/console", ROOTFS_FILE, e);
 }
 
 static int mask_dir(int targetfd, const char *path, struct error *e)
@@ -352,7 +323,7 @@ static int make_cwd(int rootfd, const char *cwd, struct error *e)
 
 	if (cwd[0] != '/')
 		return fail(e, EINVAL, "working directory '%s' is not an absolute path", cwd);
-	fd = open_target(rootfd, cwd, TARGET_DIR, e);
+	fd = rootfs_place(rootfd, cwd, ROOTFS_DIR, e);
 	return fd < 0 ? fail_wrap(e, "making the working directory") : 0;
 }
 

@@ -25,6 +25,7 @@ make_image() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' >"$1/etc/passwd"
 	ln -s ../../../../../tmp "$1/escape"
 	ln -s /proc/self/fd "$1/fds"
+	ln -s ../run/resolve/resolv.conf "$1/etc/resolv.conf"
 }
 
 # spec ID FILTER PROGRAM... - a CreateContainer request, changed by the jq FILTER.
@@ -311,6 +312,9 @@ check_readonly() {
 	expect "a file as a volume" $'root\nstatus 0' \
 		"$(output filevolume '.OCI.mounts += [{destination: "/new/file", source: "'"$root"'/etc/passwd", type: "bind",
 			options: ["bind", "ro"]}]' sh -c 'head -c 4 /new/file; echo')"
+	expect "a volume at the end of a link to nothing" $'root\nstatus 0' \
+		"$(output linkvolume '.OCI.mounts += [{destination: "/etc/resolv.conf", source: "'"$root"'/etc/passwd",
+			type: "bind", options: ["bind", "ro"]}]' sh -c 'head -c 4 /run/resolve/resolv.conf; echo')"
 	got=$(output masked . sh -c 'wc -c </proc/keys; ls /sys/firmware | wc -l; touch /proc/sys/kernel/msgmax 2>&1')
 	expect_match "masked and read-only paths" $'^0\n0\n.*Read-only' "$got"
 }

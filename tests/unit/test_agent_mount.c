@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_agent_mount - mount options, and which mounts lie beside a container's root.
+ * test_agent_mount - mount options, places of mounts, and which mounts lie beside a root.
  */
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "agent/mount.h"
+#include "agent/rootfs-path.h"
 #include "agent/rootfs.h"
+#include "lib/file.h"
 #include "lib/str.h"
 
 enum { RDONLY = 0x1, NOSUID = 0x2, NODEV = 0x4, NOATIME = 0x10, ATIME = 0x70 };
@@ -124,6 +128,73 @@ static void test_siblings_of_an_unknown_mount_are_none(void **state)
 	assert_null(none);
 }
 
+/* A root with links that lead to nothing, in circles, and out. */
+static int make_root(void **state)
+{
+	static const char template[] = "/tmp/rootfs.XXXXXX";
+	char *path = xstrdup(template);
+	int fd;
+
+	assert_non_null(mkdtemp(path));
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(mkdirat(fd, "etc", 0755), 0);
+	assert_int_equal(symlinkat("../run/resolve/resolv.conf", fd, "etc/resolv.conf"), 0);
+	assert_int_equal(symlinkat("/run/../../../elsewhere", fd, "etc/out"), 0);
+	assert_int_equal(symlinkat("b", fd, "a"), 0);
+	assert_int_equal(symlinkat("a", fd, "b"), 0);
+	(void)close(fd);
+	*state = path;
+	return 0;
+}
+
+static int remove_root(void **state)
+{
+	struct error e;
+
+	assert_int_equal(tree_remove(*state, &e), 0);
+	free(*state);
+	return 0;
+}
+
+static void test_place_of_a_link_to_nothing_is_made(void **state)
+{
+	_free_ char *made = path_join(*state, "run/resolve/resolv.conf");
+	_close_ int rootfd = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int fd = -1;
+	struct error e;
+	struct stat st;
+
+	fd = rootfs_place(rootfd, "/etc/resolv.conf", ROOTFS_FILE, &e);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(made, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+}
+
+static void test_place_never_leaves_the_root(void **state)
+{
+	_free_ char *made = path_join(*state, "elsewhere/deep");
+	_close_ int rootfd = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int fd = -1;
+	struct error e;
+
+	fd = rootfs_place(rootfd, "/etc/out/deep", ROOTFS_DIR, &e);
+	assert_true(fd >= 0);
+	assert_true(file_exists(made));
+	assert_false(file_exists("/elsewhere"));
+}
+
+static void test_place_behind_a_circle_is_refused(void **state)
+{
+	_close_ int rootfd = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char *path = NULL;
+	struct error e;
+
+	assert_int_equal(rootfs_place(rootfd, "/a/x", ROOTFS_DIR, &e), -ELOOP);
+	assert_int_equal(rootfs_resolve(rootfd, "/a/x", &path, &e), -ELOOP);
+	assert_null(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +206,12 @@ int main(void)
 		cmocka_unit_test(test_options_too_many_are_refused),
 		cmocka_unit_test(test_siblings_are_mounts_of_the_same_parent),
 		cmocka_unit_test(test_siblings_of_an_unknown_mount_are_none),
+		cmocka_unit_test_setup_teardown(test_place_of_a_link_to_nothing_is_made, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(test_place_never_leaves_the_root, make_root,
+						remove_root),
+		cmocka_unit_test_setup_teardown(test_place_behind_a_circle_is_refused, make_root,
+						remove_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
