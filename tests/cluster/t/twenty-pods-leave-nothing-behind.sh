@@ -23,8 +23,8 @@ same() { state >"$work/after" && diff "$work/before" "$work/after"; }
 
 settled() { state >"$work/before" && sleep 1 && same >/dev/null; }
 eventually 30 "the node to come to rest" settled
-for batch in 1 2 3 4; do
-	for i in 1 2 3 4 5; do
+for batch in 1 2 3 4 5; do
+	for i in 1 2 3 4; do
 		pod "p$batch-$i" <<-END
 			containers:
 			- {name: c, image: "$image", command: [sleep, "100000"]}

@@ -1,0 +1,183 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 900
+# variants: CONTAINERD=1 CONTAINERD=2
+#
+# The life of an installation on a node of its own: installed, installed again for nothing, a version
+# that does not boot taken back without a restart, an upgrade beside a running pod, an upgrade killed
+# at many points, and a removal that leaves the node as it was.
+# shellcheck source-path=SCRIPTDIR/../.. source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
+
+containerd=${CONTAINERD:-2}
+export KATA_CLUSTER=deploy$containerd
+cluster=$top/tests/cluster/cluster
+dist=${KATA_DIST:-$top/build/dist}
+name=d1
+image=quay.io/kata-containers/kata-deploy
+require_root
+[ -f "$dist/kata-deploy-image.tar" ] || skip "no $dist/kata-deploy-image.tar; './dev package' makes it"
+
+k() { "$cluster" kubectl "$@"; }
+system() { k -n kata-system "$@"; }
+on_node() { "$cluster" node "$name" "$@"; }
+cleanup "$cluster" down
+"$cluster" up "$name:$containerd"
+root=$("$cluster" path "$name")
+
+# release VERSION FOLDER - pack FOLDER as a release and put it into an image with the tag VERSION.
+release() {
+	local version=$1 folder=$2 out=$work/$1
+	mkdir -p "$out/opt"
+	cp -a "$folder" "$out/opt/kata"
+	(
+		cd "$out/opt/kata"
+		{
+			printf 'kata-manifest 1\nversion %s\narch %s\n' "$version" "$(uname -m)"
+			find . \( -type f -o -type l \) ! -path ./MANIFEST -printf '%P\n' | sort | while read -r path; do
+				if [ -L "$path" ]; then
+					echo "link $(readlink "$path") $path"
+				else
+					echo "file $(stat -c '%a %s' "$path") $(sha256sum <"$path" | cut -d' ' -f1) $path"
+				fi
+			done
+		} >"$out/manifest"
+		echo "digest $(sha256sum <"$out/manifest" | cut -d' ' -f1)" >>"$out/manifest"
+		cp "$out/manifest" MANIFEST
+	)
+	mkdir -p "$out/image/usr/bin" "$out/image/opt/kata-artifacts"
+	{
+		echo opt/kata/MANIFEST
+		(cd "$out" && find opt/kata \( -type f -o -type l \) ! -path opt/kata/MANIFEST | sort)
+	} >"$out/members"
+	tar -C "$out" --no-recursion -T "$out/members" --owner=0 --group=0 --format=ustar -cf - |
+		zstd -q -1 -o "$out/image/opt/kata-artifacts/kata-static.tar.zst"
+	cp "$work/kata-deploy" "$out/image/usr/bin/kata-deploy"
+	"$top/packaging/image/oci.sh" "$image:$version" "$out/image" \
+		'{"Entrypoint":["/usr/bin/kata-deploy"],"Cmd":["install"]}' "$out/image.tar"
+	"$cluster" load "$name" "$out/image.tar"
+	rm -rf "$out/opt" "$out/image"
+}
+
+# The program of the image under test.
+extract_program() {
+	local layer
+	mkdir "$work/layers"
+	tar -C "$work/layers" -xf "$dist/kata-deploy-image.tar"
+	for layer in "$work"/layers/blobs/sha256/*; do
+		tar -C "$work/layers" -xf "$layer" ./usr/bin/kata-deploy 2>/dev/null || true
+	done
+	cp "$work/layers/usr/bin/kata-deploy" "$work/kata-deploy"
+	rm -rf "$work/layers"
+}
+
+pod_of() { system get pods -l app=kata-deploy -o 'jsonpath={.items[0].metadata.name}'; }
+label() { k get node "$name" -o 'jsonpath={.metadata.labels.katacontainers\.io/kata-runtime}'; }
+is_labelled() { [ "$(label)" = "$1" ]; }
+containerd_pid() { cat "$root/run/node/containerd.pid" 2>/dev/null || on_node cat /run/node/containerd.pid; }
+current() { readlink "$root/opt/kata/current"; }
+is_current() { [[ $(current) == versions/$1-* ]]; }
+versions() { find "$root/opt/kata/versions" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '; }
+use_version() { system set image daemonset/kata-deploy "kata-deploy=$image:$1" >/dev/null; }
+has_event() { k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}' | grep -q "$2"; }
+configuration() { (cd "$root/etc/containerd" && find . -type f -exec sha256sum {} + | sort); }
+
+rolled_out() {
+	system rollout status daemonset/kata-deploy --timeout=240s >/dev/null || {
+		system logs -l app=kata-deploy --tail=60
+		fail "the DaemonSet is not ready"
+	}
+}
+
+show() {
+	echo "kata-deploy says:"
+	system logs -l app=kata-deploy --tail=40 || true
+}
+cleanup show
+
+configuration >"$work/configuration-before"
+extract_program
+release 1.0.1 "$dist/kata"
+mkdir "$work/bad"
+cp -a "$dist/kata" "$work/bad/kata"
+echo "not a kernel" >"$work/bad/kata/share/kata-containers/vmlinux.container"
+release 1.0.2 "$work/bad/kata"
+rm -rf "$work/bad"
+release 1.0.3 "$dist/kata"
+
+note "install"
+k kustomize "$top/manifests/overlays/emulation" | sed "s#image: $image:.*#image: $image:1.0.1#" >"$work/all.yaml"
+k apply -f "$work/all.yaml" >/dev/null
+rolled_out
+expect "label" true "$(label)"
+is_current 1.0.1 || fail "the current version is $(current)"
+expect "handler of RuntimeClass kata" kata-qemu "$(k get runtimeclass kata -o 'jsonpath={.handler}')"
+has_event KataInstalled 1.0.1 || fail "there is no event KataInstalled"
+
+note "install again: nothing is written, nothing restarted"
+pid=$(containerd_pid)
+touch "$work/before"
+system delete pod "$(pod_of)" >/dev/null
+rolled_out
+system logs "$(pod_of)" | grep -q 'nothing to do' || fail "the second run did something"
+expect "pid of containerd" "$pid" "$(containerd_pid)"
+expect "files written" "" "$(find "$root/opt/kata" "$root/etc" -newer "$work/before" -type f ! -name mtab)"
+
+note "a version that does not boot is taken back; containerd does not notice"
+use_version 1.0.2
+eventually 300 "the failure to be told" has_event KataInstallFailed 'boot a sandbox'
+eventually 60 "the label to come back" is_labelled true
+is_current 1.0.1 || fail "the current version is $(current)"
+expect "pid of containerd" "$pid" "$(containerd_pid)"
+
+note "an upgrade beside a running pod"
+k create -f - >/dev/null <<-END
+	apiVersion: v1
+	kind: Pod
+	metadata: {name: lasting}
+	spec:
+	  runtimeClassName: kata
+	  terminationGracePeriodSeconds: 1
+	  containers: [{name: c, image: "kata.test/busybox:1", command: [sleep, "100000"]}]
+END
+k wait --for=condition=Ready pod/lasting --timeout=90s >/dev/null || {
+	k describe pod lasting
+	fail "no pod runs"
+}
+use_version 1.0.3
+rolled_out
+is_current 1.0.3 || fail "the current version is $(current)"
+expect "pid of containerd" "$pid" "$(containerd_pid)"
+k exec lasting -- true || fail "the pod does not answer after the upgrade"
+expect_match "versions" '1\.0\.1-' "$(versions)"
+k delete pod lasting >/dev/null
+
+note "an upgrade that is killed converges"
+for ms in 50 150 400 900 1600 3000; do
+	version=1.0.$((RANDOM % 2 * 2 + 1))
+	use_version "$version"
+	# The child that does the work; its parent starts it again.
+	eventually 60 "the installer to work" on_node pgrep -f 'exe --report'
+	sleep "$(printf '0.%03d' $((ms % 1000)))"
+	on_node pkill -KILL -f 'exe --report' || true
+done
+version=1.0.1
+use_version "$version"
+rolled_out
+is_current 1.0.1 || fail "the current version is $(current)"
+expect "label" true "$(label)"
+expect "journal" "" "$(find "$root/opt/kata" -maxdepth 1 -name journal)"
+eventually 30 "no half a version" sh -c "! ls -d '$root'/opt/kata/versions/.new-* 2>/dev/null"
+expect "versions" 1 "$(versions | wc -w)"
+
+note "removing restores the node"
+system delete daemonset kata-deploy --cascade=foreground --timeout=120s >/dev/null
+expect "label" "" "$(label)"
+expect "what is left in /opt/kata" "" "$(ls -A "$root/opt/kata")"
+expect "what is left in /etc/kata-containers" "" "$(ls -A "$root/etc/kata-containers")"
+configuration >"$work/configuration-after"
+diff "$work/configuration-before" "$work/configuration-after" || fail "the configuration of containerd is not what it was"
+expect "RuntimeClasses" "" "$(k get runtimeclass -o name)"
+on_node crictl version >/dev/null 2>&1 || true
+k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
+note "done"
