@@ -8,8 +8,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 require tar zstd jq cmake ninja
-release=$top/build/release
-dist=$top/build/dist
+release=${KATA_RELEASE_DIR:-$top/build/release}
+dist=${KATA_DIST_DIR:-$top/build/dist}
 [ -x "$release/bin/containerd-shim-kata-v2" ] || skip "no release build; './dev package' makes one"
 [ -d "$dist/kata" ] || skip "no packed release; './dev package' makes one"
 archive=$(echo "$dist"/kata-static-*.tar.zst)
