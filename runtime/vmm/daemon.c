@@ -25,10 +25,11 @@
 #include "lib/file.h"
 #include "lib/sock.h"
 
-#define SOCKET_FD  3 /* in virtiofsd */
-#define RETRY_MS   2
-#define LAST_WORDS 400
-#define FDS_MAX    30
+#define SOCKET_FD    3 /* in virtiofsd */
+#define RETRY_MS     2
+#define LAST_WORDS   400
+#define CHILDREN_MAX 4096
+#define FDS_MAX      30
 
 enum order_state { ORDER_WAITING, ORDER_TAKEN, ORDER_DONE, ORDER_VOID };
 
@@ -135,11 +136,31 @@ int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *sp
 	return 0;
 }
 
-void daemon_stop(struct daemon *d)
+/* Children of ours that D made, and that would outlive it. */
+static void kill_children(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/task/%d/children", pid, pid);
+	_free_ char *text = NULL;
+	_strv_ strv pids = NULL;
+	struct error ignored;
+	uint32_t child;
+
+	if (file_read(path, CHILDREN_MAX, &text, NULL, &ignored) < 0)
+		return;
+	pids = strv_split(text, " ");
+	for (char *const *p = pids; p && *p; p++)
+		if (parse_u32(*p, "pid", INT32_MAX, &child, &ignored) >= 0)
+			(void)kill((pid_t)child, SIGKILL);
+}
+
+void daemon_stop(struct daemon *d, uint64_t grace_ms)
 {
 	struct error ignored;
 
 	if (d->proc.pid > 0) {
+		if (grace_ms && wait_fd(d->proc.pidfd, POLLIN, d->name, deadline_in(grace_ms), NULL,
+					&ignored) < 0)
+			kill_children(d->proc.pid);
 		(void)proc_kill(&d->proc, SIGKILL, &ignored);
 		proc_stop(&d->proc, 0);
 	}
@@ -286,7 +307,7 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 	fd = connect_when_there(d, path, deadline_ms, c, e);
 	(void)unlink(path);
 	if (fd < 0) {
-		daemon_stop(d);
+		daemon_stop(d, 0);
 		return fd;
 	}
 	*ret_fd = fd;

@@ -51,8 +51,9 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 		       const struct vsock_daemon_params *params, uint64_t deadline_ms,
 		       const struct cancel *c, int *ret_fd, struct error *e);
 
-/* SIGKILL and reap.  Always ends; one that does not run is a no-op. */
-void daemon_stop(struct daemon *d);
+/* Waits GRACE_MS for D to end by itself, then SIGKILL, its children included, and reap.  Always
+ * ends; one that does not run is a no-op. */
+void daemon_stop(struct daemon *d, uint64_t grace_ms);
 
 /* Fills *e with how D ended (its exit status or signal, its last words) without reaping it. Returns
  * -EPIPE, or 0 if it has not ended.  Never blocks. */

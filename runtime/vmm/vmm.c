@@ -23,6 +23,7 @@
 
 #define RUN_DIR_MAX 80
 #define LAST_MS     200
+#define FS_GRACE_MS 500
 
 static const struct vmm_driver *const drivers[] = {
 	&qemu_driver,
@@ -306,9 +307,11 @@ void vmm_stop(struct vmm *vmm)
 	if (!vmm->is_started)
 		return;
 	quit(vmm);
-	/* The VMM first: the helpers end by themselves without it. */
-	for (size_t i = 0; i < N_VMM_PROCESS; i++)
-		daemon_stop(&vmm->processes[i]);
+	/* The VMM first: without it virtiofsd ends by itself, and takes along the child that does
+	 * its work.  vhost-device-vsock would wait for the next VMM. */
+	daemon_stop(&vmm->processes[VMM_PROCESS_VMM], 0);
+	daemon_stop(&vmm->processes[VMM_PROCESS_FS], FS_GRACE_MS);
+	daemon_stop(&vmm->processes[VMM_PROCESS_VSOCK], 0);
 	vmm->driver->done(vmm);
 	vmm->state = NULL;
 	vmm->console_fd = close_fd(vmm->console_fd);

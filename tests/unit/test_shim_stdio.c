@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_shim_stdio - a process's streams between real fifos and an agent that follows a script.
+ *
+ * The loop runs on the test's thread and ends with the outputs; the agent is a peer that expects
+ * exactly the calls of its script, in order, and ends the program otherwise.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "lib/file.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/str.h"
+#include "runtime/shim/sink.h"
+#include "runtime/shim/stdio.h"
+#include "tests/unit/rpc-peer.h"
+
+struct fixture {
+	struct loop *loop;
+	struct rpc_client *client;
+	struct stdio *stdio;
+	int fd; /* the agent's end */
+	pthread_t agent;
+	void (*script)(struct fixture *f);
+	char dir[32];
+	int in;  /* our end of the input fifo */
+	int out; /* and of the outputs */
+	int err;
+	unsigned n_ended;
+};
+
+static int fifo(const struct fixture *f, const char *name, int flags)
+{
+	_free_ char *path = path_join(f->dir, name);
+
+	assert_return_code(mkfifo(path, 0600), errno);
+	return open(path, flags | O_NONBLOCK | O_CLOEXEC);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct error e;
+	int fds[2];
+
+	*state = f;
+	memcpy(f->dir, "/tmp/kata-stdio.XXXXXX", sizeof("/tmp/kata-stdio.XXXXXX"));
+	assert_non_null(mkdtemp(f->dir));
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+	f->fd = fds[0];
+	f->loop = loop_new(&e);
+	f->client = rpc_client_new(f->loop, fds[1], &e);
+	f->in = fifo(f, "in", O_RDWR);
+	f->out = fifo(f, "out", O_RDWR);
+	f->err = fifo(f, "err", O_RDWR);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)pthread_join(f->agent, NULL);
+	stdio_free(f->stdio);
+	rpc_client_free(f->client);
+	loop_free(f->loop);
+	(void)close_fd(f->fd);
+	(void)close_fd(f->in);
+	(void)close_fd(f->out);
+	(void)close_fd(f->err);
+	assert_int_equal(tree_remove(f->dir, &e), 0);
+	free(f);
+	return 0;
+}
+
+static void *agent_thread(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->script(f);
+	return NULL;
+}
+
+static void ended(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->n_ended++;
+	loop_stop(f->loop, 0);
+}
+
+enum with { WITH_INPUT, WITHOUT_INPUT };
+
+static void make(struct fixture *f, enum with with)
+{
+	_free_ char *in = path_join(f->dir, "in");
+	_free_ char *out = path_join(f->dir, "out");
+	_free_ char *err = path_join(f->dir, "err");
+	const struct stdio_params params = {
+		.loop = f->loop,
+		.container_id = "box",
+		.exec_id = "run",
+		.namespace_ = "default",
+		.paths = { with == WITH_INPUT ? in : "", out, err, false },
+	};
+	struct error e;
+
+	if (stdio_open(&params, &f->stdio, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* Runs the streams against SCRIPT until both outputs have ended. */
+static void run(struct fixture *f, void (*script)(struct fixture *f))
+{
+	f->script = script;
+	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
+	stdio_start(f->stdio, f->client, ended, f);
+	(void)loop_run(f->loop);
+	assert_int_equal(f->n_ended, 1);
+}
+
+/* The next call must be METHOD; its payload is *ret_in, decoded as TYPE. */
+static uint32_t expect(const struct fixture *f, const char *method,
+		       const ProtobufCMessageDescriptor *type, void *ret_in)
+{
+	_message_ Ttrpc__Request *request = NULL;
+	_free_ uint8_t *data = NULL;
+	struct ttrpc_frame frame;
+	struct error e;
+
+	peer_check(peer_read_frame(f->fd, &frame, &data), "no request");
+	peer_check(message_unpack(&ttrpc__request__descriptor, data, frame.len, &request, &e) >= 0,
+		   "not a request");
+	if (strcmp(request->method, method) != 0) {
+		(void)fprintf(stderr, "agent: '%s' where '%s' was expected\n", request->method,
+			      method);
+		abort();
+	}
+	if (ret_in)
+		peer_check(message_unpack(type, request->payload.data, request->payload.len, ret_in,
+					  &e) >= 0,
+			   "wrong payload");
+	return frame.stream;
+}
+
+static void answer(const struct fixture *f, uint32_t stream, const void *message)
+{
+	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
+	_free_ uint8_t *payload = NULL;
+	_free_ uint8_t *bytes = NULL;
+	size_t len;
+
+	response.payload.len = message_pack(message, &payload);
+	response.payload.data = payload;
+	len = message_pack(&response, &bytes);
+	peer_frame(f->fd, stream, TTRPC_RESPONSE, 0, bytes, len);
+}
+
+static void answer_output(const struct fixture *f, uint32_t stream, const void *bytes, size_t len)
+{
+	Agent__ReadStreamResponse output = AGENT__READ_STREAM_RESPONSE__INIT;
+
+	output.data.data = (uint8_t *)(uintptr_t)bytes;
+	output.data.len = len;
+	answer(f, stream, &output);
+}
+
+static void answer_empty(const struct fixture *f, uint32_t stream)
+{
+	const Pb__Empty empty = PB__EMPTY__INIT;
+
+	answer(f, stream, &empty);
+}
+
+static void answer_taken(const struct fixture *f, uint32_t stream, uint32_t len)
+{
+	Agent__WriteStreamResponse taken = AGENT__WRITE_STREAM_RESPONSE__INIT;
+
+	taken.len = len;
+	answer(f, stream, &taken);
+}
+
+static void expect_text(int fd, const char *text)
+{
+	char got[64] = "";
+	ssize_t n = read(fd, got, sizeof(got) - 1);
+
+	assert_string_equal(n < 0 ? "" : got, text);
+}
+
+static void agent_writes_both(struct fixture *f)
+{
+	_message_ Agent__ReadStreamRequest *request = NULL;
+	uint32_t out, err;
+
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	out = expect(f, "ReadStdout", &agent__read_stream_request__descriptor, &request);
+	peer_check(strcmp(request->container_id, "box") == 0, "wrong container");
+	peer_check(strcmp(request->exec_id, "run") == 0, "wrong process");
+	err = expect(f, "ReadStderr", NULL, NULL);
+	answer_output(f, out, "hello", 5);
+	out = expect(f, "ReadStdout", NULL, NULL);
+	answer_output(f, err, "oops", 4);
+	err = expect(f, "ReadStderr", NULL, NULL);
+	answer_output(f, out, "", 0);
+	answer_output(f, err, "", 0);
+}
+
+static void test_outputs_are_delivered_before_their_end_is_reported(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITHOUT_INPUT);
+	run(f, agent_writes_both);
+	expect_text(f->out, "hello");
+	expect_text(f->err, "oops");
+}
+
+static void agent_gives_too_much(struct fixture *f)
+{
+	_message_ Agent__ReadStreamRequest *request = NULL;
+	_free_ char *flood = xcalloc(1, 256 * KIB);
+	uint32_t out;
+
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	out = expect(f, "ReadStdout", &agent__read_stream_request__descriptor, &request);
+	answer_output(f, expect(f, "ReadStderr", NULL, NULL), "", 0);
+	answer_output(f, out, flood, request->len + 1);
+}
+
+static void test_more_output_than_asked_for_ends_the_stream(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITHOUT_INPUT);
+	run(f, agent_gives_too_much);
+	expect_text(f->out, "");
+}
+
+static void agent_hangs_up(struct fixture *f)
+{
+	(void)expect(f, "CloseStdin", NULL, NULL);
+	(void)expect(f, "ReadStdout", NULL, NULL);
+	(void)shutdown(f->fd, SHUT_RDWR);
+}
+
+static void test_lost_agent_is_the_end_of_the_outputs(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITHOUT_INPUT);
+	run(f, agent_hangs_up);
+}
+
+static void agent_takes_input_in_pieces(struct fixture *f)
+{
+	_message_ Agent__WriteStreamRequest *first = NULL;
+	_message_ Agent__WriteStreamRequest *second = NULL;
+	uint32_t stream, out, err;
+
+	stream = expect(f, "WriteStdin", &agent__write_stream_request__descriptor, &first);
+	peer_check(first->data.len == 5 && memcmp(first->data.data, "input", 5) == 0, "first");
+	out = expect(f, "ReadStdout", NULL, NULL);
+	err = expect(f, "ReadStderr", NULL, NULL);
+	answer_taken(f, stream, 2);
+	stream = expect(f, "WriteStdin", &agent__write_stream_request__descriptor, &second);
+	peer_check(second->data.len == 3 && memcmp(second->data.data, "put", 3) == 0, "second");
+	answer_taken(f, stream, 3);
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	answer_output(f, out, "", 0);
+	answer_output(f, err, "", 0);
+}
+
+static void test_input_closed_before_the_start_is_passed_on_first(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITH_INPUT);
+	assert_int_equal(write(f->in, "input", 5), 5);
+	stdio_close_input(f->stdio);
+	run(f, agent_takes_input_in_pieces);
+}
+
+static void agent_takes_more_than_it_got(struct fixture *f)
+{
+	uint32_t stream = expect(f, "WriteStdin", NULL, NULL);
+	uint32_t out = expect(f, "ReadStdout", NULL, NULL);
+	uint32_t err = expect(f, "ReadStderr", NULL, NULL);
+
+	answer_taken(f, stream, 4096);
+	answer_output(f, out, "", 0);
+	answer_output(f, err, "", 0);
+}
+
+static void test_more_input_taken_than_sent_ends_the_input(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITH_INPUT);
+	assert_int_equal(write(f->in, "x", 1), 1);
+	run(f, agent_takes_more_than_it_got);
+	assert_int_equal(write(f->in, "y", 1), 1);
+}
+
+static void test_stream_of_unknown_scheme_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	const struct stdio_params params = {
+		.loop = f->loop,
+		.container_id = "box",
+		.exec_id = "run",
+		.namespace_ = "default",
+		.paths = { "", "gopher://x", "", false },
+	};
+	struct stdio *s = NULL;
+	struct error e;
+
+	f->script = NULL;
+	assert_int_equal(stdio_open(&params, &s, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "gopher"));
+}
+
+static int teardown_without_agent(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = agent_hangs_up;
+	(void)shutdown(f->fd, SHUT_RDWR);
+	rpc_client_free(f->client);
+	loop_free(f->loop);
+	(void)close_fd(f->fd);
+	(void)close_fd(f->in);
+	(void)close_fd(f->out);
+	(void)close_fd(f->err);
+	(void)tree_remove(f->dir, &(struct error){ 0 });
+	free(f);
+	return 0;
+}
+
+static void test_logger_uri_becomes_its_arguments(void **state)
+{
+	static const struct {
+		const char *uri;
+		const char *joined; /* NULL: refused */
+	} cases[] = {
+		{ "binary:///bin/log", "/bin/log" },
+		{ "binary:///bin/log?id=a&flag&x=", "/bin/log|id|a|flag|x" },
+		{ "binary:///bin/a%20b?c%3Dd=e+f", "/bin/a b|c=d|e f" },
+		{ "binary:///bin/a?%zz=%4", "/bin/a|%zz|%4" },
+		{ "binary://log", NULL },
+		{ "binary://", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_strv_ strv argv = NULL;
+		_free_ char *joined = NULL;
+		struct error e;
+		int r = sink_parse_binary(cases[i].uri, &argv, &e);
+
+		assert_int_equal(r, cases[i].joined ? 0 : -EINVAL);
+		joined = strv_join(argv, "|");
+		assert_string_equal(joined, cases[i].joined ? cases[i].joined : "");
+	}
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_outputs_are_delivered_before_their_end_is_reported),
+		TEST(test_more_output_than_asked_for_ends_the_stream),
+		TEST(test_lost_agent_is_the_end_of_the_outputs),
+		TEST(test_input_closed_before_the_start_is_passed_on_first),
+		TEST(test_more_input_taken_than_sent_ends_the_input),
+		cmocka_unit_test_setup_teardown(test_stream_of_unknown_scheme_is_refused, setup,
+						teardown_without_agent),
+		cmocka_unit_test(test_logger_uri_becomes_its_arguments),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_shim_task - the Task service without a VM, the life of a process, and statistics.
+ */
+
+#include "tests/unit/unit.h"
+
+#include "lib/rpc/client.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/cgroup1.pb-c.h"
+#include "lib/rpc/proto/cgroup2.pb-c.h"
+#include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/shim/shim.h"
+#include "tests/unit/rpc-peer.h"
+
+struct fixture {
+	struct peer_loop io;
+	struct shim shim;
+	struct rpc_client *client;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct rpc_service service;
+	struct error e;
+	int fds[2];
+
+	*state = f;
+	f->io.loop = loop_new(&e);
+	f->shim = (struct shim){ .loop = f->io.loop, .id = "pod", .namespace_ = "default" };
+	f->shim.pool = work_pool_new(f->io.loop, 4, 256 * KIB);
+	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
+	f->shim.events = events_new(f->io.loop, NULL, "default", &e);
+	task_service(&f->shim, &service);
+	f->shim.server = rpc_server_new(f->io.loop, f->shim.pool, &service, &e);
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+			   errno);
+	assert_return_code(rpc_server_serve(f->shim.server, fds[0], &e), 0);
+	f->client = rpc_client_new(f->io.loop, fds[1], &e);
+	peer_loop_start(&f->io);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	peer_loop_end(&f->io);
+	work_pool_stop(f->shim.pool);
+	rpc_client_free(f->client);
+	rpc_server_free(f->shim.server);
+	events_free(f->shim.events);
+	work_pool_free(f->shim.pool);
+	cancel_done(&f->shim.cancel);
+	loop_free(f->io.loop);
+	free(f);
+	return 0;
+}
+
+static int call(struct fixture *f, const struct rpc_call *which, const void *in, void *ret_out,
+		struct error *e)
+{
+	return rpc_call(f->client, which, in, ret_out, deadline_in(PEER_PATIENCE_MS), NULL, e);
+}
+
+#define V2 "containerd.task.v2.Task"
+#define V3 "containerd.task.v3.Task"
+
+static void test_both_versions_of_the_service_are_served(void **state)
+{
+	static const char *const services[] = { V2, V3 };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+		const struct rpc_call connect = { services[i], "Connect",
+						  &task__connect_request__descriptor,
+						  &task__connect_response__descriptor };
+		Task__ConnectRequest in = TASK__CONNECT_REQUEST__INIT;
+		_message_ Task__ConnectResponse *out = NULL;
+		struct error e;
+
+		in.id = (char[]){ "pod" };
+		assert_int_equal(call(f, &connect, &in, &out, &e), 0);
+		assert_int_equal(out->shim_pid, getpid());
+	}
+}
+
+static void test_calls_for_an_unknown_container_say_so(void **state)
+{
+	static const struct rpc_call calls[] = {
+		{ V2, "State", &task__state_request__descriptor,
+		  &task__state_response__descriptor },
+		{ V2, "Start", &task__state_request__descriptor,
+		  &task__start_response__descriptor },
+		{ V2, "Delete", &task__state_request__descriptor,
+		  &task__delete_response__descriptor },
+		{ V2, "Wait", &task__state_request__descriptor, &task__wait_response__descriptor },
+		{ V2, "Pids", &task__state_request__descriptor, &task__pids_response__descriptor },
+		{ V2, "Pause", &task__state_request__descriptor, &pb__empty__descriptor },
+		{ V2, "Resume", &task__state_request__descriptor, &pb__empty__descriptor },
+		{ V2, "Kill", &task__state_request__descriptor, &pb__empty__descriptor },
+		{ V2, "Stats", &task__state_request__descriptor,
+		  &task__stats_response__descriptor },
+		{ V2, "CloseIO", &task__state_request__descriptor, &pb__empty__descriptor },
+	};
+	struct fixture *f = *state;
+	Task__StateRequest in = TASK__STATE_REQUEST__INIT;
+
+	in.id = (char[]){ "nobody" };
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		struct error e;
+
+		assert_int_equal(call(f, &calls[i], &in, NULL, &e), -ENOENT);
+		assert_non_null(strstr(e.msg, "nobody"));
+	}
+}
+
+static void test_create_with_bad_arguments_is_refused(void **state)
+{
+	static const struct {
+		const char *id;
+		const char *bundle;
+		const char *checkpoint;
+		int code;
+	} cases[] = {
+		{ "", "/b", "", EINVAL },
+		{ "../x", "/b", "", EINVAL },
+		{ "box", "relative", "", EINVAL },
+		{ "box", "/b", "/c", ENOSYS },
+		{ "box", "/nonexistent", "", ENOENT },
+	};
+	const struct rpc_call create = { V2, "Create", &task__create_task_request__descriptor,
+					 &task__create_task_response__descriptor };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Task__CreateTaskRequest in = TASK__CREATE_TASK_REQUEST__INIT;
+		struct error e;
+
+		in.id = (char *)(uintptr_t)cases[i].id;
+		in.bundle = (char *)(uintptr_t)cases[i].bundle;
+		in.checkpoint = (char *)(uintptr_t)cases[i].checkpoint;
+		assert_int_equal(call(f, &create, &in, NULL, &e), -cases[i].code);
+	}
+	assert_null(f->shim.tasks);
+	assert_int_equal(f->shim.stage, SHIM_EMPTY);
+}
+
+static void test_checkpoint_is_unimplemented(void **state)
+{
+	const struct rpc_call checkpoint = { V2, "Checkpoint",
+					     &task__checkpoint_task_request__descriptor,
+					     &pb__empty__descriptor };
+	Task__CheckpointTaskRequest in = TASK__CHECKPOINT_TASK_REQUEST__INIT;
+	struct error e;
+
+	assert_int_equal(call(*state, &checkpoint, &in, NULL, &e), -ENOSYS);
+}
+
+static void test_process_moves_only_as_the_table_says(void **state)
+{
+	static const struct {
+		enum process_state from;
+		enum process_event event;
+		enum process_state to;
+		bool ok;
+	} cases[] = {
+		{ PROCESS_CREATING, PROCESS_MADE, PROCESS_CREATED, true },
+		{ PROCESS_CREATING, PROCESS_EXIT, PROCESS_CREATING, false },
+		{ PROCESS_CREATED, PROCESS_START, PROCESS_STARTING, true },
+		{ PROCESS_CREATED, PROCESS_EXIT, PROCESS_STOPPED, true },
+		{ PROCESS_STARTING, PROCESS_EXIT, PROCESS_STARTING, false },
+		{ PROCESS_STARTING, PROCESS_REFUSED, PROCESS_CREATED, true },
+		{ PROCESS_RUNNING, PROCESS_START, PROCESS_RUNNING, false },
+		{ PROCESS_RUNNING, PROCESS_PAUSE, PROCESS_PAUSING, true },
+		{ PROCESS_PAUSING, PROCESS_PAUSE_OK, PROCESS_PAUSED, true },
+		{ PROCESS_PAUSED, PROCESS_RESUME_OK, PROCESS_RUNNING, true },
+		{ PROCESS_PAUSED, PROCESS_EXIT, PROCESS_STOPPED, true },
+		{ PROCESS_STOPPED, PROCESS_EXIT, PROCESS_STOPPED, false },
+		{ PROCESS_STOPPED, PROCESS_START, PROCESS_STOPPED, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct process p = { .state = cases[i].from };
+
+		assert_int_equal(process_move(&p, cases[i].event), cases[i].ok);
+		assert_int_equal(p.state, cases[i].to);
+	}
+}
+
+static void fill_stats(Agent__CgroupStats *stats, Agent__CpuStats *cpu, Agent__CpuUsage *usage,
+		       Agent__MemoryStats *memory, Agent__MemoryStats__StatsEntry **entries)
+{
+	static char inactive[] = "inactive_file";
+	static char anon[] = "anon";
+
+	usage->total_usage = 5000000;
+	cpu->cpu_usage = usage;
+	entries[0]->key = inactive;
+	entries[0]->value = 77;
+	entries[1]->key = anon;
+	entries[1]->value = 88;
+	memory->stats = entries;
+	memory->n_stats = 2;
+	stats->cpu_stats = cpu;
+	stats->memory_stats = memory;
+}
+
+static void test_stats_have_the_form_of_the_host(void **state)
+{
+	Agent__StatsContainerResponse from = AGENT__STATS_CONTAINER_RESPONSE__INIT;
+	Agent__CgroupStats stats = AGENT__CGROUP_STATS__INIT;
+	Agent__CpuStats cpu = AGENT__CPU_STATS__INIT;
+	Agent__CpuUsage usage = AGENT__CPU_USAGE__INIT;
+	Agent__MemoryStats memory = AGENT__MEMORY_STATS__INIT;
+	Agent__MemoryStats__StatsEntry a = AGENT__MEMORY_STATS__STATS_ENTRY__INIT;
+	Agent__MemoryStats__StatsEntry b = AGENT__MEMORY_STATS__STATS_ENTRY__INIT;
+	Agent__MemoryStats__StatsEntry *entries[] = { &a, &b };
+	_message_ Cgroup1__Metrics *one = NULL;
+	_message_ Cgroup2__Metrics *two = NULL;
+	_free_ uint8_t *bytes = NULL;
+	_free_ uint8_t *more = NULL;
+	const char *type;
+	struct error e;
+	size_t len;
+
+	(void)state;
+	fill_stats(&stats, &cpu, &usage, &memory, entries);
+	from.cgroup_stats = &stats;
+	stats_convert(&from, STATS_CGROUP1, &type, &bytes, &len);
+	assert_string_equal(type, "io.containerd.cgroups.v1.Metrics");
+	assert_int_equal(message_unpack(&cgroup1__metrics__descriptor, bytes, len, &one, &e), 0);
+	assert_int_equal(one->cpu->usage->total, 5000000);
+	assert_int_equal(one->memory->total_inactive_file, 77);
+	assert_int_equal(one->memory->rss, 88);
+	stats_convert(&from, STATS_CGROUP2, &type, &more, &len);
+	assert_string_equal(type, "io.containerd.cgroups.v2.Metrics");
+	assert_int_equal(message_unpack(&cgroup2__metrics__descriptor, more, len, &two, &e), 0);
+	assert_int_equal(two->cpu->usage_usec, 5000);
+	assert_int_equal(two->memory->inactive_file, 77);
+	assert_int_equal(two->memory->anon, 88);
+}
+
+static void test_stats_of_an_empty_answer_are_empty(void **state)
+{
+	const Agent__StatsContainerResponse from = AGENT__STATS_CONTAINER_RESPONSE__INIT;
+	_free_ uint8_t *bytes = NULL;
+	const char *type;
+	size_t len = 1;
+
+	(void)state;
+	stats_convert(&from, STATS_CGROUP2, &type, &bytes, &len);
+	assert_int_equal(len, 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_both_versions_of_the_service_are_served),
+		TEST(test_calls_for_an_unknown_container_say_so),
+		TEST(test_create_with_bad_arguments_is_refused),
+		TEST(test_checkpoint_is_unimplemented),
+		cmocka_unit_test(test_process_moves_only_as_the_table_says),
+		cmocka_unit_test(test_stats_have_the_form_of_the_host),
+		cmocka_unit_test(test_stats_of_an_empty_answer_are_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
