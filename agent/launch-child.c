@@ -299,12 +299,16 @@ static const struct limit {
 
 static int set_limit(const Oci__POSIXRlimit *wanted, struct error *e)
 {
-	struct rlimit value = { .rlim_cur = wanted->soft, .rlim_max = wanted->hard };
+	/* The C libraries disagree about the type of the first argument of setrlimit(). */
+	const struct {
+		uint64_t soft;
+		uint64_t hard;
+	} value = { wanted->soft, wanted->hard };
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		if (strcmp(limits[i].name, wanted->type) != 0)
 			continue;
-		if (setrlimit((__typeof__(RLIMIT_AS))limits[i].resource, &value) < 0)
+		if (syscall(SYS_prlimit64, 0, limits[i].resource, &value, NULL) < 0)
 			return fail(e, errno, "cannot set '%s' to %ju of %ju: %m", wanted->type,
 				    (uintmax_t)wanted->soft, (uintmax_t)wanted->hard);
 		return 0;

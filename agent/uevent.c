@@ -52,7 +52,7 @@ static void take_pair(const char *pair, struct uevent *event)
 
 int uevent_parse(const char *bytes, size_t len, struct uevent *ret_event, struct error *e)
 {
-	struct uevent event = { NULL };
+	struct uevent event = { 0 };
 	size_t at;
 
 	if (len == 0 || bytes[len - 1] != '\0')

@@ -65,6 +65,9 @@ static void read_text(const uint8_t *data, size_t size)
 	_free_ char *home = lookup_home(text, 1000);
 	_strv_ strv siblings = rootfs_siblings(text, 30);
 
+	if (!home[0])
+		abort();
+	(void)strv_len(siblings);
 	(void)process_status_handles(text, 15);
 	(void)cgroup_value(text, "oom_kill", 0);
 }
