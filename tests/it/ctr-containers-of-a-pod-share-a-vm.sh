@@ -60,8 +60,8 @@ ctr tasks kill --signal KILL $pod
 eventually 20 "the pod to stop" stopped $pod
 eventually 20 "its container to stop" stopped $two
 for name in $two $pod; do
-	ctr tasks delete $name >/dev/null 2>&1 || true
-	ctr containers delete $name
+	ctr tasks delete "$name" >/dev/null 2>&1 || true
+	ctr containers delete "$name"
 done
 eventually 10 "everything to go" nothing_left $pod
 eventually 10 "everything to go" nothing_left $two
