@@ -24,6 +24,9 @@ archive=$(find "$dist" -maxdepth 1 -name "kata-static-$version-*.tar.zst")
 [ -f "$archive" ] || die "no release in '$dist'; run packaging/release/build.sh first"
 [ -f "$program" ] || die "no program '$program'; build it first ('./dev build')"
 
+exec 9>"$dist/.lock"
+flock 9
+rm -rf "$dist"/.image.* # of a run that was killed: we hold the lock
 work=$(mktemp -d "$dist/.image.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 install -d "$work/root/usr/bin" "$work/root/opt/kata-artifacts"

@@ -31,6 +31,9 @@ archive=$out/kata-static-$version-$package_arch.tar.zst
 
 die() { echo "release: $*" >&2; exit 1; }
 
+exec 9>"$out/.lock"
+flock 9
+rm -rf "$out"/.new.* # of a run that was killed: we hold the lock
 work=$(mktemp -d "$out/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 tree=$work/opt/kata
