@@ -25,6 +25,7 @@ make_image() {
 	printf 'root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000::/home/web:/bin/sh\n' >"$1/etc/passwd"
 	ln -s ../../../../../tmp "$1/escape"
 	ln -s /proc/self/fd "$1/fds"
+	echo "no device" >"$1/dev/null"
 	ln -s ../run/resolve/resolv.conf "$1/etc/resolv.conf"
 }
 
@@ -332,6 +333,11 @@ check_hostile_image() {
 		'.OCI.process.cwd = "/fds/8"' true
 	refused "folder behind a descriptor" "working directory|levels" create evil6 \
 		'.OCI.process.cwd = "/proc/self/fd/8"' true
+	refused "a file in place of a device" "'/dev/null' of the image is not the device" create evil8 \
+		'.OCI.mounts |= map(select(.destination | startswith("/dev") | not))' true
+	expect "a file of procfs that only reports" $'root\nstatus 0' \
+		"$(output evil9 '.OCI.mounts += [{destination: "/proc/meminfo", source: "'"$root"'/etc/passwd", type: "bind",
+			options: ["bind"]}]' sh -c 'head -c 4 /proc/meminfo; echo')"
 	expect "mount through an escaping link stays inside" $'tmpfs /tmp\nstatus 0' \
 		"$(output evil7 '.OCI.mounts += [{destination: "/escape", source: "tmpfs", type: "tmpfs"}]' \
 			sh -c 'grep -o "^tmpfs /tmp" /proc/mounts')"
@@ -426,6 +432,10 @@ check_limits() {
 	expect "limits in the statistics" "33554432 20" "$(ctl StatsContainer '{"container_id": "hungry"}' |
 		jq -r '.cgroup_stats | "\(.memory_stats.usage.limit) \(.pids_stats.limit)"')"
 	remove hungry
+	expect "the cgroup as the container sees it" $'0::/\n20\nRead-only\nstatus 0' \
+		"$(output group "$limits"' | .OCI.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
+			options: ["nosuid", "noexec", "nodev", "relatime", "ro"]}]' sh -c 'cat /proc/self/cgroup
+			cat /sys/fs/cgroup/pids.max; touch /sys/fs/cgroup/pids.max 2>&1 | grep -o Read-only')"
 	begin busy "$limits" sh -c 'while :; do :; done'
 	eventually 10 "throttling" throttled busy
 	ctl UpdateContainer '{"container_id": "busy", "resources": {"cpu": {"quota": -1}, "memory": {"limit": 67108864}}}' >/dev/null

@@ -72,7 +72,7 @@ holdings() {
 	local pid
 	pid=$(cat "$work/agent.pid")
 	inside bash -c "ls /proc/$pid/fd | wc -l; wc -l </proc/1/mountinfo; ls /run/kata-containers"
-	inside bash -c 'ls -d /proc/[0-9]* | wc -l'
+	inside bash -c 'cat /proc/[0-9]*/comm 2>/dev/null' | grep -v '^\(bash\|cat\)$'
 	[ -z "$cgroups" ] || find "$cgroups" -type d
 }
 
