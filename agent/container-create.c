@@ -167,6 +167,8 @@ static int shared_pidns(struct containers *cs)
 	return fd;
 }
 
+/* The first process of the sandbox holds the namespace that those who share one join: in a pod that
+ * is the pause program, which outlives and reaps them. */
 static void hold_pidns(struct containers *cs, int pidfd)
 {
 	(void)pthread_mutex_lock(&cs->lock);
@@ -238,8 +240,7 @@ static int start_first_process(struct container *c, const Agent__CreateContainer
 	if (r < 0)
 		return r;
 	c->shares_pidns = pidns >= 0;
-	if (in->sandbox_pidns)
-		hold_pidns(c->all, launched.pidfd);
+	hold_pidns(c->all, launched.pidfd);
 	r = add_first_process(c, in->exec_id, &launched, &pipes, e);
 	if (r < 0)
 		launch_abort(&launched);
