@@ -5,11 +5,12 @@
  * The delivered configuration is part of a version and never written.  When this node wants
  * something else (a drop-in, debugging, more annotations), sandboxes read a copy in
  * /etc/kata-containers/HANDLER instead, with config.d beside it; the copy is made anew at every
- * upgrade, and the numbers of the drop-ins leave room for others.  Limits: one VMM so far.  Any
- * thread, one at a time.
+ * upgrade, and the numbers of the drop-ins leave room for the administrator's own.  Limits: one VMM
+ * so far.  Any thread, one at a time.
  */
 #include "deploy/shim.h"
 
+#include <glob.h>
 #include <string.h>
 
 #include "lib/file.h"
@@ -18,6 +19,9 @@
 #define TEXT_MAX     (1 * MIB)
 #define DEFAULTS     "share/defaults/kata-containers"
 #define SHIM_PROGRAM "bin/containerd-shim-kata-v2"
+
+#define DEBUG_FILE  "20-debug.toml"
+#define CUSTOM_FILE "50-user-overrides.toml"
 
 static const struct shim shims[] = {
 	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu", 128, "250m" },
@@ -70,12 +74,28 @@ static void allowed_annotations(const struct settings *s, const struct shim *shi
 	}
 }
 
+/* Whether the administrator of the node has put drop-ins beside ours. */
+static bool has_others(const struct offer *o, const struct settings *s)
+{
+	_free_ char *pattern = xasprintf("%s/%s/config.d/*.toml", s->etc, o->handler);
+	bool found = false;
+	glob_t files;
+
+	if (glob(pattern, 0, NULL, &files) != 0)
+		return false;
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		found |= strcmp(path_base(files.gl_pathv[i]), DEBUG_FILE) != 0 &&
+			 strcmp(path_base(files.gl_pathv[i]), CUSTOM_FILE) != 0;
+	globfree(&files);
+	return found;
+}
+
 static bool is_own(const struct offer *o, const struct settings *s)
 {
 	_strv_ strv names = NULL;
 
 	allowed_annotations(s, o->shim, &names);
-	return o->custom || s->debug || strv_len(names) > 0;
+	return o->custom || s->debug || strv_len(names) > 0 || has_others(o, s);
 }
 
 int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
@@ -204,10 +224,25 @@ int offer_plan(const struct offer *o, const struct settings *s, const char *vers
 	if (is_own(o, s) && base_text(o, s, version_dir, &text, e) < 0)
 		return -e->code;
 	if (plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
-	    plan_file(o, s, "config.d/20-debug.toml", TAKE_PTR(debug), edit, e) < 0 ||
-	    plan_file(o, s, "config.d/50-user-overrides.toml",
-		      o->custom ? xstrdup(o->custom) : NULL, edit, e) < 0)
+	    plan_file(o, s, "config.d/" DEBUG_FILE, TAKE_PTR(debug), edit, e) < 0 ||
+	    plan_file(o, s, "config.d/" CUSTOM_FILE, o->custom ? xstrdup(o->custom) : NULL, edit,
+		      e) < 0)
 		return -e->code;
+	return 0;
+}
+
+int offer_remove(const struct offer *o, const struct settings *s, struct error *e)
+{
+	const char *const names[] = { o->shim->configuration, "config.d/" DEBUG_FILE,
+				      "config.d/" CUSTOM_FILE, "config.d", "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_free_ char *path = xasprintf("%s/%s/%s", s->etc, o->handler, names[i]);
+
+		/* A folder that others use is not empty, and stays. */
+		if (remove(path) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+			return fail(e, errno, "cannot remove '%s': %m", path);
+	}
 	return 0;
 }
 

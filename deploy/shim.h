@@ -49,6 +49,9 @@ void candidate_done(struct candidate *c);
 int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
 	       struct edit *edit, struct error *e);
 
+/* Removes what offer_plan() made; files of others in the handler's folder stay. */
+int offer_remove(const struct offer *o, const struct settings *s, struct error *e);
+
 /* Values that decide on the node: read from the drop-in, else from the configuration in VERSION_DIR
  * (NULL: not there yet), else OTHERWISE. */
 bool offer_bool(const struct offer *o, const char *version_dir, const char *key, bool otherwise);

@@ -194,12 +194,9 @@ int remove_check(void *context, struct error *e)
 
 static int remove_overrides(const struct install *in, struct error *e)
 {
-	for (size_t i = 0; i < in->n_offers; i++) {
-		_free_ char *dir = path_join(in->settings->etc, in->offers[i].handler);
-
-		if (tree_remove(dir, e) < 0)
+	for (size_t i = 0; i < in->n_offers; i++)
+		if (offer_remove(&in->offers[i], in->settings, e) < 0)
 			return -e->code;
-	}
 	return 0;
 }
 
