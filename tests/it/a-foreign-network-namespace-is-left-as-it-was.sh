@@ -26,9 +26,9 @@ sleep 2
 state >"$work/before"
 full=full$$ empty=empty$$
 ctr run -d --runtime "$runtime" --with-ns network:/run/netns/full "$image" $full sleep 1000
-expect_match "address inside" '10\.77\.0\.2/24' "$(ctr tasks exec --exec-id a $full ip addr show eth0)"
-expect "MTU inside" 1400 "$(ctr tasks exec --exec-id m $full cat /sys/class/net/eth0/mtu)"
-expect_match "route inside" 'default via 10\.77\.0\.1' "$(ctr tasks exec --exec-id r $full ip route)"
+expect_match "address inside" '10\.77\.0\.2/24' "$(ctr tasks exec --exec-id address $full ip addr show eth0)"
+expect "MTU inside" 1400 "$(ctr tasks exec --exec-id mtu $full cat /sys/class/net/eth0/mtu)"
+expect_match "route inside" 'default via 10\.77\.0\.1' "$(ctr tasks exec --exec-id route $full ip route)"
 ctr tasks delete --force $full || true
 ctr containers delete $full
 eventually 20 "everything to go" nothing_left $full

@@ -17,7 +17,7 @@ inside kill -STOP "$(cat "$work/vm")"
 began=$SECONDS
 ctr tasks exec -d --exec-id hanging $frozen sleep 1 >/dev/null 2>&1 &
 expect_match "the list of tasks" "$frozen" "$(ctr tasks ls)"
-expect "the other sandbox" alive "$(ctr tasks exec --exec-id e $other echo alive)"
+expect "the other sandbox" alive "$(ctr tasks exec --exec-id e1 $other echo alive)"
 [ $((SECONDS - began)) -lt 20 ] || fail "the calls took $((SECONDS - began)) s"
 
 began=$SECONDS
