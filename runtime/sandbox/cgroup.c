@@ -183,15 +183,34 @@ int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, s
 	return 0;
 }
 
-void cgroup_leave(struct cgroup *c)
+/* A process that was killed and even reaped leaves its cgroup only once it has been torn down. */
+static int remove_when_empty(const char *dir, uint64_t deadline)
 {
 	struct error e;
+
+	while (rmdir(dir) < 0) {
+		if (errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -errno;
+		if (wait_pause(10, "an empty cgroup", deadline, NULL, &e) < 0)
+			return -EBUSY;
+	}
+	return 0;
+}
+
+void cgroup_leave(struct cgroup *c)
+{
+	uint64_t deadline = deadline_in(FORGET_WAIT_MS);
+	struct error e;
+	int r;
 
 	for (size_t i = 0; i < strv_len(c->dirs); i++) {
 		if (move_self(c->homes[i], &e) < 0)
 			log_warn("this process stays in its cgroup: %s", e.msg);
-		if (rmdir(c->dirs[i]) < 0 && errno != ENOENT)
-			log_warn("the cgroup '%s' stays: %s", c->dirs[i], strerror(errno));
+		r = remove_when_empty(c->dirs[i], deadline);
+		if (r < 0)
+			log_warn("the cgroup '%s' stays: %s", c->dirs[i], strerror(-r));
 	}
 	cgroup_done(c);
 }
@@ -215,14 +234,10 @@ static void kill_members(const char *dir)
 void cgroup_forget(char *const *dirs)
 {
 	uint64_t deadline = deadline_in(FORGET_WAIT_MS);
-	struct error e;
 
 	for (char *const *dir = dirs; dir && *dir; dir++) {
 		kill_members(*dir);
-		/* A killed process leaves its cgroup only once it has been torn down. */
-		while (rmdir(*dir) < 0 && errno == EBUSY)
-			if (wait_pause(10, "an empty cgroup", deadline, NULL, &e) < 0)
-				break;
+		(void)remove_when_empty(*dir, deadline);
 	}
 }
 
