@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_unit - restart a unit through a systemd that is slow, fast, refuses, fails or goes away.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <dbus/dbus.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/unit.h"
+
+#define JOB     "/org/freedesktop/systemd1/job/7"
+#define MANAGER "org.freedesktop.systemd1.Manager"
+
+enum manner {
+	DONE,         /* answers, then tells the end of another job and of ours */
+	DONE_AT_ONCE, /* tells the end before it answers */
+	FAILED,
+	REFUSES,
+	SILENT,
+	HANGS_UP,
+};
+
+struct systemd {
+	char dir[64];
+	char *socket;
+	enum manner manner;
+	DBusServer *server;
+	DBusWatch *watch;
+	DBusConnection *peer;
+	pthread_t thread;
+	bool stops;
+	char unit[64]; /* that was to be restarted */
+};
+
+static void send_removed(struct systemd *s, const char *job, const char *result)
+{
+	DBusMessage *m =
+		dbus_message_new_signal("/org/freedesktop/systemd1", MANAGER, "JobRemoved");
+	dbus_uint32_t id = 7;
+	const char *unit = s->unit;
+
+	(void)dbus_message_append_args(m, DBUS_TYPE_UINT32, &id, DBUS_TYPE_OBJECT_PATH, &job,
+				       DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING, &result,
+				       DBUS_TYPE_INVALID);
+	(void)dbus_connection_send(s->peer, m, NULL);
+	dbus_message_unref(m);
+}
+
+static void reply(struct systemd *s, DBusMessage *call)
+{
+	const char *job = JOB;
+	DBusMessage *m =
+		s->manner == REFUSES
+			? dbus_message_new_error(call, "org.freedesktop.systemd1.NoSuchUnit",
+						 "no such unit")
+			: dbus_message_new_method_return(call);
+
+	if (s->manner != REFUSES)
+		(void)dbus_message_append_args(m, DBUS_TYPE_OBJECT_PATH, &job, DBUS_TYPE_INVALID);
+	(void)dbus_connection_send(s->peer, m, NULL);
+	dbus_message_unref(m);
+}
+
+static void on_restart(struct systemd *s, DBusMessage *call)
+{
+	const char *unit = "", *mode = "";
+
+	(void)dbus_message_get_args(call, NULL, DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING, &mode,
+				    DBUS_TYPE_INVALID);
+	(void)snprintf(s->unit, sizeof(s->unit), "%s %s", unit, mode);
+	if (s->manner == DONE_AT_ONCE)
+		send_removed(s, JOB, "done");
+	if (s->manner != SILENT && s->manner != HANGS_UP)
+		reply(s, call);
+	if (s->manner == DONE || s->manner == FAILED)
+		send_removed(s, JOB "1", "canceled");
+	if (s->manner == DONE || s->manner == FAILED)
+		send_removed(s, JOB, s->manner == DONE ? "done" : "failed");
+	dbus_connection_flush(s->peer);
+	if (s->manner == HANGS_UP)
+		dbus_connection_close(s->peer);
+}
+
+static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *m, void *arg)
+{
+	(void)connection;
+	if (dbus_message_is_method_call(m, MANAGER, "RestartUnit"))
+		on_restart(arg, m);
+	return DBUS_HANDLER_RESULT_HANDLED;
+}
+
+static void on_connection(DBusServer *server, DBusConnection *connection, void *arg)
+{
+	struct systemd *s = arg;
+
+	(void)server;
+	s->peer = dbus_connection_ref(connection);
+	(void)dbus_connection_add_filter(connection, on_message, s, NULL);
+}
+
+static dbus_bool_t add_watch(DBusWatch *watch, void *arg)
+{
+	((struct systemd *)arg)->watch = watch;
+	return TRUE;
+}
+
+static void forget_watch(DBusWatch *watch, void *arg)
+{
+	(void)watch;
+	(void)arg;
+}
+
+static void *systemd_main(void *arg)
+{
+	struct systemd *s = arg;
+
+	while (!__atomic_load_n(&s->stops, __ATOMIC_ACQUIRE)) {
+		struct pollfd p = { .fd = dbus_watch_get_unix_fd(s->watch), .events = POLLIN };
+
+		if (!s->peer && poll(&p, 1, 20) > 0)
+			(void)dbus_watch_handle(s->watch, DBUS_WATCH_READABLE);
+		if (s->peer)
+			(void)dbus_connection_read_write_dispatch(s->peer, 20);
+	}
+	return NULL;
+}
+
+static void start(struct systemd *s, enum manner manner)
+{
+	_free_ char *address = NULL;
+	DBusError error;
+
+	*s = (struct systemd){ .manner = manner };
+	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/test-unit-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	s->socket = path_join(s->dir, "private");
+	address = xasprintf("unix:path=%s", s->socket);
+	dbus_error_init(&error);
+	s->server = dbus_server_listen(address, &error);
+	assert_non_null(s->server);
+	dbus_server_set_new_connection_function(s->server, on_connection, s, NULL);
+	assert_true(
+		dbus_server_set_watch_functions(s->server, add_watch, forget_watch, NULL, s, NULL));
+	assert_int_equal(pthread_create(&s->thread, NULL, systemd_main, s), 0);
+}
+
+static void stop(struct systemd *s)
+{
+	struct error e;
+
+	__atomic_store_n(&s->stops, true, __ATOMIC_RELEASE);
+	(void)pthread_join(s->thread, NULL);
+	if (s->peer) {
+		dbus_connection_close(s->peer);
+		dbus_connection_unref(s->peer);
+	}
+	dbus_server_disconnect(s->server);
+	dbus_server_unref(s->server);
+	(void)tree_remove(s->dir, &e);
+	free(s->socket);
+}
+
+static void test_restart_ends_as_systemd_says(void **state)
+{
+	static const struct {
+		enum manner manner;
+		int result;
+	} cases[] = {
+		{ DONE, 0 },
+		{ DONE_AT_ONCE, 0 },
+		{ FAILED, -EREMOTEIO },
+		{ REFUSES, -EREMOTEIO },
+		{ HANGS_UP, -ECONNRESET },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct systemd s;
+		struct error e = { 0 };
+		int r;
+
+		start(&s, cases[i].manner);
+		r = unit_restart(s.socket, "containerd.service", deadline_in(5000), NULL, &e);
+		if (r != cases[i].result)
+			fail_msg("case %zu: %d, %s", i, r, e.msg);
+		stop(&s);
+		assert_string_equal(s.unit, "containerd.service replace");
+	}
+}
+
+static void test_restart_of_a_silent_systemd_times_out(void **state)
+{
+	struct systemd s;
+	struct error e;
+
+	(void)state;
+	start(&s, SILENT);
+	assert_int_equal(unit_restart(s.socket, "x.service", deadline_in(100), NULL, &e),
+			 -ETIMEDOUT);
+	stop(&s);
+}
+
+static void test_restart_that_is_cancelled_ends(void **state)
+{
+	struct cancel cancel;
+	struct systemd s;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(cancel_init(&cancel, &e), 0);
+	cancel_raise(&cancel);
+	start(&s, SILENT);
+	assert_int_equal(unit_restart(s.socket, "x.service", deadline_in(5000), &cancel, &e),
+			 -ECANCELED);
+	stop(&s);
+	cancel_done(&cancel);
+}
+
+static void test_restart_without_systemd_says_so(void **state)
+{
+	struct error e;
+
+	(void)state;
+	assert_int_equal(
+		unit_restart("/nonexistent/private", "x.service", deadline_in(100), NULL, &e),
+		-ENOENT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_restart_ends_as_systemd_says),
+		cmocka_unit_test(test_restart_of_a_silent_systemd_times_out),
+		cmocka_unit_test(test_restart_that_is_cancelled_ends),
+		cmocka_unit_test(test_restart_without_systemd_says_so),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
