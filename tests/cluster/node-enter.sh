@@ -1,19 +1,22 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# node-enter.sh NAME DIR KUBERNETES CONTAINERD IMAGES - become pid 1 of a node.
+# node-enter.sh STAGE NAME DIR KUBERNETES CONTAINERD IMAGES - become pid 1 of a node.
 #
-# Runs in the node's network namespace.  First it joins the node's cgroups and takes new namespaces,
-# then, as pid 1 of them, it builds the node's mounts, pivots into them and starts node-init.
+# Runs in the node's network namespace.  Stage "outside" takes the other new namespaces; stage
+# "first" is pid 1 of them, joins the node's cgroups and makes them the root of a cgroup namespace;
+# stage "inside" builds the node's mounts, pivots into them and starts node-init.  The process that
+# waits outside is in none of the cgroups: with v2, one that holds a process cannot hand on
+# controllers.
 set -euo pipefail
 
-name=$1 dir=$2 kubernetes=$3 containerd=$4 images=$5
+stage=$1 name=$2 dir=$3 kubernetes=$4 containerd=$5 images=$6
 root=$dir/root
 
 enter_cgroups() {
 	local group
 	while read -r _ group; do
-		echo $$ >"$group/cgroup.procs"
+		echo 0 >"$group/cgroup.procs"
 	done <"$dir/cgroups"
 }
 
@@ -21,9 +24,8 @@ mount_cgroups() {
 	local controllers controller target option
 	if grep -q '^unified ' "$dir/cgroups"; then
 		mount -t cgroup2 cgroup2 sys/fs/cgroup
-		# The group that hands controllers to others must hold no process itself.
-		mkdir -p sys/fs/cgroup/init
-		echo $$ >sys/fs/cgroup/init/cgroup.procs
+		mkdir sys/fs/cgroup/init
+		echo 0 >sys/fs/cgroup/init/cgroup.procs
 		read -ra controllers <sys/fs/cgroup/cgroup.controllers
 		for controller in "${controllers[@]}"; do
 			echo "+$controller" >sys/fs/cgroup/cgroup.subtree_control
@@ -82,17 +84,24 @@ build_mounts() {
 	[ ! -e usr/bin/systemctl ] || mount --bind node/node-service usr/bin/systemctl
 }
 
-if [ $$ != 1 ]; then
-	enter_cgroups
-	exec unshare --mount --pid --uts --ipc --cgroup --fork --kill-child "$0" "$@"
-fi
+become_node() {
+	build_mounts
+	mkdir run/old
+	pivot_root . run/old
+	cd /
+	umount -l /run/old
+	rmdir /run/old
+	mount --make-rshared /
+	hostname "$name"
+	exec /node/node-init
+}
 
-build_mounts
-mkdir run/old
-pivot_root . run/old
-cd /
-umount -l /run/old
-rmdir /run/old
-mount --make-rshared /
-hostname "$name"
-exec /node/node-init
+shift
+case $stage in
+outside) exec unshare --mount --pid --uts --ipc --fork --kill-child "$0" first "$@" ;;
+first)
+	enter_cgroups
+	exec unshare --cgroup "$0" inside "$@"
+	;;
+inside) become_node ;;
+esac

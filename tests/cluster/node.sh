@@ -125,7 +125,7 @@ start_init() { # NAME
 	local dir
 	dir=$(node_dir "$1")
 	make_cgroups "$1" >"$dir/cgroups"
-	setsid nsenter --net="/run/netns/$netns-$1" -- "$here/node-enter.sh" "$1" "$dir" "$kubernetes" \
+	setsid nsenter --net="/run/netns/$netns-$1" -- "$here/node-enter.sh" outside "$1" "$dir" "$kubernetes" \
 		"$(containerd_programs "$1")" "$images" \
 		>"$dir/init.log" 2>&1 </dev/null 9>&- &
 	wait_for 30 "pid 1 of node $1 ($dir/init.log)" find_init "$1" $!
