@@ -16,7 +16,7 @@ version=$(field "$name" version)
 export GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build GOFLAGS=-modcacherw GOTOOLCHAIN=local
 export CGO_ENABLED=0 GOBIN=$out
 
-nice -n 5 go install -p 2 -trimpath -tags no_btrfs,no_devmapper,no_zfs \
+nice -n 5 go install -trimpath -tags no_btrfs,no_devmapper,no_zfs \
 	-ldflags "-s -w -X $module/version.Version=$version" \
 	"$module/cmd/containerd@$version" \
 	"$module/cmd/ctr@$version" \

@@ -59,7 +59,15 @@ start_controllers() {
 		--bind-address=127.0.0.1 --kube-api-qps=500 --kube-api-burst=1000
 }
 
+# Without br_netfilter an answer within one node goes around the Service that it belongs to.  Both
+# are built in, or loaded already, on many machines.
+load_modules() {
+	command -v modprobe >/dev/null || return 0
+	modprobe -qa overlay br_netfilter || true
+}
+
 make_network() {
+	load_modules
 	ip netns add "$netns"
 	ip -n "$netns" link set lo up
 	ip -n "$netns" link add fabric type bridge

@@ -30,7 +30,7 @@ stamp+=" -X $package.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersi
 # go names each package when it is compiled; counting them lets the reader see how far it is.
 cd "$here"
 total=$(go list -deps -tags grpcnotrace,notest . | wc -l)
-nice -n 5 go build -v -p 2 -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" . 2>&1 |
+nice -n 5 go build -v -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" . 2>&1 |
 	awk -v total="$total" '{ printf "[%d/%d] %s\n", ++n, total, $0; fflush() }'
 for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
 	ln -s hyperkube "$out/$program"

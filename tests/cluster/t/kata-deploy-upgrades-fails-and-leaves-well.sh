@@ -79,6 +79,9 @@ current() { readlink "$root/opt/kata/current"; }
 is_current() { [[ $(current) == versions/$1-* ]]; }
 versions() { find "$root/opt/kata/versions" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '; }
 use_version() { system set image daemonset/kata-deploy "kata-deploy=$image:$1" >/dev/null; }
+runs_version() {
+	[ "$(system get pods -l app=kata-deploy -o 'jsonpath={.items[*].spec.containers[0].image} {.items[*].status.phase}')" = "$image:$1 Running" ]
+}
 has_event() { k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}' | grep -q "$2"; }
 configuration() { (cd "$root/etc/containerd" && find . -type f -exec sha256sum {} + | sort); }
 
@@ -153,16 +156,17 @@ expect_match "versions" '1\.0\.1-' "$(versions)"
 k delete pod lasting >/dev/null
 
 note "an upgrade that is killed converges"
-for ms in 50 150 400 900 1600 3000; do
-	version=1.0.$((RANDOM % 2 * 2 + 1))
-	use_version "$version"
+number=3
+for seconds in 0.02 0.1 0.3 0.6 1 1.5 2.5 4; do
+	number=$((4 - number))
+	use_version "1.0.$number"
+	eventually 90 "the pod of version 1.0.$number" runs_version "1.0.$number"
 	# The child that does the work; its parent starts it again.
-	eventually 60 "the installer to work" on_node pgrep -f 'exe --report'
-	sleep "$(printf '0.%03d' $((ms % 1000)))"
+	eventually 30 "the installer to work" on_node pgrep -f 'exe --report=3 apply'
+	sleep "$seconds"
 	on_node pkill -KILL -f 'exe --report' || true
 done
-version=1.0.1
-use_version "$version"
+use_version 1.0.1
 rolled_out
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "label" true "$(label)"
