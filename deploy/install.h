@@ -34,7 +34,8 @@ struct install {
 
 	struct json_object *node_object;
 	bool is_changing;   /* something about the sandboxes of this node changes */
-	bool was_restarted; /* the container runtime, by this run */
+	unsigned writes;    /* files written and links moved on the node by this run */
+	unsigned restarts;  /* of the container runtime by this run */
 	char *guest_kernel; /* of the canary */
 	char *proof;        /* names what the canary proves: version and configuration */
 };

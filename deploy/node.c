@@ -179,7 +179,7 @@ int handlers_check(void *context, struct error *e)
 	struct install *in = context;
 
 	(void)e;
-	return in->was_restarted;
+	return in->restarts > 0;
 }
 
 static bool is_node_ready(struct json_object *node)

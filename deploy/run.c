@@ -85,12 +85,9 @@ int run_apply(const struct settings *s, const struct cancel *cancel, struct erro
 		tell_failure(&in, e);
 		return r;
 	}
-	if (r == 0)
-		log_info("version '%s' is installed, nothing to do (%llu ms)", in.folder,
-			 (unsigned long long)(now_ms() - began));
-	else
-		log_info("version '%s' is installed: %d steps in %llu ms", in.folder, r,
-			 (unsigned long long)(now_ms() - began));
+	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
+		 in.folder, (unsigned long long)(now_ms() - began), r == 0 ? ", nothing to do" : "",
+		 r, in.writes, in.restarts);
 	return r;
 }
 

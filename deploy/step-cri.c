@@ -217,7 +217,7 @@ static int restart(const struct install *in, const struct cancel *cancel, struct
 static int restart_and_wait(struct install *in, size_t n_handlers, const struct cancel *cancel,
 			    struct error *e)
 {
-	in->was_restarted = true;
+	in->restarts++;
 	if (restart(in, cancel, e) < 0)
 		return -e->code;
 	if (endpoint_wait(in->node.socket, in->handlers, n_handlers, deadline_in(SETTLE_MS), cancel,
@@ -235,6 +235,7 @@ static int configure(struct install *in, size_t n_handlers, struct error *e)
 	if (edit_is_needed(&edit) &&
 	    (validate(in, &edit, n_handlers, e) < 0 || edit_apply(&edit, e) < 0))
 		return -e->code;
+	in->writes += edit_changes(&edit);
 	return restart_and_wait(in, n_handlers, in->cancel, e);
 }
 

@@ -27,6 +27,7 @@ int unpack_run(void *context, struct error *e)
 {
 	struct install *in = context;
 
+	in->writes += (unsigned)in->release.n_entries + 1;
 	return store_add(in->root, in->archive, &in->release, in->cancel, e);
 }
 
@@ -59,10 +60,12 @@ int overrides_save(void *context, struct json_object *data, struct error *e)
 
 int overrides_run(void *context, struct error *e)
 {
+	struct install *in = context;
 	_edit_ struct edit edit = { 0 };
 
-	if (plan_overrides(context, &edit, e) < 0)
+	if (plan_overrides(in, &edit, e) < 0)
 		return -e->code;
+	in->writes += edit_changes(&edit);
 	return edit_apply(&edit, e);
 }
 
@@ -100,8 +103,11 @@ int switch_run(void *context, struct error *e)
 {
 	struct install *in = context;
 
-	if (store_link(in->root, e) < 0)
-		return -e->code;
+	int linked = store_link(in->root, e);
+
+	if (linked < 0)
+		return linked;
+	in->writes += 1 + (unsigned)linked;
 	return store_switch(in->root, in->folder, e);
 }
 

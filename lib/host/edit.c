@@ -32,12 +32,18 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 	return &edit->files[edit->n_files - 1];
 }
 
+unsigned edit_changes(const struct edit *edit)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < edit->n_files; i++)
+		n += !str_equal(edit->files[i].old_text, edit->files[i].new_text);
+	return n;
+}
+
 bool edit_is_needed(const struct edit *edit)
 {
-	for (size_t i = 0; i < edit->n_files; i++)
-		if (!str_equal(edit->files[i].old_text, edit->files[i].new_text))
-			return true;
-	return false;
+	return edit_changes(edit) > 0;
 }
 
 /* Makes the file at PATH have TEXT (NULL: be gone).  1 if it was different. */

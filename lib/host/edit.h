@@ -27,6 +27,8 @@ struct edit {
 
 /* Adds PATH with its text as it is, to be given a new one.  NULL with *e filled on failure. */
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
+/* How many of the files change. */
+unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);
 /* Writes the new texts, each by rename, the last file first: what imports a file comes after it. */
 int edit_apply(const struct edit *edit, struct error *e);
