@@ -19,7 +19,23 @@ set(CMAKE_C_COMPILER_RANLIB gcc-ranlib)
 # -idirafter: musl's own headers come first, the kernel's are among ours.  The folder's name differs
 # from machine to machine and must not get into the programs.
 set(CMAKE_C_FLAGS_INIT "-idirafter ${KATA_SYSROOT}/include -ffile-prefix-map=${KATA_SYSROOT}=/sysroot")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${KATA_SYSROOT}/lib")
+
+# Static and position independent: the shim takes answers from a hostile guest and must not lie at a
+# known address.  musl-gcc knows no -static-pie, so what that stands for is spelled out: the start file
+# that relocates the program, the linker's options, and the end files after all libraries.
+set(musl /usr/lib/${CMAKE_HOST_SYSTEM_PROCESSOR}-linux-musl)
+if(NOT EXISTS ${musl}/rcrt1.o)
+	message(FATAL_ERROR "no ${musl}/rcrt1.o; install the Debian package musl-dev")
+endif()
+execute_process(COMMAND gcc -print-file-name=crtbeginS.o OUTPUT_VARIABLE crtbegin
+	OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND gcc -print-file-name=crtendS.o OUTPUT_VARIABLE crtend
+	OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+string(JOIN " " CMAKE_EXE_LINKER_FLAGS_INIT
+	"-L${KATA_SYSROOT}/lib -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text"
+	${musl}/rcrt1.o ${musl}/crti.o ${crtbegin})
+set(CMAKE_C_STANDARD_LIBRARIES_INIT "${crtend} ${musl}/crtn.o")
+
 set(CMAKE_FIND_ROOT_PATH ${KATA_SYSROOT})
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)

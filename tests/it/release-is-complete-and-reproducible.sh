@@ -7,7 +7,7 @@
 # the sizes we promise hold.
 . "$(dirname "$0")/../lib.sh"
 
-require tar zstd jq cmake ninja
+require tar zstd jq cmake ninja readelf
 release=${KATA_RELEASE_DIR:-$top/build/release}
 dist=${KATA_DIST_DIR:-$top/build/dist}
 [ -x "$release/bin/containerd-shim-kata-v2" ] || skip "no release build; './dev package' makes one"
@@ -26,6 +26,12 @@ size_at_most "$dist/kata/bin/containerd-shim-kata-v2" 1048576
 size_at_most "$dist/kata/bin/kata-runtime" 1048576
 size_at_most "$dist/kata/share/kata-containers/kata-containers-initrd.img" 2097152
 size_at_most "$dist/kata-deploy-image.tar" 40000000
+
+note "static and position independent"
+for program in "$dist"/kata/bin/* "$dist"/kata/libexec/*; do
+	expect_match "type of $program" 'DYN' "$(readelf -h "$program" | grep Type:)"
+	expect "dynamic linker of $program" "" "$(readelf -l "$program" | grep INTERP || true)"
+done
 
 note "the archive holds what MANIFEST says"
 expect "first file" opt/kata/MANIFEST "$(tar --zstd -tf "$archive" | grep -v '/$' | head -n 1)"
