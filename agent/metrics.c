@@ -26,7 +26,9 @@ typedef void printer(FILE *out, const char *name, char *text);
 /* A label's value comes from the guest: only what needs no escape is kept. */
 static void print_label(FILE *out, const char *value)
 {
-	for (size_t i = 0; i < LABEL_MAX && value[i]; i++) {
+	size_t len = strnlen(value, LABEL_MAX);
+
+	for (size_t i = 0; i < len; i++) {
 		bool is_plain = value[i] >= ' ' && value[i] != '"' && value[i] != '\\';
 
 		(void)fputc(is_plain ? value[i] : '_', out);

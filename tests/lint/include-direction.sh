@@ -7,29 +7,28 @@
 # name alone; generated ones (*.pb-c.h) and the system's are left alone.
 . "$(dirname "$0")/common.sh"
 
-row() { # FOLDER -> the folders it may name
-	local folder=$1 found
-	while [ "$folder" != . ]; do
-		found=$(awk -v f="$folder" '$1 == f { $1 = ""; print f, $0 }' "$top/tests/lint/layers")
-		[ -n "$found" ] && { echo "$found"; return; }
-		folder=$(dirname "$folder")
-	done
-}
-
-for file in $(sources lib agent runtime deploy manager); do
-	folder=$(dirname "$file")
-	allowed=" $folder $(row "$folder") "
-	[ "$allowed" != " $folder  " ] || complain "$file: no row for '$folder' in tests/lint/layers"
-	while IFS=: read -r line path; do
-		case $path in
-		*.pb-c.h) continue ;;
-		*/*) target=$(dirname "$path") ;;
-		*) target=$folder ;;
-		esac
-		case $allowed in
-		*" $target "*) ;;
-		*) complain "$file:$line: '$folder' may not include '$path'" ;;
-		esac
-	done < <(sed -n 's/^#include "\(.*\)"$/\1/p;=' "$file" | awk '/^[0-9]+$/ { n = $0; if (p) print n ":" p; p = ""; next } { p = $0 }')
-done
+mapfile -t all < <(sources lib agent runtime deploy manager)
+while read -r hit; do
+	complain "$hit"
+done < <(awk '
+	function parent(path) { return sub("/[^/]*$", "", path) ? path : "" }
+	function row(folder) {
+		while (folder != "" && !(folder in may))
+			folder = parent(folder)
+		return folder
+	}
+	NR == FNR { if ($0 !~ /^#/ && NF) { may[$1] = " " $0 " "; gsub(/[ \t]+/, " ", may[$1]) } next }
+	/^#include "/ {
+		path = $2
+		gsub(/"/, "", path)
+		if (path ~ /\.pb-c\.h$/)
+			next
+		folder = parent(FILENAME)
+		target = path ~ /\// ? parent(path) : folder
+		known = row(folder)
+		if (known == "")
+			print FILENAME ": no row for " folder " in tests/lint/layers"
+		else if (target != folder && index(may[known], " " target " ") == 0)
+			print FILENAME ":" FNR ": " folder " may not include " path
+	}' "$top/tests/lint/layers" "${all[@]}")
 finish
