@@ -10,7 +10,7 @@
 # ending pid 1 ends everything.
 #
 # Files of a node in $state/nodes/NAME: root (its /), local (its /usr/local), containerd (its major
-# version), cgroups (what to remove at the end), pid (of its pid 1), init.log.
+# version), programs (of Debian's containerd), cgroups (what to remove at the end), pid (of its pid 1), init.log.
 # shellcheck disable=SC2154 # the names come from common.sh and cluster
 
 make_root() { # NAME
@@ -112,9 +112,15 @@ remove_tree() { # CGROUP
 	[ ! -d "$1" ] || find "$1" -depth -type d -exec rmdir {} + 2>/dev/null
 }
 
-containerd_programs() { # NAME: the folder they are in
-	if [ "$(cat "$(node_dir "$1")/containerd")" = 1 ]; then
-		echo /usr/bin
+# containerd_programs NAME - the folder its containerd is in: Debian's three programs and nothing else
+# of /usr/bin, or the artefact.
+containerd_programs() {
+	local dir
+	dir=$(node_dir "$1")
+	if [ "$(cat "$dir/containerd")" = 1 ]; then
+		mkdir -p "$dir/programs"
+		ln -sfn /usr/bin/{containerd,containerd-shim-runc-v2,ctr} "$dir/programs/"
+		echo "$dir/programs"
 	else
 		echo "$containerd"
 	fi

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants: NODE=n1 NODE=n2
 #
 # A pod starts, its log line arrives, and its kernel is not the node's but the guest's.
 . "$(dirname "$0")/../testing.sh"

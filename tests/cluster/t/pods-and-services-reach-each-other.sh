@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A kata pod and a runc pod reach each other by pod address and through a Service, both ways, with
-# more data than one packet; the kata pod sees its own address and the right MTU.
+# A kata pod and a runc pod, on one node and on two, reach each other by pod address and through a
+# Service, both ways, with more data than one packet; the kata pod sees its own address and MTU.
 . "$(dirname "$0")/../testing.sh"
 
 server() { # NAME RUNTIME-CLASS
@@ -14,12 +14,16 @@ server() { # NAME RUNTIME-CLASS
 }
 server inner "$runtime_class"
 server outer runc
-ready inner
-ready outer
+other=n2
+[ "$node" != n2 ] || other=n1
+node=$other server far runc
+for name in inner outer far; do
+	ready "$name"
+done
 address() { field "$1" .status.podIP; }
 service() { k get service "$1" -o jsonpath='{.spec.clusterIP}'; }
 get() { in_pod "$1" timeout 10 wget -qO- "http://$2"; }
-for pair in "inner outer" "outer inner"; do
+for pair in "inner outer" "outer inner" "inner far" "far inner"; do
 	read -r from to <<<"$pair"
 	by_address() { [ "$(get "$from" "$(address "$to"):8080/")" = "I am $to" ]; }
 	eventually 20 "$from to reach $to by address" by_address
