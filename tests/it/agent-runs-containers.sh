@@ -43,6 +43,8 @@ start_agent() {
 	cat >"$work/init" <<-END
 		mount --make-rprivate /
 		mount -t proc proc /proc
+		# What others of this machine mounted there would come and go under our eyes.
+		findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "\$place"; done
 		mount -t tmpfs -o mode=755 tmpfs /run
 		ip link set lo up
 		export KATA_AGENT_CGROUP_ROOT=$cgroups
@@ -72,7 +74,6 @@ holdings() {
 	local pid
 	pid=$(cat "$work/agent.pid")
 	inside bash -c "ls /proc/$pid/fd | wc -l; ls /run/kata-containers"
-	# Mounts of others on this machine, which were there when the namespace was made, may go.
 	inside awk -v work="$work" '$5 ~ "^/run" || $5 ~ "^" work {print $5}' /proc/1/mountinfo
 	inside bash -c 'cat /proc/[0-9]*/comm 2>/dev/null' | grep -v '^\(bash\|cat\)$'
 	[ -z "$cgroups" ] || find "$cgroups" -type d
