@@ -20,3 +20,4 @@ target_compile_definitions(test_cri PRIVATE
 kata_unit_test(test_kube.c LIBS kata_kube)
 kata_unit_test(test_serve.c LIBS kata_http)
 kata_unit_test(test_unit.c LIBS kata_host)
+kata_unit_test(test_hostcheck.c LIBS kata_host)

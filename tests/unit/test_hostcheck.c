@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_hostcheck - which machines are refused, and that the reason says what to do.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "lib/file.h"
+#include "lib/host/hostcheck.h"
+
+/* A machine made of files. */
+struct machine {
+	char dir[64];
+	char *sys;
+	char *proc;
+	struct utsname name;
+	struct host_facts facts;
+};
+
+static void put(const struct machine *m, const char *path, const char *text)
+{
+	_free_ char *full = path_join(m->dir, path);
+	_free_ char *parent = path_parent(full);
+	struct error e;
+
+	assert_int_equal(dir_make(parent, 0755, &e), 0);
+	assert_int_equal(file_replace(full, text, strlen(text), 0644, &e), 0);
+}
+
+static void start(struct machine *m)
+{
+	*m = (struct machine){ 0 };
+	(void)snprintf(m->dir, sizeof(m->dir), "/tmp/test-hostcheck-XXXXXX");
+	assert_non_null(mkdtemp(m->dir));
+	(void)uname(&m->name);
+	m->sys = path_join(m->dir, "sys");
+	m->proc = path_join(m->dir, "proc");
+	m->facts = (struct host_facts){
+		.arch = m->name.machine,
+		.root = m->dir,
+		.sys = m->sys,
+		.proc = m->proc,
+	};
+	put(m, "sys/class/misc/kvm/dev", "10:232");
+	put(m, "sys/class/misc/tun/dev", "10:200");
+	put(m, "sys/class/misc/vhost-vsock/dev", "10:241");
+	put(m, "sys/class/misc/vhost-net/dev", "10:238");
+	put(m, "proc/cpuinfo", "flags\t\t: fpu vmx sse\n");
+}
+
+static void stop(struct machine *m)
+{
+	struct error e;
+
+	(void)tree_remove(m->dir, &e);
+	free(m->sys);
+	free(m->proc);
+}
+
+/* The check that refuses, "" if none; *ret_warnings counts. */
+static char *refusal(const struct machine *m, size_t *ret_warnings)
+{
+	_strv_ strv warnings = NULL;
+	struct error e;
+	int r = hostcheck_run(&m->facts, &warnings, &e);
+
+	*ret_warnings = strv_len(warnings);
+	return xstrdup(r < 0 ? e.msg : "");
+}
+
+static void assert_refused(const struct machine *m, const char *check, size_t n_warnings)
+{
+	size_t warnings;
+	_free_ char *why = refusal(m, &warnings);
+
+	if (check ? !strstr(why, check) : *why != '\0')
+		fail_msg("wanted '%s', got '%s'", check ? check : "", why);
+	assert_int_equal(warnings, n_warnings);
+}
+
+static void drop(const struct machine *m, const char *path)
+{
+	_free_ char *full = path_join(m->dir, path);
+	struct error e;
+
+	assert_int_equal(tree_remove(full, &e), 0);
+}
+
+static void test_machine_with_everything_is_accepted(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	assert_refused(&m, NULL, 0);
+	stop(&m);
+}
+
+static void test_machine_without_kvm_is_refused_or_emulates(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	drop(&m, "sys/class/misc/kvm");
+	assert_refused(&m, "check 'kvm'", 0);
+	m.facts.allow_emulation = true;
+	assert_refused(&m, NULL, 1);
+	stop(&m);
+}
+
+static void test_machine_whose_kvm_has_no_hardware_is_refused(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	if (strcmp(m.name.machine, "x86_64") == 0) {
+		put(&m, "proc/cpuinfo", "flags\t\t: fpu sse vmxnet\n");
+		assert_refused(&m, "check 'kvm'", 0);
+		put(&m, "proc/cpuinfo", "flags\t\t: fpu svm\n");
+		put(&m, "sys/module/kvm_pvm/refcnt", "0");
+		assert_refused(&m, "kvm_pvm", 0);
+	}
+	stop(&m);
+}
+
+static void test_machine_without_helpers_is_only_warned(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	drop(&m, "sys/class/misc/vhost-vsock");
+	drop(&m, "sys/class/misc/vhost-net");
+	drop(&m, "sys/class/misc/tun");
+	assert_refused(&m, NULL, 3);
+	stop(&m);
+}
+
+static void test_release_for_another_machine_is_refused(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	m.facts.arch = "vax";
+	assert_refused(&m, "for vax", 0);
+	stop(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_machine_with_everything_is_accepted),
+		cmocka_unit_test(test_machine_without_kvm_is_refused_or_emulates),
+		cmocka_unit_test(test_machine_whose_kvm_has_no_hardware_is_refused),
+		cmocka_unit_test(test_machine_without_helpers_is_only_warned),
+		cmocka_unit_test(test_release_for_another_machine_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
