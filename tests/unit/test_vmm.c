@@ -209,8 +209,8 @@ static void test_end_of_a_daemon_is_told_with_its_last_words(void **state)
 	assert_int_equal(daemon_end_reason(&d, &e), -EPIPE);
 	assert_non_null(strstr(e.msg, "lister ended with status 2: "));
 	assert_non_null(strstr(e.msg, "/does/not/exist"));
-	daemon_stop(&d);
-	daemon_stop(&d);
+	daemon_stop(&d, 0);
+	daemon_stop(&d, 0);
 	assert_int_equal(d.proc.pidfd, -1);
 }
 
@@ -224,7 +224,7 @@ static void test_daemon_that_ignores_everything_is_stopped(void **state)
 	assert_int_equal(spawn(&d, NULL, argv, LONG_MS, &e), 0);
 	assert_int_equal(daemon_end_reason(&d, &e), 0);
 	assert_int_equal(proc_kill(&d.proc, SIGSTOP, &e), 0);
-	daemon_stop(&d);
+	daemon_stop(&d, 0);
 	assert_int_equal(d.proc.pid, 0);
 }
 
@@ -237,7 +237,7 @@ static void test_spawn_of_a_missing_program_names_it(void **state)
 	(void)state;
 	assert_int_equal(spawn(&d, NULL, argv, LONG_MS, &e), -ENOENT);
 	assert_non_null(strstr(e.msg, "/does/not/exist"));
-	daemon_stop(&d);
+	daemon_stop(&d, 0);
 }
 
 static void *run_loop(void *loop)
@@ -274,7 +274,7 @@ static void test_spawn_through_the_io_thread_outlives_the_caller(void **state)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	/* The io thread started it, so its end is the daemon's. */
 	assert_true(wait_fd(d.proc.pidfd, POLLIN, "cat", deadline_in(LONG_MS), NULL, &e) > 0);
-	daemon_stop(&d);
+	daemon_stop(&d, 0);
 	loop_free(stopper.loop);
 }
 
