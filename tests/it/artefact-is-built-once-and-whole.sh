@@ -52,6 +52,12 @@ expect "key after another's change" "$key" "$("$artefact" --key whole)"
 sed -i '/detail/{n;s/1/2/}' "$tree/packaging/versions.yaml"
 [ "$key" != "$("$artefact" --key whole)" ] || fail "the key ignores a version that it needs"
 
+note "pruning keeps what the tree names now"
+kept=$("$artefact" whole 2>/dev/null)
+"$artefact" --prune 2>/dev/null
+[ -d "$kept" ] || fail "pruning removed $kept"
+[ ! -d "$folder" ] || fail "pruning left $folder"
+
 note "a failed build names its reason and leaves nothing"
 output=$("$artefact" broken 2>&1) && fail "a broken recipe succeeded"
 expect_match "what it says" 'building broken failed .*the reason' "$(tr '\n' ' ' <<<"$output")"
