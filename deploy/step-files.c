@@ -3,8 +3,9 @@
  * step-files - versions, the current link, and the node's own configuration.
  *
  * A version that is complete needs no undo: it is used or swept later.  What is moved, the link and
- * the node's configuration, remembers where it was.  Files go only while no sandbox of ours is
- * alive, because containerd starts the shim of a running pod again to clean up after it.
+ * the node's configuration, remembers where it was.  A version goes when no sandbox's record names
+ * it, and not in the run that made another one current: a shim that was just started from it has
+ * then had minutes to write its record.
  */
 #include "deploy/install.h"
 
@@ -120,41 +121,42 @@ int switch_undo(void *context, struct json_object *data, struct error *e)
 	return json_get_bool(data, "linked", true) ? 0 : store_unlink(in->root, e);
 }
 
-/* Every version but KEEP (NULL: none is kept); 0 where there is nothing to remove. */
-static int other_versions(const struct install *in, const char *keep, strv *ret_folders,
-			  struct error *e)
+/* Versions but KEEP (NULL: none is kept) that no sandbox uses; 0 where there is none. */
+static int unused_versions(const struct install *in, const char *keep, strv *ret_folders,
+			   struct error *e)
 {
 	_strv_ strv all = NULL;
-	int r = store_list(in->root, &all, e);
+	_strv_ strv used = NULL;
+	int r = live_versions(LIVE_RECORDS, &used, e);
 
+	if (r >= 0)
+		r = store_list(in->root, &all, e);
 	if (r < 0)
 		return r;
-	for (char **f = all; f && *f; f++)
-		if (!keep || strcmp(*f, keep) != 0)
+	for (char **f = all; f && *f; f++) {
+		_free_ char *path = xasprintf("%s/versions/%s", in->root, *f);
+
+		if (!str_equal(*f, keep) && !strv_contains(used, path))
 			strv_add(ret_folders, *f);
+	}
 	return strv_len(*ret_folders) > 0;
 }
 
 int sweep_check(void *context, struct error *e)
 {
 	struct install *in = context;
-	_strv_ strv others = NULL;
-	unsigned live = 0;
-	int r = other_versions(in, in->folder, &others, e);
+	_strv_ strv unused = NULL;
 
-	if (r <= 0)
-		return r;
-	r = live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e);
-	return r < 0 ? r : live == 0;
+	return in->is_changing ? 0 : unused_versions(in, in->folder, &unused, e);
 }
 
 static int remove_versions(const struct install *in, const char *keep, struct error *e)
 {
-	_strv_ strv others = NULL;
+	_strv_ strv unused = NULL;
 
-	if (other_versions(in, keep, &others, e) < 0)
+	if (unused_versions(in, keep, &unused, e) < 0)
 		return -e->code;
-	for (char **f = others; f && *f; f++) {
+	for (char **f = unused; f && *f; f++) {
 		log_info("removing version '%s'", *f);
 		if (store_remove(in->root, *f, e) < 0)
 			return -e->code;
@@ -172,18 +174,20 @@ int sweep_run(void *context, struct error *e)
 /* 1 while sandboxes run: then the container runtime needs their handler and their shim. */
 int install_is_in_use(struct install *in, struct error *e)
 {
+	_strv_ strv used = NULL;
 	unsigned live = 0;
-	int r = live_sandboxes(in->node.socket, install_ask_ms(in), in->cancel, &live, e);
 
-	if (r < 0)
-		return r;
-	if (live > 0)
-		log_warn(
-			"%u containers still run in sandboxes on this node: handlers and files "
-			"stay "
-			"until they are gone; then run 'kata-deploy cleanup' again",
-			live);
-	return live > 0;
+	if (live_containers(in->node.socket, install_ask_ms(in), in->cancel, &live, e) < 0 ||
+	    live_versions(LIVE_RECORDS, &used, e) < 0)
+		return -e->code;
+	if (live == 0 && !used)
+		return 0;
+	log_warn(
+		"%u containers in %zu sandboxes still run on this node: handlers and files stay "
+		"until "
+		"they are gone; then run 'kata-deploy cleanup' again",
+		live, strv_len(used));
+	return 1;
 }
 
 int remove_check(void *context, struct error *e)

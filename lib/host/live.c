@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * live - are there sandboxes on this node?
+ * live - are there sandboxes on this node, and of which versions?
  *
- * containerd is asked, for it knows every container it will still have to clean up after, and it
- * starts the shim for that from the path it was given.  The question is asked per namespace with a
- * filter on the runtime's name, so only ours are sent.  Limits: containers of another container
- * runtime are not seen.  May block, with a deadline.
+ * Two witnesses.  containerd knows every container it may still be asked about; the question is
+ * asked per namespace with a filter on the runtime's name, so only ours are sent.  The shims'
+ * records know every sandbox that still has something to clean up, which can be longer: containerd
+ * starts the shim of that very version for it, when it has already forgotten the container.  May
+ * block, with a deadline.
  */
 #include "lib/host/live.h"
 
+#include <dirent.h>
 #include <string.h>
 
+#include "lib/file.h"
 #include "lib/http/grpc.h"
+#include "lib/json.h"
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
 /* "io.containerd.kata-qemu.v2", or the path of the shim. */
-#define FILTER "runtime.name~=\"kata\""
+#define RECORD_MAX (1 * MIB)
+#define FILTER     "runtime.name~=\"kata\""
 
 static const struct grpc_method list_namespaces = {
 	.path = "/containerd.services.namespaces.v1.Namespaces/List",
@@ -51,8 +56,8 @@ static int count_in(struct http_client *client, const char *namespace, uint64_t 
 	return 0;
 }
 
-int live_sandboxes(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		   unsigned *ret_count, struct error *e)
+int live_containers(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		    unsigned *ret_count, struct error *e)
 {
 	_cleanup_(http_client_freep) struct http_client *client = NULL;
 	const Pb__Empty in = PB__EMPTY__INIT;
@@ -71,4 +76,41 @@ int live_sandboxes(const char *socket, uint64_t deadline_ms, const struct cancel
 		return fail_wrap(e, "looking for running sandboxes");
 	*ret_count = count;
 	return 0;
+}
+
+static int read_record(const char *dir, const char *id, strv *version_dirs, struct error *e)
+{
+	_free_ char *path = xasprintf("%s/%s/state.json", dir, id);
+	_json_ struct json_object *record = NULL;
+	const char *version_dir;
+	int r = json_read_file(path, RECORD_MAX, &record, e);
+
+	/* The sandbox has just gone, or its shim has not begun. */
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r < 0)
+		return r;
+	version_dir = json_get_str(record, "version_dir");
+	if (!version_dir)
+		return fail(e, EBADMSG, "record '%s' names no version", path);
+	strv_add(version_dirs, version_dir);
+	return 0;
+}
+
+int live_versions(const char *dir, strv *ret_version_dirs, struct error *e)
+{
+	_strv_ strv found = NULL;
+	DIR *stream = opendir(dir);
+	struct dirent *d;
+	int r = 0;
+
+	if (!stream)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot list '%s': %m", dir);
+	while (r >= 0 && (d = readdir(stream)) != NULL)
+		if (d->d_name[0] != '.')
+			r = read_record(dir, d->d_name, &found, e);
+	(void)closedir(stream);
+	if (r >= 0)
+		*ret_version_dirs = TAKE_PTR(found);
+	return r;
 }

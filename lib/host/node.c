@@ -244,9 +244,10 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 	_free_ char *runtime = xasprintf("io.containerd.%s.v2", handler->name);
 	_free_ char *rootfs = path_join(dir, "rootfs");
 	_task_result_ struct task_result result = { 0 };
+	_free_ char *id = xasprintf("canary-%s", nonce);
 	const struct task_spec spec = {
 		.socket = node->socket,
-		.id = "canary",
+		.id = id,
 		.runtime = runtime,
 		.runtime_path = handler->runtime_path,
 		.config_path = handler->config_path,
