@@ -44,7 +44,15 @@ configure_and_build() { # PRESET CMAKE-ARGUMENTS...
 
 build_dev() { configure_and_build dev; }
 
-build_release() { configure_and_build release "-DKATA_SYSROOT=$(artefact sysroot)"; }
+# CMake keeps what a toolchain file said when a folder was first configured, so another one starts afresh.
+build_release() {
+	local sysroot toolchain marker=$top/build/release/.toolchain fresh=()
+	sysroot=$(artefact sysroot)
+	toolchain="$sysroot $(sha256sum <"$top/packaging/sysroot/musl.cmake")"
+	[ "$(cat "$marker" 2>/dev/null)" = "$toolchain" ] || fresh=(--fresh)
+	configure_and_build release "${fresh[@]}" "-DKATA_SYSROOT=$sysroot"
+	echo "$toolchain" >"$marker"
+}
 
 pack_release() { "$top/packaging/release/build.sh" "$top/build/release" "$top/build/dist"; }
 
