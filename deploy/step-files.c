@@ -142,12 +142,20 @@ static int unused_versions(const struct install *in, const char *keep, strv *ret
 	return strv_len(*ret_folders) > 0;
 }
 
+/* What cannot be swept now is swept later: no reason to call an installation failed. */
+static int only_warn(int r, const struct error *e)
+{
+	if (r < 0)
+		log_warn("old versions stay for now: %s", e->msg);
+	return r < 0 ? 0 : r;
+}
+
 int sweep_check(void *context, struct error *e)
 {
 	struct install *in = context;
 	_strv_ strv unused = NULL;
 
-	return in->is_changing ? 0 : unused_versions(in, in->folder, &unused, e);
+	return in->is_changing ? 0 : only_warn(unused_versions(in, in->folder, &unused, e), e);
 }
 
 static int remove_versions(const struct install *in, const char *keep, struct error *e)
@@ -168,7 +176,7 @@ int sweep_run(void *context, struct error *e)
 {
 	struct install *in = context;
 
-	return remove_versions(in, in->folder, e);
+	return only_warn(remove_versions(in, in->folder, e), e);
 }
 
 /* 1 while sandboxes run: then the container runtime needs their handler and their shim. */
