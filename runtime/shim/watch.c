@@ -3,9 +3,9 @@
  * watch - notice what a guest and its VM do by themselves.
  *
  * The death of any process of the VM, or the end of the agent's connection, is the end of the
- * sandbox: nothing of it can be repaired from outside.  Memory shortage is reported by the agent,
- * one call per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS.
- * Io thread.
+ * sandbox: nothing of it can be repaired from outside.  A killed VMM breaks the connection first,
+ * so that waits GONE_MS for a better reason.  Memory shortage is reported by the agent, one call
+ * per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS. Io thread.
  */
 
 #include <string.h>
@@ -19,6 +19,7 @@
 
 #define OOM_PAUSE_MS   100
 #define STATUS_UNKNOWN 255
+#define GONE_MS        500
 
 struct watched {
 	struct io io;
@@ -31,8 +32,8 @@ struct watch {
 	struct shim *shim;
 	struct watched processes[N_VMM_PROCESS];
 	struct vmm_output *output;
-	struct io oom; /* the pause before the next question */
-	bool oom_added;
+	struct io oom;  /* the pause before the next question */
+	struct io gone; /* runs when the agent's connection has ended */
 	bool in_flight;
 	bool is_freed;
 };
@@ -55,10 +56,18 @@ static void agent_gone(void *arg)
 {
 	struct shim *shim = arg;
 
-	if (shim->stage != SHIM_RUNNING)
-		return;
+	if (shim->stage == SHIM_RUNNING && shim->watch)
+		timer_arm(shim->watch->gone.fd, GONE_MS, 0);
+}
+
+static void nothing_better(struct io *io, uint32_t flags)
+{
+	struct watch *w = CONTAINER_OF(io, struct watch, gone);
+
+	(void)flags;
+	timer_read(io->fd);
 	log_error("the sandbox ends: the agent closed its connection");
-	shim_stop_sandbox(shim, STATUS_UNKNOWN);
+	shim_stop_sandbox(w->shim, STATUS_UNKNOWN);
 }
 
 static void release(struct watch *w)
@@ -123,6 +132,20 @@ static void oom_pause_over(struct io *io, uint32_t flags)
 		oom_ask(w);
 }
 
+static int add_timer(struct watch *w, struct io *io, void (*ready)(struct io *, uint32_t),
+		     struct error *e)
+{
+	int r;
+
+	*io = (struct io){ timer_open(e), ready };
+	if (io->fd < 0)
+		return io->fd;
+	r = loop_add(w->shim->loop, io, EPOLLIN, e);
+	if (r < 0)
+		io->fd = close_fd(io->fd);
+	return r;
+}
+
 static int add_processes(struct watch *w, struct error *e)
 {
 	const struct vmm *vmm = sandbox_vmm(w->shim->sandbox);
@@ -149,12 +172,12 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->shim = shim;
-	w->oom = (struct io){ timer_open(e), oom_pause_over };
-	if (w->oom.fd < 0 || loop_add(shim->loop, &w->oom, EPOLLIN, e) < 0) {
+	w->oom.fd = w->gone.fd = -1;
+	if (add_timer(w, &w->oom, oom_pause_over, e) < 0 ||
+	    add_timer(w, &w->gone, nothing_better, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
-	w->oom_added = true;
 	w->output = vmm_output_new(sandbox_vmm(shim->sandbox), shim->loop, e);
 	if (!w->output || add_processes(w, e) < 0) {
 		watch_free(w);
@@ -173,9 +196,10 @@ void watch_free(struct watch *w)
 		if (w->processes[i].is_added)
 			loop_del(w->shim->loop, &w->processes[i].io);
 	vmm_output_free(w->output);
-	if (w->oom_added)
-		loop_del(w->shim->loop, &w->oom);
+	loop_del(w->shim->loop, &w->oom);
+	loop_del(w->shim->loop, &w->gone);
 	w->oom.fd = close_fd(w->oom.fd);
+	w->gone.fd = close_fd(w->gone.fd);
 	w->is_freed = true;
 	release(w);
 }
