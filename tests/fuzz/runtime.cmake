@@ -2,3 +2,4 @@
 
 kata_fuzz(fuzz_config.c LIBS kata_config)
 kata_fuzz(fuzz_qmp.c LIBS kata_vmm)
+kata_fuzz(fuzz_spec.c LIBS kata_sandbox)
