@@ -76,6 +76,17 @@ static void remove_work(const struct node *node, const char *id)
 	(void)rmdir(work);
 }
 
+/* NAME with a random number. */
+static char *unique_id(const char *name)
+{
+	uint64_t random = 0;
+	_free_ char *digits = NULL;
+
+	(void)getrandom(&random, sizeof(random), 0);
+	digits = hex_encode(&random, sizeof(random));
+	return xasprintf("%s-%s", name, digits);
+}
+
 static void add_mount(struct json_object *mounts, const char *destination, const char *type,
 		      const char *source, const char *options)
 {
@@ -178,7 +189,8 @@ int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
 	      const struct cancel *cancel, struct task_result *ret_result, struct error *e)
 {
 	static const char *const folders[] = { "host", "proc", NULL };
-	static const char id[] = "node-exec";
+	static const char name[] = "node-exec";
+	_free_ char *id = unique_id(name);
 	_json_ struct json_object *oci = exec_oci(argv);
 	_free_ char *rootfs = NULL;
 	_free_ char *dir = NULL;
@@ -188,14 +200,14 @@ int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
 		.runtime = "io.containerd.runc.v2",
 		.oci = oci,
 	};
-	int r = make_work(node, id, folders, &dir, e);
+	int r = make_work(node, name, folders, &dir, e);
 
 	if (r >= 0) {
 		spec.rootfs = rootfs = path_join(dir, "rootfs");
 		spec.fifo_dir = dir;
 		r = task_run(&spec, deadline_ms, cancel, ret_result, e);
 	}
-	remove_work(node, id);
+	remove_work(node, name);
 	return r < 0 ? fail_wrap(e, "running '%s' on the node", argv[0]) : 0;
 }
 
@@ -244,10 +256,9 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 	_free_ char *runtime = xasprintf("io.containerd.%s.v2", handler->name);
 	_free_ char *rootfs = path_join(dir, "rootfs");
 	_task_result_ struct task_result result = { 0 };
-	_free_ char *id = xasprintf("canary-%s", nonce);
 	const struct task_spec spec = {
 		.socket = node->socket,
-		.id = id,
+		.id = nonce,
 		.runtime = runtime,
 		.runtime_path = handler->runtime_path,
 		.config_path = handler->config_path,
@@ -269,13 +280,10 @@ int node_canary(const struct node *node, const struct cri_handler *handler, uint
 		const struct cancel *cancel, char **ret_kernel, struct error *e)
 {
 	static const char *const folders[] = { "proc", "dev", "sys", NULL };
-	_free_ char *nonce = NULL;
+	_free_ char *nonce = unique_id("canary");
 	_free_ char *dir = NULL;
-	uint64_t random = 0;
 	int r;
 
-	(void)getrandom(&random, sizeof(random), 0);
-	nonce = hex_encode(&random, sizeof(random));
 	r = make_work(node, "canary", folders, &dir, e);
 	if (r >= 0)
 		r = run_canary(node, handler, dir, nonce, deadline_ms, cancel, ret_kernel, e);

@@ -53,6 +53,7 @@ enum call {
 	NAMESPACE_DELETE,
 	CONTAINER_CREATE,
 	CONTAINER_DELETE,
+	CONTAINER_LIST,
 	TASK_CREATE,
 	TASK_START,
 	TASK_WAIT,
@@ -69,6 +70,9 @@ static const struct grpc_method calls[] = {
 			       &client__create_container_request__descriptor, NULL },
 	[CONTAINER_DELETE] = { "/containerd.services.containers.v1.Containers/Delete",
 			       &client__delete_container_request__descriptor, NULL },
+	[CONTAINER_LIST] = { "/containerd.services.containers.v1.Containers/List",
+			     &client__list_containers_request__descriptor,
+			     &client__list_containers_response__descriptor },
 	[TASK_CREATE] = { "/containerd.services.tasks.v1.Tasks/Create",
 			  &client__create_task_request__descriptor, NULL },
 	[TASK_START] = { "/containerd.services.tasks.v1.Tasks/Start",
@@ -252,16 +256,16 @@ static int wait_task(struct task *t, unsigned *ret_status, struct error *e)
 }
 
 /* Kills and deletes the task; 0 once it is gone. */
-static int remove_task(struct task *t, struct error *e)
+static int remove_task(struct task *t, const char *id, struct error *e)
 {
 	Client__KillRequest kill = CLIENT__KILL_REQUEST__INIT;
 	Client__DeleteTaskRequest in = CLIENT__DELETE_TASK_REQUEST__INIT;
-	_free_ char *id = xstrdup(t->spec->id);
+	_free_ char *own_id = xstrdup(id);
 	struct error ignored;
 	int r;
 
-	in.container_id = id;
-	kill.container_id = id;
+	in.container_id = own_id;
+	kill.container_id = own_id;
 	kill.signal = SIGKILL;
 	kill.all = true;
 	for (;;) {
@@ -275,36 +279,48 @@ static int remove_task(struct task *t, struct error *e)
 	}
 }
 
-static int remove_container(struct task *t, struct error *e)
+static int remove_one(struct task *t, const char *id, struct error *e)
 {
 	Client__DeleteContainerRequest in = CLIENT__DELETE_CONTAINER_REQUEST__INIT;
-	Client__DeleteNamespaceRequest ns = CLIENT__DELETE_NAMESPACE_REQUEST__INIT;
-	static char name[] = NAMESPACE;
-	_free_ char *id = xstrdup(t->spec->id);
-	struct error ignored;
-	int r;
+	_free_ char *own_id = xstrdup(id);
+	int r = remove_task(t, id, e);
 
-	in.id = id;
-	r = call(t, CONTAINER_DELETE, &in, NULL, e);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0)
 		return r;
-	ns.name = name;
-	/* Refused while another task of ours is in it. */
-	(void)call(t, NAMESPACE_DELETE, &ns, NULL, &ignored);
-	return 0;
+	in.id = own_id;
+	r = call(t, CONTAINER_DELETE, &in, NULL, e);
+	return r == -ENOENT ? 0 : r;
 }
 
-/* Under its own deadline and never cancelled: nothing may stay behind. */
+static int remove_listed(struct task *t, struct error *e)
+{
+	const Client__ListContainersRequest in = CLIENT__LIST_CONTAINERS_REQUEST__INIT;
+	Client__ListContainersResponse *out = NULL;
+	int r = call(t, CONTAINER_LIST, &in, &out, e);
+
+	for (size_t i = 0; r >= 0 && i < out->n_containers; i++)
+		r = remove_one(t, out->containers[i]->id, e);
+	if (out)
+		protobuf_c_message_free_unpacked(&out->base, NULL);
+	return r;
+}
+
+/* Everything in our namespace: this task, and what a killed installer left.  Under its own deadline
+ * and never cancelled: nothing may stay behind. */
 static int remove_all(const struct task *t, struct error *e)
 {
+	Client__DeleteNamespaceRequest ns = CLIENT__DELETE_NAMESPACE_REQUEST__INIT;
+	static char name[] = NAMESPACE;
 	struct task own = *t;
+	struct error ignored;
 	int r;
 
 	own.deadline_ms = deadline_in(REMOVE_MS);
 	own.cancel = NULL;
-	r = remove_task(&own, e);
+	r = remove_listed(&own, e);
+	ns.name = name;
 	if (r >= 0)
-		r = remove_container(&own, e);
+		(void)call(&own, NAMESPACE_DELETE, &ns, NULL, &ignored);
 	return r;
 }
 
@@ -389,7 +405,7 @@ int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct ca
 		return r;
 	r = remove_all(&t, e);
 	if (r < 0)
-		return fail_wrap(e, "removing the earlier task '%s'", spec->id);
+		return fail_wrap(e, "removing earlier tasks of ours");
 	r = run(&t, &result.status, e);
 	if (remove_all(&t, &undo) < 0)
 		log_warn("task '%s' could not be removed: %s", spec->id, undo.msg);

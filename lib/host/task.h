@@ -14,7 +14,7 @@
  */
 struct task_spec {
 	const char *socket;       /* of containerd */
-	const char *id;           /* leftovers of the same id are removed first */
+	const char *id;           /* not used before: what has it may still be being cleaned up */
 	const char *runtime;      /* "io.containerd.runc.v2" */
 	const char *runtime_path; /* the shim; NULL: found by the runtime's name */
 	const char *config_path;  /* option of the runtime; NULL: none */
@@ -34,8 +34,9 @@ struct task_result {
 void task_result_done(struct task_result *r);
 #define _task_result_ _cleanup_(task_result_done)
 
-/* Runs, waits, collects what it wrote, and removes every trace, on failure as well.  Survives a
- * restart of containerd by the task itself. */
+/* Runs, waits, collects what it wrote, and removes every trace, on failure as well; first, what a
+ * killed run left.  One at a time on a machine.  Survives a restart of containerd by the task
+ * itself. */
 int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 	     struct task_result *ret_result, struct error *e);
 
