@@ -146,16 +146,16 @@ int redirect_join(int fd, unsigned from, unsigned to, struct error *e)
 	const struct tcmsg tc = { .tcm_ifindex = (int)from,
 				  .tcm_parent = INGRESS_HANDLE,
 				  .tcm_info = TC_H_MAKE(FILTER_PRIORITY << 16, htons(ETH_P_ALL)) };
-	struct {
-		struct tc_u32_sel sel;
-		struct tc_u32_key key; /* mask 0: every packet */
-	} match = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	const struct tc_u32_sel sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
+	/* The key that follows is all zero: its mask lets every packet through. */
+	uint8_t match[sizeof(sel) + sizeof(struct tc_u32_key)] = { 0 };
 	struct nl_msg *msg = message(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, &tc, sizeof(tc));
 	struct nlattr *options;
 
+	memcpy(match, &sel, sizeof(sel));
 	put_string(msg, TCA_KIND, "u32");
 	options = nest(msg, TCA_OPTIONS);
-	put(msg, TCA_U32_SEL, &match, sizeof(match));
+	put(msg, TCA_U32_SEL, match, sizeof(match));
 	put_mirred(msg, to);
 	nla_nest_end(msg, options);
 	return netlink_change(fd, msg, "add a redirecting filter", e);
