@@ -291,8 +291,8 @@ int check_id(const char *s, const char *what, size_t max, struct error *e)
 {
 	size_t len = s ? strnlen(s, max + 1) : 0;
 
-	if (len < 2 || len > max)
-		return fail(e, EINVAL, "%s '%.64s' must have 2 to %zu characters", what, s ? s : "",
+	if (len < 1 || len > max)
+		return fail(e, EINVAL, "%s '%.64s' must have 1 to %zu characters", what, s ? s : "",
 			    max);
 	if (!is_ascii_alnum(s[0]))
 		return fail(e, EINVAL, "%s '%.64s' must begin with a letter or digit", what, s);

@@ -57,7 +57,7 @@ int parse_size(const char *s, const char *what, uint64_t *ret_bytes, struct erro
 /* LEN bytes as 2 * LEN lower-case hexadecimal digits.  Caller frees. */
 char *hex_encode(const void *bytes, size_t len);
 
-/* An id as OCI, CRI and the agent use it: [A-Za-z0-9][A-Za-z0-9_.-]*, 2 to MAX characters.
+/* An id as OCI, CRI and the agent use it: [A-Za-z0-9][A-Za-z0-9_.-]*, 1 to MAX characters.
  * EINVAL names WHAT and shows at most 64 characters of S. */
 int check_id(const char *s, const char *what, size_t max, struct error *e);
 

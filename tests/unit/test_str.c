@@ -105,7 +105,7 @@ static void test_parse_signed_octal_hex_bool(void **state)
 
 static void test_check_id_refuses_what_could_leave_a_folder(void **state)
 {
-	static const char *const bad[] = { "", "a", "..", "a/b", "../x", ".a", "-a", "a b", "a\n" };
+	static const char *const bad[] = { "", ".", "..", "a/b", "../x", ".a", "-a", "a b", "a\n" };
 	struct error e;
 
 	(void)state;
@@ -113,6 +113,7 @@ static void test_check_id_refuses_what_could_leave_a_folder(void **state)
 		assert_int_equal(check_id(bad[i], "container id", 128, &e), -EINVAL);
 	assert_int_equal(check_id(NULL, "container id", 128, &e), -EINVAL);
 	assert_int_equal(check_id("a_b.c-9", "container id", 128, &e), 0);
+	assert_int_equal(check_id("a", "exec id", 76, &e), 0);
 	assert_int_equal(check_id("abc", "container id", 2, &e), -EINVAL);
 }
 
