@@ -10,7 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
 
 containerd=${CONTAINERD:-2}
-export KATA_CLUSTER=deploy$containerd
+export KATA_CLUSTER=deploy$containerd-$$
 cluster=$top/tests/cluster/cluster
 dist=${KATA_DIST:-$top/build/dist}
 name=d1
@@ -82,6 +82,10 @@ use_version() { system set image daemonset/kata-deploy "kata-deploy=$image:$1" >
 runs_version() {
 	[ "$(system get pods -l app=kata-deploy -o 'jsonpath={.items[*].spec.containers[0].image} {.items[*].status.phase}')" = "$image:$1 Running" ]
 }
+# An upgrade back to what an earlier kill left untouched is over at once.
+works_or_is_done() {
+	on_node pgrep -f 'exe --report=3 apply' || system logs -l app=kata-deploy | grep -q 'is installed'
+}
 has_event() { k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}' | grep -q "$2"; }
 configuration() { (cd "$root/etc/containerd" && find . -type f -exec sha256sum {} + | sort); }
 
@@ -92,7 +96,17 @@ rolled_out() {
 	}
 }
 
+node_is_ready() { on_node ctr version && k wait --for=condition=Ready "node/$name" --timeout=1s; }
+no_sandboxes() {
+	local left
+	left=$(on_node ls -A /run/vc/sbs)
+	echo "$left"
+	[ -z "$left" ]
+}
+
 show() {
+	on_node sh -c 'ps -ef | grep -E "[s]him-kata|[q]emu" | cut -c1-150; for f in /run/vc/sbs/*/state.json; do cut -c1-400 "$f"; echo; done' || true
+	grep -E 'canary-' "$root/var/log/containerd.log" | tail -n 60 | cut -c1-300 || true
 	echo "kata-deploy says:"
 	system logs -l app=kata-deploy --tail=40 || true
 }
@@ -162,17 +176,26 @@ for seconds in 0.02 0.1 0.3 0.6 1 1.5 2.5 4; do
 	use_version "1.0.$number"
 	eventually 90 "the pod of version 1.0.$number" runs_version "1.0.$number"
 	# The child that does the work; its parent starts it again.
-	eventually 30 "the installer to work" on_node pgrep -f 'exe --report=3 apply'
+	eventually 30 "the installer to work" works_or_is_done
 	sleep "$seconds"
 	on_node pkill -KILL -f 'exe --report' || true
 done
+note "and so does one that is cut off with the node's power"
+use_version 1.0.3
+eventually 90 "the pod of version 1.0.3" runs_version 1.0.3
+"$cluster" reboot "$name"
+eventually 90 "the node to be Ready again" node_is_ready
 use_version 1.0.1
 rolled_out
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "label" true "$(label)"
 expect "journal" "" "$(find "$root/opt/kata" -maxdepth 1 -name journal)"
 eventually 30 "no half a version" sh -c "! ls -d '$root'/opt/kata/versions/.new-* 2>/dev/null"
+note "the version nobody uses goes with the next run"
+system delete pod "$(pod_of)" >/dev/null
+rolled_out
 expect "versions" 1 "$(versions | wc -w)"
+eventually 60 "the canaries of killed installers to go" no_sandboxes
 
 note "removing restores the node"
 system delete daemonset kata-deploy --cascade=foreground --timeout=120s >/dev/null
@@ -182,6 +205,5 @@ expect "what is left in /etc/kata-containers" "" "$(ls -A "$root/etc/kata-contai
 configuration >"$work/configuration-after"
 diff "$work/configuration-before" "$work/configuration-after" || fail "the configuration of containerd is not what it was"
 expect "RuntimeClasses" "" "$(k get runtimeclass -o name)"
-on_node crictl version >/dev/null 2>&1 || true
 k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
 note "done"
