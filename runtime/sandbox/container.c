@@ -133,15 +133,18 @@ static int bring_in(struct container *c, const struct container_params *params, 
 		    struct error *e)
 {
 	const struct config *config = sandbox_config(c->sandbox);
+	struct size size = size_of_resources(spec->linux->resources);
 	bool shares_pidns = spec_shares_pidns(spec);
 	int r;
 
 	if (!sandbox_share(c->sandbox)->dir)
 		return fail(e, ENOTSUP,
 			    "no way to give the guest a root file system: shared_fs is 'none'");
-	r = sandbox_resize(c->sandbox, (struct size){ 0 }, c->size, e);
-	if (r >= 0)
-		r = share_rootfs(c, params, spec, e);
+	r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
+	if (r < 0)
+		return r;
+	c->size = size;
+	r = share_rootfs(c, params, spec, e);
 	if (r >= 0)
 		r = share_volumes(c, spec, e);
 	if (r < 0)
@@ -161,7 +164,6 @@ int container_create(struct sandbox *s, const struct container_params *params, O
 
 	c->sandbox = s;
 	c->id = xstrdup(params->id);
-	c->size = size_of_resources(own_spec->linux->resources);
 	r = bring_in(c, params, own_spec, e);
 	message_free(own_spec);
 	if (r < 0) {
@@ -205,7 +207,7 @@ int container_resume(struct container *c, struct error *e)
 int container_update(struct container *c, const Oci__LinuxResources *resources, struct error *e)
 {
 	Agent__UpdateContainerRequest request = AGENT__UPDATE_CONTAINER_REQUEST__INIT;
-	struct size after = size_of_resources(resources);
+	struct size after = size_update(c->size, resources);
 	int r = sandbox_resize(c->sandbox, c->size, after, e);
 
 	if (r < 0)

@@ -413,38 +413,52 @@ static struct size size_max(struct size a, struct size b)
 			      .memory_bytes = max_u64(a.memory_bytes, b.memory_bytes) };
 }
 
-/* Adds what is missing up to WANT and tells the guest. */
-static int grow(struct sandbox *s, struct size_vm want, struct error *e)
+/* Tells the guest how many processors it shall have on line, and that there is more memory.  It
+ * waits for the processors: those of a VM are there a while after the VMM added them. */
+static int use_size(struct sandbox *s, struct size_vm is, struct error *e)
 {
 	Agent__OnlineCPUMemRequest request = AGENT__ONLINE_CPUMEM_REQUEST__INIT;
-	unsigned vcpus = s->has.vcpus;
-	uint64_t memory = s->has.memory_mib;
-	int r = 0;
 
-	if (want.vcpus > vcpus)
-		r = vmm_set_vcpus(s->vmm, want.vcpus, &vcpus, deadline_in(HOTPLUG_MS), s->cancel,
-				  e);
-	if (r >= 0 && want.memory_mib > memory)
-		r = vmm_set_memory(s->vmm, want.memory_mib, &memory, deadline_in(HOTPLUG_MS),
-				   s->cancel, e);
-	if (r < 0)
-		return r;
-	request.nb_cpus = vcpus - s->has.vcpus;
-	request.cpu_only = memory == s->has.memory_mib;
-	s->has = (struct size_vm){ .vcpus = vcpus, .memory_mib = memory };
+	request.nb_cpus = is.vcpus > s->has.vcpus ? is.vcpus : 0;
+	request.cpu_only = is.memory_mib == s->has.memory_mib;
 	if (request.nb_cpus == 0 && request.cpu_only)
 		return 0;
 	return client_call(s->rpc, CLIENT_ONLINE_CPU_MEM, &request, NULL, 0, s->cancel, e);
 }
 
+/* Adds what is missing up to WANT.  What the guest does not use yet is not called its own, so that
+ * the next attempt tells it again. */
+static int grow(struct sandbox *s, struct size_vm want, struct error *e)
+{
+	struct size_vm is = s->has;
+	int r = 0;
+
+	if (want.vcpus > is.vcpus)
+		r = vmm_set_vcpus(s->vmm, want.vcpus, &is.vcpus, deadline_in(HOTPLUG_MS), s->cancel,
+				  e);
+	if (r >= 0 && want.memory_mib > is.memory_mib)
+		r = vmm_set_memory(s->vmm, want.memory_mib, &is.memory_mib, deadline_in(HOTPLUG_MS),
+				   s->cancel, e);
+	if (r >= 0)
+		r = use_size(s, is, e);
+	if (r >= 0)
+		s->has = is;
+	return r;
+}
+
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)
 {
+	bool is_more =
+		after.cpu_milli > before.cpu_milli || after.memory_bytes > before.memory_bytes;
+	struct size used;
 	int r = 0;
 
 	(void)pthread_mutex_lock(&s->lock);
-	s->used = size_add(size_without(s->used, before), after);
-	if (!s->config.runtime.static_sandbox_resource_mgmt)
-		r = grow(s, size_vm(&s->config, size_max(s->pod, s->used)), e);
+	used = size_add(size_without(s->used, before), after);
+	if (is_more && !s->config.runtime.static_sandbox_resource_mgmt)
+		r = grow(s, size_vm(&s->config, size_max(s->pod, used)), e);
+	if (r >= 0)
+		s->used = used;
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }

@@ -50,7 +50,7 @@ const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_s
 pid_t sandbox_pid(const struct sandbox *s);
 
 /* Replaces limits of BEFORE among those of the sandbox's containers by AFTER, and gives the VM what
- * it lacks.  Any work thread. */
+ * it lacks for more.  A failure leaves BEFORE; less never fails.  Any work thread. */
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e);
 
 /* Records that DIR is a mount point outside the share, or is no more. */

@@ -45,6 +45,18 @@ struct size size_of_resources(const Oci__LinuxResources *resources)
 	return size;
 }
 
+struct size size_update(struct size before, const Oci__LinuxResources *resources)
+{
+	struct size after = size_of_resources(resources);
+
+	if (!resources || !resources->cpu || resources->cpu->quota == 0)
+		after.cpu_milli = before.cpu_milli;
+	if (!resources || ((!resources->memory || resources->memory->limit == 0) &&
+			   resources->n_hugepagelimits == 0))
+		after.memory_bytes = before.memory_bytes;
+	return after;
+}
+
 /* A missing annotation is 0. */
 static int number(const Oci__Spec *spec, const char *key, int64_t *ret_value, struct error *e)
 {

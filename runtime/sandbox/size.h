@@ -19,6 +19,9 @@ struct size_vm {
 
 /* The limits of a container's resources (NULL: none). */
 struct size size_of_resources(const Oci__LinuxResources *resources);
+/* The limits after an update of a container that had those of BEFORE: what RESOURCES do not name
+ * stays. */
+struct size size_update(struct size before, const Oci__LinuxResources *resources);
 /* What the annotations of a pod's sandbox say about the whole pod.  EINVAL names the one that is no
  * number. */
 int size_of_pod(const Oci__Spec *spec, struct size *ret_size, struct error *e);

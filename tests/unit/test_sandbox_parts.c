@@ -97,6 +97,29 @@ static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 	}
 }
 
+static void test_size_update_keeps_what_it_does_not_name(void **state)
+{
+	const struct size before = { .cpu_milli = 500, .memory_bytes = 64 * MIB };
+	Oci__LinuxCPU cpu = OCI__LINUX_CPU__INIT;
+	Oci__LinuxMemory memory = OCI__LINUX_MEMORY__INIT;
+	Oci__LinuxResources resources = OCI__LINUX_RESOURCES__INIT;
+	struct size after = size_update(before, &resources);
+
+	(void)state;
+	assert_int_equal(after.cpu_milli, before.cpu_milli);
+	assert_int_equal(after.memory_bytes, before.memory_bytes);
+	resources.cpu = &cpu;
+	resources.memory = &memory;
+	memory.limit = 128 * MIB;
+	after = size_update(before, &resources);
+	assert_int_equal(after.cpu_milli, before.cpu_milli);
+	assert_int_equal(after.memory_bytes, 128 * MIB);
+	cpu.quota = memory.limit = -1;
+	after = size_update(before, &resources);
+	assert_int_equal(after.cpu_milli, 0);
+	assert_int_equal(after.memory_bytes, 0);
+}
+
 static void test_cgroup_is_beside_the_container(void **state)
 {
 	static const struct {
@@ -226,6 +249,7 @@ int main(void)
 		cmocka_unit_test(test_size_of_pod_follows_quota_then_shares),
 		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
 		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
+		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),
 		cmocka_unit_test(test_cgroup_is_beside_the_container),
 		cmocka_unit_test(test_cgroup_outside_its_root_is_refused),
 		cmocka_unit_test(test_mount_options_become_flags_and_data),
