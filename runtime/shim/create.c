@@ -173,6 +173,7 @@ static void create_failed(struct op *op)
 	}
 	stdio_free(op->stdio);
 	op_reply_error(op);
+	task_delete_uncreated(op->task);
 	task_drop(op->task);
 	if (shim->stage == SHIM_EMPTY)
 		shim_run_waiting(shim);
@@ -234,6 +235,10 @@ static void create_finish(struct op *op)
 	if (op->task->pending_signal)
 		task_signal(p, NULL, op->task->pending_signal);
 	process_settle(p);
+	/* A Shutdown or Delete that came too late to cancel the start is obeyed now. */
+	if (cancel_is_raised(&shim->cancel))
+		shim_stop_sandbox(shim, 128 + 9);
+	task_delete_created(op->task);
 }
 
 int task_create(struct rpc_request *req, const void *in, void *out, struct error *e)

@@ -4,7 +4,9 @@
  *
  * The first container of a pod goes with the VM; the agent is not asked.  Another one is removed
  * from the guest first, which the agent may fail to do: the host's part is done anyhow.  Deleting
- * waits for nothing that another call waits for.
+ * waits for nothing that another call waits for, but for the end of a creation: containerd deletes
+ * what it has no more use for while it is being created, and asks only once.  The creation of a
+ * sandbox is then cancelled.
  */
 
 #include <string.h>
@@ -12,6 +14,8 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
 #include "runtime/shim/shim.h"
+
+#define STATUS_KILLED (128 + 9) /* of what never ran, or died with its VM */
 
 static void reply_deleted(struct rpc_request *req, const struct process *p)
 {
@@ -53,7 +57,7 @@ static void delete_finish(struct op *op)
 	struct task *task = op->task;
 
 	/* Deleted before it ever ran, or its VM died under it: the exit is now. */
-	process_exited(&task->init, 128 + 9);
+	process_exited(&task->init, STATUS_KILLED);
 	publish_delete(&task->init);
 	reply_deleted(TAKE_PTR(op->req), &task->init);
 	task_drop(task);
@@ -63,7 +67,7 @@ static int delete_exec(struct process *p, struct rpc_request *req, struct error 
 {
 	if (p->state != PROCESS_STOPPED && p->state != PROCESS_CREATED)
 		return fail(e, EBUSY, "process '%s' is %s", p->id, process_state_names[p->state]);
-	process_exited(p, 128 + 9);
+	process_exited(p, STATUS_KILLED);
 	publish_delete(p);
 	rpc_defer(req);
 	reply_deleted(req, p);
@@ -76,8 +80,15 @@ static int delete_task(struct task *task, struct rpc_request *req, struct error 
 	struct shim *shim = task->shim;
 	struct op *op;
 
-	if (task->is_deleting)
+	if (task->is_deleting || task->deleter)
 		return fail(e, EBUSY, "container '%s' is being deleted", task->id);
+	if (task->init.state == PROCESS_CREATING) {
+		task->deleter = req;
+		rpc_defer(req);
+		if (shim->stage == SHIM_STARTING)
+			shim_stop_sandbox(shim, STATUS_KILLED);
+		return RPC_DEFERRED;
+	}
 	if (task->init.state != PROCESS_STOPPED && task->init.state != PROCESS_CREATED)
 		return fail(e, EBUSY, "container '%s' is %s", task->id,
 			    process_state_names[task->init.state]);
@@ -91,9 +102,29 @@ static int delete_task(struct task *task, struct rpc_request *req, struct error 
 		return RPC_DEFERRED;
 	}
 	if (task->type != SPEC_MEMBER)
-		shim_stop_sandbox(shim, 128 + 9);
+		shim_stop_sandbox(shim, STATUS_KILLED);
 	shim_when_stopped(shim, op);
 	return RPC_DEFERRED;
+}
+
+void task_delete_created(struct task *task)
+{
+	struct rpc_request *req = TAKE_PTR(task->deleter);
+	struct error e;
+
+	if (req && delete_task(task, req, &e) < 0)
+		rpc_reply_error(req, &e);
+}
+
+void task_delete_uncreated(struct task *task)
+{
+	struct process *p = &task->init;
+
+	if (!task->deleter)
+		return;
+	p->exit_status = STATUS_KILLED;
+	(void)clock_gettime(CLOCK_REALTIME, &p->exited_at);
+	reply_deleted(TAKE_PTR(task->deleter), p);
 }
 
 int task_delete(struct rpc_request *req, const void *in, void *out, struct error *e)

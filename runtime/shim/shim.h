@@ -85,7 +85,8 @@ struct task {
 	struct container *container; /* NULL until created */
 	struct process init;
 	struct process *execs;
-	unsigned pending_signal; /* arrived while it was being created */
+	unsigned pending_signal;     /* arrived while it was being created */
+	struct rpc_request *deleter; /* a Delete that did */
 	bool is_deleting;
 };
 
@@ -158,6 +159,9 @@ rpc_handler task_kill;
 rpc_handler task_start;
 /* delete.c */
 rpc_handler task_delete;
+/* Goes on with the Delete that came while TASK was being created: now it is, or never will be. */
+void task_delete_created(struct task *task);
+void task_delete_uncreated(struct task *task);
 /* control.c */
 /* Gives the terminal of P its size, answering REQ, which may be NULL. */
 void task_submit_resize(struct process *p, struct rpc_request *req);
