@@ -25,6 +25,7 @@ install_kata() {
 	cat >"$kata/share/defaults/kata-containers/config.d/10-test.toml" <<-END
 		[hypervisor.qemu]
 		allow_emulation = true
+		default_memory = 256
 	END
 }
 
