@@ -38,8 +38,10 @@ struct oom {
 	struct parked *calls;
 };
 
+/* An event goes to somebody who still is there: nobody gets it twice. */
 static void deliver(struct oom *oom)
 {
+	parked_drop_gone(&oom->calls);
 	while (oom->calls && oom->events) {
 		Agent__OOMEvent answer = AGENT__OOMEVENT__INIT;
 		_strv_ strv rest = NULL;
@@ -143,6 +145,8 @@ int oom_watch(struct oom *oom, const char *id, const struct cgroup *cg, struct e
 	w->cg.fd = TAKE_FD(fd);
 	w->next = oom->watches;
 	oom->watches = w;
+	/* What happened before the watch changes the file no more. */
+	look(oom, w);
 	return 0;
 }
 
@@ -172,6 +176,7 @@ void oom_unwatch(struct oom *oom, const char *id)
 int oom_wait(struct oom *oom, struct rpc_request *req, void *out, struct error *e)
 {
 	(void)out;
+	parked_drop_gone(&oom->calls);
 	if (parked_add(&oom->calls, req, "for an event", NULL, e) < 0)
 		return -e->code;
 	deliver(oom);

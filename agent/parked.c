@@ -56,6 +56,23 @@ void parked_reply_all(struct parked **list, const void *out)
 		parked_reply(list, out);
 }
 
+void parked_drop_gone(struct parked **list)
+{
+	while (*list) {
+		struct parked *p = *list;
+		struct error e;
+
+		if (!cancel_is_raised(rpc_cancel(p->req))) {
+			list = &p->next;
+			continue;
+		}
+		*list = p->next;
+		(void)fail(&e, ECANCELED, "nobody waits any more");
+		rpc_reply_error(p->req, &e);
+		release(p);
+	}
+}
+
 void parked_fail_all(struct parked **list, int code, const char *why)
 {
 	struct error e;
