@@ -417,6 +417,46 @@ int cgroup_limit(struct cgroup *cg, const Oci__LinuxResources *r, struct error *
 	return r->blockio ? limit_io(cg, r->blockio, e) : 0;
 }
 
+/* Where below CG the process PID is. */
+static char *place_of(const struct cgroup *cg, pid_t pid, struct error *e)
+{
+	_free_ char *file = xasprintf("/proc/%d/cgroup", (int)pid);
+	_free_ char *text = NULL;
+	_free_ char *joined = strv_join(cg->path, "/");
+	_free_ char *part = xasprintf("/%s/", joined);
+	const char *below;
+
+	if (file_read(file, KNOB_MAX, &text, NULL, e) < 0)
+		return NULL;
+	/* The names after the first match are the container's own choice. */
+	below = strstr(text, part);
+	if (!below) {
+		(void)fail(e, EBUSY, "cgroup '%s' is divided, and process %d is in no part of it",
+			   joined, (int)pid);
+		return NULL;
+	}
+	below += strlen(part);
+	return xstrndup(below, strcspn(below, "\n"));
+}
+
+int cgroup_open_for(const struct cgroup *cg, pid_t pid, struct error *e)
+{
+	_free_ char *handed = NULL;
+	_free_ char *place = NULL;
+	int fd, r = file_read_at(cg->fd, "cgroup.subtree_control", KNOB_MAX, &handed, NULL, e);
+
+	if (r < 0)
+		return r;
+	if (strspn(handed, " \n") == strlen(handed)) {
+		fd = fcntl(cg->fd, F_DUPFD_CLOEXEC, 3);
+		return fd < 0 ? fail(e, errno, "cannot copy a descriptor: %m") : fd;
+	}
+	place = place_of(cg, pid, e);
+	if (!place)
+		return -e->code;
+	return open_in_root(cg->fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, e);
+}
+
 int cgroup_kill(const struct cgroup *cg, struct error *e)
 {
 	return file_write_at(cg->fd, "cgroup.kill", "1", e);

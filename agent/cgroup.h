@@ -36,6 +36,10 @@ int cgroup_limit(struct cgroup *cg, const struct Oci__LinuxResources *r, struct 
 int cgroup_allow_devices(struct cgroup *cg, struct Oci__LinuxDeviceCgroup *const *rules, size_t n,
 			 struct error *e);
 
+/* A new descriptor of the group in which a process that joins PID is to be born: CG, or, where CG
+ * hands controllers on to groups below and so takes no process, the one that PID is in. */
+int cgroup_open_for(const struct cgroup *cg, pid_t pid, struct error *e);
+
 /* SIGKILL for every process in the group. */
 int cgroup_kill(const struct cgroup *cg, struct error *e);
 /* Waits until no process is left. */

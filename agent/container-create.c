@@ -189,7 +189,6 @@ static int launch_with_streams(struct container *c, struct launch *l, bool has_t
 	if (r < 0)
 		return r;
 	memcpy(l->stdio, pipes->theirs, sizeof(l->stdio));
-	l->cgroup = c->cgroup.fd;
 	r = launch_start(l, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, ret, e);
 	for (size_t i = 0; i < 3; i++)
 		pipes->theirs[i] = close_fd(pipes->theirs[i]);
@@ -233,6 +232,7 @@ static int start_first_process(struct container *c, const Agent__CreateContainer
 		.utsfd = uts,
 		.target = -1,
 		.pidns = pidns,
+		.cgroup = c->cgroup.fd,
 	};
 	int r = launch_with_streams(c, &l, spec->process->terminal, &launched, &pipes, deadline_ms,
 				    e);
@@ -296,11 +296,24 @@ static int exec_plan(const Agent__ExecProcessRequest *in, struct error *e)
 	return launch_plan(LAUNCH_EXEC, &spec, e);
 }
 
+static pid_t first_process(struct container *c)
+{
+	const struct process *p;
+	pid_t pid;
+
+	(void)pthread_mutex_lock(&c->all->lock);
+	for (p = c->processes; p && !p->is_init; p = p->next)
+		;
+	pid = p ? p->pid : 0;
+	(void)pthread_mutex_unlock(&c->all->lock);
+	return pid;
+}
+
 int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uint64_t deadline_ms,
 		   struct error *e)
 {
 	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
-	_close_ int planfd = -1;
+	_close_ int planfd = -1, group = -1;
 	struct launched launched;
 	struct process *p;
 	struct launch l = {
@@ -320,6 +333,12 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 	if (planfd < 0)
 		return planfd;
 	l.planfd = planfd;
+	if (c->cgroup.fd >= 0) {
+		group = cgroup_open_for(&c->cgroup, first_process(c), e);
+		if (group < 0)
+			return group;
+	}
+	l.cgroup = group;
 	r = launch_with_streams(c, &l, in->process->terminal, &launched, &pipes, deadline_ms, e);
 	if (r < 0)
 		return r;

@@ -424,6 +424,7 @@ check_limits() {
 		"$(output pids "$limits" sh -c 'for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do sleep 1 & done 2>&1')"
 	begin hungry "$limits | del(.OCI.linux.resources.cpu)" \
 		sh -c 'read -r x; dd if=/dev/zero of=/dev/null bs=100M count=1; echo "status $?"'
+	refused "a caller that gives up" "no answer" ctl --timeout 1 GetOOMEvent
 	ctl GetOOMEvent >"$work/oom" &
 	write_stdin hungry >/dev/null
 	wait $!
@@ -441,6 +442,16 @@ check_limits() {
 	ctl UpdateContainer '{"container_id": "busy", "resources": {"cpu": {"quota": -1}, "memory": {"limit": 67108864}}}' >/dev/null
 	expect "an updated limit" 67108864 "$(ctl StatsContainer '{"container_id": "busy"}' | jq .cgroup_stats.memory_stats.usage.limit)"
 	remove busy
+}
+
+check_divided_group() {
+	begin divided '.OCI.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
+		options: ["nosuid", "noexec", "nodev", "relatime", "rw"]}]' sh -c 'cd /sys/fs/cgroup && mkdir first &&
+		echo 1 >first/cgroup.procs && echo +pids >cgroup.subtree_control && echo divided; sleep 1000'
+	expect "a container that divides its group" divided "$(read_once ReadStdout divided divided)"
+	exec_process divided e1 . cat /proc/self/cgroup >/dev/null
+	expect "the group of an exec" "0::/first" "$(drain ReadStdout divided e1)"
+	remove divided
 }
 
 throttled() {

@@ -88,8 +88,8 @@ vm_is_off() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 make_initrd
 start_vm
 ctl CreateSandbox '{"hostname": "box", "sandbox_id": "sandbox"}' >/dev/null
-[ -z "${CHECKS:-}" ] || read -r -a every_check <<<"$CHECKS limits"
-run_checks "${every_check[@]/limits/}" limits
+[ -z "${CHECKS:-}" ] || read -r -a every_check <<<"$CHECKS"
+run_checks "${every_check[@]}" divided_group limits
 eventually 20 "the agent to be small again" is_small
 note "$(cat "$work/eventually")"
 ctl DestroySandbox >/dev/null
