@@ -160,7 +160,10 @@ static void exit_arrived(void *arg, void *out, const struct error *error)
 		process_exited(p, STATUS_UNKNOWN);
 	} else {
 		log_debug("waiting for %s: %s", p->exec_id, error->msg);
-		process_exited(p, STATUS_UNKNOWN);
+		/* With the connection ends the sandbox and every process in it: watch.c sees to
+		 * that once it knows why. */
+		if (error->code != ECONNRESET || !p->task->shim->watch)
+			process_exited(p, STATUS_UNKNOWN);
 	}
 	process_release(p);
 }
