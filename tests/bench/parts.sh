@@ -7,7 +7,7 @@
 # shellcheck disable=SC2154 # top, out, release and runs come from run
 
 prepare_moment() {
-	cmake -S "$top" -B "$out/build" -G Ninja -DKATA_PARTS='lib;tests/bench' -DCMAKE_BUILD_TYPE=Release >"$out/build.log"
+	cmake -S "$top" -B "$out/build" -G Ninja -DKATA_PARTS='lib;tests/bench' -DCMAKE_BUILD_TYPE=MinSizeRel >"$out/build.log"
 	cmake --build "$out/build" --target moment >>"$out/build.log"
 	moment=$out/build/bin/moment
 	export moment

@@ -197,6 +197,12 @@ rolled_out
 expect "versions" 1 "$(versions | wc -w)"
 eventually 60 "the canaries of killed installers to go" no_sandboxes
 
+# The kubelet takes what a deleted pod leaves in containerd once a minute; until then it is in use.
+kata_containers() {
+	on_node sh -c 'for n in $(ctr namespaces ls -q); do ctr -n "$n" containers ls; done' | awk '$3 ~ /kata/' | grep .
+}
+no_kata_containers() { ! kata_containers; }
+eventually 150 "the kubelet to collect the deleted pod" no_kata_containers
 note "removing restores the node"
 system delete daemonset kata-deploy --cascade=foreground --timeout=120s >/dev/null
 expect "label" "" "$(label)"
