@@ -62,7 +62,7 @@ void parked_drop_gone(struct parked **list)
 		struct parked *p = *list;
 		struct error e;
 
-		if (!cancel_is_raised(rpc_cancel(p->req))) {
+		if (!rpc_is_abandoned(p->req)) {
 			list = &p->next;
 			continue;
 		}

@@ -26,7 +26,7 @@ struct parked *parked_take(struct parked **list);
 void parked_reply(struct parked **list, const void *out);
 void parked_reply_all(struct parked **list, const void *out);
 void parked_fail_all(struct parked **list, int code, const char *why);
-/* Takes off those whose connection has ended. */
+/* Takes off those that nobody waits for any more (rpc_is_abandoned()). */
 void parked_drop_gone(struct parked **list);
 /* Frees without an answer: the server has freed the requests. */
 void parked_drop_all(struct parked **list);

@@ -181,6 +181,7 @@ void process_look(struct process *p)
 	stream_end(&p->in);
 	timer_arm(p->drain.fd, DRAIN_MS, 0);
 	answer.status = p->status;
+	parked_drop_gone(&p->waiters);
 	p->was_waited_for = p->waiters != NULL;
 	p->exited(p);
 	parked_reply_all(&p->waiters, &answer);
@@ -190,6 +191,9 @@ int process_wait(struct process *p, struct rpc_request *req, void *out, struct e
 {
 	Agent__WaitProcessResponse *answer = out;
 
+	if (rpc_is_abandoned(req))
+		return fail(e, ECANCELED, "the caller of a wait for '%s' has gone", p->id);
+	parked_drop_gone(&p->waiters);
 	if (!p->has_exited)
 		return parked_add(&p->waiters, req, "for the end of the process", NULL, e);
 	answer->status = p->status;

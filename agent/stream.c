@@ -7,6 +7,9 @@
  * bytes are in the kernel's pipe or in the call that brings them.  The descriptor is watched only
  * while a call waits, since an end of file that nobody reads would wake the loop for ever.
  *
+ * Bytes are taken for a caller who is there: what the process wrote exists once, and a runtime that
+ * comes back after a broken connection reads on where the last answer ended.
+ *
  * A terminal whose other side was closed reports EIO, which is its end of file.  Io thread.
  */
 #include "stream.h"
@@ -60,13 +63,19 @@ static ssize_t take_bytes(struct stream *s, uint8_t *bytes, size_t max)
 	return 0;
 }
 
+static bool has_reader(struct stream *s)
+{
+	parked_drop_gone(&s->calls);
+	return s->calls != NULL;
+}
+
 static void on_readable(struct io *io, uint32_t events)
 {
 	struct stream *s = CONTAINER_OF(io, struct stream, io);
 	uint8_t bytes[STREAM_READ_MAX];
 
 	(void)events;
-	while (s->calls) {
+	while (has_reader(s)) {
 		Agent__ReadStreamResponse answer = AGENT__READ_STREAM_RESPONSE__INIT;
 		ssize_t n = take_bytes(s, bytes, s->calls->max);
 
@@ -88,8 +97,10 @@ int stream_read(struct stream *s, struct rpc_request *req, size_t max, void *out
 
 	if (max == 0)
 		return fail(e, EINVAL, "a read of '%s' asks for 0 bytes", names[s->kind]);
+	if (rpc_is_abandoned(req))
+		return fail(e, ECANCELED, "the caller of a read of '%s' has gone", names[s->kind]);
 	max = min_size(max, sizeof(bytes));
-	if (!s->calls)
+	if (!has_reader(s))
 		n = take_bytes(s, bytes, max);
 	if (n >= 0) {
 		answer->data.len = (size_t)n;

@@ -15,6 +15,7 @@
 #include "lib/rpc/server.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -644,6 +645,14 @@ uint64_t rpc_deadline_ms(const struct rpc_request *req)
 const struct cancel *rpc_cancel(const struct rpc_request *req)
 {
 	return &req->connection->cancel;
+}
+
+bool rpc_is_abandoned(const struct rpc_request *req)
+{
+	const struct connection *c = req->connection;
+	struct pollfd p = { .fd = c->conn.io.fd, .events = POLLRDHUP };
+
+	return req->is_answered || c->has_ended || poll(&p, 1, 0) > 0;
 }
 
 const char *rpc_metadata(const struct rpc_request *req, const char *key)

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_agent_stream - output and exit status go to a caller who is there.
+ *
+ * The loop runs on the test's thread, a few rounds at a time, so a case decides what the server has
+ * seen when something happens.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "agent/process.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/server.h"
+#include "tests/unit/rpc-peer.h"
+
+#define ROUNDS      8
+#define EXIT_STATUS 7
+
+enum caller { CALLER_FIRST, CALLER_SECOND, N_CALLER };
+
+struct fixture {
+	struct loop *loop;
+	struct rpc_server *server;
+	struct process *process;
+	struct loop_task turn;
+	unsigned n_rounds;
+	int callers[N_CALLER];
+	int output; /* the process's end of its standard output */
+	int gate;   /* closed: the process ends */
+};
+
+static int read_stdout(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	struct fixture *f = rpc_context(req);
+	const Agent__ReadStreamRequest *request = in;
+
+	return stream_read(&f->process->out, req, request->len, out, e);
+}
+
+static int wait_process(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	struct fixture *f = rpc_context(req);
+
+	(void)in;
+	return process_wait(f->process, req, out, e);
+}
+
+static const struct rpc_method methods[] = {
+	{ "t.T", "ReadStdout", &agent__read_stream_request__descriptor,
+	  &agent__read_stream_response__descriptor, RPC_INLINE, read_stdout },
+	{ "t.T", "WaitProcess", &agent__wait_process_request__descriptor,
+	  &agent__wait_process_response__descriptor, RPC_INLINE, wait_process },
+};
+
+static void exited(struct process *p)
+{
+	(void)p;
+}
+
+/* A process that ends when the gate closes. */
+static pid_t start_process(struct fixture *f)
+{
+	int gate[2];
+	char byte;
+	pid_t pid;
+
+	assert_return_code(pipe2(gate, O_CLOEXEC), errno);
+	pid = fork();
+	assert_return_code(pid, errno);
+	if (pid == 0) {
+		(void)close_fd(gate[1]);
+		(void)!read(gate[0], &byte, 1);
+		_exit(EXIT_STATUS);
+	}
+	(void)close_fd(gate[0]);
+	f->gate = gate[1];
+	return pid;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	const struct rpc_service service = { .methods = methods,
+					     .n_methods = ARRAY_SIZE(methods),
+					     .context = f };
+	struct launched launched = { .control = -1, .master = -1 };
+	struct process_pipes pipes;
+	struct error e;
+
+	*state = f;
+	f->loop = loop_new(&e);
+	f->server = rpc_server_new(f->loop, NULL, &service, &e);
+	launched.pid = start_process(f);
+	launched.pidfd = child_open(launched.pid, &e);
+	assert_return_code(process_pipes_open(&pipes, 0, &e), 0);
+	f->output = TAKE_FD(pipes.theirs[1]);
+	f->process = process_new(f->loop, "p", &launched, &pipes, &e);
+	process_pipes_close(&pipes);
+	process_adopt(f->process, exited, NULL);
+	for (size_t i = 0; i < N_CALLER; i++) {
+		int fds[2];
+
+		assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+		f->callers[i] = fds[0];
+		assert_return_code(rpc_server_serve(f->server, fds[1], &e), 0);
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	f->gate = close_fd(f->gate);
+	if (!f->process->has_exited)
+		(void)waitpid(f->process->pid, NULL, 0);
+	rpc_server_free(f->server);
+	process_free(f->process);
+	loop_free(f->loop);
+	for (size_t i = 0; i < N_CALLER; i++)
+		(void)close_fd(f->callers[i]);
+	(void)close_fd(f->output);
+	free(f);
+	return 0;
+}
+
+static void next_round(struct loop_task *task)
+{
+	struct fixture *f = CONTAINER_OF(task, struct fixture, turn);
+
+	if (--f->n_rounds == 0)
+		loop_stop(f->loop, 0);
+	else
+		loop_post(f->loop, task);
+}
+
+/* Lets the server see what has happened. */
+static void turn(struct fixture *f)
+{
+	f->n_rounds = ROUNDS;
+	f->turn.run = next_round;
+	loop_post(f->loop, &f->turn);
+	(void)loop_run(f->loop);
+}
+
+static void turn_until(struct fixture *f, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	for (uint64_t end = deadline_in(PEER_PATIENCE_MS); poll(&p, 1, 0) == 0; turn(f))
+		assert_true(now_ms() < end);
+}
+
+static void call(struct fixture *f, enum caller caller, const char *method, const void *in,
+		 int64_t timeout_nano)
+{
+	Ttrpc__Request request = TTRPC__REQUEST__INIT;
+	_free_ uint8_t *payload = NULL;
+	_free_ uint8_t *bytes = NULL;
+	_free_ char *name = xstrdup(method);
+	size_t len;
+
+	request.service = (char[]){ "t.T" };
+	request.method = name;
+	request.timeout_nano = timeout_nano;
+	request.payload.len = message_pack(in, &payload);
+	request.payload.data = payload;
+	len = message_pack(&request, &bytes);
+	peer_frame(f->callers[caller], 1, TTRPC_REQUEST, 0, bytes, len);
+}
+
+static void call_read(struct fixture *f, enum caller caller, int64_t timeout_nano)
+{
+	Agent__ReadStreamRequest request = AGENT__READ_STREAM_REQUEST__INIT;
+
+	request.len = 100;
+	call(f, caller, "ReadStdout", &request, timeout_nano);
+}
+
+static void call_wait(struct fixture *f, enum caller caller)
+{
+	Agent__WaitProcessRequest request = AGENT__WAIT_PROCESS_REQUEST__INIT;
+
+	call(f, caller, "WaitProcess", &request, 0);
+}
+
+static void answer_to(struct fixture *f, enum caller caller, const ProtobufCMessageDescriptor *type,
+		      void *ret_out)
+{
+	_message_ Ttrpc__Response *response = NULL;
+	_free_ uint8_t *data = NULL;
+	struct ttrpc_frame frame;
+	struct error e;
+
+	turn_until(f, f->callers[caller]);
+	assert_true(peer_read_frame(f->callers[caller], &frame, &data));
+	assert_return_code(
+		message_unpack(&ttrpc__response__descriptor, data, frame.len, &response, &e), 0);
+	assert_null(response->status);
+	assert_return_code(message_unpack(type, response->payload.data, response->payload.len,
+					  ret_out, &e),
+			   0);
+}
+
+static void expect_output(struct fixture *f, enum caller caller, const char *text)
+{
+	_message_ Agent__ReadStreamResponse *out = NULL;
+
+	answer_to(f, caller, &agent__read_stream_response__descriptor, &out);
+	assert_int_equal(out->data.len, strlen(text));
+	assert_memory_equal(out->data.data, text, strlen(text));
+}
+
+static void hang_up(struct fixture *f, enum caller caller)
+{
+	f->callers[caller] = close_fd(f->callers[caller]);
+}
+
+static void print(struct fixture *f, const char *text)
+{
+	assert_int_equal(write(f->output, text, strlen(text)), strlen(text));
+}
+
+static void test_output_waits_for_the_next_caller_when_one_has_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	call_read(f, CALLER_FIRST, 0);
+	turn(f);
+	hang_up(f, CALLER_FIRST);
+	turn(f);
+	print(f, "text");
+	turn(f);
+	call_read(f, CALLER_SECOND, 0);
+	expect_output(f, CALLER_SECOND, "text");
+}
+
+/* Output and end are ready in the same round, and the output is looked at first. */
+static void test_output_is_not_lost_with_a_caller_who_goes_meanwhile(void **state)
+{
+	struct fixture *f = *state;
+
+	call_read(f, CALLER_FIRST, 0);
+	turn(f);
+	print(f, "text");
+	hang_up(f, CALLER_FIRST);
+	turn(f);
+	call_read(f, CALLER_SECOND, 0);
+	expect_output(f, CALLER_SECOND, "text");
+}
+
+static void test_output_is_not_given_to_a_caller_who_has_gone_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	print(f, "text");
+	call_read(f, CALLER_FIRST, 0);
+	hang_up(f, CALLER_FIRST);
+	turn(f);
+	call_read(f, CALLER_SECOND, 0);
+	expect_output(f, CALLER_SECOND, "text");
+}
+
+static void test_output_is_not_given_to_a_caller_whose_deadline_passed(void **state)
+{
+	struct fixture *f = *state;
+
+	call_read(f, CALLER_FIRST, 1000000);
+	turn_until(f, f->callers[CALLER_FIRST]);
+	print(f, "text");
+	turn(f);
+	call_read(f, CALLER_SECOND, 0);
+	expect_output(f, CALLER_SECOND, "text");
+}
+
+static void test_a_gone_caller_does_not_stand_before_one_who_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	call_read(f, CALLER_FIRST, 0);
+	turn(f);
+	call_read(f, CALLER_SECOND, 0);
+	turn(f);
+	hang_up(f, CALLER_FIRST);
+	print(f, "text");
+	expect_output(f, CALLER_SECOND, "text");
+}
+
+static void test_exit_status_is_kept_when_who_waited_has_gone(void **state)
+{
+	struct fixture *f = *state;
+	_message_ Agent__WaitProcessResponse *out = NULL;
+
+	call_wait(f, CALLER_FIRST);
+	turn(f);
+	hang_up(f, CALLER_FIRST);
+	f->gate = close_fd(f->gate);
+	turn_until(f, f->process->pidfd);
+	turn(f);
+	assert_true(f->process->has_exited);
+	assert_false(f->process->was_waited_for);
+	call_wait(f, CALLER_SECOND);
+	answer_to(f, CALLER_SECOND, &agent__wait_process_response__descriptor, &out);
+	assert_int_equal(out->status, EXIT_STATUS);
+	assert_true(f->process->was_waited_for);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_output_waits_for_the_next_caller_when_one_has_gone),
+		TEST(test_output_is_not_lost_with_a_caller_who_goes_meanwhile),
+		TEST(test_output_is_not_given_to_a_caller_who_has_gone_at_once),
+		TEST(test_output_is_not_given_to_a_caller_whose_deadline_passed),
+		TEST(test_a_gone_caller_does_not_stand_before_one_who_waits),
+		TEST(test_exit_status_is_kept_when_who_waited_has_gone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
