@@ -6,15 +6,21 @@
 # being created, and asks only once: afterwards no process, mount, file or cgroup of it is there.
 . "$(dirname "$0")/testing.sh"
 
+# The client is `ctr` itself: it says its pid in containerd's namespace before it becomes ctr.
+client_runs() { # NAME
+	inside sh -c 'echo $$ >"$0" && exec "$@"' "$work/client" "$containerd_bin/ctr" \
+		--address /run/containerd/containerd.sock run -d --runtime "$runtime" "$image" "$1" sleep 1000
+}
+
 for moment in 1 2 3 4 6 8 11 15; do
 	box=gone$$-$moment
-	inside "$containerd_bin/ctr" --address /run/containerd/containerd.sock run -d --runtime "$runtime" \
-		"$image" "$box" sleep 1000 >"$work/run.log" 2>&1 &
-	client=$!
+	rm -f "$work/client"
+	client_runs "$box" >"$work/run.log" 2>&1 &
+	eventually 10 "the client's pid" test -s "$work/client"
+	# The moments are the point of this test: they spread over the creation.
 	sleep "$((moment / 10)).$((moment % 10))"
-	# nsenter forks for the pid namespace: the client is its child.
-	pkill -KILL -P "$client" || true
-	wait "$client" || true
+	inside kill -KILL "$(cat "$work/client")" 2>/dev/null || true
+	wait $! || true
 	# One that was quicker than the kill runs, and is ended as usual.
 	ctr tasks delete --force "$box" >/dev/null 2>&1 || true
 	ctr containers delete "$box" >/dev/null 2>&1 || true

@@ -60,7 +60,7 @@ update() { # NAME JSON
 	size=$(size_of "$message")
 	printf %b "\0\0\0$(byte $((size >> 8)))$(byte $((size & 255)))$message" >"$work/request"
 	inside curl -sS --http2-prior-knowledge --unix-socket /run/containerd/containerd.sock -D "$work/answer" \
-		-o /dev/null -H 'content-type: application/grpc' -H 'te: trailers' -H 'containerd-namespace: default' \
+		-o /dev/null -H 'content-type: application/grpc' -H 'te: trailers' -H "containerd-namespace: $CONTAINERD_NAMESPACE" \
 		--data-binary "@$work/request" http://localhost/containerd.services.tasks.v1.Tasks/Update
 	tr -d '\r' <"$work/answer" | grep -qix 'grpc-status: 0' || fail "update of '$1': $(cat "$work/answer")"
 }

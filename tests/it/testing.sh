@@ -5,8 +5,9 @@
 #
 # containerd (CONTAINERD=1: Debian's 1.6, 2: the artefact) runs in a pid and mount namespace of its own
 # with its own /run, so that whatever a test leaves behind goes with pid 1 of it; the checks for
-# leftovers are therefore made before that.  The shim is the release's (in KATA_DIST_DIR, by default where
-# `./dev package` puts it), with emulation allowed by a drop-in of its own.
+# leftovers are therefore made before that.  Cgroups are the machine's own: they are told apart by the
+# name of containerd's namespace, so that tests run side by side.  The shim is the release's (in
+# KATA_DIST_DIR, by default where `./dev package` puts it), with emulation allowed by a drop-in of its own.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -16,6 +17,7 @@ require ctr containerd runc unshare nsenter
 image=kata.test/busybox:1
 runtime=${RUNTIME:-io.containerd.kata.v2}
 kata=$work/kata
+export CONTAINERD_NAMESPACE=test$$
 version_dir=${KATA_DIST_DIR:-$top/build/dist}/kata
 
 install_kata() {
@@ -89,6 +91,14 @@ stop_containerd() {
 	[ "${ending:-}" = well ] || grep -v 'level=debug\|loading plugin' "$work/containerd.log" | tail -n 25 | cut -c1-400
 	kill -KILL "$outer" 2>/dev/null
 	wait "$outer" 2>/dev/null
+	eventually 10 "the cgroups of the test to go" no_cgroups
+}
+
+no_cgroups() {
+	local group
+	for group in /sys/fs/cgroup{,/*}"/$CONTAINERD_NAMESPACE"; do
+		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+	done
 }
 
 # run_kata NAME COMMAND... - ctr run in the foreground, container and task removed afterwards.
@@ -106,7 +116,7 @@ processes_of() {
 nothing_left() { # NAME
 	[ -z "$(processes_of "$1")" ] && ! inside grep -qF -- "$1" /proc/mounts &&
 		[ -z "$(inside find /run/kata-containers /run/vc -path "*$1*" 2>/dev/null)" ] &&
-		[ -z "$(find /sys/fs/cgroup -type d -path "*$1*")" ]
+		[ -z "$(find /sys/fs/cgroup -type d -path "*/$CONTAINERD_NAMESPACE/*$1*")" ]
 }
 
 # passed - the last line of a test: containerd's log is then not shown.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
 # variants: CONTAINERD=1 CONTAINERD=2
+# place: own
 #
 # The life of an installation on a node of its own: installed, installed again for nothing, a version
 # that does not boot taken back without a restart, an upgrade beside a running pod, an upgrade killed
