@@ -34,6 +34,11 @@ static bool is_serial_console(const struct vmm *vmm)
 	return vmm->config->hypervisor.use_legacy_serial;
 }
 
+static bool is_emulated(const struct vmm *vmm)
+{
+	return vmm->is_emulated;
+}
+
 static bool has_image(const struct vmm *vmm)
 {
 	return *vmm->config->hypervisor.image != '\0';
@@ -65,6 +70,8 @@ static const struct {
 	{ "tsc=reliable", always },
 	{ "noreplace-smp", always },
 	{ "random.trust_cpu=on", always },
+	/* Emulation executes nothing speculatively of the guest's, and pays for each measure. */
+	{ "mitigations=off", is_emulated },
 	/* The driver is for pods that make one; none shall be there unasked. */
 	{ "dummy.numdummies=0", always },
 	{ "root=/dev/vda1", has_image },

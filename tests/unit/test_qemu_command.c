@@ -184,6 +184,19 @@ static void test_kernel_line_has_what_the_agent_needs(void **state)
 	assert_true(str_ends(line, "agent.x=1 mine=1"));
 }
 
+static void test_kernel_line_turns_mitigations_off_only_under_emulation(void **state)
+{
+	struct fixture *f = *state;
+
+	f->vmm.is_emulated = true;
+	make(f);
+	assert_non_null(strstr(value_of(f, "-append", ""), " mitigations=off "));
+	qemu_command_done(&f->cmd);
+	f->vmm.is_emulated = false;
+	make(f);
+	assert_null(strstr(value_of(f, "-append", ""), "mitigations"));
+}
+
 static void test_network_device_at_boot_has_taps_mac_and_mtu(void **state)
 {
 	struct fixture *f = *state;
@@ -237,6 +250,7 @@ int main(void)
 		TEST(test_every_port_is_a_slot_of_its_own),
 		TEST(test_commas_in_paths_are_doubled),
 		TEST(test_kernel_line_has_what_the_agent_needs),
+		TEST(test_kernel_line_turns_mitigations_off_only_under_emulation),
 		TEST(test_network_device_at_boot_has_taps_mac_and_mtu),
 		TEST(test_device_ids_cannot_carry_options),
 	};
