@@ -4,7 +4,8 @@
  *
  * Everything here reads: the release's manifest (its first few kilobytes), the settings, the
  * container runtime's version and the Node object.  Whether anything would change is decided once,
- * here, because the first step already depends on it.  One thread; may block.
+ * here, because the first step already depends on it; when nothing would, those steps do not look
+ * a second time.  One thread; may block.
  */
 #include "deploy/install.h"
 
@@ -137,6 +138,7 @@ static int plan_changes(struct install *in, struct error *e)
 			return r;
 		in->is_changing = r > 0;
 	}
+	in->is_settled = !in->is_changing;
 	return 0;
 }
 

@@ -34,6 +34,7 @@ struct install {
 
 	struct json_object *node_object;
 	bool is_changing;   /* something about the sandboxes of this node changes */
+	bool is_settled;    /* nothing does: versions, link and configurations are as wanted */
 	unsigned writes;    /* files written and links moved on the node by this run */
 	unsigned restarts;  /* of the container runtime by this run */
 	char *guest_kernel; /* of the canary */
@@ -54,8 +55,12 @@ extern const struct step reset_steps[];
 /* Deadline of one request to the API server. */
 uint64_t install_ask_ms(const struct install *in);
 
-/* 1 while containers run in sandboxes on this node. */
-int install_is_in_use(struct install *in, struct error *e);
+/* EBUSY, with what it is, while something on this node uses a sandbox: then neither its handler nor
+ * its files may go. */
+int install_must_be_unused(struct install *in, struct error *e);
+
+/* 1 if the container runtime's configuration has anything of ours. */
+int cri_is_configured(struct install *in, struct error *e);
 
 /* Steps, by file.  What each promises is in its row of the table. */
 /* step-files.c */
@@ -71,6 +76,8 @@ int switch_run(void *context, struct error *e);
 int switch_undo(void *context, struct json_object *data, struct error *e);
 int sweep_check(void *context, struct error *e);
 int sweep_run(void *context, struct error *e);
+int drain_check(void *context, struct error *e);
+int drain_run(void *context, struct error *e);
 int remove_check(void *context, struct error *e);
 int remove_run(void *context, struct error *e);
 /* step-cri.c */

@@ -32,9 +32,10 @@ const struct step install_steps[] = {
 const struct step cleanup_steps[] = {
 	{ "release", "take the labels away", release_check, release_run, NULL, NULL },
 	{ "unclass", "remove the RuntimeClasses", unclass_check, unclass_run, NULL, NULL },
+	{ "drain", "wait for what still uses a sandbox", drain_check, drain_run, NULL, NULL },
 	{ "cri", "remove our handlers from the container runtime", cri_remove_check, cri_remove_run,
 	  cri_remove_save, cri_undo },
-	{ "remove", "remove the files nobody uses", remove_check, remove_run, NULL, NULL },
+	{ "remove", "remove the files", remove_check, remove_run, NULL, NULL },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

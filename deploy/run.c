@@ -59,15 +59,17 @@ static int run_steps(struct install *in, const struct step *steps, struct journa
 	return plan_run(&plan, j, e);
 }
 
-static void tell_failure(struct install *in, const struct error *e)
+/* In the node's Events and in its condition. */
+static void tell_failure(struct install *in, const char *event, const char *reason,
+			 const struct error *e)
 {
 	struct error ignored;
 
 	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
 	if (e->code == ECANCELED || !in->node_object)
 		return;
-	node_event(in, true, "KataInstallFailed", e->msg);
-	if (node_condition(in, false, "InstallFailed", e->msg, &ignored) < 0)
+	node_event(in, true, event, e->msg);
+	if (node_condition(in, false, reason, e->msg, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 }
 
@@ -82,7 +84,7 @@ int run_apply(const struct settings *s, const struct cancel *cancel, struct erro
 		return r;
 	r = run_steps(&in, install_steps, j, e);
 	if (r < 0) {
-		tell_failure(&in, e);
+		tell_failure(&in, "KataInstallFailed", "InstallFailed", e);
 		return r;
 	}
 	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
@@ -142,8 +144,16 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 			 s->daemonset_name, s->node_name);
 		return 0;
 	}
+	if (!in.node_object)
+		log_warn(
+			"the right to change node '%s' went before this pod: its labels stay; take "
+			"them away with 'kubectl label node %s katacontainers.io/kata-runtime- "
+			"kata-deploy.katacontainers.io/%s-'",
+			s->node_name, s->node_name, settings_instance(s));
 	r = run_steps(&in, cleanup_steps, j, e);
-	if (r >= 0)
+	if (r < 0)
+		tell_failure(&in, "KataRemoveFailed", "RemoveFailed", e);
+	else
 		log_info("removed from node '%s': %d steps", s->node_name, r);
 	return r;
 }

@@ -6,11 +6,14 @@
  * overhead is what the node's configuration says a sandbox takes before the first container: the
  * guest's boot memory and what VMM, daemons and shim need beside it.  The node selector keeps pods
  * on nodes where a sandbox has answered.  Objects are compared first: nothing is sent when nothing
- * differs.
+ * differs.  A class belongs to the namespace of the installation: when that is deleted, Kubernetes
+ * deletes the class, also when the pods have lost the right to do it themselves.
  */
 #include "deploy/install.h"
 
 #include <string.h>
+
+#include "lib/log.h"
 
 #define CLASSES_PATH   "/apis/node.k8s.io/v1/runtimeclasses"
 #define DEFAULT_CLASS  "kata"
@@ -95,6 +98,31 @@ static int compare(const struct install *in, struct json_object *wanted, const c
 	return !covers(actual, wanted);
 }
 
+/* Without the right to see the namespace the class has no owner: it is told, no reason to fail. */
+static int set_owner(struct install *in, struct json_object *class, struct error *e)
+{
+	const char *namespace = in->settings->namespace;
+	_free_ char *path = xasprintf("/api/v1/namespaces/%s", namespace);
+	_json_ struct json_object *object = NULL;
+	struct json_object *owner, *owners;
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &object, e);
+
+	if (r == -EACCES || r == -ENOENT) {
+		log_warn("RuntimeClasses will not go with namespace '%s': %s", namespace, e->msg);
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	owner = json_object_new_object();
+	json_set_str(owner, "apiVersion", "v1");
+	json_set_str(owner, "kind", "Namespace");
+	json_set_str(owner, "name", namespace);
+	json_set_str(owner, "uid", json_get_str(object, "metadata.uid"));
+	owners = json_set_array(json_at(class, "metadata"), "ownerReferences");
+	(void)json_object_array_add(owners, owner);
+	return 0;
+}
+
 static int put_class(struct install *in, const struct offer *o, const char *name, bool is_dry,
 		     struct error *e)
 {
@@ -105,6 +133,8 @@ static int put_class(struct install *in, const struct offer *o, const char *name
 	if (r <= 0 || is_dry)
 		return r;
 	if (r == 2 && kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e) < 0)
+		return -e->code;
+	if (set_owner(in, class, e) < 0)
 		return -e->code;
 	r = kube_apply(in->kube, path, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel, NULL,
 		       e);

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum kind { TEXT, WORDS, FLAG, PORT };
+enum kind { TEXT, WORDS, FLAG, NUMBER };
 
 struct row {
 	const char *name;
@@ -23,6 +23,8 @@ struct row {
 	bool is_per_arch;
 	const char *help;
 };
+
+#define NUMBER_MAX 65535
 
 #define AT(member) offsetof(struct settings, member)
 
@@ -45,7 +47,7 @@ static const struct row rows[] = {
 	{ "INSTALLATION_PREFIX", AT(prefix), TEXT, "", false, "install below PREFIX/opt/kata" },
 	{ "MULTI_INSTALL_SUFFIX", AT(suffix), TEXT, "", false,
 	  "install beside others: /opt/kata-SUFFIX, handlers kata-SHIM-SUFFIX" },
-	{ "HEALTH_PORT", AT(health_port), PORT, "8090", false, "port of /healthz and /readyz" },
+	{ "HEALTH_PORT", AT(health_port), NUMBER, "8090", false, "port of /healthz and /readyz" },
 	{ "CONTAINERD_CONFIG_FILE_NAME", AT(containerd_file), TEXT, "config.toml", false,
 	  "containerd's main configuration in /etc/containerd" },
 	{ "KATA_CONTAINERD_DIR", AT(containerd_dir), TEXT, "/etc/containerd", false,
@@ -54,6 +56,8 @@ static const struct row rows[] = {
 	  false, "containerd's socket" },
 	{ "KATA_RESTART_COMMAND", AT(restart_command), WORDS, "", false,
 	  "program and arguments that restart containerd on a node without systemd" },
+	{ "KATA_REMOVE_WAIT", AT(remove_wait_s), NUMBER, "300", false,
+	  "seconds that removing waits for deleted pods; well below the pod's grace period" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
 	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,
@@ -79,7 +83,7 @@ static int read_row(struct settings *s, const struct row *row, struct error *e)
 {
 	const char *value = value_of(row, s->machine);
 	void *to = (char *)s + row->offset;
-	uint32_t port;
+	uint32_t number;
 
 	if (!value)
 		return fail(e, EINVAL, "%s is not set: %s", row->name, row->help);
@@ -92,10 +96,10 @@ static int read_row(struct settings *s, const struct row *row, struct error *e)
 		return 0;
 	case FLAG:
 		return parse_bool(value, row->name, to, e);
-	case PORT:
-		if (parse_u32(value, row->name, 65535, &port, e) < 0)
+	case NUMBER:
+		if (parse_u32(value, row->name, NUMBER_MAX, &number, e) < 0)
 			return -e->code;
-		*(uint32_t *)to = port;
+		*(uint32_t *)to = number;
 		return 0;
 	}
 	return 0;

@@ -20,6 +20,7 @@ struct settings {
 	char *prefix;
 	char *suffix;
 	uint32_t health_port;
+	uint32_t remove_wait_s;
 	char *containerd_dir;
 	char *containerd_file;
 	char *containerd_socket;

@@ -80,6 +80,8 @@ int cri_check(void *context, struct error *e)
 	struct install *in = context;
 	_edit_ struct edit edit = { 0 };
 
+	if (in->is_settled)
+		return 0;
 	if (plan_edit(in, in->n_offers, &edit, e) < 0)
 		return -e->code;
 	return edit_is_needed(&edit) ? 1 : is_behind(in, e);
@@ -254,18 +256,21 @@ int cri_undo(void *context, struct json_object *data, struct error *e)
 	return changed <= 0 ? changed : restart_and_wait(in, 0, NULL, e);
 }
 
+int cri_is_configured(struct install *in, struct error *e)
+{
+	_edit_ struct edit edit = { 0 };
+
+	return plan_edit(in, 0, &edit, e) < 0 ? -e->code : edit_is_needed(&edit);
+}
+
 int cri_remove_check(void *context, struct error *e)
 {
 	struct install *in = context;
-	_edit_ struct edit edit = { 0 };
-	int r;
+	int r = cri_is_configured(in, e);
 
-	if (plan_edit(in, 0, &edit, e) < 0)
-		return -e->code;
-	if (!edit_is_needed(&edit))
-		return 0;
-	r = install_is_in_use(in, e);
-	return r < 0 ? r : r == 0;
+	if (r <= 0)
+		return r;
+	return install_must_be_unused(in, e) < 0 ? -e->code : 1;
 }
 
 int cri_remove_save(void *context, struct json_object *data, struct error *e)

@@ -11,15 +11,20 @@
 
 #include <string.h>
 
+#include "deploy/drain.h"
 #include "lib/file.h"
-#include "lib/host/live.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
+
+#define RUNNING_MS (40 * UINT64_C(1000)) /* a pod's usual grace period and what comes after it */
+#define LOOK_MS    1000
 
 int unpack_check(void *context, struct error *e)
 {
 	struct install *in = context;
 
+	if (in->is_settled)
+		return 0;
 	(void)e;
 	return !store_has(in->root, in->folder);
 }
@@ -42,9 +47,12 @@ static int plan_overrides(const struct install *in, struct edit *edit, struct er
 
 int overrides_check(void *context, struct error *e)
 {
+	struct install *in = context;
 	_edit_ struct edit edit = { 0 };
 
-	if (plan_overrides(context, &edit, e) < 0)
+	if (in->is_settled)
+		return 0;
+	if (plan_overrides(in, &edit, e) < 0)
 		return -e->code;
 	return edit_is_needed(&edit);
 }
@@ -80,8 +88,11 @@ int switch_check(void *context, struct error *e)
 {
 	struct install *in = context;
 	_free_ char *current = NULL;
-	int r = store_current(in->root, &current, e);
+	int r;
 
+	if (in->is_settled)
+		return 0;
+	r = store_current(in->root, &current, e);
 	if (r < 0)
 		return r;
 	return !str_equal(current, in->folder) || !store_is_linked(in->root);
@@ -179,35 +190,70 @@ int sweep_run(void *context, struct error *e)
 	return only_warn(remove_versions(in, in->folder, e), e);
 }
 
-/* 1 while sandboxes run: then the container runtime needs their handler and their shim. */
-int install_is_in_use(struct install *in, struct error *e)
+static bool is_installed(const struct install *in)
 {
-	_strv_ strv used = NULL;
-	unsigned live = 0;
+	_free_ char *versions = path_join(in->root, "versions");
 
-	if (live_containers(in->node.socket, install_ask_ms(in), in->cancel, &live, e) < 0 ||
+	return file_exists(versions);
+}
+
+static int look(void *arg, struct live *l, struct error *e)
+{
+	struct install *in = arg;
+	_strv_ strv used = NULL;
+
+	if (live_containers(in->node.socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
 	    live_versions(LIVE_RECORDS, &used, e) < 0)
 		return -e->code;
-	if (live == 0 && !used)
+	l->sandboxes += (unsigned)strv_len(used);
+	return 0;
+}
+
+int install_must_be_unused(struct install *in, struct error *e)
+{
+	_live_ struct live l = { 0 };
+
+	if (look(in, &l, e) < 0)
+		return -e->code;
+	return live_is_used(&l) ? drain_fail(&l, e) : 0;
+}
+
+/* Handlers or files that a sandbox could use. */
+int drain_check(void *context, struct error *e)
+{
+	struct install *in = context;
+	_live_ struct live l = { 0 };
+	int configured = cri_is_configured(in, e);
+
+	if (configured < 0)
+		return configured;
+	if (!configured && !is_installed(in))
 		return 0;
-	log_warn(
-		"%u containers in %zu sandboxes still run on this node: handlers and files stay "
-		"until "
-		"they are gone; then run 'kata-deploy cleanup' again",
-		live, strv_len(used));
-	return 1;
+	return look(in, &l, e) < 0 ? -e->code : live_is_used(&l);
+}
+
+int drain_run(void *context, struct error *e)
+{
+	struct install *in = context;
+	const struct drain d = {
+		.look = look,
+		.arg = in,
+		.wait_ms = in->settings->remove_wait_s * UINT64_C(1000),
+		.running_ms = RUNNING_MS,
+		.poll_ms = LOOK_MS,
+		.cancel = in->cancel,
+	};
+
+	return drain_wait(&d, e);
 }
 
 int remove_check(void *context, struct error *e)
 {
 	struct install *in = context;
-	_free_ char *versions = path_join(in->root, "versions");
-	int r;
 
-	if (!file_exists(versions))
+	if (!is_installed(in))
 		return 0;
-	r = install_is_in_use(in, e);
-	return r < 0 ? r : r == 0;
+	return install_must_be_unused(in, e) < 0 ? -e->code : 1;
 }
 
 static int remove_overrides(const struct install *in, struct error *e)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/http/grpc.h"
+#include "lib/rpc/message.h"
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/cri.pb-c.h"
 
@@ -29,15 +30,6 @@ static const struct grpc_method status_method = {
 	.in = &cri__status_request__descriptor,
 	.out = &cri__status_response__descriptor,
 };
-
-static void message_freep(void *p)
-{
-	ProtobufCMessage *m = *(ProtobufCMessage **)p;
-
-	if (m)
-		protobuf_c_message_free_unpacked(m, NULL);
-}
-#define _message_ _cleanup_(message_freep)
 
 void cri_status_done(struct cri_status *s)
 {

@@ -3,10 +3,11 @@
  * live - are there sandboxes on this node, and of which versions?
  *
  * Two witnesses.  containerd knows every container it may still be asked about; the question is
- * asked per namespace with a filter on the runtime's name, so only ours are sent.  The shims'
- * records know every sandbox that still has something to clean up, which can be longer: containerd
- * starts the shim of that very version for it, when it has already forgotten the container.  May
- * block, with a deadline.
+ * asked per namespace with a filter on the runtime's name, so only ours are sent.  A container
+ * stays known after its task has ended, until somebody removes it: for a deleted pod the kubelet,
+ * once a minute.  The shims' records know every sandbox that still has something to clean up, which
+ * can be longer: containerd starts the shim of that very version for it, when it has already
+ * forgotten the container.  May block, with a deadline.
  */
 #include "lib/host/live.h"
 
@@ -16,11 +17,13 @@
 #include "lib/file.h"
 #include "lib/http/grpc.h"
 #include "lib/json.h"
+#include "lib/rpc/message.h"
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
 /* "io.containerd.kata-qemu.v2", or the path of the shim. */
 #define RECORD_MAX (1 * MIB)
+#define USERS_MAX  8 /* that a message names */
 #define FILTER     "runtime.name~=\"kata\""
 
 static const struct grpc_method list_namespaces = {
@@ -35,11 +38,83 @@ static const struct grpc_method list_containers = {
 	.out = &client__list_containers_response__descriptor,
 };
 
-static int count_in(struct http_client *client, const char *namespace, uint64_t deadline_ms,
-		    const struct cancel *cancel, unsigned *count, struct error *e)
+static const struct grpc_method list_tasks = {
+	.path = "/containerd.services.tasks.v1.Tasks/List",
+	.in = &pb__empty__descriptor,
+	.out = &client__list_tasks_response__descriptor,
+};
+
+void live_done(struct live *l)
+{
+	strv_free(l->users);
+	*l = (struct live){ 0 };
+}
+
+bool live_is_used(const struct live *l)
+{
+	return l->containers > 0 || l->sandboxes > 0;
+}
+
+char *live_text(const struct live *l)
+{
+	_free_ char *users = strv_join(l->users, ", ");
+
+	if (l->containers == 0)
+		return xasprintf("%u sandboxes with a record in " LIVE_RECORDS, l->sandboxes);
+	return xasprintf("%u containers (%u running) of %s", l->containers, l->running, users);
+}
+
+static const char *label_of(const Client__Container *c, const char *key)
+{
+	for (size_t i = 0; i < c->n_labels; i++)
+		if (strcmp(c->labels[i]->key, key) == 0)
+			return c->labels[i]->value;
+	return NULL;
+}
+
+static void add_user(struct live *l, const char *namespace, const Client__Container *c)
+{
+	const char *pod_namespace = label_of(c, "io.kubernetes.pod.namespace");
+	const char *pod = label_of(c, "io.kubernetes.pod.name");
+	_free_ char *text = NULL;
+
+	if (pod_namespace && pod)
+		text = xasprintf("pod '%s/%s'", pod_namespace, pod);
+	else
+		text = xasprintf("container '%s' in containerd's namespace '%s'", c->id, namespace);
+	if (strv_len(l->users) < USERS_MAX && !strv_contains(l->users, text))
+		strv_take(&l->users, TAKE_PTR(text));
+}
+
+/* A state that containerd cannot tell is one that may still run. */
+static bool is_running(const Client__ListTasksResponse *tasks, const char *id)
+{
+	for (size_t i = 0; i < tasks->n_tasks; i++)
+		if (strcmp(tasks->tasks[i]->id, id) == 0)
+			return tasks->tasks[i]->status != CLIENT__TASK_STATUS__STOPPED;
+	return false;
+}
+
+void live_add(struct live *l, const char *namespace,
+	      const struct Client__ListContainersResponse *containers,
+	      const struct Client__ListTasksResponse *tasks)
+{
+	for (size_t i = 0; i < containers->n_containers; i++) {
+		const Client__Container *c = containers->containers[i];
+
+		l->containers++;
+		l->running += is_running(tasks, c->id);
+		add_user(l, namespace, c);
+	}
+}
+
+static int add_namespace(struct http_client *client, const char *namespace, uint64_t deadline_ms,
+			 const struct cancel *cancel, struct live *l, struct error *e)
 {
 	Client__ListContainersRequest in = CLIENT__LIST_CONTAINERS_REQUEST__INIT;
-	Client__ListContainersResponse *out = NULL;
+	const Pb__Empty every = PB__EMPTY__INIT;
+	_message_ Client__ListContainersResponse *containers = NULL;
+	_message_ Client__ListTasksResponse *tasks = NULL;
 	_strv_ strv headers = NULL;
 	static char filter[] = FILTER;
 	char *filters[] = { filter };
@@ -48,34 +123,29 @@ static int count_in(struct http_client *client, const char *namespace, uint64_t 
 	in.filters = filters;
 	in.n_filters = ARRAY_SIZE(filters);
 	strv_addf(&headers, "containerd-namespace: %s", namespace);
-	r = grpc_call(client, &list_containers, &in, &out, headers, deadline_ms, cancel, e);
-	if (r < 0)
+	r = grpc_call(client, &list_containers, &in, &containers, headers, deadline_ms, cancel, e);
+	/* A namespace without ours costs one question. */
+	if (r < 0 || containers->n_containers == 0)
 		return r;
-	*count += (unsigned)out->n_containers;
-	protobuf_c_message_free_unpacked(&out->base, NULL);
-	return 0;
+	r = grpc_call(client, &list_tasks, &every, &tasks, headers, deadline_ms, cancel, e);
+	if (r >= 0)
+		live_add(l, namespace, containers, tasks);
+	return r;
 }
 
 int live_containers(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		    unsigned *ret_count, struct error *e)
+		    struct live *l, struct error *e)
 {
 	_cleanup_(http_client_freep) struct http_client *client = NULL;
+	_message_ Client__ListNamespacesResponse *out = NULL;
 	const Pb__Empty in = PB__EMPTY__INIT;
-	Client__ListNamespacesResponse *out = NULL;
-	unsigned count = 0;
 	int r = grpc_open(socket, &client, e);
 
 	if (r >= 0)
 		r = grpc_call(client, &list_namespaces, &in, &out, NULL, deadline_ms, cancel, e);
-	if (r < 0)
-		return fail_wrap(e, "looking for running sandboxes");
 	for (size_t i = 0; r >= 0 && i < out->n_namespaces; i++)
-		r = count_in(client, out->namespaces[i]->name, deadline_ms, cancel, &count, e);
-	protobuf_c_message_free_unpacked(&out->base, NULL);
-	if (r < 0)
-		return fail_wrap(e, "looking for running sandboxes");
-	*ret_count = count;
-	return 0;
+		r = add_namespace(client, out->namespaces[i]->name, deadline_ms, cancel, l, e);
+	return r < 0 ? fail_wrap(e, "looking for running sandboxes") : 0;
 }
 
 static int read_record(const char *dir, const char *id, strv *version_dirs, struct error *e)

@@ -9,10 +9,32 @@
  * last trace is gone. */
 #define LIVE_RECORDS "/run/vc/sbs"
 
-/* How many containers with a runtime of ours ("io.containerd.kata...", or a shim's path) containerd
- * knows, in all its namespaces.  While there are any, their handler cannot go. */
+/* What uses a runtime of ours ("io.containerd.kata...", or a shim's path) in all of containerd's
+ * namespaces. */
+struct live {
+	unsigned containers; /* that containerd knows, running or not: their handler cannot go */
+	unsigned running;    /* of them with a task that has not ended */
+	unsigned sandboxes;  /* that have a record */
+	strv users;          /* for people, each once: "pod 'NAMESPACE/NAME'" */
+};
+
+void live_done(struct live *l);
+#define _live_ _cleanup_(live_done)
+
+/* Asks containerd; adds to *l. */
 int live_containers(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		    unsigned *ret_count, struct error *e);
+		    struct live *l, struct error *e);
+
+/* What one containerd namespace has, added to *l.  Public for the tests. */
+struct Client__ListContainersResponse;
+struct Client__ListTasksResponse;
+void live_add(struct live *l, const char *namespace,
+	      const struct Client__ListContainersResponse *containers,
+	      const struct Client__ListTasksResponse *tasks);
+
+bool live_is_used(const struct live *l);
+/* "2 containers (1 running) of pod 'a/b'": one line for people; caller frees. */
+char *live_text(const struct live *l);
 
 /* The version directory that each record below DIR names.  EBADMSG for a record that names none:
  * then nothing can be said to be unused. */

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 
 kata_unit_test(test_settings.c LIBS kata_deploy_parts)
+kata_unit_test(test_drain.c LIBS kata_deploy_parts)

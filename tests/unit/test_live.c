@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_live - which versions the records of sandboxes name.
+ * test_live - which versions the records of sandboxes name, and what containerd still knows.
  */
 
 #include "tests/unit/unit.h"
@@ -9,6 +9,7 @@
 
 #include "lib/file.h"
 #include "lib/host/live.h"
+#include "lib/rpc/proto/client.pb-c.h"
 
 static void put_record(const char *dir, const char *id, const char *text)
 {
@@ -66,9 +67,98 @@ static void test_machine_without_records_has_no_versions(void **state)
 	assert_null(versions);
 }
 
+/* A container of containerd's list; POD "" has no labels, as one that is no pod's. */
+struct known {
+	char id[16];
+	char pod[16];
+	bool has_task;
+	Client__TaskStatus status;
+};
+
+#define KNOWN_MAX 4
+
+static void add_known(struct live *l, const struct known *known, size_t n)
+{
+	static char namespace_key[] = "io.kubernetes.pod.namespace", namespace[] = "default";
+	static char pod_key[] = "io.kubernetes.pod.name";
+	Client__ListContainersResponse containers = CLIENT__LIST_CONTAINERS_RESPONSE__INIT;
+	Client__ListTasksResponse tasks = CLIENT__LIST_TASKS_RESPONSE__INIT;
+	struct known copy[KNOWN_MAX];
+	Client__Label labels[KNOWN_MAX][2], *label_refs[KNOWN_MAX][2];
+	Client__Container c[KNOWN_MAX], *c_refs[KNOWN_MAX];
+	Client__Task t[KNOWN_MAX], *t_refs[KNOWN_MAX];
+
+	memcpy(copy, known, n * sizeof(*known));
+	for (size_t i = 0; i < n; i++) {
+		c[i] = (Client__Container)CLIENT__CONTAINER__INIT;
+		c_refs[i] = &c[i];
+		c[i].id = copy[i].id;
+		for (size_t k = 0; k < 2; k++) {
+			labels[i][k] = (Client__Label)CLIENT__LABEL__INIT;
+			label_refs[i][k] = &labels[i][k];
+		}
+		labels[i][0].key = namespace_key;
+		labels[i][0].value = namespace;
+		labels[i][1].key = pod_key;
+		labels[i][1].value = copy[i].pod;
+		c[i].labels = label_refs[i];
+		c[i].n_labels = copy[i].pod[0] ? 2 : 0;
+		if (!copy[i].has_task)
+			continue;
+		t[i] = (Client__Task)CLIENT__TASK__INIT;
+		t_refs[tasks.n_tasks++] = &t[i];
+		t[i].id = copy[i].id;
+		t[i].status = copy[i].status;
+	}
+	containers.containers = c_refs;
+	containers.n_containers = n;
+	tasks.tasks = t_refs;
+	live_add(l, "k8s.io", &containers, &tasks);
+}
+
+static void test_containers_of_a_deleted_pod_do_not_run(void **state)
+{
+	static const struct known known[] = {
+		{ "sandbox", "web", true, CLIENT__TASK_STATUS__STOPPED },
+		{ "container", "web", false, CLIENT__TASK_STATUS__UNKNOWN },
+	};
+	_live_ struct live l = { 0 };
+	_free_ char *text = NULL;
+
+	(void)state;
+	assert_false(live_is_used(&l));
+	add_known(&l, known, ARRAY_SIZE(known));
+	assert_true(live_is_used(&l));
+	assert_int_equal(l.running, 0);
+	text = live_text(&l);
+	assert_string_equal(text, "2 containers (0 running) of pod 'default/web'");
+}
+
+static void test_containers_that_may_run_are_counted(void **state)
+{
+	static const struct known known[] = {
+		{ "a", "web", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "b", "", true, CLIENT__TASK_STATUS__PAUSED },
+		{ "c", "db", true, CLIENT__TASK_STATUS__UNKNOWN },
+		{ "d", "db", true, CLIENT__TASK_STATUS__STOPPED },
+	};
+	_live_ struct live l = { 0 };
+	_free_ char *text = NULL;
+
+	(void)state;
+	add_known(&l, known, ARRAY_SIZE(known));
+	assert_int_equal(l.running, 3);
+	text = live_text(&l);
+	assert_string_equal(text,
+			    "4 containers (3 running) of pod 'default/web', container 'b' "
+			    "in containerd's namespace 'k8s.io', pod 'default/db'");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_containers_of_a_deleted_pod_do_not_run),
+		cmocka_unit_test(test_containers_that_may_run_are_counted),
 		cmocka_unit_test(test_versions_of_records_are_listed),
 		cmocka_unit_test(test_record_that_says_nothing_is_an_error),
 		cmocka_unit_test(test_machine_without_records_has_no_versions),

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_DRAIN_H
+#define DEPLOY_DRAIN_H
+
+#include "lib/host/live.h"
+
+/* How long removing waits for what uses the installation. */
+struct drain {
+	/* Adds what uses it now to *l. */
+	int (*look)(void *arg, struct live *l, struct error *e);
+	void *arg;
+	uint64_t wait_ms;    /* for everything to be gone */
+	uint64_t running_ms; /* at most as long while something runs: it may be about to end */
+	uint64_t poll_ms;
+	const struct cancel *cancel;
+};
+
+/* 0 once nothing uses it; EBUSY names what still does and says what to do.  An answer that
+ * containerd owes is waited for like anything else. */
+int drain_wait(const struct drain *d, struct error *e);
+
+/* Fills *e with what *l says. */
+int drain_fail(const struct live *l, struct error *e);
+
+#endif
