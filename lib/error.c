@@ -20,7 +20,7 @@ static void keep_one_line(char *s)
 			*s = ' ';
 }
 
-int fail(struct error *e, int code, const char *format, ...)
+int(fail)(struct error *e, int code, const char *format, ...)
 {
 	va_list args;
 
