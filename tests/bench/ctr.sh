@@ -35,9 +35,12 @@ pss_of() { # PATTERN - of all processes with it in their command line, in bytes
 	echo "$sum"
 }
 
+# The agent counts itself; kata-agent-ctl prints the metrics as the agent wrote them.
 agent_rss() {
-	inside "$top/build/release/bin/kata-agent-ctl" --server-address "hvsock://$(inside find /run/vc/vm -name vsock.sock | head -n 1):1024" GetMetrics |
-		jq -r .metrics | awk '$1 == "kata_agent_total_rss" { printf "%.0f\n", $2 }'
+	local socket
+	socket=$(inside find /run/vc/vm -path '*/rest-kata/*' -name vsock.sock)
+	inside "$top/build/release/bin/kata-agent-ctl" --server-address "hvsock://$socket:1024" GetMetrics |
+		awk '$1 == "kata_agent_total_rss" { printf "%.0f\n", $2 }'
 }
 
 series ctr_run_kata run_once kata

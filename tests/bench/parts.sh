@@ -5,9 +5,10 @@
 #
 # A part prepares what it needs, records its measures and removes what it made.
 # shellcheck disable=SC2154 # top, out, release and runs come from run
+# shellcheck disable=SC2034 # accelerator_name is for run
 
 prepare_moment() {
-	cmake -S "$top" -B "$out/build" -G Ninja -DKATA_PARTS='lib;tests/bench' -DCMAKE_BUILD_TYPE=MinSizeRel >"$out/build.log"
+	cmake -S "$top" -B "$out/build" -G Ninja -DKATA_PARTS='lib;tests/bench' -DCMAKE_BUILD_TYPE=Release >"$out/build.log"
 	cmake --build "$out/build" --target moment >>"$out/build.log"
 	moment=$out/build/bin/moment
 	export moment
@@ -26,14 +27,25 @@ part_size() {
 	record image "$(size_of "$top/build/dist/kata-deploy-image.tar")"
 }
 
+# The accelerator the shim would choose, and its name for the reader.
+choose_accelerator() {
+	if [ "$("$release/bin/kata-runtime" env --json | jq .Host.VMContainerCapable)" = true ]; then
+		accelerator=(-accel kvm -cpu host)
+		accelerator_name="KVM"
+	else
+		accelerator=(-accel "tcg,thread=multi" -cpu max)
+		accelerator_name="QEMU's emulation"
+	fi
+}
+
 # The shim's QEMU with and without the agent's channel; the kernel's command line is the shim's as well.
-bare_qemu=(-M "q35,memory-backend=mem0" -accel "tcg,thread=multi" -cpu max -smp 1 -m 256 -nodefaults -no-user-config
+bare_qemu=(-M "q35,memory-backend=mem0" -smp 1 -m 256 -nodefaults -no-user-config
 	-display none -no-reboot -bios qboot.rom -object "memory-backend-memfd,id=mem0,size=256M,share=on")
 kernel_line="console=ttyS0 panic=1 reboot=t quiet no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1 mitigations=off"
 ready_port=1101
 
 qemu() {
-	echo "$release/bin/qemu-system-x86_64" -L "$release/share/kata-qemu/qemu" "${bare_qemu[@]}" -serial stdio \
+	echo "$release/bin/qemu-system-x86_64" -L "$release/share/kata-qemu/qemu" "${bare_qemu[@]}" "${accelerator[@]}" -serial stdio \
 		-kernel "$release/share/kata-containers/vmlinux.container"
 }
 
