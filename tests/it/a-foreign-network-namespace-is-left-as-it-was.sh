@@ -22,7 +22,9 @@ state() {
 	inside tc -n full qdisc | grep -v noqueue || true
 	inside tc -n full filter show dev eth0 ingress 2>/dev/null || true
 }
-sleep 2
+# A link that comes up gets an address, and that takes a second to be found free.
+settled() { [[ $(inside ip -n full -o link) != *NO-CARRIER* && $(inside ip -n full -o addr) != *tentative* ]]; }
+eventually 10 "the namespace's links and addresses to be settled" settled
 state >"$work/before"
 full=full$$ empty=empty$$
 ctr run -d --runtime "$runtime" --with-ns network:/run/netns/full "$image" $full sleep 1000

@@ -9,6 +9,7 @@ for moment in 0 1 2 3 4 6 8 10 12 15 20 30; do
 	box=box$$-$moment
 	ctr run -d --runtime "$runtime" "$image" "$box" sleep 1000 >"$work/run.log" 2>&1 &
 	run=$!
+	# The moments are the point of this test: they spread over the creation.
 	sleep "$((moment / 10)).$((moment % 10))"
 	timeout 60 nsenter -t "$init" -m -p "$containerd_bin/ctr" --address /run/containerd/containerd.sock \
 		tasks kill --signal KILL "$box" >/dev/null 2>&1 || true

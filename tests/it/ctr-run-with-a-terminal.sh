@@ -14,7 +14,14 @@ nsenter -t $init -m -p $containerd_bin/ctr --address /run/containerd/containerd.
 	--runtime $runtime $image $box sh -c 'n=0; until [ "\$(stty size)" = "23 61" ] || [ \$n = 50 ]; do n=\$((n + 1)); sleep 0.1; done; stty size; tty; read word; echo "got \$word"; exit 3'
 echo "ended with \$?"
 END
-(sleep 4; echo hello; sleep 20) | timeout 60 script -qefc "sh $work/shell" "$work/screen" >/dev/null || true
+# The keyboard is a fifo that stays open, so that the program's end, not that of its input, ends it all.
+mkfifo "$work/keyboard"
+exec {keyboard}<>"$work/keyboard"
+timeout 60 script -qefc "sh $work/shell" "$work/screen" <&"$keyboard" >/dev/null &
+terminal=$!
+eventually 50 "the name of the terminal" grep -qaE '/dev/(pts/[0-9]+|console)' "$work/screen"
+echo hello >&"$keyboard"
+wait "$terminal" || true
 screen=$(tr -d '\r' <"$work/screen")
 expect_match "size" $'23 61\n' "$screen"
 expect_match "terminal" '/dev/(pts/[0-9]+|console)' "$screen"

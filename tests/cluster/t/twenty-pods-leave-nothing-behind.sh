@@ -21,6 +21,7 @@ state() {
 }
 same() { state >"$work/after" && diff "$work/before" "$work/after"; }
 
+# At rest is what stays the same for a second: nobody tells when an earlier test's pods are all gone.
 settled() { state >"$work/before" && sleep 1 && same >/dev/null; }
 eventually 30 "the node to come to rest" settled
 for batch in 1 2 3 4 5; do
