@@ -34,6 +34,7 @@ choose_accelerator() {
 		accelerator_name="KVM"
 	else
 		accelerator=(-accel "tcg,thread=multi" -cpu max)
+		kernel_line+=" mitigations=off"
 		accelerator_name="QEMU's emulation"
 	fi
 }
@@ -41,7 +42,7 @@ choose_accelerator() {
 # The shim's QEMU with and without the agent's channel; the kernel's command line is the shim's as well.
 bare_qemu=(-M "q35,memory-backend=mem0" -smp 1 -m 256 -nodefaults -no-user-config
 	-display none -no-reboot -bios qboot.rom -object "memory-backend-memfd,id=mem0,size=256M,share=on")
-kernel_line="console=ttyS0 panic=1 reboot=t quiet no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1 mitigations=off"
+kernel_line="console=ttyS0 panic=1 reboot=t quiet no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1"
 ready_port=1101
 
 qemu() {
