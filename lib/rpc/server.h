@@ -89,7 +89,8 @@ uint64_t rpc_deadline_ms(const struct rpc_request *req);
 /* Raised when the connection ends; the work of a request may use it to give up. */
 const struct cancel *rpc_cancel(const struct rpc_request *req);
 /* True if nobody gets the answer: the connection has ended, the caller has closed its end, or its
- * deadline has passed.  For whoever is about to give away something that exists once.  Io thread. */
+ * deadline has passed.  For whoever is about to give away something that exists once.  Io thread.
+ */
 bool rpc_is_abandoned(const struct rpc_request *req);
 /* The value of metadata KEY (lower case) that the caller sent along, or NULL. */
 const char *rpc_metadata(const struct rpc_request *req, const char *key);

@@ -200,9 +200,9 @@ static void answer_to(struct fixture *f, enum caller caller, const ProtobufCMess
 	assert_return_code(
 		message_unpack(&ttrpc__response__descriptor, data, frame.len, &response, &e), 0);
 	assert_null(response->status);
-	assert_return_code(message_unpack(type, response->payload.data, response->payload.len,
-					  ret_out, &e),
-			   0);
+	assert_return_code(
+		message_unpack(type, response->payload.data, response->payload.len, ret_out, &e),
+		0);
 }
 
 static void expect_output(struct fixture *f, enum caller caller, const char *text)
