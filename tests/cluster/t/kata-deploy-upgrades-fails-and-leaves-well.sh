@@ -6,7 +6,7 @@
 #
 # The life of an installation on a node of its own: installed, installed again for nothing, a version
 # that does not boot taken back without a restart, an upgrade beside a running pod, an upgrade killed
-# at many points, and a removal that leaves the node as it was.
+# at many points, and removals: beside a running pod, right after a pod, of everything at once.
 # shellcheck source-path=SCRIPTDIR/../.. source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
 
@@ -149,7 +149,7 @@ is_current 1.0.1 || fail "the current version is $(current)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
 
 note "an upgrade beside a running pod"
-k create -f - >/dev/null <<-END
+cat >"$work/lasting.yaml" <<-END
 	apiVersion: v1
 	kind: Pod
 	metadata: {name: lasting}
@@ -158,6 +158,7 @@ k create -f - >/dev/null <<-END
 	  terminationGracePeriodSeconds: 1
 	  containers: [{name: c, image: "kata.test/busybox:1", command: [sleep, "100000"]}]
 END
+k create -f "$work/lasting.yaml" >/dev/null
 k wait --for=condition=Ready pod/lasting --timeout=90s >/dev/null || {
 	k describe pod lasting
 	fail "no pod runs"
@@ -198,14 +199,27 @@ rolled_out
 expect "versions" 1 "$(versions | wc -w)"
 eventually 60 "the canaries of killed installers to go" no_sandboxes
 
-# The kubelet takes what a deleted pod leaves in containerd once a minute; until then it is in use.
-kata_containers() {
-	on_node sh -c 'for n in $(ctr namespaces ls -q); do ctr -n "$n" containers ls; done' | awk '$3 ~ /kata/' | grep .
+known() { on_node sh -c 'ctr -n k8s.io containers ls' | awk '$3 ~ /kata/' | grep -c .; }
+begin_pod() {
+	k create -f "$work/lasting.yaml" >/dev/null
+	k wait --for=condition=Ready pod/lasting --timeout=90s >/dev/null || fail "no pod runs"
 }
-no_kata_containers() { ! kata_containers; }
-eventually 150 "the kubelet to collect the deleted pod" no_kata_containers
-note "removing restores the node"
-system delete daemonset kata-deploy --cascade=foreground --timeout=120s >/dev/null
+end_installation() { system delete daemonset kata-deploy --cascade=foreground --timeout=200s >/dev/null; }
+
+note "removing beside a running pod leaves it what it needs and says who it is"
+begin_pod
+end_installation
+has_event KataRemoveFailed "pod 'default/lasting'" || fail "there is no event KataRemoveFailed"
+expect "label" "" "$(label)"
+k exec lasting -- true || fail "the pod does not answer"
+is_current 1.0.1 || fail "the current version is $(current)"
+k apply -f "$work/all.yaml" >/dev/null
+rolled_out
+
+note "removing waits for what a deleted pod left in containerd, and restores the node"
+k delete pod lasting >/dev/null
+expect_match "containers the kubelet has not collected" '^[1-9]' "$(known || true)"
+end_installation
 expect "label" "" "$(label)"
 expect "what is left in /opt/kata" "" "$(ls -A "$root/opt/kata")"
 expect "what is left in /etc/kata-containers" "" "$(ls -A "$root/etc/kata-containers")"
@@ -213,4 +227,16 @@ configuration >"$work/configuration-after"
 diff "$work/configuration-before" "$work/configuration-after" || fail "the configuration of containerd is not what it was"
 expect "RuntimeClasses" "" "$(k get runtimeclass -o name)"
 k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
+note "deleting all at once leaves nothing but the node's labels, and says so"
+k apply -f "$work/all.yaml" >/dev/null
+rolled_out
+is_current 1.0.1 || fail "the current version is $(current)"
+system logs -f -l app=kata-deploy >"$work/last-words" &
+k delete -f "$work/all.yaml" --timeout=120s >/dev/null
+expect_match "what the pod said" 'its labels stay' "$(cat "$work/last-words")"
+expect "what is left in /opt/kata" "" "$(ls -A "$root/opt/kata")"
+configuration >"$work/configuration-after"
+diff "$work/configuration-before" "$work/configuration-after" || fail "the configuration of containerd is not what it was"
+no_classes() { [ -z "$(k get runtimeclass -o name)" ]; }
+eventually 30 "the RuntimeClasses to go with their namespace" no_classes
 note "done"
