@@ -23,6 +23,9 @@ cluster_steps=(
 	"Kubernetes | artefact hyperkube | $network"
 	"container images for the tests | artefact test-images | $retry"
 )
+machine_steps=(
+	"a machine for the tests | artefact node-vm | $network"
+)
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"
 )

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 600
+#
+# On a machine with systemd, cgroup v2 and a KVM that works: containers run in VMs on KVM without
+# allow_emulation, with the kernel's vsock and its network; streams, exit codes, exec, figures and limits
+# are right, and nothing is left afterwards, no cgroup either.
+. "$(dirname "$0")/../vm/testing.sh"
+
+netns=kata-vm$$ image=kata.test/busybox:1
+mkdir "$work/node"
+cp -a "$version_dir" "$work/node/kata"
+cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
+make_node_disk "$work/node"
+ip netns add $netns
+cleanup ip netns del $netns
+boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
+ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
+wait_vm
+note "the machine answered after $vm_took s"
+
+expect "first process" systemd "$(vm cat /proc/1/comm)"
+expect "cgroups" cgroup2fs "$(vm stat -f -c %T /sys/fs/cgroup)"
+vm ln -sfn /node/kata /opt/kata
+checked=$(vm /opt/kata/bin/kata-runtime check) || fail "kata-runtime check: $checked"
+note "$checked"
+
+vm systemctl is-active --quiet containerd || fail "containerd does not run"
+vm ln -s /node/kata/bin/containerd-shim-kata-v2 /usr/local/bin/
+vm ctr images import /node/busybox.tar >/dev/null
+run=(ctr run --runtime io.containerd.kata.v2)
+
+status=0
+vm "${run[@]}" --rm $image once sh -c 'uname -r; echo err >&2; exit 42' >"$work/out" 2>"$work/err" || status=$?
+expect "exit code" 42 $status
+expect "stderr" err "$(tail -n 1 "$work/err")"
+note "host $(vm uname -r), container $(cat "$work/out")"
+[ "$(cat "$work/out")" != "$(vm uname -r)" ] || fail "the container runs on the host's kernel"
+expect "stdin" 1048576 "$(head -c 1048576 /dev/zero | vm "${run[@]}" --rm $image stdin sh -c 'wc -c' | tr -d ' ')"
+
+# A pod's network as a plugin makes it.
+vm sh -euc '
+	ip netns add pod
+	ip netns add far
+	ip -n pod link add eth0 type veth peer name peer netns far
+	ip -n pod addr add 10.88.7.2/24 dev eth0
+	ip -n pod link set lo up
+	ip -n pod link set eth0 up
+	ip -n far addr add 10.88.7.1/24 dev peer
+	ip -n far link set lo up
+	ip -n far link set peer up
+	mkdir -p /tmp/www
+	head -c 3000000 /dev/zero >/tmp/www/file
+	ip netns exec far busybox httpd -p 10.88.7.1:80 -h /tmp/www'
+vm "${run[@]}" -d --with-ns network:/run/netns/pod --memory-limit 134217728 --cpus 0.5 $image box sleep 1000
+arguments=$(vm sh -c 'tr "\0" " " </proc/$(pidof qemu-system-x86_64)/cmdline')
+expect_match "KVM" 'accel[ =]kvm' "$arguments"
+expect_match "the kernel's vsock" 'vhost-vsock-pci' "$arguments"
+expect_match "the kernel's network" 'vhost=on|vhostfds?=' "$arguments"
+threads=$(vm ps -e -o comm)
+[[ $threads != *vhost-device-v* ]] || fail "vhost-device-vsock runs beside the kernel's vsock"
+vm sh -c 'ls -l /proc/$(pidof qemu-system-x86_64)/fd' >"$work/fds"
+for device in kvm vhost-vsock vhost-net; do
+	grep -q "/dev/$device\$" "$work/fds" || fail "QEMU has no /dev/$device open"
+done
+
+guest() { vm ctr tasks exec --exec-id "e$RANDOM$RANDOM" box "$@"; }
+guest ping -c 1 -W 5 10.88.7.1 >/dev/null
+vm ip netns exec far busybox ping -c 1 -W 5 10.88.7.2 >/dev/null
+expect "bytes received" 3000000 "$(guest sh -c 'wget -q -O - http://10.88.7.1/file | wc -c' | tr -d ' ')"
+status=0
+guest sh -c 'exit 7' || status=$?
+expect "exit code of exec" 7 $status
+vm ctr tasks metrics box >"$work/metrics"
+expect_match "limit of memory" 'limit.*134217728' "$(tr '\n' ' ' <"$work/metrics")"
+status=0
+guest dd if=/dev/zero of=/dev/null bs=160M count=1 >/dev/null 2>&1 || status=$?
+[ $status != 0 ] || fail "160 MiB fit into a limit of 128 MiB"
+note "cgroup of the VM: $(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
+
+vm ctr tasks kill --signal KILL box
+stopped() { [[ $(vm ctr tasks ls) =~ box\ +[0-9]+\ +STOPPED ]]; }
+eventually 60 "the task to stop" stopped
+vm ctr tasks delete box >/dev/null 2>&1 || true
+vm ctr containers delete box
+left() {
+	vm sh -c 'ps -e -o comm | grep -E "containerd-shim|qemu|virtiofsd|vhost-device"
+		find /run/kata-containers /run/vc -path "*/box*" 2>/dev/null
+		find /sys/fs/cgroup -type d \( -name box -o -name "*kata*" \)
+		grep kata /proc/mounts | grep -v " /node "
+		ip -n pod -o link | grep tap
+		true'
+}
+nothing_left() { [ -z "$(left)" ] || { left; return 1; }; }
+eventually 30 "everything to go" nothing_left
+passed

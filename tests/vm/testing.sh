@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# testing.sh - a node that is a machine of its own, for one test.  Sourced by tests/it/*.sh.
+#
+# The artefact node-vm, booted by the release's QEMU under emulation: a Debian with systemd, cgroup
+# v2 and, because an emulated AMD processor has it, a KVM that works.  What a test brings lies on a second
+# disk, at /node of the machine.  The machine is on a tap in a network namespace; commands go in by
+# ssh over one connection that stays.
+# shellcheck disable=SC2034 # some names are for the tests only
+# shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+require_root
+require ip ssh mkfs.ext4
+version_dir=${KATA_DIST_DIR:-$top/build/dist}/kata
+vmm=$version_dir/bin/qemu-system-x86_64
+[ -x "$vmm" ] || skip "no release in '$version_dir'; './dev package' makes one"
+vm_processors=2 vm_memory=3072
+boot_seconds=180
+
+# make_node_disk FOLDER - the second disk, with what lies in FOLDER and room to write.
+make_node_disk() {
+	truncate -s 4G "$work/node.ext4"
+	mkfs.ext4 -q -F -O ^has_journal -d "$1" "$work/node.ext4"
+}
+
+# boot_vm NAME NETNS ADDRESS/BITS GATEWAY - in the network namespace, which has a device vm-NAME on
+# the host's side when this returns (a tap); `vm` below runs commands in it.
+boot_vm() {
+	local image
+	image=$("$top/packaging/artefact" node-vm)
+	vm_netns=$2 vm_address=${3%/*} vm_key=$image/key
+	cp --sparse=always "$image/disk.ext4" "$work/disk.ext4"
+	ip -n "$2" tuntap add "vm-$1" mode tap
+	ip -n "$2" link set "vm-$1" up
+	ip netns exec "$2" "$vmm" -nodefaults -display none -no-reboot -L "$version_dir/share/kata-qemu/qemu" \
+		-machine q35 -accel tcg,thread=multi -cpu EPYC -smp $vm_processors -m $vm_memory \
+		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
+		-append "console=ttyS0 quiet mitigations=off net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
+		-drive "if=none,id=d0,file=$work/disk.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
+		-drive "if=none,id=d1,file=$work/node.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
+		-netdev "tap,id=n0,ifname=vm-$1,script=no,downscript=no" -device virtio-net-pci,netdev=n0,romfile= \
+		-device virtio-rng-pci -serial "file:$work/console" >"$work/vmm.log" 2>&1 </dev/null &
+	vm_pid=$!
+	cleanup stop_vm
+}
+
+# The first answer; may take a while after boot_vm, so that the test can do something else meanwhile.
+wait_vm() {
+	eventually $boot_seconds "the machine to answer ($work/console)" connect_vm
+	vm_took=$SECONDS
+}
+
+ssh_vm() { # OPTION... [COMMAND]
+	ip netns exec "$vm_netns" ssh -i "$vm_key" -o ControlPath="$work/ssh" -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=20 "root@$vm_address" "$@"
+}
+
+connect_vm() {
+	ssh_vm -o ControlMaster=yes -o ControlPersist=yes -N -f
+}
+
+# vm COMMAND... - run in the machine, with its streams and its exit status.
+vm() { ssh_vm -- "$(printf '%q ' "$@")"; }
+
+# vm_file PATH - stdin becomes that file of the machine.
+vm_file() { ssh_vm -- "mkdir -p $(dirname "$1") && cat >$1"; }
+
+stop_vm() {
+	if [ "${ending:-}" != well ]; then
+		tail -v -n 10 -- "$work/console"
+		grep -v "TCG doesn't support" "$work/vmm.log"
+		ssh_vm -- "journalctl -u containerd -u kubelet --no-pager -n 40 | cut -c1-300" || true
+	fi
+	ssh_vm -O exit 2>/dev/null
+	kill -KILL "$vm_pid" 2>/dev/null
+	wait "$vm_pid" 2>/dev/null
+}
+
+passed() { ending=well; }
