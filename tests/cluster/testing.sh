@@ -3,8 +3,9 @@
 #
 # testing.sh - what every cluster test shares.  Sourced by tests/cluster/t/*.sh.
 #
-# The tests share one running cluster; each has a Kubernetes namespace of its own, which goes with
-# it.  RUNTIME_CLASS is what the pods run under (kata; "runc" means none, to prove a test itself),
+# The tests share one running cluster; each has a Kubernetes namespace of its own.  Its deletion begins
+# with the end of the test and goes on beside the next one; twenty-pods-leave-nothing-behind is the test
+# that waits for what all others leave.  RUNTIME_CLASS is what the pods run under (kata; "runc" means none, to prove a test itself),
 # NODE where they run (n1), KATA_CLUSTER which cluster.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
@@ -35,9 +36,7 @@ show_namespace() {
 end_namespace() {
 	[ "${ending:-}" = well ] || show_namespace
 	"$cluster" kubectl delete namespace "$namespace" --wait=false >/dev/null
-	eventually 60 "the pods of the test to go" no_pods
 }
-no_pods() { [ -z "$(k get pods -o name)" ]; }
 
 "$cluster" kubectl create namespace "$namespace" >/dev/null
 cleanup end_namespace

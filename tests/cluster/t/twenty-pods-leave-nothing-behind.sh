@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
 #
-# 20 pods are created and deleted; then the node has the processes, mounts, network devices, cgroups
-# and runtime files it had before.
+# The pods of all earlier tests go.  20 pods are created and deleted; then the node has the processes,
+# mounts, network devices, cgroups and runtime files it had before.
 . "$(dirname "$0")/../testing.sh"
 
 processes() { on_node ps -eo args | grep -E 'shim|qemu|virtiofsd|vhost-device|pause' | grep -v grep || true; }
@@ -21,7 +21,15 @@ state() {
 }
 same() { state >"$work/after" && diff "$work/before" "$work/after"; }
 
-# At rest is what stays the same for a second: nobody tells when an earlier test's pods are all gone.
+# Every test before this one has deleted its namespace: their pods must be gone in good time as well.
+only_ours() {
+	local others
+	others=$("$cluster" kubectl get namespaces -o name | grep '/t[0-9]' | grep -v "/$namespace$")
+	echo "still there: $others"
+	[ -z "$others" ]
+}
+eventually 120 "the namespaces of earlier tests to go" only_ours
+# At rest is what stays the same for a second: nobody tells when containerd has forgotten a pod.
 settled() { state >"$work/before" && sleep 1 && same >/dev/null; }
 eventually 30 "the node to come to rest" settled
 for batch in 1 2 3 4 5; do
