@@ -71,6 +71,7 @@ int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const 
 		{ .fd = fd, .events = events },
 		{ .fd = c ? c->fd : -1, .events = POLLIN },
 	};
+	uint64_t began_ms = now_ms();
 	int r;
 
 	for (;;) {
@@ -82,7 +83,8 @@ int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const 
 		if (r > 0)
 			return fds[0].revents;
 		if (now_ms() >= deadline_ms)
-			return fail(e, ETIMEDOUT, "%s: timed out", what);
+			return fail(e, ETIMEDOUT, "%s: timed out after %" PRIu64 " ms", what,
+				    now_ms() - began_ms);
 	}
 }
 
