@@ -21,6 +21,7 @@
 #define RUN_MS     (15 * 60 * UINT64_C(1000))
 #define ASK_MS     (2 * 60 * UINT64_C(1000))
 #define RUNTIME_MS (60 * UINT64_C(1000))
+#define TELL_MS    (30 * UINT64_C(1000))
 #define USER_AGENT "kata-deploy/" KATA_VERSION
 
 static int find_archive(const char *dir, char **ret_path, struct error *e)
@@ -166,6 +167,23 @@ int install_open(const struct settings *s, const struct cancel *cancel, struct i
 	in.node = (struct node){ .root = in.root, .socket = s->containerd_socket };
 	in.proof = make_proof(&in);
 	if (plan_changes(&in, e) < 0)
+		return -e->code;
+	*ret_install = in;
+	in = (struct install){ 0 };
+	return 0;
+}
+
+int install_open_node(const struct settings *s, const struct cancel *cancel,
+		      struct install *ret_install, struct error *e)
+{
+	_install_ struct install in = {
+		.settings = s,
+		.cancel = cancel,
+		.deadline_ms = deadline_in(TELL_MS),
+		.root = settings_root(s),
+	};
+
+	if (open_kube(&in, e) < 0 || read_node(&in, e) < 0)
 		return -e->code;
 	*ret_install = in;
 	in = (struct install){ 0 };

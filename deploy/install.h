@@ -44,6 +44,10 @@ struct install {
 /* Gathers everything without changing anything. */
 int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e);
+/* Only what it takes to tell the Node object something: the client, and that object as it is now
+ * (NULL without it or the right to see it). */
+int install_open_node(const struct settings *s, const struct cancel *cancel,
+		      struct install *ret_install, struct error *e);
 void install_done(struct install *in);
 #define _install_ _cleanup_(install_done)
 

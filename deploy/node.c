@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "deploy/install.h"
+#include "lib/host/store.h"
 #include "lib/kube/event.h"
 #include "lib/kube/watch.h"
 #include "lib/log.h"
@@ -309,4 +310,24 @@ int release_run(void *context, struct error *e)
 			   &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	return 0;
+}
+
+static bool has_version(const struct install *in)
+{
+	_free_ char *current = NULL;
+	struct error ignored;
+
+	return store_current(in->root, &current, &ignored) >= 0 && current &&
+	       store_has(in->root, current);
+}
+
+int node_retract(struct install *in, struct error *e)
+{
+	_free_ char *key = instance_key(in);
+	const char *others = others_label(in, key);
+	const struct marks untrue = { .shared = others ? others : "false", .instance = "false" };
+
+	if (!is_true(label(in, key)) || has_version(in))
+		return 0;
+	return set_marks(in, &untrue, e);
 }

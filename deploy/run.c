@@ -59,37 +59,53 @@ static int run_steps(struct install *in, const struct step *steps, struct journa
 	return plan_run(&plan, j, e);
 }
 
-/* In the node's Events and in its condition. */
-static void tell_failure(struct install *in, const char *event, const char *reason,
-			 const struct error *e)
+/* In the node's Events, its condition and, where nothing is installed, its label.  Opens what it
+ * needs by itself: the failure may have come before anything was open. */
+static void tell_failure(const struct settings *s, const struct cancel *cancel, const char *event,
+			 const char *reason, const struct error *e)
 {
+	_install_ struct install in = { 0 };
 	struct error ignored;
 
 	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
-	if (e->code == ECANCELED || !in->node_object)
+	if (e->code == ECANCELED)
 		return;
-	node_event(in, true, event, e->msg);
-	if (node_condition(in, false, reason, e->msg, &ignored) < 0)
+	if (install_open_node(s, cancel, &in, &ignored) < 0) {
+		log_warn("the node cannot be told: %s", ignored.msg);
+		return;
+	}
+	if (!in.node_object)
+		return;
+	if (node_retract(&in, &ignored) < 0)
+		log_warn("%s", ignored.msg);
+	node_event(&in, true, event, e->msg);
+	if (node_condition(&in, false, reason, e->msg, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 }
 
-int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int apply(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_install_ struct install in = { 0 };
 	uint64_t began = now_ms();
 	int r = open_both(s, cancel, &j, &in, e);
 
+	if (r >= 0)
+		r = run_steps(&in, install_steps, j, e);
 	if (r < 0)
 		return r;
-	r = run_steps(&in, install_steps, j, e);
-	if (r < 0) {
-		tell_failure(&in, "KataInstallFailed", "InstallFailed", e);
-		return r;
-	}
 	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
 		 in.folder, (unsigned long long)(now_ms() - began), r == 0 ? ", nothing to do" : "",
 		 r, in.writes, in.restarts);
+	return r;
+}
+
+int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	int r = apply(s, cancel, e);
+
+	if (r < 0)
+		tell_failure(s, cancel, "KataInstallFailed", "InstallFailed", e);
 	return r;
 }
 
@@ -152,7 +168,7 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 			s->node_name, s->node_name, settings_instance(s));
 	r = run_steps(&in, cleanup_steps, j, e);
 	if (r < 0)
-		tell_failure(&in, "KataRemoveFailed", "RemoveFailed", e);
+		tell_failure(s, cancel, "KataRemoveFailed", "RemoveFailed", e);
 	else
 		log_info("removed from node '%s': %d steps", s->node_name, r);
 	return r;

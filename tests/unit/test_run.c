@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_run - what an installer that fails early leaves on the Node object.
+ *
+ * The API server is a script; the release is missing, which is found before the first step, and the
+ * node's files are a folder of the test.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "deploy/run.h"
+#include "tests/unit/fake-api.h"
+
+#include "lib/file.h"
+#include "lib/host/store.h"
+
+#define SHARED   "\"katacontainers.io/kata-runtime\""
+#define INSTANCE "\"kata-deploy.katacontainers.io/default\""
+#define OTHER    "\"kata-deploy.katacontainers.io/other\""
+
+#define NODE(labels)                                                                              \
+	{                                                                                         \
+		{ "GET /api/v1/nodes/n1 " }, "200 OK",                                            \
+			"{\"metadata\":{\"uid\":\"u\",\"labels\":{" labels "}}}", FAKE_KEEP, NULL \
+	}
+#define LABELS(...)                                                                            \
+	{                                                                                      \
+		{ "PATCH /api/v1/nodes/n1?fieldManager=kata-deploy ", __VA_ARGS__ }, "200 OK", \
+			"{}", FAKE_KEEP, NULL                                                  \
+	}
+#define EVENT                                                                                    \
+	{                                                                                        \
+		{ "POST /apis/events.k8s.io/v1/namespaces/default/events?", "KataInstallFailed", \
+		  "kata-static" },                                                               \
+			"201 Created", "{}", FAKE_KEEP, NULL                                     \
+	}
+#define CONDITION                                                                                  \
+	{                                                                                          \
+		{ "PATCH /api/v1/nodes/n1/status?", "\"KataReady\"", "\"False\"", "kata-static" }, \
+			"200 OK", "{}", FAKE_KEEP, NULL                                            \
+	}
+
+/* A node that consists of a folder and an object. */
+struct world {
+	char dir[64];
+	struct fake_api api;
+	struct settings settings;
+};
+
+static void set_env(const char *const (*pairs)[2], size_t n)
+{
+	assert_int_equal(clearenv(), 0);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(setenv(pairs[i][0], pairs[i][1], 1), 0);
+}
+
+static void write_text(const char *dir, const char *name, const char *text)
+{
+	_free_ char *path = path_join(dir, name);
+	struct error e;
+
+	assert_int_equal(dir_make(dir, 0755, &e), 0);
+	assert_int_equal(file_replace(path, text, strlen(text), 0644, &e), 0);
+}
+
+static void start(struct world *w, const struct fake_turn *turns, size_t n)
+{
+	_free_ char *kubeconfig = NULL;
+	_free_ char *text = NULL;
+	struct error e;
+
+	*w = (struct world){ .dir = "/tmp/test-run-XXXXXX" };
+	assert_non_null(mkdtemp(w->dir));
+	assert_true(fake_start(&w->api, turns, n, NULL));
+	text = xasprintf(
+		"current-context: c\n"
+		"contexts: [{name: c, context: {cluster: k}}]\n"
+		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
+		w->api.url);
+	kubeconfig = path_join(w->dir, "kubeconfig");
+	write_text(w->dir, "kubeconfig", text);
+	set_env((const char *const[][2]){ { "NODE_NAME", "n1" },
+					  { "KUBECONFIG", kubeconfig },
+					  { "INSTALLATION_PREFIX", w->dir },
+					  { "KATA_ARTIFACTS", w->dir } },
+		4);
+	assert_int_equal(settings_read(&w->settings, &e), 0);
+}
+
+/* Makes a version of one empty file current. */
+static void install_version(const struct world *w)
+{
+	char empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
+	_manifest_ struct manifest m = { 0 };
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *folder = NULL;
+	_free_ char *path = NULL;
+	_free_ char *body = NULL;
+	_free_ char *text = NULL;
+	struct error e;
+
+	sha256_bytes("", 0, empty);
+	body = xasprintf("kata-manifest 1\nversion 1\narch x86_64\nfile 0644 0 %s shim\n", empty);
+	sha256_bytes(body, strlen(body), digest);
+	text = xasprintf("%sdigest %s\n", body, digest);
+	assert_int_equal(manifest_parse(text, strlen(text), "m", &m, &e), 0);
+	folder = manifest_folder(&m);
+	path = xasprintf("%s/versions/%s", root, folder);
+	write_text(path, MANIFEST_NAME, text);
+	write_text(path, "shim", "");
+	assert_int_equal(store_switch(root, folder, &e), 0);
+}
+
+static void stop(struct world *w)
+{
+	const char *fault = fake_stop(&w->api);
+	struct error e;
+
+	if (fault)
+		fail_msg("%s", fault);
+	settings_done(&w->settings);
+	assert_int_equal(tree_remove(w->dir, &e), 0);
+}
+
+static void assert_told(const struct fake_turn *turns, size_t n)
+{
+	struct world w;
+	struct error e;
+
+	start(&w, turns, n);
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	stop(&w);
+}
+
+static void test_failure_with_nothing_installed_takes_a_label_back(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		LABELS(SHARED ":\"false\"", INSTANCE ":\"false\"", INSTANCE ":null"),
+		EVENT,
+		CONDITION,
+	};
+
+	(void)state;
+	assert_told(turns, ARRAY_SIZE(turns));
+}
+
+static void test_failure_beside_a_version_leaves_the_labels(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		EVENT,
+		CONDITION,
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	install_version(&w);
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	stop(&w);
+}
+
+static void test_failure_leaves_the_label_of_another_installation(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\"," OTHER ":\"true\""),
+		LABELS(SHARED ":\"true\"", INSTANCE ":\"false\"", INSTANCE ":null"),
+		EVENT,
+		CONDITION,
+	};
+
+	(void)state;
+	assert_told(turns, ARRAY_SIZE(turns));
+}
+
+static void test_failure_on_a_node_without_our_label_leaves_the_labels(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(SHARED ":\"true\"," OTHER ":\"true\""),
+		EVENT,
+		CONDITION,
+	};
+
+	(void)state;
+	assert_told(turns, ARRAY_SIZE(turns));
+}
+
+static void test_failure_before_the_journal_is_told(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		{ { "POST /apis/events.k8s.io/v1/namespaces/default/events?", "opt" },
+		  "201 Created",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "PATCH /api/v1/nodes/n1/status?", "opt" }, "200 OK", "{}", FAKE_KEEP, NULL },
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	write_text(w.dir, "opt", "a file where a folder should be");
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOTDIR);
+	stop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_failure_with_nothing_installed_takes_a_label_back),
+		cmocka_unit_test(test_failure_beside_a_version_leaves_the_labels),
+		cmocka_unit_test(test_failure_leaves_the_label_of_another_installation),
+		cmocka_unit_test(test_failure_on_a_node_without_our_label_leaves_the_labels),
+		cmocka_unit_test(test_failure_before_the_journal_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
