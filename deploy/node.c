@@ -183,7 +183,8 @@ int handlers_check(void *context, struct error *e)
 	return in->restarts > 0;
 }
 
-static bool is_node_ready(struct json_object *node)
+/* The status of the condition TYPE; NULL if the node has none such. */
+static const char *condition(struct json_object *node, const char *type)
 {
 	struct json_object *list = json_at(node, "status.conditions");
 	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
@@ -191,10 +192,10 @@ static bool is_node_ready(struct json_object *node)
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *c = json_object_array_get_idx(list, i);
 
-		if (str_equal(json_get_str(c, "type"), "Ready"))
-			return str_equal(json_get_str(c, "status"), "True");
+		if (str_equal(json_get_str(c, "type"), type))
+			return json_get_str(c, "status");
 	}
-	return false;
+	return NULL;
 }
 
 /* A runtime that reports no features has its handlers unnamed in the status: nothing to wait for.
@@ -223,7 +224,7 @@ static int on_node(void *arg, enum watch_type type, struct json_object *node, st
 
 	if (type == WATCH_DELETED)
 		return fail(e, ENOENT, "the node object was deleted");
-	return is_node_ready(node) && has_handlers(in, node);
+	return str_equal(condition(node, "Ready"), "True") && has_handlers(in, node);
 }
 
 int handlers_run(void *context, struct error *e)
@@ -251,8 +252,10 @@ int ready_check(void *context, struct error *e)
 	struct json_object *annotations = json_at(in->node_object, "metadata.annotations");
 
 	(void)e;
+	/* A failure that is over leaves the condition behind, and nothing else. */
 	return in->is_changing || !is_true(label(in, LABEL)) || !is_true(label(in, key)) ||
-	       !str_equal(member(annotations, key), in->proof);
+	       !str_equal(member(annotations, key), in->proof) ||
+	       !str_equal(condition(in->node_object, CONDITION), "True");
 }
 
 int ready_run(void *context, struct error *e)

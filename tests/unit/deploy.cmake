@@ -2,4 +2,5 @@
 
 kata_unit_test(test_settings.c LIBS kata_deploy_parts)
 kata_unit_test(test_drain.c LIBS kata_deploy_parts)
+kata_unit_test(test_node.c LIBS kata_deploy_parts)
 kata_unit_test(test_run.c LIBS kata_deploy_parts)
