@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "deploy/advice.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "lib/log.h"
@@ -59,14 +60,16 @@ static int run_steps(struct install *in, const struct step *steps, struct journa
 	return plan_run(&plan, j, e);
 }
 
-/* In the node's Events, its condition and, where nothing is installed, its label.  Opens what it
- * needs by itself: the failure may have come before anything was open. */
+/* Adds to *e what to do about it, and tells the node: in its Events, its condition and, where
+ * nothing is installed, its label.  Opens what it needs by itself: the failure may have come before
+ * anything was open. */
 static void tell_failure(const struct settings *s, const struct cancel *cancel, const char *event,
-			 const char *reason, const struct error *e)
+			 const char *reason, struct error *e)
 {
 	_install_ struct install in = { 0 };
 	struct error ignored;
 
+	advice_add(e);
 	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
 	if (e->code == ECANCELED)
 		return;

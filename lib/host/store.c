@@ -41,8 +41,7 @@ static int check_space(const char *dir, const struct manifest *m, struct error *
 	block = fs.f_frsize;
 	need = m->total_size + m->n_entries * block + SPARE_BYTES;
 	if (fs.f_bavail * block < need)
-		return fail(e, ENOSPC,
-			    "'%s' has %llu MiB free, %llu MiB are needed; free space there", dir,
+		return fail(e, ENOSPC, "'%s' has %llu MiB free, %llu MiB are needed", dir,
 			    (unsigned long long)(fs.f_bavail * block / MIB),
 			    (unsigned long long)(need / MIB));
 	if (fs.f_files > 0 && fs.f_favail < m->n_entries + 64)
@@ -120,7 +119,7 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 	return file_sync_parent(final, e);
 undo:
 	(void)tree_remove(staging, &undo);
-	return -e->code;
+	return fail_wrap(e, "making '%s'", final);
 }
 
 static bool entry_fits(int dirfd, const struct manifest_entry *entry)

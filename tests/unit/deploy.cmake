@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+kata_unit_test(test_advice.c LIBS kata_deploy_parts)
 kata_unit_test(test_settings.c LIBS kata_deploy_parts)
 kata_unit_test(test_drain.c LIBS kata_deploy_parts)
 kata_unit_test(test_node.c LIBS kata_deploy_parts)
