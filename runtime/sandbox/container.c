@@ -5,7 +5,8 @@
  * The root file system and every volume are binds in the shared folder; the specification that
  * the guest gets names the guest's paths of them.  What has no place on the host (proc, tmpfs,
  * devpts and the like) is left for the agent to mount.  A pod's /dev/shm is one tmpfs of the
- * guest: shared memory cannot cross a file system protocol.
+ * guest: shared memory cannot cross a file system protocol.  Its volumes in memory are the guest's,
+ * too (ephemeral.c).
  *
  * Removal never depends on the agent: its answer is waited for, its files are taken away anyhow.
  */
@@ -20,6 +21,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/ephemeral.h"
 
 #define GUEST_SHM      "/run/kata-containers/sandbox/shm"
 #define BASE_LEN       64
@@ -29,8 +31,10 @@
 struct container {
 	struct sandbox *sandbox;
 	char *id;
-	char *rootfs; /* mount point of ours, or NULL */
-	strv shares;  /* names in the shared folder */
+	char *rootfs;              /* mount point of ours, or NULL */
+	strv shares;               /* names in the shared folder */
+	Agent__Storage **storages; /* what the guest makes for it */
+	size_t n_storages;
 	struct size size;
 	bool is_in_guest;
 };
@@ -65,6 +69,24 @@ static int share_volume(struct container *c, Oci__Mount *m, size_t number, struc
 	return 0;
 }
 
+/* Has the guest make the volume of M if it is one in memory, else shares it. */
+static int give_volume(struct container *c, Oci__Mount *m, size_t number, struct error *e)
+{
+	_ephemeral_ struct ephemeral v = { 0 };
+	_free_ char *guest = NULL;
+	int r = ephemeral_find(m->source, &v, e);
+
+	if (r < 0)
+		return fail_wrap(e, "volume on '%s'", m->destination);
+	if (r == 0)
+		return share_volume(c, m, number, e);
+	guest = ephemeral_guest_path(&v);
+	ephemeral_add_storages(&v, &c->storages, &c->n_storages);
+	spec_set(&m->source, guest);
+	spec_set(&m->type, "bind");
+	return 0;
+}
+
 static int share_volumes(struct container *c, Oci__Spec *spec, struct error *e)
 {
 	int r = 0;
@@ -75,7 +97,7 @@ static int share_volumes(struct container *c, Oci__Spec *spec, struct error *e)
 		if (strcmp(m->destination, "/dev/shm") == 0 && m->source[0] == '/')
 			spec_set(&m->source, GUEST_SHM);
 		else if (spec_mount_is_shared(m))
-			r = share_volume(c, m, i, e);
+			r = give_volume(c, m, i, e);
 	}
 	return r;
 }
@@ -123,6 +145,8 @@ static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pid
 
 	request.container_id = request.exec_id = c->id;
 	request.oci = spec;
+	request.storages = c->storages;
+	request.n_storages = c->n_storages;
 	request.sandbox_pidns = shares_pidns;
 	return client_call(sandbox_rpc(c->sandbox), CLIENT_CREATE_CONTAINER, &request, NULL,
 			   config->runtime.create_container_timeout * 1000,
@@ -263,6 +287,9 @@ void container_free(struct container *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < c->n_storages; i++)
+		message_free(c->storages[i]);
+	free(c->storages);
 	strv_free(c->shares);
 	free(c->rootfs);
 	free(c->id);

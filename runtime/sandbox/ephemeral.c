@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ephemeral - give a pod's volumes in memory to the guest.
+ *
+ * kubelet mounts a tmpfs on .../volumes/kubernetes.io~empty-dir/NAME.  Shared from the host its
+ * pages would be the host's, outside the VM's memory and the containers' limits, and every access
+ * would cross the VM.  So the guest gets a tmpfs of its own with the size, mode and owner of the
+ * host's, which stays empty; all containers of the pod have the same one.  The host's size is what
+ * kubelet made of sizeLimit and the pod's memory limit; without either it is a part of the node's
+ * memory, and what bounds the volume is the VM's.
+ *
+ * A subPath of such a volume arrives as a bind mount in .../volume-subpaths/NAME/CONTAINER/N: it is
+ * the same part of the guest's tmpfs, made there as a folder.  A subPath that names a file which
+ * only the guest has cannot be known to kubelet, and becomes a folder.
+ *
+ * An emptyDir on the node's disk and huge pages are not of this kind.  Work thread.
+ */
+
+#include "runtime/sandbox/ephemeral.h"
+
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "lib/file.h"
+#include "lib/rpc/message.h"
+#include "lib/str.h"
+
+#define GUEST_ROOT    "/run/kata-containers/sandbox/ephemeral"
+#define PLUGIN_DIR    "kubernetes.io~empty-dir"
+#define SUBPATHS_DIR  "volume-subpaths"
+#define NAME_MAX_LEN  63
+#define MOUNTINFO_MAX (16 * MIB)
+
+static bool is_volume_path(const char *path)
+{
+	_free_ char *parent = path_parent(path);
+	struct error ignored;
+
+	return path[0] == '/' && strcmp(path_base(parent), PLUGIN_DIR) == 0 &&
+	       check_id(path_base(path), "volume", NAME_MAX_LEN, &ignored) >= 0;
+}
+
+/* The volume's path if PATH is that of a subPath, else NULL.  Caller frees. */
+static char *volume_of_subpath(const char *path)
+{
+	_free_ char *container = path_parent(path);
+	_free_ char *volume = path_parent(container);
+	_free_ char *subpaths = path_parent(volume);
+	_free_ char *pod = path_parent(subpaths);
+
+	if (path[0] != '/' || strcmp(path_base(subpaths), SUBPATHS_DIR) != 0)
+		return NULL;
+	return xasprintf("%s/volumes/" PLUGIN_DIR "/%s", pod, path_base(volume));
+}
+
+/* True if a tmpfs is mounted on PATH. */
+static bool is_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
+{
+	_free_ char *parent = path_parent(path);
+	struct stat above;
+	struct statfs fs;
+
+	if (stat(path, ret_st) < 0 || stat(parent, &above) < 0 || statfs(path, &fs) < 0)
+		return false;
+	*ret_size = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+	return S_ISDIR(ret_st->st_mode) && fs.f_type == TMPFS_MAGIC &&
+	       ret_st->st_dev != above.st_dev;
+}
+
+/* What of its file system is mounted on PATH, from the last line about it: the one on top. */
+static int mounted_part(const char *path, char **ret_part, struct error *e)
+{
+	_free_ char *text = NULL;
+	_strv_ strv lines = NULL;
+	_free_ char *part = NULL;
+	int r = file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	lines = strv_split(text, "\n");
+	for (char **line = lines; line && *line; line++) {
+		_strv_ strv fields = strv_split(*line, " ");
+
+		if (strv_len(fields) > 4 && strcmp(fields[4], path) == 0)
+			str_set(&part, fields[3]);
+	}
+	/* The kernel writes blanks and backslashes as octal escapes. */
+	if (!part || strchr(part, '\\') || strstr(part, "//deleted"))
+		return fail(e, EINVAL,
+			    "cannot tell which part of a volume in memory '%s' is; use a subPath "
+			    "without blanks and backslashes",
+			    path);
+	*ret_part = xstrdup(part + strspn(part, "/"));
+	return 0;
+}
+
+static int find_part(const char *source, struct ephemeral *v, struct error *e)
+{
+	struct stat st;
+
+	if (stat(source, &st) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", source);
+	v->sub_mode = st.st_mode & 07777;
+	v->sub_gid = st.st_gid;
+	return mounted_part(source, &v->sub, e);
+}
+
+int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e)
+{
+	_free_ char *volume = is_volume_path(source) ? xstrdup(source) : volume_of_subpath(source);
+	_ephemeral_ struct ephemeral v = { 0 };
+	struct stat st, part;
+	int r = 0;
+
+	if (!volume || !is_volume_path(volume) || !is_tmpfs(volume, &st, &v.size))
+		return 0;
+	if (stat(source, &part) < 0 || part.st_dev != st.st_dev || !S_ISDIR(part.st_mode))
+		return 0;
+	v.name = xstrdup(path_base(volume));
+	v.mode = st.st_mode & 07777;
+	v.uid = st.st_uid;
+	v.gid = st.st_gid;
+	if (strcmp(volume, source) == 0)
+		v.sub = xstrdup("");
+	else
+		r = find_part(source, &v, e);
+	if (r < 0)
+		return r;
+	*ret = v;
+	v = (struct ephemeral){ 0 };
+	return 1;
+}
+
+void ephemeral_done(struct ephemeral *v)
+{
+	free(v->name);
+	free(v->sub);
+	*v = (struct ephemeral){ 0 };
+}
+
+char *ephemeral_guest_path(const struct ephemeral *v)
+{
+	return v->sub[0] ? xasprintf(GUEST_ROOT "/%s/%s", v->name, v->sub)
+			 : xasprintf(GUEST_ROOT "/%s", v->name);
+}
+
+static Agent__Storage *add(Agent__Storage ***list, size_t *n, const char *driver, char *own_point,
+			   strv own_options)
+{
+	Agent__Storage *s = message_new(&agent__storage__descriptor);
+
+	s->driver = xstrdup(driver);
+	s->mount_point = own_point;
+	s->options = own_options;
+	s->n_options = strv_len(own_options);
+	s->shared = true;
+	*list = xrealloc(*list, *n + 1, sizeof(**list));
+	(*list)[(*n)++] = s;
+	return s;
+}
+
+void ephemeral_add_storages(const struct ephemeral *v, Agent__Storage ***list, size_t *n)
+{
+	strv options = NULL, sub_options = NULL;
+	Agent__Storage *s;
+
+	if (v->size)
+		strv_addf(&options, "size=%llu", (unsigned long long)v->size);
+	strv_addf(&options, "mode=%o", v->mode);
+	strv_addf(&options, "uid=%u", v->uid);
+	strv_addf(&options, "gid=%u", v->gid);
+	s = add(list, n, "ephemeral", xasprintf(GUEST_ROOT "/%s", v->name), options);
+	s->source = xstrdup("tmpfs");
+	s->fstype = xstrdup("tmpfs");
+	if (!v->sub[0])
+		return;
+	strv_addf(&sub_options, "mode=%o", v->sub_mode);
+	if (v->sub_gid)
+		strv_addf(&sub_options, "fsgid=%u", v->sub_gid);
+	s = add(list, n, "local", ephemeral_guest_path(v), sub_options);
+	s->source = xstrdup("local");
+	s->fstype = xstrdup("local");
+}
