@@ -20,10 +20,8 @@
 static void reply_deleted(struct rpc_request *req, const struct process *p)
 {
 	Task__DeleteResponse answer = TASK__DELETE_RESPONSE__INIT;
-	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
 
-	when.seconds = p->exited_at.tv_sec;
-	when.nanos = (int32_t)p->exited_at.tv_nsec;
 	answer.pid = (uint32_t)p->task->shim->vmm_pid;
 	answer.exit_status = p->exit_status;
 	answer.exited_at = &when;
@@ -33,10 +31,8 @@ static void reply_deleted(struct rpc_request *req, const struct process *p)
 static void publish_delete(const struct process *p)
 {
 	Events__TaskDelete event = EVENTS__TASK_DELETE__INIT;
-	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
 
-	when.seconds = p->exited_at.tv_sec;
-	when.nanos = (int32_t)p->exited_at.tv_nsec;
 	event.container_id = p->task->id;
 	event.id = p->id[0] ? p->id : p->task->id;
 	event.pid = (uint32_t)p->task->shim->vmm_pid;

@@ -131,7 +131,7 @@ static void send_next(struct events *ev)
 	struct event *event = ev->first;
 	Forward__ForwardRequest request = FORWARD__FORWARD_REQUEST__INIT;
 	Containerd__Envelope envelope = CONTAINERD__ENVELOPE__INIT;
-	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+	Pb__Timestamp when;
 	Pb__Any any = PB__ANY__INIT;
 	struct error e;
 
@@ -141,8 +141,7 @@ static void send_next(struct events *ev)
 	}
 	if (ev->in_flight)
 		return;
-	when.seconds = event->when.tv_sec;
-	when.nanos = (int32_t)event->when.tv_nsec;
+	when = events_time(&event->when);
 	any.type_url = (char *)(uintptr_t)event->type;
 	any.value.data = event->bytes;
 	any.value.len = event->len;
@@ -218,6 +217,15 @@ void events_free(struct events *ev)
 	free(ev->address);
 	free(ev->namespace_);
 	free(ev);
+}
+
+Pb__Timestamp events_time(const struct timespec *when)
+{
+	Pb__Timestamp t = PB__TIMESTAMP__INIT;
+
+	t.seconds = when->tv_sec;
+	t.nanos = (int32_t)when->tv_nsec;
+	return t;
 }
 
 void events_publish(struct events *ev, const char *topic, const void *message)

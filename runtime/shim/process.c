@@ -89,10 +89,8 @@ static void process_destroy(struct process *p)
 static void answer_waiters(struct process *p)
 {
 	Task__WaitResponse answer = TASK__WAIT_RESPONSE__INIT;
-	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
 
-	when.seconds = p->exited_at.tv_sec;
-	when.nanos = (int32_t)p->exited_at.tv_nsec;
 	answer.exit_status = p->exit_status;
 	answer.exited_at = &when;
 	while (p->waiters) {
@@ -107,10 +105,8 @@ static void answer_waiters(struct process *p)
 static void publish_exit(struct process *p)
 {
 	Events__TaskExit event = EVENTS__TASK_EXIT__INIT;
-	Pb__Timestamp when = PB__TIMESTAMP__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
 
-	when.seconds = p->exited_at.tv_sec;
-	when.nanos = (int32_t)p->exited_at.tv_nsec;
 	event.container_id = p->task->id;
 	event.id = p->id[0] ? p->id : p->task->id;
 	event.pid = (uint32_t)p->task->shim->vmm_pid;

@@ -86,8 +86,7 @@ static int task_state(struct rpc_request *req, const void *in, void *out, struct
 		return 0;
 	answer->exit_status = p->exit_status;
 	answer->exited_at = message_new(&pb__timestamp__descriptor);
-	answer->exited_at->seconds = p->exited_at.tv_sec;
-	answer->exited_at->nanos = (int32_t)p->exited_at.tv_nsec;
+	*answer->exited_at = events_time(&p->exited_at);
 	return 0;
 }
 
