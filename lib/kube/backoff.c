@@ -30,6 +30,13 @@ uint64_t backoff_next(struct backoff *b)
 	return random_below(bound + 1);
 }
 
+uint64_t backoff_asked(struct backoff *b, int64_t asked_ms)
+{
+	uint64_t own_ms = backoff_next(b);
+
+	return asked_ms >= 0 ? max_u64(own_ms, (uint64_t)asked_ms) : own_ms;
+}
+
 void backoff_reset(struct backoff *b)
 {
 	b->tries = 0;

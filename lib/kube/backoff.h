@@ -14,6 +14,8 @@ struct backoff {
 
 /* The pause before the next try. */
 uint64_t backoff_next(struct backoff *b);
+/* The same, but at least the ASKED_MS of the other side; -1: it did not ask. */
+uint64_t backoff_asked(struct backoff *b, int64_t asked_ms);
 /* After a success. */
 void backoff_reset(struct backoff *b);
 /* Uniform in [0, BELOW); 0 for 0. */

@@ -150,9 +150,7 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 		r = try_once(client, call, &status, &asked_ms, ret_object, e);
 		if (r >= 0 || !worth_repeating(r, status, &saw_401))
 			return r;
-		pause_ms = backoff_next(&client->backoff);
-		if (asked_ms >= 0)
-			pause_ms = max_u64(pause_ms, (uint64_t)asked_ms);
+		pause_ms = backoff_asked(&client->backoff, asked_ms);
 		log_debug("%s; asking again in %" PRIu64 " ms", e->msg, pause_ms);
 		if (wait_pause(pause_ms, call->path, call->deadline_ms, call->cancel,
 			       &pause_error) < 0)

@@ -27,8 +27,9 @@ struct follow {
 	const struct kube_watch *watch;
 	struct kube_stream stream;
 	struct backoff backoff;
-	char *version; /* NULL: list first */
-	int result;    /* of the handler */
+	char *version;    /* NULL: list first */
+	int64_t asked_ms; /* pause the server asked for; -1: none */
+	int result;       /* of the handler */
 };
 
 /* The path of the collection up to the place where more parameters can be added. */
@@ -146,11 +147,13 @@ static int follow_once(struct follow *f, struct error *e)
 	};
 	int r;
 
+	f->asked_ms = -1;
 	kube_stream_done(&f->stream);
 	kube_stream_init(&f->stream);
 	r = http_do(kube_http(f->client), &request, &response, e);
 	if (r < 0)
 		return r;
+	f->asked_ms = response.retry_after_ms;
 	r = kube_errno(response.status, NULL);
 	return r ? fail(e, r, "watching '%s': %u", f->watch->path, response.status) : 0;
 }
@@ -187,7 +190,8 @@ static int follow_round(struct follow *f, struct error *e)
 		log_debug("%s; going on", e->msg);
 	if (now_ms() - began > HEALTHY_MS)
 		backoff_reset(&f->backoff);
-	return wait_pause(backoff_next(&f->backoff), w->path, w->deadline_ms, w->cancel, e);
+	return wait_pause(backoff_asked(&f->backoff, f->asked_ms), w->path, w->deadline_ms,
+			  w->cancel, e);
 }
 
 int kube_watch(struct kube_client *client, const struct kube_watch *watch, struct error *e)

@@ -13,6 +13,7 @@
 #include "lib/kube/watch.h"
 
 #define WAIT_MS 5000
+#define SOON_MS 250 /* a deadline that is meant to be reached */
 #define NODE    "GET /api/v1/nodes/n1 "
 #define OK2     "200 OK", "{}"
 /* A watch's answer ends with its connection. */
@@ -186,10 +187,52 @@ static void test_get_keeps_the_last_error_at_its_deadline(void **state)
 
 	(void)state;
 	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	r = kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(50), NULL, NULL, &e);
+	r = kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(SOON_MS), NULL, NULL, &e);
 	assert_int_equal(r, -EAGAIN);
 	assert_non_null(strstr(e.msg, "etcd"));
 	stop(&c);
+}
+
+static void test_get_waits_as_long_as_the_server_asks(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE }, "429 Slow\r\nretry-after: 1", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, OK2, FAKE_KEEP, NULL },
+	};
+	uint64_t began = now_ms();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(get_node(&c, NULL, &e), 0);
+	assert_true(now_ms() - began >= 1000);
+	stop(&c);
+}
+
+/* A second request, which a shorter pause would bring before the deadline, is the script's fault.
+ */
+static void test_get_backs_off_when_the_server_does_not_say_how_long(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE }, "429 Slow", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "429 Slow\r\nRetry-After: soon", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "500 Oh", "{}", FAKE_KEEP, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+		struct client c;
+		struct error e;
+
+		start(&c, &turns[i], 1, NULL, NULL);
+		/* A random pause below 35 years is not over before the deadline. */
+		kube_set_backoff(c.kube, UINT64_C(1) << 40, UINT64_C(1) << 40);
+		assert_int_equal(
+			kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(SOON_MS), NULL, NULL, &e),
+			-EAGAIN);
+		stop(&c);
+	}
 }
 
 static void test_apply_is_server_side(void **state)
@@ -370,6 +413,33 @@ static void test_watch_lists_again_when_its_version_is_gone(void **state)
 	stop(&c);
 }
 
+static void test_watch_waits_as_long_as_the_server_asks(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"5\"}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { WATCH }, "429 Slow\r\nRetry-After: 1", "{}", FAKE_KEEP, NULL },
+		{ { WATCH, "&resourceVersion=5 " },
+		  STREAM,
+		  "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 1 };
+	uint64_t began = now_ms();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_true(now_ms() - began >= 1000);
+	stop(&c);
+}
+
 static void test_watch_that_is_forbidden_ends(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -503,11 +573,14 @@ int main(void)
 		cmocka_unit_test(test_token_that_is_refused_twice_is_an_error),
 		cmocka_unit_test(test_get_that_is_cancelled_ends_while_the_server_hangs),
 		cmocka_unit_test(test_get_keeps_the_last_error_at_its_deadline),
+		cmocka_unit_test(test_get_waits_as_long_as_the_server_asks),
+		cmocka_unit_test(test_get_backs_off_when_the_server_does_not_say_how_long),
 		cmocka_unit_test(test_apply_is_server_side),
 		cmocka_unit_test(test_delete_of_what_is_gone_succeeds),
 		cmocka_unit_test(test_event_that_is_there_is_counted),
 		cmocka_unit_test(test_watch_goes_on_across_closed_connections),
 		cmocka_unit_test(test_watch_lists_again_when_its_version_is_gone),
+		cmocka_unit_test(test_watch_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_watch_that_is_forbidden_ends),
 		cmocka_unit_test(test_stream_cut_anywhere_gives_the_same_events),
 		cmocka_unit_test(test_stream_that_is_wrong_is_refused),
