@@ -6,6 +6,9 @@
  * signal of the manager arrives unasked.  RestartUnit answers with a job; its JobRemoved signal
  * says how it ended.  The job can end before the answer is read, so signals are kept until it is
  * known. May block, with a deadline; a cancel is seen within half a second.
+ *
+ * systemd may read a request together with the end of the handshake and then looks at it only when
+ * something more arrives: a request that stays without answer is followed by pings.
  */
 #include "lib/host/unit.h"
 
@@ -15,9 +18,12 @@
 #include "lib/file.h"
 #include "lib/str.h"
 
+#define SYSTEMD      "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER      "org.freedesktop.systemd1.Manager"
+#define PEER         "org.freedesktop.DBus.Peer"
 #define SLICE_MS     500
+#define QUIET_MS     (SLICE_MS / 2)
 
 struct job {
 	DBusConnection *bus;
@@ -92,6 +98,29 @@ static int check_removed(struct job *job, struct error *e)
 	return 0;
 }
 
+static void ping(struct job *job)
+{
+	DBusMessage *m = dbus_message_new_method_call(SYSTEMD, MANAGER_PATH, PEER, "Ping");
+
+	if (!m)
+		return;
+	dbus_message_set_no_reply(m, TRUE);
+	(void)dbus_connection_send(job->bus, m, NULL);
+	dbus_message_unref(m);
+}
+
+/* Sends and receives for one slice. */
+static int exchange(struct job *job, struct error *e)
+{
+	uint64_t began = now_ms();
+
+	if (!dbus_connection_read_write(job->bus, SLICE_MS))
+		return fail(e, ECONNRESET, "systemd closed the connection");
+	if (!job->path && now_ms() - began >= QUIET_MS)
+		ping(job);
+	return 0;
+}
+
 static int wait_job(struct job *job, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct error *e)
 {
@@ -103,8 +132,8 @@ static int wait_job(struct job *job, uint64_t deadline_ms, const struct cancel *
 			return fail(e, ECANCELED, "cancelled");
 		if (now_ms() >= deadline_ms)
 			return fail(e, ETIMEDOUT, "systemd did not finish in time");
-		if (!dbus_connection_read_write(job->bus, SLICE_MS))
-			return fail(e, ECONNRESET, "systemd closed the connection");
+		if (exchange(job, e) < 0)
+			return -e->code;
 		while (r >= 0 && (m = dbus_connection_pop_message(job->bus)) != NULL) {
 			r = on_message(job, m, e);
 			dbus_message_unref(m);

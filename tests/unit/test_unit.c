@@ -24,6 +24,7 @@ enum manner {
 	REFUSES,
 	SILENT,
 	HANGS_UP,
+	WAITS, /* looks at the request when something more arrives */
 };
 
 struct systemd {
@@ -33,6 +34,7 @@ struct systemd {
 	DBusServer *server;
 	DBusWatch *watch;
 	DBusConnection *peer;
+	DBusMessage *waiting; /* the request that it has not looked at */
 	pthread_t thread;
 	bool stops;
 	char unit[64]; /* that was to be restarted */
@@ -78,10 +80,10 @@ static void on_restart(struct systemd *s, DBusMessage *call)
 		send_removed(s, JOB, "done");
 	if (s->manner != SILENT && s->manner != HANGS_UP)
 		reply(s, call);
-	if (s->manner == DONE || s->manner == FAILED)
+	if (s->manner == DONE || s->manner == FAILED || s->manner == WAITS) {
 		send_removed(s, JOB "1", "canceled");
-	if (s->manner == DONE || s->manner == FAILED)
-		send_removed(s, JOB, s->manner == DONE ? "done" : "failed");
+		send_removed(s, JOB, s->manner == FAILED ? "failed" : "done");
+	}
 	dbus_connection_flush(s->peer);
 	if (s->manner == HANGS_UP)
 		dbus_connection_close(s->peer);
@@ -89,9 +91,19 @@ static void on_restart(struct systemd *s, DBusMessage *call)
 
 static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *m, void *arg)
 {
+	struct systemd *s = arg;
+	bool is_restart = dbus_message_is_method_call(m, MANAGER, "RestartUnit");
+
 	(void)connection;
-	if (dbus_message_is_method_call(m, MANAGER, "RestartUnit"))
-		on_restart(arg, m);
+	if (is_restart && s->manner == WAITS) {
+		s->waiting = dbus_message_ref(m);
+	} else if (is_restart) {
+		on_restart(s, m);
+	} else if (s->waiting) {
+		on_restart(s, s->waiting);
+		dbus_message_unref(s->waiting);
+		s->waiting = NULL;
+	}
 	return DBUS_HANDLER_RESULT_HANDLED;
 }
 
@@ -101,6 +113,8 @@ static void on_connection(DBusServer *server, DBusConnection *connection, void *
 
 	(void)server;
 	s->peer = dbus_connection_ref(connection);
+	/* on_message() sees pings, too. */
+	dbus_connection_set_route_peer_messages(connection, TRUE);
 	(void)dbus_connection_add_filter(connection, on_message, s, NULL);
 }
 
@@ -156,6 +170,8 @@ static void stop(struct systemd *s)
 
 	__atomic_store_n(&s->stops, true, __ATOMIC_RELEASE);
 	(void)pthread_join(s->thread, NULL);
+	if (s->waiting)
+		dbus_message_unref(s->waiting);
 	if (s->peer) {
 		dbus_connection_close(s->peer);
 		dbus_connection_unref(s->peer);
@@ -177,6 +193,7 @@ static void test_restart_ends_as_systemd_says(void **state)
 		{ FAILED, -EREMOTEIO },
 		{ REFUSES, -EREMOTEIO },
 		{ HANGS_UP, -ECONNRESET },
+		{ WAITS, 0 },
 	};
 
 	(void)state;
