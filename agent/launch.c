@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
+#include "lib/proc.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
 #define FIRST_FREE_FD 64 /* above every slot */
@@ -111,24 +112,13 @@ int launch_plan_read(int planfd, enum launch_kind *ret_kind, Oci__Spec **ret_spe
 }
 
 /* Between clone and exec: only what is safe there. */
-static void reset_signals(void)
-{
-	struct sigaction action = { .sa_handler = SIG_DFL };
-	sigset_t none;
-
-	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &action, NULL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static _noreturn_ void become_child(const int fds[N_FDS])
 {
 	static char name[] = "kata-agent", role[] = "init";
 	static char *const argv[] = { name, role, NULL };
 	static char *const env[] = { NULL };
 
-	reset_signals();
+	proc_reset_signals();
 	for (int i = 0; i < N_FDS; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(127);

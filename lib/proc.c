@@ -12,6 +12,7 @@
 #include "lib/proc.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
@@ -62,7 +63,7 @@ static int arrange_fds(const struct proc_spec *spec)
 	return 0;
 }
 
-static void reset_signals(void)
+void proc_reset_signals(void)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
 	sigset_t none;
@@ -73,12 +74,26 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* The bounding set first: what execve(2) gives to root comes from there. */
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[2] = { 0 };
+
+	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -1;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -1;
+	return (int)syscall(SYS_capset, &header, none);
+}
+
 static const char *become(const struct proc_spec *spec, pid_t parent)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const default_env[] = { path, NULL };
 
-	reset_signals();
+	proc_reset_signals();
 	if (spec->new_session && setsid() < 0)
 		return "start a session for";
 	if (spec->netns_fd > 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
@@ -87,6 +102,11 @@ static const char *become(const struct proc_spec *spec, pid_t parent)
 		return "enter the mount namespace for";
 	if (chdir(spec->cwd ? spec->cwd : "/") < 0)
 		return "change the directory for";
+	if (spec->no_capabilities && drop_capabilities() < 0)
+		return "take the capabilities from";
+	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return "keep new privileges from";
+	/* Late: a change of credentials may clear it. */
 	if (spec->dies_with_us && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return "tie the life of";
 	if (spec->dies_with_us && getppid() != parent)

@@ -20,11 +20,13 @@ struct proc_spec {
 	const char *cwd;           /* NULL: / */
 	const struct proc_fd *fds; /* stdin, stdout, stderr not named here are /dev/null */
 	size_t n_fds;
-	int netns_fd;      /* > 0: joined before exec */
-	int mntns_fd;      /* > 0: joined before exec */
-	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
-			      main thread */
-	bool new_session;  /* setsid() */
+	int netns_fd;         /* > 0: joined before exec */
+	int mntns_fd;         /* > 0: joined before exec */
+	bool dies_with_us;    /* SIGKILL when the thread that started it ends: start from the io or
+				 main thread */
+	bool new_session;     /* setsid() */
+	bool no_new_privs;    /* neither set-id bits nor file capabilities count any more */
+	bool no_capabilities; /* every set is empty, the bounding set too; needs CAP_SETPCAP */
 };
 
 struct proc {
@@ -35,6 +37,9 @@ struct proc {
 /* Starts a child; a failure up to and including execve(2) is reported here with its errno.
  * Signal mask and dispositions of the child are the default ones.  Any thread. */
 int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct error *e);
+
+/* The default mask and dispositions, for what is to become another program.  Safe after fork(2). */
+void proc_reset_signals(void);
 
 /* Waits for the end and reaps.  *ret_status is the exit code, or 128 + signal. */
 int proc_wait(struct proc *p, uint64_t deadline_ms, const struct cancel *c, int *ret_status,

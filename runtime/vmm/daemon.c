@@ -9,7 +9,8 @@
  * the order is void and frees itself.
  *
  * A vhost-user socket is connected here and passed on as a descriptor, then its name is removed:
- * nobody else can reach the daemon, and no stale socket file stays behind.
+ * nobody else can reach the daemon, and no stale socket file stays behind.  What a guest may take
+ * over has no way to more rights than it was started with.
  */
 
 #include "runtime/vmm/daemon.h"
@@ -236,7 +237,9 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 {
 	const struct proc_fd fds[] = { { .from = listener, .to = SOCKET_FD } };
 	_strv_ strv argv = NULL;
-	struct proc_spec spec = { .fds = fds, .n_fds = ARRAY_SIZE(fds) };
+	/* Its capabilities are its own matter: it acts on files for every user of the guest, makes
+	 * namespaces to be confined in, and then drops what it does not need. */
+	struct proc_spec spec = { .fds = fds, .n_fds = ARRAY_SIZE(fds), .no_new_privs = true };
 
 	strv_add(&argv, params->program);
 	strv_addf(&argv, "--fd=%d", SOCKET_FD);
@@ -294,7 +297,12 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 {
 	_free_ char *path = path_join(params->run_dir, "vsock-device.sock");
 	_strv_ strv argv = NULL;
-	struct proc_spec spec = { .netns_fd = params->netns_fd };
+	/* It only opens sockets in a folder of its own user and maps memory it is given. */
+	struct proc_spec spec = {
+		.netns_fd = params->netns_fd,
+		.no_new_privs = true,
+		.no_capabilities = true,
+	};
 	int fd, r;
 
 	strv_add(&argv, params->program);

@@ -3,7 +3,7 @@
 # variants: CONTAINERD=1 CONTAINERD=2
 #
 # ctr run against containerd 1.6 and 2.x: the guest's kernel, output on both streams, exit codes,
-# stdin, environment, working folder; afterwards nothing is left.
+# stdin, environment, working folder; the daemons beside the VM have no way to more rights; afterwards nothing is left.
 . "$(dirname "$0")/testing.sh"
 
 kernel=$(run_kata kernel$$ uname -r)
@@ -18,7 +18,25 @@ expect "stdin" 1048576 "$(head -c 1048576 /dev/zero | run_kata stdin$$ sh -c 'wc
 expect "long output" 20000 "$(run_kata long$$ seq 1 20000 | tail -n 1)"
 expect "environment" "a b" "$(ctr run --rm --runtime "$runtime" --env 'X=a b' "$image" environment$$ sh -c 'echo "$X"')"
 expect "folder" /tmp "$(ctr run --rm --runtime "$runtime" --cwd /tmp "$image" folder$$ pwd)"
-for name in kernel streams stdin long environment folder; do
+
+ctr run -d --runtime "$runtime" "$image" rights$$ sleep 1000 >/dev/null
+rights() { # PROGRAM FIELD - of the process whose program that is
+	local pid
+	pid=$(processes_of rights$$ | awk -v program="/$1" 'index($2, program) { print $1; exit }')
+	inside awk -v field="$2:" '$1 == field { print $2 }' "/proc/$pid/status"
+}
+if [ "$runtime" != io.containerd.runc.v2 ]; then
+	expect "no_new_privs of virtiofsd" 1 "$(rights virtiofsd NoNewPrivs)"
+	if [ ! -e /dev/vhost-vsock ]; then
+		expect "no_new_privs of vhost-device-vsock" 1 "$(rights vhost-device-vsock NoNewPrivs)"
+		for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+			expect "$set of vhost-device-vsock" 0000000000000000 "$(rights vhost-device-vsock $set)"
+		done
+	fi
+fi
+ctr task kill -s KILL rights$$
+eventually 20 "the container to end" ctr task delete rights$$ >/dev/null
+for name in kernel streams stdin long environment folder rights; do
 	eventually 10 "everything of '$name' to go" nothing_left "$name$$"
 done
 passed

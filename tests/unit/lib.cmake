@@ -2,6 +2,7 @@
 
 kata_unit_test(test_str.c LIBS kata_base)
 kata_unit_test(test_file.c LIBS kata_base)
+kata_unit_test(test_proc.c LIBS kata_base)
 kata_unit_test(test_loop.c LIBS kata_base)
 kata_unit_test(test_sock.c LIBS kata_base)
 kata_unit_test(test_json.c LIBS kata_json)

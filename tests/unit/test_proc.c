@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_proc - child processes: output, ends, descriptors, rights.
+ *
+ * Every test works in a folder of its own below the temporary directory.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/proc.h"
+#include "tests/unit/root.h"
+
+#define LONG_MS 60000
+
+static int setup(void **state)
+{
+	char template[] = "/tmp/test_proc.XXXXXX";
+
+	*state = mkdtemp(template) ? xstrdup(template) : NULL;
+	return *state ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct error e;
+	int r = tree_remove(*state, &e);
+
+	free(*state);
+	return r;
+}
+
+static void test_proc_run_collects_output_and_exit_code(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
+			 (char[]){ "echo out; echo err >&2; pwd; exit 3" }, NULL };
+	const struct proc_spec spec = { .argv = argv, .cwd = "/tmp" };
+	_free_ char *output = NULL;
+	struct error e;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&spec, deadline_in(LONG_MS), NULL, 4096, &status, &output, &e),
+			 0);
+	assert_int_equal(status, 3);
+	assert_string_equal(output, "out\nerr\n/tmp\n");
+}
+
+static void test_proc_run_beyond_its_output_limit_goes_on(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
+			 (char[]){ "head -c 300000 /dev/zero; exit 5" }, NULL };
+	const struct proc_spec spec = { .argv = argv };
+	_free_ char *output = NULL;
+	struct error e;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&spec, deadline_in(LONG_MS), NULL, 10, &status, &output, &e), 0);
+	assert_int_equal(status, 5);
+}
+
+static void test_proc_start_of_a_missing_program_names_it(void **state)
+{
+	char *argv[] = { (char[]){ "/nonexistent/program" }, NULL };
+	const struct proc_spec spec = { .argv = argv };
+	struct proc p;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(proc_start(&spec, &p, &e), -ENOENT);
+	assert_string_equal(e.msg,
+			    "cannot execute '/nonexistent/program': No such file or directory");
+}
+
+static void test_proc_start_permutes_descriptors(void **state)
+{
+	_free_ char *first = path_join(*state, "first"), *second = path_join(*state, "second");
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
+			 (char[]){ "echo one >&3; echo two >&4; ls /proc/self/fd | wc -l >&4" },
+			 NULL };
+	_close_ int a = open(first, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	_close_ int b = open(second, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	const struct proc_fd fds[] = { { a, 4 }, { b, 3 } };
+	const struct proc_spec spec = { .argv = argv, .fds = fds, .n_fds = 2 };
+	_free_ char *output = NULL, *text_a = NULL, *text_b = NULL;
+	struct error e;
+	int status;
+
+	assert_int_equal(proc_run(&spec, deadline_in(LONG_MS), NULL, 100, &status, &output, &e), 0);
+	assert_int_equal(file_read(first, 100, &text_a, NULL, &e), 0);
+	assert_int_equal(file_read(second, 100, &text_b, NULL, &e), 0);
+	/* stdin, stdout, stderr, 3, 4 and the folder that ls reads. */
+	assert_string_equal(text_a, "two\n6\n");
+	assert_string_equal(text_b, "one\n");
+}
+
+static void test_proc_stop_ends_a_child_that_ignores_sigterm(void **state)
+{
+	char *argv[] = {
+		(char[]){ "/bin/sh" }, (char[]){ "-c" },
+		(char[]){ "trap '' TERM; echo; while :; do read x || exec sleep 600; done" }, NULL
+	};
+	const struct proc_spec spec = { .argv = argv };
+	uint64_t ticks;
+	struct proc p;
+	struct error e;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(proc_start(&spec, &p, &e), 0);
+	pid = p.pid;
+	assert_int_equal(proc_start_time(pid, &ticks, &e), 0);
+	proc_stop(&p, 20);
+	assert_int_equal(proc_start_time(pid, &ticks, &e), -ESRCH);
+	proc_stop(&p, 20);
+}
+
+static void test_proc_wait_reports_a_signal_as_128_plus(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/sleep" }, (char[]){ "600" }, NULL };
+	const struct proc_spec spec = { .argv = argv };
+	struct proc p;
+	struct error e;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_start(&spec, &p, &e), 0);
+	assert_int_equal(proc_wait(&p, deadline_in(1), NULL, &status, &e), -ETIMEDOUT);
+	assert_int_equal(proc_kill(&p, SIGKILL, &e), 0);
+	assert_int_equal(proc_wait(&p, deadline_in(LONG_MS), NULL, &status, &e), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+}
+
+/* The lines of /proc/self/status that begin with one of NAMES, in a child made from SPEC. */
+static char *status_of(const struct proc_spec *spec, const char *names)
+{
+	_free_ char *script = xasprintf("grep -E '^(%s):' /proc/self/status", names);
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, script, NULL };
+	struct proc_spec full = *spec;
+	char *output = NULL;
+	struct error e;
+	int status;
+
+	full.argv = argv;
+	assert_int_equal(proc_run(&full, deadline_in(LONG_MS), NULL, 4096, &status, &output, &e),
+			 0);
+	return output;
+}
+
+static void test_proc_with_no_new_privs_says_so_and_another_does_not(void **state)
+{
+	const struct proc_spec with = { .no_new_privs = true }, without = { 0 };
+	_free_ char *set = status_of(&with, "NoNewPrivs");
+	_free_ char *unset = status_of(&without, "NoNewPrivs");
+
+	(void)state;
+	assert_string_equal(set, "NoNewPrivs:\t1\n");
+	assert_string_equal(unset, "NoNewPrivs:\t0\n");
+}
+
+static void test_proc_without_capabilities_has_every_set_empty(void **state)
+{
+	const struct proc_spec spec = { .no_capabilities = true };
+	_free_ char *sets = NULL;
+
+	(void)state;
+	if (!become_root(0))
+		skip();
+	sets = status_of(&spec, "Cap[A-Z][a-z]+");
+	assert_string_equal(sets,
+			    "CapInh:\t0000000000000000\n"
+			    "CapPrm:\t0000000000000000\n"
+			    "CapEff:\t0000000000000000\n"
+			    "CapBnd:\t0000000000000000\n"
+			    "CapAmb:\t0000000000000000\n");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_proc_run_collects_output_and_exit_code),
+		TEST(test_proc_run_beyond_its_output_limit_goes_on),
+		TEST(test_proc_start_of_a_missing_program_names_it),
+		TEST(test_proc_start_permutes_descriptors),
+		TEST(test_proc_stop_ends_a_child_that_ignores_sigterm),
+		TEST(test_proc_wait_reports_a_signal_as_128_plus),
+		TEST(test_proc_with_no_new_privs_says_so_and_another_does_not),
+		TEST(test_proc_without_capabilities_has_every_set_empty),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
