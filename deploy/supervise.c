@@ -146,6 +146,21 @@ static int reap(struct supervisor *s)
 	return status;
 }
 
+/* A child that was killed, for its memory perhaps, could not say why.  One that got our own SIGTERM
+ * before it listened has nothing to explain. */
+static void explain(struct supervisor *s, int status)
+{
+	bool is_our_wish = s->state == LEAVING && status == 128 + SIGTERM;
+
+	if (status == 0 || s->reason[0] || is_our_wish)
+		return;
+	(void)snprintf(s->reason, sizeof(s->reason),
+		       status > 128 ? "the installer was killed by signal %d"
+				    : "the installer ended with status %d",
+		       status > 128 ? status - 128 : status);
+	log_error("%s", s->reason);
+}
+
 static void plan_next(struct supervisor *s, bool is_ok)
 {
 	if (is_ok)
@@ -169,6 +184,7 @@ static void on_child(struct io *io, uint32_t events)
 
 	(void)events;
 	s->state = next[s->state][status == 0 ? CHILD_OK : CHILD_FAILED];
+	explain(s, status);
 	if (s->state != LEAVING)
 		plan_next(s, status == 0);
 	else if (s->is_cleaning)
