@@ -7,24 +7,7 @@
 # The life of an installation on a node of its own: installed, installed again for nothing, a version
 # that does not boot taken back without a restart, an upgrade beside a running pod, an upgrade killed
 # at many points, and removals: beside a running pod, right after a pod, of everything at once.
-# shellcheck source-path=SCRIPTDIR/../.. source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
-
-containerd=${CONTAINERD:-2}
-export KATA_CLUSTER=deploy$containerd-$$
-cluster=$top/tests/cluster/cluster
-dist=${KATA_DIST:-$top/build/dist}
-name=d1
-image=quay.io/kata-containers/kata-deploy
-require_root
-[ -f "$dist/kata-deploy-image.tar" ] || skip "no $dist/kata-deploy-image.tar; './dev package' makes it"
-
-k() { "$cluster" kubectl "$@"; }
-system() { k -n kata-system "$@"; }
-on_node() { "$cluster" node "$name" "$@"; }
-cleanup "$cluster" down
-"$cluster" up "$name:$containerd"
-root=$("$cluster" path "$name")
+. "$(dirname "$0")/../installing.sh"
 
 # release VERSION FOLDER - pack FOLDER as a release and put it into an image with the tag VERSION.
 release() {
@@ -73,11 +56,6 @@ extract_program() {
 }
 
 pod_of() { system get pods -l app=kata-deploy -o 'jsonpath={.items[0].metadata.name}'; }
-label() { k get node "$name" -o 'jsonpath={.metadata.labels.katacontainers\.io/kata-runtime}'; }
-is_labelled() { [ "$(label)" = "$1" ]; }
-containerd_pid() { cat "$root/run/node/containerd.pid" 2>/dev/null || on_node cat /run/node/containerd.pid; }
-current() { readlink "$root/opt/kata/current"; }
-is_current() { [[ $(current) == versions/$1-* ]]; }
 versions() { find "$root/opt/kata/versions" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '; }
 use_version() { system set image daemonset/kata-deploy "kata-deploy=$image:$1" >/dev/null; }
 runs_version() {
@@ -87,12 +65,10 @@ runs_version() {
 works_or_is_done() {
 	on_node pgrep -f 'exe --report=3 apply' || system logs -l app=kata-deploy | grep -q 'is installed'
 }
-has_event() { k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}' | grep -q "$2"; }
-configuration() { (cd "$root/etc/containerd" && find . -type f -exec sha256sum {} + | sort); }
 
 rolled_out() {
 	system rollout status daemonset/kata-deploy --timeout=240s >/dev/null || {
-		system logs -l app=kata-deploy --tail=60
+		says
 		fail "the DaemonSet is not ready"
 	}
 }
@@ -109,7 +85,7 @@ show() {
 	on_node sh -c 'ps -ef | grep -E "[s]him-kata|[q]emu" | cut -c1-150; for f in /run/vc/sbs/*/state.json; do cut -c1-400 "$f"; echo; done' || true
 	grep -E 'canary-' "$root/var/log/containerd.log" | tail -n 60 | cut -c1-300 || true
 	echo "kata-deploy says:"
-	system logs -l app=kata-deploy --tail=40 || true
+	says || true
 }
 cleanup show
 
@@ -124,7 +100,7 @@ rm -rf "$work/bad"
 release 1.0.3 "$dist/kata"
 
 note "install"
-k kustomize "$top/manifests/overlays/emulation" | sed "s#image: $image:.*#image: $image:1.0.1#" >"$work/all.yaml"
+manifests 1.0.1 >"$work/all.yaml"
 k apply -f "$work/all.yaml" >/dev/null
 rolled_out
 expect "label" true "$(label)"
