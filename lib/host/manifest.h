@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "lib/sha256.h"
 #include "lib/str.h"
 
 /*
@@ -23,7 +24,6 @@
 #define MANIFEST_NAME        "MANIFEST"
 #define MANIFEST_MAX         (1 * MIB)
 #define MANIFEST_MAX_ENTRIES 4096
-#define SHA256_HEX           64
 
 struct manifest_entry {
 	char *path;
