@@ -2,6 +2,7 @@
 #ifndef RUNTIME_CONFIG_CONFIG_H
 #define RUNTIME_CONFIG_CONFIG_H
 
+#include "lib/sha256.h"
 #include "lib/str.h"
 
 /*
@@ -80,7 +81,10 @@ struct config {
 	char *path;        /* of the main file, links resolved */
 	char *version_dir; /* that paths below /opt/kata were taken from */
 	strv files;        /* everything that was read, in order */
-	strv warnings;     /* "FILE:LINE: ...", for the caller to log once */
+	struct sha256 sum; /* of them, while loading */
+	/* Of FILES as `sha256sum FILES | sha256sum` has it; "" unless config_load() made it. */
+	char digest[SHA256_HEX + 1];
+	strv warnings; /* "FILE:LINE: ...", for the caller to log once */
 };
 
 /* Where to look.  Zero-initialise and set what matters. */

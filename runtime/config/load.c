@@ -47,6 +47,7 @@ void config_init(struct config *c, const char *version_dir)
 
 	memset(c, 0, sizeof(*c));
 	c->hypervisor.name = hypervisors[0];
+	sha256_init(&c->sum);
 	str_set(&c->version_dir, version_dir);
 	for (size_t i = 0; i < n_fields; i++)
 		if (field_set_text(&fields[i], c, fields[i].fallback, &e) < 0)
@@ -134,6 +135,20 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
 	return r < 0 ? r : apply_table(c, name, "", root, 0, e);
 }
 
+/* One line of sha256sum(1): with the name, files cannot change places unnoticed. */
+static void sum_file(struct config *c, const char *path, const char *text, size_t len)
+{
+	char digest[SHA256_HEX + 1];
+	_free_ char *line = NULL;
+	struct sha256 s;
+
+	sha256_init(&s);
+	sha256_add(&s, text, len);
+	sha256_end(&s, digest);
+	line = xasprintf("%s  %s\n", digest, path);
+	sha256_add(&c->sum, line, strlen(line));
+}
+
 static int read_file(struct config *c, const char *path, struct error *e)
 {
 	_free_ char *text = NULL;
@@ -148,6 +163,7 @@ static int read_file(struct config *c, const char *path, struct error *e)
 	if (r < 0)
 		return r;
 	strv_add(&c->files, path);
+	sum_file(c, path, text, len);
 	return config_read_text(c, text, len, path, e);
 }
 
@@ -256,6 +272,7 @@ static int load_into(struct config *c, const struct config_source *source, struc
 	r = read_drop_ins(c, e);
 	if (r < 0)
 		return r;
+	sha256_end(&c->sum, c->digest);
 	r = config_settle(c, e);
 	return r < 0 ? fail_wrap(e, "%s", c->path) : 0;
 }

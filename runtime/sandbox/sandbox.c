@@ -119,6 +119,7 @@ static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 	s->state.bundle = xstrdup(params->bundle);
 	s->state.version_dir = xstrdup(s->config.version_dir);
 	s->state.config_path = xstrdup(s->config.path);
+	s->state.config_digest = xstrdup(s->config.digest);
 	s->state.agent_url = xstrdup("");
 	s->state.netns = xstrdup(netns ? netns : "");
 	state_set_process(&s->state, STATE_SHIM, getpid());

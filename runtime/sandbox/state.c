@@ -47,6 +47,7 @@ static const struct {
 	{ "bundle", offsetof(struct state, bundle) },
 	{ "version_dir", offsetof(struct state, version_dir) },
 	{ "config_path", offsetof(struct state, config_path) },
+	{ "config_digest", offsetof(struct state, config_digest) },
 	{ "agent_url", offsetof(struct state, agent_url) },
 	{ "netns", offsetof(struct state, netns) },
 };

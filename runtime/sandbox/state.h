@@ -27,6 +27,7 @@ struct state {
 	char *bundle;
 	char *version_dir; /* everything the sandbox runs was taken from here */
 	char *config_path;
+	char *config_digest; /* struct config: digest, of the files as they were at its start */
 	char *agent_url;
 	struct state_process processes[N_STATE_ROLE];
 	char *netns; /* "" without */

@@ -35,6 +35,7 @@ static int record_self(const struct arguments *a, const char *bundle, struct err
 				       .bundle = xstrdup(bundle),
 				       .version_dir = xstrdup(""),
 				       .config_path = xstrdup(""),
+				       .config_digest = xstrdup(""),
 				       .agent_url = xstrdup(""),
 				       .netns = xstrdup("") };
 

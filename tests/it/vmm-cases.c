@@ -453,7 +453,7 @@ static void test_kata_runtime_exec_reaches_a_port_of_the_guest(void **state)
 	boot(f);
 	record.id = (char[]){ "vmm-cases" };
 	record.namespace_ = record.bundle = record.version_dir = (char[]){ "" };
-	record.config_path = record.netns = (char[]){ "" };
+	record.config_path = record.config_digest = record.netns = (char[]){ "" };
 	record.agent_url = vsock_url(vmm_vsock(f->vmm), VSOCK_PORT_AGENT);
 	must(state_save(&record, NULL, &e), &e);
 	free(record.agent_url);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/proc.h"
 #include "runtime/config/config.h"
 #include "runtime/config/fields.h"
 #include "runtime/config/render.h"
@@ -246,6 +247,40 @@ static void test_load_prefers_etc_and_applies_drop_ins_in_order(void **state)
 	assert_string_equal(c.hypervisor.enable_annotations[0], "a");
 }
 
+/* What coreutils say of the files that C was read from. */
+static char *digest_by_hand(const struct config *c)
+{
+	_free_ char *files = strv_join(c->files, " ");
+	_free_ char *script = xasprintf("sha256sum %s | sha256sum", files);
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, script, NULL };
+	const struct proc_spec spec = { .argv = argv };
+	char *output = NULL;
+	struct error e;
+	int status;
+
+	assert_int_equal(proc_run(&spec, deadline_in(60000), NULL, 4096, &status, &output, &e), 0);
+	output[strcspn(output, " ")] = '\0';
+	return output;
+}
+
+static void test_load_digest_is_that_of_all_files_in_order(void **state)
+{
+	const struct place *p = *state;
+	_config_ struct config before = { 0 }, after = { 0 };
+	_free_ char *expected = NULL;
+	struct error e;
+
+	place_file(p, "etc/configuration.toml", "[agent.kata]\ndial_timeout = 1\n");
+	place_file(p, "etc/config.d/20-b.toml", "[agent.kata]\ndial_timeout = 3\n");
+	place_file(p, "etc/config.d/10-a.toml", "");
+	assert_int_equal(load(p, NULL, &before, &e), 0);
+	expected = digest_by_hand(&before);
+	assert_string_equal(before.digest, expected);
+	place_file(p, "etc/config.d/10-a.toml", "# a comment\n");
+	assert_int_equal(load(p, NULL, &after, &e), 0);
+	assert_string_not_equal(after.digest, before.digest);
+}
+
 static void test_load_unknown_key_and_table_warn_with_file_and_line(void **state)
 {
 	const struct place *p = *state;
@@ -450,6 +485,7 @@ int main(void)
 		cmocka_unit_test(test_paths_below_opt_kata_mean_the_version),
 		WITH_PLACE(test_load_without_files_in_etc_reads_the_version),
 		WITH_PLACE(test_load_prefers_etc_and_applies_drop_ins_in_order),
+		WITH_PLACE(test_load_digest_is_that_of_all_files_in_order),
 		WITH_PLACE(test_load_unknown_key_and_table_warn_with_file_and_line),
 		WITH_PLACE(test_load_broken_toml_names_file_and_line),
 		WITH_PLACE(test_load_explicit_path_outside_is_refused),

@@ -184,6 +184,7 @@ static void fill(struct state *s)
 			     .bundle = xstrdup("/b"),
 			     .version_dir = xstrdup("/opt/kata/versions/1"),
 			     .config_path = xstrdup("/c"),
+			     .config_digest = xstrdup("0123"),
 			     .agent_url = xstrdup("vsock://3:1024"),
 			     .netns = xstrdup("/run/netns/a") };
 	strv_add(&s->links, "eth0");
@@ -205,6 +206,7 @@ static void test_record_is_read_as_it_was_written(void **state)
 	assert_int_equal(state_load(&read, root, "box", &e), 0);
 	assert_string_equal(read.agent_url, "vsock://3:1024");
 	assert_string_equal(read.version_dir, "/opt/kata/versions/1");
+	assert_string_equal(read.config_digest, "0123");
 	assert_string_equal(read.links[0], "eth0");
 	assert_string_equal(read.rootfs[0], "/b/rootfs");
 	assert_true(state_is_alive(&read.processes[STATE_VMM]));
