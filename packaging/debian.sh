@@ -36,14 +36,17 @@ deb_versions() {
 		awk '/^Version:/ && !seen[$2]++ { print $2 }' | sort -rV
 }
 
-# deb_fetch PACKAGE - download the newest version that the archive really has into the current
-# folder.  A mirror can list a version before it has it, or after it is gone.
+# deb_fetch PACKAGE FOLDER - download the newest version that the archive really has into FOLDER.
+# A mirror can list a version before it has it, or after it is gone; what it sent of such a one is
+# not kept, so that FOLDER holds one .dsc.
 deb_fetch() {
 	local version
 	for version in $(deb_versions "$1"); do
-		if apt_src apt-get -qq source --download-only --only-source "$1=$version"; then
+		mkdir "$2"
+		if (cd "$2" && apt_src apt-get -qq source --download-only --only-source "$1=$version"); then
 			return 0
 		fi
+		rm -rf "$2"
 		say "note: the archive lists $1 $version but cannot send it; trying an older one"
 	done
 	die "apt cannot fetch the source package '$1'"
@@ -55,8 +58,7 @@ deb_source() {
 	local package dsc version folder=${1##*/}
 	package=$(field "$1" package)
 	[ -n "$package" ] || die "no package for '$1' in packaging/versions.yaml"
-	mkdir "fetch-$folder"
-	(cd "fetch-$folder" && deb_fetch "$package")
+	deb_fetch "$package" "fetch-$folder"
 	dsc=$(echo "fetch-$folder"/*.dsc)
 	version=$(awk '/^Version:/ { print $2; exit }' "$dsc")
 	check_version "$1" "$version"

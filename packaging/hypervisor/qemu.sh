@@ -29,6 +29,7 @@ cd build
 "../$name/configure" --static --enable-pie \
 	--target-list=x86_64-softmmu --without-default-features \
 	--without-default-devices --with-devices-x86_64=kata \
+	--extra-ldflags="-Wl,--dependency-file=$PWD/linked" \
 	"${features[@]}" --disable-docs --disable-werror --disable-debug-info \
 	--prefix=/opt/kata --datadir=share --with-suffix=kata-qemu/qemu \
 	--with-pkgversion="Debian $(cat "../$name.version")"
@@ -42,4 +43,10 @@ for file in /usr/share/seabios/bios-256k.bin /usr/share/qemu/qboot.rom /usr/shar
 	install -m 0644 "$file" "$firmware/"
 done
 cp "../$name.version" "$out/version"
+linked_packages linked >packages
+mapfile -t packages <packages
+{
+	printf 'debian-source %s %s\t%s\n' "$name" "$(cat "$out/version")" "../$name/debian/copyright"
+	package_copyright seabios qemu-system-data "${packages[@]}"
+} | keep_copyright
 "$out/bin/qemu-system-x86_64" --version

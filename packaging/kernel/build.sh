@@ -3,8 +3,8 @@
 #
 # build.sh - recipe of the artefact `kernel`: the guest kernel from Debian's source package.
 #
-# Leaves vmlinux (stripped, boots through its PVH note, no modules), config (the final one) and
-# version.  Time, user and host of the build are fixed, so that the same source and compiler give
+# Leaves vmlinux (stripped, boots through its PVH note, no modules), config (the final one), version
+# and the licences.  Time, user and host of the build are fixed, so that the same source and compiler give
 # the same bytes.
 set -euo pipefail
 name=$1 out=$2
@@ -31,4 +31,8 @@ cp .config "$out/config"
 	make -s kernelrelease
 	echo "$package $version"
 } >"$out/version"
+{
+	package_copyright "$package"
+	find COPYING LICENSES -type f -printf "debian $package $version\t%p\n"
+} | keep_copyright
 chmod 0644 "$out"/*

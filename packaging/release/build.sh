@@ -60,7 +60,7 @@ make_initrd() { # OUT
 # What each part was built from, so that someone who looks for a CVE need not guess.
 make_components() { # OUT
 	local name file
-	for name in $(artefacts) sysroot; do
+	for name in $(artefacts); do
 		for file in "$("$top/packaging/artefact" "$name")"/version*; do
 			sed "s#^#$name #" "$file"
 		done

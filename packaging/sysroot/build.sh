@@ -179,8 +179,15 @@ for library in "${libraries[@]}"; do
 	deb_source "$name/$library"
 	(cd "$library" && "make_$library")
 	echo "$library $(cat "$library.version")" >>"$out/versions"
+	cp "$library/debian/copyright" "$work/$library.copyright"
+	printf 'debian-source %s %s\t%s\n' "$(field "$name/$library" package)" \
+		"$(cat "$library.version")" "$work/$library.copyright" >>parts
 	rm -rf "$library"
 done
+{
+	cat parts
+	package_copyright musl-dev "libgcc-$(gcc -dumpversion)-dev"
+} | keep_copyright
 
 mkdir -p "$out/lib"
 cp -r "$root/include" "$out/"
