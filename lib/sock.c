@@ -224,6 +224,12 @@ static int connect_socket(int fd, const struct sock_address *a, uint64_t deadlin
 	return 0;
 }
 
+/* The VMM closes a connection that nobody in the guest takes, at any point of the handshake. */
+static int fail_refused(const char *path, struct error *e)
+{
+	return fail(e, ECONNREFUSED, "nobody listens behind hybrid vsock '%s'", path);
+}
+
 static int read_byte(int fd, const char *path, char *ret_byte, uint64_t deadline_ms,
 		     const struct cancel *cancel, struct error *e)
 {
@@ -236,9 +242,8 @@ static int read_byte(int fd, const char *path, char *ret_byte, uint64_t deadline
 		n = read(fd, ret_byte, 1);
 		if (n == 1)
 			return 0;
-		if (n == 0)
-			return fail(e, ECONNREFUSED, "nobody listens behind hybrid vsock '%s'",
-				    path);
+		if (n == 0 || errno == ECONNRESET)
+			return fail_refused(path, e);
 		if (errno != EAGAIN && errno != EINTR)
 			return fail(e, errno, "cannot read from hybrid vsock '%s': %m", path);
 	}
@@ -253,6 +258,8 @@ static int shake_hands(int fd, const struct sock_address *a, uint64_t deadline_m
 
 	(void)snprintf(line, sizeof(line), "CONNECT %u\n", a->port);
 	r = write_all(fd, line, strlen(line), a->path, e);
+	if (r == -EPIPE || r == -ECONNRESET)
+		return fail_refused(a->path, e);
 	while (r >= 0) {
 		if (n == sizeof(line) - 1)
 			return fail(e, EPROTO, "hybrid vsock '%s' answers with a long line",

@@ -88,7 +88,7 @@ static void test_address_longer_than_a_socket_path_is_refused(void **state)
 /* A VMM that answers one connection with a fixed text. */
 struct peer {
 	int fd;
-	const char *answer;
+	const char *answer; /* NULL: it hangs up at once */
 	char heard[64];
 	pthread_t thread;
 };
@@ -103,6 +103,8 @@ static void *answer(void *arg)
 	if (wait_fd(peer->fd, POLLIN, "connection", deadline_in(WAIT_MS), NULL, &e) < 0)
 		return NULL;
 	fd = accept4(peer->fd, NULL, NULL, SOCK_CLOEXEC);
+	if (!peer->answer)
+		return NULL;
 	n = read(fd, peer->heard, sizeof(peer->heard) - 1);
 	peer->heard[n > 0 ? n : 0] = '\0';
 	(void)!write(fd, peer->answer, strlen(peer->answer));
@@ -169,6 +171,20 @@ static void test_handshake_with_a_liar_fails(void **state)
 	}
 }
 
+/* Whether the request is written before the end or after it is chance; both are tried. */
+static void test_handshake_that_is_hung_up_on_is_refused(void **state)
+{
+	char rest[64];
+
+	(void)state;
+	for (size_t i = 0; i < 50; i++) {
+		struct peer peer = { .answer = NULL };
+		struct error e;
+
+		assert_int_equal(connect_to(&peer, rest, sizeof(rest), &e), -ECONNREFUSED);
+	}
+}
+
 static void test_connect_to_nobody_is_refused(void **state)
 {
 	const struct sock_address a = { .kind = SOCK_KIND_UNIX, .path = "@kata-unit-nobody" };
@@ -186,6 +202,7 @@ int main(void)
 		cmocka_unit_test(test_address_longer_than_a_socket_path_is_refused),
 		cmocka_unit_test(test_handshake_leaves_what_follows_it),
 		cmocka_unit_test(test_handshake_with_a_liar_fails),
+		cmocka_unit_test(test_handshake_that_is_hung_up_on_is_refused),
 		cmocka_unit_test(test_connect_to_nobody_is_refused),
 	};
 
