@@ -407,6 +407,7 @@ check_pause() {
 	ctl PauseContainer '{"container_id": "paused"}' >/dev/null
 	refused "paused twice" "is paused and cannot be paused" ctl PauseContainer '{"container_id": "paused"}'
 	before=$(counted)
+	# Time in which a running one counts thousands.
 	sleep 0.3
 	expect "a paused container stands still" "$before" "$(counted)"
 	ctl ResumeContainer '{"container_id": "paused"}' >/dev/null

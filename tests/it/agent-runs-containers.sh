@@ -85,7 +85,7 @@ same_holdings() {
 }
 
 [ -z "${CHECKS:-}" ] || read -r -a every_check <<<"$CHECKS"
-# A connection of the last call may still be closing.
+# A connection of the last call may still be closing: at rest is what stays the same for a second.
 is_at_rest() {
 	holdings >"$work/before"
 	sleep 1

@@ -155,6 +155,7 @@ for seconds in 0.02 0.1 0.3 0.6 1 1.5 2.5 4; do
 	eventually 90 "the pod of version 1.0.$number" runs_version "1.0.$number"
 	# The child that does the work; its parent starts it again.
 	eventually 30 "the installer to work" works_or_is_done
+	# The moments are the point: they spread over the steps.
 	sleep "$seconds"
 	on_node pkill -KILL -f 'exe --report' || true
 done
