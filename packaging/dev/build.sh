@@ -37,6 +37,29 @@ release_steps=(
 
 artefact() { "$top/packaging/artefact" "$1"; }
 
+# built_ahead STEP... - a row that builds the artefacts of these steps beside them, from the last on,
+# until both meet.  Every build has parts that keep one processor only: configure, unpack, link.
+built_ahead() {
+	local row function names=
+	for row; do
+		IFS='|' read -r _ function _ <<<"$row"
+		function=$(trim "$function")
+		[[ $function != artefact\ * ]] || names="${function#artefact } $names"
+	done
+	echo "& | build_ahead $names |"
+}
+
+build_ahead() { # ARTEFACT...
+	local name
+	for name; do
+		artefact "$name" || true
+	done
+}
+
+set_up_and_run() { # STEP...
+	run_steps "${setup_steps[@]}" "$(built_ahead "$@")" "$@"
+}
+
 configure_and_build() { # PRESET CMAKE-ARGUMENTS...
 	local preset=$1
 	shift

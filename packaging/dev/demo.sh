@@ -76,6 +76,6 @@ demo() {
 	esac
 	check_system
 	check_toolchains
-	run_steps "${setup_steps[@]}" "${guest_steps[@]}" "${cluster_steps[@]}" "${release_steps[@]}" "${demo_steps[@]}"
+	set_up_and_run "${guest_steps[@]}" "${cluster_steps[@]}" "${release_steps[@]}" "${demo_steps[@]}"
 	demo_show
 }

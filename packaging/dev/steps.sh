@@ -6,8 +6,12 @@
 # A step is "TITLE | FUNCTION | WHAT TO DO WHEN IT FAILS".  Its output goes to a log of its own; what
 # the reader sees is step n of m, the time so far and, while the log counts ("[12/340]"), a bar.
 # Without a terminal there is a line per step, and one each minute while it lasts.
+#
+# A title "&" is no step: the function runs beside the steps that follow and ends with them.  It may
+# do part of their work ahead; whether it succeeds is for them to find out.
 # shellcheck disable=SC2154 # log_dir comes from dev
 step_pid=
+beside_pid=
 step_times=()
 
 trim() {
@@ -55,14 +59,27 @@ watch_step() { # HEAD LOG
 	[ ! -t 1 ] || printf '\r\033[K'
 }
 
+start() { # FUNCTION LOG: in a process group of its own, $!
+	set -m
+	# shellcheck disable=SC2086 # a step's function may have words as arguments
+	$1 >"$2" 2>&1 </dev/null &
+	set +m
+}
+
+stop_beside() {
+	! jobs -rp | grep -qx "${beside_pid:-none}" || kill -TERM -- "-$beside_pid" 2>/dev/null || true
+}
+
 stop_step() {
 	[ -z "$step_pid" ] || kill -TERM -- "-$step_pid" 2>/dev/null
+	stop_beside
 	echo
 	echo "stopped; what was finished is kept, run the same command again to go on"
 	exit 130
 }
 
 failed_step() { # HEAD LOG HINT
+	stop_beside
 	{
 		echo "$1  FAILED"
 		echo "  reason:"
@@ -73,18 +90,13 @@ failed_step() { # HEAD LOG HINT
 	exit 1
 }
 
-run_step() { # NUMBER TOTAL STEP
-	local title function hint head log began
-	IFS='|' read -r title function hint <<<"$3"
-	title=$(trim "$title") function=$(trim "$function") hint=$(trim "$hint")
+run_step() { # NUMBER TOTAL TITLE FUNCTION HINT
+	local title=$3 function=$4 hint=$5 head log began
 	head="step $1 of $2: $title"
 	log=$log_dir/$(printf '%02d' "$1")-${function// /-}.log
 	began=$(date +%s%N)
-	set -m
-	# shellcheck disable=SC2086 # a step's function may have words as arguments
-	$function >"$log" 2>&1 </dev/null &
+	start "$function" "$log"
 	step_pid=$!
-	set +m
 	watch_step "$head" "$log"
 	wait "$step_pid" || failed_step "$head" "$log" "$hint"
 	step_pid=
@@ -93,12 +105,21 @@ run_step() { # NUMBER TOTAL STEP
 }
 
 run_steps() { # STEP...
-	local step number=0
+	local step title function hint number=0 total
+	total=$(printf '%s\n' "$@" | grep -vc '^&')
 	mkdir -p "$log_dir"
 	trap stop_step INT TERM
 	for step; do
+		IFS='|' read -r title function hint <<<"$step"
+		title=$(trim "$title") function=$(trim "$function") hint=$(trim "$hint")
+		if [ "$title" = '&' ]; then
+			start "$function" "$log_dir/beside.log"
+			beside_pid=$!
+			continue
+		fi
 		number=$((number + 1))
-		run_step "$number" $# "$step"
+		run_step "$number" "$total" "$title" "$function" "$hint"
 	done
+	stop_beside
 	trap - INT TERM
 }

@@ -11,8 +11,7 @@ c=${KATA_BUILD_DIR:-$top/build/dev}/tests/it/ttrpc-interop/ttrpc-interop
 [ -x "$c" ] || skip "the tests are not built in ${KATA_BUILD_DIR:-$top/build/dev}"
 
 cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
-export GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build GOTOOLCHAIN=local CGO_ENABLED=0
-export GOFLAGS="-mod=readonly -modcacherw -buildvcs=false"
+. "$top/tests/cluster/go.sh"
 (cd "$top/tests/it/ttrpc-interop" && nice go build -p 2 -o "$work/go" .)
 
 start() { # LOG COMMAND... - a server, until it says that it is ready

@@ -4,13 +4,13 @@
 # build.sh NAME OUTDIR - recipe: the program `hyperkube`, a whole Kubernetes in one static binary.
 #
 # go.mod and go.sum are pinned inputs; gen.sh writes them anew for another version.  The build never
-# touches the tree (-mod=readonly).  It takes seven minutes on two idle cores and 3.3 GB at the link.
+# touches the tree.  It takes seven minutes on two idle cores and 3.3 GB at the link.
 set -euo pipefail
 
 name=$1 out=$2
 here=$KATA_TOP/tests/cluster/hyperkube
 . "$KATA_TOP/packaging/recipe.sh"
-cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
+. "$KATA_TOP/tests/cluster/go.sh"
 version=$(field "$name" version)
 minor=${version#v1.} minor=${minor%%.*}
 
@@ -18,9 +18,6 @@ grep -q "k8s.io/kubernetes $version\$" "$here/go.mod" || {
 	echo "go.mod does not pin k8s.io/kubernetes $version; run tests/cluster/hyperkube/gen.sh" >&2
 	exit 1
 }
-
-export GOMODCACHE=$cache/go/mod GOCACHE=$cache/go/build GOTOOLCHAIN=local
-export GOFLAGS="-mod=readonly -modcacherw -buildvcs=false" CGO_ENABLED=0
 
 # Without these the server calls itself v0.0.0-master and kubelet and kubectl complain about the skew.
 package=k8s.io/component-base/version
@@ -30,7 +27,7 @@ stamp+=" -X $package.gitTreeState=clean -X k8s.io/client-go/pkg/version.gitVersi
 # go names each package when it is compiled; counting them lets the reader see how far it is.
 cd "$here"
 total=$(go list -deps -tags grpcnotrace,notest . | wc -l)
-nice -n 5 go build -v -trimpath -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" . 2>&1 |
+nice -n 5 go build -v -tags grpcnotrace,notest -ldflags "$stamp" -o "$out/hyperkube" . 2>&1 |
 	awk -v total="$total" '{ printf "[%d/%d] %s\n", ++n, total, $0; fflush() }'
 for program in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
 	ln -s hyperkube "$out/$program"
