@@ -33,7 +33,8 @@ trap 'echo "FAILED: ended by a signal" >&2; exit 1' INT TERM HUP
 trap 'echo "FAILED: ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
 set -E
 
-note() { echo "--- $*"; }
+# note TEXT - what the test does now, with the seconds since it began.
+note() { printf -- "--- %3d s: %s\n" $SECONDS "$*"; }
 
 fail() {
 	echo "FAILED: $*" >&2
