@@ -166,6 +166,8 @@ int sweep_check(void *context, struct error *e)
 	struct install *in = context;
 	_strv_ strv unused = NULL;
 
+	if (store_has_rest(in->root))
+		return 1;
 	return in->is_changing ? 0 : only_warn(unused_versions(in, in->folder, &unused, e), e);
 }
 
@@ -186,8 +188,11 @@ static int remove_versions(const struct install *in, const char *keep, struct er
 int sweep_run(void *context, struct error *e)
 {
 	struct install *in = context;
+	int r = store_sweep(in->root, e);
 
-	return only_warn(remove_versions(in, in->folder, e), e);
+	if (r >= 0 && !in->is_changing)
+		r = remove_versions(in, in->folder, e);
+	return only_warn(r, e);
 }
 
 static bool is_installed(const struct install *in)
@@ -244,7 +249,8 @@ int drain_run(void *context, struct error *e)
 		.cancel = in->cancel,
 	};
 
-	return drain_wait(&d, e);
+	/* The canary of a killed run is nobody's but ours. */
+	return node_clear(&in->node, e) < 0 ? -e->code : drain_wait(&d, e);
 }
 
 int remove_check(void *context, struct error *e)
@@ -270,9 +276,9 @@ int remove_run(void *context, struct error *e)
 	_free_ char *versions = path_join(in->root, "versions");
 	_free_ char *lock = path_join(in->root, ".lock");
 
-	if (store_unlink(in->root, e) < 0 || store_switch(in->root, NULL, e) < 0 ||
-	    remove_versions(in, NULL, e) < 0 || store_sweep(in->root, e) < 0 ||
-	    remove_overrides(in, e) < 0)
+	if (node_clear(&in->node, e) < 0 || store_unlink(in->root, e) < 0 ||
+	    store_switch(in->root, NULL, e) < 0 || remove_versions(in, NULL, e) < 0 ||
+	    store_sweep(in->root, e) < 0 || remove_overrides(in, e) < 0)
 		return -e->code;
 	(void)rmdir(versions);
 	(void)unlink(lock);

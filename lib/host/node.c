@@ -291,6 +291,13 @@ int node_canary(const struct node *node, const struct cri_handler *handler, uint
 	return r < 0 ? fail_wrap(e, "canary sandbox of '%s'", handler->name) : 0;
 }
 
+int node_clear(const struct node *node, struct error *e)
+{
+	_free_ char *work = path_join(node->root, ".work");
+
+	return task_clear(node->socket, e) < 0 ? -e->code : tree_remove(work, e);
+}
+
 /* The executable of the process that listens on SOCKET: the very one that runs, wherever its file
  * is.  Caller frees. */
 static char *program_of_peer(const char *socket_path)

@@ -31,6 +31,9 @@ int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
 int node_canary(const struct node *node, const struct cri_handler *handler, uint64_t deadline_ms,
 		const struct cancel *cancel, char **ret_kernel, struct error *e);
 
+/* Removes what killed runs of these two left, in containerd and in ROOT/.work. */
+int node_clear(const struct node *node, struct error *e);
+
 /* Runs the part of node_exec() or node_canary() that happens over there, if ARGV asks for it: then
  * returns the exit status, else -1. */
 int node_main(int argc, char **argv);

@@ -196,6 +196,14 @@ static int list_versions(const char *root, const char *prefix, const char *excep
 	return 0;
 }
 
+bool store_has_rest(const char *root)
+{
+	_strv_ strv names = NULL;
+	struct error ignored;
+
+	return list_versions(root, NEW_PREFIX, "..", &names, &ignored) >= 0 && names && *names;
+}
+
 int store_sweep(const char *root, struct error *e)
 {
 	_strv_ strv names = NULL;

@@ -24,7 +24,8 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 bool store_has(const char *root, const char *folder);
 /* Reads every file again and compares its SHA-256. */
 int store_verify(const char *root, const char *folder, struct error *e);
-/* Removes what a crash left of unpacking. */
+/* Removes what a crash left of unpacking; store_has_rest: whether there is any. */
+bool store_has_rest(const char *root);
 int store_sweep(const char *root, struct error *e);
 
 /* Folder of the current version, NULL if there is none. */

@@ -416,3 +416,15 @@ int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct ca
 	*ret_result = result;
 	return 0;
 }
+
+int task_clear(const char *socket, struct error *e)
+{
+	const struct task_spec spec = { .socket = socket };
+	struct task t = { .spec = &spec };
+	int r = grpc_open(socket, &t.client, e);
+
+	if (r >= 0)
+		r = remove_all(&t, e);
+	http_client_free(t.client);
+	return r < 0 ? fail_wrap(e, "removing earlier tasks of ours") : 0;
+}

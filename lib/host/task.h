@@ -40,4 +40,7 @@ void task_result_done(struct task_result *r);
 int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 	     struct task_result *ret_result, struct error *e);
 
+/* Removes what a killed run left, as task_run() does first; within its own deadline. */
+int task_clear(const char *socket, struct error *e);
+
 #endif

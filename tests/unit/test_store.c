@@ -295,6 +295,24 @@ static void test_version_with_a_changed_file_is_found(void **state)
 	assert_false(store_has(f->root, folder));
 }
 
+static void test_rest_of_a_crash_is_seen_and_swept(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *rest = path_join(f->root, "versions/.new-2.0-0123456789ab/bin");
+	struct error e;
+
+	assert_false(store_has_rest(f->root));
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &folder, &e), 0);
+	assert_false(store_has_rest(f->root));
+	assert_int_equal(dir_make(rest, 0755, &e), 0);
+	assert_true(store_has_rest(f->root));
+	assert_int_equal(store_sweep(f->root, &e), 0);
+	assert_false(store_has_rest(f->root));
+	assert_true(store_has(f->root, folder));
+}
+
 static void test_link_over_foreign_folder_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -321,6 +339,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_add_when_a_write_fails_leaves_nothing, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_version_with_a_changed_file_is_found, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_rest_of_a_crash_is_seen_and_swept, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_link_over_foreign_folder_is_refused, setup,
 						teardown),

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 900
+# place: own
+#
+# An upgrade killed at many points, and one cut off with the node's power, converge; removals of
+# everything at once and beside a running pod leave what they must and say so.
+. "$(dirname "$0")/../releases.sh"
+
+runs_version() {
+	[ "$(system get pods -l app=kata-deploy -o 'jsonpath={.items[*].spec.containers[0].image} {.items[*].status.phase}')" = "$image:$1 Running" ]
+}
+
+# An upgrade back to what an earlier kill left untouched is over at once.
+works_or_is_done() {
+	on_node pgrep -f 'exe --report=3 apply' || system logs -l app=kata-deploy | grep -q 'is installed'
+}
+
+node_is_ready() { on_node ctr version && k wait --for=condition=Ready "node/$name" --timeout=1s; }
+no_sandboxes() {
+	local left
+	left=$(on_node ls -A /run/vc/sbs)
+	echo "$left"
+	[ -z "$left" ]
+}
+
+release 1.0.1 "$dist/kata"
+release 1.0.3 "$dist/kata"
+manifests 1.0.1 >"$work/all.yaml"
+k apply -f "$work/all.yaml" >/dev/null
+rolled_out
+
+note "an upgrade that is killed converges"
+number=1
+for seconds in 0.02 0.1 0.3 0.6 1 1.5 2.5 4; do
+	number=$((4 - number))
+	use_version "1.0.$number"
+	eventually 90 "the pod of version 1.0.$number" runs_version "1.0.$number"
+	# The child that does the work; its parent starts it again.
+	eventually 30 "the installer to work" works_or_is_done
+	# The moments are the point: they spread over the steps.
+	sleep "$seconds"
+	on_node pkill -KILL -f 'exe --report' || true
+done
+note "and so does one that is cut off with the node's power"
+use_version 1.0.3
+eventually 90 "the pod of version 1.0.3" runs_version 1.0.3
+"$cluster" reboot "$name"
+eventually 90 "the node to be Ready again" node_is_ready
+use_version 1.0.1
+rolled_out
+is_current 1.0.1 || fail "the current version is $(current)"
+expect "label" true "$(label)"
+expect "journal" "" "$(find "$root/opt/kata" -maxdepth 1 -name journal)"
+eventually 30 "no half a version" sh -c "! ls -d '$root'/opt/kata/versions/.new-* 2>/dev/null"
+note "the version nobody uses goes with the next run"
+system delete pod "$(pod_of)" >/dev/null
+rolled_out
+expect "versions" 1 "$(versions | wc -w)"
+eventually 60 "the canaries of killed installers to go" no_sandboxes
+
+note "deleting all at once leaves nothing but the node's labels, and says so"
+system logs -f -l app=kata-deploy >"$work/last-words" &
+k delete -f "$work/all.yaml" --timeout=120s >/dev/null
+expect_match "what the pod said" 'its labels stay' "$(cat "$work/last-words")"
+expect_restored
+no_classes() { [ -z "$(k get runtimeclass -o name)" ]; }
+eventually 30 "the RuntimeClasses to go with their namespace" no_classes
+
+note "removing beside a running pod leaves it what it needs and says who it is"
+k apply -f "$work/all.yaml" >/dev/null
+rolled_out
+begin_pod
+end_installation
+has_event KataRemoveFailed "pod 'default/lasting'" || fail "there is no event KataRemoveFailed"
+expect "label" "" "$(label)"
+k exec lasting -- true || fail "the pod does not answer"
+is_current 1.0.1 || fail "the current version is $(current)"
+note "done"
