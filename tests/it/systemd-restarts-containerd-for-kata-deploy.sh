@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 900
+# timeout: 1200
 #
 # On a node with systemd the DaemonSet's pod, which has no capability, restarts containerd through
 # systemd's own socket: a restart that systemd reports as failed is taken back, and once the cause is
@@ -28,6 +28,9 @@ system() { k -n kata-system "$@"; }
 bring() {
 	local to=$work/node
 	mkdir -p "$to"/{images,kubernetes,pki,etc/containerd,etc/cni/net.d,etc/systemd/system}
+	mkdir -p "$to/etc/kata-containers/kata-qemu/config.d"
+	# A guest of an emulated machine starts late: 10 s when all is quiet.
+	printf '[agent.kata]\ndial_timeout = 200\n' >"$to/etc/kata-containers/kata-qemu/config.d/late.toml"
 	cp "$("$top/packaging/artefact" test-images)"/*.tar "$dist/kata-deploy-image.tar" "$to/images/"
 	cp "$(readlink -f "$state/kubernetes/kubelet")" "$to/kubernetes/kubelet"
 	"$here/pki.sh" node "$state/pki" $name "$address"
@@ -91,7 +94,7 @@ note "the machine answered after $vm_took s"
 start_node
 cleanup show
 eventually 180 "the node to be Ready" node_is_ready
-note "the node is Ready after $SECONDS s"
+note "the node is Ready"
 before=$(configuration) pid=$(main_pid)
 
 note "a restart that fails is taken back"
@@ -103,7 +106,7 @@ vm sh -euc 'mkdir -p /etc/systemd/system/containerd.service.d
 k kustomize "$top/manifests" | sed 's#value: systemctl restart containerd#value: /bin/false#' |
 	k apply -f - >/dev/null
 eventually 300 "the failure to be told" has_failed
-note "it failed after $SECONDS s"
+note "it failed"
 expect "capabilities of the pod" 0000000000000000 \
 	"$(vm sh -c 'sed -n "s/^CapEff:\s*//p" /proc/$(pidof -s kata-deploy)/status')"
 eventually 60 "the old configuration, in use" is_taken_back
@@ -112,7 +115,7 @@ eventually 60 "the old configuration, in use" is_taken_back
 note "the next run installs"
 vm sh -euc 'rm /etc/systemd/system/containerd.service.d/refuse.conf; systemctl daemon-reload'
 eventually 300 "the label" is_labelled
-note "installed after $SECONDS s"
+note "installed"
 expect_match "what kata-deploy said" 'undoing: configure the container runtime' "$(said)"
 vm grep -rqs kata-qemu /etc/containerd || fail "containerd is not configured"
 
@@ -127,9 +130,9 @@ k create -f - >/dev/null <<-END
 	  - name: c
 	    image: "kata.test/busybox:1"
 	    command: [sleep, "100000"]
-	    resources: {limits: {memory: 128Mi, cpu: 500m}}
+	    resources: {limits: {memory: 128Mi, cpu: 1500m}}
 END
-k wait --for=condition=Ready pod/box --timeout=120s >/dev/null || {
+k wait --for=condition=Ready pod/box --timeout=300s >/dev/null || {
 	k describe pod box
 	fail "no pod runs"
 }
@@ -139,7 +142,6 @@ note "cgroup of the VM: $group"
 expect_match "cgroup of the VM" '^/kubepods\.slice/kubepods-pod.*\.slice/kata_' "$group"
 overhead() { k get runtimeclass kata -o "jsonpath={.overhead.podFixed.$1}"; }
 mebibytes=$(overhead memory) millis=$(overhead cpu)
-expect "limits of the pod's cgroup" "$(((128 + ${mebibytes%Mi}) << 20)) $(((500 + ${millis%m}) * 100)) 100000" \
+expect "limits of the pod's cgroup" "$(((128 + ${mebibytes%Mi}) << 20)) $(((1500 + ${millis%m}) * 100)) 100000" \
 	"$(vm sh -c "cd /sys/fs/cgroup${group%/*} && cat memory.max cpu.max" | tr '\n' ' ' | sed 's/ $//')"
-note "done after $SECONDS s"
 passed
