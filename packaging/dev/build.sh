@@ -12,11 +12,11 @@ setup_steps=(
 	"installing missing Debian packages | install_packages | check /etc/apt/sources.list and the network, or install by hand the packages in packaging/packages"
 )
 guest_steps=(
+	"libraries for static programs | artefact sysroot | $retry"
 	"guest kernel | artefact kernel | $retry"
 	"QEMU | artefact qemu | $retry"
 	"virtiofsd | artefact virtiofsd | $network"
 	"vhost-device-vsock | artefact vhost-device-vsock | $network"
-	"libraries for static programs | artefact sysroot | $retry"
 )
 cluster_steps=(
 	"containerd 2 | artefact containerd | $network"
