@@ -27,4 +27,7 @@ note "teardown took $((SECONDS - began)) s"
 [ $((SECONDS - began)) -lt 90 ] || fail "teardown took $((SECONDS - began)) s"
 eventually 30 "everything of the frozen sandbox to go" nothing_left $frozen
 expect "the other sandbox afterwards" alive "$(ctr tasks exec --exec-id e2 $other echo alive)"
+ctr tasks delete --force $other || true
+ctr containers delete $other
+eventually 30 "everything of the other sandbox to go" nothing_left $other
 passed
