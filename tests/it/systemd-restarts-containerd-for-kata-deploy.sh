@@ -29,7 +29,7 @@ bring() {
 	local to=$work/node
 	mkdir -p "$to"/{images,kubernetes,pki,etc/containerd,etc/cni/net.d,etc/systemd/system}
 	mkdir -p "$to/etc/kata-containers/kata-qemu/config.d"
-	# A guest of an emulated machine starts late: 10 s when all is quiet.
+	# A guest of an emulated machine starts late: its pod takes some 40 s, and more on a slower machine.
 	printf '[agent.kata]\ndial_timeout = 200\n' >"$to/etc/kata-containers/kata-qemu/config.d/late.toml"
 	cp "$("$top/packaging/artefact" test-images)"/*.tar "$dist/kata-deploy-image.tar" "$to/images/"
 	cp "$(readlink -f "$state/kubernetes/kubelet")" "$to/kubernetes/kubelet"

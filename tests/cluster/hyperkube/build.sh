@@ -4,7 +4,7 @@
 # build.sh NAME OUTDIR - recipe: the program `hyperkube`, a whole Kubernetes in one static binary.
 #
 # go.mod and go.sum are pinned inputs; gen.sh writes them anew for another version.  The build never
-# touches the tree.  It takes seven minutes on two idle cores and 3.3 GB at the link.
+# touches the tree.  It takes seven to twelve minutes on two cores.
 set -euo pipefail
 
 name=$1 out=$2
