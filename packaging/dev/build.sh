@@ -29,11 +29,16 @@ machine_steps=(
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"
 )
-release_steps=(
+static_steps=(
 	"our programs, static | build_release | $retry"
+)
+pack_steps=(
 	"release archive | pack_release | $retry"
 	"kata-deploy image | pack_image | $retry"
 )
+release_steps=("${static_steps[@]}" "${pack_steps[@]}")
+# The archive keeps one processor, so it is packed beside the build of the tests.
+release_and_dev_steps=("${static_steps[@]}" "& | pack_release |" "${dev_steps[@]}" "${pack_steps[@]}")
 
 artefact() { "$top/packaging/artefact" "$1"; }
 

@@ -11,7 +11,7 @@
 # do part of their work ahead; whether it succeeds is for them to find out.
 # shellcheck disable=SC2154 # log_dir comes from dev
 step_pid=
-beside_pid=
+beside_pids=()
 step_times=()
 
 trim() {
@@ -67,7 +67,10 @@ start() { # FUNCTION LOG: in a process group of its own, $!
 }
 
 stop_beside() {
-	! jobs -rp | grep -qx "${beside_pid:-none}" || kill -TERM -- "-$beside_pid" 2>/dev/null || true
+	local pid
+	for pid in "${beside_pids[@]}"; do
+		! jobs -rp | grep -qx "$pid" || kill -TERM -- "-$pid" 2>/dev/null || true
+	done
 }
 
 stop_step() {
@@ -113,8 +116,8 @@ run_steps() { # STEP...
 		IFS='|' read -r title function hint <<<"$step"
 		title=$(trim "$title") function=$(trim "$function") hint=$(trim "$hint")
 		if [ "$title" = '&' ]; then
-			start "$function" "$log_dir/beside.log"
-			beside_pid=$!
+			start "$function" "$log_dir/beside-${function%% *}.log"
+			beside_pids+=($!)
 			continue
 		fi
 		number=$((number + 1))

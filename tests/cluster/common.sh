@@ -48,14 +48,16 @@ start_time() { # PID
 	awk '{ print $20 }' <<<"$stat"
 }
 
-remember() { # FILE PID
-	echo "$2 $(start_time "$2")" >"$1"
+remember() { # FILE PID: fails if that process is gone
+	local began
+	began=$(start_time "$2") || return 1
+	echo "$2 $began" >"$1"
 }
 
 alive() { # FILE -> the pid, if its process still lives
-	local pid began
+	local pid began now
 	read -r pid began 2>/dev/null <"$1" || return 1
-	[ "$(start_time "$pid")" = "$began" ] || return 1
+	now=$(start_time "$pid") && [ "$now" = "$began" ] || return 1
 	echo "$pid"
 }
 

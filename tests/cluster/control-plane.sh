@@ -12,7 +12,7 @@ start_component() { # NAME COMMAND...
 	local name=$1
 	shift
 	setsid ip netns exec "$netns" "$@" >"$state/log/$name.log" 2>&1 </dev/null 9>&- &
-	remember "$state/pid/$name" $!
+	remember "$state/pid/$name" $! || die "$name ended at once; see $state/log/$name.log"
 }
 
 start_etcd() {

@@ -138,13 +138,15 @@ start_init() { # NAME
 }
 
 find_init() { # NAME PARENT
-	local child children
+	local child children space own
+	own=$(readlink "/proc/$2/ns/pid") || return 1
 	# The file has no newline at its end, so read fails even when it read something.
 	read -ra children 2>/dev/null <"/proc/$2/task/$2/children" || true
 	for child in "${children[@]}"; do
-		[ "$(readlink "/proc/$child/ns/pid")" != "$(readlink "/proc/$2/ns/pid")" ] || continue
-		remember "$(node_dir "$1")/pid" "$child"
-		return 0
+		# What the scripts run on the way to it is a child, too, and may be gone by now.
+		space=$(readlink "/proc/$child/ns/pid") || continue
+		[ "$space" != "$own" ] || continue
+		remember "$(node_dir "$1")/pid" "$child" && return 0
 	done
 	return 1
 }

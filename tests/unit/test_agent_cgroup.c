@@ -4,7 +4,7 @@
  * run.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -199,17 +199,15 @@ static void test_bad_device_rules_are_refused(void **state)
 
 /* A folder that looks like a group. */
 struct fake {
-	char path[32];
+	char *path;
 	struct cgroup cg;
 };
 
 static int make_fake(void **state)
 {
-	static const char template[] = "/tmp/cgroup.XXXXXX";
 	struct fake *fake = xcalloc(1, sizeof(*fake));
 
-	memcpy(fake->path, template, sizeof(template));
-	assert_non_null(mkdtemp(fake->path));
+	fake->path = folder_new();
 	fake->cg.fd = open(fake->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	*state = fake;
 	return 0;
@@ -218,10 +216,9 @@ static int make_fake(void **state)
 static int remove_fake(void **state)
 {
 	struct fake *fake = *state;
-	struct error e;
 
 	cgroup_done(&fake->cg);
-	assert_int_equal(tree_remove(fake->path, &e), 0);
+	folder_remove(fake->path);
 	free(fake);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * test_agent_copy - files from the host, and what a hostile host tries with them.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -17,7 +17,7 @@
 
 /* TOP/shared is the shared directory; everything else below TOP must stay as it is. */
 struct fixture {
-	char top[32];
+	char *top;
 	int rootfd;
 };
 
@@ -26,9 +26,7 @@ static int setup(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	_free_ char *shared = NULL;
 
-	memcpy(f->top, "/tmp/kata-unit.XXXXXX", sizeof("/tmp/kata-unit.XXXXXX"));
-	if (!mkdtemp(f->top))
-		return -1;
+	f->top = folder_new();
 	shared = path_join(f->top, "shared");
 	if (mkdir(shared, 0755) < 0)
 		return -1;
@@ -40,12 +38,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	struct error e;
-	int r = tree_remove(f->top, &e);
 
 	(void)close(f->rootfd);
+	folder_remove(f->top);
 	free(f);
-	return r;
+	return 0;
 }
 
 static void init_request(Agent__CopyFileRequest *in, char *path, uint32_t mode, const char *text)

@@ -3,7 +3,7 @@
  * test_agent_fsgroup - volumes that are given to a group.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "agent/fsgroup.h"
 #include "lib/file.h"
 
-static char root[] = "/tmp/kata-unit.XXXXXX";
+static char *root;
 
 /* volume/file 0600, volume/dir 0700, volume/dir/file 0400, volume/out -> ../outside, outside 0600
  */
@@ -21,9 +21,9 @@ static int setup(void **state)
 	struct error e;
 
 	(void)state;
-	memcpy(root + sizeof(root) - sizeof("XXXXXX"), "XXXXXX", sizeof("XXXXXX"));
-	if (!mkdtemp(root) || chdir(root) < 0 || mkdir("volume", 0700) < 0 ||
-	    mkdir("volume/dir", 0700) < 0 || symlink("../outside", "volume/out") < 0)
+	root = folder_new();
+	if (chdir(root) < 0 || mkdir("volume", 0700) < 0 || mkdir("volume/dir", 0700) < 0 ||
+	    symlink("../outside", "volume/out") < 0)
 		return -1;
 	return file_replace("volume/file", "", 0, 0600, &e) |
 	       file_replace("volume/dir/file", "", 0, 0400, &e) |
@@ -32,10 +32,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	struct error e;
-
 	(void)state;
-	return chdir("/") | tree_remove(root, &e);
+	assert_int_equal(chdir("/"), 0);
+	folder_remove(root);
+	return 0;
 }
 
 static void apply(enum fsgroup_policy policy)

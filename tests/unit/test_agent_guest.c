@@ -3,7 +3,7 @@
  * test_agent_guest - what the agent reads of a machine: sysfs, /proc and uevents, made by hand.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <string.h>
 
@@ -15,21 +15,20 @@
 #include "lib/file.h"
 #include "lib/str.h"
 
-static char root[] = "/tmp/kata-unit.XXXXXX";
+static char *root;
 
 static int make_root(void **state)
 {
 	(void)state;
-	memcpy(root + sizeof(root) - sizeof("XXXXXX"), "XXXXXX", sizeof("XXXXXX"));
-	return mkdtemp(root) ? 0 : -1;
+	root = folder_new();
+	return 0;
 }
 
 static int remove_root(void **state)
 {
-	struct error e;
-
 	(void)state;
-	return tree_remove(root, &e);
+	folder_remove(root);
+	return 0;
 }
 
 static void make_dir(const char *path)
@@ -42,11 +41,7 @@ static void make_dir(const char *path)
 
 static void make_file(const char *path, const char *text)
 {
-	_free_ char *whole = path_join(root, path), *parent = path_parent(path);
-	struct error e;
-
-	make_dir(parent);
-	assert_int_equal(file_replace(whole, text, strlen(text), 0644, &e), 0);
+	folder_put(root, path, text);
 }
 
 static void expect_file(const char *path, const char *wanted)

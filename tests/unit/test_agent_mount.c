@@ -3,7 +3,7 @@
  * test_agent_mount - mount options, places of mounts, and which mounts lie beside a root.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -131,12 +131,9 @@ static void test_siblings_of_an_unknown_mount_are_none(void **state)
 /* A root with links that lead to nothing, in circles, and out. */
 static int make_root(void **state)
 {
-	static const char template[] = "/tmp/rootfs.XXXXXX";
-	char *path = xstrdup(template);
-	int fd;
+	char *path = folder_new();
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	assert_non_null(mkdtemp(path));
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(mkdirat(fd, "etc", 0755), 0);
 	assert_int_equal(symlinkat("../run/resolve/resolv.conf", fd, "etc/resolv.conf"), 0);
@@ -145,15 +142,6 @@ static int make_root(void **state)
 	assert_int_equal(symlinkat("a", fd, "b"), 0);
 	(void)close(fd);
 	*state = path;
-	return 0;
-}
-
-static int remove_root(void **state)
-{
-	struct error e;
-
-	assert_int_equal(tree_remove(*state, &e), 0);
-	free(*state);
 	return 0;
 }
 
@@ -207,11 +195,11 @@ int main(void)
 		cmocka_unit_test(test_siblings_are_mounts_of_the_same_parent),
 		cmocka_unit_test(test_siblings_of_an_unknown_mount_are_none),
 		cmocka_unit_test_setup_teardown(test_place_of_a_link_to_nothing_is_made, make_root,
-						remove_root),
+						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_place_never_leaves_the_root, make_root,
-						remove_root),
+						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_place_behind_a_circle_is_refused, make_root,
-						remove_root),
+						folder_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

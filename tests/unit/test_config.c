@@ -3,7 +3,7 @@
  * test_config - the table of keys, row by row, and the files around it.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,28 +19,21 @@
 
 /* A folder that stands for /etc/kata-containers and one for a version. */
 struct place {
-	char dir[64];
+	char *dir;
 	char *etc;
 	char *version;
 };
 
 static void place_file(const struct place *p, const char *name, const char *text)
 {
-	_free_ char *path = path_join(p->dir, name);
-	_free_ char *parent = path_parent(path);
-	struct error e;
-
-	assert_int_equal(dir_make(parent, 0755, &e), 0);
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, &e), 0);
+	folder_put(p->dir, name, text);
 }
 
 static int place_setup(void **state)
 {
 	struct place *p = xcalloc(1, sizeof(*p));
 
-	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-config.XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
+	p->dir = folder_new();
 	p->etc = path_join(p->dir, "etc");
 	p->version = path_join(p->dir, "version");
 	place_file(p, "version/share/defaults/kata-containers/configuration.toml",
@@ -52,9 +45,8 @@ static int place_setup(void **state)
 static int place_teardown(void **state)
 {
 	struct place *p = *state;
-	struct error e;
 
-	(void)tree_remove(p->dir, &e);
+	folder_remove(p->dir);
 	free(p->etc);
 	free(p->version);
 	free(p);

@@ -3,7 +3,7 @@
  * test_cri - edits of containerd's configuration: what is ours comes and goes, the rest stays.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static const struct cri_handler handlers[] = {
 };
 
 struct fixture {
-	char dir[64];
+	char *dir;
 	char *main_path;
 	char *drop_in;
 	struct cri_site site;
@@ -30,9 +30,7 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	(void)snprintf(f->dir, sizeof(f->dir), "/tmp/test-cri-XXXXXX");
-	if (!mkdtemp(f->dir))
-		return -1;
+	f->dir = folder_new();
 	f->main_path = path_join(f->dir, "config.toml");
 	f->drop_in = path_join(f->dir, "conf.d/kata-deploy.toml");
 	f->site = (struct cri_site){ f->dir, "config.toml", "kata-deploy.toml" };
@@ -43,9 +41,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	struct error e;
 
-	(void)tree_remove(f->dir, &e);
+	folder_remove(f->dir);
 	free(f->main_path);
 	free(f->drop_in);
 	free(f);

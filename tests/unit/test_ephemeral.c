@@ -3,7 +3,7 @@
  * test_ephemeral - volumes in memory, on real mounts of a namespace in which the test is root.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #define VOLUMES  "pods/u/volumes/kubernetes.io~empty-dir"
 #define SUBPATHS "pods/u/volume-subpaths"
 
-static char root[] = "/tmp/kata-ephemeral.XXXXXX";
+static char *root;
 static bool has_mounts;
 
 static void make(const char *path)
@@ -45,7 +45,7 @@ static int group_setup(void **state)
 	_free_ char *memory = NULL;
 
 	(void)state;
-	assert_non_null(mkdtemp(root));
+	root = folder_new();
 	has_mounts = become_root(CLONE_NEWNS);
 	memory = path_join(root, VOLUMES "/memory");
 	make(VOLUMES "/memory");
@@ -67,12 +67,12 @@ static int group_teardown(void **state)
 	_free_ char *b = path_join(root, SUBPATHS "/memory/c/1");
 	_free_ char *c = path_join(root, SUBPATHS "/disk/c/0");
 	const char *const mounts[] = { a, b, c, volume };
-	struct error e;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
 		(void)umount2(mounts[i], MNT_DETACH);
-	return tree_remove(root, &e);
+	folder_remove(root);
+	return 0;
 }
 
 static int find(const char *path, struct ephemeral *ret, struct error *e)

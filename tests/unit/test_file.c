@@ -5,30 +5,13 @@
  * Every test works in a folder of its own below the temporary directory.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/file.h"
-
-static int setup(void **state)
-{
-	char template[] = "/tmp/test_file.XXXXXX";
-
-	*state = mkdtemp(template) ? xstrdup(template) : NULL;
-	return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct error e;
-	int r = tree_remove(*state, &e);
-
-	free(*state);
-	return r;
-}
 
 static void test_file_replace_leaves_the_new_text_and_no_temporary(void **state)
 {
@@ -131,7 +114,7 @@ static void test_path_parts(void **state)
 	assert_string_equal(path_base("/a/b"), "b");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 int main(void)
 {

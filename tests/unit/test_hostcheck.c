@@ -3,7 +3,7 @@
  * test_hostcheck - which machines are refused, and that the reason says what to do.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 /* A machine made of files. */
 struct machine {
-	char dir[64];
+	char *dir;
 	char *sys;
 	char *proc;
 	struct utsname name;
@@ -23,19 +23,12 @@ struct machine {
 
 static void put(const struct machine *m, const char *path, const char *text)
 {
-	_free_ char *full = path_join(m->dir, path);
-	_free_ char *parent = path_parent(full);
-	struct error e;
-
-	assert_int_equal(dir_make(parent, 0755, &e), 0);
-	assert_int_equal(file_replace(full, text, strlen(text), 0644, &e), 0);
+	folder_put(m->dir, path, text);
 }
 
 static void start(struct machine *m)
 {
-	*m = (struct machine){ 0 };
-	(void)snprintf(m->dir, sizeof(m->dir), "/tmp/test-hostcheck-XXXXXX");
-	assert_non_null(mkdtemp(m->dir));
+	*m = (struct machine){ .dir = folder_new() };
 	(void)uname(&m->name);
 	m->sys = path_join(m->dir, "sys");
 	m->proc = path_join(m->dir, "proc");
@@ -54,9 +47,7 @@ static void start(struct machine *m)
 
 static void stop(struct machine *m)
 {
-	struct error e;
-
-	(void)tree_remove(m->dir, &e);
+	folder_remove(m->dir);
 	free(m->sys);
 	free(m->proc);
 }

@@ -3,7 +3,7 @@
  * test_kube - the Kubernetes client against an API server that is slow, busy, forgetful or wrong.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include "tests/unit/fake-api.h"
 
@@ -121,20 +121,18 @@ static void test_token_that_rotates_is_read_again(void **state)
 		  rotate_token },
 		{ { NODE, "Authorization: Bearer two\r\n" }, OK2, FAKE_KEEP, NULL },
 	};
-	char dir[] = "/tmp/test-kube-XXXXXX";
-	_free_ char *path = NULL;
+	char *dir = folder_new();
+	_free_ char *path = path_join(dir, "token");
 	struct client c;
 	struct error e;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
-	path = path_join(dir, "token");
 	assert_int_equal(file_replace(path, "one\n", 4, 0600, &e), 0);
 	start(&c, turns, ARRAY_SIZE(turns), path, path);
 	if (get_node(&c, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 	stop(&c);
-	assert_int_equal(tree_remove(dir, &e), 0);
+	folder_remove(dir);
 }
 
 static void test_token_that_is_refused_twice_is_an_error(void **state)

@@ -3,7 +3,7 @@
  * test_live - which versions the records of sandboxes name, and what containerd still knows.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <string.h>
 
@@ -24,12 +24,11 @@ static void put_record(const char *dir, const char *id, const char *text)
 
 static void test_versions_of_records_are_listed(void **state)
 {
-	char dir[] = "/tmp/test-live-XXXXXX";
+	char *dir = folder_new();
 	_strv_ strv versions = NULL;
 	struct error e;
 
 	(void)state;
-	assert_non_null(mkdtemp(dir));
 	put_record(dir, "a", "{\"version_dir\":\"/opt/kata/versions/1\",\"id\":\"a\"}");
 	put_record(dir, "b", "{\"version_dir\":\"/opt/kata/versions/2\"}");
 	put_record(dir, "starting", NULL);
@@ -37,7 +36,7 @@ static void test_versions_of_records_are_listed(void **state)
 	assert_int_equal(strv_len(versions), 2);
 	assert_true(strv_contains(versions, "/opt/kata/versions/1"));
 	assert_true(strv_contains(versions, "/opt/kata/versions/2"));
-	assert_int_equal(tree_remove(dir, &e), 0);
+	folder_remove(dir);
 }
 
 static void test_record_that_says_nothing_is_an_error(void **state)
@@ -46,14 +45,13 @@ static void test_record_that_says_nothing_is_an_error(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		char dir[] = "/tmp/test-live-XXXXXX";
+		char *dir = folder_new();
 		_strv_ strv versions = NULL;
 		struct error e;
 
-		assert_non_null(mkdtemp(dir));
 		put_record(dir, "a", texts[i]);
 		assert_true(live_versions(dir, &versions, &e) < 0);
-		assert_int_equal(tree_remove(dir, &e), 0);
+		folder_remove(dir);
 	}
 }
 

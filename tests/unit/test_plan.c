@@ -7,7 +7,7 @@
  * without a kill makes every one "new".
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@
 #define POINTS  64
 
 struct world {
-	char root[64];
+	char *root;
 	int dies_at;  /* counts down; -1: lives */
 	int fails_at; /* step that fails; -1: none */
 	unsigned writes;
@@ -131,8 +131,7 @@ static struct world *world_new(void)
 	struct world *w = xcalloc(1, sizeof(*w));
 	struct error e;
 
-	(void)snprintf(w->root, sizeof(w->root), "/tmp/test-plan-XXXXXX");
-	assert_non_null(mkdtemp(w->root));
+	w->root = folder_new();
 	w->dies_at = w->fails_at = -1;
 	for (int i = 0; i < N_FILES; i++)
 		assert_true(put(w, i, "old", &e) >= 0);
@@ -142,9 +141,7 @@ static struct world *world_new(void)
 
 static void world_free(struct world *w)
 {
-	struct error e;
-
-	(void)tree_remove(w->root, &e);
+	folder_remove(w->root);
 	free(w);
 }
 

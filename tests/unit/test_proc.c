@@ -5,7 +5,7 @@
  * Every test works in a folder of its own below the temporary directory.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -17,23 +17,6 @@
 #include "tests/unit/root.h"
 
 #define LONG_MS 60000
-
-static int setup(void **state)
-{
-	char template[] = "/tmp/test_proc.XXXXXX";
-
-	*state = mkdtemp(template) ? xstrdup(template) : NULL;
-	return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct error e;
-	int r = tree_remove(*state, &e);
-
-	free(*state);
-	return r;
-}
 
 static void test_proc_run_collects_output_and_exit_code(void **state)
 {
@@ -181,7 +164,7 @@ static void test_proc_without_capabilities_has_every_set_empty(void **state)
 			    "CapAmb:\t0000000000000000\n");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 int main(void)
 {

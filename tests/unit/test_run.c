@@ -6,7 +6,7 @@
  * node's files are a folder of the test.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -45,7 +45,7 @@
 
 /* A node that consists of a folder and an object. */
 struct world {
-	char dir[64];
+	char *dir;
 	struct fake_api api;
 	struct settings settings;
 };
@@ -57,23 +57,13 @@ static void set_env(const char *const (*pairs)[2], size_t n)
 		assert_int_equal(setenv(pairs[i][0], pairs[i][1], 1), 0);
 }
 
-static void write_text(const char *dir, const char *name, const char *text)
-{
-	_free_ char *path = path_join(dir, name);
-	struct error e;
-
-	assert_int_equal(dir_make(dir, 0755, &e), 0);
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, &e), 0);
-}
-
 static void start(struct world *w, const struct fake_turn *turns, size_t n)
 {
 	_free_ char *kubeconfig = NULL;
 	_free_ char *text = NULL;
 	struct error e;
 
-	*w = (struct world){ .dir = "/tmp/test-run-XXXXXX" };
-	assert_non_null(mkdtemp(w->dir));
+	*w = (struct world){ .dir = folder_new() };
 	assert_true(fake_start(&w->api, turns, n, NULL));
 	text = xasprintf(
 		"current-context: c\n"
@@ -81,7 +71,7 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
 		w->api.url);
 	kubeconfig = path_join(w->dir, "kubeconfig");
-	write_text(w->dir, "kubeconfig", text);
+	folder_put(w->dir, "kubeconfig", text);
 	set_env((const char *const[][2]){ { "NODE_NAME", "n1" },
 					  { "KUBECONFIG", kubeconfig },
 					  { "INSTALLATION_PREFIX", w->dir },
@@ -109,20 +99,19 @@ static void install_version(const struct world *w)
 	assert_int_equal(manifest_parse(text, strlen(text), "m", &m, &e), 0);
 	folder = manifest_folder(&m);
 	path = xasprintf("%s/versions/%s", root, folder);
-	write_text(path, MANIFEST_NAME, text);
-	write_text(path, "shim", "");
+	folder_put(path, MANIFEST_NAME, text);
+	folder_put(path, "shim", "");
 	assert_int_equal(store_switch(root, folder, &e), 0);
 }
 
 static void stop(struct world *w)
 {
 	const char *fault = fake_stop(&w->api);
-	struct error e;
 
 	if (fault)
 		fail_msg("%s", fault);
 	settings_done(&w->settings);
-	assert_int_equal(tree_remove(w->dir, &e), 0);
+	folder_remove(w->dir);
 }
 
 static void assert_told(const struct fake_turn *turns, size_t n)
@@ -206,7 +195,7 @@ static void test_failure_before_the_journal_is_told(void **state)
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
-	write_text(w.dir, "opt", "a file where a folder should be");
+	folder_put(w.dir, "opt", "a file where a folder should be");
 	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOTDIR);
 	stop(&w);
 }

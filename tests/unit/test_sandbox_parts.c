@@ -3,7 +3,7 @@
  * test_sandbox_parts - sizes, cgroup paths, mount options and the record of a sandbox.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,14 +169,6 @@ static void test_mount_options_become_flags_and_data(void **state)
 	assert_true(flags == (MS_BIND | MS_REC | MS_RDONLY));
 }
 
-static char *folder(void)
-{
-	char template[] = "/tmp/kata-state.XXXXXX";
-
-	assert_non_null(mkdtemp(template));
-	return xstrdup(template);
-}
-
 static void fill(struct state *s)
 {
 	*s = (struct state){ .id = xstrdup("box"),
@@ -195,7 +187,7 @@ static void fill(struct state *s)
 
 static void test_record_is_read_as_it_was_written(void **state)
 {
-	_free_ char *root = folder();
+	char *root = folder_new();
 	_state_ struct state written = { 0 };
 	_state_ struct state read = { 0 };
 	struct error e;
@@ -211,7 +203,7 @@ static void test_record_is_read_as_it_was_written(void **state)
 	assert_string_equal(read.rootfs[0], "/b/rootfs");
 	assert_true(state_is_alive(&read.processes[STATE_VMM]));
 	assert_int_equal(read.processes[STATE_FS].pid, 0);
-	assert_int_equal(tree_remove(root, &e), 0);
+	folder_remove(root);
 }
 
 static void test_process_of_another_start_time_is_not_alive(void **state)
@@ -229,7 +221,7 @@ static void test_process_of_another_start_time_is_not_alive(void **state)
 static void test_record_damaged_or_missing_is_refused(void **state)
 {
 	static const char *const texts[] = { "", "{", "[]", "{\"id\":\"other\"}" };
-	_free_ char *root = folder();
+	char *root = folder_new();
 	_free_ char *dir = path_join(root, "box");
 	_free_ char *path = path_join(dir, "state.json");
 	struct state s = { 0 };
@@ -242,7 +234,7 @@ static void test_record_damaged_or_missing_is_refused(void **state)
 		assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &e), 0);
 		assert_int_equal(state_load(&s, root, "box", &e), -EINVAL);
 	}
-	assert_int_equal(tree_remove(root, &e), 0);
+	folder_remove(root);
 }
 
 int main(void)

@@ -3,7 +3,7 @@
  * test_settings - the environment of kata-deploy, and what the shims make of it.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +97,7 @@ static void test_settings_without_a_node_are_refused(void **state)
 }
 
 struct place {
-	char dir[64];
+	char *dir;
 	char *custom;
 	char *version;
 };
@@ -112,9 +112,7 @@ static int setup(void **state)
 	_free_ char *file = NULL;
 	struct error e;
 
-	(void)snprintf(p->dir, sizeof(p->dir), "/tmp/test-shim-XXXXXX");
-	if (!mkdtemp(p->dir))
-		return -1;
+	p->dir = folder_new();
 	p->custom = path_join(p->dir, "dropin-qemu.toml");
 	p->version = path_join(p->dir, "version");
 	defaults = path_join(p->version, "share/defaults/kata-containers");
@@ -128,9 +126,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct place *p = *state;
-	struct error e;
 
-	(void)tree_remove(p->dir, &e);
+	folder_remove(p->dir);
 	free(p->custom);
 	free(p->version);
 	free(p);

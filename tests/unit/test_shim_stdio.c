@@ -6,7 +6,7 @@
  * exactly the calls of its script, in order, and ends the program otherwise.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -25,7 +25,7 @@ struct fixture {
 	int fd; /* the agent's end */
 	pthread_t agent;
 	void (*script)(struct fixture *f);
-	char dir[32];
+	char *dir;
 	int in;  /* our end of the input fifo */
 	int out; /* and of the outputs */
 	int err;
@@ -47,8 +47,7 @@ static int setup(void **state)
 	int fds[2];
 
 	*state = f;
-	memcpy(f->dir, "/tmp/kata-stdio.XXXXXX", sizeof("/tmp/kata-stdio.XXXXXX"));
-	assert_non_null(mkdtemp(f->dir));
+	f->dir = folder_new();
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
 	f->fd = fds[0];
 	f->loop = loop_new(&e);
@@ -59,21 +58,25 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static void release(struct fixture *f)
 {
-	struct fixture *f = *state;
-	struct error e;
-
-	(void)pthread_join(f->agent, NULL);
-	stdio_free(f->stdio);
 	rpc_client_free(f->client);
 	loop_free(f->loop);
 	(void)close_fd(f->fd);
 	(void)close_fd(f->in);
 	(void)close_fd(f->out);
 	(void)close_fd(f->err);
-	assert_int_equal(tree_remove(f->dir, &e), 0);
+	folder_remove(f->dir);
 	free(f);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)pthread_join(f->agent, NULL);
+	stdio_free(f->stdio);
+	release(f);
 	return 0;
 }
 
@@ -330,14 +333,7 @@ static int teardown_without_agent(void **state)
 
 	f->script = agent_hangs_up;
 	(void)shutdown(f->fd, SHUT_RDWR);
-	rpc_client_free(f->client);
-	loop_free(f->loop);
-	(void)close_fd(f->fd);
-	(void)close_fd(f->in);
-	(void)close_fd(f->out);
-	(void)close_fd(f->err);
-	(void)tree_remove(f->dir, &(struct error){ 0 });
-	free(f);
+	release(f);
 	return 0;
 }
 

@@ -3,7 +3,7 @@
  * test_store - a version is there as a whole or not at all, whatever the archive holds.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -27,7 +27,7 @@ struct member {
 };
 
 struct fixture {
-	char root[64];
+	char *root;
 	char *archive;
 };
 
@@ -35,9 +35,7 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
-	(void)snprintf(f->root, sizeof(f->root), "/tmp/test-store-XXXXXX");
-	if (!mkdtemp(f->root))
-		return -1;
+	f->root = folder_new();
 	f->archive = path_join(f->root, "a.tar.zst");
 	*state = f;
 	return 0;
@@ -46,9 +44,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	struct error e;
 
-	(void)tree_remove(f->root, &e);
+	folder_remove(f->root);
 	free(f->archive);
 	free(f);
 	return 0;

@@ -3,7 +3,7 @@
  * test_unit - restart a unit through a systemd that is slow, fast, refuses, fails or goes away.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <dbus/dbus.h>
 #include <poll.h>
@@ -28,7 +28,7 @@ enum manner {
 };
 
 struct systemd {
-	char dir[64];
+	char *dir;
 	char *socket;
 	enum manner manner;
 	DBusServer *server;
@@ -150,9 +150,7 @@ static void start(struct systemd *s, enum manner manner)
 	_free_ char *address = NULL;
 	DBusError error;
 
-	*s = (struct systemd){ .manner = manner };
-	(void)snprintf(s->dir, sizeof(s->dir), "/tmp/test-unit-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
+	*s = (struct systemd){ .dir = folder_new(), .manner = manner };
 	s->socket = path_join(s->dir, "private");
 	address = xasprintf("unix:path=%s", s->socket);
 	dbus_error_init(&error);
@@ -166,8 +164,6 @@ static void start(struct systemd *s, enum manner manner)
 
 static void stop(struct systemd *s)
 {
-	struct error e;
-
 	__atomic_store_n(&s->stops, true, __ATOMIC_RELEASE);
 	(void)pthread_join(s->thread, NULL);
 	if (s->waiting)
@@ -178,7 +174,7 @@ static void stop(struct systemd *s)
 	}
 	dbus_server_disconnect(s->server);
 	dbus_server_unref(s->server);
-	(void)tree_remove(s->dir, &e);
+	folder_remove(s->dir);
 	free(s->socket);
 }
 

@@ -4,7 +4,7 @@
  * the end of helper processes, and refusals.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -20,32 +20,10 @@
 #define SHORT_MS 50
 #define LONG_MS  5000
 
-static int setup(void **state)
-{
-	char *dir = xstrdup("/tmp/test-vmm.XXXXXX");
-
-	*state = dir;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct error e;
-
-	(void)tree_remove(*state, &e);
-	free(*state);
-	return 0;
-}
-
 static char *put(const char *dir, const char *name, const char *text)
 {
-	char *path = path_join(dir, name);
-	_free_ char *parent = path_parent(path);
-	struct error e;
-
-	assert_int_equal(dir_make(parent, 0755, &e), 0);
-	assert_int_equal(file_replace(path, text, strlen(text), 0644, &e), 0);
-	return path;
+	folder_put(dir, name, text);
+	return path_join(dir, name);
 }
 
 static void test_kvm_needs_processor_module_and_device(void **state)
@@ -341,7 +319,7 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 	assert_int_equal(vmm_pause(vmm, deadline_in(SHORT_MS), NULL, &e), -ESRCH);
 }
 
-#define TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define TEST(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
 
 int main(void)
 {
