@@ -34,12 +34,14 @@ vm ctr images import /node/busybox.tar >/dev/null
 run=(ctr run --runtime io.containerd.kata.v2)
 
 status=0
-vm "${run[@]}" --rm $image once sh -c 'uname -r; echo err >&2; exit 42' >"$work/out" 2>"$work/err" || status=$?
+head -c 1048576 /dev/zero | vm "${run[@]}" --rm $image once sh -c 'uname -r; echo err >&2; wc -c; exit 42' \
+	>"$work/out" 2>"$work/err" || status=$?
 expect "exit code" 42 $status
 expect "stderr" err "$(tail -n 1 "$work/err")"
-note "host $(vm uname -r), container $(cat "$work/out")"
-[ "$(cat "$work/out")" != "$(vm uname -r)" ] || fail "the container runs on the host's kernel"
-expect "stdin" 1048576 "$(head -c 1048576 /dev/zero | vm "${run[@]}" --rm $image stdin sh -c 'wc -c' | tr -d ' ')"
+{ read -r kernel && read -r bytes; } <"$work/out"
+note "host $(vm uname -r), container $kernel"
+[ "$kernel" != "$(vm uname -r)" ] || fail "the container runs on the host's kernel"
+expect "stdin" 1048576 "$bytes"
 
 # A pod's network as a plugin makes it.
 vm sh -euc '

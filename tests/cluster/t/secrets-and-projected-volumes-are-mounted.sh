@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A Secret with its mode, the service account's token, the pod's own labels and the termination
-# message, all of which kubelet puts into the container by mounts.
+# A Secret with its mode and one file of it in a folder of the image (subPath), the service account's
+# token, the pod's own labels and the termination message, all of which kubelet puts into the container by mounts.
 . "$(dirname "$0")/../testing.sh"
 
 k create secret generic door --from-literal=key=sesame >/dev/null
@@ -11,7 +11,7 @@ restartPolicy: Never
 containers:
 - name: c
   image: "$image"
-  command: [sh, -c, "cat /secret/key; echo; stat -Lc %a /secret/key; wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; cat /info/labels; echo; echo farewell > /dev/termination-log"]
+  command: [sh, -c, "cat /secret/key; echo; stat -Lc %a /secret/key; wc -c < /var/run/secrets/kubernetes.io/serviceaccount/token; cat /info/labels; echo; ls -ld /etc/door.key | cut -c 1-10; cat /etc/door.key /etc/passwd; echo farewell > /dev/termination-log"]
   volumeMounts: [{name: door, mountPath: /secret, readOnly: true}, {name: info, mountPath: /info}]
 volumes:
 - {name: door, secret: {secretName: door, defaultMode: 0400}}
