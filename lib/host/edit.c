@@ -46,36 +46,45 @@ bool edit_is_needed(const struct edit *edit)
 	return edit_changes(edit) > 0;
 }
 
-/* Makes the file at PATH have TEXT (NULL: be gone).  1 if it was different. */
-static int put(const char *path, const char *text, mode_t mode, struct error *e)
+static int read_now(const struct edit_file *f, char **ret_text, struct error *e)
 {
-	_free_ char *parent = path_parent(path);
-	_free_ char *now = NULL;
-	int r = file_read(path, EDIT_TEXT_MAX, &now, NULL, e);
+	int r = file_read(f->path, EDIT_TEXT_MAX, ret_text, NULL, e);
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	if (str_equal(now, text))
-		return 0;
-	if (!text) {
-		if (unlink(path) < 0)
-			return fail(e, errno, "cannot remove '%s': %m", path);
-		return file_sync_parent(path, e) < 0 ? -e->code : 1;
-	}
-	if (dir_make(parent, 0755, e) < 0 || file_replace(path, text, strlen(text), mode, e) < 0)
-		return -e->code;
-	return 1;
+	return r == -ENOENT ? 0 : r;
 }
 
-/* From the last file to the first: a main file that imports another comes after it. */
+static int write_new(const struct edit_file *f, struct error *e)
+{
+	_free_ char *parent = path_parent(f->path);
+	_free_ char *now = NULL;
+
+	if (read_now(f, &now, e) < 0)
+		return -e->code;
+	if (str_equal(now, f->new_text))
+		return 0;
+	/* The folder's own name must last as well before another file may import what is in it. */
+	if (dir_make(parent, 0755, e) < 0 || file_sync_parent(parent, e) < 0)
+		return -e->code;
+	return file_replace(f->path, f->new_text, strlen(f->new_text), f->mode, e);
+}
+
+static int remove_old(const struct edit_file *f, struct error *e)
+{
+	if (unlink(f->path) < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot remove '%s': %m", f->path);
+	return file_sync_parent(f->path, e);
+}
+
+/* A file may import those behind it.  Written from the last to the first and then removed from the
+ * first to the last, none ever imports one that is not there. */
 int edit_apply(const struct edit *edit, struct error *e)
 {
-	for (size_t i = edit->n_files; i > 0; i--) {
-		const struct edit_file *f = &edit->files[i - 1];
-
-		if (put(f->path, f->new_text, f->mode, e) < 0)
+	for (size_t i = edit->n_files; i > 0; i--)
+		if (edit->files[i - 1].new_text && write_new(&edit->files[i - 1], e) < 0)
 			return -e->code;
-	}
+	for (size_t i = 0; i < edit->n_files; i++)
+		if (!edit->files[i].new_text && remove_old(&edit->files[i], e) < 0)
+			return -e->code;
 	return 0;
 }
 
@@ -93,28 +102,33 @@ void edit_save(const struct edit *edit, struct json_object *data)
 	}
 }
 
+/* Adds to EDIT that a file becomes what it was when it was saved. */
+static int plan_restore(struct edit *edit, struct json_object *saved, struct error *e)
+{
+	const char *path = json_get_str(saved, "path");
+	struct edit_file *f;
+
+	if (!path)
+		return fail(e, EBADMSG, "a saved file has no path");
+	f = edit_add(edit, path, e);
+	if (!f)
+		return -e->code;
+	f->mode = (mode_t)json_get_int(saved, "mode", f->mode) & 0777;
+	str_set(&f->new_text, json_get_str(saved, "text"));
+	return 0;
+}
+
 int edit_restore(struct json_object *data, struct error *e)
 {
 	struct json_object *files = json_at(data, "files");
 	size_t n =
 		json_object_is_type(files, json_type_array) ? json_object_array_length(files) : 0;
-	int changed = 0;
+	_edit_ struct edit edit = { 0 };
 
-	/* The first file first: what imports a file must go before it. */
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *file = json_object_array_get_idx(files, i);
-		const char *path = json_get_str(file, "path");
-		int r;
-
-		if (!path)
-			return fail(e, EBADMSG, "a saved file has no path");
-		r = put(path, json_get_str(file, "text"),
-			(mode_t)json_get_int(file, "mode", 0644) & 0777, e);
-		if (r < 0)
-			return r;
-		changed |= r;
-	}
-	return changed;
+	for (size_t i = 0; i < n; i++)
+		if (plan_restore(&edit, json_object_array_get_idx(files, i), e) < 0)
+			return -e->code;
+	return edit_apply(&edit, e) < 0 ? -e->code : edit_is_needed(&edit);
 }
 
 void edit_done(struct edit *edit)

@@ -30,11 +30,12 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);
-/* Writes the new texts, each by rename, the last file first: what imports a file comes after it. */
+/* Writes the new texts, each by rename, and then removes what shall go.  A file may import those
+ * added after it: at no time, a power cut included, does one import a file that is not there. */
 int edit_apply(const struct edit *edit, struct error *e);
 /* Puts the old texts into DATA, for edit_restore() of a later run. */
 void edit_save(const struct edit *edit, struct json_object *data);
-/* Writes the old texts back, the first file first.  Returns 1 if anything was different. */
+/* Brings the old texts back, as edit_apply() does.  Returns 1 if anything was different. */
 int edit_restore(struct json_object *data, struct error *e);
 void edit_done(struct edit *edit);
 #define _edit_ _cleanup_(edit_done)

@@ -64,17 +64,52 @@ static void write_text(const char *path, const char *text)
 	assert_int_equal(file_replace(path, text, strlen(text), 0640, &e), 0);
 }
 
+static void plan(const struct fixture *f, const char *version, size_t n, struct edit *ret_edit)
+{
+	const struct cri_driver *driver;
+	struct error e;
+
+	if (cri_driver_for(version, &driver, &e) < 0 ||
+	    driver->plan(&f->site, handlers, n, ret_edit, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
 /* Plans and applies N handlers for VERSION.  Returns whether anything had to change. */
 static bool edit(const struct fixture *f, const char *version, size_t n)
 {
-	const struct cri_driver *driver;
 	_edit_ struct edit edit = { 0 };
 	struct error e = { 0 };
 
-	if (cri_driver_for(version, &driver, &e) < 0 ||
-	    driver->plan(&f->site, handlers, n, &edit, &e) < 0 || edit_apply(&edit, &e) < 0)
+	plan(f, version, n, &edit);
+	if (edit_apply(&edit, &e) < 0)
 		fail_msg("%s", e.msg);
 	return edit_is_needed(&edit);
+}
+
+/* Makes it impossible, for root as well, to replace the file at PATH: a folder has the name of the
+ * temporary file. */
+static void block(const char *path)
+{
+	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
+	struct error e;
+
+	assert_int_equal(dir_make(temporary, 0755, &e), 0);
+}
+
+static void unblock(const char *path)
+{
+	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
+
+	assert_int_equal(rmdir(temporary), 0);
+}
+
+/* containerd does not start with an import of a file that is not there. */
+static void assert_imports_exist(const struct fixture *f)
+{
+	_free_ char *text = read_text(f->main_path);
+
+	if (text && strstr(text, f->drop_in))
+		assert_true(file_exists(f->drop_in));
 }
 
 static void assert_handler(const char *path, const char *runtimes, const char *name)
@@ -285,6 +320,78 @@ static void test_edit_is_taken_back_from_what_was_saved(void **state)
 	assert_false(file_exists(f->drop_in));
 }
 
+/* A step to N handlers that fails at either file, and its undo that fails at either. */
+static void check_imports_on_the_way_to(const struct fixture *f, size_t n)
+{
+	const char *const paths[] = { f->main_path, f->drop_in };
+	_json_ struct json_object *data = json_object_new_object();
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	plan(f, "2.0", n, &edit);
+	edit_save(&edit, data);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		block(paths[i]);
+		(void)edit_apply(&edit, &e);
+		assert_imports_exist(f);
+		unblock(paths[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		assert_true(edit_apply(&edit, &e) >= 0);
+		block(paths[i]);
+		(void)edit_restore(data, &e);
+		assert_imports_exist(f);
+		unblock(paths[i]);
+	}
+	assert_true(edit_restore(data, &e) >= 0);
+	assert_imports_exist(f);
+}
+
+static void test_containerd2_never_imports_a_file_that_is_not_there(void **state)
+{
+	struct fixture *f = *state;
+
+	write_text(f->main_path, "version = 3\n");
+	check_imports_on_the_way_to(f, 1);
+	assert_false(file_exists(f->drop_in));
+	assert_true(edit(f, "2.0", 1));
+	check_imports_on_the_way_to(f, 0);
+	assert_true(file_exists(f->drop_in));
+}
+
+static void test_containerd2_drop_in_goes_after_its_import(void **state)
+{
+	struct fixture *f = *state;
+	_edit_ struct edit removal = { 0 };
+	struct error e;
+
+	write_text(f->main_path, "version = 3\n");
+	assert_true(edit(f, "2.0", 1));
+	plan(f, "2.0", 0, &removal);
+	block(f->main_path);
+	assert_true(edit_apply(&removal, &e) < 0);
+	assert_true(file_exists(f->drop_in));
+}
+
+static void test_containerd2_import_comes_back_after_its_drop_in(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = json_object_new_object();
+	_edit_ struct edit removal = { 0 };
+	_free_ char *text = NULL;
+	struct error e;
+
+	write_text(f->main_path, "version = 3\n");
+	assert_true(edit(f, "2.0", 1));
+	plan(f, "2.0", 0, &removal);
+	edit_save(&removal, data);
+	assert_int_equal(edit_apply(&removal, &e), 0);
+	block(f->drop_in);
+	assert_true(edit_restore(data, &e) < 0);
+	text = read_text(f->main_path);
+	assert_string_equal(text, "version = 3\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -301,6 +408,9 @@ int main(void)
 		T(test_configuration_that_does_not_parse_is_refused),
 		T(test_runtime_that_is_not_supported_is_named),
 		T(test_edit_is_taken_back_from_what_was_saved),
+		T(test_containerd2_never_imports_a_file_that_is_not_there),
+		T(test_containerd2_drop_in_goes_after_its_import),
+		T(test_containerd2_import_comes_back_after_its_drop_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
