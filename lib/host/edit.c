@@ -3,18 +3,45 @@
  * edit - replace a few files together, and be able to go back.
  *
  * Whoever reads one of the files sees the old text or the new one, and the old one is kept until
- * the new one has proved itself.  Files that are already as they should be are not written.  Any
- * thread, one at a time.
+ * the new one has proved itself.  Files that are already as they should be are not written.  A
+ * link stays one: its target is replaced.  Any thread, one at a time.
  */
 #include "lib/host/edit.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/file.h"
 
+/* The file that PATH leads to.  A link whose target cannot be seen from here is not "no file":
+ * whoever reads PATH outside this pod may see one. */
+static int follow(const char *path, char **ret_target, struct error *e)
+{
+	_free_ char *target = realpath(path, NULL);
+	char link[PATH_MAX];
+	ssize_t n;
+
+	if (target || errno != ENOENT) {
+		*ret_target = xstrdup(target ? target : path);
+		return 0;
+	}
+	n = readlink(path, link, sizeof(link));
+	if (n < 0) {
+		*ret_target = xstrdup(path);
+		return 0;
+	}
+	return fail(
+		e, ENOTSUP,
+		"'%s' is a link to '%.*s', which kata-deploy cannot see; put the file itself in "
+		"its place, or mount the target's folder under the same name",
+		path, (int)n, link);
+}
+
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 {
 	struct edit_file f = { .mode = 0644 };
+	_free_ char *target = NULL;
 	struct stat st;
 	int r;
 
@@ -22,10 +49,12 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 		(void)fail(e, E2BIG, "more than %d files to edit", EDIT_FILES_MAX);
 		return NULL;
 	}
-	r = file_read(path, EDIT_TEXT_MAX, &f.old_text, NULL, e);
+	if (follow(path, &target, e) < 0)
+		return NULL;
+	r = file_read(target, EDIT_TEXT_MAX, &f.old_text, NULL, e);
 	if (r < 0 && r != -ENOENT)
 		return NULL;
-	if (f.old_text && stat(path, &st) == 0)
+	if (f.old_text && stat(target, &st) == 0)
 		f.mode = st.st_mode & 0777;
 	f.path = xstrdup(path);
 	edit->files[edit->n_files++] = f;
@@ -46,28 +75,27 @@ bool edit_is_needed(const struct edit *edit)
 	return edit_changes(edit) > 0;
 }
 
-static int read_now(const struct edit_file *f, char **ret_text, struct error *e)
-{
-	int r = file_read(f->path, EDIT_TEXT_MAX, ret_text, NULL, e);
-
-	return r == -ENOENT ? 0 : r;
-}
-
 static int write_new(const struct edit_file *f, struct error *e)
 {
-	_free_ char *parent = path_parent(f->path);
+	_free_ char *target = NULL;
+	_free_ char *parent = NULL;
 	_free_ char *now = NULL;
+	int r = follow(f->path, &target, e);
 
-	if (read_now(f, &now, e) < 0)
-		return -e->code;
+	if (r >= 0)
+		r = file_read(target, EDIT_TEXT_MAX, &now, NULL, e);
+	if (r < 0 && r != -ENOENT)
+		return r;
 	if (str_equal(now, f->new_text))
 		return 0;
+	parent = path_parent(target);
 	/* The folder's own name must last as well before another file may import what is in it. */
 	if (dir_make(parent, 0755, e) < 0 || file_sync_parent(parent, e) < 0)
 		return -e->code;
-	return file_replace(f->path, f->new_text, strlen(f->new_text), f->mode, e);
+	return file_replace(target, f->new_text, strlen(f->new_text), f->mode, e);
 }
 
+/* Of a link only the link: nobody reads its target any more. */
 static int remove_old(const struct edit_file *f, struct error *e)
 {
 	if (unlink(f->path) < 0)

@@ -25,7 +25,8 @@ struct edit {
 	size_t n_files;
 };
 
-/* Adds PATH with its text as it is, to be given a new one.  NULL with *e filled on failure. */
+/* Adds PATH with its text as it is, to be given a new one.  NULL with *e filled on failure; ENOTSUP
+ * for a link that leads to nothing. */
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);

@@ -392,6 +392,61 @@ static void test_containerd2_import_comes_back_after_its_drop_in(void **state)
 	assert_string_equal(text, "version = 3\n");
 }
 
+/* The folder of a link's target is often not mounted into the pod. */
+static void test_link_that_leads_nowhere_is_refused_and_stays(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.4.2" };
+	struct fixture *f = *state;
+	char target[64] = "";
+
+	assert_int_equal(symlink("/nowhere/config.toml", f->main_path), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		const struct cri_driver *driver;
+		_edit_ struct edit edit = { 0 };
+		struct error e;
+
+		assert_int_equal(cri_driver_for(versions[i], &driver, &e), 0);
+		assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), -ENOTSUP);
+		assert_non_null(strstr(e.msg, f->main_path));
+		assert_non_null(strstr(e.msg, "'/nowhere/config.toml'"));
+	}
+	assert_true(readlink(f->main_path, target, sizeof(target) - 1) > 0);
+	assert_string_equal(target, "/nowhere/config.toml");
+}
+
+static void test_link_stays_and_its_target_is_edited(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.0.0" };
+	struct fixture *f = *state;
+	_free_ char *target = path_join(f->dir, "shared/main.toml");
+	_free_ char *middle = path_join(f->dir, "other.toml");
+
+	folder_put(f->dir, "shared/main.toml", "version = 2\n");
+	assert_int_equal(symlink("shared/main.toml", middle), 0);
+	assert_int_equal(symlink(middle, f->main_path), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		_json_ struct json_object *data = json_object_new_object();
+		_edit_ struct edit install = { 0 };
+		_free_ char *with = NULL;
+		_free_ char *after = NULL;
+		struct error e;
+		struct stat st;
+
+		plan(f, versions[i], 1, &install);
+		edit_save(&install, data);
+		assert_int_equal(edit_apply(&install, &e), 0);
+		assert_int_equal(lstat(f->main_path, &st), 0);
+		assert_true(S_ISLNK(st.st_mode));
+		with = read_text(target);
+		assert_non_null(strstr(with, "kata"));
+		assert_int_equal(edit_restore(data, &e), 1);
+		after = read_text(target);
+		assert_string_equal(after, "version = 2\n");
+		assert_int_equal(lstat(f->main_path, &st), 0);
+		assert_true(S_ISLNK(st.st_mode));
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -411,6 +466,8 @@ int main(void)
 		T(test_containerd2_never_imports_a_file_that_is_not_there),
 		T(test_containerd2_drop_in_goes_after_its_import),
 		T(test_containerd2_import_comes_back_after_its_drop_in),
+		T(test_link_that_leads_nowhere_is_refused_and_stays),
+		T(test_link_stays_and_its_target_is_edited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
