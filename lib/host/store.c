@@ -4,19 +4,22 @@
  *
  * A version is unpacked beside its final name, read back and compared, synced as a whole and then
  * renamed: a crash before the rename leaves a .new folder that the next run removes, after it a
- * complete version.  Nothing is ever written into a version, so running sandboxes keep the exact
- * files they began with.  Disk space is asked for before the first byte.  One process at a time
- * (the journal's lock); may block.
+ * complete version.  A damaged version is exchanged for a whole one in the same way and is there
+ * until then: sandboxes may run from it.  Nothing is ever written into a version, so running
+ * sandboxes keep the exact files they began with.  Disk space is asked for before the first byte.
+ * One process at a time (the journal's lock); may block.
  */
 #include "lib/host/store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 
 #include "lib/file.h"
 #include "lib/host/unpack.h"
@@ -95,6 +98,37 @@ static int fill(const char *archive, const struct manifest *m, const char *path,
 	return verify_tree(dirfd, m, e);
 }
 
+/* Where the file system cannot exchange: for a moment FINAL is no name at all.  A kill in this
+ * moment leaves only what the next run sweeps before it unpacks anew. */
+static int exchange_by_names(const char *staging, const char *final, struct error *e)
+{
+	_free_ char *aside = xasprintf("%s.old", staging);
+
+	if (rename(final, aside) < 0)
+		return fail(e, errno, "cannot rename '%s' to '%s': %m", final, aside);
+	if (rename(staging, final) < 0) {
+		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", staging, final);
+		(void)rename(aside, final);
+		return -e->code;
+	}
+	(void)rename(aside, staging);
+	return 0;
+}
+
+/* Gives STAGING the name FINAL, and what had that name until now the name STAGING. */
+static int take_name(const char *staging, const char *final, struct error *e)
+{
+	if (!file_exists(final))
+		return rename(staging, final) < 0
+			       ? fail(e, errno, "cannot rename '%s': %m", staging)
+			       : 0;
+	if (syscall(SYS_renameat2, AT_FDCWD, staging, AT_FDCWD, final, RENAME_EXCHANGE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return fail(e, errno, "cannot exchange '%s' and '%s': %m", staging, final);
+	return exchange_by_names(staging, final, e);
+}
+
 int store_add(const char *root, const char *archive, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e)
 {
@@ -102,24 +136,22 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 	_free_ char *folder = manifest_folder(m);
 	_free_ char *staging = xasprintf("%s/%s%s", versions, NEW_PREFIX, folder);
 	_free_ char *final = path_join(versions, folder);
-	struct error undo;
+	struct error ignored;
 
 	if (dir_make(versions, 0755, e) < 0 || store_sweep(root, e) < 0 ||
 	    check_space(versions, m, e) < 0)
 		return -e->code;
-	/* A version under this name that store_has() refuses is damaged: replace it. */
-	if (tree_remove(final, e) < 0)
-		return -e->code;
-	if (fill(archive, m, staging, cancel, e) < 0)
-		goto undo;
-	if (rename(staging, final) < 0) {
-		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", staging, final);
-		goto undo;
+	/* A version under this name that store_has() refuses is damaged, but may be current and in
+	 * use: it stays until a whole one takes its name. */
+	if (fill(archive, m, staging, cancel, e) < 0 || take_name(staging, final, e) < 0) {
+		(void)tree_remove(staging, &ignored);
+		return fail_wrap(e, "making '%s'", final);
 	}
-	return file_sync_parent(final, e);
-undo:
-	(void)tree_remove(staging, &undo);
-	return fail_wrap(e, "making '%s'", final);
+	if (file_sync_parent(final, e) < 0)
+		return -e->code;
+	/* The damaged one, if there was any.  What cannot go now is swept later. */
+	(void)tree_remove(staging, &ignored);
+	return 0;
 }
 
 static bool entry_fits(int dirfd, const struct manifest_entry *entry)

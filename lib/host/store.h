@@ -16,8 +16,9 @@
  * ROOT is borrowed by every call.
  */
 
-/* Unpacks ARCHIVE, whose manifest is M, as a version that is not current yet.  All or nothing: on
- * failure, a full disk included, nothing of it is left. */
+/* Unpacks ARCHIVE, whose manifest is M, as a version; one of this name that is damaged is replaced
+ * by it and may be current.  All or nothing: on failure, a full disk included, nothing new is left
+ * and the damaged one is still there. */
 int store_add(const char *root, const char *archive, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e);
 /* That the version FOLDER is there with every file in the size and mode of its manifest. */

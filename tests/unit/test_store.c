@@ -7,10 +7,15 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "lib/file.h"
 #include "lib/host/store.h"
@@ -249,30 +254,115 @@ static void test_add_of_twice_the_same_member_is_refused(void **state)
 }
 
 /* A limit on the size of files stands in for a full disk: the write fails in the middle. */
+static int add_on_a_full_disk(const struct fixture *f, struct error *e)
+{
+	_manifest_ struct manifest m = { 0 };
+	struct rlimit old, small = { .rlim_cur = 4 };
+	sigset_t set;
+	int r;
+
+	assert_int_equal(unpack_manifest(f->archive, &m, e), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small.rlim_max = old.rlim_max;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGXFSZ);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	r = store_add(f->root, f->archive, &m, NULL, e);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	return r;
+}
+
 static void test_add_when_a_write_fails_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	_manifest_ struct manifest m = { 0 };
-	struct rlimit old, small = { .rlim_cur = 4 };
 	struct error e;
-	int r;
 
 	write_release(f, "1.0", NULL, 0);
-	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-	small.rlim_max = old.rlim_max;
-	{
-		sigset_t set;
-
-		(void)sigemptyset(&set);
-		(void)sigaddset(&set, SIGXFSZ);
-		(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	}
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	r = store_add(f->root, f->archive, &m, NULL, &e);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-	assert_int_equal(r, -EFBIG);
+	assert_int_equal(add_on_a_full_disk(f, &e), -EFBIG);
 	assert_nothing_left(f);
+}
+
+/* Adds version 1.0 and changes a file of it, as somebody who edits a configuration by hand does.
+ * Returns the file's path. */
+static char *add_and_damage(const struct fixture *f, char **ret_folder)
+{
+	_free_ char *name = NULL;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, ret_folder, &e), 0);
+	assert_int_equal(store_switch(f->root, *ret_folder, &e), 0);
+	name = xasprintf("versions/%s/share/k", *ret_folder);
+	folder_put(f->root, name, "by hand");
+	assert_false(store_has(f->root, *ret_folder));
+	return path_join(f->root, name);
+}
+
+static void test_damaged_version_stays_when_its_repair_fails(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *edited = add_and_damage(f, &folder);
+	_free_ char *shim = path_join(f->root, "current/bin/shim");
+	struct error e;
+
+	assert_int_equal(add_on_a_full_disk(f, &e), -EFBIG);
+	assert_true(file_exists(shim));
+	assert_true(file_exists(edited));
+	assert_false(store_has_rest(f->root));
+}
+
+static void test_damaged_version_is_exchanged_for_a_whole_one(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *again = NULL;
+	_free_ char *edited = add_and_damage(f, &folder);
+	struct error e;
+
+	assert_int_equal(add(f, &again, &e), 0);
+	assert_string_equal(again, folder);
+	assert_true(store_has(f->root, folder));
+	assert_int_equal(store_verify(f->root, folder, &e), 0);
+	assert_false(store_has_rest(f->root));
+}
+
+/* Makes this process one whose file systems cannot exchange two names. */
+static bool forbid_exchange(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_renameat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static void test_damaged_version_is_replaced_where_nothing_is_exchanged(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *edited = add_and_damage(f, &folder);
+	_manifest_ struct manifest m = { 0 };
+	struct error e;
+	int status;
+	pid_t child;
+
+	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(forbid_exchange() ? -store_add(f->root, f->archive, &m, NULL, &e)
+					: EXIT_FAILURE);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(store_has(f->root, folder));
+	assert_false(store_has_rest(f->root));
 }
 
 static void test_version_with_a_changed_file_is_found(void **state)
@@ -335,6 +425,13 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_add_when_a_write_fails_leaves_nothing, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_version_stays_when_its_repair_fails,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damaged_version_is_exchanged_for_a_whole_one,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_damaged_version_is_replaced_where_nothing_is_exchanged, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(test_version_with_a_changed_file_is_found, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_rest_of_a_crash_is_seen_and_swept, setup,
