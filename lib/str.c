@@ -147,9 +147,9 @@ char *str_trim(char *s)
 	return s;
 }
 
-bool str_matches(const char *s, const char *pattern)
+bool str_matches(const char *path, const char *pattern)
 {
-	return fnmatch(pattern, s, 0) == 0;
+	return fnmatch(pattern, path, FNM_PATHNAME) == 0;
 }
 
 void str_set(char **p, const char *s)

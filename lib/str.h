@@ -34,8 +34,8 @@ bool str_equal(const char *a, const char *b);
 bool str_empty(const char *s);
 /* S without leading and trailing white space, in place; returns the new start inside S. */
 char *str_trim(char *s);
-/* Shell pattern match (fnmatch without flags). */
-bool str_matches(const char *s, const char *pattern);
+/* Shell pattern match of a path: nothing but a slash matches a slash. */
+bool str_matches(const char *path, const char *pattern);
 
 /* Replaces *P by a copy of S (NULL allowed), releasing the old string. */
 void str_set(char **p, const char *s);

@@ -131,7 +131,8 @@ static void test_path_must_match_a_valid_pattern(void **state)
 	allow(c, ".*");
 	assert_int_equal(config_annotate(c, HV "kernel", "/boot/vmlinux", &e), -EPERM);
 	strv_add(&c->hypervisor.valid_kernel_paths, "/kernels/*");
-	assert_int_equal(config_annotate(c, HV "kernel", "/kernels/../etc/shadow", &e), -EINVAL);
+	assert_int_equal(config_annotate(c, HV "kernel", "/kernels/../etc/shadow", &e), -EPERM);
+	assert_int_equal(config_annotate(c, HV "kernel", "/kernels/deep/a", &e), -EPERM);
 	assert_int_equal(config_annotate(c, HV "kernel", "/kernels/a", &e), 1);
 	assert_string_equal(c->hypervisor.kernel, "/kernels/a");
 }

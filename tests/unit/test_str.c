@@ -26,6 +26,26 @@ static void test_strv_split_and_join_leave_out_empty_parts(void **state)
 	assert_null(strv_split("", ","));
 }
 
+static void test_pattern_matches_each_part_of_a_path_by_itself(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *pattern;
+		bool matches;
+	} cases[] = {
+		{ "/etc/a.toml", "/etc/*.toml", true },
+		{ "/etc/.a.toml", "/etc/*.toml", true },
+		{ "/etc/d/a.toml", "/etc/*.toml", false },
+		{ "/etc/d/a.toml", "/etc/*/*.toml", true },
+		{ "/etc/d/a.toml", "/etc?d/a.toml", false },
+		{ "/etc/a.toml", "/etc/a.toml", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(str_matches(cases[i].path, cases[i].pattern), cases[i].matches);
+}
+
 static void test_parse_u64_takes_the_whole_string_or_refuses(void **state)
 {
 	static const struct {
@@ -169,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_strv_split_and_join_leave_out_empty_parts),
+		cmocka_unit_test(test_pattern_matches_each_part_of_a_path_by_itself),
 		cmocka_unit_test(test_parse_u64_takes_the_whole_string_or_refuses),
 		cmocka_unit_test(test_parse_size_knows_kubernetes_suffixes),
 		cmocka_unit_test(test_parse_signed_octal_hex_bool),
