@@ -6,8 +6,9 @@
  * that of the imported file, so a drop-in of handlers takes every other handler away, the CRI
  * plugin fails and the node is lost; there our tables go into a marked block at the end of
  * config.toml and every byte before it stays as it is.  2.x merges, so a file of our own beside it
- * does, and the main file is touched only if it does not import that file yet.  The name of the CRI
- * plugin follows the version of the configuration format, not that of containerd.  Any thread.
+ * does, and the main file is touched only if it does not import that file yet or still has the
+ * block.  The name of the CRI plugin follows the version of the configuration format, not that of
+ * containerd.  Any thread.
  */
 #include "lib/host/cri-containerd.h"
 
@@ -20,6 +21,8 @@
 #define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
 #define BLOCK_END   "# END kata-deploy\n"
 #define CREATED     "# Created by kata-deploy, removed with it while nothing else is added.\n"
+#define FRESH1      CREATED "version = 2\n\n"
+#define FRESH2      CREATED "version = 3\n"
 #define DROP_IN_DIR "conf.d"
 
 enum { FILE_MAIN, FILE_DROP_IN };
@@ -112,6 +115,12 @@ static int strip_block(const char *text, const char *name, char **ret_text, stru
 	return 0;
 }
 
+/* That nobody added anything to a main file that we created. */
+static bool is_fresh(const char *text)
+{
+	return str_equal(text, FRESH1) || str_equal(text, FRESH2);
+}
+
 /* Handlers of our names that somebody else configured, such as an older kata-deploy, give way. */
 static int strip_handlers(char **text, const struct cri_handler *handlers, size_t n,
 			  int64_t version, struct error *e)
@@ -139,18 +148,17 @@ static int check_toml(const char *text, const char *name, struct error *e)
 static int plan_block(struct edit_file *f, const struct cri_handler *handlers, size_t n,
 		      struct error *e)
 {
-	static const char fresh[] = CREATED "version = 2\n\n";
 	_free_ char *rest = NULL;
 	_free_ char *tables = NULL;
 	const char *gap;
 	int64_t version;
 
-	if (strip_block(f->old_text ? f->old_text : fresh, f->path, &rest, e) < 0 ||
+	if (strip_block(f->old_text ? f->old_text : FRESH1, f->path, &rest, e) < 0 ||
 	    format_version(rest, f->path, &version, e) < 0 ||
 	    strip_handlers(&rest, handlers, n, version, e) < 0)
 		return -e->code;
 	if (n == 0) {
-		f->new_text = strcmp(rest, fresh) == 0 ? NULL : TAKE_PTR(rest);
+		f->new_text = is_fresh(rest) ? NULL : TAKE_PTR(rest);
 		return 0;
 	}
 	tables = handler_tables(handlers, n, version, BY_TYPE);
@@ -217,44 +225,60 @@ static int write_imports(const char *text, char *const *imports, char **ret_text
 	return toml_set(text, "", "imports", literal, ret_text, e);
 }
 
-static bool covers(char *const *imports, const char *dir, const char *path)
+/* That IMPORT is the path of DROP_IN: containerd takes a relative one from the main file's folder.
+ */
+static bool names(const char *import, const char *dir, const char *drop_in)
 {
-	for (char *const *i = imports; i && *i; i++) {
-		_free_ char *pattern = (*i)[0] == '/' ? xstrdup(*i) : path_join(dir, *i);
+	_free_ char *path = import[0] == '/' ? xstrdup(import) : path_join(dir, import);
 
-		if (str_matches(path, pattern))
-			return true;
-	}
-	return false;
+	return str_equal(path, drop_in);
 }
 
-/* Adds or removes DROP_IN as an import of its own; a pattern that covers it is left alone. */
-static int plan_imports(struct edit_file *f, const char *dir, const char *drop_in, bool is_wanted,
-			struct error *e)
+/* To containerd a pattern is what has a star.  Relative ones do not count: older versions take them
+ * from the daemon's working folder. */
+static bool covers(const char *import, const char *drop_in)
 {
-	static const char fresh[] = CREATED "version = 3\n";
-	const char *text = f->old_text ? f->old_text : fresh;
+	return import[0] == '/' && strchr(import, '*') && str_matches(drop_in, import);
+}
+
+/* TEXT with an import of DROP_IN of its own or without; a pattern that covers it is left alone. */
+static int set_import(const char *text, const char *main_path, const char *drop_in, bool is_wanted,
+		      char **ret_text, struct error *e)
+{
+	_free_ char *dir = path_parent(main_path);
 	_strv_ strv imports = NULL;
 	_strv_ strv kept = NULL;
 
-	if (read_imports(text, f->path, &imports, e) < 0)
+	if (read_imports(text, main_path, &imports, e) < 0)
 		return -e->code;
-	for (char **i = imports; i && *i; i++)
-		if (!str_equal(*i, drop_in))
+	for (char **i = imports; i && *i; i++) {
+		is_wanted &= !covers(*i, drop_in);
+		if (!names(*i, dir, drop_in))
 			strv_add(&kept, *i);
-	if (is_wanted && !covers(kept, dir, drop_in))
+	}
+	if (is_wanted)
 		strv_add(&kept, drop_in);
-	if (strv_len(kept) == strv_len(imports))
-		f->new_text = f->old_text ? xstrdup(text) : NULL;
-	else if (write_imports(text, kept, &f->new_text, e) < 0)
+	if (strv_len(kept) != strv_len(imports))
+		return write_imports(text, kept, ret_text, e);
+	*ret_text = xstrdup(text);
+	return 0;
+}
+
+/* Before its upgrade in place, containerd 1 had our block in this file. */
+static int plan_main(struct edit_file *f, const char *drop_in, bool is_wanted, struct error *e)
+{
+	_free_ char *rest = NULL;
+
+	if (strip_block(f->old_text ? f->old_text : FRESH2, f->path, &rest, e) < 0 ||
+	    set_import(rest, f->path, drop_in, is_wanted, &f->new_text, e) < 0)
 		return -e->code;
-	if (!is_wanted && str_equal(f->new_text, fresh))
+	if (!is_wanted && is_fresh(f->new_text))
 		str_set(&f->new_text, NULL);
 	return 0;
 }
 
-static int plan_drop_in(struct edit *edit, const struct cri_site *site,
-			const struct cri_handler *handlers, size_t n, struct error *e)
+static int plan_drop_in(struct edit *edit, const struct cri_handler *handlers, size_t n,
+			struct error *e)
 {
 	struct edit_file *main_file = &edit->files[FILE_MAIN];
 	struct edit_file *drop_in = &edit->files[FILE_DROP_IN];
@@ -264,7 +288,7 @@ static int plan_drop_in(struct edit *edit, const struct cri_site *site,
 	if (main_file->old_text &&
 	    format_version(main_file->old_text, main_file->path, &version, e) < 0)
 		return -e->code;
-	if (plan_imports(main_file, site->dir, drop_in->path, n > 0, e) < 0)
+	if (plan_main(main_file, drop_in->path, n > 0, e) < 0)
 		return -e->code;
 	if (n == 0)
 		return 0;
@@ -286,7 +310,7 @@ static int plan2(const struct cri_site *site, const struct cri_handler *handlers
 
 	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in_path, e))
 		return -e->code;
-	if (plan_drop_in(&edit, site, handlers, n, e) < 0)
+	if (plan_drop_in(&edit, handlers, n, e) < 0)
 		return -e->code;
 	*ret_edit = edit;
 	edit.n_files = 0;
@@ -299,13 +323,14 @@ static int candidate2(const struct edit *edit, char *const *stand_ins, char **re
 {
 	const struct edit_file *f = &edit->files[FILE_MAIN];
 	const char *text = f->new_text ? f->new_text : "version = 3\n";
+	_free_ char *dir = path_parent(f->path);
 	_strv_ strv imports = NULL;
 	_strv_ strv replaced = NULL;
 
 	if (read_imports(text, f->path, &imports, e) < 0)
 		return -e->code;
 	for (char **i = imports; i && *i; i++)
-		if (!str_equal(*i, edit->files[FILE_DROP_IN].path))
+		if (!names(*i, dir, edit->files[FILE_DROP_IN].path))
 			strv_add(&replaced, *i);
 	if (stand_ins[FILE_DROP_IN])
 		strv_add(&replaced, stand_ins[FILE_DROP_IN]);

@@ -447,6 +447,80 @@ static void test_link_stays_and_its_target_is_edited(void **state)
 	}
 }
 
+/* A node whose containerd was upgraded in place. */
+static void test_block_of_containerd1_goes_with_containerd2(void **state)
+{
+	static const char *const olds[] = { "version = 2\nroot = \"/r\"\n", NULL };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(olds); i++) {
+		_free_ char *upgraded = NULL;
+		_free_ char *after = NULL;
+		_free_ char *removed = NULL;
+
+		(void)unlink(f->main_path);
+		if (olds[i])
+			write_text(f->main_path, olds[i]);
+		assert_true(edit(f, "1.7.1", 1));
+		assert_true(edit(f, "2.1.0", 1));
+		upgraded = read_text(f->main_path);
+		assert_null(strstr(upgraded, "BEGIN"));
+		assert_handler(f->drop_in, RUNTIMES1, "kata-qemu");
+		assert_true(edit(f, "2.1.0", 0));
+		after = read_text(f->main_path);
+		assert_true(str_equal(after, olds[i]));
+		assert_false(file_exists(f->drop_in));
+
+		assert_true(edit(f, "1.7.1", 1));
+		assert_true(edit(f, "2.1.0", 0));
+		removed = read_text(f->main_path);
+		assert_true(str_equal(removed, olds[i]));
+	}
+}
+
+/* What containerd's filepath.Glob() does not find is no import of ours, whatever fnmatch(3) says.
+ * Older ones take a relative pattern from the daemon's working folder. */
+static void test_containerd2_pattern_that_misses_the_drop_in_is_not_trusted(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *above = xasprintf("%s/*.toml", f->dir);
+	_free_ char *question = xasprintf("%s/conf.d/kata-deplo?.toml", f->dir);
+	const char *const patterns[] = { above, question, "conf.d/*.toml" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++) {
+		_free_ char *text = xasprintf("version = 3\nimports = [\"%s\"]\n", patterns[i]);
+		_free_ char *with = NULL;
+		_free_ char *after = NULL;
+
+		write_text(f->main_path, text);
+		assert_true(edit(f, "2.0", 1));
+		with = read_text(f->main_path);
+		assert_non_null(strstr(with, f->drop_in));
+		assert_non_null(strstr(with, patterns[i]));
+		assert_false(edit(f, "2.0", 1));
+		assert_true(edit(f, "2.0", 0));
+		after = read_text(f->main_path);
+		assert_string_equal(after, text);
+	}
+}
+
+static void test_containerd2_relative_import_goes_with_the_drop_in(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *after = NULL;
+	_free_ char *with = NULL;
+	static const char text[] = "version = 3\nimports = [\"conf.d/kata-deploy.toml\"]\n";
+
+	folder_put(f->dir, "conf.d/kata-deploy.toml", "");
+	write_text(f->main_path, text);
+	assert_true(edit(f, "2.0", 1));
+	with = read_text(f->main_path);
+	assert_string_equal(with, text);
+	assert_true(edit(f, "2.0", 0));
+	after = read_text(f->main_path);
+	assert_string_equal(after, "version = 3\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -468,6 +542,9 @@ int main(void)
 		T(test_containerd2_import_comes_back_after_its_drop_in),
 		T(test_link_that_leads_nowhere_is_refused_and_stays),
 		T(test_link_stays_and_its_target_is_edited),
+		T(test_block_of_containerd1_goes_with_containerd2),
+		T(test_containerd2_pattern_that_misses_the_drop_in_is_not_trusted),
+		T(test_containerd2_relative_import_goes_with_the_drop_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
