@@ -5,8 +5,9 @@
  * The runtime itself validates the new configuration before it is in place ("config dump" by the
  * binary that is running, on the node): it must parse, keep every handler there was and have ours.
  * Then it is written, and the runtime restarted, only if something differs from what the running
- * one says it uses.  Afterwards its CRI service is asked; the undo writes the old text back and
- * asks again.  An undo never looks at the cancel: it must end.
+ * one says it uses.  Afterwards its CRI service is asked; the undo brings the old text back (where
+ * somebody else changed the file since, only our part of it) and asks again.  An undo never looks
+ * at the cancel: it must end.
  */
 #include "deploy/install.h"
 
@@ -251,7 +252,7 @@ int cri_run(void *context, struct error *e)
 int cri_undo(void *context, struct json_object *data, struct error *e)
 {
 	struct install *in = context;
-	int changed = edit_restore(data, e);
+	int changed = edit_restore(data, in->driver->merge, &in->site, e);
 
 	return changed <= 0 ? changed : restart_and_wait(in, 0, NULL, e);
 }

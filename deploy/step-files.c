@@ -81,7 +81,7 @@ int overrides_run(void *context, struct error *e)
 int overrides_undo(void *context, struct json_object *data, struct error *e)
 {
 	(void)context;
-	return edit_restore(data, e);
+	return edit_restore(data, NULL, NULL, e);
 }
 
 int switch_check(void *context, struct error *e)

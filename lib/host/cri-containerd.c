@@ -96,23 +96,39 @@ static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_
 	return text;
 }
 
-/* TEXT without our block; a block that does not end is refused rather than guessed at. */
-static int strip_block(const char *text, const char *name, char **ret_text, struct error *e)
+/* Where our block is in TEXT, of length 0 if it is not; one that does not end is refused rather
+ * than guessed at. */
+static int find_block(const char *text, const char *name, size_t *ret_begin, size_t *ret_len,
+		      struct error *e)
 {
 	const char *begin = strstr(text, BLOCK_BEGIN);
 	const char *end = begin ? strstr(begin, BLOCK_END) : NULL;
 
-	if (!begin) {
-		*ret_text = xstrdup(text);
-		return 0;
-	}
-	if (!end)
+	if (begin && !end)
 		return fail(e, EINVAL,
 			    "'%s' has the line that begins our block but not the one that ends it; "
 			    "remove the block by hand",
 			    name);
-	*ret_text = xasprintf("%.*s%s", (int)(begin - text), text, end + strlen(BLOCK_END));
+	*ret_begin = begin ? (size_t)(begin - text) : 0;
+	*ret_len = begin ? (size_t)(end - begin) + strlen(BLOCK_END) : 0;
 	return 0;
+}
+
+/* TEXT without our block. */
+static int strip_block(const char *text, const char *name, char **ret_text, struct error *e)
+{
+	size_t begin, len;
+
+	if (find_block(text, name, &begin, &len, e) < 0)
+		return -e->code;
+	*ret_text = xasprintf("%.*s%s", (int)begin, text, text + begin + len);
+	return 0;
+}
+
+/* BLOCK behind TEXT, on a line of its own. */
+static char *append_block(const char *text, const char *block)
+{
+	return xasprintf("%s%s%s", text, str_ends(text, "\n") || !*text ? "" : "\n", block);
 }
 
 /* That nobody added anything to a main file that we created. */
@@ -150,7 +166,7 @@ static int plan_block(struct edit_file *f, const struct cri_handler *handlers, s
 {
 	_free_ char *rest = NULL;
 	_free_ char *tables = NULL;
-	const char *gap;
+	_free_ char *block = NULL;
 	int64_t version;
 
 	if (strip_block(f->old_text ? f->old_text : FRESH1, f->path, &rest, e) < 0 ||
@@ -162,8 +178,8 @@ static int plan_block(struct edit_file *f, const struct cri_handler *handlers, s
 		return 0;
 	}
 	tables = handler_tables(handlers, n, version, BY_TYPE);
-	gap = str_ends(rest, "\n") || !*rest ? "" : "\n";
-	f->new_text = xasprintf("%s%s" BLOCK_BEGIN "%s" BLOCK_END, rest, gap, tables);
+	block = xasprintf(BLOCK_BEGIN "%s" BLOCK_END, tables);
+	f->new_text = append_block(rest, block);
 	return check_toml(f->new_text, f->path, e);
 }
 
@@ -264,6 +280,11 @@ static int set_import(const char *text, const char *main_path, const char *drop_
 	return 0;
 }
 
+static char *drop_in_path(const struct cri_site *site)
+{
+	return xasprintf("%s/" DROP_IN_DIR "/%s", site->dir, site->drop_in);
+}
+
 /* Before its upgrade in place, containerd 1 had our block in this file. */
 static int plan_main(struct edit_file *f, const char *drop_in, bool is_wanted, struct error *e)
 {
@@ -306,9 +327,9 @@ static int plan2(const struct cri_site *site, const struct cri_handler *handlers
 {
 	_edit_ struct edit edit = { 0 };
 	_free_ char *main_path = path_join(site->dir, site->main_file);
-	_free_ char *drop_in_path = xasprintf("%s/" DROP_IN_DIR "/%s", site->dir, site->drop_in);
+	_free_ char *drop_in = drop_in_path(site);
 
-	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in_path, e))
+	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in, e))
 		return -e->code;
 	if (plan_drop_in(&edit, handlers, n, e) < 0)
 		return -e->code;
@@ -335,6 +356,56 @@ static int candidate2(const struct edit *edit, char *const *stand_ins, char **re
 	if (stand_ins[FILE_DROP_IN])
 		strv_add(&replaced, stand_ins[FILE_DROP_IN]);
 	return write_imports(text, replaced, ret_text, e);
+}
+
+static bool imports_drop_in(const char *text, const char *main_path, const char *drop_in)
+{
+	_free_ char *dir = path_parent(main_path);
+	_strv_ strv imports = NULL;
+	struct error ignored;
+
+	(void)read_imports(text, main_path, &imports, &ignored);
+	for (char **i = imports; i && *i; i++)
+		if (names(*i, dir, drop_in))
+			return true;
+	return false;
+}
+
+/* NOW with the block and the import as they are in OLD. */
+static int merge_main(const char *path, const char *drop_in, const char *now, const char *old,
+		      char **ret_text, struct error *e)
+{
+	_free_ char *rest = NULL;
+	_free_ char *text = NULL;
+	_free_ char *block = NULL;
+	size_t begin, len;
+
+	if (strip_block(now, path, &rest, e) < 0 || find_block(old, path, &begin, &len, e) < 0 ||
+	    set_import(rest, path, drop_in, imports_drop_in(old, path, drop_in), &text, e) < 0)
+		return -e->code;
+	block = xstrndup(old + begin, len);
+	*ret_text = len > 0 ? append_block(text, block) : TAKE_PTR(text);
+	return 0;
+}
+
+/* One for both: the versions may differ between an edit and its undo.  A main file that is gone
+ * went with our part of it.  The drop-in is ours as a whole. */
+static int merge(const void *context, const char *path, const char *now, const char *old,
+		 char **ret_text, struct error *e)
+{
+	const struct cri_site *site = context;
+	_free_ char *main_path = path_join(site->dir, site->main_file);
+	_free_ char *drop_in = drop_in_path(site);
+
+	if (strcmp(path, main_path) != 0) {
+		*ret_text = old ? xstrdup(old) : NULL;
+		return 0;
+	}
+	if (!now) {
+		*ret_text = NULL;
+		return 0;
+	}
+	return merge_main(path, drop_in, now, old ? old : "", ret_text, e);
 }
 
 int cri_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
@@ -364,6 +435,7 @@ const struct cri_driver cri_containerd1 = {
 	.max_major = 1,
 	.plan = plan1,
 	.candidate = candidate1,
+	.merge = merge,
 };
 
 const struct cri_driver cri_containerd2 = {
@@ -372,4 +444,5 @@ const struct cri_driver cri_containerd2 = {
 	.max_major = 2,
 	.plan = plan2,
 	.candidate = candidate2,
+	.merge = merge,
 };

@@ -3,8 +3,10 @@
  * edit - replace a few files together, and be able to go back.
  *
  * Whoever reads one of the files sees the old text or the new one, and the old one is kept until
- * the new one has proved itself.  Files that are already as they should be are not written.  A
- * link stays one: its target is replaced.  Any thread, one at a time.
+ * the new one has proved itself.  Files that are already as they should be are not written, nor
+ * are those that somebody else changed since they were read; between that look and the rename is
+ * no lock that others would know.  A link stays one: its target is replaced.  Any thread, one at a
+ * time.
  */
 #include "lib/host/edit.h"
 
@@ -13,6 +15,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/host/manifest.h"
 
 /* The file that PATH leads to.  A link whose target cannot be seen from here is not "no file":
  * whoever reads PATH outside this pod may see one. */
@@ -75,10 +78,10 @@ bool edit_is_needed(const struct edit *edit)
 	return edit_changes(edit) > 0;
 }
 
-static int write_new(const struct edit_file *f, struct error *e)
+/* 1: the file still has its old text, 0: it has the new one already. */
+static int look(const struct edit_file *f, char **ret_target, struct error *e)
 {
 	_free_ char *target = NULL;
-	_free_ char *parent = NULL;
 	_free_ char *now = NULL;
 	int r = follow(f->path, &target, e);
 
@@ -86,8 +89,23 @@ static int write_new(const struct edit_file *f, struct error *e)
 		r = file_read(target, EDIT_TEXT_MAX, &now, NULL, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	if (str_equal(now, f->new_text))
-		return 0;
+	if (!str_equal(now, f->old_text) && !str_equal(now, f->new_text))
+		return fail(e, EAGAIN,
+			    "somebody else changed '%s' meanwhile; it stays as it is, and the next "
+			    "run begins with it",
+			    f->path);
+	*ret_target = TAKE_PTR(target);
+	return !str_equal(now, f->new_text);
+}
+
+static int write_new(const struct edit_file *f, struct error *e)
+{
+	_free_ char *target = NULL;
+	_free_ char *parent = NULL;
+	int r = look(f, &target, e);
+
+	if (r <= 0)
+		return r;
 	parent = path_parent(target);
 	/* The folder's own name must last as well before another file may import what is in it. */
 	if (dir_make(parent, 0755, e) < 0 || file_sync_parent(parent, e) < 0)
@@ -98,15 +116,33 @@ static int write_new(const struct edit_file *f, struct error *e)
 /* Of a link only the link: nobody reads its target any more. */
 static int remove_old(const struct edit_file *f, struct error *e)
 {
+	_free_ char *target = NULL;
+	int r = look(f, &target, e);
+
+	if (r <= 0)
+		return r;
 	if (unlink(f->path) < 0)
-		return errno == ENOENT ? 0 : fail(e, errno, "cannot remove '%s': %m", f->path);
+		return fail(e, errno, "cannot remove '%s': %m", f->path);
 	return file_sync_parent(f->path, e);
+}
+
+static int look_at_all(const struct edit *edit, struct error *e)
+{
+	for (size_t i = 0; i < edit->n_files; i++) {
+		_free_ char *target = NULL;
+
+		if (look(&edit->files[i], &target, e) < 0)
+			return -e->code;
+	}
+	return 0;
 }
 
 /* A file may import those behind it.  Written from the last to the first and then removed from the
  * first to the last, none ever imports one that is not there. */
 int edit_apply(const struct edit *edit, struct error *e)
 {
+	if (look_at_all(edit, e) < 0)
+		return -e->code;
 	for (size_t i = edit->n_files; i > 0; i--)
 		if (edit->files[i - 1].new_text && write_new(&edit->files[i - 1], e) < 0)
 			return -e->code;
@@ -116,24 +152,49 @@ int edit_apply(const struct edit *edit, struct error *e)
 	return 0;
 }
 
+/* Says which text it is without holding it. */
+static void mark_of(const char *text, char ret_mark[SHA256_HEX + 1])
+{
+	if (text)
+		sha256_bytes(text, strlen(text), ret_mark);
+	else
+		(void)stpcpy(ret_mark, "none");
+}
+
 void edit_save(const struct edit *edit, struct json_object *data)
 {
 	struct json_object *files = json_set_array(data, "files");
 
 	for (size_t i = 0; i < edit->n_files; i++) {
 		struct json_object *file = json_object_new_object();
+		char mark[SHA256_HEX + 1];
 
+		mark_of(edit->files[i].new_text, mark);
 		json_set_str(file, "path", edit->files[i].path);
 		json_set_str(file, "text", edit->files[i].old_text);
+		json_set_str(file, "new", mark);
 		json_set_int(file, "mode", edit->files[i].mode);
 		(void)json_object_array_add(files, file);
 	}
 }
 
+/* That NOW is neither what was saved nor what was made of it.  Older versions did not say what they
+ * made. */
+static bool is_foreign(struct json_object *saved, const char *now)
+{
+	const char *made = json_get_str(saved, "new");
+	char mark[SHA256_HEX + 1];
+
+	mark_of(now, mark);
+	return made && strcmp(made, mark) != 0 && !str_equal(now, json_get_str(saved, "text"));
+}
+
 /* Adds to EDIT that a file becomes what it was when it was saved. */
-static int plan_restore(struct edit *edit, struct json_object *saved, struct error *e)
+static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge *merge,
+			const void *context, struct error *e)
 {
 	const char *path = json_get_str(saved, "path");
+	const char *old = json_get_str(saved, "text");
 	struct edit_file *f;
 
 	if (!path)
@@ -141,21 +202,26 @@ static int plan_restore(struct edit *edit, struct json_object *saved, struct err
 	f = edit_add(edit, path, e);
 	if (!f)
 		return -e->code;
+	if (merge && is_foreign(saved, f->old_text))
+		return merge(context, path, f->old_text, old, &f->new_text, e);
 	f->mode = (mode_t)json_get_int(saved, "mode", f->mode) & 0777;
-	str_set(&f->new_text, json_get_str(saved, "text"));
+	str_set(&f->new_text, old);
 	return 0;
 }
 
-int edit_restore(struct json_object *data, struct error *e)
+int edit_restore(struct json_object *data, edit_merge *merge, const void *context, struct error *e)
 {
 	struct json_object *files = json_at(data, "files");
 	size_t n =
 		json_object_is_type(files, json_type_array) ? json_object_array_length(files) : 0;
 	_edit_ struct edit edit = { 0 };
 
-	for (size_t i = 0; i < n; i++)
-		if (plan_restore(&edit, json_object_array_get_idx(files, i), e) < 0)
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *saved = json_object_array_get_idx(files, i);
+
+		if (plan_restore(&edit, saved, merge, context, e) < 0)
 			return -e->code;
+	}
 	return edit_apply(&edit, e) < 0 ? -e->code : edit_is_needed(&edit);
 }
 

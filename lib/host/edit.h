@@ -32,12 +32,19 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);
 /* Writes the new texts, each by rename, and then removes what shall go.  A file may import those
- * added after it: at no time, a power cut included, does one import a file that is not there. */
+ * added after it: at no time, a power cut included, does one import a file that is not there.
+ * EAGAIN, before anything is written, if a file has neither its old text nor its new one: somebody
+ * else changed it since it was added. */
 int edit_apply(const struct edit *edit, struct error *e);
 /* Puts the old texts into DATA, for edit_restore() of a later run. */
 void edit_save(const struct edit *edit, struct json_object *data);
-/* Brings the old texts back, as edit_apply() does.  Returns 1 if anything was different. */
-int edit_restore(struct json_object *data, struct error *e);
+/* What the file at PATH shall be instead of OLD if somebody else changed it since it was edited and
+ * it is NOW.  Each text may be NULL: no file.  Caller frees. */
+typedef int edit_merge(const void *context, const char *path, const char *now, const char *old,
+		       char **ret_text, struct error *e);
+/* Brings the old texts back, as edit_apply() does; without MERGE over the changes of others.
+ * Returns 1 if anything was different. */
+int edit_restore(struct json_object *data, edit_merge *merge, const void *context, struct error *e);
 void edit_done(struct edit *edit);
 #define _edit_ _cleanup_(edit_done)
 

@@ -313,8 +313,8 @@ static void test_edit_is_taken_back_from_what_was_saved(void **state)
 	assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), 0);
 	edit_save(&edit, data);
 	assert_int_equal(edit_apply(&edit, &e), 0);
-	assert_int_equal(edit_restore(data, &e), 1);
-	assert_int_equal(edit_restore(data, &e), 0);
+	assert_int_equal(edit_restore(data, NULL, NULL, &e), 1);
+	assert_int_equal(edit_restore(data, NULL, NULL, &e), 0);
 	after = read_text(f->main_path);
 	assert_string_equal(after, "version = 3\n");
 	assert_false(file_exists(f->drop_in));
@@ -339,11 +339,11 @@ static void check_imports_on_the_way_to(const struct fixture *f, size_t n)
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		assert_true(edit_apply(&edit, &e) >= 0);
 		block(paths[i]);
-		(void)edit_restore(data, &e);
+		(void)edit_restore(data, NULL, NULL, &e);
 		assert_imports_exist(f);
 		unblock(paths[i]);
 	}
-	assert_true(edit_restore(data, &e) >= 0);
+	assert_true(edit_restore(data, NULL, NULL, &e) >= 0);
 	assert_imports_exist(f);
 }
 
@@ -387,7 +387,7 @@ static void test_containerd2_import_comes_back_after_its_drop_in(void **state)
 	edit_save(&removal, data);
 	assert_int_equal(edit_apply(&removal, &e), 0);
 	block(f->drop_in);
-	assert_true(edit_restore(data, &e) < 0);
+	assert_true(edit_restore(data, NULL, NULL, &e) < 0);
 	text = read_text(f->main_path);
 	assert_string_equal(text, "version = 3\n");
 }
@@ -439,7 +439,7 @@ static void test_link_stays_and_its_target_is_edited(void **state)
 		assert_true(S_ISLNK(st.st_mode));
 		with = read_text(target);
 		assert_non_null(strstr(with, "kata"));
-		assert_int_equal(edit_restore(data, &e), 1);
+		assert_int_equal(edit_restore(data, NULL, NULL, &e), 1);
 		after = read_text(target);
 		assert_string_equal(after, "version = 2\n");
 		assert_int_equal(lstat(f->main_path, &st), 0);
@@ -521,6 +521,173 @@ static void test_containerd2_relative_import_goes_with_the_drop_in(void **state)
 	assert_string_equal(after, "version = 3\n");
 }
 
+static void test_edit_of_somebody_else_is_not_overwritten(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.0.0" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		_edit_ struct edit install = { 0 };
+		_free_ char *after = NULL;
+		struct error e;
+
+		write_text(f->main_path, "version = 2\n");
+		plan(f, versions[i], 1, &install);
+		write_text(f->main_path, "version = 2\nroot = \"/r\"\n");
+		assert_int_equal(edit_apply(&install, &e), -EAGAIN);
+		assert_non_null(strstr(e.msg, f->main_path));
+		after = read_text(f->main_path);
+		assert_string_equal(after, "version = 2\nroot = \"/r\"\n");
+		assert_false(file_exists(f->drop_in));
+	}
+}
+
+/* Adds TEXT to the main file, as another program or a person does while we work. */
+static void append(const struct fixture *f, const char *text)
+{
+	_free_ char *now = read_text(f->main_path);
+	_free_ char *longer = xasprintf("%s%s", now ? now : "", text);
+
+	write_text(f->main_path, longer);
+}
+
+/* Plans N handlers and applies them, saved for the undo. */
+static struct json_object *edit_saved(const struct fixture *f, const char *version, size_t n)
+{
+	struct json_object *data = json_object_new_object();
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	plan(f, version, n, &edit);
+	edit_save(&edit, data);
+	if (edit_apply(&edit, &e) < 0)
+		fail_msg("%s", e.msg);
+	return data;
+}
+
+static int undo(const struct fixture *f, const char *version, struct json_object *data)
+{
+	const struct cri_driver *driver;
+	struct error e = { 0 };
+	int r = cri_driver_for(version, &driver, &e);
+
+	if (r >= 0)
+		r = edit_restore(data, driver->merge, &f->site, &e);
+	if (r < 0)
+		fail_msg("%s", e.msg);
+	return r;
+}
+
+#define FOREIGN "[proxy_plugins.x]\naddress = \"/x\"\n"
+
+static void test_undo_keeps_what_somebody_else_added(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.0.0" };
+	static const char *const olds[] = { "version = 2\n", NULL };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions) * ARRAY_SIZE(olds); i++) {
+		const char *version = versions[i / 2];
+		const char *before = olds[i % 2];
+		_json_ struct json_object *data = NULL;
+		_free_ char *after = NULL;
+
+		(void)unlink(f->main_path);
+		if (before)
+			write_text(f->main_path, before);
+		data = edit_saved(f, version, 1);
+		append(f, FOREIGN);
+		assert_int_equal(undo(f, version, data), 1);
+		assert_int_equal(undo(f, version, data), 0);
+		after = read_text(f->main_path);
+		assert_true(str_ends(after, "\n" FOREIGN));
+		assert_null(strstr(after, "kata-qemu"));
+		assert_null(strstr(after, "imports"));
+		assert_false(edit(f, version, 0));
+		assert_false(file_exists(f->drop_in));
+	}
+}
+
+/* The undo of a removal, or of an upgrade to other handlers. */
+static void test_undo_brings_our_part_back_beside_what_somebody_else_added(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.0.0" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		_json_ struct json_object *data = NULL;
+		_free_ char *after = NULL;
+
+		write_text(f->main_path, "version = 2\n");
+		assert_true(edit(f, versions[i], 1));
+		data = edit_saved(f, versions[i], 0);
+		append(f, FOREIGN);
+		assert_int_equal(undo(f, versions[i], data), 1);
+		assert_int_equal(undo(f, versions[i], data), 0);
+		after = read_text(f->main_path);
+		assert_non_null(strstr(after, FOREIGN));
+		assert_false(edit(f, versions[i], 1));
+		assert_true(edit(f, versions[i], 0));
+	}
+}
+
+/* The first installation on a containerd that was upgraded in place. */
+static void test_undo_brings_the_block_of_containerd1_back(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = NULL;
+	_free_ char *after = NULL;
+
+	write_text(f->main_path, "version = 2\n");
+	assert_true(edit(f, "1.7.1", 1));
+	data = edit_saved(f, "2.0.0", 1);
+	append(f, FOREIGN);
+	assert_int_equal(undo(f, "2.0.0", data), 1);
+	after = read_text(f->main_path);
+	assert_true(str_starts(after, "version = 2\n" FOREIGN "# BEGIN"));
+	assert_null(strstr(after, f->drop_in));
+	assert_false(file_exists(f->drop_in));
+	assert_false(edit(f, "1.7.1", 1));
+}
+
+/* Killed before it wrote anything, or refused because of that very edit. */
+static void test_undo_of_what_did_not_happen_leaves_somebody_elses_edit(void **state)
+{
+	static const char *const versions[] = { "1.6.20", "2.0.0" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		_json_ struct json_object *data = json_object_new_object();
+		_edit_ struct edit install = { 0 };
+		_free_ char *after = NULL;
+
+		write_text(f->main_path, "version = 2\n");
+		plan(f, versions[i], 1, &install);
+		edit_save(&install, data);
+		append(f, FOREIGN);
+		assert_int_equal(undo(f, versions[i], data), 0);
+		after = read_text(f->main_path);
+		assert_string_equal(after, "version = 2\n" FOREIGN);
+	}
+}
+
+static void test_journal_of_an_older_version_is_understood(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = json_object_new_object();
+	struct json_object *file = json_object_new_object();
+	_free_ char *after = NULL;
+
+	json_set_str(file, "path", f->main_path);
+	json_set_str(file, "text", "version = 2\n");
+	json_set_int(file, "mode", 0600);
+	(void)json_object_array_add(json_set_array(data, "files"), file);
+	write_text(f->main_path, "version = 2\n" FOREIGN);
+	assert_int_equal(undo(f, "2.0", data), 1);
+	after = read_text(f->main_path);
+	assert_string_equal(after, "version = 2\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -545,6 +712,12 @@ int main(void)
 		T(test_block_of_containerd1_goes_with_containerd2),
 		T(test_containerd2_pattern_that_misses_the_drop_in_is_not_trusted),
 		T(test_containerd2_relative_import_goes_with_the_drop_in),
+		T(test_edit_of_somebody_else_is_not_overwritten),
+		T(test_undo_keeps_what_somebody_else_added),
+		T(test_undo_brings_our_part_back_beside_what_somebody_else_added),
+		T(test_undo_brings_the_block_of_containerd1_back),
+		T(test_undo_of_what_did_not_happen_leaves_somebody_elses_edit),
+		T(test_journal_of_an_older_version_is_understood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
