@@ -20,7 +20,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -34,6 +33,8 @@
 #include "mount.h"
 #include "rootfs-dev.h"
 #include "rootfs-path.h"
+#include "run-dir.h"
+#include "sandbox.h"
 
 #define MOUNTS_MAX    512
 #define MOUNTINFO_MAX (4 * MIB)
@@ -61,20 +62,6 @@ static bool has_parent_part(const char *path)
 	_strv_ strv parts = strv_split(path, "/");
 
 	return strv_contains(parts, "..");
-}
-
-/* Opens PATH without following any link. */
-static int open_strictly(int rootfd, const char *path, struct error *e)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
-	};
-	int fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
-
-	if (fd < 0)
-		return fail(e, errno, "cannot open '%s' without following links: %m", path);
-	return fd;
 }
 
 static bool is_kernel_fs(const char *type)
@@ -109,13 +96,24 @@ static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind ki
 	return r < 0 ? r : mount_attach(mountfd, targetfd, path, e);
 }
 
+/* Where a container may have been before, links are not followed. */
+static int clone_source(const char *path, const struct mount_options *o, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
+		return mount_clone(AT_FDCWD, path, o, e);
+	fd = run_dir_open(path, O_PATH, e);
+	return fd < 0 ? fd : mount_clone(fd, "", o, e);
+}
+
 static int mount_bind(int rootfd, const Oci__Mount *m, const struct mount_options *o,
 		      struct error *e)
 {
 	_close_ int mountfd = -1;
 	struct stat st;
 
-	mountfd = mount_clone(AT_FDCWD, m->source, o, e);
+	mountfd = clone_source(m->source, o, e);
 	if (mountfd < 0)
 		return mountfd;
 	if (fstat(mountfd, &st) < 0)
@@ -157,7 +155,7 @@ static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_o
 	made = rootfs_place(rootfd, m->destination, ROOTFS_DIR, e);
 	if (made < 0)
 		return made;
-	targetfd = open_strictly(rootfd, m->destination, e);
+	targetfd = open_without_links(rootfd, m->destination, O_PATH | O_DIRECTORY, e);
 	return targetfd < 0 ? targetfd : mount_attach(mountfd, targetfd, m->destination, e);
 }
 
@@ -229,7 +227,7 @@ static int attach_root(const char *path, struct error *e)
 		return r;
 	if (topfd < 0)
 		return fail(e, errno, "cannot open '/': %m");
-	rootfd = mount_clone(AT_FDCWD, path, &o, e);
+	rootfd = clone_source(path, &o, e);
 	if (rootfd < 0)
 		return rootfd;
 	if (fstat(rootfd, &st) < 0 || !S_ISDIR(st.st_mode))

@@ -4,9 +4,8 @@
  *
  * One table row per driver: a function that turns one Storage into a detached mount (or none, for a
  * plain directory).  The common part does the rest: it keeps one entry per mount point with a count
- * of its users, makes the mount point below SANDBOX_RUN_DIR whatever links the host planted there,
- * and attaches the mount.  The root of each mount is kept as a descriptor, so its end needs no
- * path.
+ * of its users, makes the mount point below SANDBOX_RUN_DIR without following a link, and attaches
+ * the mount.  The root of each mount is kept as a descriptor, so its end needs no path.
  *
  * An entry in work belongs to one call; others that want it wait for `changed`.  The lock is never
  * held over anything slow.  A shared storage has one more user, the sandbox, until the agent ends:
@@ -30,9 +29,9 @@
 #include "fsgroup.h"
 #include "hugepages.h"
 #include "mount.h"
+#include "run-dir.h"
 #include "sandbox.h"
 
-#define PATH_LEN_MAX  4095
 #define DIR_MODE      0755
 #define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
 #define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
@@ -164,44 +163,11 @@ static int mount_blk(struct request *q, struct error *e)
 	return r < 0 ? r : mount_block(q, node, e);
 }
 
-static int open_run_dir(struct error *e)
-{
-	int fd = open(SANDBOX_RUN_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? fail(e, errno, "cannot open '" SANDBOX_RUN_DIR "': %m") : fd;
-}
-
-static bool has_dots(const char *path)
-{
-	_strv_ strv parts = strv_split(path, "/");
-
-	return strv_contains(parts, "..");
-}
-
-/* PATH without SANDBOX_RUN_DIR, or NULL if it is not below it. */
-static const char *below_run_dir(const char *path)
-{
-	size_t len = strlen(SANDBOX_RUN_DIR);
-
-	if (!str_starts(path, SANDBOX_RUN_DIR) || path[len] != '/' || strlen(path) > PATH_LEN_MAX ||
-	    has_dots(path))
-		return NULL;
-	path += len + strspn(path + len, "/");
-	return *path ? path : NULL;
-}
-
 /* mkdir -p of a path of the host's, which must be the sandbox's. */
 static int make_sandbox_dir(const char *path, struct error *e)
 {
-	const char *below = below_run_dir(path);
-	_close_ int run = -1, dir = -1;
+	_close_ int dir = run_dir_make(path, DIR_MODE, e);
 
-	if (!below)
-		return fail(e, EINVAL, "'%.128s' is not below '" SANDBOX_RUN_DIR "'", path);
-	run = open_run_dir(e);
-	if (run < 0)
-		return run;
-	dir = dir_make_in_root(run, below, DIR_MODE, e);
 	return dir < 0 ? dir : 0;
 }
 
@@ -328,21 +294,16 @@ static int apply_fs_group(const struct request *q, int fd, struct error *e)
 /* Returns a descriptor of the mount point and says whether it had to be made. */
 static int make_point(const char *path, bool *ret_made, struct error *e)
 {
-	const char *below = below_run_dir(path);
-	_close_ int run = -1;
 	int fd;
 
-	if (!below)
+	if (!run_dir_contains(path))
 		return fail(e, EINVAL, "its mount point is not below '" SANDBOX_RUN_DIR "'");
-	run = open_run_dir(e);
-	if (run < 0)
-		return run;
 	*ret_made = false;
-	fd = open_in_root(run, below, O_PATH | O_DIRECTORY, 0, e);
+	fd = run_dir_open(path, O_PATH | O_DIRECTORY, e);
 	if (fd != -ENOENT)
 		return fd;
 	*ret_made = true;
-	return dir_make_in_root(run, below, DIR_MODE, e);
+	return run_dir_make(path, DIR_MODE, e);
 }
 
 static int fill_entry(struct request *q, struct entry *entry, struct error *e)
@@ -487,19 +448,15 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
 /* An empty directory that was made for a mount or a volume goes with it; one with data stays. */
 static void remove_point(const struct entry *entry)
 {
-	const char *below = below_run_dir(entry->path);
-	_free_ char *parent = path_parent(below);
-	_close_ int run = -1, dir = -1;
+	_free_ char *parent = path_parent(entry->path);
+	_close_ int dir = -1;
 	struct error ignored;
 
 	if (!entry->made_dir)
 		return;
-	run = open_run_dir(&ignored);
-	if (run < 0)
-		return;
-	dir = open_in_root(run, parent, O_PATH | O_DIRECTORY, 0, &ignored);
+	dir = run_dir_open(parent, O_PATH | O_DIRECTORY, &ignored);
 	if (dir >= 0)
-		(void)unlinkat(dir, path_base(below), AT_REMOVEDIR);
+		(void)unlinkat(dir, path_base(entry->path), AT_REMOVEDIR);
 }
 
 static int undo_entry(struct entry *entry, struct error *e)

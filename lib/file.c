@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "lib/str.h"
+
 #define READ_STEP 16384
 
 int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *ret_len,
@@ -230,21 +232,55 @@ int tree_remove(const char *path, struct error *e)
 	return 0;
 }
 
-int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e)
+static int resolve(int rootfd, const char *path, struct open_how how)
 {
-	struct open_how how = {
-		.flags = (uint64_t)(unsigned)flags | O_CLOEXEC,
-		.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
-		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
 	int fd;
 
+	how.flags |= O_CLOEXEC;
 	/* EAGAIN: a rename elsewhere raced with the resolution of ".."; the kernel asks to try
 	 * again. */
 	do
 		fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+	return fd;
+}
+
+int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)flags,
+		.mode = flags & (O_CREAT | O_TMPFILE) ? mode : 0,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int fd = resolve(rootfd, path, how);
+
 	return fd < 0 ? fail(e, errno, "cannot open '%s': %m", path) : fd;
+}
+
+int open_without_links(int rootfd, const char *path, int flags, struct error *e)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)flags,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	};
+	int fd = resolve(rootfd, *path ? path : ".", how);
+
+	return fd < 0 ? fail(e, errno, "cannot open '%s' without following links: %m", path) : fd;
+}
+
+int dir_make_without_links(int rootfd, const char *path, mode_t mode, struct error *e)
+{
+	_strv_ strv parts = strv_split(path, "/");
+	int fd = open_without_links(rootfd, "", O_PATH | O_DIRECTORY, e);
+
+	for (char *const *part = parts; fd >= 0 && part && *part; part++) {
+		_close_ int above = fd;
+
+		if (mkdirat(above, *part, mode) < 0 && errno != EEXIST)
+			return fail(e, errno, "cannot make directory '%s': %m", path);
+		fd = open_without_links(above, *part, O_PATH | O_DIRECTORY, e);
+	}
+	return fd;
 }
 
 int dir_make_in_root(int rootfd, const char *path, mode_t mode, struct error *e)

@@ -43,6 +43,10 @@ int tree_remove(const char *path, struct error *e);
 int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e);
 /* mkdir -p with the same resolution; returns an O_PATH descriptor of the last directory. */
 int dir_make_in_root(int rootfd, const char *path, mode_t mode, struct error *e);
+/* The same two for paths in which there is no link: one is not followed but ELOOP.  "" is ROOTFD
+ * itself. */
+int open_without_links(int rootfd, const char *path, int flags, struct error *e);
+int dir_make_without_links(int rootfd, const char *path, mode_t mode, struct error *e);
 
 /* "/proc/self/fd/N" for handing a descriptor to calls that take paths. */
 struct fd_path {

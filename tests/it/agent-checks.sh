@@ -343,6 +343,29 @@ check_hostile_image() {
 			sh -c 'grep -o "^tmpfs /tmp" /proc/mounts')"
 }
 
+# A volume in memory, as a pod has one, and a part of it that kubelet calls a subPath.
+check_links_in_a_volume() {
+	local dir=/run/kata-containers/sandbox/ephemeral/volume volume part bind
+	volume='.storages = [{driver: "ephemeral", source: "tmpfs", fstype: "tmpfs", mount_point: "'$dir'"}]'
+	part='.storages += [{driver: "local", source: "local", fstype: "local", mount_point: "'$dir'/DIR", options: ["mode=711"]}]'
+	bind='.OCI.mounts += [{destination: "/volume", source: "'$dir'SUB", type: "bind", options: ["rbind", "rw"]}]'
+	expect "a part of a volume" $'711\nstatus 0' "$(output part0 "$volume | ${part/DIR/a\/b} | ${bind/SUB//a/b}" stat -c %a /volume)"
+	begin linker "$volume | ${bind/SUB/}" sh -c 'cd /volume && ln -s /proc b && ln -s .. up && mkdir sub &&
+		ln -s /proc sub/c && echo made; sleep 1000'
+	expect "links in a volume" made "$(read_once ReadStdout linker linker)"
+	refused "a part of a volume that is a link" "without following links" create part1 \
+		"$volume | ${part/DIR/b} | ${bind/SUB//b}" true
+	refused "a part of a volume below a link" "without following links" create part2 \
+		"$volume | ${part/DIR/up\/new} | ${bind/SUB//up/new}" true
+	refused "a bind of a link in a volume" "without following links" create part3 "$volume | ${bind/SUB//b}" true
+	refused "a bind below a link in a volume" "without following links" create part4 "$volume | ${bind/SUB//sub/c/sys}" true
+	refused "a root that is a link in a volume" "without following links" create part5 \
+		"$volume | .OCI.root.path = \"$dir/b\"" true
+	expect "a part of a volume beside links" $'711\nstatus 0' \
+		"$(output part6 "$volume | ${part/DIR/sub} | ${bind/SUB//sub}" stat -c %a /volume)"
+	remove linker
+}
+
 check_devices() {
 	expect_match "block devices" "not permitted" \
 		"$(output blocks . sh -c 'for d in 254:0 8:0 259:0 1:0; do mknod /tmp/d$d b ${d%:*} ${d#*:} &&
@@ -470,4 +493,5 @@ run_checks() {
 }
 
 every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin exec signals removal
-	many_at_once kill_during_create readonly hostile_image devices seccomp sysctl sharing pause)
+	many_at_once kill_during_create readonly hostile_image links_in_a_volume
+	devices seccomp sysctl sharing pause)

@@ -99,6 +99,41 @@ static void test_dir_make_in_root_makes_parents_inside(void **state)
 	assert_true(file_exists(made));
 }
 
+static void test_paths_without_links_are_opened_and_made(void **state)
+{
+	_close_ int root = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int made = -1, again = -1, itself = -1;
+	_free_ char *path = path_join(*state, "x/y");
+	struct error e;
+
+	made = dir_make_without_links(root, "/x//y/", 0700, &e);
+	assert_true(made >= 0);
+	assert_true(file_exists(path));
+	again = open_without_links(root, "x/y", O_PATH | O_DIRECTORY, &e);
+	assert_true(again >= 0);
+	itself = open_without_links(root, "", O_PATH | O_DIRECTORY, &e);
+	assert_true(itself >= 0);
+	assert_int_equal(open_without_links(root, "x/z", O_PATH, &e), -ENOENT);
+}
+
+static void test_a_link_in_such_a_path_is_refused(void **state)
+{
+	_close_ int root = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_free_ char *kept = path_join(*state, "kept");
+	_free_ char *link = path_join(*state, "link");
+	_free_ char *outside = path_join(*state, "kept/new");
+	struct error e;
+
+	assert_int_equal(mkdir(kept, 0700), 0);
+	assert_int_equal(symlink("kept", link), 0);
+	assert_int_equal(open_without_links(root, "link", O_PATH | O_DIRECTORY, &e), -ELOOP);
+	assert_int_equal(open_without_links(root, "link/new", O_PATH, &e), -ELOOP);
+	assert_int_equal(dir_make_without_links(root, "link", 0700, &e), -ELOOP);
+	assert_int_equal(dir_make_without_links(root, "link/new", 0700, &e), -ELOOP);
+	assert_non_null(strstr(e.msg, "without following links"));
+	assert_false(file_exists(outside));
+}
+
 static void test_path_parts(void **state)
 {
 	_free_ char *parent = path_parent("/a/b");
@@ -124,6 +159,8 @@ int main(void)
 		TEST(test_tree_remove_does_not_follow_links),
 		TEST(test_open_in_root_keeps_links_and_dots_inside),
 		TEST(test_dir_make_in_root_makes_parents_inside),
+		TEST(test_paths_without_links_are_opened_and_made),
+		TEST(test_a_link_in_such_a_path_is_refused),
 		TEST(test_path_parts),
 	};
 
