@@ -3,9 +3,10 @@
  * process - one process of a container: its end, its streams, its signals.
  *
  * The pidfd tells the end; the exit status is kept until somebody asked for it and has read the
- * output, however late.  A process may leave children behind that hold its pipes open, so once it
- * has ended, output that does not come within DRAIN_MS does not come any more.  Io thread, but for
- * making one.
+ * output, however late.  While another process traces it, the kernel tells the end and keeps the
+ * status; then the status is looked for every LOOK_MS.  A process may leave children behind that
+ * hold its pipes open, so once it has ended, output that does not come within DRAIN_MS does not
+ * come any more.  Io thread, but for making one.
  */
 #include "process.h"
 
@@ -22,6 +23,7 @@
 #include "lib/str.h"
 
 #define DRAIN_MS    500
+#define LOOK_MS     100
 #define STATUS_MAX  (16 * KIB)
 #define SIGNAL_BASE 128 /* of the exit status of a killed process, as in a shell */
 
@@ -61,20 +63,37 @@ int process_pipes_open(struct process_pipes *pipes, uint32_t pipe_size, struct e
 	return r;
 }
 
-static void exit_ready(struct io *io, uint32_t events)
+static void look_again_later(struct process *p)
 {
-	(void)events;
-	process_look(CONTAINER_OF(io, struct process, exit));
+	/* It stays readable, and there is nothing to read yet. */
+	loop_del(p->loop, &p->exit);
+	timer_arm(p->timer.fd, LOOK_MS, 0);
 }
 
-static void drain_ready(struct io *io, uint32_t events)
+static void exit_ready(struct io *io, uint32_t events)
 {
-	struct process *p = CONTAINER_OF(io, struct process, drain);
+	struct process *p = CONTAINER_OF(io, struct process, exit);
+
+	(void)events;
+	process_look(p);
+	if (!p->has_exited)
+		look_again_later(p);
+}
+
+static void timer_ready(struct io *io, uint32_t events)
+{
+	struct process *p = CONTAINER_OF(io, struct process, timer);
 
 	(void)events;
 	timer_read(io->fd);
-	stream_end(&p->out);
-	stream_end(&p->err);
+	if (p->has_exited) {
+		stream_end(&p->out);
+		stream_end(&p->err);
+		return;
+	}
+	process_look(p);
+	if (!p->has_exited)
+		look_again_later(p);
 }
 
 struct process *process_new(struct loop *loop, const char *id, struct launched *launched,
@@ -100,7 +119,7 @@ struct process *process_new(struct loop *loop, const char *id, struct launched *
 	p->has_terminal = writer >= 0;
 	p->loop = loop;
 	p->exit = (struct io){ .fd = p->pidfd, .ready = exit_ready };
-	p->drain = (struct io){ .fd = timer, .ready = drain_ready };
+	p->timer = (struct io){ .fd = timer, .ready = timer_ready };
 	if (writer >= 0) {
 		stream_init(&p->in, loop, writer, STREAM_STDIN);
 		stream_init(&p->out, loop, TAKE_FD(launched->master), STREAM_STDOUT);
@@ -121,7 +140,7 @@ static void run_adopt(struct loop_task *task)
 	if (p->has_exited)
 		return;
 	if (loop_add(p->loop, &p->exit, EPOLLIN, &e) < 0 ||
-	    loop_add(p->loop, &p->drain, EPOLLIN, &e) < 0)
+	    loop_add(p->loop, &p->timer, EPOLLIN, &e) < 0)
 		log_error("cannot watch process '%s': %s", p->id, e.msg);
 }
 
@@ -139,8 +158,8 @@ void process_free(struct process *p)
 		return;
 	if (!p->has_exited)
 		loop_del(p->loop, &p->exit);
-	loop_del(p->loop, &p->drain);
-	(void)close_fd(p->drain.fd);
+	loop_del(p->loop, &p->timer);
+	(void)close_fd(p->timer.fd);
 	(void)close_fd(p->pidfd);
 	stream_done(&p->in);
 	stream_done(&p->out);
@@ -179,7 +198,7 @@ void process_look(struct process *p)
 	stream_cancel(&p->in, EPIPE, "the process has ended");
 	/* The other end of a terminal is the same descriptor's business: reading goes on. */
 	stream_end(&p->in);
-	timer_arm(p->drain.fd, DRAIN_MS, 0);
+	timer_arm(p->timer.fd, DRAIN_MS, 0);
 	answer.status = p->status;
 	parked_drop_gone(&p->waiters);
 	p->was_waited_for = p->waiters != NULL;

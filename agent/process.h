@@ -27,7 +27,7 @@ struct process {
 	struct parked *waiters;
 	struct loop *loop;
 	struct io exit;  /* pidfd again */
-	struct io drain; /* a timer */
+	struct io timer; /* to look at the end again; after it, for the rest of the output */
 	struct loop_task adopt;
 	void (*exited)(struct process *p);
 	void *owner;

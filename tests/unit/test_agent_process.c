@@ -1,17 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_agent_process - passwd, environment, program look-up, signal masks, seccomp, plans.
+ * test_agent_process - passwd, environment, program look-up, signal masks, seccomp, plans, an end
+ * that a tracer withholds.
  */
 
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include "agent/caps.h"
 #include "agent/launch.h"
@@ -248,6 +254,123 @@ static void test_plan_that_is_none_is_refused(void **state)
 	assert_null(spec);
 }
 
+/* A child that waits to be killed and lets anybody trace it. */
+static pid_t start_victim(void)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	for (;;)
+		(void)pause();
+}
+
+/* A child that seizes VICTIM, says through READY whether it could, and never looks at it; it goes
+ * when END is closed. */
+static pid_t start_tracer(pid_t victim, const int ready[2], const int end[2])
+{
+	pid_t pid = fork();
+	char answer = 'n';
+
+	if (pid != 0)
+		return pid;
+	(void)close(end[1]);
+	for (int i = 0; i < 100 && answer == 'n'; i++) {
+		if (ptrace(PTRACE_SEIZE, victim, NULL, NULL) == 0)
+			answer = 'y';
+		else
+			(void)poll(NULL, 0, 10);
+	}
+	(void)!write(ready[1], &answer, 1);
+	(void)!read(end[0], &answer, 1);
+	_exit(0);
+}
+
+struct stopper {
+	struct io io;
+	struct loop *loop;
+};
+
+static void stop_loop(struct io *io, uint32_t events)
+{
+	(void)events;
+	timer_read(io->fd);
+	loop_stop(CONTAINER_OF(io, struct stopper, io)->loop, 0);
+}
+
+static void run_for(struct loop *loop, uint64_t ms)
+{
+	struct error e;
+	struct stopper stopper = { .io = { .fd = timer_open(&e), .ready = stop_loop },
+				   .loop = loop };
+
+	assert_true(stopper.io.fd >= 0);
+	assert_int_equal(loop_add(loop, &stopper.io, EPOLLIN, &e), 0);
+	timer_arm(stopper.io.fd, ms, 0);
+	(void)loop_run(loop);
+	loop_del(loop, &stopper.io);
+	(void)close(stopper.io.fd);
+}
+
+static uint64_t cpu_ms(void)
+{
+	struct timespec used;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000 + (uint64_t)used.tv_nsec / 1000000;
+}
+
+static void note_exit(struct process *p)
+{
+	loop_stop(p->loop, 0);
+}
+
+/* The kernel says that such a process has ended, but gives its status to the tracer first. */
+static void test_an_end_the_tracer_withholds_is_waited_for_at_rest(void **state)
+{
+	struct error e;
+	_cleanup_(loop_freep) struct loop *loop = loop_new(&e);
+	struct process_pipes pipes;
+	struct launched launched = { .pidfd = -1, .control = -1, .master = -1 };
+	struct process *p;
+	int ready[2], end[2];
+	uint64_t before_ms;
+	pid_t tracer;
+	char answer;
+
+	(void)state;
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(end, O_CLOEXEC), 0);
+	launched.pid = start_victim();
+	launched.pidfd = child_open(launched.pid, &e);
+	assert_true(launched.pidfd >= 0);
+	tracer = start_tracer(launched.pid, ready, end);
+	assert_int_equal(read(ready[0], &answer, 1), 1);
+	assert_int_equal(process_pipes_open(&pipes, 0, &e), 0);
+	p = process_new(loop, "traced", &launched, &pipes, &e);
+	assert_non_null(p);
+	process_pipes_close(&pipes);
+	process_adopt(p, note_exit, NULL);
+	assert_int_equal(kill(p->pid, SIGKILL), 0);
+	before_ms = cpu_ms();
+	run_for(loop, 300);
+	if (answer == 'y') {
+		assert_false(p->has_exited);
+		assert_true(cpu_ms() - before_ms < 30);
+	}
+	(void)close(end[1]);
+	assert_int_equal(waitpid(tracer, NULL, 0), tracer);
+	if (!p->has_exited)
+		run_for(loop, 10000);
+	assert_true(p->has_exited);
+	assert_int_equal(p->status, 128 + SIGKILL);
+	process_free(p);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	(void)close(end[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
 		cmocka_unit_test(test_plan_is_read_as_written),
 		cmocka_unit_test(test_plan_that_is_none_is_refused),
+		cmocka_unit_test(test_an_end_the_tracer_withholds_is_waited_for_at_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
