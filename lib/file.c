@@ -22,6 +22,7 @@
 #include "lib/str.h"
 
 #define READ_STEP 16384
+#define DEPTH_MAX 32 /* of our stack and of descriptors, in tree_remove() */
 
 int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *ret_len,
 		 struct error *e)
@@ -175,63 +176,6 @@ int dir_make(const char *path, mode_t mode, struct error *e)
 	return make_one(path, mode, e);
 }
 
-static int remove_below(int own_fd, dev_t device, const char *name, struct error *e);
-
-static int remove_entry(int dirfd, dev_t device, const char *name, struct error *e)
-{
-	struct stat st;
-	int fd, r;
-
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : fail(e, errno, "cannot stat '%s': %m", name);
-	if (!S_ISDIR(st.st_mode))
-		return fail(e, errno, "cannot remove '%s': %m", name);
-	if (st.st_dev != device)
-		return fail(e, EBUSY, "cannot remove '%s': something is mounted there", name);
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return fail(e, errno, "cannot open '%s': %m", name);
-	r = remove_below(fd, device, name, e);
-	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		r = fail(e, errno, "cannot remove '%s': %m", name);
-	return r;
-}
-
-static int remove_below(int own_fd, dev_t device, const char *name, struct error *e)
-{
-	DIR *dir = fdopendir(own_fd);
-	struct dirent *entry;
-	int r = 0;
-
-	if (!dir) {
-		r = fail(e, errno, "cannot list '%s': %m", name);
-		(void)close(own_fd);
-		return r;
-	}
-	while (r == 0 && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			r = remove_entry(own_fd, device, entry->d_name, e);
-	(void)closedir(dir);
-	return r;
-}
-
-int tree_remove(const char *path, struct error *e)
-{
-	_free_ char *parent = path_parent(path);
-	_close_ int dirfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-
-	if (dirfd < 0)
-		return errno == ENOENT ? 0 : fail(e, errno, "cannot open '%s': %m", parent);
-	if (fstat(dirfd, &st) < 0)
-		return fail(e, errno, "cannot stat '%s': %m", parent);
-	if (remove_entry(dirfd, st.st_dev, path_base(path), e) < 0)
-		return fail_wrap(e, "removing '%s'", path);
-	return 0;
-}
-
 static int resolve(int rootfd, const char *path, struct open_how how)
 {
 	int fd;
@@ -243,6 +187,128 @@ static int resolve(int rootfd, const char *path, struct open_how how)
 		fd = (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 	while (fd < 0 && (errno == EAGAIN || errno == EINTR));
 	return fd;
+}
+
+/* One run of tree_remove(). */
+struct removal {
+	int topfd;
+	unsigned n_moved; /* folders that went up to the top one, to be removed from there */
+};
+
+static int remove_below(struct removal *rm, int dirfd, const char *name, unsigned depth,
+			struct error *e);
+
+/* Returns 1 if NAME is a directory in which there is something. */
+static int remove_one(int dirfd, const char *name, struct error *e)
+{
+	int code;
+
+	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	code = errno;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == ENOTEMPTY || errno == EEXIST)
+		return 1;
+	if (errno == EBUSY)
+		return fail(e, EBUSY, "cannot remove '%s': something is mounted there", name);
+	return fail(e, errno == ENOTDIR ? code : errno, "cannot remove '%s': %m", name);
+}
+
+/* Nothing in the top folder is kept, so an empty one of that name may be replaced. */
+static int move_up(struct removal *rm, int dirfd, const char *name, struct error *e)
+{
+	char to[32];
+	int r;
+
+	do {
+		(void)snprintf(to, sizeof(to), ".removed-%u", rm->n_moved++);
+		r = renameat(dirfd, name, rm->topfd, to);
+	} while (r < 0 && (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR));
+	if (r < 0 && errno != ENOENT)
+		return fail(e, errno, "cannot move '%s': %m", name);
+	return 0;
+}
+
+static int remove_entry(struct removal *rm, int dirfd, const char *name, unsigned depth,
+			struct error *e)
+{
+	int r = remove_one(dirfd, name, e);
+
+	if (r <= 0)
+		return r;
+	if (depth == DEPTH_MAX)
+		return move_up(rm, dirfd, name, e);
+	r = remove_below(rm, dirfd, name, depth + 1, e);
+	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = fail(e, errno, "cannot remove '%s': %m", name);
+	return r;
+}
+
+static int open_below(int dirfd, const char *name, struct error *e)
+{
+	struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	int fd = resolve(dirfd, name, how);
+
+	return fd < 0 ? fail(e, errno, "cannot open '%s': %m", name) : fd;
+}
+
+static int remove_below(struct removal *rm, int dirfd, const char *name, unsigned depth,
+			struct error *e)
+{
+	int r = 0, fd = open_below(dirfd, name, e);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (fd < 0)
+		return fd;
+	if (!dir) {
+		r = fail(e, errno, "cannot list '%s': %m", name);
+		(void)close(fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+			r = remove_entry(rm, fd, entry->d_name, depth, e);
+	(void)closedir(dir);
+	return r;
+}
+
+/* Whoever filled the tree chose its depth, so that must not be the depth of our stack: what is
+ * deeper than DEPTH_MAX moves up to the top folder, which is gone through again. */
+static int remove_tree(int dirfd, const char *name, struct error *e)
+{
+	_close_ int topfd = open_below(dirfd, name, e);
+	struct removal rm = { .topfd = topfd };
+	unsigned before;
+	int r;
+
+	if (topfd < 0)
+		return topfd;
+	do {
+		before = rm.n_moved;
+		r = remove_below(&rm, topfd, ".", 0, e);
+	} while (r == 0 && rm.n_moved != before);
+	if (r == 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = fail(e, errno, "cannot remove '%s': %m", name);
+	return r;
+}
+
+int tree_remove(const char *path, struct error *e)
+{
+	_free_ char *parent = path_parent(path);
+	_close_ int dirfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (dirfd < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot open '%s': %m", parent);
+	r = remove_one(dirfd, path_base(path), e);
+	if (r > 0)
+		r = remove_tree(dirfd, path_base(path), e);
+	return r < 0 ? fail_wrap(e, "removing '%s'", path) : 0;
 }
 
 int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e)

@@ -8,6 +8,7 @@
 #include "tests/unit/folder.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -61,6 +62,55 @@ static void test_tree_remove_does_not_follow_links(void **state)
 	assert_int_equal(tree_remove(tree, &e), 0);
 	assert_false(file_exists(tree));
 	assert_true(file_exists(kept));
+}
+
+#define NESTED 1000
+
+/* Folders in one another, with a link here and there. */
+static void make_nested(const char *dir)
+{
+	int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; i < NESTED; i++) {
+		_close_ int above = at;
+
+		if (i % 100 == 0)
+			assert_int_equal(symlinkat("..", above, "link"), 0);
+		assert_int_equal(mkdirat(above, "folder", 0700), 0);
+		at = openat(above, "folder", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		assert_true(at >= 0);
+	}
+	(void)close(at);
+}
+
+static void *remove_on_thread(void *path)
+{
+	static struct error e;
+
+	return tree_remove(path, &e) < 0 ? &e : NULL;
+}
+
+/* A work thread of the agent has such a stack, and a container makes the folders. */
+static void test_tree_remove_needs_little_stack_whatever_the_depth(void **state)
+{
+	_free_ char *tree = path_join(*state, "tree");
+	_free_ char *taken = path_join(*state, "tree/.removed-0");
+	pthread_attr_t attr;
+	pthread_t thread;
+	void *failed;
+
+	assert_int_equal(mkdir(tree, 0700), 0);
+	assert_int_equal(symlink(*state, taken), 0);
+	make_nested(tree);
+	assert_int_equal(pthread_attr_init(&attr), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attr, 256 * KIB), 0);
+	assert_int_equal(pthread_create(&thread, &attr, remove_on_thread, tree), 0);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	(void)pthread_attr_destroy(&attr);
+	if (failed)
+		fail_msg("%s", ((struct error *)failed)->msg);
+	assert_false(file_exists(tree));
+	assert_true(file_exists(*state));
 }
 
 static void test_open_in_root_keeps_links_and_dots_inside(void **state)
@@ -157,6 +207,7 @@ int main(void)
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),
 		TEST(test_tree_remove_does_not_follow_links),
+		TEST(test_tree_remove_needs_little_stack_whatever_the_depth),
 		TEST(test_open_in_root_keeps_links_and_dots_inside),
 		TEST(test_dir_make_in_root_makes_parents_inside),
 		TEST(test_paths_without_links_are_opened_and_made),
