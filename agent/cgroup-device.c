@@ -112,9 +112,11 @@ static int add_number(struct program *p, unsigned reg, int64_t number, struct er
 	return 0;
 }
 
+/* Returns 1 if the rule decides about everything. */
 static int add_rule(struct program *p, const Oci__LinuxDeviceCgroup *rule, struct error *e)
 {
 	int start = p->n, access = 0;
+	bool has_jump = false;
 	int r = parse_access(rule->access, &access, e);
 
 	if (r >= 0)
@@ -132,9 +134,12 @@ static int add_rule(struct program *p, const Oci__LinuxDeviceCgroup *rule, struc
 		return r;
 	answer(p, rule->allow);
 	for (int i = start; i < p->n; i++)
-		if (BPF_CLASS(p->insns[i].code) == BPF_JMP && BPF_OP(p->insns[i].code) != BPF_EXIT)
+		if (BPF_CLASS(p->insns[i].code) == BPF_JMP &&
+		    BPF_OP(p->insns[i].code) != BPF_EXIT) {
 			p->insns[i].off = (int16_t)(p->n - i - 1);
-	return 0;
+			has_jump = true;
+		}
+	return !has_jump;
 }
 
 int cgroup_device_program(Oci__LinuxDeviceCgroup *const *rules, size_t n, struct bpf_insn *insns,
@@ -156,6 +161,9 @@ int cgroup_device_program(Oci__LinuxDeviceCgroup *const *rules, size_t n, struct
 
 		if (r < 0)
 			return r;
+		/* The kernel refuses a program with instructions that are never reached. */
+		if (r > 0)
+			return p.n;
 	}
 	answer(&p, false);
 	return p.n;

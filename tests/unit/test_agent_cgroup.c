@@ -103,6 +103,28 @@ static bool run(const struct bpf_insn *insns, int n, unsigned type, unsigned acc
 enum { B = BPF_DEVCG_DEV_BLOCK, C = BPF_DEVCG_DEV_CHAR };
 enum { M = BPF_DEVCG_ACC_MKNOD, R = BPF_DEVCG_ACC_READ, W = BPF_DEVCG_ACC_WRITE };
 
+/* What the kernel asks of a program first. */
+static void assert_all_reachable(const struct bpf_insn *insns, int n)
+{
+	bool is_reached[CGROUP_DEVICE_INSNS_MAX] = { true };
+
+	for (int i = 0; i < n; i++) {
+		const struct bpf_insn *insn = &insns[i];
+		bool is_jump = BPF_CLASS(insn->code) == BPF_JMP;
+		bool is_exit = is_jump && BPF_OP(insn->code) == BPF_EXIT;
+
+		assert_true(is_reached[i]);
+		if (!is_exit) {
+			assert_true(i + 1 < n);
+			is_reached[i + 1] = true;
+		}
+		if (is_jump && !is_exit) {
+			assert_true(i + 1 + insn->off < n);
+			is_reached[i + 1 + insn->off] = true;
+		}
+	}
+}
+
 static void test_devices_of_every_container(void **state)
 {
 	Oci__Spec spec = OCI__SPEC__INIT;
@@ -135,6 +157,7 @@ static void test_devices_of_every_container(void **state)
 	assert_false(run(insns, n, C, R, 254, 16));
 	assert_false(run(insns, n, C, R, 1, 1));
 	assert_false(run(insns, n, C, W, 10, 200));
+	assert_all_reachable(insns, n);
 }
 
 static Oci__LinuxDeviceCgroup rule_of(bool is_allowed, char *type, int64_t major, int64_t minor,
@@ -180,6 +203,30 @@ static void test_no_device_rule_allows_nothing(void **state)
 
 	(void)state;
 	assert_false(run(insns, n, C, R, 1, 3));
+}
+
+static void test_nothing_follows_a_device_rule_for_all(void **state)
+{
+	char all[] = "a", block[] = "b", rwm[] = "rwm", none[] = "";
+	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, 0, 0, rwm);
+	Oci__LinuxDeviceCgroup allow = rule_of(true, all, -1, -1, rwm);
+	Oci__LinuxDeviceCgroup disk = rule_of(true, block, 8, 1, rwm);
+	Oci__LinuxDeviceCgroup *cases[][3] = { { &refuse, &disk, &disk },
+					       { &disk, &refuse, &disk },
+					       { &disk, &disk, &allow } };
+	static const bool allows_others[] = { false, false, true };
+	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int n = cgroup_device_program(cases[i], 3, insns, &e);
+
+		assert_true(n > 0);
+		assert_all_reachable(insns, n);
+		assert_true(run(insns, n, B, R, 8, 1));
+		assert_int_equal(run(insns, n, B, R, 8, 2), allows_others[i]);
+	}
 }
 
 static void test_bad_device_rules_are_refused(void **state)
@@ -336,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_devices_of_every_container),
 		cmocka_unit_test(test_last_matching_device_rule_decides),
 		cmocka_unit_test(test_no_device_rule_allows_nothing),
+		cmocka_unit_test(test_nothing_follows_a_device_rule_for_all),
 		cmocka_unit_test(test_bad_device_rules_are_refused),
 		cmocka_unit_test_setup_teardown(test_limit_writes_the_files_of_version_2, make_fake,
 						remove_fake),
