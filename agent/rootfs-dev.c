@@ -2,10 +2,10 @@
 /*
  * rootfs-dev - the device nodes of a container, and the rules by which it may use them.
  *
- * Both come from one table, so a node that is made can be opened and one that is not made cannot
- * become usable by mknod(2): making any node is allowed, as programs that unpack archives need it,
- * opening it is not.  The directory of a node is resolved inside the container's root, and what an
- * image has in place of a device is an error, not something to be opened.
+ * Both come from one table, so a node that is made can be opened and one that is not in the table
+ * cannot become usable by mknod(2): making any node is allowed, as programs that unpack archives
+ * need it, opening it is not.  The directory of a node is resolved inside the container's root, and
+ * what an image has in place of a device is an error, not something to be opened.
  */
 #include "rootfs-dev.h"
 
@@ -35,6 +35,7 @@ static const struct default_device {
 	{ NULL, "c", 5, 1, "rwm" },    /* the console: a terminal's other name */
 	{ NULL, "c", 5, 2, "rwm" },    /* ptmx, which devpts has */
 	{ NULL, "c", 136, -1, "rwm" }, /* terminals */
+	{ NULL, "c", 10, 200, "rwm" }, /* tun, for who may make its node and networks */
 };
 
 static const struct link {

@@ -372,7 +372,12 @@ check_devices() {
 			dd if=/tmp/d$d of=/dev/null bs=512 count=1 2>&1; rm -f /tmp/d$d; done')"
 	expect_match "memory" "not permitted.*status 0" \
 		"$(output memory . sh -c 'mknod /tmp/mem c 1 1; cat /tmp/mem 2>&1; rm /tmp/mem' | tr '\n' ' ')"
+	# Opened, but no network of it yet; or a kernel without it.
+	expect_match "tun" "bad state|No such device" \
+		"$(output tun . sh -c 'mknod /tmp/tun c 10 200; cat /tmp/tun 2>&1; rm /tmp/tun')"
 	expect "usual devices" "status 0" "$(output usual . sh -c 'echo x >/dev/null; head -c 9 /dev/urandom >/dev/zero')"
+	expect "a rule for all devices" "status 0" \
+		"$(output denied '.OCI.linux.resources.devices = [{allow: false, access: "rwm"}]' sh -c 'echo x >/dev/null')"
 	expect "a device of the specification" $'crw-r-----\nstatus 0' \
 		"$(output spec '.OCI.linux.devices = [{path: "/dev/my/full", type: "c", major: 1, minor: 7,
 			fileMode: 416, uid: 1000, gid: 5}]' sh -c 'ls -l /dev/my/full | head -c 10; echo; head -c 1 /dev/my/full >/dev/null')"

@@ -156,7 +156,8 @@ static void test_devices_of_every_container(void **state)
 	assert_true(run(insns, n, B, R | W, 254, 16));
 	assert_false(run(insns, n, C, R, 254, 16));
 	assert_false(run(insns, n, C, R, 1, 1));
-	assert_false(run(insns, n, C, W, 10, 200));
+	assert_true(run(insns, n, C, R | W, 10, 200));
+	assert_false(run(insns, n, C, W, 10, 201));
 	assert_all_reachable(insns, n);
 }
 
