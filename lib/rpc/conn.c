@@ -24,10 +24,13 @@ static bool is_congested(const struct conn *conn)
 	return conn->out.len > OUT_HIGH;
 }
 
+/* A stalled stream waits for room even if there is nothing more to write: frames that came already
+ * are no event. */
 static void watch(struct conn *conn)
 {
+	bool wants_room = conn->out.len || conn->is_stalled;
 	uint32_t events = (is_congested(conn) ? 0u : (uint32_t)EPOLLIN) |
-			  (conn->out.len ? (uint32_t)EPOLLOUT : 0u);
+			  (wants_room ? (uint32_t)EPOLLOUT : 0u);
 
 	if (events == conn->events)
 		return;
@@ -128,6 +131,7 @@ static void ready(struct io *io, uint32_t events)
 		r = take_frame(conn, &e);
 		send_some(conn);
 	}
+	conn->is_stalled = r > 0;
 	if (r < 0)
 		conn->ops->ended(conn, &e);
 	else
@@ -145,6 +149,7 @@ int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct con
 	conn->io = (struct io){ .fd = own_fd, .ready = ready };
 	conn->events = EPOLLIN;
 	conn->skip = 0;
+	conn->is_stalled = false;
 	buf_init(&conn->in, IN_MAX);
 	buf_init(&conn->out, OUT_MAX);
 	if (flags < 0 || fcntl(own_fd, F_SETFL, flags | O_NONBLOCK) < 0)

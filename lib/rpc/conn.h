@@ -28,6 +28,7 @@ struct conn {
 	struct buf in;
 	struct buf out;
 	size_t skip;     /* bytes to come of a frame that is too long */
+	bool is_stalled; /* frames may wait in `in` for room in `out` */
 	uint32_t events; /* that the loop watches */
 };
 

@@ -9,6 +9,7 @@
 
 #include <poll.h>
 
+#include "lib/rpc/conn.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 #include "lib/rpc/server.h"
 #include "lib/sock.h"
@@ -715,6 +716,75 @@ static void test_listener_takes_as_many_as_it_may_and_the_next_when_one_goes(voi
 		(void)close(fds[i]);
 }
 
+/* A connection whose first frame is answered with more than the socket takes. */
+struct flooded {
+	struct conn conn;
+	struct io timer;
+	unsigned n_frames;
+};
+
+static void flood(struct conn *conn, const struct ttrpc_frame *frame)
+{
+	struct flooded *f = CONTAINER_OF(conn, struct flooded, conn);
+	_free_ uint8_t *answer = xcalloc(1, 2 * MIB);
+	struct error e;
+
+	f->n_frames++;
+	if (frame->stream == 1)
+		assert_int_equal(ttrpc_add(&conn->out, 1, TTRPC_RESPONSE, 0, answer, 2 * MIB, &e),
+				 0);
+	loop_stop(conn->loop, 0);
+}
+
+static void no_end(struct conn *conn, const struct error *e)
+{
+	(void)conn;
+	fail_msg("the stream has ended: %s", e->msg);
+}
+
+static void give_up(struct io *io, uint32_t events)
+{
+	(void)events;
+	timer_read(io->fd);
+	loop_stop(CONTAINER_OF(io, struct flooded, timer)->conn.loop, 0);
+}
+
+static void read_all_that_waits(struct conn *conn, int peer)
+{
+	static uint8_t bytes[64 * KIB];
+
+	while (recv(peer, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		conn_flush(conn);
+	assert_int_equal(conn->out.len, 0);
+}
+
+/* The output is written by whoever has an answer, so the loop may never see it full. */
+static void test_frames_that_waited_for_room_are_taken_when_an_answer_made_it(void **state)
+{
+	static const struct conn_ops conn_ops = { .frame = flood, .ended = no_end };
+	struct error e;
+	_cleanup_(loop_freep) struct loop *loop = loop_new(&e);
+	struct flooded f = { .timer = { .fd = timer_open(&e), .ready = give_up } };
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(conn_open(&f.conn, loop, fds[0], &conn_ops, &e), 0);
+	assert_int_equal(loop_add(loop, &f.timer, EPOLLIN, &e), 0);
+	peer_frame(fds[1], 1, TTRPC_REQUEST, 0, "a", 1);
+	peer_frame(fds[1], 3, TTRPC_REQUEST, 0, "b", 1);
+	(void)loop_run(loop);
+	assert_int_equal(f.n_frames, 1);
+	read_all_that_waits(&f.conn, fds[1]);
+	timer_arm(f.timer.fd, 2000, 0);
+	(void)loop_run(loop);
+	assert_int_equal(f.n_frames, 2);
+	conn_close(&f.conn);
+	loop_del(loop, &f.timer);
+	(void)close(f.timer.fd);
+	(void)close(fds[1]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -746,6 +816,7 @@ int main(void)
 		TEST(test_too_many_requests_under_way_are_refused),
 		TEST(test_too_many_bytes_under_way_are_refused),
 		TEST(test_peer_that_does_not_read_is_not_read_from),
+		cmocka_unit_test(test_frames_that_waited_for_room_are_taken_when_an_answer_made_it),
 		TEST(test_metadata_reaches_the_handler),
 		TEST(test_truncated_request_ends_with_its_connection),
 		cmocka_unit_test_setup_teardown(
