@@ -71,9 +71,13 @@ struct containers {
 	uint64_t destroy_deadline_ms; /* (lock) */
 };
 
-/* The container ID, whatever it is doing; NULL with *e filled if there is none.  Valid for the job
- * of its queue, or until the io thread returns to its loop. */
+/* The container ID, whatever it is doing; NULL with *e filled if there is none.  Valid until the io
+ * thread returns to its loop. */
 struct container *container_get(struct containers *cs, const char *id, struct error *e);
+/* The same for a job that runs in QUEUE, which must be the container's: another one of that id may
+ * have been made after the job was queued.  Valid for the job. */
+struct container *container_of_queue(struct containers *cs, const struct work_queue *queue,
+				     const char *id, struct error *e);
 
 /* Forgets who held the shared pid namespace if that process has ended.  Under the lock. */
 void containers_drop_dead_pidns(struct containers *cs);

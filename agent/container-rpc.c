@@ -30,6 +30,13 @@ static struct containers *containers_of(const struct rpc_request *req)
 	return sb->containers;
 }
 
+/* The container ID for a job of its queue. */
+static struct container *container_of_call(const struct rpc_request *req, const char *id,
+					   struct error *e)
+{
+	return container_of_queue(containers_of(req), rpc_queue(req), id, e);
+}
+
 static uint64_t deadline_of(const struct rpc_request *req, uint64_t otherwise_ms)
 {
 	return min_u64(rpc_deadline_ms(req), deadline_in(otherwise_ms));
@@ -60,7 +67,7 @@ int container_rpc_create(struct rpc_request *req, const void *in, void *out, str
 	(void)out;
 	if (r < 0)
 		return r;
-	c = container_get(containers_of(req), id, e);
+	c = container_of_call(req, id, e);
 	if (!c)
 		return fail(e, EAGAIN,
 			    "container '%s' cannot be made now: there are too many, or "
@@ -93,7 +100,7 @@ static void run_running(struct loop_task *task)
 int container_rpc_start(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__StartContainerRequest *request = in;
-	struct container *c = container_get(containers_of(req), request->container_id, e);
+	struct container *c = container_of_call(req, request->container_id, e);
 	int r;
 
 	(void)out;
@@ -111,7 +118,7 @@ int container_rpc_start(struct rpc_request *req, const void *in, void *out, stru
 int container_rpc_remove(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__RemoveContainerRequest *request = in;
-	struct container *c = container_get(containers_of(req), request->container_id, e);
+	struct container *c = container_of_call(req, request->container_id, e);
 	uint64_t wait_ms = request->timeout ? (uint64_t)request->timeout * 1000 : REMOVE_MS;
 	int r;
 
@@ -162,7 +169,7 @@ static int check_new_process(struct container *c, const char *exec_id, struct er
 int container_rpc_exec(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__ExecProcessRequest *request = in;
-	struct container *c = container_get(containers_of(req), request->container_id, e);
+	struct container *c = container_of_call(req, request->container_id, e);
 	int r;
 
 	(void)out;
@@ -179,7 +186,7 @@ int container_rpc_exec(struct rpc_request *req, const void *in, void *out, struc
 int container_rpc_update(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__UpdateContainerRequest *request = in;
-	struct container *c = container_get(containers_of(req), request->container_id, e);
+	struct container *c = container_of_call(req, request->container_id, e);
 	int r;
 
 	(void)out;
@@ -194,7 +201,7 @@ int container_rpc_stats(struct rpc_request *req, const void *in, void *out, stru
 {
 	const Agent__StatsContainerRequest *request = in;
 	Agent__StatsContainerResponse *answer = out;
-	struct container *c = container_get(containers_of(req), request->container_id, e);
+	struct container *c = container_of_call(req, request->container_id, e);
 
 	if (!c)
 		return -e->code;
@@ -205,7 +212,7 @@ int container_rpc_stats(struct rpc_request *req, const void *in, void *out, stru
 static int change_frozen(struct rpc_request *req, const char *id, enum container_event event,
 			 enum cgroup_freeze freeze, const char *verb, struct error *e)
 {
-	struct container *c = container_get(containers_of(req), id, e);
+	struct container *c = container_of_call(req, id, e);
 	int r;
 
 	if (!c)

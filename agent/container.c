@@ -4,9 +4,9 @@
  *
  * A container is made when the first call for it arrives, so that its calls have a queue to wait
  * in, and freed by the io thread once it was removed: a removed container is found by nobody, jobs
- * that were queued behind the removal look for it anew and fail.  Calls that must not wait
- * (signals, streams, Wait) run on the io thread beside the queue and take the lock for the look-up
- * only.
+ * that were queued behind the removal, or before the making, look for it and fail, also when there
+ * is another one of that id.  Calls that must not wait (signals, streams, Wait) run on the io
+ * thread beside the queue and take the lock for the look-up only.
  *
  * Removal cannot hang: the kernel kills the whole control group at once, frozen or not, the wait
  * for it has a deadline, and what cannot be given back is logged and left.  Without a control group
@@ -75,6 +75,12 @@ static struct container *find(struct containers *cs, const char *id)
 	return c;
 }
 
+static struct container *none_of(const char *id, struct error *e)
+{
+	(void)fail(e, EINVAL, "there is no container '%.*s'", SANDBOX_ID_MAX, id);
+	return NULL;
+}
+
 struct container *container_get(struct containers *cs, const char *id, struct error *e)
 {
 	struct container *c;
@@ -82,9 +88,20 @@ struct container *container_get(struct containers *cs, const char *id, struct er
 	lock(cs);
 	c = find(cs, id);
 	unlock(cs);
-	if (!c)
-		(void)fail(e, EINVAL, "there is no container '%.*s'", SANDBOX_ID_MAX, id);
-	return c;
+	return c ? c : none_of(id, e);
+}
+
+struct container *container_of_queue(struct containers *cs, const struct work_queue *queue,
+				     const char *id, struct error *e)
+{
+	struct container *c;
+
+	lock(cs);
+	c = find(cs, id);
+	if (c && c->queue != queue)
+		c = NULL;
+	unlock(cs);
+	return c ? c : none_of(id, e);
 }
 
 static int allows(const struct container *c, enum container_event event, struct error *e)
@@ -354,7 +371,7 @@ static void run_destruction(struct job *job)
 {
 	struct destruction *d = CONTAINER_OF(job, struct destruction, job);
 	struct error e;
-	struct container *c = container_get(d->cs, d->id, &e);
+	struct container *c = container_of_queue(d->cs, job->queue, d->id, &e);
 
 	if (!c)
 		return;

@@ -21,7 +21,7 @@ enum containers_get { CONTAINERS_FIND, CONTAINERS_MAKE };
 
 /* The queue in whose order the calls for container ID run.  CONTAINERS_MAKE (CreateContainer) makes
  * it when there is none; NULL when ID is bad or unknown: the call then runs beside everything and
- * its handler says what is wrong.  Io thread. */
+ * its handler finds no container, not even one that is made meanwhile.  Io thread. */
 struct work_queue *containers_queue(struct containers *cs, const char *id, enum containers_get get);
 
 /* Kills and removes every container.  Always ends.  Work thread. */

@@ -637,6 +637,11 @@ const struct rpc_method *rpc_method_of(const struct rpc_request *req)
 	return req->method;
 }
 
+const struct work_queue *rpc_queue(const struct rpc_request *req)
+{
+	return req->job.queue;
+}
+
 uint64_t rpc_deadline_ms(const struct rpc_request *req)
 {
 	return req->deadline_ms;

@@ -2,6 +2,7 @@
 
 kata_unit_test(test_agent_config.c LIBS kata_agent)
 kata_unit_test(test_agent_console.c LIBS kata_agent)
+kata_unit_test(test_agent_container.c LIBS kata_agent)
 kata_unit_test(test_agent_copy.c LIBS kata_agent)
 kata_unit_test(test_agent_fsgroup.c LIBS kata_agent)
 kata_unit_test(test_agent_guest.c LIBS kata_agent)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_agent_container - calls to the agent about a container that is not whole, over a socket.
+ *
+ * No container is really made.  The loop runs on a thread of its own, work on one thread only, so
+ * that a test can hold it up; the test is the peer.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/config.h"
+#include "agent/container-object.h"
+#include "agent/rpc.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/health.pb-c.h"
+#include "tests/unit/rpc-peer.h"
+
+#define ID "unit-test-container"
+
+struct fixture {
+	struct peer_loop io;
+	struct work_pool *pool;
+	struct config config;
+	struct sandbox *sandbox;
+	struct rpc_server *server;
+	struct job holder; /* occupies the work thread until `gate` is raised */
+	struct cancel gate;
+	int fd; /* the peer's end */
+	uint32_t stream;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct error e;
+	int fds[2];
+
+	*state = f;
+	/* Limits are not what is tested. */
+	assert_int_equal(setenv("KATA_AGENT_CGROUP_ROOT", "/nonexistent", 1), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(cancel_init(&f->gate, &e), 0);
+	config_init(&f->config);
+	f->io.loop = loop_new(&e);
+	f->pool = work_pool_new(f->io.loop, 1, 256 * KIB);
+	f->sandbox = sandbox_new(f->io.loop, f->pool, &f->config, &e);
+	assert_non_null(f->sandbox);
+	f->server = agent_server_new(f->sandbox, &e);
+	assert_non_null(f->server);
+	f->fd = fds[0];
+	assert_int_equal(rpc_server_serve(f->server, fds[1], &e), 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	cancel_raise(&f->gate);
+	peer_loop_end(&f->io);
+	work_pool_stop(f->pool);
+	rpc_server_free(f->server);
+	sandbox_free(f->sandbox);
+	work_pool_free(f->pool);
+	loop_free(f->io.loop);
+	config_done(&f->config);
+	cancel_done(&f->gate);
+	(void)close(f->fd);
+	free(f);
+	return 0;
+}
+
+static void run_holder(struct job *job)
+{
+	struct fixture *f = CONTAINER_OF(job, struct fixture, holder);
+	struct error e;
+
+	(void)wait_fd(f->gate.fd, POLLIN, "gate", deadline_in(PEER_PATIENCE_MS), NULL, &e);
+}
+
+static void holder_done(struct job *job)
+{
+	(void)job;
+}
+
+static void hold_up_work(struct fixture *f)
+{
+	f->holder = (struct job){ .run = run_holder, .done = holder_done };
+	work_submit_alone(f->pool, &f->holder);
+}
+
+static uint32_t call(struct fixture *f, const char *service, const char *method, const void *in)
+{
+	Ttrpc__Request request = TTRPC__REQUEST__INIT;
+	_free_ char *service_name = xstrdup(service), *method_name = xstrdup(method);
+	_free_ uint8_t *payload = NULL, *bytes = NULL;
+	size_t len;
+
+	request.service = service_name;
+	request.method = method_name;
+	request.payload.len = message_pack(in, &payload);
+	request.payload.data = payload;
+	len = message_pack(&request, &bytes);
+	f->stream += f->stream ? 2 : 1;
+	peer_frame(f->fd, f->stream, TTRPC_REQUEST, 0, bytes, len);
+	return f->stream;
+}
+
+/* The status of the next answer, which must be the one to STREAM; its message is the caller's. */
+static int answer_to(struct fixture *f, uint32_t stream, char **ret_message)
+{
+	_message_ Ttrpc__Response *response = NULL;
+	_free_ uint8_t *data = NULL;
+	struct ttrpc_frame frame;
+	struct error e;
+
+	assert_true(peer_read_frame(f->fd, &frame, &data));
+	assert_int_equal(frame.stream, stream);
+	assert_int_equal(
+		message_unpack(&ttrpc__response__descriptor, data, frame.len, &response, &e), 0);
+	*ret_message = xstrdup(response->status ? response->status->message : "");
+	return response->status ? response->status->code : 0;
+}
+
+/* The io thread has taken everything that was sent before. */
+static void wait_until_taken(struct fixture *f)
+{
+	Health__CheckRequest in = HEALTH__CHECK_REQUEST__INIT;
+	_free_ char *message = NULL;
+
+	assert_int_equal(answer_to(f, call(f, "grpc.Health", "Check", &in), &message), 0);
+}
+
+/* Otherwise it would work on the container beside the job that makes it. */
+static void test_a_call_that_came_before_its_container_does_not_find_it(void **state)
+{
+	struct fixture *f = *state;
+	Agent__StatsContainerRequest stats = AGENT__STATS_CONTAINER_REQUEST__INIT;
+	Agent__CreateContainerRequest create = AGENT__CREATE_CONTAINER_REQUEST__INIT;
+	_free_ char *too_early = NULL, *incomplete = NULL;
+	char id[] = ID;
+	uint32_t first, second;
+
+	stats.container_id = create.container_id = id;
+	hold_up_work(f);
+	peer_loop_start(&f->io);
+	first = call(f, "grpc.AgentService", "StatsContainer", &stats);
+	second = call(f, "grpc.AgentService", "CreateContainer", &create);
+	wait_until_taken(f);
+	cancel_raise(&f->gate);
+	assert_int_equal(answer_to(f, first, &too_early), RPC_INVALID_ARGUMENT);
+	assert_string_equal(too_early, "there is no container '" ID "'");
+	assert_int_equal(answer_to(f, second, &incomplete), RPC_INVALID_ARGUMENT);
+	assert_non_null(strstr(incomplete, "OCI specification"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_call_that_came_before_its_container_does_not_find_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
