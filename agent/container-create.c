@@ -285,6 +285,9 @@ int container_create(struct container *c, const Agent__CreateContainerRequest *i
 	patch_init(&patched, in->oci);
 	r = create_patched(c, in, &patched, deadline_ms, e);
 	patched_done(&patched);
+	/* SIGKILL may have come when there was no process yet to get it. */
+	if (r >= 0 && cancel_is_raised(&c->cancel))
+		r = fail(e, ECANCELED, "it was killed meanwhile");
 	return r < 0 ? r : container_change(c, CONTAINER_CREATE, e);
 }
 

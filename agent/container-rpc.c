@@ -125,7 +125,8 @@ int container_rpc_remove(struct rpc_request *req, const void *in, void *out, str
 	(void)out;
 	if (!c)
 		return -e->code;
-	r = container_destroy(c, deadline_of(req, wait_ms), &c->cancel, e);
+	/* Without its cancel: one raised while it was made stays raised. */
+	r = container_destroy(c, deadline_of(req, wait_ms), NULL, e);
 	if (r < 0)
 		return in_container(r, c->id, "remove", e);
 	log_info("container '%s' removed", c->id);

@@ -160,12 +160,50 @@ static void test_a_call_that_came_before_its_container_does_not_find_it(void **s
 	assert_non_null(strstr(incomplete, "OCI specification"));
 }
 
+static int ended_child(void)
+{
+	struct error e;
+	pid_t pid = fork();
+	int pidfd;
+
+	if (pid == 0)
+		_exit(0);
+	pidfd = child_open(pid, &e);
+	assert_true(pidfd >= 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	return pidfd;
+}
+
+/* SIGKILL at the very end of the creation raises its cancel and stays raised. */
+static void test_a_container_that_was_cancelled_can_be_removed(void **state)
+{
+	struct fixture *f = *state;
+	Agent__RemoveContainerRequest in = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
+	_free_ char *message = NULL;
+	struct container *c;
+	char id[] = ID;
+	struct error e;
+
+	assert_non_null(containers_queue(f->sandbox->containers, ID, CONTAINERS_MAKE));
+	c = container_get(f->sandbox->containers, ID, &e);
+	assert_non_null(c);
+	c->init.pidfd = ended_child();
+	cancel_raise(&c->cancel);
+	peer_loop_start(&f->io);
+	in.container_id = id;
+	in.timeout = 5;
+	assert_int_equal(
+		answer_to(f, call(f, "grpc.AgentService", "RemoveContainer", &in), &message), 0);
+	assert_string_equal(message, "");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_call_that_came_before_its_container_does_not_find_it),
+		TEST(test_a_container_that_was_cancelled_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
