@@ -5,8 +5,10 @@
  *
  * The request's specification is not changed: where the guest knows better (numbers of devices that
  * were plugged in), shallow copies carry the difference to the plan of the child.  What this agent
- * does not do (hooks, user namespaces, mounts shared between containers) is refused by name, since
- * a container without it would not be the one that was asked for.
+ * does not do (hooks, SELinux labels of processes, namespaces other than those below, mounts shared
+ * between containers) is refused by name, since a container without it would not be the one that
+ * was asked for.  An AppArmor profile and the label of mounts are the host's and come unasked from
+ * runtimes that do not leave them out: they have no effect, which is logged.
  *
  * Runs as a job of the container's queue.  A step that fails leaves the container as it is; the
  * caller destroys it, whatever it has got by then.
@@ -18,6 +20,7 @@
 #include "container-object.h"
 #include "device.h"
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "rootfs-dev.h"
@@ -95,22 +98,43 @@ static bool has_hooks(const Oci__Hooks *h)
 
 static int check_namespaces(const Oci__Linux *l, struct error *e)
 {
-	for (size_t i = 0; i < l->n_namespaces; i++)
-		if (!strcmp(l->namespaces[i]->type, "user"))
-			return fail(e, ENOTSUP, "user namespaces are not supported in the guest");
+	static const char *const known[] = { "pid", "ipc", "uts", "mount", "cgroup" };
+
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		const char *type = l->namespaces[i]->type;
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(known) && strcmp(known[k], type) != 0)
+			k++;
+		if (k == ARRAY_SIZE(known))
+			return fail(e, ENOTSUP,
+				    "namespaces of type '%.32s' are not supported in the guest",
+				    type);
+	}
 	return l->n_uidmappings || l->n_gidmappings
 		       ? fail(e, ENOTSUP, "mapped users are not supported in the guest")
 		       : 0;
 }
 
-static int check_process(const Oci__Process *p, struct error *e)
+static int check_process(const struct container *c, const Oci__Process *p, struct error *e)
 {
 	if (!p || p->n_args == 0 || str_empty(p->args[0]))
 		return fail(e, EINVAL, "process has no program to execute");
+	if (!str_empty(p->selinuxlabel))
+		return fail(e, ENOTSUP,
+			    "there is no SELinux in the guest for the SELinux label "
+			    "'%.128s'",
+			    p->selinuxlabel);
+	if (!str_empty(p->apparmorprofile))
+		log_warn(
+			"container '%s': there is no AppArmor in the guest; the profile '%.128s' "
+			"has no effect",
+			c->id, p->apparmorprofile);
 	return 0;
 }
 
-static int check_request(const Agent__CreateContainerRequest *in, struct error *e)
+static int check_request(const struct container *c, const Agent__CreateContainerRequest *in,
+			 struct error *e)
 {
 	const Oci__Spec *spec = in->oci;
 
@@ -120,8 +144,13 @@ static int check_request(const Agent__CreateContainerRequest *in, struct error *
 		return fail(e, ENOTSUP, "hooks of the specification are not run in the guest");
 	if (in->n_shared_mounts)
 		return fail(e, ENOTSUP, "mounts shared between containers are not supported");
-	if (check_process(spec->process, e) < 0)
+	if (check_process(c, spec->process, e) < 0)
 		return -e->code;
+	if (!str_empty(spec->linux->mountlabel))
+		log_warn(
+			"container '%s': there is no SELinux in the guest; the label of mounts "
+			"'%.128s' has no effect",
+			c->id, spec->linux->mountlabel);
 	return check_namespaces(spec->linux, e);
 }
 
@@ -278,7 +307,7 @@ int container_create(struct container *c, const Agent__CreateContainerRequest *i
 		     uint64_t deadline_ms, struct error *e)
 {
 	struct patched patched;
-	int r = check_request(in, e);
+	int r = check_request(c, in, e);
 
 	if (r < 0)
 		return r;
@@ -328,7 +357,7 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 		.target = c->init.pidfd,
 		.pidns = c->init.pidfd,
 	};
-	int r = check_process(in->process, e);
+	int r = check_process(c, in->process, e);
 
 	if (r < 0)
 		return r;

@@ -250,6 +250,21 @@ static int take_option(struct request *q, const char *option, struct error *e)
 	return r;
 }
 
+/* A volume that was to be encrypted must not be mounted as it is. */
+static int check_driver_options(const struct request *q, struct error *e)
+{
+	for (size_t i = 0; i < q->in->n_driver_options; i++) {
+		const char *option = q->in->driver_options[i];
+
+		if (str_starts(option, "encryption_key="))
+			return fail(e, ENOTSUP, "driver option '%.128s' is not supported", option);
+		if (!str_starts(option, OVERLAY_MKDIR))
+			log_warn("storage '%.128s': driver option '%.128s' has no effect",
+				 q->in->mount_point, option);
+	}
+	return 0;
+}
+
 static int take_options(struct request *q, struct error *e)
 {
 	int r = 0;
@@ -314,7 +329,9 @@ static int fill_entry(struct request *q, struct entry *entry, struct error *e)
 
 	if (!mount_it)
 		return fail(e, EINVAL, "driver '%.64s' is not known", q->in->driver);
-	r = take_options(q, e);
+	r = check_driver_options(q, e);
+	if (r == 0)
+		r = take_options(q, e);
 	if (r < 0)
 		return r;
 	r = mount_it(q, e);

@@ -165,15 +165,23 @@ check_refusals() {
 	refused "no specification" "OCI specification" ctl CreateContainer '{"container_id": "nospec"}'
 	refused "no program" "no program" create empty '.OCI.process.args = []' true
 	refused "hooks" "hooks" create hooks '.OCI.hooks.prestart = [{path: "/bin/true"}]' true
+	refused "an SELinux label" "SELinux label 'u:r:t:s0'" create label '.OCI.process.selinuxLabel = "u:r:t:s0"' true
+	refused "a network of its own" "namespaces of type 'network'" create network '.OCI.linux.namespaces += [{type: "network"}]' true
+	refused "an encrypted volume" "encryption_key=ephemeral" create encrypted '.storages = [{driver: "ephemeral", source: "tmpfs",
+		fstype: "tmpfs", mount_point: "/run/kata-containers/secret", driver_options: ["encryption_key=ephemeral"]}]' true
+	expect "a profile of the host's AppArmor is not ours" "status 0" \
+		"$(output armored '.OCI.process.apparmorProfile = "cri-containerd.apparmor.d" | .OCI.linux.mountLabel = "u:r:t:s0"' true)"
 	refused "unknown limit" "RLIMIT_ODD" create odd '.OCI.process.rlimits = [{type: "RLIMIT_ODD"}]' true
 	refused "missing root" "nosuch" create noroot '.OCI.root.path = "/nosuch"' true
 	refused "missing volume" "mounting '/nosuch'" create novolume \
 		'.OCI.mounts += [{destination: "/volume", source: "/nosuch", type: "bind", options: ["rbind"]}]' true
 	refused "unknown container" "no container 'nobody'" start nobody
 	refused "remove of nobody" "no container 'nobody'" remove nobody
-	create once . true >/dev/null
+	create once . sleep 1000 >/dev/null
 	refused "the same id" "exists already" create once . true
 	refused "exec before start" "not running" exec_process once e1 . true
+	start once
+	refused "an SELinux label of an exec" "SELinux label" exec_process once e1 '.process.selinuxLabel = "u:r:t:s0"' true
 	refused "unknown process" "no process 'nobody'" status_of once nobody
 	refused "unknown signal" "no signal 999" signal once once 999
 	remove once
