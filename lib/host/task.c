@@ -89,9 +89,11 @@ static int call(struct task *t, enum call which, const void *in, void *ret_out, 
 {
 	static char header[] = "containerd-namespace: " NAMESPACE;
 	char *headers[] = { header, NULL };
+	/* A sandbox boots during Create, which takes a slow node longer than any other call. */
+	uint64_t deadline_ms = which == TASK_CREATE ? t->deadline_ms
+						    : min_u64(t->deadline_ms, deadline_in(ASK_MS));
 
-	return grpc_call(t->client, &calls[which], in, ret_out, headers,
-			 min_u64(t->deadline_ms, deadline_in(ASK_MS)), t->cancel, e);
+	return grpc_call(t->client, &calls[which], in, ret_out, headers, deadline_ms, t->cancel, e);
 }
 
 static int create_namespace(struct task *t, struct error *e)

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
+# place: machine
 #
 # On a machine with systemd, cgroup v2 and a KVM that works: containers run in VMs on KVM without
 # allow_emulation, with the kernel's vsock and its network; streams, exit codes, exec, figures and limits

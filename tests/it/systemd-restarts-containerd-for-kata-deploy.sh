@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 1200
+# place: machine
 #
 # On a node with systemd the DaemonSet's pod, which has no capability, restarts containerd through
 # systemd's own socket: a restart that systemd reports as failed is taken back, and once the cause is
