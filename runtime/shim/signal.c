@@ -72,8 +72,7 @@ static int kill_by_state(struct process *p, uint32_t signal, struct error *e)
 {
 	struct shim *shim = p->task->shim;
 
-	if (p->state == PROCESS_STOPPED || shim->stage == SHIM_STOPPING ||
-	    shim->stage == SHIM_ENDING)
+	if (p->state == PROCESS_STOPPED || shim->stage >= SHIM_STOPPING)
 		return is_deadly(signal) ? 0
 					 : fail(e, ENOENT, "process '%s' has ended", p->exec_id);
 	if (p->state == PROCESS_CREATING && is_deadly(signal)) {

@@ -101,6 +101,8 @@ int task_start(struct rpc_request *req, const void *in, void *out, struct error 
 	(void)out;
 	if (!p)
 		return -e->code;
+	if (shim->stage != SHIM_RUNNING)
+		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
 	if (p->id[0] && task->init.state != PROCESS_RUNNING)
 		return fail(e, EBUSY, "container '%s' is %s", task->id,
 			    process_state_names[task->init.state]);

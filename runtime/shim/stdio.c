@@ -62,6 +62,7 @@ struct stdio {
 	uint64_t moved; /* bytes, to see whether anything does */
 	uint64_t moved_before;
 	unsigned in_flight;
+	bool is_detached; /* rpc is no more */
 	bool is_freed;
 };
 
@@ -204,6 +205,10 @@ static void output_read(struct output *o)
 
 	if (o->in_flight || o->has_ended)
 		return;
+	if (s->is_detached) {
+		output_end(o);
+		return;
+	}
 	request.container_id = s->container_id;
 	request.exec_id = s->exec_id;
 	request.len = CHUNK;
@@ -442,6 +447,12 @@ void stdio_expect_end(struct stdio *s)
 		return;
 	s->moved_before = s->moved;
 	timer_arm(s->stall.fd, STALL_MS, 0);
+}
+
+void stdio_detach(struct stdio *s)
+{
+	s->is_detached = true;
+	input_abandon(&s->in, "the sandbox has ended");
 }
 
 void stdio_free(struct stdio *s)

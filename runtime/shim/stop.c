@@ -33,10 +33,27 @@ static int stop_work(struct op *op, struct error *e)
 	return 0;
 }
 
+static void detach(struct process *p)
+{
+	if (p->stdio)
+		stdio_detach(p->stdio);
+}
+
+/* A reader may still owe the end of an output, which outlives the agent. */
+static void detach_all(struct shim *shim)
+{
+	for (struct task *task = shim->tasks; task; task = task->next) {
+		detach(&task->init);
+		for (struct process *p = task->execs; p; p = p->next)
+			detach(p);
+	}
+}
+
 static void stop_finish(struct op *op)
 {
 	struct shim *shim = op->shim;
 
+	detach_all(shim);
 	sandbox_free(TAKE_PTR(shim->sandbox));
 	shim->stage = SHIM_STOPPED;
 	log_info("sandbox stopped");

@@ -164,6 +164,8 @@ static int check_exec(struct task *task, const Task__ExecProcessRequest *request
 	if (task->init.state != PROCESS_RUNNING)
 		return fail(e, EBUSY, "container '%s' is %s", task->id,
 			    process_state_names[task->init.state]);
+	if (task->shim->stage != SHIM_RUNNING)
+		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
 	if (!request->spec)
 		return fail(e, EINVAL, "exec '%s' has no process specification", request->exec_id);
 	return 0;

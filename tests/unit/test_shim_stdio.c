@@ -30,6 +30,7 @@ struct fixture {
 	int out; /* and of the outputs */
 	int err;
 	unsigned n_ended;
+	struct loop_task pause;
 };
 
 static int fifo(const struct fixture *f, const char *name, int flags)
@@ -116,14 +117,31 @@ static void make(struct fixture *f, enum with with)
 		fail_msg("%s", e.msg);
 }
 
-/* Runs the streams against SCRIPT until both outputs have ended. */
-static void run(struct fixture *f, void (*script)(struct fixture *f))
+static void start(struct fixture *f, void (*script)(struct fixture *f))
 {
 	f->script = script;
 	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
 	stdio_start(f->stdio, f->client, ended, f);
 	(void)loop_run(f->loop);
+}
+
+/* Runs the streams against SCRIPT until both outputs have ended. */
+static void run(struct fixture *f, void (*script)(struct fixture *f))
+{
+	start(f, script);
 	assert_int_equal(f->n_ended, 1);
+}
+
+static void pause_loop(struct loop_task *task)
+{
+	loop_stop(CONTAINER_OF(task, struct fixture, pause)->loop, 0);
+}
+
+/* Makes the loop return when it has done what is there to be done now. */
+static void post_pause(struct fixture *f)
+{
+	f->pause.run = pause_loop;
+	loop_post(f->loop, &f->pause);
 }
 
 /* The next call must be METHOD; its payload is *ret_in, decoded as TYPE. */
@@ -309,6 +327,66 @@ static void test_more_input_taken_than_sent_ends_the_input(void **state)
 	assert_int_equal(write(f->in, "y", 1), 1);
 }
 
+static void lose_sandbox(struct fixture *f)
+{
+	stdio_detach(f->stdio);
+	rpc_client_free(TAKE_PTR(f->client));
+}
+
+static void agent_waits_for_input(struct fixture *f)
+{
+	(void)expect(f, "ReadStdout", NULL, NULL);
+	(void)expect(f, "ReadStderr", NULL, NULL);
+	post_pause(f);
+}
+
+static void test_input_after_the_sandbox_is_gone_goes_nowhere(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITH_INPUT);
+	start(f, agent_waits_for_input);
+	lose_sandbox(f);
+	(void)loop_run(f->loop);
+	assert_int_equal(f->n_ended, 1);
+	assert_int_equal(write(f->in, "x", 1), 1);
+	post_pause(f);
+	(void)loop_run(f->loop);
+	stdio_close_input(f->stdio);
+}
+
+/* The second ReadStderr tells that the shim has seen all that was answered before. */
+static void agent_writes_to_a_full_fifo(struct fixture *f)
+{
+	uint32_t out, err;
+
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	out = expect(f, "ReadStdout", NULL, NULL);
+	err = expect(f, "ReadStderr", NULL, NULL);
+	answer_output(f, out, "late", 4);
+	answer_output(f, err, "x", 1);
+	(void)expect(f, "ReadStderr", NULL, NULL);
+	post_pause(f);
+}
+
+static void test_output_read_after_the_sandbox_is_gone_is_delivered_to_its_end(void **state)
+{
+	struct fixture *f = *state;
+	char bytes[4096] = { 0 };
+
+	while (write(f->out, bytes, sizeof(bytes)) > 0)
+		;
+	make(f, WITHOUT_INPUT);
+	start(f, agent_writes_to_a_full_fifo);
+	lose_sandbox(f);
+	assert_int_equal(f->n_ended, 0);
+	while (read(f->out, bytes, sizeof(bytes)) > 0)
+		;
+	(void)loop_run(f->loop);
+	assert_int_equal(f->n_ended, 1);
+	expect_text(f->out, "late");
+}
+
 static void test_stream_of_unknown_scheme_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -374,6 +452,8 @@ int main(void)
 		TEST(test_lost_agent_is_the_end_of_the_outputs),
 		TEST(test_input_closed_before_the_start_is_passed_on_first),
 		TEST(test_more_input_taken_than_sent_ends_the_input),
+		TEST(test_input_after_the_sandbox_is_gone_goes_nowhere),
+		TEST(test_output_read_after_the_sandbox_is_gone_is_delivered_to_its_end),
 		cmocka_unit_test_setup_teardown(test_stream_of_unknown_scheme_is_refused, setup,
 						teardown_without_agent),
 		cmocka_unit_test(test_logger_uri_becomes_its_arguments),

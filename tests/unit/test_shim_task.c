@@ -5,6 +5,8 @@
 
 #include "tests/unit/unit.h"
 
+#include <signal.h>
+
 #include "lib/rpc/client.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/cgroup1.pb-c.h"
@@ -47,6 +49,8 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	peer_loop_end(&f->io);
+	if (f->shim.tasks)
+		task_drop(f->shim.tasks);
 	work_pool_stop(f->shim.pool);
 	rpc_client_free(f->client);
 	rpc_server_free(f->shim.server);
@@ -190,6 +194,84 @@ static void test_process_moves_only_as_the_table_says(void **state)
 	}
 }
 
+/* A container as after Start, without anything in a guest. */
+static struct task *running_task(struct fixture *f)
+{
+	struct task *task = xcalloc(1, sizeof(*task));
+
+	task->shim = &f->shim;
+	task->id = xstrdup("box");
+	task->bundle = xstrdup("/b");
+	task->type = SPEC_MEMBER;
+	process_init(&task->init, task, "");
+	task->init.state = PROCESS_RUNNING;
+	f->shim.tasks = task;
+	return task;
+}
+
+static const struct rpc_call kill_call = { V2, "Kill", &task__kill_request__descriptor,
+					   &pb__empty__descriptor };
+static const struct rpc_call exec_call = { V2, "Exec", &task__exec_process_request__descriptor,
+					   &pb__empty__descriptor };
+static const struct rpc_call start_call = { V2, "Start", &task__start_request__descriptor,
+					    &task__start_response__descriptor };
+
+static int call_kill(struct fixture *f, uint32_t signal, struct error *e)
+{
+	Task__KillRequest in = TASK__KILL_REQUEST__INIT;
+
+	in.id = (char[]){ "box" };
+	in.signal = signal;
+	return call(f, &kill_call, &in, NULL, e);
+}
+
+static int call_exec(struct fixture *f, const char *exec_id, struct error *e)
+{
+	Task__ExecProcessRequest in = TASK__EXEC_PROCESS_REQUEST__INIT;
+	Pb__Any spec = PB__ANY__INIT;
+
+	in.id = (char[]){ "box" };
+	in.exec_id = (char *)(uintptr_t)exec_id;
+	spec.value.data = (uint8_t[]){ "{\"args\":[\"x\"]}" };
+	spec.value.len = strlen((const char *)spec.value.data);
+	in.spec = &spec;
+	return call(f, &exec_call, &in, NULL, e);
+}
+
+static int call_start(struct fixture *f, const char *exec_id, struct error *e)
+{
+	Task__StartRequest in = TASK__START_REQUEST__INIT;
+
+	in.id = (char[]){ "box" };
+	in.exec_id = (char *)(uintptr_t)exec_id;
+	return call(f, &start_call, &in, NULL, e);
+}
+
+/* Its reader has not taken the output yet: for containerd it still runs. */
+static void test_process_that_outlives_its_sandbox_needs_no_signal(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)running_task(f);
+	f->shim.stage = SHIM_STOPPED;
+	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
+	assert_int_equal(call_kill(f, SIGUSR1, &e), -ENOENT);
+}
+
+static void test_exec_in_a_stopped_sandbox_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)running_task(f);
+	f->shim.stage = SHIM_RUNNING;
+	assert_int_equal(call_exec(f, "run", &e), 0);
+	f->shim.stage = SHIM_STOPPED;
+	assert_int_equal(call_start(f, "run", &e), -EBUSY);
+	assert_int_equal(call_exec(f, "more", &e), -EBUSY);
+}
+
 static void fill_stats(Agent__CgroupStats *stats, Agent__CpuStats *cpu, Agent__CpuUsage *usage,
 		       Agent__MemoryStats *memory, Agent__MemoryStats__StatsEntry **entries)
 {
@@ -265,6 +347,8 @@ int main(void)
 		TEST(test_create_with_bad_arguments_is_refused),
 		TEST(test_checkpoint_is_unimplemented),
 		cmocka_unit_test(test_process_moves_only_as_the_table_says),
+		TEST(test_process_that_outlives_its_sandbox_needs_no_signal),
+		TEST(test_exec_in_a_stopped_sandbox_is_refused),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
 		cmocka_unit_test(test_stats_of_an_empty_answer_are_empty),
 	};
