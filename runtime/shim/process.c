@@ -7,7 +7,12 @@
  * the exit and reads nothing after it.  Whoever waits is parked until then.
  *
  * When the guest goes away nothing is reported any more, so the end of the connection counts as
- * the exit of every process that is left.  Io thread.
+ * the exit of every process that is left.
+ *
+ * A guest may also say that it did what it was told and leave it at that.  So a timer runs from the
+ * first SIGKILL: a container that is still there when it ends takes the sandbox along, and outputs
+ * that have not ended by then have done so.  Without a SIGKILL they may go on, as those of runc do:
+ * what an exec left in the background is shown to whoever watches.  Io thread.
  */
 
 #include <assert.h>
@@ -22,6 +27,7 @@
 #include "runtime/shim/shim.h"
 
 #define STATUS_UNKNOWN 255
+#define STATUS_KILLED  (128 + 9)
 
 const char *const process_state_names[] = {
 	[PROCESS_CREATING] = "being created", [PROCESS_CREATED] = "created",
@@ -59,7 +65,7 @@ bool process_move(struct process *p, enum process_event event)
 
 void process_init(struct process *p, struct task *task, const char *id)
 {
-	*p = (struct process){ .task = task, .id = xstrdup(id) };
+	*p = (struct process){ .task = task, .id = xstrdup(id), .killed = { .fd = -1 } };
 	p->exec_id = xstrdup(id[0] ? id : task->id);
 }
 
@@ -127,7 +133,7 @@ void process_settle(struct process *p)
 	answer_waiters(p);
 	/* The pod does not outlive its first container. */
 	if (p == &p->task->init && p->task->type != SPEC_MEMBER && shim->stage == SHIM_RUNNING)
-		shim_stop_sandbox(shim, 128 + 9);
+		shim_stop_sandbox(shim, STATUS_KILLED);
 }
 
 void process_exited(struct process *p, uint32_t status)
@@ -142,6 +148,50 @@ void process_exited(struct process *p, uint32_t status)
 	else
 		p->has_drained = true;
 	process_settle(p);
+}
+
+static void killed_long_ago(struct io *io, uint32_t flags)
+{
+	struct process *p = CONTAINER_OF(io, struct process, killed);
+	struct shim *shim = p->task->shim;
+
+	(void)flags;
+	timer_read(io->fd);
+	p->is_killed = false;
+	if (p->has_status && p->stdio) {
+		stdio_end_outputs(p->stdio);
+	} else if (!p->has_status && p == &p->task->init && shim->stage == SHIM_RUNNING) {
+		log_error("the sandbox ends: '%s' was killed and does not end", p->task->id);
+		shim_stop_sandbox(shim, STATUS_KILLED);
+	}
+}
+
+static int open_killed(struct process *p, struct error *e)
+{
+	int r;
+
+	p->killed = (struct io){ timer_open(e), killed_long_ago };
+	if (p->killed.fd < 0)
+		return p->killed.fd;
+	r = loop_add(p->task->shim->loop, &p->killed, EPOLLIN, e);
+	if (r < 0)
+		p->killed.fd = close_fd(p->killed.fd);
+	return r;
+}
+
+void process_killed(struct process *p)
+{
+	struct error e;
+
+	/* Who kills again and again must not put the end off. */
+	if (p->is_killed || p->is_dropped || p->state == PROCESS_STOPPED)
+		return;
+	if (p->killed.fd < 0 && open_killed(p, &e) < 0) {
+		log_warn("'%s' may outlive its SIGKILL: %s", p->exec_id, e.msg);
+		return;
+	}
+	p->is_killed = true;
+	timer_arm(p->killed.fd, p->task->shim->kill_wait_ms, 0);
 }
 
 static void exit_arrived(void *arg, void *out, const struct error *error)
@@ -235,6 +285,8 @@ void process_drop(struct process *own_process)
 
 	refuse_waiters(p);
 	stdio_free(TAKE_PTR(p->stdio));
+	loop_del(shim->loop, &p->killed);
+	p->killed.fd = close_fd(p->killed.fd);
 	unlink_from(&p->task->execs, p);
 	p->is_dropped = true;
 	if (p->pending == 0) {

@@ -17,6 +17,9 @@
 
 #define THREADS_MAX 64
 #define STACK_SIZE  (256 * KIB)
+/* Long enough for a loaded machine to take a big process apart, shorter than the two minutes after
+ * which containerd gives up on a container it killed. */
+#define KILL_WAIT_MS UINT64_C(60000)
 
 static void ignore_signals(void)
 {
@@ -91,7 +94,10 @@ static void shim_close(struct shim *shim)
 
 int action_serve(const struct arguments *a, struct error *e)
 {
-	struct shim shim = { .id = a->id, .namespace_ = a->namespace_, .cancel = { -1 } };
+	struct shim shim = { .id = a->id,
+			     .namespace_ = a->namespace_,
+			     .cancel = { -1 },
+			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;
 	int r = check_listener(e);
 

@@ -69,6 +69,8 @@ struct process {
 	struct work_queue *queue;
 	bool has_status;  /* the agent has reported an exit */
 	bool has_drained; /* both outputs are at their end */
+	struct io killed; /* a timer since it got SIGKILL */
+	bool is_killed;   /* which runs */
 	uint32_t exit_status;
 	struct timespec exited_at;
 	struct waiter *waiters;
@@ -109,7 +111,8 @@ struct shim {
 	const char *id;
 	const char *namespace_;
 	enum shim_stage stage;
-	struct cancel cancel; /* raised when the sandbox ends */
+	struct cancel cancel;  /* raised when the sandbox ends */
+	uint64_t kill_wait_ms; /* what a killed process may take to end */
 	struct sandbox *sandbox;
 	pid_t vmm_pid;
 	struct task *tasks;
@@ -129,6 +132,8 @@ bool process_move(struct process *p, enum process_event event);
 void process_watch(struct process *p);
 /* The end, whether the agent reported it or not; once. */
 void process_exited(struct process *p, uint32_t status);
+/* P was sent SIGKILL: what does not end in the shim's kill_wait_ms is ended from here. */
+void process_killed(struct process *p);
 /* Publishes the exit and answers the waiters, if it is known, drained and past its start. */
 void process_settle(struct process *p);
 void process_wait(struct process *p, struct rpc_request *req);

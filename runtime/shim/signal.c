@@ -5,7 +5,7 @@
  * Never behind anything else: it is how a caller gets out of a call that hangs.  A container that
  * is being created has no process yet: SIGKILL and SIGTERM end the start of its sandbox if it is
  * the first, else they are delivered when it exists.  A guest that does not answer to SIGKILL is
- * beyond repair, and so is its sandbox.
+ * beyond repair, and so is its sandbox; one that answers has a while to make it true (process.c).
  */
 
 #include <signal.h>
@@ -40,6 +40,8 @@ static void signal_finish(struct op *op)
 		log_error("the sandbox ends: the agent does not answer to SIGKILL");
 		shim_stop_sandbox(op->shim, 128 + SIGKILL);
 		op->result = 0;
+	} else if (op->result != -ECANCELED && op->signal == SIGKILL) {
+		process_killed(op->process);
 	}
 	/* Whoever has ended meanwhile needs no signal. */
 	if (op->result < 0 && op->process->has_status)

@@ -5,7 +5,8 @@
  * One request per stream is in flight, so memory is bounded and a slow reader slows the writer, as
  * a pipe would.  The end of the outputs is reported when their last byte has been written, since
  * containerd drops whatever arrives after an exit.  A reader that never comes must not hold an
- * exit for ever: after it, a stream that moves nothing for STALL_MS is given up.
+ * exit for ever: after it, a stream that moves nothing for STALL_MS is given up.  One that moves
+ * without end is ended by those who know that it should (process.c).
  *
  * The guest is not trusted: an answer with more bytes than were asked for, or fewer taken than
  * none, ends the stream.
@@ -360,10 +361,7 @@ static void stalled(struct io *io, uint32_t flags)
 		return;
 	}
 	log_warn("nobody takes the rest of the output: it is dropped");
-	if (!s->out.has_ended)
-		output_end(&s->out);
-	if (!s->err.has_ended)
-		output_end(&s->err);
+	stdio_end_outputs(s);
 }
 
 static void stdio_init(struct stdio *s, const struct stdio_params *p)
@@ -447,6 +445,12 @@ void stdio_expect_end(struct stdio *s)
 		return;
 	s->moved_before = s->moved;
 	timer_arm(s->stall.fd, STALL_MS, 0);
+}
+
+void stdio_end_outputs(struct stdio *s)
+{
+	output_end(&s->out);
+	output_end(&s->err);
 }
 
 void stdio_detach(struct stdio *s)

@@ -39,6 +39,9 @@ void stdio_close_input(struct stdio *s);
 /* No more output is expected: if none can be delivered for a while, ENDED comes anyhow. */
 void stdio_expect_end(struct stdio *s);
 
+/* Ends the outputs with what has come; ENDED follows. */
+void stdio_end_outputs(struct stdio *s);
+
 /* The agent is gone for good: afterwards the client is not used any more.  Outputs end with what
  * has come, input ends now. */
 void stdio_detach(struct stdio *s);

@@ -16,3 +16,5 @@ kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
+# Its sandbox is a fake agent.
+target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop)

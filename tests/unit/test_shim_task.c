@@ -19,7 +19,29 @@ struct fixture {
 	struct peer_loop io;
 	struct shim shim;
 	struct rpc_client *client;
+	struct loop_task task;
+	/* A guest, once agent_start() was called. */
+	int agent_fd;
+	pthread_t agent;
+	void (*answer)(int fd, uint32_t stream, const char *method);
 };
+
+/* The client of the fake agent: a sandbox has no other use in these tests. */
+static struct rpc_client *agent_rpc;
+
+struct rpc_client *__wrap_sandbox_rpc(struct sandbox *s);
+void __wrap_sandbox_stop(struct sandbox *s);
+
+struct rpc_client *__wrap_sandbox_rpc(struct sandbox *s)
+{
+	(void)s;
+	return agent_rpc;
+}
+
+void __wrap_sandbox_stop(struct sandbox *s)
+{
+	(void)s;
+}
 
 static int setup(void **state)
 {
@@ -30,7 +52,10 @@ static int setup(void **state)
 
 	*state = f;
 	f->io.loop = loop_new(&e);
-	f->shim = (struct shim){ .loop = f->io.loop, .id = "pod", .namespace_ = "default" };
+	f->agent_fd = -1;
+	f->shim = (struct shim){
+		.loop = f->io.loop, .id = "pod", .namespace_ = "default", .kill_wait_ms = 50
+	};
 	f->shim.pool = work_pool_new(f->io.loop, 4, 256 * KIB);
 	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
 	f->shim.events = events_new(f->io.loop, NULL, "default", &e);
@@ -44,11 +69,69 @@ static int setup(void **state)
 	return 0;
 }
 
+static void *agent_thread(void *arg)
+{
+	struct fixture *f = arg;
+	struct ttrpc_frame frame;
+	struct error e;
+
+	for (;;) {
+		_message_ Ttrpc__Request *request = NULL;
+		_free_ uint8_t *data = NULL;
+
+		if (!peer_read_frame(f->agent_fd, &frame, &data))
+			return NULL;
+		peer_check(message_unpack(&ttrpc__request__descriptor, data, frame.len, &request,
+					  &e) >= 0,
+			   "not a request");
+		f->answer(f->agent_fd, frame.stream, request->method);
+	}
+}
+
+/* Makes the sandbox one whose agent answers like ANSWER. */
+static void agent_start(struct fixture *f, void (*answer)(int, uint32_t, const char *))
+{
+	struct error e;
+	int fds[2];
+
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+	agent_rpc = rpc_client_new(f->io.loop, fds[0], &e);
+	f->agent_fd = fds[1];
+	f->answer = answer;
+	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
+	f->shim.stage = SHIM_RUNNING;
+}
+
+/* After the loop. */
+static void agent_end(struct fixture *f)
+{
+	if (f->agent_fd < 0)
+		return;
+	(void)shutdown(f->agent_fd, SHUT_RDWR);
+	(void)pthread_join(f->agent, NULL);
+	rpc_client_free(TAKE_PTR(agent_rpc));
+	(void)close_fd(f->agent_fd);
+}
+
+static void agent_answer(int fd, uint32_t stream, const void *message)
+{
+	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
+	_free_ uint8_t *payload = NULL;
+	_free_ uint8_t *bytes = NULL;
+	size_t len;
+
+	response.payload.len = message_pack(message, &payload);
+	response.payload.data = payload;
+	len = message_pack(&response, &bytes);
+	peer_frame(fd, stream, TTRPC_RESPONSE, 0, bytes, len);
+}
+
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
 	peer_loop_end(&f->io);
+	agent_end(f);
 	if (f->shim.tasks)
 		task_drop(f->shim.tasks);
 	work_pool_stop(f->shim.pool);
@@ -272,6 +355,87 @@ static void test_exec_in_a_stopped_sandbox_is_refused(void **state)
 	assert_int_equal(call_exec(f, "more", &e), -EBUSY);
 }
 
+static int call_wait(struct fixture *f, uint32_t *ret_status, struct error *e)
+{
+	const struct rpc_call wait = { V2, "Wait", &task__wait_request__descriptor,
+				       &task__wait_response__descriptor };
+	Task__WaitRequest in = TASK__WAIT_REQUEST__INIT;
+	_message_ Task__WaitResponse *out = NULL;
+	int r;
+
+	in.id = (char[]){ "box" };
+	r = call(f, &wait, &in, &out, e);
+	if (r >= 0)
+		*ret_status = out->exit_status;
+	return r;
+}
+
+static void answer_signals(int fd, uint32_t stream, const char *method)
+{
+	const Pb__Empty empty = PB__EMPTY__INIT;
+
+	if (strcmp(method, "SignalProcess") == 0)
+		agent_answer(fd, stream, &empty);
+}
+
+static void test_killed_container_that_never_ends_takes_the_sandbox_along(void **state)
+{
+	struct fixture *f = *state;
+	uint32_t status = 0;
+	struct error e;
+
+	(void)running_task(f);
+	agent_start(f, answer_signals);
+	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
+	assert_int_equal(call_wait(f, &status, &e), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+}
+
+/* A guest that has something to say for ever about a process that has ended. */
+static void answer_without_end(int fd, uint32_t stream, const char *method)
+{
+	Agent__WaitProcessResponse exited = AGENT__WAIT_PROCESS_RESPONSE__INIT;
+	Agent__ReadStreamResponse more = AGENT__READ_STREAM_RESPONSE__INIT;
+	uint8_t byte = 'y';
+
+	exited.status = 3;
+	more.data.data = &byte;
+	more.data.len = 1;
+	if (strcmp(method, "WaitProcess") == 0)
+		agent_answer(fd, stream, &exited);
+	else if (strcmp(method, "ReadStdout") == 0)
+		agent_answer(fd, stream, &more);
+	else
+		answer_signals(fd, stream, method);
+}
+
+static void watch_task(struct loop_task *task)
+{
+	process_watch(&CONTAINER_OF(task, struct fixture, task)->shim.tasks->init);
+}
+
+static void test_killed_container_whose_output_never_ends_is_reported(void **state)
+{
+	struct fixture *f = *state;
+	struct task *task = running_task(f);
+	const struct stdio_params params = { .loop = f->io.loop,
+					     .container_id = "box",
+					     .exec_id = "box",
+					     .namespace_ = "default",
+					     .paths = { "", "", "", true } };
+	uint32_t status = 0;
+	struct error e;
+
+	assert_int_equal(stdio_open(&params, &task->init.stdio, &e), 0);
+	agent_start(f, answer_without_end);
+	f->task.run = watch_task;
+	loop_post(f->io.loop, &f->task);
+	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
+	assert_int_equal(call_wait(f, &status, &e), 0);
+	assert_int_equal(status, 3);
+	assert_int_equal(f->shim.stage, SHIM_RUNNING);
+}
+
 static void fill_stats(Agent__CgroupStats *stats, Agent__CpuStats *cpu, Agent__CpuUsage *usage,
 		       Agent__MemoryStats *memory, Agent__MemoryStats__StatsEntry **entries)
 {
@@ -349,6 +513,8 @@ int main(void)
 		cmocka_unit_test(test_process_moves_only_as_the_table_says),
 		TEST(test_process_that_outlives_its_sandbox_needs_no_signal),
 		TEST(test_exec_in_a_stopped_sandbox_is_refused),
+		TEST(test_killed_container_that_never_ends_takes_the_sandbox_along),
+		TEST(test_killed_container_whose_output_never_ends_is_reported),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
 		cmocka_unit_test(test_stats_of_an_empty_answer_are_empty),
 	};
