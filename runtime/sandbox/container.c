@@ -55,12 +55,25 @@ static int share_one(struct container *c, const char *source, const char *name,
 	return r;
 }
 
+static enum share_access volume_access(const Oci__Mount *m)
+{
+	bool follows = spec_mount_follows(m);
+
+	if (!spec_mount_is_read_only(m))
+		return follows ? SHARE_FOLLOWING : SHARE_READ_WRITE;
+	if (follows)
+		log_info(
+			"the volume on '%s' is read-only: what the host mounts below it from now "
+			"on is not shown",
+			m->destination);
+	return SHARE_READ_ONLY;
+}
+
 static int share_volume(struct container *c, Oci__Mount *m, size_t number, struct error *e)
 {
 	_free_ char *name = volume_name(c, m->destination, number);
 	_free_ char *guest = share_guest_path(name);
-	enum share_access access = spec_mount_is_read_only(m) ? SHARE_READ_ONLY : SHARE_READ_WRITE;
-	int r = share_one(c, m->source, name, access, e);
+	int r = share_one(c, m->source, name, volume_access(m), e);
 
 	if (r < 0)
 		return fail_wrap(e, "volume on '%s'", m->destination);

@@ -9,6 +9,9 @@
  * read-only volume can be written; flags hold for the mounts below it as well.  nodev, nosuid and
  * noexec are for virtiofsd, which must never open a device or run a file of the guest.
  *
+ * What the host mounts below a volume later would come with the flags it has there, so a copy is
+ * cut off from its origin, but for a volume to be written that asks for such mounts.
+ *
  * `mounts` is shared: a bind made there later appears in the exported view, in virtiofsd's own
  * namespace and in the guest.  Unmounting detaches: virtiofsd keeps descriptors open.
  *
@@ -94,13 +97,20 @@ int share_open(struct share *s, const char *root, const char *id, struct error *
 	return r;
 }
 
+static unsigned long propagation(enum share_access access)
+{
+	return access == SHARE_FOLLOWING ? MS_SLAVE : MS_PRIVATE;
+}
+
 /* Binds the old way, where flags cannot be set before the mount is visible. */
-static int bind_visible(const char *source, const char *target, unsigned long flags,
+static int bind_visible(const char *source, const char *target, enum share_access access,
 			struct error *e)
 {
+	unsigned long flags = SHARED_MOUNT_FLAGS | (access == SHARE_READ_ONLY ? MS_RDONLY : 0);
+
 	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return fail(e, errno, "cannot bind '%s' on '%s': %m", source, target);
-	if (mount(NULL, target, NULL, MS_SLAVE | MS_REC, NULL) < 0 ||
+	if (mount(NULL, target, NULL, propagation(access) | MS_REC, NULL) < 0 ||
 	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0) {
 		(void)umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
 		return fail(e, errno, "cannot set the mount flags of '%s': %m", target);
@@ -112,7 +122,7 @@ static int bind_visible(const char *source, const char *target, unsigned long fl
 static int tree_open(const char *source, enum share_access access, struct error *e)
 {
 	struct attributes attributes = { .set = ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC,
-					 .propagation = MS_SLAVE };
+					 .propagation = propagation(access) };
 	_close_ int fd = (int)syscall(SYS_open_tree, AT_FDCWD, source,
 				      TREE_CLONE | TREE_RECURSIVE | (unsigned)O_CLOEXEC);
 
@@ -129,11 +139,10 @@ static int tree_open(const char *source, enum share_access access, struct error 
 static int bind_one(const char *source, const char *target, enum share_access access,
 		    struct error *e)
 {
-	unsigned long flags = SHARED_MOUNT_FLAGS | (access == SHARE_READ_ONLY ? MS_RDONLY : 0);
 	_close_ int fd = tree_open(source, access, e);
 
 	if (fd == -ENOSYS)
-		return bind_visible(source, target, flags, e);
+		return bind_visible(source, target, access, e);
 	if (fd < 0)
 		return fd;
 	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_FROM_EMPTY) < 0)

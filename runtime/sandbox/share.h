@@ -23,7 +23,11 @@ struct share {
 	char *exported; /* dir/shared: what virtiofsd serves */
 };
 
-enum share_access { SHARE_READ_WRITE, SHARE_READ_ONLY };
+enum share_access {
+	SHARE_READ_WRITE,
+	SHARE_READ_ONLY,
+	SHARE_FOLLOWING, /* to read and write, with what the host mounts below it later */
+};
 
 /* Makes the folders and mounts under ROOT (NULL: SHARE_ROOT).  EEXIST if a sandbox of that id has
  * left something: it is not ours to use. */

@@ -173,6 +173,12 @@ bool spec_mount_is_read_only(const Oci__Mount *m)
 	return has_option(m, "ro") || has_option(m, "rro");
 }
 
+bool spec_mount_follows(const Oci__Mount *m)
+{
+	return has_option(m, "slave") || has_option(m, "rslave") || has_option(m, "shared") ||
+	       has_option(m, "rshared");
+}
+
 static bool is_host_namespace(const char *type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(host_namespaces); i++)

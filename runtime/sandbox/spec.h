@@ -39,6 +39,8 @@ const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination);
 /* True if the host must share SOURCE of M with the guest, rather than M being made in the guest. */
 bool spec_mount_is_shared(const Oci__Mount *m);
 bool spec_mount_is_read_only(const Oci__Mount *m);
+/* True if mounts that are made below its source later belong to M. */
+bool spec_mount_follows(const Oci__Mount *m);
 
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 

@@ -13,6 +13,7 @@ target_link_libraries(vmm-cases PRIVATE kata_flags kata_sandbox kata_vmm PkgConf
 set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
+kata_unit_test(test_share.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)

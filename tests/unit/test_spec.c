@@ -191,6 +191,30 @@ static void test_mounts_shared_are_binds_of_host_files(void **state)
 	}
 }
 
+static void test_mounts_follow_the_host_only_when_asked(void **state)
+{
+	static const struct {
+		const char *options;
+		bool follows;
+	} cases[] = {
+		{ "", false },
+		{ "\"rbind\",\"rprivate\",\"ro\"", false },
+		{ "\"rbind\",\"rslave\"", true },
+		{ "\"rshared\",\"rw\"", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("{" MINIMAL
+					      ",\"linux\":{},\"mounts\":[{\"source\":"
+					      "\"/srv\",\"destination\":\"/a\",\"options\":[%s]}]}",
+					      cases[i].options);
+		_message_ Oci__Spec *spec = parse(text);
+
+		assert_int_equal(spec_mount_follows(spec->mounts[0]), cases[i].follows);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +225,7 @@ int main(void)
 		cmocka_unit_test(test_constrain_drops_what_only_the_host_has),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
+		cmocka_unit_test(test_mounts_follow_the_host_only_when_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
