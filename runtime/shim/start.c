@@ -78,11 +78,18 @@ static void start_finish(struct op *op)
 		process_settle(p);
 		return;
 	}
+	/* Its container was deleted meanwhile, and nobody wants to hear of it any more. */
+	if (p->is_dropped) {
+		stdio_free(op->stdio);
+		(void)fail(&op->error, ENOENT, "process '%s' was deleted", p->exec_id);
+		op_reply_error(op);
+		return;
+	}
 	(void)process_move(p, PROCESS_STARTED);
 	publish_start(op);
 	answer.pid = (uint32_t)op->shim->vmm_pid;
 	rpc_reply(TAKE_PTR(op->req), &answer);
-	if (p->id[0] && !p->is_dropped) {
+	if (p->id[0]) {
 		p->stdio = op->stdio;
 		process_watch(p);
 		set_size(p);

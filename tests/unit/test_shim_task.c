@@ -5,6 +5,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <semaphore.h>
 #include <signal.h>
 
 #include "lib/rpc/client.h"
@@ -436,6 +437,47 @@ static void test_killed_container_whose_output_never_ends_is_reported(void **sta
 	assert_int_equal(f->shim.stage, SHIM_RUNNING);
 }
 
+/* Says nothing about the exec before its container was taken away. */
+static sem_t dropped;
+
+static void answer_exec_late(int fd, uint32_t stream, const char *method)
+{
+	const Pb__Empty empty = PB__EMPTY__INIT;
+
+	if (strcmp(method, "ExecProcess") != 0)
+		return;
+	peer_check(sem_wait(&dropped) == 0, "no semaphore");
+	agent_answer(fd, stream, &empty);
+}
+
+/* Once the exec is being started: the op that does it holds a reference. */
+static void drop_task(struct loop_task *task)
+{
+	struct fixture *f = CONTAINER_OF(task, struct fixture, task);
+
+	if (!f->shim.tasks->execs->pending) {
+		loop_post(f->io.loop, task);
+		return;
+	}
+	task_drop(f->shim.tasks);
+	peer_check(sem_post(&dropped) == 0, "no semaphore");
+}
+
+static void test_exec_whose_container_is_deleted_meanwhile_is_gone(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)running_task(f);
+	agent_start(f, answer_exec_late);
+	assert_int_equal(call_exec(f, "run", &e), 0);
+	assert_return_code(sem_init(&dropped, 0, 0), errno);
+	f->task.run = drop_task;
+	loop_post(f->io.loop, &f->task);
+	assert_int_equal(call_start(f, "run", &e), -ENOENT);
+	(void)sem_destroy(&dropped);
+}
+
 static void fill_stats(Agent__CgroupStats *stats, Agent__CpuStats *cpu, Agent__CpuUsage *usage,
 		       Agent__MemoryStats *memory, Agent__MemoryStats__StatsEntry **entries)
 {
@@ -513,6 +555,7 @@ int main(void)
 		cmocka_unit_test(test_process_moves_only_as_the_table_says),
 		TEST(test_process_that_outlives_its_sandbox_needs_no_signal),
 		TEST(test_exec_in_a_stopped_sandbox_is_refused),
+		TEST(test_exec_whose_container_is_deleted_meanwhile_is_gone),
 		TEST(test_killed_container_that_never_ends_takes_the_sandbox_along),
 		TEST(test_killed_container_whose_output_never_ends_is_reported),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
