@@ -241,7 +241,7 @@ int container_resume(struct container *c, struct error *e)
 			   sandbox_canceller(c->sandbox), e);
 }
 
-int container_update(struct container *c, const Oci__LinuxResources *resources, struct error *e)
+int container_update(struct container *c, Oci__LinuxResources *resources, struct error *e)
 {
 	Agent__UpdateContainerRequest request = AGENT__UPDATE_CONTAINER_REQUEST__INIT;
 	struct size after = size_update(c->size, resources);
@@ -250,8 +250,9 @@ int container_update(struct container *c, const Oci__LinuxResources *resources, 
 	if (r < 0)
 		return r;
 	c->size = after;
+	spec_constrain_resources(resources);
 	request.container_id = c->id;
-	request.resources = (Oci__LinuxResources *)(uintptr_t)resources;
+	request.resources = resources;
 	return client_call(sandbox_rpc(c->sandbox), CLIENT_UPDATE_CONTAINER, &request, NULL, 0,
 			   sandbox_canceller(c->sandbox), e);
 }

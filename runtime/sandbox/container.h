@@ -24,7 +24,8 @@ int container_create(struct sandbox *s, const struct container_params *params, O
 int container_start(struct container *c, struct error *e);
 int container_pause(struct container *c, struct error *e);
 int container_resume(struct container *c, struct error *e);
-int container_update(struct container *c, const Oci__LinuxResources *resources, struct error *e);
+/* Takes out of RESOURCES what has no meaning in the guest. */
+int container_update(struct container *c, Oci__LinuxResources *resources, struct error *e);
 
 /* Kills what runs and removes it from the guest and the host.  The host's part is done even if the
  * agent does not answer. */

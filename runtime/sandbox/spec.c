@@ -221,7 +221,7 @@ static void constrain_devices(Oci__Linux *linux_)
 	linux_->n_devices = kept;
 }
 
-static void constrain_resources(Oci__LinuxResources *r)
+void spec_constrain_resources(Oci__LinuxResources *r)
 {
 	for (size_t i = 0; i < r->n_devices; i++)
 		message_free(r->devices[i]);
@@ -264,5 +264,5 @@ void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp)
 	constrain_devices(linux_);
 	constrain_cgroup(linux_);
 	if (linux_->resources)
-		constrain_resources(linux_->resources);
+		spec_constrain_resources(linux_->resources);
 }

@@ -48,6 +48,9 @@ enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
  * paths of namespaces, device rules, processor sets and block devices. */
 void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp);
 
+/* The same for limits that come alone: device rules, processor sets, block I/O and processes. */
+void spec_constrain_resources(Oci__LinuxResources *resources);
+
 /* Replaces a string field of a message. */
 void spec_set(char **field, const char *value);
 

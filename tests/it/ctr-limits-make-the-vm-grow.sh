@@ -83,7 +83,8 @@ note "the limits of a container are raised"
 begin_pod pod2$$
 join_pod pod2$$ box2$$
 expect "processors before the update" 1 "$(processors pod2$$)"
-update box2$$ '{"cpu": {"quota": 150000, "period": 100000}, "memory": {"limit": '$((256 * mib))'}}'
+# Kubelet's static policy names processors of the host, which are not those of the guest.
+update box2$$ '{"cpu": {"quota": 150000, "period": 100000, "cpus": "4096"}, "memory": {"limit": '$((256 * mib))'}}'
 eventually 10 "the processors of the update" has_processors box2$$ 2
 eventually 10 "the memory of the update" has_memory box2$$ $((before + 256 - 8))
 expect "limits of the container" "150000 100000 $((256 * mib))" "$(cgroup_of box2$$ cpu.max memory.max | paste -sd' ')"
