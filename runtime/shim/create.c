@@ -209,7 +209,6 @@ static void sandbox_runs(struct op *op)
 	shim->watch = watch_new(shim, &e);
 	if (!shim->watch)
 		log_error("the death of the VM will not be noticed: %s", e.msg);
-	shim->console = console_new(shim);
 }
 
 static void create_finish(struct op *op)

@@ -83,7 +83,6 @@ static void shim_close(struct shim *shim)
 	if (shim->pool)
 		work_pool_stop(shim->pool);
 	watch_free(shim->watch);
-	console_free(shim->console);
 	rpc_server_free(shim->server);
 	sandbox_free(shim->sandbox);
 	events_free(shim->events);

@@ -120,7 +120,6 @@ struct shim {
 	unsigned ops;
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
-	struct console *console;
 };
 
 /* process.c */
@@ -226,11 +225,6 @@ void shim_leave(struct shim *shim, struct rpc_request *req);
 /* Watches the processes of the VM, the agent's connection and memory shortage. */
 struct watch *watch_new(struct shim *shim, struct error *e);
 void watch_free(struct watch *w);
-
-/* console.c */
-/* Logs the guest's console; NULL when the configuration does not ask for it. */
-struct console *console_new(struct shim *shim);
-void console_free(struct console *c);
 
 /* stats.c */
 enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };

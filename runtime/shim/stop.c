@@ -68,7 +68,6 @@ void shim_check_stop(struct shim *shim)
 		return;
 	shim->stage = SHIM_ENDING;
 	watch_free(TAKE_PTR(shim->watch));
-	console_free(TAKE_PTR(shim->console));
 	op = op_new(shim, NULL, NULL, NULL);
 	op->work = stop_work;
 	op->finish = stop_finish;

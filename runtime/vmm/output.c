@@ -4,8 +4,8 @@
  *
  * All of it may be the guest's choice: a console is, and a helper complains about what its guest
  * sends.  So lines are cut at LINE_SIZE, shown without control characters, and only LINES_MAX of
- * them per source; what comes after that is read and dropped.  The console is shown with the
- * configuration's enable_debug, and read in any case.  Io thread.
+ * them per source in PERIOD_MS; the others are read, counted and dropped.  The console is shown
+ * with the configuration's enable_debug, and read in any case.  Io thread.
  */
 
 #include "runtime/vmm/output.h"
@@ -14,10 +14,12 @@
 #include <string.h>
 
 #include "lib/log.h"
+#include "lib/wait.h"
 #include "runtime/vmm/driver.h"
 
 #define LINE_SIZE  256
 #define LINES_MAX  1000
+#define PERIOD_MS  UINT64_C(10000)
 #define CHUNK_SIZE 4096
 
 struct source {
@@ -25,7 +27,8 @@ struct source {
 	struct vmm_output *out;
 	const char *name; /* NULL: read only */
 	bool is_added;
-	unsigned n_lines;
+	uint64_t period_end_ms;
+	unsigned n_lines; /* in this period, those that are dropped as well */
 	size_t used;
 	char line[LINE_SIZE];
 };
@@ -37,16 +40,29 @@ struct vmm_output {
 	struct source sources[N_SOURCES];
 };
 
+static void begin_period(struct source *s, uint64_t now)
+{
+	if (s->n_lines > LINES_MAX)
+		log_info("%s: %u lines were not shown", s->name, s->n_lines - LINES_MAX);
+	s->n_lines = 0;
+	s->period_end_ms = now + PERIOD_MS;
+}
+
 static void end_line(struct source *s)
 {
+	uint64_t now = now_ms();
+
 	s->line[s->used] = '\0';
 	s->used = 0;
-	if (!*s->line || !s->name || s->n_lines > LINES_MAX)
+	if (!*s->line || !s->name)
 		return;
-	if (s->n_lines++ == LINES_MAX)
-		log_info("%s says more than %d lines; the rest is not shown", s->name, LINES_MAX);
-	else
+	if (now >= s->period_end_ms)
+		begin_period(s, now);
+	s->n_lines++;
+	if (s->n_lines <= LINES_MAX)
 		log_info("%s: %s", s->name, s->line);
+	else if (s->n_lines == LINES_MAX + 1)
+		log_info("%s says too much; some lines are not shown", s->name);
 }
 
 static void take(struct source *s, const char *bytes, size_t n)

@@ -6,6 +6,8 @@ kata_unit_test(test_annotation.c LIBS kata_config)
 kata_unit_test(test_qmp.c LIBS kata_vmm)
 kata_unit_test(test_qemu_command.c LIBS kata_vmm)
 kata_unit_test(test_vmm.c LIBS kata_vmm)
+kata_unit_test(test_vmm_output.c LIBS kata_vmm)
+target_link_options(test_vmm_output PRIVATE -Wl,--wrap=now_ms)
 
 # Run by tests/it/vmm-runs-guests.sh.
 add_executable(vmm-cases ${PROJECT_SOURCE_DIR}/tests/it/vmm-cases.c)
