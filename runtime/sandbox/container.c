@@ -177,7 +177,9 @@ static int bring_in(struct container *c, const struct container_params *params, 
 	if (!sandbox_share(c->sandbox)->dir)
 		return fail(e, ENOTSUP,
 			    "no way to give the guest a root file system: shared_fs is 'none'");
-	r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
+	r = spec_check_devices(spec, e);
+	if (r >= 0)
+		r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
 	if (r < 0)
 		return r;
 	c->size = size;

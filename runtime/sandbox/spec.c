@@ -8,7 +8,8 @@
  *
  * The host's cgroup rules for devices, its processors and its security labels have no meaning in
  * the guest, and its namespaces do not exist there.  Block devices of the host have the numbers of
- * somebody else's disks in the guest, so their nodes are left out.
+ * somebody else's disks in the guest: a container that asks for one by name must not start without
+ * it, and those that a privileged container has with all the others are left out.
  */
 
 #include "runtime/sandbox/spec.h"
@@ -202,6 +203,29 @@ static void constrain_namespaces(Oci__Linux *linux_)
 		linux_->namespaces[kept++] = ns;
 	}
 	linux_->n_namespaces = kept;
+}
+
+/* True if R lets a container use every device, as that of a privileged one does. */
+static bool allows_all_devices(const Oci__LinuxResources *r)
+{
+	for (size_t i = 0; r && i < r->n_devices; i++)
+		if (r->devices[i]->allow &&
+		    (!r->devices[i]->type[0] || strcmp(r->devices[i]->type, "a") == 0))
+			return true;
+	return false;
+}
+
+int spec_check_devices(const Oci__Spec *spec, struct error *e)
+{
+	if (allows_all_devices(spec->linux->resources))
+		return 0;
+	for (size_t i = 0; i < spec->linux->n_devices; i++)
+		if (strcmp(spec->linux->devices[i]->type, "b") == 0)
+			return fail(e, ENOTSUP,
+				    "the block device '%s' cannot be given to a guest "
+				    "(volumeMode: Block is not supported)",
+				    spec->linux->devices[i]->path);
+	return 0;
 }
 
 static void constrain_devices(Oci__Linux *linux_)

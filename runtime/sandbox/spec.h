@@ -42,6 +42,9 @@ bool spec_mount_is_read_only(const Oci__Mount *m);
 /* True if mounts that are made below its source later belong to M. */
 bool spec_mount_follows(const Oci__Mount *m);
 
+/* ENOTSUP names a device that is asked for and cannot be given to the guest. */
+int spec_check_devices(const Oci__Spec *spec, struct error *e);
+
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 
 /* Takes out what means something on the host only: hooks, labels, network and time namespaces,
