@@ -104,7 +104,6 @@ static void put_hypervisor(struct json_object *root, const struct config *c)
 	json_set_str(o, "MachineType", h->machine_type);
 	set_taken(o, "Version", program_version(h->path));
 	json_set_str(o, "Path", h->path);
-	json_set_str(o, "BlockDeviceDriver", h->block_device_driver);
 	json_set_str(o, "EntropySource", h->entropy_source);
 	json_set_str(o, "SharedFS", h->shared_fs);
 	json_set_str(o, "VirtioFSDaemon", h->virtio_fs_daemon);
@@ -144,7 +143,7 @@ static void put_runtime(struct json_object *root, const struct cli *cli, const s
 	json_set_bool(o, "Debug", c->runtime.enable_debug);
 	json_set_bool(o, "Trace", false);
 	json_set_bool(o, "DisableGuestSeccomp", c->runtime.disable_guest_seccomp);
-	json_set_bool(o, "DisableNewNetNs", c->runtime.disable_new_netns);
+	json_set_bool(o, "DisableNewNetNs", false);
 	json_set_bool(o, "SandboxCgroupOnly", c->runtime.sandbox_cgroup_only);
 }
 

@@ -102,6 +102,7 @@ static int apply(struct config *c, const struct field *row, const char *value, s
 
 int config_annotate(struct config *c, const char *key, const char *value, struct error *e)
 {
+	_free_ char *where = NULL;
 	const struct field *row;
 	int r;
 
@@ -124,5 +125,7 @@ int config_annotate(struct config *c, const char *key, const char *value, struct
 	r = apply(c, row, value, e);
 	if (r < 0)
 		return fail_wrap(e, "annotation '%s'", key);
+	where = xasprintf("annotation '%s'", key);
+	field_keep_fixed(row, c, where);
 	return 1;
 }

@@ -43,10 +43,6 @@ struct config_hypervisor {
 	uint64_t virtio_fs_queue_size;
 	strv virtio_fs_extra_args;
 	char *vsock_daemon; /* for hosts without vhost-vsock */
-	char *block_device_driver;
-	bool block_device_cache_set;
-	bool block_device_cache_direct;
-	bool block_device_cache_noflush;
 	bool disable_vhost_net;
 	char *entropy_source;
 	bool use_legacy_serial;
@@ -68,7 +64,6 @@ struct config_runtime {
 	bool enable_debug;
 	char *internetworking_model; /* "tcfilter" or "none" */
 	bool disable_guest_seccomp;
-	bool disable_new_netns;
 	bool sandbox_cgroup_only;
 	bool static_sandbox_resource_mgmt;
 	uint64_t create_container_timeout; /* seconds */

@@ -25,6 +25,7 @@ struct field {
 	enum field_type type;
 	size_t offset;        /* in struct config */
 	const char *fallback; /* when no file sets it; a list is separated by spaces */
+	bool is_fixed;        /* no other value has an effect; read for files of upstream */
 	double min, max;
 	const char *choices;    /* separated by spaces */
 	const char *annotation; /* last part of its name; NULL: never by annotation */
@@ -50,6 +51,8 @@ const void *field_of_const(const struct field *row, const struct config *c);
 int field_set_toml(const struct field *row, struct config *c, const struct toml *value,
 		   struct error *e);
 int field_set_text(const struct field *row, struct config *c, const char *text, struct error *e);
+/* Undoes what WHERE (file and line, or an annotation) set to a value without effect, and warns. */
+void field_keep_fixed(const struct field *row, struct config *c, const char *where);
 void field_clear(const struct field *row, struct config *c);
 
 /* The value as TOML text.  Caller frees. */

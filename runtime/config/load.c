@@ -74,6 +74,7 @@ static int apply_key(struct config *c, const char *file, const char *section,
 		     const struct toml *value, struct error *e)
 {
 	const struct field *row = field_find(section, value->key);
+	_free_ char *where = xasprintf("%s:%u", file, value->line);
 	_free_ char *name = NULL;
 
 	if (!row) {
@@ -82,7 +83,8 @@ static int apply_key(struct config *c, const char *file, const char *section,
 		return 0;
 	}
 	if (field_set_toml(row, c, value, e) < 0)
-		return fail_wrap(e, "%s:%u: [%s]", file, value->line, section);
+		return fail_wrap(e, "%s: [%s]", where, section);
+	field_keep_fixed(row, c, where);
 	return 0;
 }
 
@@ -372,8 +374,6 @@ int config_settle(struct config *c, struct error *e)
 	if (queue & (queue - 1))
 		return fail(e, EINVAL, "virtio_fs_queue_size is %" PRIu64 ", not a power of two",
 			    queue);
-	if (c->runtime.disable_new_netns && strcmp(c->runtime.internetworking_model, "none"))
-		return fail(e, EINVAL, "disable_new_netns needs internetworking_model = \"none\"");
 	return 0;
 }
 

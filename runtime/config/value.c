@@ -341,6 +341,17 @@ const char *field_type_name(enum field_type type)
 	return types[type].name;
 }
 
+void field_keep_fixed(const struct field *row, struct config *c, const char *where)
+{
+	_free_ char *text = field_text(row, c);
+	struct error e;
+
+	if (!row->is_fixed || !strcmp(text, row->fallback))
+		return;
+	strv_addf(&c->warnings, "%s: '%s = %s' has no effect", where, row->key, text);
+	(void)field_set_text(row, c, row->fallback, &e);
+}
+
 char *field_resolve_path(const char *version_dir, const char *value)
 {
 	size_t n = strlen(KATA_PREFIX);

@@ -291,6 +291,24 @@ static void test_load_unknown_key_and_table_warn_with_file_and_line(void **state
 	assert_non_null(strstr(c.warnings[2], "unknown table 'hypervisor.clh'"));
 }
 
+/* What upstream's file says of features that are not here must not keep pods from starting. */
+static void test_load_keys_without_effect_warn(void **state)
+{
+	const struct place *p = *state;
+	_config_ struct config c;
+	struct error e;
+
+	place_file(p, "etc/configuration.toml",
+		   "[runtime]\ndisable_new_netns = true\nsandbox_cgroup_only = false\n"
+		   "[hypervisor.qemu]\nblock_device_driver = \"virtio-scsi\"\n");
+	assert_int_equal(load(p, NULL, &c, &e), 0);
+	assert_int_equal(strv_len(c.warnings), 3);
+	assert_non_null(strstr(c.warnings[0], ":2: unknown key 'runtime.disable_new_netns'"));
+	assert_non_null(strstr(c.warnings[1], ":3: 'sandbox_cgroup_only = false' has no effect"));
+	assert_non_null(strstr(c.warnings[2], ":5: unknown key"));
+	assert_true(c.runtime.sandbox_cgroup_only);
+}
+
 static void test_load_broken_toml_names_file_and_line(void **state)
 {
 	const struct place *p = *state;
@@ -396,9 +414,6 @@ static void test_settle_contradictions_are_refused(void **state)
 	c.hypervisor.virtio_fs_queue_size = 1000;
 	assert_int_equal(config_settle(&c, &e), -EINVAL);
 	c.hypervisor.virtio_fs_queue_size = 512;
-	c.runtime.disable_new_netns = true;
-	assert_int_equal(config_settle(&c, &e), -EINVAL);
-	c.runtime.disable_new_netns = false;
 	c.hypervisor.default_maxmemory = 128;
 	c.hypervisor.default_memory = 256;
 	assert_int_equal(config_settle(&c, &e), -EINVAL);
@@ -479,6 +494,7 @@ int main(void)
 		WITH_PLACE(test_load_prefers_etc_and_applies_drop_ins_in_order),
 		WITH_PLACE(test_load_digest_is_that_of_all_files_in_order),
 		WITH_PLACE(test_load_unknown_key_and_table_warn_with_file_and_line),
+		WITH_PLACE(test_load_keys_without_effect_warn),
 		WITH_PLACE(test_load_broken_toml_names_file_and_line),
 		WITH_PLACE(test_load_explicit_path_outside_is_refused),
 		WITH_PLACE(test_load_file_others_can_write_is_refused),

@@ -323,19 +323,8 @@ static int add_fdset(const struct call *call, const struct vmm_block *block, int
 	return 0;
 }
 
-static void set_cache(struct json_object *node, const struct config_hypervisor *h)
-{
-	struct json_object *cache;
-
-	if (!h->block_device_cache_set)
-		return;
-	cache = json_set_object(node, "cache");
-	json_set_bool(cache, "direct", h->block_device_cache_direct);
-	json_set_bool(cache, "no-flush", h->block_device_cache_noflush);
-}
-
-static int add_blockdev(const struct call *call, const struct config_hypervisor *h,
-			const struct vmm_block *block, int64_t fdset, struct error *e)
+static int add_blockdev(const struct call *call, const struct vmm_block *block, int64_t fdset,
+			struct error *e)
 {
 	struct json_object *node = json_object_new_object();
 	_free_ char *name = xasprintf("/dev/fdset/%" PRId64, fdset);
@@ -348,11 +337,9 @@ static int add_blockdev(const struct call *call, const struct config_hypervisor 
 	json_set_str(node, "node-name", block->id);
 	json_set_bool(node, "read-only", block->read_only);
 	json_set_str(node, "discard", "unmap");
-	set_cache(node, h);
 	file = json_set_object(node, "file");
 	json_set_str(file, "driver", S_ISBLK(st.st_mode) ? "host_device" : "file");
 	json_set_str(file, "filename", name);
-	set_cache(file, h);
 	return run(call, "blockdev-add", node, NULL, e);
 }
 
@@ -367,10 +354,10 @@ static int plug_block(const struct call *call, const struct vmm_block *block, in
 	return run(call, "device_add", arguments, NULL, e);
 }
 
-static int back_block(const struct call *call, const struct config_hypervisor *h,
-		      const struct vmm_block *block, int port, int64_t fdset, struct error *e)
+static int back_block(const struct call *call, const struct vmm_block *block, int port,
+		      int64_t fdset, struct error *e)
 {
-	int r = add_blockdev(call, h, block, fdset, e);
+	int r = add_blockdev(call, block, fdset, e);
 
 	if (r < 0)
 		return r;
@@ -394,7 +381,7 @@ static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
 	r = add_fdset(&call, block, &fdset, e);
 	if (r < 0)
 		return fail_wrap(e, "block device '%s'", block->id);
-	r = back_block(&call, &vmm->config->hypervisor, block, port, fdset, e);
+	r = back_block(&call, block, port, fdset, e);
 	if (r < 0) {
 		remove_fdset(call.q, fdset);
 		return fail_wrap(e, "block device '%s'", block->id);
