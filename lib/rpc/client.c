@@ -21,7 +21,8 @@
 #include "lib/rpc/proto/ttrpc.pb-c.h"
 
 /* What calls may have waiting for a peer that does not read. */
-#define QUEUE_MAX (16 * MIB)
+#define QUEUE_MAX  (16 * MIB)
+#define STREAM_MAX (UINT32_MAX - 2)
 
 struct call {
 	struct call *next;
@@ -42,12 +43,13 @@ struct rpc_client {
 	struct conn conn;
 	struct io wake; /* readable when the queue or is_closing changed */
 	bool has_ended;
-	void (*closed)(void *arg);
+	struct error why; /* it has */
+	void (*closed)(void *arg, const struct error *why);
 	void *closed_arg;
 	pthread_mutex_t lock; /* guards what follows, and the blocking calls in the list */
 	struct call *calls;
 	struct buf queue;
-	uint32_t next_stream;
+	uint32_t next_stream; /* a server takes no number twice, so they end some day */
 	bool is_closing;
 };
 
@@ -223,6 +225,7 @@ static void end(struct rpc_client *client, const struct error *e)
 	buf_consume(&client->queue, client->queue.len);
 	(void)pthread_mutex_unlock(&client->lock);
 	conn_close(&client->conn);
+	client->why = *e;
 	client->has_ended = true;
 	do {
 		call = fail_call(client, e);
@@ -234,12 +237,13 @@ static void end(struct rpc_client *client, const struct error *e)
 /* Last in every path: the client may be gone when it returns. */
 static void notify(struct rpc_client *client)
 {
-	void (*closed)(void *arg) = client->closed;
+	void (*closed)(void *, const struct error *) = client->closed;
+	struct error why = client->why;
 
 	if (!client->has_ended || !closed)
 		return;
 	client->closed = NULL;
-	closed(client->closed_arg);
+	closed(client->closed_arg, &why);
 }
 
 static void on_ended(struct conn *conn, const struct error *e)
@@ -283,7 +287,9 @@ static void woken(struct io *io, uint32_t events)
 	if (client->has_ended)
 		return;
 	(void)pthread_mutex_lock(&client->lock);
-	if (client->is_closing)
+	if (client->is_closing && client->next_stream > STREAM_MAX)
+		r = fail(&e, EOVERFLOW, "the connection has no stream left");
+	else if (client->is_closing)
 		r = fail(&e, ECONNRESET, "the connection was closed");
 	else
 		r = take_queue(client, &e);
@@ -321,9 +327,13 @@ static int queue_call(struct rpc_client *client, struct call *call, const uint8_
 
 	if (client->is_closing)
 		return fail(e, ECONNRESET, "'%s': the connection is closed", call->kind->name);
-	if (client->next_stream >= UINT32_MAX - 2)
+	/* Nothing can be said any more, not even that a process shall end. */
+	if (client->next_stream > STREAM_MAX) {
+		client->is_closing = true;
+		wake(client);
 		return fail(e, EOVERFLOW, "'%s': the connection has no stream left",
 			    call->kind->name);
+	}
 	r = ttrpc_add(&client->queue, client->next_stream, TTRPC_REQUEST, 0, bytes, len, e);
 	if (r < 0)
 		return fail_wrap(e, "request of '%s'", call->kind->name);
@@ -473,11 +483,19 @@ void rpc_client_free(struct rpc_client *client)
 	free(client);
 }
 
-void rpc_client_on_close(struct rpc_client *client, void (*closed)(void *arg), void *arg)
+void rpc_client_on_close(struct rpc_client *client,
+			 void (*closed)(void *arg, const struct error *why), void *arg)
 {
 	client->closed = closed;
 	client->closed_arg = arg;
 	notify(client);
+}
+
+void rpc_client_skip(struct rpc_client *client, uint32_t next)
+{
+	(void)pthread_mutex_lock(&client->lock);
+	client->next_stream = next;
+	(void)pthread_mutex_unlock(&client->lock);
 }
 
 void rpc_client_close(struct rpc_client *client)

@@ -34,6 +34,7 @@ struct watch {
 	struct vmm_output *output;
 	struct io oom;  /* the pause before the next question */
 	struct io gone; /* runs when the agent's connection has ended */
+	struct error why;
 	bool in_flight;
 	bool is_freed;
 };
@@ -52,12 +53,14 @@ static void process_ended(struct io *io, uint32_t flags)
 	shim_stop_sandbox(shim, STATUS_UNKNOWN);
 }
 
-static void agent_gone(void *arg)
+static void agent_gone(void *arg, const struct error *why)
 {
 	struct shim *shim = arg;
 
-	if (shim->stage == SHIM_RUNNING && shim->watch)
-		timer_arm(shim->watch->gone.fd, GONE_MS, 0);
+	if (shim->stage != SHIM_RUNNING || !shim->watch)
+		return;
+	shim->watch->why = *why;
+	timer_arm(shim->watch->gone.fd, GONE_MS, 0);
 }
 
 static void nothing_better(struct io *io, uint32_t flags)
@@ -66,7 +69,7 @@ static void nothing_better(struct io *io, uint32_t flags)
 
 	(void)flags;
 	timer_read(io->fd);
-	log_error("the sandbox ends: the agent closed its connection");
+	log_error("the sandbox ends: connection to the agent: %s", w->why.msg);
 	shim_stop_sandbox(w->shim, STATUS_UNKNOWN);
 }
 

@@ -58,6 +58,12 @@ static void stop(void *arg)
 	loop_stop(arg, 0);
 }
 
+static void stop_client(void *arg, const struct error *why)
+{
+	(void)why;
+	loop_stop(arg, 0);
+}
+
 static void feed_server(struct loop *loop, int own_fd)
 {
 	const struct rpc_service service = { .methods = methods,
@@ -90,7 +96,7 @@ static void feed_client(struct loop *loop, int own_fd)
 	require(client != NULL);
 	for (int i = 0; i < 3; i++)
 		require(rpc_call_async(client, &call_stats, &in, done, &n_done, &e) == 0);
-	rpc_client_on_close(client, stop, loop);
+	rpc_client_on_close(client, stop_client, loop);
 	(void)loop_run(loop);
 	require(n_done == 3);
 }
