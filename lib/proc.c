@@ -28,6 +28,8 @@
 
 #define FIRST_FREE_FD 100 /* above every number a spec may ask for */
 #define MAX_FDS       32
+/* A process with much memory takes its time; one that hangs in the kernel may take for ever. */
+#define KILLED_WAIT_MS UINT64_C(30000)
 
 /* What the child tells its parent when it could not become the program. */
 struct start_failure {
@@ -196,18 +198,21 @@ int proc_kill(const struct proc *p, int number, struct error *e)
 	return 0;
 }
 
-void proc_stop(struct proc *p, uint64_t grace_ms)
+bool proc_stop(struct proc *p, uint64_t grace_ms)
 {
 	struct error e;
 	int status;
 
 	if (p->pid <= 0 || p->pidfd < 0)
-		return;
+		return true;
 	(void)proc_kill(p, SIGTERM, &e);
 	if (grace_ms && proc_wait(p, deadline_in(grace_ms), NULL, &status, &e) == 0)
-		return;
+		return true;
 	(void)proc_kill(p, SIGKILL, &e);
-	(void)proc_wait(p, NO_DEADLINE, NULL, &status, &e);
+	if (proc_wait(p, deadline_in(KILLED_WAIT_MS), NULL, &status, &e) == 0)
+		return true;
+	proc_done(p);
+	return false;
 }
 
 void proc_done(struct proc *p)
@@ -235,6 +240,9 @@ static int collect(int fd, size_t max, uint64_t deadline_ms, const struct cancel
 		if (n < 0)
 			return fail(e, errno, "cannot read the output of a process: %m");
 		(void)buf_add(output, scrap, min_size((size_t)n, max - output->len), e);
+		/* One that writes without end is always ready to be read. */
+		if (now_ms() >= deadline_ms)
+			return fail(e, ETIMEDOUT, "reading the output of a process: it has no end");
 	}
 }
 
@@ -268,7 +276,7 @@ int proc_run(const struct proc_spec *spec, uint64_t deadline_ms, const struct ca
 	if (r == 0)
 		r = proc_wait(&p, deadline_ms, c, ret_status, e);
 	if (r < 0) {
-		proc_stop(&p, 0);
+		(void)proc_stop(&p, 0);
 		return fail_wrap(e, "running '%s'", spec->argv[0]);
 	}
 	*ret_output = xstrndup(output.data ? (const char *)output.data : "", output.len);

@@ -46,8 +46,9 @@ int proc_wait(struct proc *p, uint64_t deadline_ms, const struct cancel *c, int 
 	      struct error *e);
 /* Sends SIGNAL through the pidfd.  An ended process is success. */
 int proc_kill(const struct proc *p, int signal, struct error *e);
-/* SIGTERM, GRACE_MS, SIGKILL, reap.  Always ends; an unstarted or reaped proc is a no-op. */
-void proc_stop(struct proc *p, uint64_t grace_ms);
+/* SIGTERM, GRACE_MS, SIGKILL, reap.  Always ends; an unstarted or reaped proc is a no-op.  False if
+ * the process is still there after 30 s and was given up. */
+bool proc_stop(struct proc *p, uint64_t grace_ms);
 /* Closes the pidfd; the process goes on. */
 void proc_done(struct proc *p);
 

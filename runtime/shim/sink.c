@@ -208,7 +208,7 @@ static int logger_open(const char *uri, const char *container_id, const char *na
 	if (r >= 0)
 		r = set_nonblocking(pipes[1].write, e);
 	if (r < 0) {
-		proc_stop(&proc, 0);
+		(void)proc_stop(&proc, 0);
 	} else {
 		*ret_logger = xcalloc(1, sizeof(**ret_logger));
 		(*ret_logger)->io.fd = proc.pidfd;

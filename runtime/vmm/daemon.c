@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/sock.h"
 
 #define SOCKET_FD    3 /* in virtiofsd */
@@ -157,13 +158,15 @@ static void kill_children(pid_t pid)
 void daemon_stop(struct daemon *d, uint64_t grace_ms)
 {
 	struct error ignored;
+	pid_t pid = d->proc.pid;
 
-	if (d->proc.pid > 0) {
+	if (pid > 0) {
 		if (grace_ms && wait_fd(d->proc.pidfd, POLLIN, d->name, deadline_in(grace_ms), NULL,
 					&ignored) < 0)
-			kill_children(d->proc.pid);
+			kill_children(pid);
 		(void)proc_kill(&d->proc, SIGKILL, &ignored);
-		proc_stop(&d->proc, 0);
+		if (!proc_stop(&d->proc, 0))
+			log_warn("%s, process %d, does not end", d->name, (int)pid);
 	}
 	d->proc = (struct proc){ .pid = 0, .pidfd = -1 };
 	d->output_fd = close_fd(d->output_fd);

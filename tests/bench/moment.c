@@ -106,7 +106,7 @@ static int measure(const char *event, const char *what, char *const *argv, struc
 		r = what ? await_line(output, what, e) : await_exit(&p, e);
 	if (r >= 0)
 		(void)printf("%.1f\n", now() - start);
-	proc_stop(&p, 0);
+	(void)proc_stop(&p, 0);
 	return r;
 }
 

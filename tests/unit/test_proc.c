@@ -18,6 +18,23 @@
 
 #define LONG_MS 60000
 
+/* Of the last wait. */
+static uint64_t last_deadline_ms;
+/* Something comes before any deadline. */
+static bool is_always_ready;
+
+int __real_wait_fd(int fd, short events, const char *what, uint64_t deadline_ms,
+		   const struct cancel *c, struct error *e);
+int __wrap_wait_fd(int fd, short events, const char *what, uint64_t deadline_ms,
+		   const struct cancel *c, struct error *e);
+
+int __wrap_wait_fd(int fd, short events, const char *what, uint64_t deadline_ms,
+		   const struct cancel *c, struct error *e)
+{
+	last_deadline_ms = deadline_ms;
+	return __real_wait_fd(fd, events, what, is_always_ready ? NO_DEADLINE : deadline_ms, c, e);
+}
+
 static void test_proc_run_collects_output_and_exit_code(void **state)
 {
 	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
@@ -46,6 +63,22 @@ static void test_proc_run_beyond_its_output_limit_goes_on(void **state)
 	(void)state;
 	assert_int_equal(proc_run(&spec, deadline_in(LONG_MS), NULL, 10, &status, &output, &e), 0);
 	assert_int_equal(status, 5);
+}
+
+static void test_proc_run_that_talks_without_end_times_out(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, (char[]){ "exec timeout 5 yes" },
+			 NULL };
+	const struct proc_spec spec = { .argv = argv };
+	_free_ char *output = NULL;
+	struct error e;
+	int status;
+
+	(void)state;
+	is_always_ready = true;
+	assert_int_equal(proc_run(&spec, deadline_in(50), NULL, 10, &status, &output, &e),
+			 -ETIMEDOUT);
+	is_always_ready = false;
 }
 
 static void test_proc_start_of_a_missing_program_names_it(void **state)
@@ -99,9 +132,11 @@ static void test_proc_stop_ends_a_child_that_ignores_sigterm(void **state)
 	assert_int_equal(proc_start(&spec, &p, &e), 0);
 	pid = p.pid;
 	assert_int_equal(proc_start_time(pid, &ticks, &e), 0);
-	proc_stop(&p, 20);
+	assert_true(proc_stop(&p, 20));
 	assert_int_equal(proc_start_time(pid, &ticks, &e), -ESRCH);
-	proc_stop(&p, 20);
+	/* A process in the kernel's hands may not even obey SIGKILL. */
+	assert_true(last_deadline_ms < NO_DEADLINE);
+	assert_true(proc_stop(&p, 20));
 }
 
 static void test_proc_wait_reports_a_signal_as_128_plus(void **state)
@@ -171,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_proc_run_collects_output_and_exit_code),
 		TEST(test_proc_run_beyond_its_output_limit_goes_on),
+		TEST(test_proc_run_that_talks_without_end_times_out),
 		TEST(test_proc_start_of_a_missing_program_names_it),
 		TEST(test_proc_start_permutes_descriptors),
 		TEST(test_proc_stop_ends_a_child_that_ignores_sigterm),
