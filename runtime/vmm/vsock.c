@@ -184,6 +184,9 @@ static int accept_guest(const struct vsock_ready *r, uint64_t deadline_ms, const
 		if (fd >= 0 && is_our_guest(r, fd))
 			return fd;
 		fd = close_fd(fd);
+		/* Whoever else knocks must not keep us from noticing. */
+		if (now_ms() >= deadline_ms)
+			return fail(e, ETIMEDOUT, "agent's ready signal: only strangers came");
 	}
 }
 

@@ -10,7 +10,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <linux/sockios.h>
 
 #include "lib/file.h"
 #include "runtime/vmm/qemu/qmp.h"
@@ -19,6 +22,7 @@
 #define READY    GREETING "{\"return\": {}, \"id\": 1}\r\n"
 #define SHORT_MS 50
 #define LONG_MS  5000
+#define CHUNK    16384 /* what one read takes, whatever the time */
 
 struct peer {
 	int fd; /* ours, playing QEMU */
@@ -201,21 +205,49 @@ static void test_call_lie_breaks_the_connection(void **state)
 /* More than the limit without an end of line, fed as the client empties the socket. */
 static void test_call_endless_line_is_cut_off(void **state)
 {
-	_free_ char *chunk = xcalloc(1, 65536);
+	_free_ char *chunk = xcalloc(1, CHUNK);
 	struct error e;
 	struct peer p;
 	size_t fed = 0;
 	int r;
 
 	(void)state;
-	memset(chunk, ' ', 65536);
+	memset(chunk, ' ', CHUNK);
 	open_ready(&p);
 	do {
-		fed += (size_t)send(p.fd, chunk, 65536, 0);
+		fed += (size_t)send(p.fd, chunk, CHUNK, 0);
 		r = qmp_wait_event(p.qmp, "X", NULL, deadline_in(1), NULL, &e);
 	} while (r == -ETIMEDOUT && fed < 4 * QMP_LINE_MAX);
 	assert_int_equal(r, -EMSGSIZE);
 	assert_int_equal(call(&p, NULL, &e), -ECONNRESET);
+	done(&p);
+}
+
+static void expect_unread(const struct peer *p)
+{
+	int unread = 0;
+
+	assert_return_code(ioctl(p->fd, SIOCOUTQ, &unread), errno);
+	assert_true(unread > 0);
+}
+
+/* What has come when the deadline passes is looked at once, whatever else there is to read. */
+static void test_deadlines_hold_against_a_peer_that_never_stops_talking(void **state)
+{
+	_free_ char *events = xcalloc(1, 64 * KIB + 1);
+	struct error e;
+	struct peer p;
+
+	(void)state;
+	for (size_t i = 0; i < 64 * KIB; i += 16)
+		memcpy(events + i, "{\"event\": \"XX\"}\n", 16);
+	open_ready(&p);
+	say(&p, events);
+	assert_int_equal(qmp_call(p.qmp, "query-x", NULL, NULL, deadline_in(0), NULL, &e),
+			 -ETIMEDOUT);
+	expect_unread(&p);
+	assert_int_equal(qmp_wait_event(p.qmp, "Y", NULL, deadline_in(0), NULL, &e), -ETIMEDOUT);
+	expect_unread(&p);
 	done(&p);
 }
 
@@ -302,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_call_peer_gone_says_so_now_and_later),
 		cmocka_unit_test(test_call_lie_breaks_the_connection),
 		cmocka_unit_test(test_call_endless_line_is_cut_off),
+		cmocka_unit_test(test_deadlines_hold_against_a_peer_that_never_stops_talking),
 		cmocka_unit_test(test_event_before_and_between_is_kept),
 		cmocka_unit_test(test_event_flood_keeps_the_newest),
 		cmocka_unit_test(test_call_with_descriptor_passes_it_along),

@@ -126,6 +126,32 @@ static void test_ready_signal_of_a_liar_is_refused(void **state)
 	guest_close(&g);
 }
 
+/* Without a path only a context id tells who is there; a unix socket has none. */
+static void test_ready_signal_is_not_waited_for_longer_by_strangers(void **state)
+{
+	_free_ char *url = xasprintf("unix://%s/knock", (const char *)*state);
+	struct vsock_ready ready = { .peer_cid = 7 };
+	_free_ char *version = NULL;
+	struct sock_address a;
+	struct error e;
+	int fds[3], fd;
+
+	assert_int_equal(sock_parse(url, &a, &e), 0);
+	ready.fd = sock_listen(&a, &e);
+	assert_true(ready.fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = sock_connect(&a, deadline_in(LONG_MS), NULL, &e);
+	assert_int_equal(vsock_ready_wait(&ready, LONG_MS, deadline_in(0), NULL, &version, &e),
+			 -ETIMEDOUT);
+	/* The others still wait to be turned away. */
+	fd = accept(ready.fd, NULL, NULL);
+	assert_return_code(fd, errno);
+	(void)close_fd(fd);
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		(void)close_fd(fds[i]);
+	vsock_ready_done(&ready);
+}
+
 static void test_ready_signal_that_never_ends_times_out(void **state)
 {
 	_free_ char *version = NULL;
@@ -327,6 +353,7 @@ int main(void)
 		TEST(test_kvm_needs_processor_module_and_device),
 		TEST(test_ready_signal_carries_the_version),
 		TEST(test_ready_signal_of_a_liar_is_refused),
+		TEST(test_ready_signal_is_not_waited_for_longer_by_strangers),
 		TEST(test_ready_signal_that_never_ends_times_out),
 		TEST(test_no_ready_signal_is_a_foreign_agent_after_a_while),
 		TEST(test_address_is_written_as_upstream_does),

@@ -22,6 +22,7 @@
 struct qmp {
 	int fd;
 	bool is_broken;
+	bool is_late; /* what came last came after the deadline of this call */
 	struct buf in;
 	size_t n_scanned; /* bytes of in that hold no newline */
 	int64_t last_id;
@@ -66,9 +67,13 @@ static int read_more(struct qmp *qmp, uint64_t deadline_ms, const struct cancel 
 	ssize_t n;
 	int r;
 
+	/* A peer that never stops talking is always ready to be read. */
+	if (qmp->is_late)
+		return fail(e, ETIMEDOUT, "waiting for qemu: it talks, but not of this");
 	r = wait_fd(qmp->fd, POLLIN, "waiting for qemu", deadline_ms, c, e);
 	if (r < 0)
 		return r;
+	qmp->is_late = now_ms() >= deadline_ms;
 	n = buf_read(&qmp->in, qmp->fd, READ_SIZE, e);
 	if (n == -EAGAIN)
 		return 0;
@@ -227,6 +232,7 @@ int qmp_call_fd(struct qmp *qmp, const char *command, struct json_object *own_ar
 	if (qmp->is_broken)
 		return fail(e, ECONNRESET, "the control connection to qemu is broken");
 	json_set_int(request, "id", ++qmp->last_id);
+	qmp->is_late = false;
 	line = xasprintf("%s\r\n", json_text(request));
 	r = send_all(qmp, line, strlen(line), fd, deadline_ms, c, e);
 	if (r < 0)
@@ -267,6 +273,7 @@ int qmp_wait_event(struct qmp *qmp, const char *name, const char *device, uint64
 {
 	int r;
 
+	qmp->is_late = false;
 	while (!find_event(qmp, name, device)) {
 		_json_ struct json_object *message = NULL;
 
