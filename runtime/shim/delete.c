@@ -94,7 +94,7 @@ static int delete_task(struct task *task, struct rpc_request *req, struct error 
 	if (task->type == SPEC_MEMBER && shim->stage == SHIM_RUNNING) {
 		op->container = task->container;
 		op->work = delete_work;
-		op_submit(op, OP_ALONE);
+		op_submit(op, OP_URGENT);
 		return RPC_DEFERRED;
 	}
 	if (task->type != SPEC_MEMBER)

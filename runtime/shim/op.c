@@ -4,7 +4,8 @@
  *
  * The io thread decides whether a request is allowed and moves the state; the work thread only
  * works; the io thread then records the outcome and answers.  So no state is shared and none is
- * locked, and a call that waits holds up nobody but those in its own queue.
+ * locked, and a call that waits holds up nobody but those in its own queue.  Threads are limited,
+ * so what ends something (Kill, Delete) has threads of its own.
  */
 
 #include <string.h>
@@ -80,7 +81,7 @@ void op_submit(struct op *op, enum op_order order)
 			op->process->queue = work_queue_new(op->shim->pool);
 		work_submit(op->process->queue, &op->job);
 	} else {
-		work_submit_alone(op->shim->pool, &op->job);
+		work_submit_alone(order == OP_URGENT ? op->shim->urgent : op->shim->pool, &op->job);
 	}
 }
 

@@ -65,6 +65,7 @@ static int shim_open(struct shim *shim, struct error *e)
 	if (!shim->loop)
 		return -e->code;
 	shim->pool = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
+	shim->urgent = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
 	r = cancel_init(&shim->cancel, e);
 	if (r < 0)
 		return r;
@@ -82,11 +83,14 @@ static void shim_close(struct shim *shim)
 {
 	if (shim->pool)
 		work_pool_stop(shim->pool);
+	if (shim->urgent)
+		work_pool_stop(shim->urgent);
 	watch_free(shim->watch);
 	rpc_server_free(shim->server);
 	sandbox_free(shim->sandbox);
 	events_free(shim->events);
 	work_pool_free(shim->pool);
+	work_pool_free(shim->urgent);
 	cancel_done(&shim->cancel);
 	loop_free(shim->loop);
 }

@@ -106,6 +106,7 @@ struct op;
 struct shim {
 	struct loop *loop;
 	struct work_pool *pool;
+	struct work_pool *urgent; /* threads that no call which hangs has taken */
 	struct rpc_server *server;
 	struct events *events;
 	const char *id;
@@ -200,8 +201,9 @@ struct op {
 
 /* An op for REQ (may be NULL), with a copy of IN (may be NULL), for PROCESS. */
 struct op *op_new(struct shim *shim, struct process *p, struct rpc_request *req, const void *in);
-enum op_order { OP_IN_TURN, OP_ALONE };
-/* Defers the request and queues the work: behind what its process is waiting for, or beside. */
+/* Behind what its process is waiting for, beside that, or even if no thread is left for others. */
+enum op_order { OP_IN_TURN, OP_ALONE, OP_URGENT };
+/* Defers the request and queues the work. */
 void op_submit(struct op *op, enum op_order order);
 /* Answers with an empty message, or the error. */
 void op_reply_empty(struct op *op);

@@ -61,7 +61,7 @@ void task_signal(struct process *p, struct rpc_request *req, uint32_t signal)
 	op->sandbox = shim->sandbox;
 	op->work = signal_work;
 	op->finish = signal_finish;
-	op_submit(op, OP_ALONE);
+	op_submit(op, OP_URGENT);
 }
 
 static bool is_deadly(uint32_t signal)

@@ -16,6 +16,8 @@
 #include "runtime/shim/shim.h"
 #include "tests/unit/rpc-peer.h"
 
+#define POOL_THREADS 4
+
 struct fixture {
 	struct peer_loop io;
 	struct shim shim;
@@ -57,7 +59,8 @@ static int setup(void **state)
 	f->shim = (struct shim){
 		.loop = f->io.loop, .id = "pod", .namespace_ = "default", .kill_wait_ms = 50
 	};
-	f->shim.pool = work_pool_new(f->io.loop, 4, 256 * KIB);
+	f->shim.pool = work_pool_new(f->io.loop, POOL_THREADS, 256 * KIB);
+	f->shim.urgent = work_pool_new(f->io.loop, 1, 256 * KIB);
 	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
 	f->shim.events = events_new(f->io.loop, NULL, "default", &e);
 	task_service(&f->shim, &service);
@@ -136,10 +139,12 @@ static int teardown(void **state)
 	if (f->shim.tasks)
 		task_drop(f->shim.tasks);
 	work_pool_stop(f->shim.pool);
+	work_pool_stop(f->shim.urgent);
 	rpc_client_free(f->client);
 	rpc_server_free(f->shim.server);
 	events_free(f->shim.events);
 	work_pool_free(f->shim.pool);
+	work_pool_free(f->shim.urgent);
 	cancel_done(&f->shim.cancel);
 	loop_free(f->io.loop);
 	free(f);
@@ -478,6 +483,66 @@ static void test_exec_whose_container_is_deleted_meanwhile_is_gone(void **state)
 	(void)sem_destroy(&dropped);
 }
 
+/* As many calls as there are threads, which wait for what does not come. */
+struct hanging {
+	struct fixture *f;
+	struct loop_task task;
+	sem_t begun, ended;
+};
+
+static struct hanging hanging;
+
+static int hang_work(struct op *op, struct error *e)
+{
+	peer_check(sem_post(&hanging.begun) == 0, "no semaphore");
+	return wait_fd(-1, 0, "hanging", deadline_in(PEER_PATIENCE_MS * 2), &op->shim->cancel, e);
+}
+
+static void hang_finish(struct op *op)
+{
+	(void)op;
+	peer_check(sem_post(&hanging.ended) == 0, "no semaphore");
+}
+
+static void hang(struct loop_task *task)
+{
+	struct hanging *h = CONTAINER_OF(task, struct hanging, task);
+
+	for (int i = 0; i < POOL_THREADS; i++) {
+		struct op *op = op_new(&h->f->shim, NULL, NULL, NULL);
+
+		op->work = hang_work;
+		op->finish = hang_finish;
+		op_submit(op, OP_ALONE);
+	}
+}
+
+static void wait_for_all(sem_t *what)
+{
+	for (int i = 0; i < POOL_THREADS; i++)
+		assert_return_code(sem_wait(what), errno);
+}
+
+static void test_kill_does_not_wait_for_calls_that_hang(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	(void)running_task(f);
+	agent_start(f, answer_signals);
+	hanging.f = f;
+	hanging.task.run = hang;
+	assert_return_code(sem_init(&hanging.begun, 0, 0), errno);
+	assert_return_code(sem_init(&hanging.ended, 0, 0), errno);
+	loop_post(f->io.loop, &hanging.task);
+	wait_for_all(&hanging.begun);
+	assert_int_equal(call_kill(f, SIGTERM, &e), 0);
+	cancel_raise(&f->shim.cancel);
+	wait_for_all(&hanging.ended);
+	(void)sem_destroy(&hanging.begun);
+	(void)sem_destroy(&hanging.ended);
+}
+
 static void fill_stats(Agent__CgroupStats *stats, Agent__CpuStats *cpu, Agent__CpuUsage *usage,
 		       Agent__MemoryStats *memory, Agent__MemoryStats__StatsEntry **entries)
 {
@@ -556,6 +621,7 @@ int main(void)
 		TEST(test_process_that_outlives_its_sandbox_needs_no_signal),
 		TEST(test_exec_in_a_stopped_sandbox_is_refused),
 		TEST(test_exec_whose_container_is_deleted_meanwhile_is_gone),
+		TEST(test_kill_does_not_wait_for_calls_that_hang),
 		TEST(test_killed_container_that_never_ends_takes_the_sandbox_along),
 		TEST(test_killed_container_whose_output_never_ends_is_reported),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
