@@ -15,14 +15,16 @@
  * `mounts` is shared: a bind made there later appears in the exported view, in virtiofsd's own
  * namespace and in the guest.  Unmounting detaches: virtiofsd keeps descriptors open.
  *
- * Kernels before 5.12 cannot set flags on a detached tree; there the flags of mounts below a
- * read-only volume are set after the bind, before the container is created.
+ * Kernels before 5.12 cannot set flags on a detached tree.  What appears in the exported view keeps
+ * the flags that it had at that moment, so there the tree is bound beside it first, gets its flags,
+ * and is bound from there.
  */
 
 #include "runtime/sandbox/share.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -102,20 +104,57 @@ static unsigned long propagation(enum share_access access)
 	return access == SHARE_FOLLOWING ? MS_SLAVE : MS_PRIVATE;
 }
 
-/* Binds the old way, where flags cannot be set before the mount is visible. */
-static int bind_visible(const char *source, const char *target, enum share_access access,
-			struct error *e)
+/* "\040" and its like stand for the characters that separate fields. */
+static void unescape(char *s)
 {
-	unsigned long flags = SHARED_MOUNT_FLAGS | (access == SHARE_READ_ONLY ? MS_RDONLY : 0);
+	char *out = s;
 
-	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return fail(e, errno, "cannot bind '%s' on '%s': %m", source, target);
-	if (mount(NULL, target, NULL, propagation(access) | MS_REC, NULL) < 0 ||
-	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0) {
-		(void)umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
-		return fail(e, errno, "cannot set the mount flags of '%s': %m", target);
+	for (; *s; s++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
+			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
+			s += 3;
+		} else {
+			*out++ = *s;
+		}
+	}
+	*out = '\0';
+}
+
+/* The mount points at or below DIR, in the order they were made. */
+static int mounts_below(const char *dir, strv *ret_found, struct error *e)
+{
+	_free_ char *text = NULL;
+	_strv_ strv lines = NULL;
+	size_t len = strlen(dir);
+	int r = file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	lines = strv_split(text, "\n");
+	for (char **line = lines; line && *line; line++) {
+		_strv_ strv fields = strv_split(*line, " ");
+
+		if (strv_len(fields) <= 4)
+			continue;
+		unescape(fields[4]);
+		if (strncmp(fields[4], dir, len) == 0 &&
+		    (fields[4][len] == '/' || fields[4][len] == '\0'))
+			strv_add(ret_found, fields[4]);
 	}
 	return 0;
+}
+
+static int set_flags(const char *target, unsigned long flags, struct error *e)
+{
+	_strv_ strv found = NULL;
+	int r = mounts_below(target, &found, e);
+
+	if (r >= 0 && !found)
+		r = fail(e, ENOENT, "'%s' is not mounted", target);
+	for (size_t i = 0; r >= 0 && i < strv_len(found); i++)
+		if (mount(NULL, found[i], NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
+			r = fail(e, errno, "cannot set the mount flags of '%s': %m", found[i]);
+	return r;
 }
 
 /* A detached copy of the mount tree at SOURCE with its flags set, or -ENOSYS. */
@@ -134,20 +173,6 @@ static int tree_open(const char *source, enum share_access access, struct error 
 		    sizeof(attributes)) < 0)
 		return fail(e, errno, "cannot set the mount flags of '%s': %m", source);
 	return TAKE_FD(fd);
-}
-
-static int bind_one(const char *source, const char *target, enum share_access access,
-		    struct error *e)
-{
-	_close_ int fd = tree_open(source, access, e);
-
-	if (fd == -ENOSYS)
-		return bind_visible(source, target, access, e);
-	if (fd < 0)
-		return fd;
-	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_FROM_EMPTY) < 0)
-		return fail(e, errno, "cannot mount '%s' on '%s': %m", source, target);
-	return 0;
 }
 
 static int target_make(const char *target, bool is_folder, struct error *e)
@@ -169,6 +194,59 @@ static int target_make(const char *target, bool is_folder, struct error *e)
 	return 0;
 }
 
+static int stage(const char *source, const char *place, enum share_access access, struct error *e)
+{
+	unsigned long flags = SHARED_MOUNT_FLAGS | (access == SHARE_READ_ONLY ? MS_RDONLY : 0);
+
+	if (mount(source, place, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return fail(e, errno, "cannot bind '%s' on '%s': %m", source, place);
+	if (mount(NULL, place, NULL, propagation(access) | MS_REC, NULL) < 0)
+		return fail(e, errno, "cannot set the propagation of '%s': %m", place);
+	return set_flags(place, flags, e);
+}
+
+static void unstage(const char *dir, const char *place)
+{
+	(void)umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (unlink(place) < 0)
+		(void)rmdir(place);
+	(void)rmdir(dir);
+}
+
+/* Binds the old way. */
+static int bind_staged(const struct share *s, const char *source, const char *target,
+		       bool is_folder, enum share_access access, struct error *e)
+{
+	_free_ char *dir = path_join(s->dir, "stage.XXXXXX");
+	_free_ char *place = NULL;
+	int r;
+
+	if (!mkdtemp(dir))
+		return fail(e, errno, "cannot make '%s': %m", dir);
+	place = path_join(dir, "volume");
+	r = target_make(place, is_folder, e);
+	if (r >= 0)
+		r = stage(source, place, access, e);
+	if (r >= 0 && mount(place, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		r = fail(e, errno, "cannot bind '%s' on '%s': %m", source, target);
+	unstage(dir, place);
+	return r;
+}
+
+static int bind_one(const struct share *s, const char *source, const char *target, bool is_folder,
+		    enum share_access access, struct error *e)
+{
+	_close_ int fd = tree_open(source, access, e);
+
+	if (fd == -ENOSYS)
+		return bind_staged(s, source, target, is_folder, access, e);
+	if (fd < 0)
+		return fd;
+	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_FROM_EMPTY) < 0)
+		return fail(e, errno, "cannot mount '%s' on '%s': %m", source, target);
+	return 0;
+}
+
 int share_bind(struct share *s, const char *source, const char *name, enum share_access access,
 	       struct error *e)
 {
@@ -183,7 +261,7 @@ int share_bind(struct share *s, const char *source, const char *name, enum share
 		return fail(e, ENOTSUP, "cannot share '%s' with the guest: it is a device", source);
 	r = target_make(target, S_ISDIR(st.st_mode), e);
 	if (r >= 0)
-		r = bind_one(source, target, access, e);
+		r = bind_one(s, source, target, S_ISDIR(st.st_mode), access, e);
 	if (r < 0)
 		share_unbind(s, name);
 	return r;
@@ -202,35 +280,13 @@ void share_unbind(struct share *s, const char *name)
 		(void)rmdir(parent);
 }
 
-/* The mount points at or below DIR, in the order they were made.  /proc writes odd characters of a
- * path as octal escapes; our own paths have none, so a path with one is not below DIR. */
-static strv mounts_below(const char *dir)
-{
-	_free_ char *text = NULL;
-	_strv_ strv lines = NULL;
-	struct error e;
-	size_t len = strlen(dir);
-	strv found = NULL;
-
-	if (file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, &e) < 0) {
-		log_warn("mounts below '%s' may stay: %s", dir, e.msg);
-		return NULL;
-	}
-	lines = strv_split(text, "\n");
-	for (char **line = lines; line && *line; line++) {
-		_strv_ strv fields = strv_split(*line, " ");
-
-		if (strv_len(fields) > 4 && strncmp(fields[4], dir, len) == 0 &&
-		    (fields[4][len] == '/' || fields[4][len] == '\0'))
-			strv_add(&found, fields[4]);
-	}
-	return found;
-}
-
 void share_detach_below(const char *dir)
 {
-	_strv_ strv found = mounts_below(dir);
+	_strv_ strv found = NULL;
+	struct error e;
 
+	if (mounts_below(dir, &found, &e) < 0)
+		log_warn("mounts below '%s' may stay: %s", dir, e.msg);
 	for (size_t i = strv_len(found); i > 0; i--)
 		if (umount2(found[i - 1], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
 		    errno != ENOENT)

@@ -16,6 +16,7 @@ set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BI
 kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)
+target_link_options(test_share PRIVATE -Wl,--wrap=syscall)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
