@@ -2,10 +2,12 @@
 /*
  * install - gather what a run of the installer has to know.
  *
- * Everything here reads: the release's manifest (its first few kilobytes), the settings, the
- * container runtime's version and the Node object.  Whether anything would change is decided once,
- * here, because the first step already depends on it; when nothing would, those steps do not look
- * a second time.  One thread; may block.
+ * Everything here reads, and each kind of run reads no more than it needs: the settings and the API
+ * server for one that takes an interrupted run back; the Node object and the names of the handlers
+ * for one that removes; the release's manifest (its first few kilobytes), the node's drop-ins and
+ * the container runtime's version for one that installs.  Whether anything would change is decided
+ * once, here, because the first step already depends on it; when nothing would, those steps do not
+ * look a second time.  One thread; may block.
  */
 #include "deploy/install.h"
 
@@ -21,7 +23,6 @@
 #define RUN_MS     (15 * 60 * UINT64_C(1000))
 #define ASK_MS     (2 * 60 * UINT64_C(1000))
 #define RUNTIME_MS (60 * UINT64_C(1000))
-#define TELL_MS    (30 * UINT64_C(1000))
 #define USER_AGENT "kata-deploy/" KATA_VERSION
 
 static int find_archive(const char *dir, char **ret_path, struct error *e)
@@ -51,23 +52,34 @@ static int read_release(struct install *in, struct error *e)
 	return 0;
 }
 
-static int read_offers(struct install *in, struct error *e)
+/* The offers for the shims of these NAMES, without what the node adds to them. */
+static int name_offers(struct install *in, char *const *names, struct error *e)
 {
-	const struct settings *s = in->settings;
-	size_t n = strv_len(s->shims);
+	size_t n = strv_len(names);
 
 	in->offers = xcalloc(n, sizeof(*in->offers));
-	in->handlers = xcalloc(n, sizeof(*in->handlers));
 	for (size_t i = 0; i < n; i++) {
 		in->n_offers = i + 1;
-		if (offer_init(&in->offers[i], s, in->root, s->shims[i], e) < 0)
+		if (offer_init(&in->offers[i], in->settings, in->root, names[i], e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+static int read_offers(struct install *in, struct error *e)
+{
+	if (name_offers(in, in->settings->shims, e) < 0)
+		return -e->code;
+	in->handlers = xcalloc(in->n_offers, sizeof(*in->handlers));
+	for (size_t i = 0; i < in->n_offers; i++) {
+		if (offer_read(&in->offers[i], in->settings, e) < 0)
 			return -e->code;
 		in->handlers[i] = offer_handler(&in->offers[i]);
 	}
 	return 0;
 }
 
-static int read_runtime(struct install *in, struct error *e)
+int install_read_runtime(struct install *in, struct error *e)
 {
 	const struct settings *s = in->settings;
 	const char *dash = *s->suffix ? "-" : "";
@@ -91,18 +103,24 @@ static int read_runtime(struct install *in, struct error *e)
 	return 0;
 }
 
+int install_read_node(struct install *in, struct error *e)
+{
+	_free_ char *path = xasprintf("/api/v1/nodes/%s", in->settings->node_name);
+
+	json_putp(&in->node_object);
+	return kube_get(in->kube, path, install_ask_ms(in), in->cancel, &in->node_object, e);
+}
+
 /* Without a Node object, or the right to see it, files can still be removed: node_object is NULL.
  */
 static int read_node(struct install *in, struct error *e)
 {
-	_free_ char *path = xasprintf("/api/v1/nodes/%s", in->settings->node_name);
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &in->node_object, e);
+	int r = install_read_node(in, e);
 
-	if (r == -ENOENT || r == -EACCES) {
-		log_warn("%s", e->msg);
-		return 0;
-	}
-	return r;
+	if (r != -ENOENT && r != -EACCES)
+		return r;
+	log_warn("%s", e->msg);
+	return 0;
 }
 
 /* Names version and configuration, so that a canary is needed exactly once for each pair. */
@@ -154,40 +172,36 @@ static int open_kube(struct install *in, struct error *e)
 int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e)
 {
-	_install_ struct install in = {
+	struct install in = {
 		.settings = s,
 		.cancel = cancel,
 		.deadline_ms = deadline_in(RUN_MS),
-		.root = settings_root(s),
 	};
 
-	if (open_kube(&in, e) < 0 || read_release(&in, e) < 0 || read_offers(&in, e) < 0 ||
-	    read_runtime(&in, e) < 0 || read_node(&in, e) < 0)
+	if (open_kube(&in, e) < 0)
 		return -e->code;
+	in.root = settings_root(s);
 	in.node = (struct node){ .root = in.root, .socket = s->containerd_socket };
-	in.proof = make_proof(&in);
-	if (plan_changes(&in, e) < 0)
-		return -e->code;
 	*ret_install = in;
-	in = (struct install){ 0 };
 	return 0;
 }
 
-int install_open_node(const struct settings *s, const struct cancel *cancel,
-		      struct install *ret_install, struct error *e)
+int install_gather(struct install *in, struct error *e)
 {
-	_install_ struct install in = {
-		.settings = s,
-		.cancel = cancel,
-		.deadline_ms = deadline_in(TELL_MS),
-		.root = settings_root(s),
-	};
-
-	if (open_kube(&in, e) < 0 || read_node(&in, e) < 0)
+	if (read_release(in, e) < 0 || read_offers(in, e) < 0 || install_read_runtime(in, e) < 0 ||
+	    read_node(in, e) < 0)
 		return -e->code;
-	*ret_install = in;
-	in = (struct install){ 0 };
-	return 0;
+	in->proof = make_proof(in);
+	return plan_changes(in, e);
+}
+
+int install_gather_names(struct install *in, struct error *e)
+{
+	_strv_ strv names = shim_names();
+
+	return name_offers(in, names, e) < 0 || (!in->node_object && read_node(in, e) < 0)
+		       ? -e->code
+		       : 0;
 }
 
 uint64_t install_ask_ms(const struct install *in)

@@ -28,11 +28,14 @@ struct install {
 
 	struct node node;
 	char *runtime_version;
-	const struct cri_driver *driver;
+	const struct cri_driver *driver; /* NULL until install_read_runtime() */
 	struct cri_site site;
 	char *drop_in;
 
+	/* NULL: not read, not there, or not ours to see. */
 	struct json_object *node_object;
+	/* Takes back what another process did, who knows how far. */
+	bool is_recovering;
 	bool is_changing;   /* something about the sandboxes of this node changes */
 	bool is_settled;    /* nothing does: versions, link and configurations are as wanted */
 	unsigned writes;    /* files written and links moved on the node by this run */
@@ -41,13 +44,19 @@ struct install {
 	char *proof;        /* names what the canary proves: version and configuration */
 };
 
-/* Gathers everything without changing anything. */
+/* What it takes to undo steps and to reach the cluster: settings, paths and a client.  Asks nobody
+ * yet.  The rest is added by the functions below, none of which changes anything. */
 int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e);
-/* Only what it takes to tell the Node object something: the client, and that object as it is now
- * (NULL without it or the right to see it). */
-int install_open_node(const struct settings *s, const struct cancel *cancel,
-		      struct install *ret_install, struct error *e);
+/* The Node object as it is now.  ENOENT, or EACCES without the right to see it. */
+int install_read_node(struct install *in, struct error *e);
+/* What containerd says it is, and which driver fits. */
+int install_read_runtime(struct install *in, struct error *e);
+/* Everything that installing needs. */
+int install_gather(struct install *in, struct error *e);
+/* What removing needs: the Node object, if it can be seen, and all names that this release gives
+ * to something, whatever SHIMS and drop-ins say now. */
+int install_gather_names(struct install *in, struct error *e);
 void install_done(struct install *in);
 #define _install_ _cleanup_(install_done)
 

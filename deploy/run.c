@@ -16,6 +16,14 @@
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
+#define TELL_MS (30 * UINT64_C(1000))
+
+/* What the cluster wants when a pod of ours ends. */
+enum wish {
+	WISH_STAY,  /* another pod follows this one */
+	WISH_LEAVE, /* no pod on this node any more */
+	WISH_END,   /* nor on any other */
+};
 
 static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
 {
@@ -23,17 +31,21 @@ static void on_step(void *context, const struct step *step, unsigned number, uns
 	log_info("step %u of %u: %s", number, total, step->what);
 }
 
-/* Undoes with the facts as they are and looks again afterwards. */
+/* Undoes what an interrupted run left.  Not with the means of an installation: what that needs,
+ * such as an answer of containerd or a drop-in without a mistake, may be what the undo brings back.
+ */
 static int recover(const struct settings *s, struct journal *j, const struct cancel *cancel,
-		   struct install *in, struct error *e)
+		   struct error *e)
 {
-	const struct plan plan = { .steps = install_steps, .context = in };
-	int r = plan_recover(&plan, j, e);
+	_install_ struct install in = { 0 };
+	const struct plan plan = { .steps = install_steps, .context = &in };
 
-	if (r <= 0)
-		return r;
-	install_done(in);
-	return install_open(s, cancel, in, e);
+	if (journal_len(j) == 0)
+		return 0;
+	if (install_open(s, cancel, &in, e) < 0)
+		return -e->code;
+	in.is_recovering = true;
+	return plan_recover(&plan, j, e);
 }
 
 static int open_both(const struct settings *s, const struct cancel *cancel, struct journal **ret_j,
@@ -41,14 +53,11 @@ static int open_both(const struct settings *s, const struct cancel *cancel, stru
 {
 	_free_ char *root = settings_root(s);
 	_cleanup_(journal_closep) struct journal *j = NULL;
-	_install_ struct install in = { 0 };
 
 	if (journal_open(root, deadline_in(LOCK_MS), cancel, &j, e) < 0 ||
-	    install_open(s, cancel, &in, e) < 0 || recover(s, j, cancel, &in, e) < 0)
+	    recover(s, j, cancel, e) < 0 || install_open(s, cancel, ret_in, e) < 0)
 		return -e->code;
 	*ret_j = TAKE_PTR(j);
-	*ret_in = in;
-	in = (struct install){ 0 };
 	return 0;
 }
 
@@ -73,12 +82,14 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
 	if (e->code == ECANCELED)
 		return;
-	if (install_open_node(s, cancel, &in, &ignored) < 0) {
+	if (install_open(s, cancel, &in, &ignored) >= 0) {
+		in.deadline_ms = deadline_in(TELL_MS);
+		(void)install_read_node(&in, &ignored);
+	}
+	if (!in.node_object) {
 		log_warn("the node cannot be told: %s", ignored.msg);
 		return;
 	}
-	if (!in.node_object)
-		return;
 	if (node_retract(&in, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	node_event(&in, true, event, e->msg);
@@ -93,6 +104,8 @@ static int apply(const struct settings *s, const struct cancel *cancel, struct e
 	uint64_t began = now_ms();
 	int r = open_both(s, cancel, &j, &in, e);
 
+	if (r >= 0)
+		r = install_gather(&in, e);
 	if (r >= 0)
 		r = run_steps(&in, install_steps, j, e);
 	if (r < 0)
@@ -131,49 +144,79 @@ static bool selects(struct json_object *daemonset, struct json_object *node)
 	return true;
 }
 
-/* 1: our DaemonSet exists, is not being deleted and selects this node: another pod follows this
- * one.  A right to see it that is gone means that the installation is being deleted. */
-static int is_still_wanted(const struct install *in, struct error *e)
+/* What our DaemonSet says of this node. */
+static int look_at_wish(struct install *in, enum wish *ret_wish, struct error *e)
 {
 	_free_ char *path = xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s",
 				      in->settings->namespace, in->settings->daemonset_name);
 	_json_ struct json_object *daemonset = NULL;
 	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &daemonset, e);
 
-	if (r == -ENOENT || r == -EACCES)
-		return 0;
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return r;
-	return !json_at(daemonset, "metadata.deletionTimestamp") && in->node_object &&
-	       selects(daemonset, in->node_object);
-}
-
-int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
-{
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	_install_ struct install in = { 0 };
-	int r = open_both(s, cancel, &j, &in, e);
-
-	if (r >= 0)
-		r = is_still_wanted(&in, e);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		log_info("DaemonSet '%s' still wants node '%s': everything stays",
-			 s->daemonset_name, s->node_name);
+	if (!daemonset || json_at(daemonset, "metadata.deletionTimestamp")) {
+		*ret_wish = WISH_END;
 		return 0;
 	}
-	if (!in.node_object)
+	r = install_read_node(in, e);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret_wish = in->node_object && selects(daemonset, in->node_object) ? WISH_STAY : WISH_LEAVE;
+	return 0;
+}
+
+/* A right to see that is gone means that the installation is being deleted. */
+static int find_wish(struct install *in, enum wish *ret_wish, struct error *e)
+{
+	int r = look_at_wish(in, ret_wish, e);
+
+	if (r != -EACCES)
+		return r;
+	*ret_wish = WISH_END;
+	return 0;
+}
+
+static int remove_all(struct install *in, struct journal *j, struct error *e)
+{
+	const struct settings *s = in->settings;
+
+	if (install_gather_names(in, e) < 0)
+		return -e->code;
+	if (!in->node_object)
 		log_warn(
 			"the right to change node '%s' went before this pod: its labels stay; take "
 			"them away with 'kubectl label node %s katacontainers.io/kata-runtime- "
 			"kata-deploy.katacontainers.io/%s-'",
 			s->node_name, s->node_name, settings_instance(s));
-	r = run_steps(&in, cleanup_steps, j, e);
+	return run_steps(in, cleanup_steps, j, e);
+}
+
+static int cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_install_ struct install in = { 0 };
+	enum wish wish = WISH_STAY;
+	int r;
+
+	if (open_both(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0)
+		return -e->code;
+	if (wish == WISH_STAY) {
+		log_info("DaemonSet '%s' still wants node '%s': everything stays",
+			 s->daemonset_name, s->node_name);
+		return 0;
+	}
+	r = remove_all(&in, j, e);
+	if (r >= 0)
+		log_info("removed from node '%s': %d steps", s->node_name, r);
+	return r;
+}
+
+int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	int r = cleanup(s, cancel, e);
+
 	if (r < 0)
 		tell_failure(s, cancel, "KataRemoveFailed", "RemoveFailed", e);
-	else
-		log_info("removed from node '%s': %d steps", s->node_name, r);
 	return r;
 }
 
@@ -181,7 +224,8 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_install_ struct install in = { 0 };
-	int r = open_both(s, cancel, &j, &in, e);
 
-	return r < 0 ? r : run_steps(&in, reset_steps, j, e);
+	if (open_both(s, cancel, &j, &in, e) < 0 || install_gather_names(&in, e) < 0)
+		return -e->code;
+	return run_steps(&in, reset_steps, j, e);
 }

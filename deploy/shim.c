@@ -33,17 +33,23 @@ static const char debug_text[] =
 	"[agent.kata]\nenable_debug = true\n"
 	"[runtime]\nenable_debug = true\n";
 
+strv shim_names(void)
+{
+	strv names = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(shims); i++)
+		strv_add(&names, shims[i].name);
+	return names;
+}
+
 const struct shim *shim_find(const char *name, struct error *e)
 {
-	_strv_ strv names = NULL;
-	_free_ char *known = NULL;
+	_strv_ strv names = shim_names();
+	_free_ char *known = strv_join(names, " ");
 
-	for (size_t i = 0; i < ARRAY_SIZE(shims); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(shims); i++)
 		if (strcmp(shims[i].name, name) == 0)
 			return &shims[i];
-		strv_add(&names, shims[i].name);
-	}
-	known = strv_join(names, " ");
 	(void)fail(e, EINVAL, "SHIMS: '%s' is not in this release; it has: %s", name, known);
 	return NULL;
 }
@@ -107,6 +113,11 @@ int offer_init(struct offer *o, const struct settings *s, const char *root, cons
 	o->handler = xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
 	o->runtime_path = xasprintf("%s/" SHIM_PROGRAM, root);
 	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);
+	return 0;
+}
+
+int offer_read(struct offer *o, const struct settings *s, struct error *e)
+{
 	if (read_custom(o, s, e) < 0)
 		return -e->code;
 	o->config_path = is_own(o, s)

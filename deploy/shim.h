@@ -14,6 +14,8 @@ struct shim {
 	const char *overhead_cpu;
 };
 
+/* Names of all; caller frees. */
+strv shim_names(void);
 /* NULL with *e filled, which names the known ones. */
 const struct shim *shim_find(const char *name, struct error *e);
 
@@ -23,12 +25,15 @@ struct offer {
 	char *handler;      /* "kata-qemu", with the suffix */
 	char *runtime_path; /* through the current version */
 	char *delivered;    /* its configuration in the release, through the current version */
-	char *config_path;  /* what sandboxes read: that, or a copy of the node's own */
+	char *config_path;  /* what sandboxes read: that, or a copy of the node's own; NULL: unread
+			     */
 	char *custom;       /* text of the drop-in for this node; NULL if there is none */
 };
 
 int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
 	       struct error *e);
+/* Adds what this node wants to be different: custom and config_path. */
+int offer_read(struct offer *o, const struct settings *s, struct error *e);
 void offer_done(struct offer *o);
 
 struct cri_handler offer_handler(const struct offer *o);

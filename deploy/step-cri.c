@@ -254,7 +254,10 @@ int cri_undo(void *context, struct json_object *data, struct error *e)
 	struct install *in = context;
 	int changed = edit_restore(data, in->driver->merge, &in->site, e);
 
-	return changed <= 0 ? changed : restart_and_wait(in, 0, NULL, e);
+	/* What killed that run or its undo can have come between the files and the restart. */
+	if (changed < 0 || (changed == 0 && !in->is_recovering))
+		return changed;
+	return restart_and_wait(in, 0, NULL, e);
 }
 
 int cri_is_configured(struct install *in, struct error *e)

@@ -228,8 +228,12 @@ int drain_check(void *context, struct error *e)
 {
 	struct install *in = context;
 	_live_ struct live l = { 0 };
-	int configured = cri_is_configured(in, e);
+	int configured;
 
+	/* From here on a removal needs containerd; what came before it did not. */
+	if (install_read_runtime(in, e) < 0)
+		return -e->code;
+	configured = cri_is_configured(in, e);
 	if (configured < 0)
 		return configured;
 	if (!configured && !is_installed(in))

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_run - what an installer that fails early leaves on the Node object.
+ * test_run - what runs of the installer that end early leave on a node and on its Node object.
  *
- * The API server is a script; the release is missing, which is found before the first step, and the
- * node's files are a folder of the test.
+ * The API server is a script, and the node's files are a folder of the test.  The release is
+ * missing, which an installation finds before its first step; containerd is missing, which a
+ * removal finds when the labels and the RuntimeClasses are done.
  */
 
 #include "tests/unit/folder.h"
@@ -31,17 +32,25 @@
 		{ "PATCH /api/v1/nodes/n1?fieldManager=kata-deploy ", __VA_ARGS__ }, "200 OK", \
 			"{}", FAKE_KEEP, NULL                                                  \
 	}
-#define EVENT                                                                                    \
-	{                                                                                        \
-		{ "POST /apis/events.k8s.io/v1/namespaces/default/events?", "KataInstallFailed", \
-		  "kata-static" },                                                               \
-			"201 Created", "{}", FAKE_KEEP, NULL                                     \
+#define TOLD(reason, text)                                                                \
+	{ { "POST /apis/events.k8s.io/v1/namespaces/default/events?", reason, text },     \
+	  "201 Created",                                                                  \
+	  "{}",                                                                           \
+	  FAKE_KEEP,                                                                      \
+	  NULL },                                                                         \
+	{                                                                                 \
+		{ "PATCH /api/v1/nodes/n1/status?", "\"KataReady\"", "\"False\"", text }, \
+			"200 OK", "{}", FAKE_KEEP, NULL                                   \
 	}
-#define CONDITION                                                                                  \
-	{                                                                                          \
-		{ "PATCH /api/v1/nodes/n1/status?", "\"KataReady\"", "\"False\"", "kata-static" }, \
-			"200 OK", "{}", FAKE_KEEP, NULL                                            \
+#define ANSWER(request, status, body)                      \
+	{                                                  \
+		{ request }, status, body, FAKE_KEEP, NULL \
 	}
+#define DAEMONSET(status, body) \
+	ANSWER("GET /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ", status, body)
+#define CLASS(name) \
+	ANSWER("GET /apis/node.k8s.io/v1/runtimeclasses/" name " ", "404 Not Found", "{}")
+#define REFUSED "403 Forbidden"
 
 /* A node that consists of a folder and an object. */
 struct world {
@@ -60,6 +69,7 @@ static void set_env(const char *const (*pairs)[2], size_t n)
 static void start(struct world *w, const struct fake_turn *turns, size_t n)
 {
 	_free_ char *kubeconfig = NULL;
+	_free_ char *socket = NULL;
 	_free_ char *text = NULL;
 	struct error e;
 
@@ -71,12 +81,15 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
 		w->api.url);
 	kubeconfig = path_join(w->dir, "kubeconfig");
+	socket = path_join(w->dir, "containerd.sock");
 	folder_put(w->dir, "kubeconfig", text);
 	set_env((const char *const[][2]){ { "NODE_NAME", "n1" },
 					  { "KUBECONFIG", kubeconfig },
 					  { "INSTALLATION_PREFIX", w->dir },
-					  { "KATA_ARTIFACTS", w->dir } },
-		4);
+					  { "KATA_ARTIFACTS", w->dir },
+					  { "KATA_CONTAINERD_SOCKET", socket },
+					  { "KATA_CUSTOM_CONFIGS", w->dir } },
+		6);
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 
@@ -129,8 +142,7 @@ static void test_failure_with_nothing_installed_takes_a_label_back(void **state)
 	static const struct fake_turn turns[] = {
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 		LABELS(SHARED ":\"false\"", INSTANCE ":\"false\"", INSTANCE ":null"),
-		EVENT,
-		CONDITION,
+		TOLD("KataInstallFailed", "kata-static"),
 	};
 
 	(void)state;
@@ -141,8 +153,7 @@ static void test_failure_beside_a_version_leaves_the_labels(void **state)
 {
 	static const struct fake_turn turns[] = {
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
-		EVENT,
-		CONDITION,
+		TOLD("KataInstallFailed", "kata-static"),
 	};
 	struct world w;
 	struct error e;
@@ -159,8 +170,7 @@ static void test_failure_leaves_the_label_of_another_installation(void **state)
 	static const struct fake_turn turns[] = {
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\"," OTHER ":\"true\""),
 		LABELS(SHARED ":\"true\"", INSTANCE ":\"false\"", INSTANCE ":null"),
-		EVENT,
-		CONDITION,
+		TOLD("KataInstallFailed", "kata-static"),
 	};
 
 	(void)state;
@@ -171,8 +181,7 @@ static void test_failure_on_a_node_without_our_label_leaves_the_labels(void **st
 {
 	static const struct fake_turn turns[] = {
 		NODE(SHARED ":\"true\"," OTHER ":\"true\""),
-		EVENT,
-		CONDITION,
+		TOLD("KataInstallFailed", "kata-static"),
 	};
 
 	(void)state;
@@ -183,12 +192,7 @@ static void test_failure_before_the_journal_is_told(void **state)
 {
 	static const struct fake_turn turns[] = {
 		NODE(""),
-		{ { "POST /apis/events.k8s.io/v1/namespaces/default/events?", "opt" },
-		  "201 Created",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
-		{ { "PATCH /api/v1/nodes/n1/status?", "opt" }, "200 OK", "{}", FAKE_KEEP, NULL },
+		TOLD("KataInstallFailed", "opt"),
 	};
 	struct world w;
 	struct error e;
@@ -200,6 +204,96 @@ static void test_failure_before_the_journal_is_told(void **state)
 	stop(&w);
 }
 
+/* Leaves a run behind that was interrupted in STEP. */
+static void interrupt_in(const struct world *w, const char *step, const char *data)
+{
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *line = xasprintf("do %s %s\n", step, data);
+
+	folder_put(root, "journal", line);
+}
+
+static bool has_journal(const struct world *w)
+{
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *path = path_join(root, "journal");
+
+	return file_exists(path);
+}
+
+static void test_recovery_needs_nothing_that_an_installation_needs(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-static"),
+	};
+	_free_ char *path = NULL;
+	_free_ char *data = NULL;
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	folder_put(w.dir, "dropin-qemu.toml", "[broken\n");
+	folder_put(w.dir, "configuration.toml", "new");
+	path = path_join(w.dir, "configuration.toml");
+	data = xasprintf("{\"files\":[{\"path\":\"%s\",\"text\":\"old\",\"mode\":420}]}", path);
+	interrupt_in(&w, "overrides", data);
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_int_equal(file_read(path, 16, &text, NULL, &e), 0);
+	assert_string_equal(text, "old");
+	assert_false(has_journal(&w));
+	stop(&w);
+}
+
+static void test_recovery_without_the_right_to_label_goes_on(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ANSWER("PATCH /api/v1/nodes/n1?", REFUSED, "{}"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	interrupt_in(&w, "claim", "{\"shared\":\"true\",\"instance\":\"true\"}");
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_false(has_journal(&w));
+	stop(&w);
+}
+
+/* Runs a removal until it needs containerd, with a drop-in that no installation would take. */
+static void assert_removed(const struct fake_turn *turns, size_t n)
+{
+	struct world w;
+	struct error e;
+
+	start(&w, turns, n);
+	folder_put(w.dir, "dropin-qemu.toml", "[broken\n");
+	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
+	assert_non_null(strstr(e.msg, "containerd"));
+	stop(&w);
+}
+
+static void test_cleanup_of_the_installation_removes_the_classes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		LABELS(SHARED ":null", INSTANCE ":null"),
+		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +302,9 @@ int main(void)
 		cmocka_unit_test(test_failure_leaves_the_label_of_another_installation),
 		cmocka_unit_test(test_failure_on_a_node_without_our_label_leaves_the_labels),
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
+		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
+		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
+		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,7 @@ static void test_offer_without_wishes_uses_the_delivered_file(void **state)
 
 	read_place(p, &s, "");
 	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_int_equal(offer_read(&o, &s, &e), 0);
 	assert_string_equal(o.handler, "kata-qemu");
 	assert_string_equal(o.config_path,
 			    "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml");
@@ -182,6 +183,7 @@ static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
 	assert_int_equal(file_replace(p->custom, text, strlen(text), 0644, &e), 0);
 	read_place(p, &s, "qemu:default_vcpus,kernel_params other:x");
 	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_int_equal(offer_read(&o, &s, &e), 0);
 	assert_true(str_starts(o.config_path, p->dir));
 	assert_true(offer_bool(&o, NULL, "allow_emulation", false));
 	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 256);
@@ -207,7 +209,8 @@ static void test_offer_with_a_broken_drop_in_is_refused(void **state)
 
 	assert_int_equal(file_replace(p->custom, "[x\n", 3, 0644, &e), 0);
 	read_place(p, &s, "");
-	assert_true(offer_init(&o, &s, "/opt/kata", "qemu", &e) < 0);
+	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_true(offer_read(&o, &s, &e) < 0);
 	assert_non_null(strstr(e.msg, "dropin-qemu.toml:1"));
 }
 

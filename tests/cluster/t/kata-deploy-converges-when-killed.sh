@@ -53,9 +53,12 @@ is_current 1.0.1 || fail "the current version is $(current)"
 expect "label" true "$(label)"
 expect "journal" "" "$(find "$root/opt/kata" -maxdepth 1 -name journal)"
 eventually 30 "no half a version" sh -c "! ls -d '$root'/opt/kata/versions/.new-* 2>/dev/null"
-note "the version nobody uses goes with the next run"
+note "the version nobody uses goes with the next run, which restarts containerd where that was owed"
+pid=$(containerd_pid)
+on_node sh -c 'echo "do cri {\"files\":[]}" >/opt/kata/journal'
 system delete pod "$(pod_of)" >/dev/null
 rolled_out
+[ "$(containerd_pid)" != "$pid" ] || fail "containerd was not restarted after an undo that may not have come to that"
 expect "versions" 1 "$(versions | wc -w)"
 eventually 60 "the canaries of killed installers to go" no_sandboxes
 
