@@ -36,6 +36,8 @@ struct install {
 	struct json_object *node_object;
 	/* Takes back what another process did, who knows how far. */
 	bool is_recovering;
+	/* The installation goes from the whole cluster, not from this node alone. */
+	bool is_ending;
 	bool is_changing;   /* something about the sandboxes of this node changes */
 	bool is_settled;    /* nothing does: versions, link and configurations are as wanted */
 	unsigned writes;    /* files written and links moved on the node by this run */

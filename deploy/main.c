@@ -35,7 +35,7 @@ static const struct {
 	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
 	{ "apply", run_apply, "install and end" },
 	{ "cleanup", run_cleanup, "remove, unless the DaemonSet still wants this node" },
-	{ "reset", run_reset, "remove labels and RuntimeClasses, restart the container runtime" },
+	{ "reset", run_reset, "take this node's labels away and restart its container runtime" },
 };
 
 static void usage(FILE *out)

@@ -205,6 +205,7 @@ static int cleanup(const struct settings *s, const struct cancel *cancel, struct
 			 s->daemonset_name, s->node_name);
 		return 0;
 	}
+	in.is_ending = wish == WISH_END;
 	r = remove_all(&in, j, e);
 	if (r >= 0)
 		log_info("removed from node '%s': %d steps", s->node_name, r);
@@ -224,8 +225,11 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_install_ struct install in = { 0 };
+	enum wish wish = WISH_STAY;
 
-	if (open_both(s, cancel, &j, &in, e) < 0 || install_gather_names(&in, e) < 0)
+	if (open_both(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0 ||
+	    install_gather_names(&in, e) < 0)
 		return -e->code;
+	in.is_ending = wish == WISH_END;
 	return run_steps(&in, reset_steps, j, e);
 }

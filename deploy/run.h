@@ -10,9 +10,11 @@
 
 /* Brings the node to what the settings say.  Returns the number of steps that had to run. */
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e);
-/* Removes everything, unless the DaemonSet still wants this node (a restart or an upgrade). */
+/* Removes everything, unless the DaemonSet still wants this node (a restart or an upgrade).  What
+ * the nodes share, the RuntimeClasses, goes only if the DaemonSet does. */
 int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e);
-/* Removes labels and RuntimeClasses and restarts the container runtime; files stay. */
+/* Removes the labels, and the RuntimeClasses if the DaemonSet is gone, and restarts the container
+ * runtime; files stay. */
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e);
 
 #endif

@@ -181,7 +181,8 @@ int unclass_check(void *context, struct error *e)
 	struct install *in = context;
 
 	(void)e;
-	return in->node_object != NULL;
+	/* They belong to the cluster: other nodes use them when it is only this one that leaves. */
+	return in->is_ending && in->node_object;
 }
 
 /* Only classes that carry our instance's mark. */

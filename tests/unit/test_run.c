@@ -277,6 +277,23 @@ static void assert_removed(const struct fake_turn *turns, size_t n)
 	stop(&w);
 }
 
+static void test_cleanup_of_one_node_leaves_the_classes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK",
+			  "{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":"
+			  "{\"kata\":\"yes\"}}}}}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		LABELS(SHARED ":null", INSTANCE ":null"),
+		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
+}
+
 static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -304,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
+		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
 	};
 
