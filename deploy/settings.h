@@ -21,6 +21,7 @@ struct settings {
 	char *suffix;
 	uint32_t health_port;
 	uint32_t remove_wait_s;
+	uint32_t refused_wait_s;
 	char *containerd_dir;
 	char *containerd_file;
 	char *containerd_socket;

@@ -264,6 +264,42 @@ static void test_recovery_without_the_right_to_label_goes_on(void **state)
 	stop(&w);
 }
 
+static void test_cleanup_believes_no_passing_refusal(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET(REFUSED, "{}"),
+		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	assert_int_equal(run_cleanup(&w.settings, NULL, &e), 0);
+	stop(&w);
+}
+
+static void test_cleanup_believes_a_refusal_that_lasts(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET(REFUSED, "{}"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	w.settings.refused_wait_s = 0;
+	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
+	assert_non_null(strstr(e.msg, "containerd"));
+	stop(&w);
+}
+
 /* Runs a removal until it needs containerd, with a drop-in that no installation would take. */
 static void assert_removed(const struct fake_turn *turns, size_t n)
 {
@@ -321,6 +357,8 @@ int main(void)
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
+		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
+		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
 	};

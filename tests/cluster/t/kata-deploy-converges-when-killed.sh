@@ -17,6 +17,7 @@ works_or_is_done() {
 }
 
 node_is_ready() { on_node ctr version && k wait --for=condition=Ready "node/$name" --timeout=1s; }
+no_pods() { [ -z "$(system get pods -o name)" ]; }
 no_sandboxes() {
 	local left
 	left=$(on_node ls -A /run/vc/sbs)
@@ -64,10 +65,13 @@ eventually 60 "the canaries of killed installers to go" no_sandboxes
 
 note "deleting all at once leaves nothing but the node's labels, and says so"
 system logs -f -l app=kata-deploy >"$work/last-words" &
-k delete -f "$work/all.yaml" --timeout=120s >/dev/null
+k delete -f "$work/all.yaml" --wait=false >/dev/null
+eventually 60 "the pod to end" no_pods
 expect_match "what the pod said" 'its labels stay' "$(cat "$work/last-words")"
 expect_restored
 no_classes() { [ -z "$(k get runtimeclass -o name)" ]; }
+# Kubernetes looks at a namespace again after half of its pods' grace period, or when the namespace changes.
+k label namespace kata-system look=again >/dev/null 2>&1 || true
 eventually 30 "the RuntimeClasses to go with their namespace" no_classes
 
 note "removing beside a running pod leaves it what it needs and says who it is"
