@@ -161,6 +161,22 @@ static int plan_changes(struct install *in, struct error *e)
 	return 0;
 }
 
+/* An answer that does not come says nothing.  A handler with another configuration is one of an
+ * earlier version, which works. */
+static bool is_unserved(const struct install *in)
+{
+	_cri_status_ struct cri_status s = { 0 };
+	struct error e;
+	int r = endpoint_status(in->node.socket, deadline_in(RUNTIME_MS), in->cancel, &s, &e);
+
+	if (r < 0)
+		return r == -ENOSYS;
+	for (size_t i = 0; i < in->n_offers; i++)
+		if (strv_contains(s.handlers, in->offers[i].handler))
+			return false;
+	return true;
+}
+
 static int open_kube(struct install *in, struct error *e)
 {
 	_kube_config_ struct kube_config config = { 0 };
@@ -192,7 +208,10 @@ int install_gather(struct install *in, struct error *e)
 	    read_node(in, e) < 0)
 		return -e->code;
 	in->proof = make_proof(in);
-	return plan_changes(in, e);
+	if (plan_changes(in, e) < 0)
+		return -e->code;
+	in->is_unserved = in->is_changing && is_unserved(in);
+	return 0;
 }
 
 int install_gather_names(struct install *in, struct error *e)
@@ -202,6 +221,14 @@ int install_gather_names(struct install *in, struct error *e)
 	return name_offers(in, names, e) < 0 || (!in->node_object && read_node(in, e) < 0)
 		       ? -e->code
 		       : 0;
+}
+
+int install_gather_state(struct install *in, struct error *e)
+{
+	if (install_gather_names(in, e) < 0)
+		return -e->code;
+	in->is_unserved = is_unserved(in);
+	return 0;
 }
 
 uint64_t install_ask_ms(const struct install *in)

@@ -39,6 +39,7 @@ struct install {
 	/* The installation goes from the whole cluster, not from this node alone. */
 	bool is_ending;
 	bool is_changing;   /* something about the sandboxes of this node changes */
+	bool is_unserved;   /* the running container runtime has no handler of ours */
 	bool is_settled;    /* nothing does: versions, link and configurations are as wanted */
 	unsigned writes;    /* files written and links moved on the node by this run */
 	unsigned restarts;  /* of the container runtime by this run */
@@ -59,6 +60,8 @@ int install_gather(struct install *in, struct error *e);
 /* What removing needs: the Node object, if it can be seen, and all names that this release gives
  * to something, whatever SHIMS and drop-ins say now. */
 int install_gather_names(struct install *in, struct error *e);
+/* The same, and whether the container runtime has handlers of ours: what a failure leaves. */
+int install_gather_state(struct install *in, struct error *e);
 void install_done(struct install *in);
 #define _install_ _cleanup_(install_done)
 

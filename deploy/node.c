@@ -133,6 +133,33 @@ void node_event(struct install *in, bool is_warning, const char *reason, const c
 		log_warn("%s", e.msg);
 }
 
+/* Whether another installation on this node keeps the shared label. */
+static const char *others_label(const struct install *in, const char *own_key)
+{
+	struct json_object *labels = json_at(in->node_object, "metadata.labels");
+	const char *found = NULL;
+
+	if (!json_object_is_type(labels, json_type_object))
+		return NULL;
+	json_object_object_foreach(labels, name, value)
+	{
+		if (!str_starts(name, LABEL_OF) || strcmp(name, own_key) == 0)
+			continue;
+		if (is_true(json_object_get_string(value)))
+			return "true";
+		found = "false";
+	}
+	return found;
+}
+
+/* What the labels say of a node that cannot start a sandbox of ours. */
+static struct marks untrue(const struct install *in, const char *own_key)
+{
+	const char *others = others_label(in, own_key);
+
+	return (struct marks){ .shared = others ? others : "false", .instance = "false" };
+}
+
 int claim_check(void *context, struct error *e)
 {
 	struct install *in = context;
@@ -148,11 +175,19 @@ int claim_save(void *context, struct json_object *data, struct error *e)
 {
 	struct install *in = context;
 	_free_ char *key = instance_key(in);
+	struct marks before = {
+		.shared = label(in, LABEL),
+		.instance = label(in, key),
+		.proof = member(json_at(in->node_object, "metadata.annotations"), key),
+	};
 
 	(void)e;
-	json_set_str(data, "shared", label(in, LABEL));
-	json_set_str(data, "instance", label(in, key));
-	json_set_str(data, "proof", member(json_at(in->node_object, "metadata.annotations"), key));
+	/* A repair that fails leaves the node as bad as it was, and it has to say so. */
+	if (in->is_unserved && is_true(before.instance))
+		before = untrue(in, key);
+	json_set_str(data, "shared", before.shared);
+	json_set_str(data, "instance", before.instance);
+	json_set_str(data, "proof", before.proof);
 	return 0;
 }
 
@@ -278,25 +313,6 @@ int ready_run(void *context, struct error *e)
 	return 0;
 }
 
-/* Whether another installation on this node keeps the shared label. */
-static const char *others_label(const struct install *in, const char *own_key)
-{
-	struct json_object *labels = json_at(in->node_object, "metadata.labels");
-	const char *found = NULL;
-
-	if (!json_object_is_type(labels, json_type_object))
-		return NULL;
-	json_object_object_foreach(labels, name, value)
-	{
-		if (!str_starts(name, LABEL_OF) || strcmp(name, own_key) == 0)
-			continue;
-		if (is_true(json_object_get_string(value)))
-			return "true";
-		found = "false";
-	}
-	return found;
-}
-
 int release_check(void *context, struct error *e)
 {
 	struct install *in = context;
@@ -333,10 +349,9 @@ static bool has_version(const struct install *in)
 int node_retract(struct install *in, struct error *e)
 {
 	_free_ char *key = instance_key(in);
-	const char *others = others_label(in, key);
-	const struct marks untrue = { .shared = others ? others : "false", .instance = "false" };
+	const struct marks marks = untrue(in, key);
 
-	if (!is_true(label(in, key)) || has_version(in))
+	if (!is_true(label(in, key)) || (has_version(in) && !in->is_unserved))
 		return 0;
-	return set_marks(in, &untrue, e);
+	return set_marks(in, &marks, e);
 }

@@ -86,7 +86,7 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 		return;
 	if (install_open(s, cancel, &in, &ignored) >= 0) {
 		in.deadline_ms = deadline_in(TELL_MS);
-		(void)install_read_node(&in, &ignored);
+		(void)install_gather_state(&in, &ignored);
 	}
 	if (!in.node_object) {
 		log_warn("the node cannot be told: %s", ignored.msg);
