@@ -80,6 +80,9 @@ int install_must_be_unused(struct install *in, struct error *e);
 /* 1 if the container runtime's configuration has anything of ours. */
 int cri_is_configured(struct install *in, struct error *e);
 
+/* Versions in ALL, but KEEP (NULL: none is kept), that nothing in USED names; USED has paths. */
+void versions_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders);
+
 /* Steps, by file.  What each promises is in its row of the table. */
 /* step-files.c */
 int unpack_check(void *context, struct error *e);

@@ -108,6 +108,12 @@ static int read_row(struct settings *s, const struct row *row, struct error *e)
 	return 0;
 }
 
+static void drop_last_slashes(char *path)
+{
+	for (size_t len = strlen(path); len > 0 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
+}
+
 /* What becomes a part of paths and names of objects. */
 static int check_names(const struct settings *s, struct error *e)
 {
@@ -136,6 +142,7 @@ int settings_read(struct settings *ret_settings, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (read_row(&s, &rows[i], e) < 0)
 			return -e->code;
+	drop_last_slashes(s.prefix);
 	if (check_names(&s, e) < 0)
 		return -e->code;
 	*ret_settings = s;

@@ -132,7 +132,20 @@ int switch_undo(void *context, struct json_object *data, struct error *e)
 	return json_get_bool(data, "linked", true) ? 0 : store_unlink(in->root, e);
 }
 
-/* Versions but KEEP (NULL: none is kept) that no sandbox uses; 0 where there is none. */
+/* By name, which has a digest in it: a shim records the path that its file really has, and /opt is
+ * a link on some systems. */
+void versions_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders)
+{
+	_strv_ strv names = NULL;
+
+	for (; used && *used; used++)
+		strv_add(&names, path_base(*used));
+	for (; all && *all; all++)
+		if (!str_equal(*all, keep) && !strv_contains(names, *all))
+			strv_add(ret_folders, *all);
+}
+
+/* Versions but KEEP that no sandbox uses; 0 where there is none. */
 static int unused_versions(const struct install *in, const char *keep, strv *ret_folders,
 			   struct error *e)
 {
@@ -144,12 +157,7 @@ static int unused_versions(const struct install *in, const char *keep, strv *ret
 		r = store_list(in->root, &all, e);
 	if (r < 0)
 		return r;
-	for (char **f = all; f && *f; f++) {
-		_free_ char *path = xasprintf("%s/versions/%s", in->root, *f);
-
-		if (!str_equal(*f, keep) && !strv_contains(used, path))
-			strv_add(ret_folders, *f);
-	}
+	versions_unused(all, used, keep, ret_folders);
 	return strv_len(*ret_folders) > 0;
 }
 

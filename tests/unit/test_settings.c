@@ -39,6 +39,29 @@ static void test_settings_have_defaults(void **state)
 	assert_false(s.debug);
 }
 
+static void test_prefix_loses_its_last_slashes(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/data", "/data/opt/kata" },
+		{ "/data/", "/data/opt/kata" },
+		{ "/data//", "/data/opt/kata" },
+		{ "/", "/opt/kata" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const env[] = { "NODE_NAME", "n1", "INSTALLATION_PREFIX", cases[i][0],
+					    NULL };
+		_settings_ struct settings s = { 0 };
+		_free_ char *root = NULL;
+		struct error e;
+
+		assert_int_equal(with(env, &s, &e), 0);
+		root = settings_root(&s);
+		assert_string_equal(root, cases[i][1]);
+	}
+}
+
 static void test_settings_of_the_architecture_win(void **state)
 {
 	static const char *const env[] = { "NODE_NAME",
@@ -230,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings_have_defaults),
+		cmocka_unit_test(test_prefix_loses_its_last_slashes),
 		cmocka_unit_test(test_settings_of_the_architecture_win),
 		cmocka_unit_test(test_settings_that_are_wrong_name_the_variable),
 		cmocka_unit_test(test_settings_without_a_node_are_refused),

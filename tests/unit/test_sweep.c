@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_sweep - which versions go when the records of sandboxes name some.
+ */
+
+#include "tests/unit/unit.h"
+
+#include "deploy/install.h"
+
+static void test_version_that_a_record_names_by_any_path_stays(void **state)
+{
+	_strv_ strv all = strv_split("1-aaa 2-bbb 3-ccc 4-ddd", " ");
+	_strv_ strv used = strv_split("/opt/kata/versions/1-aaa /var/opt/kata/versions/2-bbb", " ");
+	_strv_ strv unused = NULL;
+
+	(void)state;
+	versions_unused(all, used, "3-ccc", &unused);
+	assert_int_equal(strv_len(unused), 1);
+	assert_string_equal(unused[0], "4-ddd");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_version_that_a_record_names_by_any_path_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
