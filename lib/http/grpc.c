@@ -24,7 +24,7 @@ static const struct {
 	int error;
 } errnos[] = {
 	{ 1, ECANCELED }, { 3, EINVAL },      { 4, ETIMEDOUT }, { 5, ENOENT },
-	{ 6, EEXIST },    { 7, EACCES },      { 8, ENOSPC },    { 9, EBUSY },
+	{ 6, EEXIST },    { 7, EACCES },      { 8, EAGAIN },    { 9, EBUSY },
 	{ 12, ENOSYS },   { 14, ECONNRESET }, { 16, EACCES },
 };
 

@@ -22,6 +22,7 @@ target_compile_definitions(test_cri PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_kube.c LIBS kata_kube)
 kata_unit_test(test_serve.c LIBS kata_http)
+kata_unit_test(test_grpc.c LIBS kata_http kata_proto_base)
 kata_unit_test(test_unit.c LIBS kata_host)
 kata_unit_test(test_hostcheck.c LIBS kata_host)
 kata_unit_test(test_live.c LIBS kata_host)
