@@ -146,17 +146,41 @@ static bool selects(struct json_object *daemonset, struct json_object *node)
 	return true;
 }
 
-/* What our DaemonSet says of this node. */
+/* 1 if the object at PATH is gone or being deleted. */
+static int is_going(const struct install *in, const char *path, struct json_object **ret_object,
+		    struct error *e)
+{
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, ret_object, e);
+
+	if (r < 0)
+		return r == -ENOENT ? 1 : r;
+	return json_at(*ret_object, "metadata.deletionTimestamp") != NULL;
+}
+
+/* A namespace that is deleted takes its pods before or after its DaemonSet, as it happens.  The
+ * right to see it is no condition of an installation. */
+static int is_namespace_going(const struct install *in, struct error *e)
+{
+	_free_ char *path = xasprintf("/api/v1/namespaces/%s", in->settings->namespace);
+	_json_ struct json_object *namespace = NULL;
+	int r = is_going(in, path, &namespace, e);
+
+	return r == -EACCES ? 0 : r;
+}
+
+/* What the cluster says of our DaemonSet and of this node. */
 static int look_at_wish(struct install *in, enum wish *ret_wish, struct error *e)
 {
 	_free_ char *path = xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s",
 				      in->settings->namespace, in->settings->daemonset_name);
 	_json_ struct json_object *daemonset = NULL;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &daemonset, e);
+	int r = is_going(in, path, &daemonset, e);
 
-	if (r < 0 && r != -ENOENT)
+	if (r == 0)
+		r = is_namespace_going(in, e);
+	if (r < 0)
 		return r;
-	if (!daemonset || json_at(daemonset, "metadata.deletionTimestamp")) {
+	if (r > 0) {
 		*ret_wish = WISH_END;
 		return 0;
 	}

@@ -48,6 +48,7 @@
 	}
 #define DAEMONSET(status, body) \
 	ANSWER("GET /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ", status, body)
+#define NAMESPACE(status, body) ANSWER("GET /api/v1/namespaces/kata-system ", status, body)
 #define CLASS(name) \
 	ANSWER("GET /apis/node.k8s.io/v1/runtimeclasses/" name " ", "404 Not Found", "{}")
 #define REFUSED "403 Forbidden"
@@ -269,8 +270,10 @@ static void test_cleanup_believes_no_passing_refusal(void **state)
 	static const struct fake_turn turns[] = {
 		DAEMONSET(REFUSED, "{}"),
 		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NAMESPACE("200 OK", "{}"),
 		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
 		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NAMESPACE("200 OK", "{}"),
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 	};
 	struct world w;
@@ -319,6 +322,7 @@ static void test_cleanup_of_one_node_leaves_the_classes(void **state)
 		DAEMONSET("200 OK",
 			  "{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":"
 			  "{\"kata\":\"yes\"}}}}}"),
+		NAMESPACE(REFUSED, "{}"),
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 		LABELS(SHARED ":null", INSTANCE ":null"),
 		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
@@ -347,6 +351,22 @@ static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 	assert_removed(turns, ARRAY_SIZE(turns));
 }
 
+static void test_cleanup_of_the_namespace_is_one_of_the_installation(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NAMESPACE("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(""),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -361,6 +381,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
+		cmocka_unit_test(test_cleanup_of_the_namespace_is_one_of_the_installation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
