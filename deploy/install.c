@@ -82,7 +82,6 @@ static int read_offers(struct install *in, struct error *e)
 int install_read_runtime(struct install *in, struct error *e)
 {
 	const struct settings *s = in->settings;
-	const char *dash = *s->suffix ? "-" : "";
 	int r = endpoint_version(s->containerd_socket, deadline_in(RUNTIME_MS), in->cancel,
 				 &in->runtime_version, e);
 
@@ -94,12 +93,6 @@ int install_read_runtime(struct install *in, struct error *e)
 			"MULTI_INSTALL_SUFFIX needs drop-ins that merge: containerd 2 or later, "
 			"this is %s",
 			in->runtime_version);
-	in->drop_in = xasprintf("kata-deploy%s%s.toml", dash, s->suffix);
-	in->site = (struct cri_site){
-		.dir = s->containerd_dir,
-		.main_file = s->containerd_file,
-		.drop_in = in->drop_in,
-	};
 	return 0;
 }
 
@@ -197,6 +190,12 @@ int install_open(const struct settings *s, const struct cancel *cancel, struct i
 	if (open_kube(&in, e) < 0)
 		return -e->code;
 	in.root = settings_root(s);
+	in.drop_in = xasprintf("kata-deploy%s%s.toml", *s->suffix ? "-" : "", s->suffix);
+	in.site = (struct cri_site){
+		.dir = s->containerd_dir,
+		.main_file = s->containerd_file,
+		.drop_in = in.drop_in,
+	};
 	in.node = (struct node){ .root = in.root, .socket = s->containerd_socket };
 	*ret_install = in;
 	return 0;

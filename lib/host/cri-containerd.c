@@ -388,10 +388,11 @@ static int merge_main(const char *path, const char *drop_in, const char *now, co
 	return 0;
 }
 
-/* One for both: the versions may differ between an edit and its undo.  A main file that is gone
+/* For every version: it may change between an edit and its undo, and a runtime that does not start
+ * any more does not say which it is.  A main file that is gone
  * went with our part of it.  The drop-in is ours as a whole. */
-static int merge(const void *context, const char *path, const char *now, const char *old,
-		 char **ret_text, struct error *e)
+int cri_merge(const void *context, const char *path, const char *now, const char *old,
+	      char **ret_text, struct error *e)
 {
 	const struct cri_site *site = context;
 	_free_ char *main_path = path_join(site->dir, site->main_file);
@@ -435,7 +436,6 @@ const struct cri_driver cri_containerd1 = {
 	.max_major = 1,
 	.plan = plan1,
 	.candidate = candidate1,
-	.merge = merge,
 };
 
 const struct cri_driver cri_containerd2 = {
@@ -444,5 +444,4 @@ const struct cri_driver cri_containerd2 = {
 	.max_major = 2,
 	.plan = plan2,
 	.candidate = candidate2,
-	.merge = merge,
 };

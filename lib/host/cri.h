@@ -35,13 +35,14 @@ struct cri_driver {
 	 * files are only at STAND_INS (in their order, NULL for the main file).  Caller frees. */
 	int (*candidate)(const struct edit *edit, char *const *stand_ins, char **ret_text,
 			 struct error *e);
-	/* For edit_restore(); CONTEXT is the cri_site.  A main file that somebody else changed
-	 * keeps that, with our part as it was in the old text. */
-	edit_merge *merge;
 };
 
 /* The driver of the runtime "containerd://1.6.20" or "v2.4.2"; ENOTSUP names what is supported. */
 int cri_driver_for(const char *version, const struct cri_driver **ret_driver, struct error *e);
+
+/* For edit_restore() of an edit by any of them; CONTEXT is the cri_site.  A main file that somebody
+ * else changed keeps that, with our part as it was in the old text. */
+edit_merge cri_merge;
 
 /* The handler names in a configuration as the runtime itself prints it ("containerd config dump").
  */

@@ -248,6 +248,34 @@ static void test_recovery_needs_nothing_that_an_installation_needs(void **state)
 	stop(&w);
 }
 
+/* A runtime that does not start with the new configuration cannot say which version it is. */
+static void test_recovery_restores_a_runtime_that_does_not_answer(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "undoing 'cri'"),
+	};
+	_free_ char *path = NULL;
+	_free_ char *data = NULL;
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	folder_put(w.dir, "config.toml", "new");
+	path = path_join(w.dir, "config.toml");
+	data = xasprintf(
+		"{\"files\":[{\"path\":\"%s\",\"text\":\"old\",\"new\":\"none\",\"mode\":420}]}",
+		path);
+	interrupt_in(&w, "cri", data);
+	assert_true(run_apply(&w.settings, NULL, &e) < 0);
+	assert_int_equal(file_read(path, 16, &text, NULL, &e), 0);
+	assert_string_equal(text, "old");
+	assert_true(has_journal(&w));
+	stop(&w);
+}
+
 static void test_recovery_without_the_right_to_label_goes_on(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -376,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_failure_on_a_node_without_our_label_leaves_the_labels),
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
+		cmocka_unit_test(test_recovery_restores_a_runtime_that_does_not_answer),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
