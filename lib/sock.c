@@ -249,17 +249,25 @@ static int read_byte(int fd, const char *path, char *ret_byte, uint64_t deadline
 	}
 }
 
+/* A new connection has room for the line.  One that is closed already must not be a SIGPIPE. */
+static int ask_for_port(int fd, const struct sock_address *a, struct error *e)
+{
+	_free_ char *line = xasprintf("CONNECT %u\n", a->port);
+
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) >= 0)
+		return 0;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return fail_refused(a->path, e);
+	return fail(e, errno, "cannot write to hybrid vsock '%s': %m", a->path);
+}
+
 static int shake_hands(int fd, const struct sock_address *a, uint64_t deadline_ms,
 		       const struct cancel *cancel, struct error *e)
 {
 	char line[OK_LINE_MAX];
 	size_t n = 0;
-	int r;
+	int r = ask_for_port(fd, a, e);
 
-	(void)snprintf(line, sizeof(line), "CONNECT %u\n", a->port);
-	r = write_all(fd, line, strlen(line), a->path, e);
-	if (r == -EPIPE || r == -ECONNRESET)
-		return fail_refused(a->path, e);
 	while (r >= 0) {
 		if (n == sizeof(line) - 1)
 			return fail(e, EPROTO, "hybrid vsock '%s' answers with a long line",
