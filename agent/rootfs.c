@@ -28,6 +28,7 @@
 #include <sys/vfs.h>
 
 #include "lib/file.h"
+#include "lib/mountinfo.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 #include "mount.h"
@@ -36,9 +37,8 @@
 #include "run-dir.h"
 #include "sandbox.h"
 
-#define MOUNTS_MAX    512
-#define MOUNTINFO_MAX (4 * MIB)
-#define FDINFO_MAX    4096
+#define MOUNTS_MAX 512
+#define FDINFO_MAX 4096
 
 /* Files of procfs that may be covered, as by LXCFS: they report numbers and configure nothing. */
 static const char *const proc_files[] = {
@@ -341,61 +341,27 @@ int rootfs_finish(int rootfd, const Oci__Spec *spec, struct error *e)
 	return r < 0 ? r : mount_change(rootfd, &o, "/", e);
 }
 
-/* "\040" and its like stand for the characters that separate fields. */
-static void unescape(char *s)
+static uint64_t parent_of(const struct mountinfo *info, uint64_t id)
 {
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-}
-
-enum { INFO_ID = 0, INFO_PARENT = 1, INFO_POINT = 4 };
-
-static uint64_t info_number(char *const *fields, size_t field)
-{
-	struct error ignored;
-	uint64_t value;
-
-	if (strv_len(fields) <= INFO_POINT ||
-	    parse_u64(fields[field], "mount", UINT64_MAX, &value, &ignored) < 0)
-		return UINT64_MAX;
-	return value;
-}
-
-static uint64_t parent_of(char *const *lines, uint64_t id)
-{
-	for (; lines && *lines; lines++) {
-		_strv_ strv fields = strv_split(*lines, " ");
-
-		if (info_number(fields, INFO_ID) == id)
-			return info_number(fields, INFO_PARENT);
-	}
+	for (size_t i = 0; i < info->n; i++)
+		if (info->entries[i].id == id)
+			return info->entries[i].parent;
 	return UINT64_MAX;
 }
 
-char **rootfs_siblings(const char *mountinfo, uint64_t tree_id)
+char **rootfs_siblings(const char *text, uint64_t tree_id)
 {
-	_strv_ strv lines = strv_split(mountinfo, "\n");
-	uint64_t parent = parent_of(lines, tree_id);
+	_mountinfo_ struct mountinfo info = { 0 };
 	strv points = NULL;
+	uint64_t parent;
 
-	for (char *const *line = lines; line && *line && parent != UINT64_MAX; line++) {
-		_strv_ strv fields = strv_split(*line, " ");
+	mountinfo_parse(text, &info);
+	parent = parent_of(&info, tree_id);
+	for (size_t i = 0; i < info.n && parent != UINT64_MAX; i++) {
+		const struct mountinfo_entry *m = &info.entries[i];
 
-		if (info_number(fields, INFO_PARENT) != parent ||
-		    info_number(fields, INFO_ID) == tree_id ||
-		    info_number(fields, INFO_ID) == parent)
-			continue;
-		unescape(fields[INFO_POINT]);
-		strv_add(&points, fields[INFO_POINT]);
+		if (m->parent == parent && m->id != tree_id && m->id != parent)
+			strv_add(&points, m->point);
 	}
 	return points;
 }

@@ -28,8 +28,8 @@ int rootfs_enter(int rootfd, int procfd, struct error *e);
 /* Gives the root the propagation NAME of the specification ("" : as it is). */
 int rootfs_propagate(const char *name, struct error *e);
 
-/* ENTRIES of a mountinfo file: the mount points that share the parent of mount TREE_ID but are not
- * it.  Caller frees the list. */
-char **rootfs_siblings(const char *mountinfo, uint64_t tree_id);
+/* TEXT is that of a mountinfo file: the mount points that share the parent of mount TREE_ID but are
+ * not it.  Caller frees the list. */
+char **rootfs_siblings(const char *text, uint64_t tree_id);
 
 #endif

@@ -25,14 +25,14 @@
 #include <sys/vfs.h>
 
 #include "lib/file.h"
+#include "lib/mountinfo.h"
 #include "lib/rpc/message.h"
 #include "lib/str.h"
 
-#define GUEST_ROOT    "/run/kata-containers/sandbox/ephemeral"
-#define PLUGIN_DIR    "kubernetes.io~empty-dir"
-#define SUBPATHS_DIR  "volume-subpaths"
-#define NAME_MAX_LEN  63
-#define MOUNTINFO_MAX (16 * MIB)
+#define GUEST_ROOT   "/run/kata-containers/sandbox/ephemeral"
+#define PLUGIN_DIR   "kubernetes.io~empty-dir"
+#define SUBPATHS_DIR "volume-subpaths"
+#define NAME_MAX_LEN 63
 
 static bool is_volume_path(const char *path)
 {
@@ -70,28 +70,20 @@ static bool is_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
 	       ret_st->st_dev != above.st_dev;
 }
 
-/* What of its file system is mounted on PATH, from the last line about it: the one on top. */
+/* What of its file system is mounted on PATH, on top of what else may be there. */
 static int mounted_part(const char *path, char **ret_part, struct error *e)
 {
-	_free_ char *text = NULL;
-	_strv_ strv lines = NULL;
-	_free_ char *part = NULL;
-	int r = file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+	_mountinfo_ struct mountinfo info = { 0 };
+	const char *part = NULL;
+	int r = mountinfo_read(&info, e);
 
 	if (r < 0)
 		return r;
-	lines = strv_split(text, "\n");
-	for (char **line = lines; line && *line; line++) {
-		_strv_ strv fields = strv_split(*line, " ");
-
-		if (strv_len(fields) > 4 && strcmp(fields[4], path) == 0)
-			str_set(&part, fields[3]);
-	}
-	/* The kernel writes blanks and backslashes as octal escapes. */
-	if (!part || strchr(part, '\\') || strstr(part, "//deleted"))
-		return fail(e, EINVAL,
-			    "cannot tell which part of a volume in memory '%s' is; use a subPath "
-			    "without blanks and backslashes",
+	for (size_t i = 0; i < info.n; i++)
+		if (strcmp(info.entries[i].point, path) == 0)
+			part = info.entries[i].root;
+	if (!part || strstr(part, "//deleted"))
+		return fail(e, EINVAL, "cannot tell which part of a volume in memory '%s' is",
 			    path);
 	*ret_part = xstrdup(part + strspn(part, "/"));
 	return 0;

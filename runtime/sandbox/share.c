@@ -32,6 +32,7 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/mountinfo.h"
 
 #define TREE_CLONE         1u          /* OPEN_TREE_CLONE */
 #define TREE_RECURSIVE     0x8000u     /* AT_RECURSIVE */
@@ -40,7 +41,6 @@
 #define ATTR_NOSUID        0x00000002u
 #define ATTR_NODEV         0x00000004u
 #define ATTR_NOEXEC        0x00000008u
-#define MOUNTINFO_MAX      (16 * MIB)
 #define SHARED_MOUNT_FLAGS (MS_NODEV | MS_NOSUID | MS_NOEXEC)
 
 /* struct mount_attr of linux/mount.h, which cannot be included beside sys/mount.h everywhere. */
@@ -104,42 +104,20 @@ static unsigned long propagation(enum share_access access)
 	return access == SHARE_FOLLOWING ? MS_SLAVE : MS_PRIVATE;
 }
 
-/* "\040" and its like stand for the characters that separate fields. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-}
-
 /* The mount points at or below DIR, in the order they were made. */
 static int mounts_below(const char *dir, strv *ret_found, struct error *e)
 {
-	_free_ char *text = NULL;
-	_strv_ strv lines = NULL;
+	_mountinfo_ struct mountinfo info = { 0 };
 	size_t len = strlen(dir);
-	int r = file_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+	int r = mountinfo_read(&info, e);
 
 	if (r < 0)
 		return r;
-	lines = strv_split(text, "\n");
-	for (char **line = lines; line && *line; line++) {
-		_strv_ strv fields = strv_split(*line, " ");
+	for (size_t i = 0; i < info.n; i++) {
+		const char *point = info.entries[i].point;
 
-		if (strv_len(fields) <= 4)
-			continue;
-		unescape(fields[4]);
-		if (strncmp(fields[4], dir, len) == 0 &&
-		    (fields[4][len] == '/' || fields[4][len] == '\0'))
-			strv_add(ret_found, fields[4]);
+		if (strncmp(point, dir, len) == 0 && (point[len] == '/' || point[len] == '\0'))
+			strv_add(ret_found, point);
 	}
 	return 0;
 }

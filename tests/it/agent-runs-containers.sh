@@ -34,8 +34,13 @@ make_cgroup() {
 	done
 }
 
+# What ran there when the test ended is gone a moment later.
 remove_cgroup() {
-	find "$cgroups" -depth -type d -exec rmdir {} + 2>/dev/null
+	local deadline=$((SECONDS + 10))
+	until find "$cgroups" -depth -type d -exec rmdir {} + 2>/dev/null || [ $SECONDS -ge $deadline ]; do
+		echo 1 >"$cgroups/cgroup.kill"
+		sleep 0.1
+	done
 }
 
 # The shell is the first process of the namespaces, the agent its child.

@@ -28,6 +28,7 @@ static inline void peer_check(bool ok, const char *what)
 	abort();
 }
 
+/* To one that has hung up meanwhile: nothing; the next receiving says so. */
 static inline void peer_send(int fd, const void *bytes, size_t len)
 {
 	const uint8_t *p = bytes;
@@ -35,6 +36,8 @@ static inline void peer_send(int fd, const void *bytes, size_t len)
 
 	for (; len; p += n, len -= (size_t)n) {
 		n = send(fd, p, len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EPIPE)
+			return;
 		peer_check(n > 0, "cannot send");
 	}
 }
