@@ -376,6 +376,18 @@ static int call_wait(struct fixture *f, uint32_t *ret_status, struct error *e)
 	return r;
 }
 
+/* Answered when the sandbox has stopped. */
+static int call_delete(struct fixture *f, struct error *e)
+{
+	const struct rpc_call delete = { V2, "Delete", &task__delete_request__descriptor,
+					 &task__delete_response__descriptor };
+	Task__DeleteRequest in = TASK__DELETE_REQUEST__INIT;
+	_message_ Task__DeleteResponse *out = NULL;
+
+	in.id = (char[]){ "box" };
+	return call(f, &delete, &in, &out, e);
+}
+
 static void answer_signals(int fd, uint32_t stream, const char *method)
 {
 	const Pb__Empty empty = PB__EMPTY__INIT;
@@ -395,6 +407,7 @@ static void test_killed_container_that_never_ends_takes_the_sandbox_along(void *
 	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
 	assert_int_equal(call_wait(f, &status, &e), 0);
 	assert_int_equal(status, 128 + SIGKILL);
+	assert_int_equal(call_delete(f, &e), 0);
 }
 
 /* A guest that has something to say for ever about a process that has ended. */
