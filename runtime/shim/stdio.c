@@ -3,10 +3,11 @@
  * stdio - move bytes between a process's streams and containerd's fifos.
  *
  * One request per stream is in flight, so memory is bounded and a slow reader slows the writer, as
- * a pipe would.  The end of the outputs is reported when their last byte has been written, since
- * containerd drops whatever arrives after an exit.  A reader that never comes must not hold an
- * exit for ever: after it, a stream that moves nothing for STALL_MS is given up.  One that moves
- * without end is ended by those who know that it should (process.c).
+ * a pipe would.  The end of the outputs is reported when their reader has taken the last byte,
+ * since containerd drops whatever arrives after an exit, and containerd 1.6 what it has not read by
+ * then (so a container of runc loses the end of its log on a busy node).  A reader that never comes
+ * must not hold an exit for ever: after it, a stream that moves nothing for STALL_MS is given up.
+ * One that moves without end is ended by those who know that it should (process.c).
  *
  * The guest is not trusted: an answer with more bytes than were asked for, or fewer taken than
  * none, ends the stream.
@@ -19,6 +20,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lib/buf.h"
 #include "lib/log.h"
@@ -26,8 +28,10 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/sink.h"
 
-#define CHUNK    (32 * KIB)
-#define STALL_MS UINT64_C(10000)
+#define CHUNK         (32 * KIB)
+#define STALL_MS      UINT64_C(10000)
+#define SETTLE_MS     UINT64_C(2)
+#define SETTLE_MAX_MS UINT64_C(100)
 
 struct output {
 	struct io io; /* fd: -1 when closed */
@@ -36,6 +40,8 @@ struct output {
 	struct buf rest; /* what the reader has not taken yet */
 	bool in_flight;
 	bool is_watched;
+	bool is_settling; /* its reader has the rest yet to take */
+	int unread;
 	bool has_ended;
 };
 
@@ -60,6 +66,8 @@ struct stdio {
 	void (*ended)(void *arg);
 	void *arg;
 	struct io stall;
+	struct io settle; /* a timer: nobody tells when a fifo is empty */
+	uint64_t settle_ms;
 	uint64_t moved; /* bytes, to see whether anything does */
 	uint64_t moved_before;
 	unsigned in_flight;
@@ -105,6 +113,55 @@ static void output_end(struct output *o)
 	ended = TAKE_PTR(s->ended);
 	if (ended)
 		ended(s->arg);
+}
+
+static bool is_settling(const struct output *o)
+{
+	return o->is_settling && !o->has_ended;
+}
+
+/* What the reader has not taken; 0 where there is no reader, as for a file. */
+static int look(struct output *o)
+{
+	int before = o->unread;
+
+	if (ioctl(o->io.fd, FIONREAD, &o->unread) < 0)
+		o->unread = 0;
+	if (o->unread < before) {
+		o->owner->moved++;
+		o->owner->settle_ms = SETTLE_MS;
+	}
+	return o->unread;
+}
+
+/* The last line may free S. */
+static void settle(struct stdio *s)
+{
+	bool out = is_settling(&s->out) && look(&s->out) == 0;
+	bool err = is_settling(&s->err) && look(&s->err) == 0;
+
+	if (is_settling(&s->out) != out || is_settling(&s->err) != err)
+		timer_arm(s->settle.fd, s->settle_ms, 0);
+	s->settle_ms = min_u64(s->settle_ms * 2, SETTLE_MAX_MS);
+	if (out)
+		output_end(&s->out);
+	if (err)
+		output_end(&s->err);
+}
+
+static void settle_ready(struct io *io, uint32_t flags)
+{
+	(void)flags;
+	timer_read(io->fd);
+	settle(CONTAINER_OF(io, struct stdio, settle));
+}
+
+/* Nothing more comes. */
+static void output_settle(struct output *o)
+{
+	o->is_settling = true;
+	o->owner->settle_ms = SETTLE_MS;
+	settle(o->owner);
 }
 
 static void output_watch(struct output *o)
@@ -167,7 +224,7 @@ static void output_take(struct output *o, const ProtobufCBinaryData *data)
 		return;
 	}
 	if (data->len == 0 || buf_add(&o->rest, data->data, data->len, &e) < 0) {
-		output_end(o);
+		output_settle(o);
 		return;
 	}
 	if (output_flush(o))
@@ -195,7 +252,7 @@ static void output_arrived(void *arg, void *out, const struct error *error)
 		return;
 	}
 	log_debug("output ends: %s", error->msg);
-	output_end(o);
+	output_settle(o);
 }
 
 static void output_read(struct output *o)
@@ -207,7 +264,7 @@ static void output_read(struct output *o)
 	if (o->in_flight || o->has_ended)
 		return;
 	if (s->is_detached) {
-		output_end(o);
+		output_settle(o);
 		return;
 	}
 	request.container_id = s->container_id;
@@ -219,7 +276,7 @@ static void output_read(struct output *o)
 		o->in_flight = false;
 		s->in_flight--;
 		log_debug("output ends: %s", e.msg);
-		output_end(o);
+		output_settle(o);
 	}
 }
 
@@ -378,6 +435,7 @@ static void stdio_init(struct stdio *s, const struct stdio_params *p)
 				  .read = CLIENT_READ_STDERR,
 				  .has_ended = p->paths.is_terminal };
 	s->stall = (struct io){ -1, stalled };
+	s->settle = (struct io){ -1, settle_ready };
 	buf_init(&s->in.rest, CHUNK);
 	buf_init(&s->out.rest, CHUNK);
 	buf_init(&s->err.rest, CHUNK);
@@ -391,6 +449,9 @@ static int open_all(struct stdio *s, const struct stdio_params *p, struct error 
 	s->stall.fd = timer_open(e);
 	if (s->stall.fd < 0)
 		return s->stall.fd;
+	s->settle.fd = timer_open(e);
+	if (s->settle.fd < 0)
+		return s->settle.fd;
 	r = sink_open(&p->paths, p->container_id, p->namespace_, &fds, &s->logger, e);
 	if (r < 0)
 		return r;
@@ -422,8 +483,9 @@ void stdio_start(struct stdio *s, struct rpc_client *rpc, void (*ended)(void *ar
 	s->rpc = rpc;
 	s->ended = ended;
 	s->arg = arg;
-	if (loop_add(s->loop, &s->stall, EPOLLIN, &e) < 0)
-		log_warn("a stalled output will not be noticed: %s", e.msg);
+	if (loop_add(s->loop, &s->stall, EPOLLIN, &e) < 0 ||
+	    loop_add(s->loop, &s->settle, EPOLLIN, &e) < 0)
+		log_warn("the end of the output may not be noticed: %s", e.msg);
 	if (s->in.io.fd < 0)
 		input_close(&s->in);
 	else
@@ -468,9 +530,12 @@ void stdio_free(struct stdio *s)
 	close_stream(s, &s->out.io, &s->out.is_watched);
 	close_stream(s, &s->err.io, &s->err.is_watched);
 	s->in.is_closed = s->out.has_ended = s->err.has_ended = true;
-	if (s->rpc)
+	if (s->rpc) {
 		loop_del(s->loop, &s->stall);
+		loop_del(s->loop, &s->settle);
+	}
 	s->stall.fd = close_fd(s->stall.fd);
+	s->settle.fd = close_fd(s->settle.fd);
 	sink_free(TAKE_PTR(s->logger), s->loop);
 	s->is_freed = true;
 	release(s);
