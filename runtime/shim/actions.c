@@ -25,8 +25,7 @@
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/state.h"
-
-#define STATUS_KILLED (128 + 9)
+#include "runtime/shim/shim.h"
 
 extern char **environ;
 

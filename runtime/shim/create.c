@@ -236,7 +236,7 @@ static void create_finish(struct op *op)
 	process_settle(p);
 	/* A Shutdown or Delete that came too late to cancel the start is obeyed now. */
 	if (cancel_is_raised(&shim->cancel))
-		shim_stop_sandbox(shim, 128 + 9);
+		shim_stop_sandbox(shim, STATUS_KILLED);
 	task_delete_created(op->task);
 }
 

@@ -15,8 +15,6 @@
 #include "lib/rpc/proto/task.pb-c.h"
 #include "runtime/shim/shim.h"
 
-#define STATUS_KILLED (128 + 9) /* of what never ran, or died with its VM */
-
 static void reply_deleted(struct rpc_request *req, const struct process *p)
 {
 	Task__DeleteResponse answer = TASK__DELETE_RESPONSE__INIT;

@@ -26,9 +26,6 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/shim.h"
 
-#define STATUS_UNKNOWN 255
-#define STATUS_KILLED  (128 + 9)
-
 const char *const process_state_names[] = {
 	[PROCESS_CREATING] = "being created", [PROCESS_CREATED] = "created",
 	[PROCESS_STARTING] = "starting",      [PROCESS_RUNNING] = "running",

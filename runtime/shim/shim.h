@@ -22,6 +22,10 @@
  * a call to the agent refers to it (`pending`).
  */
 
+/* Exit statuses of what no guest reports one for, as a shell gives them. */
+#define STATUS_KILLED  (128 + 9) /* it never ran, or died with its VM */
+#define STATUS_UNKNOWN 255
+
 struct shim;
 struct task;
 

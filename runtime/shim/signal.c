@@ -38,7 +38,7 @@ static void signal_finish(struct op *op)
 {
 	if (op->result == -ETIMEDOUT && op->signal == SIGKILL) {
 		log_error("the sandbox ends: the agent does not answer to SIGKILL");
-		shim_stop_sandbox(op->shim, 128 + SIGKILL);
+		shim_stop_sandbox(op->shim, STATUS_KILLED);
 		op->result = 0;
 	} else if (op->result != -ECANCELED && op->signal == SIGKILL) {
 		process_killed(op->process);

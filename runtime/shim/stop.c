@@ -142,6 +142,6 @@ void shim_leave(struct shim *shim, struct rpc_request *req)
 	struct op *op = op_new(shim, NULL, req, NULL);
 
 	op->finish = forget;
-	shim_stop_sandbox(shim, 128 + 9);
+	shim_stop_sandbox(shim, STATUS_KILLED);
 	shim_when_stopped(shim, op);
 }

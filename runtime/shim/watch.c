@@ -17,9 +17,8 @@
 #include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 
-#define OOM_PAUSE_MS   100
-#define STATUS_UNKNOWN 255
-#define GONE_MS        500
+#define OOM_PAUSE_MS 100
+#define GONE_MS      500
 
 struct watched {
 	struct io io;

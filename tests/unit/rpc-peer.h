@@ -71,6 +71,20 @@ static inline void peer_frame(int fd, uint32_t stream, uint8_t type, uint8_t fla
 	peer_send(fd, out.data, out.len);
 }
 
+/* The answer MESSAGE to the call on STREAM. */
+static inline void peer_answer(int fd, uint32_t stream, const void *message)
+{
+	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
+	_free_ uint8_t *payload = NULL;
+	_free_ uint8_t *bytes = NULL;
+	size_t len;
+
+	response.payload.len = message_pack(message, &payload);
+	response.payload.data = payload;
+	len = message_pack(&response, &bytes);
+	peer_frame(fd, stream, TTRPC_RESPONSE, 0, bytes, len);
+}
+
 /* A frame whose header promises LEN bytes. */
 static inline void peer_header(int fd, uint32_t stream, uint8_t type, uint32_t len)
 {

@@ -222,6 +222,29 @@ static bool has_journal(const struct world *w)
 	return file_exists(path);
 }
 
+/* The same for a STEP that had made "new" of the "old" in FILE; MORE
+ * are further members of what it saved.  Caller frees the path. */
+static char *interrupt_edit(const struct world *w, const char *step, const char *file,
+			    const char *more)
+{
+	char *path = path_join(w->dir, file);
+	_free_ char *data = xasprintf(
+		"{\"files\":[{\"path\":\"%s\",\"text\":\"old\",\"mode\":420%s}]}", path, more);
+
+	folder_put(w->dir, file, "new");
+	interrupt_in(w, step, data);
+	return path;
+}
+
+static void assert_text(const char *path, const char *wanted)
+{
+	_free_ char *text = NULL;
+	struct error e;
+
+	assert_int_equal(file_read(path, 16, &text, NULL, &e), 0);
+	assert_string_equal(text, wanted);
+}
+
 static void test_recovery_needs_nothing_that_an_installation_needs(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -229,21 +252,15 @@ static void test_recovery_needs_nothing_that_an_installation_needs(void **state)
 		TOLD("KataInstallFailed", "kata-static"),
 	};
 	_free_ char *path = NULL;
-	_free_ char *data = NULL;
-	_free_ char *text = NULL;
 	struct world w;
 	struct error e;
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
 	folder_put(w.dir, "dropin-qemu.toml", "[broken\n");
-	folder_put(w.dir, "configuration.toml", "new");
-	path = path_join(w.dir, "configuration.toml");
-	data = xasprintf("{\"files\":[{\"path\":\"%s\",\"text\":\"old\",\"mode\":420}]}", path);
-	interrupt_in(&w, "overrides", data);
+	path = interrupt_edit(&w, "overrides", "configuration.toml", "");
 	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
-	assert_int_equal(file_read(path, 16, &text, NULL, &e), 0);
-	assert_string_equal(text, "old");
+	assert_text(path, "old");
 	assert_false(has_journal(&w));
 	stop(&w);
 }
@@ -256,22 +273,14 @@ static void test_recovery_restores_a_runtime_that_does_not_answer(void **state)
 		TOLD("KataInstallFailed", "undoing 'cri'"),
 	};
 	_free_ char *path = NULL;
-	_free_ char *data = NULL;
-	_free_ char *text = NULL;
 	struct world w;
 	struct error e;
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
-	folder_put(w.dir, "config.toml", "new");
-	path = path_join(w.dir, "config.toml");
-	data = xasprintf(
-		"{\"files\":[{\"path\":\"%s\",\"text\":\"old\",\"new\":\"none\",\"mode\":420}]}",
-		path);
-	interrupt_in(&w, "cri", data);
+	path = interrupt_edit(&w, "cri", "config.toml", ",\"new\":\"none\"");
 	assert_true(run_apply(&w.settings, NULL, &e) < 0);
-	assert_int_equal(file_read(path, 16, &text, NULL, &e), 0);
-	assert_string_equal(text, "old");
+	assert_text(path, "old");
 	assert_true(has_journal(&w));
 	stop(&w);
 }

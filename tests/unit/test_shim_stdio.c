@@ -203,33 +203,20 @@ static uint32_t expect(const struct fixture *f, const char *method,
 	return frame.stream;
 }
 
-static void answer(const struct fixture *f, uint32_t stream, const void *message)
-{
-	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
-	_free_ uint8_t *payload = NULL;
-	_free_ uint8_t *bytes = NULL;
-	size_t len;
-
-	response.payload.len = message_pack(message, &payload);
-	response.payload.data = payload;
-	len = message_pack(&response, &bytes);
-	peer_frame(f->fd, stream, TTRPC_RESPONSE, 0, bytes, len);
-}
-
 static void answer_output(const struct fixture *f, uint32_t stream, const void *bytes, size_t len)
 {
 	Agent__ReadStreamResponse output = AGENT__READ_STREAM_RESPONSE__INIT;
 
 	output.data.data = (uint8_t *)(uintptr_t)bytes;
 	output.data.len = len;
-	answer(f, stream, &output);
+	peer_answer(f->fd, stream, &output);
 }
 
 static void answer_empty(const struct fixture *f, uint32_t stream)
 {
 	const Pb__Empty empty = PB__EMPTY__INIT;
 
-	answer(f, stream, &empty);
+	peer_answer(f->fd, stream, &empty);
 }
 
 static void answer_taken(const struct fixture *f, uint32_t stream, uint32_t len)
@@ -237,7 +224,7 @@ static void answer_taken(const struct fixture *f, uint32_t stream, uint32_t len)
 	Agent__WriteStreamResponse taken = AGENT__WRITE_STREAM_RESPONSE__INIT;
 
 	taken.len = len;
-	answer(f, stream, &taken);
+	peer_answer(f->fd, stream, &taken);
 }
 
 static void expect_text(int fd, const char *text)

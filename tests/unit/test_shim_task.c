@@ -117,19 +117,6 @@ static void agent_end(struct fixture *f)
 	(void)close_fd(f->agent_fd);
 }
 
-static void agent_answer(int fd, uint32_t stream, const void *message)
-{
-	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
-	_free_ uint8_t *payload = NULL;
-	_free_ uint8_t *bytes = NULL;
-	size_t len;
-
-	response.payload.len = message_pack(message, &payload);
-	response.payload.data = payload;
-	len = message_pack(&response, &bytes);
-	peer_frame(fd, stream, TTRPC_RESPONSE, 0, bytes, len);
-}
-
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
@@ -393,7 +380,7 @@ static void answer_signals(int fd, uint32_t stream, const char *method)
 	const Pb__Empty empty = PB__EMPTY__INIT;
 
 	if (strcmp(method, "SignalProcess") == 0)
-		agent_answer(fd, stream, &empty);
+		peer_answer(fd, stream, &empty);
 }
 
 static void test_killed_container_that_never_ends_takes_the_sandbox_along(void **state)
@@ -421,9 +408,9 @@ static void answer_without_end(int fd, uint32_t stream, const char *method)
 	more.data.data = &byte;
 	more.data.len = 1;
 	if (strcmp(method, "WaitProcess") == 0)
-		agent_answer(fd, stream, &exited);
+		peer_answer(fd, stream, &exited);
 	else if (strcmp(method, "ReadStdout") == 0)
-		agent_answer(fd, stream, &more);
+		peer_answer(fd, stream, &more);
 	else
 		answer_signals(fd, stream, method);
 }
@@ -465,7 +452,7 @@ static void answer_exec_late(int fd, uint32_t stream, const char *method)
 	if (strcmp(method, "ExecProcess") != 0)
 		return;
 	peer_check(sem_wait(&dropped) == 0, "no semaphore");
-	agent_answer(fd, stream, &empty);
+	peer_answer(fd, stream, &empty);
 }
 
 /* Once the exec is being started: the op that does it holds a reference. */
