@@ -222,8 +222,8 @@ static bool has_journal(const struct world *w)
 	return file_exists(path);
 }
 
-/* The same for a STEP that had made "new" of the "old" in FILE; MORE
- * are further members of what it saved.  Caller frees the path. */
+/* As interrupt_in(), for a STEP that had made "new" of the "old" in FILE; MORE are further members
+ * of what it saved.  Caller frees the path. */
 static char *interrupt_edit(const struct world *w, const char *step, const char *file,
 			    const char *more)
 {

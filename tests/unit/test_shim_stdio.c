@@ -263,6 +263,23 @@ static void test_outputs_are_taken_before_their_end_is_reported(void **state)
 	expect_read(f, "hello", "oops");
 }
 
+static void agent_writes_and_pauses(struct fixture *f)
+{
+	agent_writes_both(f);
+	post_pause(f);
+}
+
+static void test_output_that_nobody_takes_ends_when_told_to(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITHOUT_INPUT);
+	start(f, agent_writes_and_pauses);
+	assert_int_equal(f->n_ended, 0);
+	stdio_end_outputs(f->stdio);
+	assert_int_equal(f->n_ended, 1);
+}
+
 static void agent_gives_too_much(struct fixture *f)
 {
 	_message_ Agent__ReadStreamRequest *request = NULL;
@@ -471,6 +488,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_outputs_are_taken_before_their_end_is_reported),
+		TEST(test_output_that_nobody_takes_ends_when_told_to),
 		TEST(test_more_output_than_asked_for_ends_the_stream),
 		TEST(test_lost_agent_is_the_end_of_the_outputs),
 		TEST(test_input_closed_before_the_start_is_passed_on_first),
