@@ -11,14 +11,20 @@ cat >"$work/dev" <<-END
 	. "$top/packaging/dev/steps.sh"
 	nap() { sleep "\$1"; }
 	fails() { echo "the reason"; return 3; }
-	beside() { echo "\$BASHPID" >$work/beside; sleep 300; }
+	beside() { echo "\$BASHPID" >>$work/beside; sleep 300; }
 	run_steps "\$@"
 END
 steps() { bash "$work/dev" "$@" 2>&1 | sed 's/  done in [0-9]*:[0-9][0-9]$/  done/'; }
-beside_is_gone() { ! kill -0 "$(cat "$work/beside")"; }
+beside_is_gone() {
+	local pid
+	while read -r pid; do
+		! kill -0 "$pid" || return 1
+	done <"$work/beside"
+}
 
 note "all well"
-output=$(steps "first | true | -" "& | beside |" "second | nap 1 | -")
+output=$(steps "first | true | -" "& | beside |" "& | beside 2 |" "second | nap 1 | -")
+expect "what ran beside" 2 "$(wc -l <"$work/beside")"
 expect "what it says" "step 1 of 2: first  done
 step 2 of 2: second  done" "$output"
 eventually 10 "what ran beside to end" beside_is_gone
