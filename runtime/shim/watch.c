@@ -3,9 +3,10 @@
  * watch - notice what a guest and its VM do by themselves.
  *
  * The death of any process of the VM, or the end of the agent's connection, is the end of the
- * sandbox: nothing of it can be repaired from outside.  A killed VMM breaks the connection first,
- * so that waits GONE_MS for a better reason.  Memory shortage is reported by the agent, one call
- * per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS. Io thread.
+ * sandbox: nothing of it can be repaired from outside.  A VMM that dies takes its daemons and the
+ * connection with it, and they may be seen first: what they say waits GONE_MS for the VMM's own end,
+ * which is the better reason.  Memory shortage is reported by the agent, one call per event; a guest
+ * that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
  */
 
 #include <string.h>
@@ -32,11 +33,22 @@ struct watch {
 	struct watched processes[N_VMM_PROCESS];
 	struct vmm_output *output;
 	struct io oom;  /* the pause before the next question */
-	struct io gone; /* runs when the agent's connection has ended */
+	struct io gone; /* runs when a daemon or the agent's connection has ended */
 	struct error why;
+	bool is_ending;
 	bool in_flight;
 	bool is_freed;
 };
+
+/* The first reason stays. */
+static void wait_for_better(struct watch *w, const struct error *why)
+{
+	if (w->is_ending)
+		return;
+	w->is_ending = true;
+	w->why = *why;
+	timer_arm(w->gone.fd, GONE_MS, 0);
+}
 
 static void process_ended(struct io *io, uint32_t flags)
 {
@@ -48,6 +60,10 @@ static void process_ended(struct io *io, uint32_t flags)
 	loop_del(shim->loop, io);
 	w->is_added = false;
 	(void)vmm_end_reason(sandbox_vmm(shim->sandbox), w->which, &e);
+	if (w->which != VMM_PROCESS_VMM) {
+		wait_for_better(w->watch, &e);
+		return;
+	}
 	log_error("the sandbox ends: %s", e.msg);
 	shim_stop_sandbox(shim, STATUS_UNKNOWN);
 }
@@ -55,11 +71,12 @@ static void process_ended(struct io *io, uint32_t flags)
 static void agent_gone(void *arg, const struct error *why)
 {
 	struct shim *shim = arg;
+	struct error e = *why;
 
 	if (shim->stage != SHIM_RUNNING || !shim->watch)
 		return;
-	shim->watch->why = *why;
-	timer_arm(shim->watch->gone.fd, GONE_MS, 0);
+	(void)fail_wrap(&e, "connection to the agent");
+	wait_for_better(shim->watch, &e);
 }
 
 static void nothing_better(struct io *io, uint32_t flags)
@@ -68,7 +85,7 @@ static void nothing_better(struct io *io, uint32_t flags)
 
 	(void)flags;
 	timer_read(io->fd);
-	log_error("the sandbox ends: connection to the agent: %s", w->why.msg);
+	log_error("the sandbox ends: %s", w->why.msg);
 	shim_stop_sandbox(w->shim, STATUS_UNKNOWN);
 }
 

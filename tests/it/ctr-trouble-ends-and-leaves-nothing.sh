@@ -18,6 +18,8 @@ remove() {
 	eventually 15 "everything of '$1' to go" nothing_left "$1"
 }
 
+reason_of() { grep -a "sandbox=$1" "$work/containerd.log" | grep -o 'the sandbox ends: .*'; }
+
 note "VMM killed"
 box=vmm$$
 start $box
@@ -26,8 +28,16 @@ inside kill -KILL "$(pid_of $box qemu-system-x86_64)"
 eventually 10 "the task to stop" is $box STOPPED
 remove $box
 expect_match "exit code" 'exit code 255' "$(cat "$work/delete")"
-expect_match "the reason" 'sandbox ends: .*SIGKILL|sandbox ends: .*signal 9' "$(grep -a "sandbox=$box" "$work/containerd.log")"
+expect_match "the reason" 'qemu was killed by signal 9' "$(reason_of $box)"
 note "took $((SECONDS - begin)) s"
+
+note "VMM killed, and its daemon seen dead before it"
+box=both$$
+start $box
+inside kill -KILL "$(pid_of $box virtiofsd)" "$(pid_of $box qemu-system-x86_64)"
+eventually 10 "the task to stop" is $box STOPPED
+remove $box
+expect_match "the reason" 'qemu was killed by signal 9' "$(reason_of $box)"
 
 note "virtiofsd killed"
 box=fs$$
@@ -35,6 +45,7 @@ start $box
 inside kill -KILL "$(pid_of $box virtiofsd)"
 eventually 10 "the task to stop" is $box STOPPED
 remove $box
+expect_match "the reason" 'virtiofsd was killed by signal 9' "$(reason_of $box)"
 
 note "shim killed"
 box=shim$$
