@@ -4,9 +4,9 @@
  *
  * The death of any process of the VM, or the end of the agent's connection, is the end of the
  * sandbox: nothing of it can be repaired from outside.  A VMM that dies takes its daemons and the
- * connection with it, and they may be seen first: what they say waits GONE_MS for the VMM's own end,
- * which is the better reason.  Memory shortage is reported by the agent, one call per event; a guest
- * that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
+ * connection with it, and they may be seen first: what they say waits GONE_MS for the VMM's own
+ * end, which is the better reason.  Memory shortage is reported by the agent, one call per event; a
+ * guest that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
  */
 
 #include <string.h>

@@ -33,7 +33,7 @@ is_current() { [[ $(current) == versions/$1-* ]]; }
 
 # has_event REASON REGEX
 has_event() {
-	k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}' | grep -q "$2"
+	[[ $(k get events -n default --field-selector "reason=$1" -o 'jsonpath={.items[*].note}{.items[*].message}') =~ $2 ]]
 }
 
 # manifests VERSION - what a user applies, for a machine whose VMs may have to be emulated.

@@ -95,10 +95,11 @@ stop_containerd() {
 }
 
 no_cgroups() {
-	local group
+	local group left=0
 	for group in /sys/fs/cgroup{,/*}"/$CONTAINERD_NAMESPACE"; do
-		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+		[ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} + || left=1
 	done
+	return $left
 }
 
 # run_kata NAME COMMAND... - ctr run in the foreground, container and task removed afterwards.
