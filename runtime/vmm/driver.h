@@ -67,10 +67,6 @@ struct vmm_driver {
 			 const struct cancel *c, struct error *e);
 	int (*remove_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
-	int (*pause)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		     struct error *e);
-	int (*resume)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		      struct error *e);
 };
 
 extern const struct vmm_driver qemu_driver;

@@ -121,11 +121,6 @@ int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);
 
-/* Freezes and thaws all vCPUs; idempotent.  With VSOCK_HYBRID nothing may be sent to the guest in
- * between: vhost-device-vsock takes that for a device not set up yet, and is wedged. */
-int vmm_pause(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
-int vmm_resume(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
-
 /* Whether hardware virtualisation works here and, if not, why, in words for a person.  /dev/kvm
  * that opens proves nothing: some modules offer it without a processor behind it. */
 bool vmm_kvm_works(char *ret_reason, size_t size);

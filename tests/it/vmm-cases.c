@@ -102,14 +102,17 @@ static void must(int r, const struct error *e)
 }
 
 /* What the guest answers to QUESTION, without the end of the line. */
-static char *ask_on(int fd, const char *question)
+static char *ask(struct fixture *f, const char *question)
 {
 	_free_ char *line = xasprintf("%s\n", question);
-	char *answer = xcalloc(1, 4096);
 	struct error e;
+	_close_ int fd =
+		vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
+	char *answer = xcalloc(1, 4096);
 	size_t n = 0;
 	ssize_t got;
 
+	must(fd, &e);
 	must(write_all(fd, line, strlen(line), "guest", &e), &e);
 	do {
 		must(wait_fd(fd, POLLIN, question, deadline_in(CALL_MS), NULL, &e), &e);
@@ -118,16 +121,6 @@ static char *ask_on(int fd, const char *question)
 	} while (got > 0);
 	answer[strcspn(answer, "\n")] = '\0';
 	return answer;
-}
-
-static char *ask(struct fixture *f, const char *question)
-{
-	struct error e;
-	_close_ int fd =
-		vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
-
-	must(fd, &e);
-	return ask_on(fd, question);
 }
 
 static void boot(struct fixture *f)
@@ -276,24 +269,6 @@ static void test_network_device_is_plugged_in(void **state)
 	expect(f, "list /sys/class/net", "eth0", true);
 	expect(f, "file /sys/class/net/eth0/address", "02:00:00:00:00:07", true);
 	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
-}
-
-static void test_paused_guest_goes_on_after_resume(void **state)
-{
-	struct fixture *f = *state;
-	_free_ char *answer = NULL;
-	_close_ int fd = -1;
-	struct error e;
-
-	boot(f);
-	fd = vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
-	must(fd, &e);
-	must(vmm_pause(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
-	must(vmm_pause(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
-	assert_int_equal(wait_fd(fd, POLLIN, "guest", deadline_in(300), NULL, &e), -ETIMEDOUT);
-	must(vmm_resume(f->vmm, deadline_in(CALL_MS), NULL, &e), &e);
-	answer = ask_on(fd, "cpus");
-	assert_string_equal(answer, "1");
 }
 
 static void expect_end(struct fixture *f, enum vmm_process which, const char *reason)
@@ -484,7 +459,6 @@ int main(int argc, char **argv)
 		TEST(test_block_device_comes_and_goes),
 		TEST(test_ports_run_out_with_a_clear_error),
 		TEST(test_network_device_is_plugged_in),
-		TEST(test_paused_guest_goes_on_after_resume),
 		TEST(test_killed_vmm_is_noticed),
 		TEST(test_killed_virtiofsd_is_noticed),
 		TEST(test_guest_that_powers_off_is_noticed),

@@ -342,7 +342,7 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 	assert_non_null(strstr(e.msg, "/does-not-exist/libexec/virtiofsd"));
 	assert_false(file_exists(run_dir));
 	assert_int_equal(vmm_pidfd(vmm, VMM_PROCESS_VMM), -1);
-	assert_int_equal(vmm_pause(vmm, deadline_in(SHORT_MS), NULL, &e), -ESRCH);
+	assert_int_equal(vmm_remove_block(vmm, "b", deadline_in(SHORT_MS), NULL, &e), -ESRCH);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)

@@ -552,22 +552,6 @@ static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_to
 	return 0;
 }
 
-static int qemu_pause(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		      struct error *e)
-{
-	const struct call call = { vmm->state, deadline_ms, c };
-
-	return run(&call, "stop", NULL, NULL, e);
-}
-
-static int qemu_resume(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		       struct error *e)
-{
-	const struct call call = { vmm->state, deadline_ms, c };
-
-	return run(&call, "cont", NULL, NULL, e);
-}
-
 const struct vmm_driver qemu_driver = {
 	.name = "qemu",
 	.start = qemu_start,
@@ -578,6 +562,4 @@ const struct vmm_driver qemu_driver = {
 	.add_nic = qemu_add_nic,
 	.add_block = qemu_add_block,
 	.remove_block = qemu_remove_block,
-	.pause = qemu_pause,
-	.resume = qemu_resume,
 };
