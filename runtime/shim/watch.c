@@ -4,9 +4,9 @@
  *
  * The death of any process of the VM, or the end of the agent's connection, is the end of the
  * sandbox: nothing of it can be repaired from outside.  A VMM that dies takes its daemons and the
- * connection with it, and they may be seen first: what they say waits GONE_MS for the VMM's own
- * end, which is the better reason.  Memory shortage is reported by the agent, one call per event; a
- * guest that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
+ * connection with it, and they may be seen first: what they say waits VMM_END_MS for the
+ * VMM's own end, which is the better reason.  Memory shortage is reported by the agent, one call
+ * per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
  */
 
 #include <string.h>
@@ -19,7 +19,6 @@
 #include "runtime/vmm/output.h"
 
 #define OOM_PAUSE_MS 100
-#define GONE_MS      500
 
 struct watched {
 	struct io io;
@@ -45,9 +44,10 @@ static void wait_for_better(struct watch *w, const struct error *why)
 {
 	if (w->is_ending)
 		return;
+	log_info("%s", why->msg);
 	w->is_ending = true;
 	w->why = *why;
-	timer_arm(w->gone.fd, GONE_MS, 0);
+	timer_arm(w->gone.fd, VMM_END_MS, 0);
 }
 
 static void process_ended(struct io *io, uint32_t flags)

@@ -22,7 +22,6 @@
 #include "runtime/vmm/nic.h"
 
 #define RUN_DIR_MAX 80
-#define LAST_MS     200
 #define FS_GRACE_MS 500
 
 static const struct vmm_driver *const drivers[] = {
@@ -222,7 +221,8 @@ int vmm_find_end(const struct vmm *vmm, struct error *e)
 	if (r == 0 || !runs)
 		return r;
 	/* A helper may end because the VMM does, and be seen first. */
-	(void)wait_fd(main_process->proc.pidfd, POLLIN, "vmm", deadline_in(LAST_MS), NULL, &ended);
+	(void)wait_fd(main_process->proc.pidfd, POLLIN, "vmm", deadline_in(VMM_END_MS), NULL,
+		      &ended);
 	if (daemon_end_reason(main_process, &ended) < 0)
 		*e = ended;
 	return r;
@@ -231,11 +231,12 @@ int vmm_find_end(const struct vmm *vmm, struct error *e)
 /* A lost connection is the effect of an end that is about to show: it gets a moment for it. */
 static void wait_for_end(const struct vmm *vmm)
 {
+	uint64_t deadline_ms = deadline_in(VMM_END_MS);
 	struct error ignored;
 
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		if (vmm->processes[i].proc.pid > 0 &&
-		    wait_fd(vmm->processes[i].proc.pidfd, POLLIN, "end", deadline_in(LAST_MS), NULL,
+		    wait_fd(vmm->processes[i].proc.pidfd, POLLIN, "end", deadline_ms, NULL,
 			    &ignored) >= 0)
 			return;
 }

@@ -77,6 +77,10 @@ int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c
  * second at most.  Idempotent. */
 void vmm_stop(struct vmm *vmm);
 
+/* A VMM that dies closes its sockets before it can be waited for: for so long the end of a daemon
+ * or of a connection may be only the effect of its own, which is the better reason. */
+#define VMM_END_MS 500
+
 /* The processes of a VM.  The death of any of them is the end of the VM: nothing reconnects. */
 enum vmm_process { VMM_PROCESS_VMM, VMM_PROCESS_FS, VMM_PROCESS_VSOCK, N_VMM_PROCESS };
 
