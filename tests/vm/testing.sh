@@ -8,11 +8,11 @@
 # disk, at /node of the machine.  The machine is on a tap in a network namespace; commands go in by
 # ssh over one connection that stays.
 #
-# Emulation of a processor with a VM in it has errors of its own, seen on one day: a processor that takes no
-# interrupt any more, on which the other waits for good (the machine's kernel notices, says so and ends
-# it); page faults that make page faults until that kernel's stack is overwritten; a VM that resets; on
-# a busy host a clock that cannot be measured.  A test that fails therefore begins once more, and says so: its
-# log has both runs.
+# Emulation of a processor with a VM in it has errors of its own: a processor that takes no interrupt any
+# more, on which the other waits for good (the machine's kernel notices, says so and ends it); page
+# faults that make page faults until that kernel's stack is overwritten; on a busy host a clock that
+# cannot be measured, and no start.  Where the machine itself shows one of these, the test begins once more:
+# tests/run says which did, and their logs have both runs.  Any other failure counts at once.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -76,16 +76,22 @@ vm() { ssh_vm -- "$(printf '%q ' "$@")"; }
 # vm_file PATH - stdin becomes that file of the machine.
 vm_file() { ssh_vm -- "mkdir -p $(dirname "$1") && cat >$1"; }
 
+# Prints what the emulated machine did that no program in it can be blamed for.
+machine_error() {
+	if [ -z "${vm_took:-}" ]; then
+		echo "the machine did not start"
+	else
+		grep -m 1 -oE 'soft lockup.*|Kernel panic.*' "$work/console"
+	fi
+}
+
 stop_vm() {
 	if [ "${ending:-}" != well ]; then
 		tail -v -n 30 -- "$work/console"
 		grep -v "TCG doesn't support" "$work/vmm.log"
-		[ -z "${vm_took:-}" ] || grep -qE 'soft lockup|Kernel panic' "$work/console" ||
+		begin_again=$(machine_error)
+		[ -n "$begin_again" ] ||
 			ssh_vm -- "journalctl -u containerd -u kubelet --no-pager -n 40 | cut -c1-300" || true
-		if [ -z "${KATA_TEST_AGAIN:-}" ]; then
-			note "failed on an emulated machine: the test begins once more"
-			begin_again=1
-		fi
 	fi
 	ssh_vm -O exit 2>/dev/null
 	kill -KILL "$vm_pid" 2>/dev/null
