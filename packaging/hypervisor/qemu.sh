@@ -4,8 +4,9 @@
 # qemu.sh - recipe of the artefact `qemu`: one static QEMU from Debian's source package.
 #
 # Static, so that it runs on any node; only the features and devices (devices.mak) that the runtime
-# uses.  Firmware comes from Debian's packages.  The folder can be moved as a whole: QEMU looks for
-# its firmware relative to its own place, bin/ to share/kata-qemu/qemu/.
+# uses; patches/ mends errors that we met, each file says which.  Firmware comes from Debian's packages.
+# The folder can be moved as a whole: QEMU looks for its firmware relative to its own place, bin/ to
+# share/kata-qemu/qemu/.
 set -euo pipefail
 name=$1 out=$2
 . "$KATA_TOP/packaging/recipe.sh"
@@ -13,7 +14,7 @@ name=$1 out=$2
 
 # Another Python than Debian's lacks the meson that configure looks for.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-need gcc ninja meson pkg-config flex bison dpkg-source strip
+need gcc ninja meson pkg-config flex bison dpkg-source patch strip
 
 firmware=$out/share/kata-qemu/qemu
 features=(
@@ -23,6 +24,10 @@ features=(
 
 deb_sources
 deb_source "$name"
+for patch in "$KATA_TOP"/packaging/hypervisor/patches/*.patch; do
+	patch -d "$name" -p1 --forward <"$patch" ||
+		die "$patch does not fit QEMU $(cat "$name.version"); adapt it, or remove it if QEMU has mended that"
+done
 cp "$KATA_TOP/packaging/hypervisor/devices.mak" "$name/configs/devices/x86_64-softmmu/kata.mak"
 mkdir build
 cd build
@@ -32,7 +37,7 @@ cd build
 	--extra-ldflags="-Wl,--dependency-file=$PWD/linked" \
 	"${features[@]}" --disable-docs --disable-werror --disable-debug-info \
 	--prefix=/opt/kata --datadir=share --with-suffix=kata-qemu/qemu \
-	--with-pkgversion="Debian $(cat "../$name.version")"
+	--with-pkgversion="Debian $(cat "../$name.version"), patched"
 ninja -j"$(nproc)" qemu-system-x86_64
 
 mkdir -p "$out/bin" "$firmware"

@@ -29,7 +29,7 @@ vm ln -sfn /node/kata /opt/kata
 checked=$(vm /opt/kata/bin/kata-runtime check) || fail "kata-runtime check: $checked"
 note "$checked"
 
-vm systemctl is-active --quiet containerd || fail "containerd does not run"
+eventually 60 "containerd to run" vm systemctl is-active --quiet containerd
 vm ln -s /node/kata/bin/containerd-shim-kata-v2 /usr/local/bin/
 vm ctr images import /node/busybox.tar >/dev/null
 run=(ctr run --runtime io.containerd.kata.v2)
