@@ -25,7 +25,7 @@ features=(
 deb_sources
 deb_source "$name"
 for patch in "$KATA_TOP"/packaging/hypervisor/patches/*.patch; do
-	patch -d "$name" -p1 --forward <"$patch" ||
+	patch -d "$name" -p1 --forward --fuzz=0 <"$patch" ||
 		die "$patch does not fit QEMU $(cat "$name.version"); adapt it, or remove it if QEMU has mended that"
 done
 cp "$KATA_TOP/packaging/hypervisor/devices.mak" "$name/configs/devices/x86_64-softmmu/kata.mak"
