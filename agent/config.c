@@ -8,7 +8,7 @@
  * parts this agent does not have are listed for one warning.  Start-up only.
  */
 
-#include "config.h"
+#include "agent/config.h"
 
 #include <string.h>
 

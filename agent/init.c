@@ -8,7 +8,7 @@
  * mounted already (a disk image, a kernel with its own devtmpfs) is success.  Runs before threads.
  */
 
-#include "init.h"
+#include "agent/init.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -17,15 +17,16 @@
 #include "lib/log.h"
 #include "lib/sock.h"
 
-#include "config.h"
-#include "console.h"
-#include "container.h"
-#include "init.h"
-#include "logport.h"
-#include "network.h"
-#include "ready.h"
-#include "rpc.h"
-#include "sandbox.h"
+#include "agent/child/child.h"
+#include "agent/config.h"
+#include "agent/container/container.h"
+#include "agent/guest/console.h"
+#include "agent/guest/logport.h"
+#include "agent/guest/ready.h"
+#include "agent/init.h"
+#include "agent/network/network.h"
+#include "agent/rpc.h"
+#include "agent/sandbox.h"
 
 #define WORK_THREADS 64
 #define WORK_STACK   (256 * KIB)
@@ -334,7 +335,7 @@ int main(int argc, char **argv)
 	int status;
 
 	if (argc > 1 && str_equal(argv[1], "init"))
-		return launch_main();
+		return child_main();
 	if (argc > 1 && str_equal(argv[1], "console"))
 		return console_main();
 	log_open("kata-agent", STDOUT_FILENO, LOG_JSON, LOG_LEVEL_INFO);

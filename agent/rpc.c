@@ -9,20 +9,20 @@
  * queue_of() and closed() run on the io thread.
  */
 
-#include "rpc.h"
+#include "agent/rpc.h"
 
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
-#include "config.h"
-#include "container.h"
-#include "copy.h"
-#include "guest.h"
-#include "metrics.h"
-#include "network.h"
-#include "sandbox.h"
-#include "storage.h"
+#include "agent/config.h"
+#include "agent/container/container.h"
+#include "agent/guest/guest.h"
+#include "agent/guest/metrics.h"
+#include "agent/network/network.h"
+#include "agent/sandbox.h"
+#include "agent/storage/copy.h"
+#include "agent/storage/storage.h"
 
 static int check(struct rpc_request *req, const void *in, void *out, struct error *e)
 {

@@ -9,7 +9,7 @@
  * queue; the lock guards what containers' calls read beside them.
  */
 
-#include "sandbox.h"
+#include "agent/sandbox.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -22,9 +22,9 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
-#include "container.h"
-#include "storage.h"
-#include "uevent.h"
+#include "agent/container/container.h"
+#include "agent/device/uevent.h"
+#include "agent/storage/storage.h"
 
 #define HOSTNAME_MAX    64
 #define DNS_MAX         64  /* lines */

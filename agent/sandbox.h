@@ -7,7 +7,8 @@
 #include "lib/rpc/server.h"
 #include "lib/work.h"
 
-#include "config.h"
+#include "agent/config.h"
+#include "agent/plan/run-dir.h"
 
 struct containers;
 struct storages;
@@ -39,11 +40,6 @@ struct sandbox {
 	void *owner;                              /* (fixed) theirs */
 	struct loop_task end_task;                /* sandbox.c */
 };
-
-/* Directories of the protocol; the runtime on the host builds paths with them. */
-#define SANDBOX_RUN_DIR    "/run/kata-containers"
-#define SANDBOX_SHARED_DIR "/run/kata-containers/shared/containers"
-#define SANDBOX_DIR        "/run/kata-containers/sandbox"
 
 #define SANDBOX_ID_MAX 128 /* characters of a container, exec or sandbox id */
 

@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/caps.h"
-#include "agent/cgroup.h"
-#include "agent/lookup.h"
-#include "agent/mount.h"
-#include "agent/process.h"
-#include "agent/rootfs-dev.h"
-#include "agent/rootfs.h"
-#include "agent/seccomp.h"
+#include "agent/child/caps.h"
+#include "agent/child/lookup.h"
+#include "agent/child/rootfs.h"
+#include "agent/child/seccomp.h"
+#include "agent/container/cgroup.h"
+#include "agent/container/process.h"
+#include "agent/plan/devices.h"
+#include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,7 +30,7 @@ static void translate_linux(const Oci__Spec *spec)
 	_close_ int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct cgroup none = { .fd = fd, .rootfd = -1 };
 	struct error e;
-	size_t n = rootfs_device_rules(spec, &rules);
+	size_t n = device_rules(spec, &rules);
 
 	(void)cgroup_device_program(rules, n, insns, &e);
 	(void)cgroup_limit(&none, spec->linux->resources, &e);

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "agent/config.h"
-#include "agent/device.h"
-#include "agent/mount.h"
-#include "agent/netlink.h"
-#include "agent/uevent.h"
+#include "agent/device/device.h"
+#include "agent/device/uevent.h"
+#include "agent/network/netlink.h"
+#include "lib/mount.h"
 #include "lib/sock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,8 +10,8 @@
 #include <linux/bpf.h>
 #include <string.h>
 
-#include "agent/cgroup.h"
-#include "agent/rootfs-dev.h"
+#include "agent/container/cgroup.h"
+#include "agent/plan/devices.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -145,7 +145,7 @@ static void test_devices_of_every_container(void **state)
 	linux_part.devices = devices;
 	linux_part.n_devices = 1;
 	spec.linux = &linux_part;
-	n_rules = rootfs_device_rules(&spec, &rules);
+	n_rules = device_rules(&spec, &rules);
 	n = cgroup_device_program(rules, n_rules, insns, &e);
 	assert_true(n > 0);
 	assert_true(run(insns, n, C, R | W, 1, 3));

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "agent/console-shell.h"
+#include "agent/guest/console-shell.h"
 #include "lib/str.h"
 
 /* What the shell says to INPUT.  Caller frees. */

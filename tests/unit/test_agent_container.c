@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "agent/config.h"
-#include "agent/container-object.h"
+#include "agent/container/container-object.h"
 #include "agent/rpc.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/copy.h"
 #include "agent/sandbox.h"
+#include "agent/storage/copy.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"

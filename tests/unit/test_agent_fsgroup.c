@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/fsgroup.h"
+#include "agent/storage/fsgroup.h"
 #include "lib/file.h"
 
 static char *root;

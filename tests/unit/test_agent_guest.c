@@ -7,11 +7,11 @@
 
 #include <string.h>
 
-#include "agent/device.h"
-#include "agent/guest.h"
-#include "agent/hugepages.h"
-#include "agent/metrics.h"
-#include "agent/uevent.h"
+#include "agent/device/device.h"
+#include "agent/device/uevent.h"
+#include "agent/guest/guest.h"
+#include "agent/guest/metrics.h"
+#include "agent/storage/hugepages.h"
 #include "lib/file.h"
 #include "lib/str.h"
 

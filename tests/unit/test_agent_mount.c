@@ -10,10 +10,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "agent/mount.h"
-#include "agent/rootfs-path.h"
-#include "agent/rootfs.h"
+#include "agent/child/rootfs-path.h"
+#include "agent/child/rootfs.h"
 #include "lib/file.h"
+#include "lib/mount.h"
 #include "lib/str.h"
 
 enum { RDONLY = 0x1, NOSUID = 0x2, NODEV = 0x4, NOATIME = 0x10, ATIME = 0x70 };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/netlink.h"
+#include "agent/network/netlink.h"
 
 static void test_address_is_parsed(void **state)
 {

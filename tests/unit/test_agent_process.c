@@ -19,11 +19,11 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "agent/caps.h"
-#include "agent/launch.h"
-#include "agent/lookup.h"
-#include "agent/process.h"
-#include "agent/seccomp.h"
+#include "agent/child/caps.h"
+#include "agent/child/lookup.h"
+#include "agent/child/seccomp.h"
+#include "agent/container/launch.h"
+#include "agent/container/process.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 

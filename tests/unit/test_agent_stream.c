@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
-#include "agent/process.h"
+#include "agent/container/process.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/server.h"
 #include "tests/unit/rpc-peer.h"

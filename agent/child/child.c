@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child - what `kata-agent init` does between birth and the execution of a container's
+ * program.
+ *
+ * One table of steps in order, each for the first process of a container, for one more process in
+ * it, or for both.  A step that fails is reported to the agent with its name, and the process ends.
+ * Everything up to "ready" happens while the container is created, so a missing program or a mount
+ * that does not work fails there; only what narrows the process follows the order to start.
+ *
+ * Until then this process has the agent's privileges inside the container's namespaces.  It is not
+ * dumpable, closes what it did not expect to have, opens everything of the container through the
+ * container's root without magic links, and reads the kernel's files through the guest's own
+ * /proc, opened first.
+ */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <termios.h>
+
+#include "agent/child/caps.h"
+#include "agent/child/child.h"
+#include "agent/child/lookup.h"
+#include "agent/child/rootfs.h"
+#include "agent/child/seccomp.h"
+#include "agent/plan/plan.h"
+#include "lib/file.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+struct child {
+	enum launch_kind kind;
+	Oci__Spec *spec;
+	Oci__Process *process;      /* of spec */
+	Oci__LinuxSeccomp *seccomp; /* of the container */
+	int procfd;                 /* the guest's /proc */
+	int rootfd;                 /* the container's root */
+	int master;
+	strv env;
+	char *program;
+	struct caps caps;
+};
+
+static bool is_given(int slot)
+{
+	struct stat st;
+
+	/* An empty slot holds /dev/null. */
+	return fstat(slot, &st) == 0 && !S_ISCHR(st.st_mode);
+}
+
+static int read_plans(struct child *c, struct error *e)
+{
+	Oci__Spec *container;
+	enum launch_kind kind;
+	int r = launch_plan_read(LAUNCH_SLOT_PLAN, &c->kind, &c->spec, e);
+
+	if (r < 0)
+		return r;
+	container = c->spec;
+	if (c->kind == LAUNCH_EXEC)
+		r = launch_plan_read(LAUNCH_SLOT_CONTAINER_PLAN, &kind, &container, e);
+	if (r < 0)
+		return r;
+	c->process = c->spec->process;
+	c->seccomp = container->linux ? container->linux->seccomp : NULL;
+	return 0;
+}
+
+static int prepare(struct child *c, struct error *e)
+{
+	struct statfs fs;
+
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		return fail(e, errno, "cannot protect the process: %m");
+	if (syscall(SYS_close_range, N_LAUNCH_SLOT, ~0U, 0) < 0 ||
+	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		return fail(e, errno, "cannot close descriptors: %m");
+	c->procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->procfd < 0 || fstatfs(c->procfd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return fail(e, ENOENT, "'/proc' of the guest is not procfs");
+	(void)umask(0022);
+	return 0;
+}
+
+static int set_oom_score(struct child *c, struct error *e)
+{
+	char text[24];
+
+	if (c->process->oomscoreadj == 0)
+		return 0;
+	(void)snprintf(text, sizeof(text), "%jd", (intmax_t)c->process->oomscoreadj);
+	return file_write_at(c->procfd, "self/oom_score_adj", text, e);
+}
+
+static int join_namespaces(struct child *c, struct error *e)
+{
+	(void)c;
+	if (setns(LAUNCH_SLOT_TARGET, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) <
+	    0)
+		return fail(e, errno, "the container's namespaces cannot be joined: %m");
+	c->rootfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return c->rootfd < 0 ? fail(e, errno, "cannot open the container's root: %m") : 0;
+}
+
+static bool wants_namespace(const Oci__Spec *spec, const char *type)
+{
+	for (size_t i = 0; i < spec->linux->n_namespaces; i++)
+		if (!strcmp(spec->linux->namespaces[i]->type, type))
+			return true;
+	return false;
+}
+
+/* A group, a mount tree and a pid namespace of its own has every container; what it shares with
+ * others of the sandbox, the agent hands over. */
+static int make_namespaces(struct child *c, struct error *e)
+{
+	int flags = CLONE_NEWNS | CLONE_NEWCGROUP;
+
+	if (is_given(LAUNCH_SLOT_IPC) && setns(LAUNCH_SLOT_IPC, CLONE_NEWIPC) < 0)
+		return fail(e, errno, "cannot join the ipc namespace of the sandbox: %m");
+	if (is_given(LAUNCH_SLOT_UTS) && setns(LAUNCH_SLOT_UTS, CLONE_NEWUTS) < 0)
+		return fail(e, errno, "cannot join the uts namespace of the sandbox: %m");
+	if (!is_given(LAUNCH_SLOT_IPC) && wants_namespace(c->spec, "ipc"))
+		flags |= CLONE_NEWIPC;
+	if (!is_given(LAUNCH_SLOT_UTS) && wants_namespace(c->spec, "uts"))
+		flags |= CLONE_NEWUTS;
+	if (unshare(flags) < 0)
+		return fail(e, errno, "cannot make namespaces: %m");
+	if (flags & CLONE_NEWUTS && !str_empty(c->spec->hostname) &&
+	    sethostname(c->spec->hostname, strlen(c->spec->hostname)) < 0)
+		return fail(e, errno, "cannot set the host name '%.64s': %m", c->spec->hostname);
+	return 0;
+}
+
+/* Through the guest's own /proc: the files answer for the namespaces of whoever writes, and nothing
+ * a container mounted can be in the way. */
+static int set_sysctl(int sysfd, const char *name, const char *value, struct error *e)
+{
+	_free_ char *path = xstrdup(name);
+	_close_ int fd = -1;
+	int r;
+
+	for (char *p = path; *p && !strchr(name, '/'); p++)
+		if (*p == '.')
+			*p = '/';
+	fd = open_in_root(sysfd, path, O_WRONLY, 0, e);
+	r = fd < 0 ? fd : write_all(fd, value, strlen(value), path, e);
+	return r < 0 ? fail_wrap(e, "'%s' = '%s'", name, value) : 0;
+}
+
+static int set_sysctls(struct child *c, struct error *e)
+{
+	_close_ int sysfd = -1;
+	int r = 0;
+
+	if (c->spec->linux->n_sysctl == 0)
+		return 0;
+	sysfd = openat(c->procfd, "sys", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (sysfd < 0)
+		return fail(e, errno, "cannot open '/proc/sys': %m");
+	for (size_t i = 0; r >= 0 && i < c->spec->linux->n_sysctl; i++)
+		r = set_sysctl(sysfd, c->spec->linux->sysctl[i]->key,
+			       c->spec->linux->sysctl[i]->value, e);
+	return r;
+}
+
+static int build_root(struct child *c, struct error *e)
+{
+	c->rootfd = rootfs_build(c->spec, e);
+	return c->rootfd;
+}
+
+static int new_session(struct child *c, struct error *e)
+{
+	(void)c;
+	return setsid() < 0 ? fail(e, errno, "cannot start a session: %m") : 0;
+}
+
+/* The multiplexer of the container's own devpts; a file that merely has its name is refused. */
+static int open_master(struct child *c, struct error *e)
+{
+	struct statfs fs;
+	int unlocked = 0;
+
+	c->master = open_in_root(c->rootfd, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, 0, e);
+	if (c->master < 0)
+		return fail_wrap(e, "container has no terminals");
+	if (fstatfs(c->master, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+		return fail(e, ENOTTY, "'/dev/pts' of the container is not devpts");
+	if (ioctl(c->master, TIOCSPTLCK, &unlocked) < 0)
+		return fail(e, errno, "cannot unlock the terminal: %m");
+	return 0;
+}
+
+static int use_slave(struct child *c, int slave, struct error *e)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(slave, fd) < 0)
+			return fail(e, errno, "cannot use the terminal: %m");
+	if (fchown(slave, c->process->user ? c->process->user->uid : 0, (gid_t)-1) < 0)
+		return fail(e, errno, "cannot give the terminal away: %m");
+	if (ioctl(0, TIOCSCTTY, 0) < 0)
+		return fail(e, errno, "cannot control the terminal: %m");
+	return 0;
+}
+
+static int open_terminal(struct child *c, struct error *e)
+{
+	const Oci__Box *box = c->process->consolesize;
+	_close_ int slave = -1;
+	int r;
+
+	if (!c->process->terminal)
+		return 0;
+	r = open_master(c, e);
+	if (r < 0)
+		return r;
+	if (box && (box->height || box->width)) {
+		struct winsize size = { .ws_row = (unsigned short)box->height,
+					.ws_col = (unsigned short)box->width };
+
+		(void)ioctl(c->master, TIOCSWINSZ, &size);
+	}
+	/* By descriptor, not by the name in /dev/pts. */
+	slave = ioctl(c->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0)
+		return fail(e, errno, "cannot open the terminal: %m");
+	r = use_slave(c, slave, e);
+	if (r >= 0 && c->kind == LAUNCH_INIT)
+		r = rootfs_console(c->rootfd, slave, e);
+	return r;
+}
+
+static int finish_root(struct child *c, struct error *e)
+{
+	return rootfs_finish(c->rootfd, c->spec, e);
+}
+
+static int enter_root(struct child *c, struct error *e)
+{
+	int r = rootfs_enter(c->rootfd, c->procfd, e);
+
+	return r < 0 ? r : rootfs_propagate(c->spec->linux->rootfspropagation, e);
+}
+
+/* The directory is opened without magic links, so it cannot be a descriptor of this process. */
+static int change_dir(struct child *c, struct error *e)
+{
+	const char *cwd = str_empty(c->process->cwd) ? "/" : c->process->cwd;
+	_close_ int fd = open_in_root(c->rootfd, cwd, O_PATH | O_DIRECTORY, 0, e);
+	char where[PATH_MAX];
+
+	if (fd < 0)
+		return fd;
+	if (fchdir(fd) < 0)
+		return fail(e, errno, "cannot enter '%s': %m", cwd);
+	if (!getcwd(where, sizeof(where)) || where[0] != '/')
+		return fail(e, EPERM, "working directory '%s' is outside the container", cwd);
+	return 0;
+}
+
+static const struct limit {
+	const char *name;
+	int resource;
+} limits[] = {
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
+};
+
+static int set_limit(const Oci__POSIXRlimit *wanted, struct error *e)
+{
+	/* The C libraries disagree about the type of the first argument of setrlimit(). */
+	const struct {
+		uint64_t soft;
+		uint64_t hard;
+	} value = { wanted->soft, wanted->hard };
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (strcmp(limits[i].name, wanted->type) != 0)
+			continue;
+		if (syscall(SYS_prlimit64, 0, limits[i].resource, &value, NULL) < 0)
+			return fail(e, errno, "cannot set '%s' to %ju of %ju: %m", wanted->type,
+				    (uintmax_t)wanted->soft, (uintmax_t)wanted->hard);
+		return 0;
+	}
+	return fail(e, EINVAL, "unknown limit '%.32s'", wanted->type);
+}
+
+static int set_limits(struct child *c, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < c->process->n_rlimits; i++)
+		r = set_limit(c->process->rlimits[i], e);
+	return r;
+}
+
+/* Programs open /dev/stdout again, which is a pipe of ours. */
+static void give_pipes(uid_t uid, gid_t gid)
+{
+	struct stat st;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+			(void)!fchown(fd, uid, gid);
+}
+
+static int change_user(struct child *c, struct error *e)
+{
+	static const Oci__User root = OCI__USER__INIT;
+	const Oci__User *user = c->process->user ? c->process->user : &root;
+
+	give_pipes(user->uid, user->gid);
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
+		return fail(e, errno, "cannot keep the capabilities: %m");
+	if (setgroups(user->n_additionalgids, user->additionalgids) < 0)
+		return fail(e, errno, "cannot set %zu additional groups: %m",
+			    user->n_additionalgids);
+	if (setresgid(user->gid, user->gid, user->gid) < 0)
+		return fail(e, errno, "cannot become group %u: %m", user->gid);
+	if (setresuid(user->uid, user->uid, user->uid) < 0)
+		return fail(e, errno, "cannot become user %u: %m", user->uid);
+	return caps_raise(e);
+}
+
+static char *home_of(struct child *c)
+{
+	_free_ char *text = NULL;
+	struct error ignored;
+	struct stat st;
+	_close_ int fd = open_in_root(c->rootfd, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
+				      &ignored);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    file_read_fd(fd, "/etc/passwd", LOOKUP_PASSWD_MAX, &text, NULL, &ignored) < 0)
+		return xstrdup("/");
+	return lookup_home(text, c->process->user ? c->process->user->uid : 0);
+}
+
+static int find_program(struct child *c, struct error *e)
+{
+	for (size_t i = 0; i < c->process->n_env; i++)
+		strv_add(&c->env, c->process->env[i]);
+	if (!lookup_env(c->env, "HOME")) {
+		_free_ char *home = home_of(c);
+
+		strv_addf(&c->env, "HOME=%s", home);
+	}
+	return lookup_program(c->process->args[0], lookup_env(c->env, "PATH"), &c->program, e);
+}
+
+static int tell(const struct launch_report *report, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)report, .iov_len = sizeof(*report) };
+	struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		msg.msg_control = control.bytes;
+		msg.msg_controllen = sizeof(control.bytes);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(LAUNCH_SLOT_CONTROL, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* Nobody who gives the order any more: the container was given up, and so is this process. */
+static int wait_for_order(struct child *c, struct error *e)
+{
+	static const struct launch_report ready;
+	ssize_t n;
+	char order;
+
+	if (tell(&ready, c->master) < 0)
+		return fail(e, errno, "cannot report to the agent: %m");
+	c->master = close_fd(c->master);
+	do
+		n = recv(LAUNCH_SLOT_CONTROL, &order, 1, 0);
+	while (n < 0 && errno == EINTR);
+	return n == 1 ? 0 : fail(e, ECANCELED, "the agent gave the process up");
+}
+
+static int drop_bounding(struct child *c, struct error *e)
+{
+	caps_parse(c->process->capabilities, &c->caps);
+	return caps_drop_bounding(&c->caps, e);
+}
+
+/* A filter needs a privilege to load, or the promise to gain none: so it comes before the
+ * capabilities go, or after the promise is made. */
+static int filter_early(struct child *c, struct error *e)
+{
+	return c->seccomp && !c->process->nonewprivileges ? seccomp_apply(c->seccomp, e) : 0;
+}
+
+static int set_caps(struct child *c, struct error *e)
+{
+	return caps_apply(&c->caps, e);
+}
+
+static int filter_late(struct child *c, struct error *e)
+{
+	if (!c->process->nonewprivileges)
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail(e, errno, "cannot set no_new_privs: %m");
+	return c->seccomp ? seccomp_apply(c->seccomp, e) : 0;
+}
+
+static int execute(struct child *c, struct error *e)
+{
+	_strv_ strv args = NULL;
+
+	for (size_t i = 0; i < c->process->n_args; i++)
+		strv_add(&args, c->process->args[i]);
+	(void)execve(c->program, args, c->env);
+	return fail(e, errno, "cannot execute '%s': %m", c->program);
+}
+
+#define FOR_INIT (1U << LAUNCH_INIT)
+#define FOR_EXEC (1U << LAUNCH_EXEC)
+#define FOR_BOTH (FOR_INIT | FOR_EXEC)
+
+static const struct step {
+	const char *name; /* "NAME failed" reads well */
+	unsigned kinds;
+	int (*run)(struct child *c, struct error *e);
+} steps[] = {
+	{ "preparing", FOR_BOTH, prepare },
+	{ "setting the OOM score", FOR_BOTH, set_oom_score },
+	{ "joining namespaces", FOR_EXEC, join_namespaces },
+	{ "making namespaces", FOR_INIT, make_namespaces },
+	{ "setting sysctls", FOR_INIT, set_sysctls },
+	{ "building the root", FOR_INIT, build_root },
+	{ "starting a session", FOR_BOTH, new_session },
+	{ "opening the terminal", FOR_BOTH, open_terminal },
+	{ "finishing the root", FOR_INIT, finish_root },
+	{ "entering the root", FOR_INIT, enter_root },
+	{ "entering the working directory", FOR_BOTH, change_dir },
+	{ "changing the user", FOR_BOTH, change_user },
+	{ "finding the program", FOR_BOTH, find_program },
+	{ "setting limits", FOR_BOTH, set_limits },
+	{ "waiting for the start", FOR_BOTH, wait_for_order },
+	{ "dropping capabilities", FOR_BOTH, drop_bounding },
+	{ "filtering system calls", FOR_BOTH, filter_early },
+	{ "setting capabilities", FOR_BOTH, set_caps },
+	{ "filtering system calls", FOR_BOTH, filter_late },
+	{ "executing the program", FOR_BOTH, execute },
+};
+
+static int run_steps(struct child *c, struct error *e)
+{
+	int r = read_plans(c, e);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
+		if (!(steps[i].kinds & (1U << c->kind)))
+			continue;
+		r = steps[i].run(c, e);
+		if (r < 0)
+			(void)fail_wrap(e, "%s", steps[i].name);
+	}
+	return r;
+}
+
+int child_main(void)
+{
+	struct child c = { .procfd = -1, .rootfd = -1, .master = -1 };
+	struct launch_report report = { 0 };
+	struct error e = { 0 };
+
+	(void)run_steps(&c, &e);
+	report.code = e.code ? e.code : EIO;
+	memcpy(report.msg, e.msg, min_size(sizeof(report.msg), sizeof(e.msg)));
+	(void)tell(&report, -1);
+	return report.code & 0x7f;
+}

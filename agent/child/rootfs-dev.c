@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rootfs-dev - the device nodes of a container.
+ *
+ * The directory of a node is resolved inside the container's root, and what an image has in place
+ * of a device is an error, not something to be opened.  The rules by which the nodes may be used
+ * come from the same table (agent/plan/devices.h).
+ *
+ * Runs in the child that becomes the container's first process.
+ */
+#include "agent/child/rootfs-dev.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "agent/plan/devices.h"
+#include "lib/file.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+#define DEVICES_MAX 128
+
+static const struct link {
+	const char *name;
+	const char *target;
+} links[] = {
+	{ "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },
+};
+
+struct node {
+	const char *path;
+	mode_t mode; /* with the type */
+	dev_t device;
+	uid_t uid;
+	gid_t gid;
+};
+
+/* An image may bring the right node along; anything else of that name is refused. */
+static int check_existing(int dirfd, const struct node *node, struct error *e)
+{
+	struct stat st;
+
+	if (fstatat(dirfd, path_base(node->path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", node->path);
+	if ((st.st_mode & S_IFMT) == (node->mode & S_IFMT) &&
+	    (S_ISFIFO(st.st_mode) || st.st_rdev == node->device))
+		return 0;
+	return fail(e, EEXIST, "'%s' of the image is not the device it is named after", node->path);
+}
+
+static int make_node(int rootfd, const struct node *node, struct error *e)
+{
+	_free_ char *parent = path_parent(node->path);
+	const char *name = path_base(node->path);
+	_close_ int dirfd = -1;
+
+	if (node->path[0] != '/' || !*name || !strcmp(name, "..") || !strcmp(name, "."))
+		return fail(e, EINVAL, "bad path of a device '%s'", node->path);
+	dirfd = dir_make_in_root(rootfd, parent, 0755, e);
+	if (dirfd < 0)
+		return fail_wrap(e, "making the device '%s'", node->path);
+	if (mknodat(dirfd, name, node->mode, node->device) < 0) {
+		if (errno == EEXIST)
+			return check_existing(dirfd, node, e);
+		return fail(e, errno, "cannot make the device '%s': %m", node->path);
+	}
+	/* O_EXCL semantics of mknod: the node is ours, so these reach nothing else. */
+	if (fchownat(dirfd, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "cannot give away the device '%s': %m", node->path);
+	if (fchmodat(dirfd, name, node->mode & 07777, 0) < 0)
+		return fail(e, errno, "cannot set the mode of the device '%s': %m", node->path);
+	return 0;
+}
+
+static int node_of(const Oci__LinuxDevice *device, struct node *ret, struct error *e)
+{
+	mode_t type;
+
+	if (!strcmp(device->type, "c") || !strcmp(device->type, "u"))
+		type = S_IFCHR;
+	else if (!strcmp(device->type, "b"))
+		type = S_IFBLK;
+	else if (!strcmp(device->type, "p"))
+		type = S_IFIFO;
+	else
+		return fail(e, EINVAL, "device '%s' has a bad type '%.16s'", device->path,
+			    device->type);
+	if (device->major < 0 || device->major > INT32_MAX || device->minor < 0 ||
+	    device->minor > INT32_MAX)
+		return fail(e, EINVAL, "device '%s' has bad numbers", device->path);
+	*ret = (struct node){
+		.path = device->path,
+		.mode = type | (device->filemode ? device->filemode & 0777 : 0666),
+		.device = makedev((unsigned)device->major, (unsigned)device->minor),
+		.uid = device->uid,
+		.gid = device->gid,
+	};
+	return 0;
+}
+
+static int make_defaults(int rootfd, struct error *e)
+{
+	for (size_t i = 0; i < n_default_devices; i++) {
+		const struct default_device *d = &default_devices[i];
+		struct node node = { .path = d->path, .mode = S_IFCHR | 0666 };
+		int r;
+
+		if (!d->path)
+			continue;
+		node.device = makedev((unsigned)d->major, (unsigned)d->minor);
+		r = make_node(rootfd, &node, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A link the image has already is its own affair: it leads nowhere outside the root. */
+static int make_links(int rootfd, struct error *e)
+{
+	_close_ int dirfd = dir_make_in_root(rootfd, "/dev", 0755, e);
+
+	if (dirfd < 0)
+		return dirfd;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (symlinkat(links[i].target, dirfd, links[i].name) < 0 && errno != EEXIST)
+			return fail(e, errno, "cannot make the link '/dev/%s': %m", links[i].name);
+	return 0;
+}
+
+int rootfs_devices(int rootfd, const Oci__Spec *spec, struct error *e)
+{
+	int r = make_defaults(rootfd, e);
+
+	if (r >= 0 && spec->linux->n_devices > DEVICES_MAX)
+		return fail(e, E2BIG, "%zu devices, at most %d are allowed", spec->linux->n_devices,
+			    DEVICES_MAX);
+	for (size_t i = 0; r >= 0 && i < spec->linux->n_devices; i++) {
+		struct node node;
+
+		r = node_of(spec->linux->devices[i], &node, e);
+		if (r >= 0)
+			r = make_node(rootfd, &node, e);
+	}
+	return r < 0 ? r : make_links(rootfd, e);
+}

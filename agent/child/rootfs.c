@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rootfs - build the file tree of a container and enter it.
+ *
+ * The image is hostile.  Every destination is resolved once with the container's root as "/"
+ * (openat2) and used as a descriptor; file systems that hold the kernel's own files (proc, sysfs)
+ * do not go through links at all; nothing is mounted over procfs but a few files that report
+ * numbers.  All of it happens before the root is entered, so the guest's /dev/null is what masks a
+ * file, whatever the image calls so.
+ *
+ * The tree is attached on top of "/", which this process does not notice: its root is below.  To
+ * enter, pivot_root(2) drops the old tree.  An initrd cannot be dropped, it has no parent; there
+ * the mounts beside the new root are detached one by one and the root is changed, which leaves the
+ * new root as the only tree a path can reach.
+ *
+ * Runs in the child that becomes the container's first process.
+ */
+#include "agent/child/rootfs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#include "agent/child/rootfs-dev.h"
+#include "agent/child/rootfs-path.h"
+#include "agent/plan/run-dir.h"
+#include "lib/file.h"
+#include "lib/mount.h"
+#include "lib/mountinfo.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+#define MOUNTS_MAX 512
+#define FDINFO_MAX 4096
+
+/* Files of procfs that may be covered, as by LXCFS: they report numbers and configure nothing. */
+static const char *const proc_files[] = {
+	"/proc/cpuinfo",  "/proc/diskstats", "/proc/loadavg", "/proc/meminfo", "/proc/net/dev",
+	"/proc/slabinfo", "/proc/stat",      "/proc/swaps",   "/proc/uptime",
+};
+
+/* Options that this file needs itself, by name as everybody's. */
+static int options_of(const char *const *words, size_t n, struct mount_options *ret,
+		      struct error *e)
+{
+	_strv_ strv list = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		strv_add(&list, words[i]);
+	return mount_options_parse(list, n, ret, e);
+}
+
+static bool has_parent_part(const char *path)
+{
+	_strv_ strv parts = strv_split(path, "/");
+
+	return strv_contains(parts, "..");
+}
+
+static bool is_kernel_fs(const char *type)
+{
+	return !strcmp(type, "proc") || !strcmp(type, "sysfs");
+}
+
+/* What is mounted inside procfs could hide or redirect what the agent and the container's own
+ * programs trust. */
+static int check_target(int targetfd, const char *path, struct error *e)
+{
+	struct statfs fs;
+
+	if (fstatfs(targetfd, &fs) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", path);
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(proc_files); i++)
+		if (!strcmp(proc_files[i], path))
+			return 0;
+	return fail(e, EPERM, "'%s' is inside procfs, where nothing may be mounted", path);
+}
+
+static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind kind, struct error *e)
+{
+	_close_ int targetfd = rootfs_place(rootfd, path, kind, e);
+	int r;
+
+	if (targetfd < 0)
+		return targetfd;
+	r = check_target(targetfd, path, e);
+	return r < 0 ? r : mount_attach(mountfd, targetfd, path, e);
+}
+
+/* Where a container may have been before, links are not followed. */
+static int clone_source(const char *path, const struct mount_options *o, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
+		return mount_clone(AT_FDCWD, path, o, e);
+	fd = run_dir_open(path, O_PATH, e);
+	return fd < 0 ? fd : mount_clone(fd, "", o, e);
+}
+
+static int mount_bind(int rootfd, const Oci__Mount *m, const struct mount_options *o,
+		      struct error *e)
+{
+	_close_ int mountfd = -1;
+	struct stat st;
+
+	mountfd = clone_source(m->source, o, e);
+	if (mountfd < 0)
+		return mountfd;
+	if (fstat(mountfd, &st) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", m->source);
+	return attach(rootfd, mountfd, m->destination,
+		      S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, e);
+}
+
+/* The guest has one hierarchy, whatever version the specification was written for.  It is
+ * read-only unless asked otherwise. */
+static int mount_cgroup(int rootfd, const Oci__Mount *m, struct error *e)
+{
+	static const char *const read_only[] = { "nosuid", "nodev", "noexec", "relatime", "ro" };
+	static const char *const writable[] = { "nosuid", "nodev", "noexec", "relatime" };
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int mountfd = -1;
+	bool is_writable = false;
+	int r;
+
+	for (size_t i = 0; i < m->n_options; i++)
+		is_writable = is_writable || !strcmp(m->options[i], "rw");
+	r = is_writable ? options_of(writable, ARRAY_SIZE(writable), &o, e)
+			: options_of(read_only, ARRAY_SIZE(read_only), &o, e);
+	if (r < 0)
+		return r;
+	o.super_flags = 0;
+	mountfd = mount_new("cgroup2", "cgroup", &o, e);
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
+}
+
+static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_options *o,
+			   struct error *e)
+{
+	_close_ int targetfd = -1, made = -1;
+	_close_ int mountfd = mount_new(m->type, m->type, o, e);
+
+	if (mountfd < 0)
+		return mountfd;
+	made = rootfs_place(rootfd, m->destination, ROOTFS_DIR, e);
+	if (made < 0)
+		return made;
+	targetfd = open_without_links(rootfd, m->destination, O_PATH | O_DIRECTORY, e);
+	return targetfd < 0 ? targetfd : mount_attach(mountfd, targetfd, m->destination, e);
+}
+
+static int mount_one(int rootfd, const Oci__Mount *m, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int mountfd = -1;
+	int r;
+
+	if (m->destination[0] != '/' || has_parent_part(m->destination) ||
+	    !m->destination[strspn(m->destination, "/")])
+		return fail(e, EINVAL, "bad destination");
+	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
+		return mount_cgroup(rootfd, m, e);
+	r = mount_options_parse(m->options, m->n_options, &o, e);
+	if (r < 0)
+		return r;
+	if (o.is_bind || !strcmp(m->type, "bind"))
+		return mount_bind(rootfd, m, &o, e);
+	if (is_kernel_fs(m->type)) {
+		/* The superblock may be the guest's own: read-only is this mount, not the rest. */
+		o.super_flags = 0;
+		return mount_kernel_fs(rootfd, m, &o, e);
+	}
+	mountfd = mount_new(m->type, m->source, &o, e);
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
+}
+
+static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)
+{
+	if (spec->n_mounts > MOUNTS_MAX)
+		return fail(e, E2BIG, "%zu mounts, at most %d are allowed", spec->n_mounts,
+			    MOUNTS_MAX);
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		int r = mount_one(rootfd, spec->mounts[i], e);
+
+		if (r < 0)
+			return fail_wrap(e, "mounting '%s' (%s) on '%s'", spec->mounts[i]->source,
+					 spec->mounts[i]->type, spec->mounts[i]->destination);
+	}
+	return 0;
+}
+
+/* A /dev that comes from outside has its nodes already. */
+static bool brings_dev(const Oci__Spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		const Oci__Mount *m = spec->mounts[i];
+
+		if (strcmp(m->destination, "/dev") != 0)
+			continue;
+		for (size_t j = 0; j < m->n_options; j++)
+			if (!strcmp(m->options[j], "bind") || !strcmp(m->options[j], "rbind"))
+				return true;
+	}
+	return false;
+}
+
+static int attach_root(const char *path, struct error *e)
+{
+	static const char *const tree[] = { "rbind" };
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int topfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_close_ int rootfd = -1;
+	struct stat st;
+	int r = options_of(tree, ARRAY_SIZE(tree), &o, e);
+
+	if (r < 0)
+		return r;
+	if (topfd < 0)
+		return fail(e, errno, "cannot open '/': %m");
+	rootfd = clone_source(path, &o, e);
+	if (rootfd < 0)
+		return rootfd;
+	if (fstat(rootfd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return fail(e, ENOTDIR, "root '%s' is not a directory", path);
+	r = mount_attach(rootfd, topfd, "/", e);
+	return r < 0 ? r : TAKE_FD(rootfd);
+}
+
+int rootfs_build(const Oci__Spec *spec, struct error *e)
+{
+	_close_ int rootfd = -1;
+	int r;
+
+	/* Mounts of the agent may come in, none of ours may go out. */
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return fail(e, errno, "cannot separate the mounts: %m");
+	rootfd = attach_root(spec->root->path, e);
+	if (rootfd < 0)
+		return rootfd;
+	r = mount_all(rootfd, spec, e);
+	if (r >= 0 && !brings_dev(spec))
+		r = rootfs_devices(rootfd, spec, e);
+	return r < 0 ? r : TAKE_FD(rootfd);
+}
+
+int rootfs_console(int rootfd, int slavefd, struct error *e)
+{
+	struct mount_options o = { 0 };
+	_close_ int mountfd = mount_clone(slavefd, "", &o, e);
+
+	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, "/dev/console", ROOTFS_FILE, e);
+}
+
+static int mask_dir(int targetfd, const char *path, struct error *e)
+{
+	static const char *const words[] = { "ro", "nosuid", "nodev", "noexec", "nr_inodes=1" };
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int mountfd = -1;
+	int r = options_of(words, ARRAY_SIZE(words), &o, e);
+
+	if (r < 0)
+		return r;
+	mountfd = mount_new("tmpfs", "tmpfs", &o, e);
+	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, path, e);
+}
+
+static int mask_file(int targetfd, const char *path, struct error *e)
+{
+	struct mount_options o = { 0 };
+	_close_ int mountfd = mount_clone(AT_FDCWD, "/dev/null", &o, e);
+
+	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, path, e);
+}
+
+static bool is_missing(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR;
+}
+
+static int mask(int rootfd, const char *path, struct error *e)
+{
+	_close_ int targetfd = open_in_root(rootfd, path, O_PATH, 0, e);
+	struct stat st;
+
+	if (targetfd < 0)
+		return is_missing(targetfd) ? 0 : targetfd;
+	if (fstat(targetfd, &st) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", path);
+	return S_ISDIR(st.st_mode) ? mask_dir(targetfd, path, e) : mask_file(targetfd, path, e);
+}
+
+static int make_readonly(int rootfd, const char *path, struct error *e)
+{
+	static const char *const words[] = { "rbind", "rro" };
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int targetfd = -1, mountfd = -1;
+	int r = options_of(words, ARRAY_SIZE(words), &o, e);
+
+	if (r < 0)
+		return r;
+	targetfd = open_in_root(rootfd, path, O_PATH, 0, e);
+	if (targetfd < 0)
+		return is_missing(targetfd) ? 0 : targetfd;
+	mountfd = mount_clone(targetfd, "", &o, e);
+	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, path, e);
+}
+
+static int make_cwd(int rootfd, const char *cwd, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (cwd[0] != '/')
+		return fail(e, EINVAL, "working directory '%s' is not an absolute path", cwd);
+	fd = rootfs_place(rootfd, cwd, ROOTFS_DIR, e);
+	return fd < 0 ? fail_wrap(e, "making the working directory") : 0;
+}
+
+int rootfs_finish(int rootfd, const Oci__Spec *spec, struct error *e)
+{
+	static const char *const words[] = { "ro" };
+	_mount_options_ struct mount_options o = { 0 };
+	int r = make_cwd(rootfd, spec->process->cwd, e);
+
+	for (size_t i = 0; r >= 0 && i < spec->linux->n_readonlypaths; i++)
+		r = make_readonly(rootfd, spec->linux->readonlypaths[i], e);
+	for (size_t i = 0; r >= 0 && i < spec->linux->n_maskedpaths; i++)
+		r = mask(rootfd, spec->linux->maskedpaths[i], e);
+	if (r < 0 || !spec->root->readonly)
+		return r;
+	r = options_of(words, ARRAY_SIZE(words), &o, e);
+	return r < 0 ? r : mount_change(rootfd, &o, "/", e);
+}
+
+static uint64_t parent_of(const struct mountinfo *info, uint64_t id)
+{
+	for (size_t i = 0; i < info->n; i++)
+		if (info->entries[i].id == id)
+			return info->entries[i].parent;
+	return UINT64_MAX;
+}
+
+char **rootfs_siblings(const char *text, uint64_t tree_id)
+{
+	_mountinfo_ struct mountinfo info = { 0 };
+	strv points = NULL;
+	uint64_t parent;
+
+	mountinfo_parse(text, &info);
+	parent = parent_of(&info, tree_id);
+	for (size_t i = 0; i < info.n && parent != UINT64_MAX; i++) {
+		const struct mountinfo_entry *m = &info.entries[i];
+
+		if (m->parent == parent && m->id != tree_id && m->id != parent)
+			strv_add(&points, m->point);
+	}
+	return points;
+}
+
+static int mount_id(int procfd, int fd, uint64_t *ret_id, struct error *e)
+{
+	_free_ char *path = xasprintf("self/fdinfo/%d", fd);
+	_free_ char *text = NULL, *word = NULL;
+	const char *found;
+	int r = file_read_at(procfd, path, FDINFO_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	found = strstr(text, "mnt_id:");
+	if (!found)
+		return fail(e, ENOTSUP, "the kernel does not number mounts");
+	found += strlen("mnt_id:");
+	found += strspn(found, " \t");
+	word = xstrndup(found, strcspn(found, "\n"));
+	return parse_u64(word, "mount", UINT64_MAX - 1, ret_id, e);
+}
+
+/* The guest's /proc, /sys, /run and the rest would stay alive in this namespace for as long as the
+ * container does. */
+static int detach_others(int rootfd, int procfd, struct error *e)
+{
+	_free_ char *text = NULL;
+	_strv_ strv points = NULL;
+	uint64_t id;
+	int r = mount_id(procfd, rootfd, &id, e);
+
+	if (r >= 0)
+		r = file_read_at(procfd, "self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+	if (r < 0)
+		return r;
+	points = rootfs_siblings(text, id);
+	for (char *const *point = points; point && *point; point++)
+		if (umount2(*point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
+			return fail(e, errno, "cannot let go of the mount '%s': %m", *point);
+	return 0;
+}
+
+int rootfs_enter(int rootfd, int procfd, struct error *e)
+{
+	int r;
+
+	if (fchdir(rootfd) < 0)
+		return fail(e, errno, "cannot enter the root: %m");
+	if (syscall(SYS_pivot_root, ".", ".") == 0) {
+		/* Both are "." now; the old one is on top. */
+		if (umount2(".", MNT_DETACH) < 0)
+			return fail(e, errno, "cannot let go of the guest's root: %m");
+	} else if (errno == EINVAL) {
+		r = detach_others(rootfd, procfd, e);
+		if (r < 0)
+			return r;
+		if (chroot(".") < 0)
+			return fail(e, errno, "cannot change the root: %m");
+	} else {
+		return fail(e, errno, "cannot change the root: %m");
+	}
+	return chdir("/") < 0 ? fail(e, errno, "cannot enter the new root: %m") : 0;
+}
+
+int rootfs_propagate(const char *name, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int fd = -1;
+	int r;
+
+	if (str_empty(name))
+		return 0;
+	r = options_of(&name, 1, &o, e);
+	if (r < 0)
+		return r;
+	if (!o.propagation)
+		return fail(e, EINVAL, "bad propagation of the root '%.32s'", name);
+	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return fail(e, errno, "cannot open '/': %m");
+	return mount_change(fd, &o, "/", e);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * seccomp - from the profile of an OCI specification to a filter.
+ *
+ * libseccomp assembles the program; here are the names.  A system call this library does not know
+ * is skipped: profiles list the calls of many kernels and architectures, and a call without a name
+ * falls under the default action.  Actions, operators, flags and architectures are not optional:
+ * an unknown one is an error, since guessing would weaken or break the filter.  The kernel of a
+ * guest has no BPF compiler, so large filters are sorted as a tree.
+ *
+ * Runs in the child that becomes the process; one thread.
+ */
+#include "agent/child/seccomp.h"
+
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "lib/rpc/proto/oci.pb-c.h"
+
+#define ARGS_MAX      6
+#define TREE_FROM     32 /* rules */
+#define DEFAULT_ERRNO EPERM
+#define ERRNO_MAX     4095
+#define DATA_MASK     0xffffU
+#define _seccomp_     _cleanup_(releasep)
+
+struct name_value {
+	const char *name;
+	uint32_t value;
+};
+
+static const struct name_value actions[] = {
+	{ "SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD },
+	{ "SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD },
+	{ "SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS },
+	{ "SCMP_ACT_TRAP", SCMP_ACT_TRAP },
+	{ "SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0) },
+	{ "SCMP_ACT_TRACE", SCMP_ACT_TRACE(0) },
+	{ "SCMP_ACT_LOG", SCMP_ACT_LOG },
+	{ "SCMP_ACT_ALLOW", SCMP_ACT_ALLOW },
+};
+
+static const struct name_value operators[] = {
+	{ "SCMP_CMP_NE", SCMP_CMP_NE },
+	{ "SCMP_CMP_LT", SCMP_CMP_LT },
+	{ "SCMP_CMP_LE", SCMP_CMP_LE },
+	{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+	{ "SCMP_CMP_GE", SCMP_CMP_GE },
+	{ "SCMP_CMP_GT", SCMP_CMP_GT },
+	{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+};
+
+static const struct name_value architectures[] = {
+	{ "SCMP_ARCH_NATIVE", SCMP_ARCH_NATIVE },
+	{ "SCMP_ARCH_X86", SCMP_ARCH_X86 },
+	{ "SCMP_ARCH_X86_64", SCMP_ARCH_X86_64 },
+	{ "SCMP_ARCH_X32", SCMP_ARCH_X32 },
+	{ "SCMP_ARCH_ARM", SCMP_ARCH_ARM },
+	{ "SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64 },
+	{ "SCMP_ARCH_MIPS", SCMP_ARCH_MIPS },
+	{ "SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64 },
+	{ "SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32 },
+	{ "SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL },
+	{ "SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64 },
+	{ "SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32 },
+	{ "SCMP_ARCH_PPC", SCMP_ARCH_PPC },
+	{ "SCMP_ARCH_PPC64", SCMP_ARCH_PPC64 },
+	{ "SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE },
+	{ "SCMP_ARCH_S390", SCMP_ARCH_S390 },
+	{ "SCMP_ARCH_S390X", SCMP_ARCH_S390X },
+	{ "SCMP_ARCH_PARISC", SCMP_ARCH_PARISC },
+	{ "SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64 },
+	{ "SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64 },
+};
+
+static const struct name_value flags[] = {
+	{ "SECCOMP_FILTER_FLAG_TSYNC", SCMP_FLTATR_CTL_TSYNC },
+	{ "SECCOMP_FILTER_FLAG_LOG", SCMP_FLTATR_CTL_LOG },
+	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SCMP_FLTATR_CTL_SSB },
+};
+
+static int find(const struct name_value *table, size_t n, const char *what, const char *name,
+		uint32_t *ret_value, struct error *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(table[i].name, name) != 0)
+			continue;
+		*ret_value = table[i].value;
+		return 0;
+	}
+	return fail(e, EINVAL, "seccomp profile has an unknown %s '%s'", what, name);
+}
+
+static void releasep(scmp_filter_ctx *filter)
+{
+	if (*filter)
+		seccomp_release(*filter);
+}
+
+static int find_action(const char *name, uint32_t data, uint32_t *ret_action, struct error *e)
+{
+	int r = find(actions, ARRAY_SIZE(actions), "action", name, ret_action, e);
+
+	if (r < 0)
+		return r;
+	if (*ret_action == SCMP_ACT_ERRNO(0) || *ret_action == SCMP_ACT_TRACE(0))
+		*ret_action |= data & DATA_MASK;
+	return 0;
+}
+
+static int add_architectures(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
+			     struct error *e)
+{
+	for (size_t i = 0; i < profile->n_architectures; i++) {
+		uint32_t arch = 0;
+		int r = find(architectures, ARRAY_SIZE(architectures), "architecture",
+			     profile->architectures[i], &arch, e);
+
+		if (r < 0)
+			return r;
+		r = seccomp_arch_add(filter, arch);
+		if (r < 0 && r != -EEXIST)
+			return fail(e, -r, "cannot filter for architecture '%s': %m",
+				    profile->architectures[i]);
+	}
+	return 0;
+}
+
+static int add_flags(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile, struct error *e)
+{
+	for (size_t i = 0; i < profile->n_flags; i++) {
+		uint32_t attribute = 0;
+		int r = find(flags, ARRAY_SIZE(flags), "flag", profile->flags[i], &attribute, e);
+
+		if (r < 0)
+			return r;
+		r = seccomp_attr_set(filter, (enum scmp_filter_attr)attribute, 1);
+		if (r < 0)
+			return fail(e, -r, "cannot set the seccomp flag '%s': %m",
+				    profile->flags[i]);
+	}
+	return 0;
+}
+
+static int parse_args(const Oci__LinuxSyscall *rule, struct scmp_arg_cmp args[ARGS_MAX],
+		      struct error *e)
+{
+	if (rule->n_args > ARGS_MAX)
+		return fail(e, EINVAL, "seccomp rule compares %zu arguments", rule->n_args);
+	for (size_t i = 0; i < rule->n_args; i++) {
+		const Oci__LinuxSeccompArg *arg = rule->args[i];
+		uint32_t op = 0;
+		int r = find(operators, ARRAY_SIZE(operators), "operator", arg->op, &op, e);
+
+		if (r < 0)
+			return r;
+		if (arg->index >= ARGS_MAX)
+			return fail(e, EINVAL, "seccomp rule compares argument %ju",
+				    (uintmax_t)arg->index);
+		args[i] = (struct scmp_arg_cmp){
+			.arg = (unsigned)arg->index,
+			.op = (enum scmp_compare)op,
+			.datum_a = arg->value,
+			.datum_b = arg->valuetwo,
+		};
+	}
+	return 0;
+}
+
+static bool has_argument_twice(const struct scmp_arg_cmp *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i + 1; j < n; j++)
+			if (args[i].arg == args[j].arg)
+				return true;
+	return false;
+}
+
+/* Two conditions on one argument cannot be one rule: each is a rule of its own then. */
+static int add_call(scmp_filter_ctx filter, uint32_t action, int call,
+		    const struct scmp_arg_cmp *args, unsigned n)
+{
+	int r = 0;
+
+	if (!has_argument_twice(args, n))
+		return seccomp_rule_add_array(filter, action, call, n, args);
+	for (unsigned i = 0; i < n && r >= 0; i++)
+		r = seccomp_rule_add_array(filter, action, call, 1, &args[i]);
+	return r;
+}
+
+static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint32_t default_action,
+		    struct error *e)
+{
+	bool has_errno = rule->errno_ret_case == OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	struct scmp_arg_cmp args[ARGS_MAX] = { 0 };
+	uint32_t action = 0;
+	int r;
+
+	if (has_errno && rule->errnoret > ERRNO_MAX)
+		return fail(e, EINVAL, "seccomp rule returns errno %u", rule->errnoret);
+	r = find_action(rule->action, has_errno ? rule->errnoret : DEFAULT_ERRNO, &action, e);
+	if (r < 0)
+		return r;
+	r = parse_args(rule, args, e);
+	/* The library refuses a rule that says what happens anyway. */
+	if (r < 0 || action == default_action)
+		return r;
+	for (size_t i = 0; i < rule->n_names; i++) {
+		int call = seccomp_syscall_resolve_name(rule->names[i]);
+
+		if (call == __NR_SCMP_ERROR)
+			continue;
+		r = add_call(filter, action, call, args, (unsigned)rule->n_args);
+		if (r < 0 && r != -EEXIST)
+			return fail(e, -r, "cannot add the seccomp rule for '%s': %m",
+				    rule->names[i]);
+	}
+	return 0;
+}
+
+static int add_rules(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
+		     uint32_t default_action, struct error *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < profile->n_syscalls; i++)
+		n += profile->syscalls[i]->n_names;
+	if (n > SECCOMP_SYSCALLS_MAX)
+		return fail(e, E2BIG,
+			    "seccomp profile names %zu system calls, at most %d are "
+			    "allowed",
+			    n, SECCOMP_SYSCALLS_MAX);
+	if (n > TREE_FROM)
+		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+	for (size_t i = 0; i < profile->n_syscalls; i++) {
+		int r = add_rule(filter, profile->syscalls[i], default_action, e);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int build(const Oci__LinuxSeccomp *profile, scmp_filter_ctx *ret_filter, struct error *e)
+{
+	_seccomp_ scmp_filter_ctx filter = NULL;
+	uint32_t default_action = 0;
+	int r = find_action(profile->defaultaction, DEFAULT_ERRNO, &default_action, e);
+
+	if (r < 0)
+		return r;
+	filter = seccomp_init(default_action);
+	if (!filter)
+		return fail(e, EINVAL, "cannot make a seccomp filter with the default action '%s'",
+			    profile->defaultaction);
+	/* Set by the caller, if the container asks for it. */
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+	r = add_architectures(filter, profile, e);
+	if (r >= 0)
+		r = add_flags(filter, profile, e);
+	if (r >= 0)
+		r = add_rules(filter, profile, default_action, e);
+	if (r >= 0)
+		*ret_filter = TAKE_PTR(filter);
+	return r;
+}
+
+bool seccomp_is_supported(void)
+{
+	/* With no program this fails: EFAULT where filters exist, EINVAL where not. */
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 && errno == EFAULT;
+}
+
+int seccomp_apply(const Oci__LinuxSeccomp *profile, struct error *e)
+{
+	_seccomp_ scmp_filter_ctx filter = NULL;
+	int r = build(profile, &filter, e);
+
+	if (r < 0)
+		return r;
+	r = seccomp_load(filter);
+	return r < 0 ? fail(e, -r, "cannot load the seccomp filter: %m") : 0;
+}
+
+int seccomp_export(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
+{
+	_seccomp_ scmp_filter_ctx filter = NULL;
+	int r = build(profile, &filter, e);
+
+	if (r < 0)
+		return r;
+	r = seccomp_export_bpf(filter, fd);
+	return r < 0 ? fail(e, -r, "cannot export the seccomp filter: %m") : 0;
+}

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container-create - from a request to a process that is ready to start, and one more process in
+ * it.
+ *
+ * The request's specification is not changed: where the guest knows better (numbers of devices that
+ * were plugged in), shallow copies carry the difference to the plan of the child.  What this agent
+ * does not do (hooks, SELinux labels of processes, namespaces other than those below, mounts shared
+ * between containers) is refused by name, since a container without it would not be the one that
+ * was asked for.  An AppArmor profile and the label of mounts are the host's and come unasked from
+ * runtimes that do not leave them out: they have no effect, which is logged.
+ *
+ * Runs as a job of the container's queue.  A step that fails leaves the container as it is; the
+ * caller destroys it, whatever it has got by then.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+
+#include "agent/container/container-object.h"
+#include "agent/device/device.h"
+#include "agent/plan/devices.h"
+#include "agent/storage/storage.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+
+#define LAUNCH_MS 30000
+
+/* A specification with the changes of this agent. */
+struct patched {
+	Oci__Spec spec;
+	Oci__Linux linux;
+	Oci__LinuxDevice *devices;
+	Oci__LinuxDevice **pointers;
+};
+
+static void patched_done(struct patched *p)
+{
+	free(p->devices);
+	free(p->pointers);
+}
+
+static void patch_init(struct patched *p, const Oci__Spec *spec)
+{
+	size_t n = spec->linux->n_devices;
+
+	p->spec = *spec;
+	p->linux = *spec->linux;
+	p->spec.linux = &p->linux;
+	p->devices = xcalloc(n ? n : 1, sizeof(*p->devices));
+	p->pointers = xcalloc(n ? n : 1, sizeof(*p->pointers));
+	for (size_t i = 0; i < n; i++) {
+		p->devices[i] = *spec->linux->devices[i];
+		p->pointers[i] = &p->devices[i];
+	}
+	p->linux.devices = p->pointers;
+}
+
+static int patch_device(struct patched *p, const struct device *device, struct error *e)
+{
+	static char block[] = "b", character[] = "c";
+
+	for (size_t i = 0; i < p->linux.n_devices; i++) {
+		Oci__LinuxDevice *d = &p->devices[i];
+
+		if (strcmp(d->path, device->container_path) != 0)
+			continue;
+		d->type = device->type == 'b' ? block : character;
+		d->major = device->major;
+		d->minor = device->minor;
+		return 0;
+	}
+	return fail(e, EINVAL, "device '%s' is not in the specification", device->container_path);
+}
+
+static int patch_devices(struct container *c, const Agent__CreateContainerRequest *in,
+			 struct patched *p, uint64_t deadline_ms, struct error *e)
+{
+	_device_list_ struct device_list list = { 0 };
+	int r;
+
+	if (in->n_devices == 0)
+		return 0;
+	r = devices_resolve(c->all->sb, in->devices, in->n_devices, deadline_ms, &c->cancel, &list,
+			    e);
+	for (size_t i = 0; r >= 0 && i < list.n; i++)
+		r = patch_device(p, &list.items[i], e);
+	return r;
+}
+
+static bool has_hooks(const Oci__Hooks *h)
+{
+	return h && (h->n_prestart || h->n_poststart || h->n_poststop || h->n_createruntime ||
+		     h->n_createcontainer || h->n_startcontainer);
+}
+
+static int check_namespaces(const Oci__Linux *l, struct error *e)
+{
+	static const char *const known[] = { "pid", "ipc", "uts", "mount", "cgroup" };
+
+	for (size_t i = 0; i < l->n_namespaces; i++) {
+		const char *type = l->namespaces[i]->type;
+		size_t k = 0;
+
+		while (k < ARRAY_SIZE(known) && strcmp(known[k], type) != 0)
+			k++;
+		if (k == ARRAY_SIZE(known))
+			return fail(e, ENOTSUP,
+				    "namespaces of type '%.32s' are not supported in the guest",
+				    type);
+	}
+	return l->n_uidmappings || l->n_gidmappings
+		       ? fail(e, ENOTSUP, "mapped users are not supported in the guest")
+		       : 0;
+}
+
+static int check_process(const struct container *c, const Oci__Process *p, struct error *e)
+{
+	if (!p || p->n_args == 0 || str_empty(p->args[0]))
+		return fail(e, EINVAL, "process has no program to execute");
+	if (!str_empty(p->selinuxlabel))
+		return fail(e, ENOTSUP,
+			    "there is no SELinux in the guest for the SELinux label "
+			    "'%.128s'",
+			    p->selinuxlabel);
+	if (!str_empty(p->apparmorprofile))
+		log_warn(
+			"container '%s': there is no AppArmor in the guest; the profile '%.128s' "
+			"has no effect",
+			c->id, p->apparmorprofile);
+	return 0;
+}
+
+static int check_request(const struct container *c, const Agent__CreateContainerRequest *in,
+			 struct error *e)
+{
+	const Oci__Spec *spec = in->oci;
+
+	if (!spec || !spec->root || !spec->linux || str_empty(spec->root->path))
+		return fail(e, EINVAL, "the request has no complete OCI specification");
+	if (has_hooks(spec->hooks))
+		return fail(e, ENOTSUP, "hooks of the specification are not run in the guest");
+	if (in->n_shared_mounts)
+		return fail(e, ENOTSUP, "mounts shared between containers are not supported");
+	if (check_process(c, spec->process, e) < 0)
+		return -e->code;
+	if (!str_empty(spec->linux->mountlabel))
+		log_warn(
+			"container '%s': there is no SELinux in the guest; the label of mounts "
+			"'%.128s' has no effect",
+			c->id, spec->linux->mountlabel);
+	return check_namespaces(spec->linux, e);
+}
+
+static int make_directory(struct container *c, struct error *e)
+{
+	_free_ char *path = path_join(SANDBOX_RUN_DIR, c->id);
+
+	return dir_make(path, 0700, e);
+}
+
+static int make_cgroup(struct container *c, const Oci__Spec *spec, struct error *e)
+{
+	struct cgroup made;
+	_free_ Oci__LinuxDeviceCgroup **rules = NULL;
+	size_t n;
+	int r;
+
+	if (c->all->cgroup_root < 0)
+		return 0;
+	r = cgroup_make(c->all->cgroup_root, spec->linux->cgroupspath, c->id, &made, e);
+	if (r < 0)
+		return r;
+	(void)pthread_mutex_lock(&c->all->lock);
+	c->cgroup = made;
+	(void)pthread_mutex_unlock(&c->all->lock);
+	r = cgroup_limit(&c->cgroup, spec->linux->resources, e);
+	if (r < 0)
+		return r;
+	n = device_rules(spec, &rules);
+	return cgroup_allow_devices(&c->cgroup, rules, n, e);
+}
+
+/* A copy of the pidfd of whoever holds the pid namespace all containers share; -1: nobody yet. */
+static int shared_pidns(struct containers *cs)
+{
+	int fd = -1;
+
+	(void)pthread_mutex_lock(&cs->lock);
+	containers_drop_dead_pidns(cs);
+	if (cs->pidns >= 0)
+		fd = fcntl(cs->pidns, F_DUPFD_CLOEXEC, 3);
+	(void)pthread_mutex_unlock(&cs->lock);
+	return fd;
+}
+
+/* The first process of the sandbox holds the namespace that those who share one join: in a pod that
+ * is the pause program, which outlives and reaps them. */
+static void hold_pidns(struct containers *cs, int pidfd)
+{
+	(void)pthread_mutex_lock(&cs->lock);
+	if (cs->pidns < 0)
+		cs->pidns = fcntl(pidfd, F_DUPFD_CLOEXEC, 3);
+	(void)pthread_mutex_unlock(&cs->lock);
+}
+
+/* Starts what L describes with streams of its own and adds it to the container once GO says so. */
+static int launch_with_streams(struct container *c, struct launch *l, bool has_terminal,
+			       struct launched *ret, struct process_pipes *pipes,
+			       uint64_t deadline_ms, struct error *e)
+{
+	int r = 0;
+
+	if (!has_terminal)
+		r = process_pipes_open(pipes, c->all->sb->config->container_pipe_size, e);
+	if (r < 0)
+		return r;
+	memcpy(l->stdio, pipes->theirs, sizeof(l->stdio));
+	r = launch_start(l, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, ret, e);
+	for (size_t i = 0; i < 3; i++)
+		pipes->theirs[i] = close_fd(pipes->theirs[i]);
+	return r;
+}
+
+static const struct process_pipes no_pipes = { .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
+
+static int add_first_process(struct container *c, const char *exec_id, struct launched *launched,
+			     struct process_pipes *pipes, struct error *e)
+{
+	struct process *p;
+
+	c->init.pidfd = fcntl(launched->pidfd, F_DUPFD_CLOEXEC, 3);
+	if (c->init.pidfd < 0)
+		return fail(e, errno, "cannot copy a pidfd: %m");
+	p = process_new(c->all->sb->loop, str_empty(exec_id) ? c->id : exec_id, launched, pipes, e);
+	if (!p)
+		return -e->code;
+	c->init.control = TAKE_FD(launched->control);
+	p->is_init = true;
+	container_add_process(c, p);
+	return 0;
+}
+
+static int start_first_process(struct container *c, const Agent__CreateContainerRequest *in,
+			       const Oci__Spec *spec, uint64_t deadline_ms, struct error *e)
+{
+	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
+	struct launched launched;
+	struct error ignored;
+	_close_ int ipc = sandbox_ns_open(c->all->sb, SANDBOX_NS_IPC, &ignored);
+	_close_ int uts = sandbox_ns_open(c->all->sb, SANDBOX_NS_UTS, &ignored);
+	_close_ int pidns = in->sandbox_pidns ? shared_pidns(c->all) : -1;
+	struct launch l = {
+		.kind = LAUNCH_INIT,
+		.container_id = c->id,
+		.planfd = c->planfd,
+		.container_plan = -1,
+		.ipcfd = ipc,
+		.utsfd = uts,
+		.target = -1,
+		.pidns = pidns,
+		.cgroup = c->cgroup.fd,
+	};
+	int r = launch_with_streams(c, &l, spec->process->terminal, &launched, &pipes, deadline_ms,
+				    e);
+
+	if (r < 0)
+		return r;
+	c->shares_pidns = pidns >= 0;
+	hold_pidns(c->all, launched.pidfd);
+	r = add_first_process(c, in->exec_id, &launched, &pipes, e);
+	if (r < 0)
+		launch_abort(&launched);
+	return r;
+}
+
+/* One part of the making of a container; NAME goes in front of its error. */
+static int named(int r, const char *name, struct error *e)
+{
+	return r < 0 ? fail_wrap(e, "%s", name) : r;
+}
+
+static int create_patched(struct container *c, const Agent__CreateContainerRequest *in,
+			  struct patched *p, uint64_t deadline_ms, struct error *e)
+{
+	int r = named(patch_devices(c, in, p, deadline_ms, e), "devices", e);
+
+	if (r >= 0)
+		r = named(make_directory(c, e), "bundle", e);
+	if (r >= 0)
+		r = named(storages_add(c->all->sb->storages, c->id, in->storages, in->n_storages,
+				       deadline_ms, &c->cancel, &c->storages, e),
+			  "storages", e);
+	if (r >= 0)
+		r = named(make_cgroup(c, &p->spec, e), "cgroup", e);
+	if (r < 0)
+		return r;
+	c->planfd = launch_plan(LAUNCH_INIT, &p->spec, e);
+	if (c->planfd < 0)
+		return c->planfd;
+	return start_first_process(c, in, &p->spec, deadline_ms, e);
+}
+
+int container_create(struct container *c, const Agent__CreateContainerRequest *in,
+		     uint64_t deadline_ms, struct error *e)
+{
+	struct patched patched;
+	int r = check_request(c, in, e);
+
+	if (r < 0)
+		return r;
+	patch_init(&patched, in->oci);
+	r = create_patched(c, in, &patched, deadline_ms, e);
+	patched_done(&patched);
+	/* SIGKILL may have come when there was no process yet to get it. */
+	if (r >= 0 && cancel_is_raised(&c->cancel))
+		r = fail(e, ECANCELED, "it was killed meanwhile");
+	return r < 0 ? r : container_change(c, CONTAINER_CREATE, e);
+}
+
+static int exec_plan(const Agent__ExecProcessRequest *in, struct error *e)
+{
+	Oci__Spec spec = OCI__SPEC__INIT;
+
+	spec.process = in->process;
+	return launch_plan(LAUNCH_EXEC, &spec, e);
+}
+
+static pid_t first_process(struct container *c)
+{
+	const struct process *p;
+	pid_t pid;
+
+	(void)pthread_mutex_lock(&c->all->lock);
+	for (p = c->processes; p && !p->is_init; p = p->next)
+		;
+	pid = p ? p->pid : 0;
+	(void)pthread_mutex_unlock(&c->all->lock);
+	return pid;
+}
+
+int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uint64_t deadline_ms,
+		   struct error *e)
+{
+	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
+	_close_ int planfd = -1, group = -1;
+	struct launched launched;
+	struct process *p;
+	struct launch l = {
+		.kind = LAUNCH_EXEC,
+		.container_id = c->id,
+		.container_plan = c->planfd,
+		.ipcfd = -1,
+		.utsfd = -1,
+		.target = c->init.pidfd,
+		.pidns = c->init.pidfd,
+	};
+	int r = check_process(c, in->process, e);
+
+	if (r < 0)
+		return r;
+	planfd = exec_plan(in, e);
+	if (planfd < 0)
+		return planfd;
+	l.planfd = planfd;
+	if (c->cgroup.fd >= 0) {
+		group = cgroup_open_for(&c->cgroup, first_process(c), e);
+		if (group < 0)
+			return group;
+	}
+	l.cgroup = group;
+	r = launch_with_streams(c, &l, in->process->terminal, &launched, &pipes, deadline_ms, e);
+	if (r < 0)
+		return r;
+	r = launch_go(&launched, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, e);
+	p = r < 0 ? NULL : process_new(c->all->sb->loop, in->exec_id, &launched, &pipes, e);
+	if (!p) {
+		launch_abort(&launched);
+		return -e->code;
+	}
+	container_add_process(c, p);
+	return 0;
+}

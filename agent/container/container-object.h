@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CONTAINER_CONTAINER_OBJECT_H
+#define AGENT_CONTAINER_CONTAINER_OBJECT_H
+
+#include <pthread.h>
+
+#include "agent/container/cgroup.h"
+#include "agent/container/container.h"
+#include "agent/container/oom.h"
+#include "agent/container/process.h"
+#include "agent/container/reaper.h"
+#include "agent/sandbox.h"
+#include "lib/str.h"
+
+/*
+ * What container*.c share.
+ *
+ * (lock): under containers.lock.  (queue): the job of the container's queue that runs.  (io): the
+ * io thread.  (fixed): from making to freeing.
+ */
+
+enum container_state {
+	CONTAINER_NEW, /* a queue, nothing else */
+	CONTAINER_CREATED,
+	CONTAINER_RUNNING,
+	CONTAINER_PAUSED,
+	CONTAINER_STOPPED,
+	CONTAINER_REMOVED, /* nobody finds it any more */
+	N_CONTAINER_STATE,
+};
+
+enum container_event {
+	CONTAINER_CREATE,
+	CONTAINER_START,
+	CONTAINER_PAUSE,
+	CONTAINER_RESUME,
+	CONTAINER_EXIT,
+	CONTAINER_REMOVE,
+	N_CONTAINER_EVENT,
+};
+
+#define PROCESSES_MAX 512 /* of one container, that somebody may still ask about */
+
+struct container {
+	struct container *next;     /* (lock) */
+	struct containers *all;     /* (fixed) */
+	char *id;                   /* (fixed) */
+	struct work_queue *queue;   /* (fixed) */
+	enum container_state state; /* (lock) */
+	struct process *processes;  /* (lock), changed by: queue appends, io removes */
+	struct cgroup cgroup;       /* (queue); its fd also under lock; fd -1: none */
+	bool shares_pidns;          /* (queue) until CREATED, then fixed */
+	strv storages;              /* (queue) */
+	int planfd;                 /* (queue) */
+	struct launched init;       /* (queue) pidfd and control socket of the first process */
+	struct cancel cancel;       /* raised when the sandbox ends */
+	struct loop_task bury;
+	struct loop_task running;
+};
+
+struct containers {
+	struct sandbox *sb;           /* (fixed) */
+	struct reaper *reaper;        /* (fixed) */
+	struct oom *oom;              /* (io) */
+	int cgroup_root;              /* (fixed); -1: there is none */
+	pthread_mutex_t lock;         /* guards what is marked so */
+	pthread_cond_t gone;          /* a container was removed */
+	struct container *list;       /* (lock) */
+	int pidns;                    /* (lock) pidfd of who holds the shared pid namespace; -1 */
+	struct loop_task destroy;     /* (lock) */
+	uint64_t destroy_deadline_ms; /* (lock) */
+};
+
+/* The container ID, whatever it is doing; NULL with *e filled if there is none.  Valid until the io
+ * thread returns to its loop. */
+struct container *container_get(struct containers *cs, const char *id, struct error *e);
+/* The same for a job that runs in QUEUE, which must be the container's: another one of that id may
+ * have been made after the job was queued.  Valid for the job. */
+struct container *container_of_queue(struct containers *cs, const struct work_queue *queue,
+				     const char *id, struct error *e);
+
+/* Forgets who held the shared pid namespace if that process has ended.  Under the lock. */
+void containers_drop_dead_pidns(struct containers *cs);
+
+/* Applies EVENT; EBUSY names the state that does not allow it. */
+int container_change(struct container *c, enum container_event event, struct error *e);
+/* Whether EVENT may happen now. */
+int container_allows(struct container *c, enum container_event event, struct error *e);
+
+/* Appends P to the container's processes and begins to watch it. */
+void container_add_process(struct container *c, struct process *p);
+
+/* SIGKILL for everything in the container.  Any thread. */
+void container_kill(struct container *c);
+
+/* Kills, waits, and gives back everything the container had.  ETIMEDOUT leaves it for another try.
+ * The job of its queue. */
+int container_destroy(struct container *c, uint64_t deadline_ms, const struct cancel *cancel,
+		      struct error *e);
+/* Takes it off the list; the io thread frees it.  The job of its queue. */
+void container_bury(struct container *c);
+
+struct Agent__CreateContainerRequest;
+struct Agent__ExecProcessRequest;
+
+/* What CreateContainer does in a new container.  After a failure the caller destroys it. */
+int container_create(struct container *c, const struct Agent__CreateContainerRequest *in,
+		     uint64_t deadline_ms, struct error *e);
+/* What ExecProcess does in a running one. */
+int container_exec(struct container *c, const struct Agent__ExecProcessRequest *in,
+		   uint64_t deadline_ms, struct error *e);
+
+#endif

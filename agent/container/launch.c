@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch - start the process of a container: the agent's side.
+ *
+ * A container's process needs namespaces, mounts and identity of its own before it executes
+ * anything, and an agent with threads must not run ordinary code between fork and exec.  So the
+ * child executes this program again at once (agent/child/child.c): a static program costs a
+ * millisecond, brings no copy of the agent's memory along, and is a page of straight code.  The
+ * alternative, a template process that forks, would be resident for ever.
+ *
+ * clone3(2) gives birth inside the control group and returns a pidfd, so no process is ever
+ * outside its limits or confused with another.  A pid namespace is joined by the calling thread
+ * for the moment of the clone, which makes the agent itself the parent: there is no helper to
+ * wait for, and nothing is reparented.
+ *
+ * Work threads; each call is independent of the others, and none waits without a deadline.
+ */
+#include "agent/container/launch.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "lib/file.h"
+#include "lib/proc.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+
+#define FIRST_FREE_FD 64 /* above every slot */
+#define N_FDS         N_LAUNCH_SLOT
+#define REAP_MS       5000
+
+_Static_assert(N_FDS < FIRST_FREE_FD, "slots are below");
+
+/* Of linux/sched.h, where headers differ in age. */
+struct abi_clone_args {
+	uint64_t flags;
+	uint64_t pidfd;
+	uint64_t child_tid;
+	uint64_t parent_tid;
+	uint64_t exit_signal;
+	uint64_t stack;
+	uint64_t stack_size;
+	uint64_t tls;
+	uint64_t set_tid;
+	uint64_t set_tid_size;
+	uint64_t cgroup;
+};
+
+#define ABI_CLONE_INTO_CGROUP UINT64_C(0x200000000)
+
+/* Between clone and exec: only what is safe there. */
+static _noreturn_ void become_child(const int fds[N_FDS])
+{
+	static char name[] = "kata-agent", role[] = "init";
+	static char *const argv[] = { name, role, NULL };
+	static char *const env[] = { NULL };
+
+	proc_reset_signals();
+	for (int i = 0; i < N_FDS; i++)
+		if (dup2(fds[i], i) < 0)
+			_exit(127);
+	(void)execve("/proc/self/exe", argv, env);
+	_exit(127);
+}
+
+static void close_all(int fds[N_FDS])
+{
+	for (size_t i = 0; i < N_FDS; i++)
+		fds[i] = close_fd(fds[i]);
+}
+
+/* Copies of every descriptor the child gets, above the numbers they will have there. */
+static int gather(const struct launch *l, int control, int fds[N_FDS], struct error *e)
+{
+	_close_ int nullfd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int from[N_FDS] = {
+		l->stdio[0], l->stdio[1], l->stdio[2], l->planfd,         control,
+		l->ipcfd,    l->utsfd,    l->target,   l->container_plan,
+	};
+
+	if (nullfd < 0)
+		return fail(e, errno, "cannot open '/dev/null': %m");
+	for (size_t i = 0; i < N_FDS; i++)
+		fds[i] = -1;
+	for (size_t i = 0; i < N_FDS; i++) {
+		fds[i] = fcntl(from[i] < 0 ? nullfd : from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
+		if (fds[i] < 0) {
+			int code = errno;
+
+			close_all(fds);
+			return fail(e, code, "cannot copy a descriptor: %m");
+		}
+	}
+	return 0;
+}
+
+static int clone_child(const struct launch *l, const int fds[N_FDS], struct launched *ret,
+		       struct error *e)
+{
+	int pidfd = -1;
+	struct abi_clone_args args = {
+		.flags = CLONE_PIDFD,
+		.pidfd = (uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	long pid;
+
+	if (l->pidns < 0)
+		args.flags |= CLONE_NEWPID;
+	if (l->cgroup >= 0) {
+		args.flags |= ABI_CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)l->cgroup;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid == 0)
+		become_child(fds);
+	if (pid < 0)
+		return fail(e, errno, "cannot make a process: %m");
+	ret->pid = (pid_t)pid;
+	ret->pidfd = pidfd;
+	return 0;
+}
+
+/* The pid namespace of this thread's children is another one for the moment of the clone. */
+static int clone_in_pidns(const struct launch *l, const int fds[N_FDS], struct launched *ret,
+			  struct error *e)
+{
+	_close_ int own = -1;
+	int r;
+
+	if (l->pidns < 0)
+		return clone_child(l, fds, ret, e);
+	own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	if (own < 0)
+		return fail(e, errno, "cannot open '/proc/self/ns/pid': %m");
+	if (setns(l->pidns, CLONE_NEWPID) < 0)
+		return fail(e, errno, "cannot enter the pid namespace: %m");
+	r = clone_child(l, fds, ret, e);
+	if (setns(own, CLONE_NEWPID) < 0 && r >= 0) {
+		launch_abort(ret);
+		r = fail(e, errno, "cannot leave the pid namespace: %m");
+	}
+	return r;
+}
+
+/* A process that is stuck in the kernel ends when the kernel lets it; then it is an orphan. */
+static void reap(const struct launched *l)
+{
+	struct error ignored;
+	siginfo_t info;
+
+	if (wait_fd(l->pidfd, POLLIN, "a killed process", deadline_in(REAP_MS), NULL, &ignored) >=
+	    0)
+		(void)waitid(P_PIDFD, (id_t)l->pidfd, &info, WEXITED | WNOHANG);
+}
+
+void launch_abort(struct launched *l)
+{
+	if (l->pidfd >= 0) {
+		(void)syscall(SYS_pidfd_send_signal, l->pidfd, SIGKILL, NULL, 0);
+		reap(l);
+	}
+	l->pidfd = close_fd(l->pidfd);
+	l->control = close_fd(l->control);
+	l->master = close_fd(l->master);
+}
+
+static int received_fd(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int fd;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -1;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
+}
+
+/* Returns 1 with a report, 0 at the end of the socket. */
+static int receive(struct launched *l, struct launch_report *report, uint64_t deadline_ms,
+		   const struct cancel *c, struct error *e)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec part = { .iov_base = report, .iov_len = sizeof(*report) };
+	struct msghdr msg = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	ssize_t n;
+	int r = wait_fd(l->control, POLLIN, "the new process", deadline_ms, c, e);
+
+	if (r < 0)
+		return r;
+	do
+		n = recvmsg(l->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n == 0 || (n < 0 && errno == ECONNRESET))
+		return 0;
+	if (n < 0)
+		return fail(e, errno, "cannot hear from the new process: %m");
+	l->master = received_fd(&msg);
+	if (n != (ssize_t)sizeof(*report))
+		return fail(e, EPROTO, "the new process said something odd");
+	report->msg[sizeof(report->msg) - 1] = '\0';
+	return 1;
+}
+
+static int wait_ready(struct launched *l, uint64_t deadline_ms, const struct cancel *c,
+		      struct error *e)
+{
+	struct launch_report report;
+	int r = receive(l, &report, deadline_ms, c, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return fail(e, ECHILD, "the new process ended before it was ready");
+	if (report.code > 0)
+		return fail(e, report.code, "%s", report.msg);
+	return 0;
+}
+
+static int start(const struct launch *l, struct launched *ret, struct error *e)
+{
+	int pair[2], fds[N_FDS], r;
+	_close_ int theirs = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return fail(e, errno, "cannot make a socket: %m");
+	ret->control = pair[0];
+	theirs = pair[1];
+	r = gather(l, theirs, fds, e);
+	if (r < 0)
+		return r;
+	r = clone_in_pidns(l, fds, ret, e);
+	close_all(fds);
+	return r;
+}
+
+int launch_start(const struct launch *l, uint64_t deadline_ms, const struct cancel *c,
+		 struct launched *ret, struct error *e)
+{
+	struct launched made = { .pid = -1, .pidfd = -1, .control = -1, .master = -1 };
+	int r = start(l, &made, e);
+
+	if (r >= 0)
+		r = wait_ready(&made, deadline_ms, c, e);
+	if (r < 0) {
+		launch_abort(&made);
+		return r;
+	}
+	*ret = made;
+	return 0;
+}
+
+int launch_go(struct launched *l, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	_close_ int control = -1;
+	struct launch_report report;
+	int kept = l->master;
+	int r = 0;
+
+	if (send(l->control, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+		r = fail(e, errno, "cannot order the process to start: %m");
+	if (r >= 0)
+		r = receive(l, &report, deadline_ms, c, e);
+	control = TAKE_FD(l->control);
+	l->master = kept;
+	if (r > 0)
+		return fail(e, report.code > 0 ? report.code : EPROTO, "%s", report.msg);
+	return r;
+}

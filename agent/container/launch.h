@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CONTAINER_LAUNCH_H
+#define AGENT_CONTAINER_LAUNCH_H
+
+#include <sys/types.h>
+
+#include "agent/plan/plan.h"
+#include "lib/wait.h"
+
+/*
+ * From a specification to a process.
+ *
+ * The child is this program run again: it reads its plan from a sealed memory file, builds its
+ * surroundings as ordinary code with one thread, reports "ready" and waits.  One socket carries the
+ * report, the order to go on, the reason of a failure, and by its end the success of execve(2).
+ */
+
+/* Descriptors are borrowed; -1: none. */
+struct launch {
+	enum launch_kind kind;
+	const char *container_id;
+	int stdio[3];       /* the child's ends; -1: /dev/null */
+	int planfd;         /* launch_plan() of this process */
+	int container_plan; /* LAUNCH_EXEC: the plan of the container's first process */
+	int ipcfd;          /* LAUNCH_INIT: the namespaces of the sandbox */
+	int utsfd;
+	int target; /* LAUNCH_EXEC: pidfd of the container's first process */
+	int pidns;  /* pidfd of a process whose pid namespace is joined; -1: a new one */
+	int cgroup; /* directory of the group it is born in */
+};
+
+/* A process that is ready and waits. */
+struct launched {
+	pid_t pid;
+	int pidfd;
+	int control;
+	int master; /* of its terminal, not blocking; -1: none */
+};
+
+/* Starts the child and waits until it is ready.  On failure it is gone and reaped.  Work thread. */
+int launch_start(const struct launch *l, uint64_t deadline_ms, const struct cancel *c,
+		 struct launched *ret, struct error *e);
+/* Lets it execute its program; closes the control socket.  After a failure the child ends by
+ * itself and is to be reaped as any other. */
+int launch_go(struct launched *l, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+/* Kills and reaps a process nobody else waits for, closes everything. */
+void launch_abort(struct launched *l);
+
+#endif

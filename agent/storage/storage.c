@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * storage - what is mounted for the sandbox and its containers.
+ *
+ * One table row per driver: a function that turns one Storage into a detached mount (or none, for a
+ * plain directory).  The common part does the rest: it keeps one entry per mount point with a count
+ * of its users, makes the mount point below SANDBOX_RUN_DIR without following a link, and attaches
+ * the mount.  The root of each mount is kept as a descriptor, so its end needs no path.
+ *
+ * An entry in work belongs to one call; others that want it wait for `changed`.  The lock is never
+ * held over anything slow.  A shared storage has one more user, the sandbox, until the agent ends:
+ * the data of a pod's volume outlives a container that restarts.  Any work thread.
+ */
+
+#include "agent/storage/storage.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+
+#include "agent/device/device.h"
+#include "agent/plan/run-dir.h"
+#include "agent/sandbox.h"
+#include "agent/storage/fsgroup.h"
+#include "agent/storage/hugepages.h"
+#include "lib/mount.h"
+
+#define DIR_MODE      0755
+#define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
+#define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
+
+struct entry {
+	struct entry *next;
+	char *path;
+	unsigned uses;
+	bool in_work;
+	bool made_dir;
+	int mount_fd; /* root of the mount; -1: a plain directory */
+};
+
+struct storages {
+	struct sandbox *sb;
+	pthread_mutex_t lock; /* guards the list and all entries not in work */
+	pthread_cond_t changed;
+	struct entry *first;
+};
+
+/* One call of storages_add() for one Storage. */
+struct request {
+	struct storages *st;
+	const char *cid;
+	const Agent__Storage *in;
+	uint64_t deadline_ms;
+	const struct cancel *cancel;
+	/* Options that are the agent's affair, taken out of in->options: */
+	bool has_gid;
+	uint32_t gid;
+	bool has_mode;
+	uint32_t mode;
+	bool is_overlay_rw;
+	strv options; /* the rest */
+};
+
+/* Makes a detached mount and returns its descriptor, or NO_MOUNT for a plain directory. */
+typedef int driver(struct request *q, struct error *e);
+#define NO_MOUNT INT32_MAX
+
+struct storages *storages_new(struct sandbox *sb)
+{
+	struct storages *st = xcalloc(1, sizeof(*st));
+	pthread_condattr_t clock;
+
+	st->sb = sb;
+	(void)pthread_mutex_init(&st->lock, NULL);
+	(void)pthread_condattr_init(&clock);
+	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&st->changed, &clock);
+	(void)pthread_condattr_destroy(&clock);
+	return st;
+}
+
+static int mount_fs(const struct request *q, const char *fstype, const char *source,
+		    struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	int r = mount_options_parse(q->options, strv_len(q->options), &o, e);
+
+	return r < 0 ? r : mount_new(fstype, source, &o, e);
+}
+
+static int need_fstype(const struct request *q, struct error *e)
+{
+	if (str_empty(q->in->fstype))
+		return fail(e, EINVAL, "it has no type of file system");
+	return 0;
+}
+
+static int mount_virtiofs(struct request *q, struct error *e)
+{
+	if (str_empty(q->in->source))
+		return fail(e, EINVAL, "it has no virtio-fs tag");
+	return mount_fs(q, "virtiofs", q->in->source, e);
+}
+
+static int mount_ephemeral(struct request *q, struct error *e)
+{
+	int r = need_fstype(q, e);
+
+	if (r < 0)
+		return r;
+	if (str_equal(q->in->fstype, "hugetlbfs"))
+		r = hugepages_reserve("/sys", q->options, e);
+	else if (!str_equal(q->in->fstype, "tmpfs"))
+		r = fail(e, EINVAL, "ephemeral storage is tmpfs or hugetlbfs, not '%.64s'",
+			 q->in->fstype);
+	return r < 0 ? r : mount_fs(q, q->in->fstype, q->in->source, e);
+}
+
+static int make_local(struct request *q, struct error *e)
+{
+	(void)q;
+	(void)e;
+	return NO_MOUNT;
+}
+
+static int mount_block(struct request *q, const char *node, struct error *e)
+{
+	int r = need_fstype(q, e);
+
+	return r < 0 ? r : mount_fs(q, q->in->fstype, node, e);
+}
+
+static int mount_scsi(struct request *q, struct error *e)
+{
+	_free_ char *node = NULL;
+	int r = device_wait_scsi(q->st->sb, q->in->source, q->deadline_ms, q->cancel, &node, e);
+
+	return r < 0 ? r : mount_block(q, node, e);
+}
+
+static int mount_node(struct request *q, struct error *e)
+{
+	int r = device_wait_node(q->st->sb, q->in->source, q->deadline_ms, q->cancel, e);
+
+	return r < 0 ? r : mount_block(q, q->in->source, e);
+}
+
+static int mount_blk(struct request *q, struct error *e)
+{
+	_free_ char *node = NULL;
+	int r;
+
+	if (str_starts(q->in->source, "/dev/"))
+		return mount_node(q, e);
+	r = device_wait_pci_block(q->st->sb, q->in->source, q->deadline_ms, q->cancel, &node, e);
+	return r < 0 ? r : mount_block(q, node, e);
+}
+
+/* mkdir -p of a path of the host's, which must be the sandbox's. */
+static int make_sandbox_dir(const char *path, struct error *e)
+{
+	_close_ int dir = run_dir_make(path, DIR_MODE, e);
+
+	return dir < 0 ? dir : 0;
+}
+
+static int make_overlay_dirs(struct request *q, struct error *e)
+{
+	for (size_t i = 0; i < q->in->n_driver_options; i++) {
+		const char *option = q->in->driver_options[i];
+		int r = 0;
+
+		if (str_starts(option, OVERLAY_MKDIR))
+			r = make_sandbox_dir(option + strlen(OVERLAY_MKDIR), e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int add_overlay_upper(struct request *q, struct error *e)
+{
+	_free_ char *upper = NULL, *work = NULL;
+
+	if (!q->cid)
+		return fail(e, EINVAL, "'" OVERLAY_RW "' is for containers only");
+	upper = xasprintf(SANDBOX_RUN_DIR "/%s/upper", q->cid);
+	work = xasprintf(SANDBOX_RUN_DIR "/%s/work", q->cid);
+	if (make_sandbox_dir(upper, e) < 0 || make_sandbox_dir(work, e) < 0)
+		return -e->code;
+	strv_addf(&q->options, "upperdir=%s", upper);
+	strv_addf(&q->options, "workdir=%s", work);
+	return 0;
+}
+
+static int mount_overlay(struct request *q, struct error *e)
+{
+	int r = make_overlay_dirs(q, e);
+
+	if (r == 0 && q->is_overlay_rw)
+		r = add_overlay_upper(q, e);
+	return r < 0 ? r : mount_fs(q, "overlay", "overlay", e);
+}
+
+static const struct {
+	const char *name;
+	driver *mount;
+} drivers[] = {
+	{ "blk", mount_blk },      { "ephemeral", mount_ephemeral }, { "local", make_local },
+	{ "mmioblk", mount_node }, { "nvdimm", mount_node },         { "overlayfs", mount_overlay },
+	{ "scsi", mount_scsi },    { "virtio-fs", mount_virtiofs },
+};
+
+const char *storage_driver_name(size_t i)
+{
+	return i < ARRAY_SIZE(drivers) ? drivers[i].name : NULL;
+}
+
+static driver *driver_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
+		if (str_equal(drivers[i].name, name))
+			return drivers[i].mount;
+	return NULL;
+}
+
+/* "mode=" of a tmpfs is the file system's; of a directory it is ours. */
+static int take_option(struct request *q, const char *option, struct error *e)
+{
+	int r = 0;
+
+	if (str_starts(option, "fsgid=")) {
+		r = parse_u32(option + strlen("fsgid="), "fsgid", UINT32_MAX - 1, &q->gid, e);
+		q->has_gid = true;
+	} else if (str_equal(q->in->driver, "local") && str_starts(option, "mode=")) {
+		r = parse_octal(option + strlen("mode="), "mode", 07777, &q->mode, e);
+		q->has_mode = true;
+	} else if (str_equal(option, OVERLAY_RW)) {
+		q->is_overlay_rw = true;
+	} else {
+		strv_add(&q->options, option);
+	}
+	return r;
+}
+
+/* A volume that was to be encrypted must not be mounted as it is. */
+static int check_driver_options(const struct request *q, struct error *e)
+{
+	for (size_t i = 0; i < q->in->n_driver_options; i++) {
+		const char *option = q->in->driver_options[i];
+
+		if (str_starts(option, "encryption_key="))
+			return fail(e, ENOTSUP, "driver option '%.128s' is not supported", option);
+		if (!str_starts(option, OVERLAY_MKDIR))
+			log_warn("storage '%.128s': driver option '%.128s' has no effect",
+				 q->in->mount_point, option);
+	}
+	return 0;
+}
+
+static int take_options(struct request *q, struct error *e)
+{
+	int r = 0;
+
+	if (q->in->n_options > MOUNT_OPTIONS_MAX)
+		return fail(e, E2BIG, "%zu options are more than %d", q->in->n_options,
+			    MOUNT_OPTIONS_MAX);
+	for (size_t i = 0; i < q->in->n_options && r == 0; i++)
+		r = take_option(q, q->in->options[i], e);
+	return r;
+}
+
+/* The owner and mode of the root of what was mounted or made. */
+static int own_root(const struct request *q, int fd, struct error *e)
+{
+	struct fd_path path = fd_path(fd);
+	struct stat st;
+
+	if (q->has_mode && chmod(path.s, q->mode) < 0)
+		return fail(e, errno, "cannot set its mode to 0%o: %m", q->mode);
+	if (!q->has_gid)
+		return 0;
+	if (fstat(fd, &st) < 0 || chown(path.s, (uid_t)-1, q->gid) < 0 ||
+	    chmod(path.s, (st.st_mode & 07777) | S_ISGID) < 0)
+		return fail(e, errno, "cannot give it to group %u: %m", q->gid);
+	return 0;
+}
+
+/* A volume of the pod's group.  One that is mounted read-only cannot be changed, nor need it be. */
+static int apply_fs_group(const struct request *q, int fd, struct error *e)
+{
+	const Agent__FSGroup *group = q->in->fs_group;
+	bool is_always = false;
+
+	if (!group || strv_contains(q->options, "ro"))
+		return 0;
+	is_always = group->group_change_policy == TYPES__FSGROUP_CHANGE_POLICY__Always;
+	return fsgroup_apply(fd, group->group_id,
+			     is_always ? FSGROUP_ALWAYS : FSGROUP_ON_ROOT_MISMATCH, e);
+}
+
+/* Returns a descriptor of the mount point and says whether it had to be made. */
+static int make_point(const char *path, bool *ret_made, struct error *e)
+{
+	int fd;
+
+	if (!run_dir_contains(path))
+		return fail(e, EINVAL, "its mount point is not below '" SANDBOX_RUN_DIR "'");
+	*ret_made = false;
+	fd = run_dir_open(path, O_PATH | O_DIRECTORY, e);
+	if (fd != -ENOENT)
+		return fd;
+	*ret_made = true;
+	return run_dir_make(path, DIR_MODE, e);
+}
+
+static int fill_entry(struct request *q, struct entry *entry, struct error *e)
+{
+	driver *mount_it = driver_of(q->in->driver);
+	_close_ int point = -1, made = -1;
+	int r;
+
+	if (!mount_it)
+		return fail(e, EINVAL, "driver '%.64s' is not known", q->in->driver);
+	r = check_driver_options(q, e);
+	if (r == 0)
+		r = take_options(q, e);
+	if (r < 0)
+		return r;
+	r = mount_it(q, e);
+	if (r < 0)
+		return r;
+	made = r == NO_MOUNT ? -1 : r;
+	point = make_point(entry->path, &entry->made_dir, e);
+	if (point < 0)
+		return point;
+	r = made >= 0 ? mount_attach(made, point, entry->path, e) : 0;
+	if (r == 0)
+		r = own_root(q, made >= 0 ? made : point, e);
+	if (r == 0)
+		r = apply_fs_group(q, made >= 0 ? made : point, e);
+	if (r == 0)
+		entry->mount_fd = TAKE_FD(made);
+	else if (made >= 0)
+		(void)umount2(fd_path(made).s, MNT_DETACH);
+	return r;
+}
+
+static struct entry *find(struct storages *st, const char *path)
+{
+	struct entry *entry = st->first;
+
+	while (entry && !str_equal(entry->path, path))
+		entry = entry->next;
+	return entry;
+}
+
+static void forget(struct storages *st, struct entry *entry)
+{
+	struct entry **at = &st->first;
+
+	while (*at != entry)
+		at = &(*at)->next;
+	*at = entry->next;
+	free(entry->path);
+	free(entry);
+	(void)pthread_cond_broadcast(&st->changed);
+}
+
+/* The entry of PATH when no call works on it, NULL if there is none.  Lock held. */
+static int claim(struct storages *st, const char *path, uint64_t deadline_ms,
+		 struct entry **ret_entry, struct error *e)
+{
+	const struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
+					.tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
+
+	for (;;) {
+		*ret_entry = find(st, path);
+		if (!*ret_entry || !(*ret_entry)->in_work)
+			return 0;
+		if (deadline_ms == NO_DEADLINE)
+			(void)pthread_cond_wait(&st->changed, &st->lock);
+		else if (pthread_cond_timedwait(&st->changed, &st->lock, &until) == ETIMEDOUT)
+			return fail(e, ETIMEDOUT, "another call still works on it");
+	}
+}
+
+static struct entry *add_entry(struct storages *st, const char *path, bool is_shared)
+{
+	struct entry *entry = xcalloc(1, sizeof(*entry));
+
+	entry->path = xstrdup(path);
+	entry->uses = is_shared ? 2 : 1;
+	entry->in_work = true;
+	entry->mount_fd = -1;
+	entry->next = st->first;
+	st->first = entry;
+	return entry;
+}
+
+static int add_one(struct request *q, struct error *e)
+{
+	struct storages *st = q->st;
+	struct entry *entry;
+	int r;
+
+	(void)pthread_mutex_lock(&st->lock);
+	r = claim(st, q->in->mount_point, q->deadline_ms, &entry, e);
+	if (r < 0 || entry) {
+		if (r == 0)
+			entry->uses++;
+		(void)pthread_mutex_unlock(&st->lock);
+		return r;
+	}
+	entry = add_entry(st, q->in->mount_point, q->in->shared);
+	(void)pthread_mutex_unlock(&st->lock);
+	r = fill_entry(q, entry, e);
+	strv_free(TAKE_PTR(q->options));
+	(void)pthread_mutex_lock(&st->lock);
+	entry->in_work = false;
+	if (r < 0)
+		forget(st, entry);
+	(void)pthread_cond_broadcast(&st->changed);
+	(void)pthread_mutex_unlock(&st->lock);
+	return r;
+}
+
+int storages_add(struct storages *st, const char *cid, struct Agent__Storage *const *list, size_t n,
+		 uint64_t deadline_ms, const struct cancel *cancel, strv *ret_mounts,
+		 struct error *e)
+{
+	_strv_ strv mounts = NULL;
+	struct error ignored;
+	int r = 0;
+
+	if (n > STORAGE_MAX_PER_CALL)
+		return fail(e, E2BIG, "%zu storages are more than %d", n, STORAGE_MAX_PER_CALL);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		struct request q = { .st = st,
+				     .cid = cid,
+				     .in = list[i],
+				     .deadline_ms = deadline_ms,
+				     .cancel = cancel };
+
+		r = add_one(&q, e);
+		if (r == 0)
+			strv_add(&mounts, list[i]->mount_point);
+		else
+			r = fail_wrap(e, "storage '%.128s'", list[i]->mount_point);
+	}
+	if (r < 0)
+		(void)storages_release(st, mounts, &ignored);
+	else
+		*ret_mounts = TAKE_PTR(mounts);
+	return r;
+}
+
+/* An empty directory that was made for a mount or a volume goes with it; one with data stays. */
+static void remove_point(const struct entry *entry)
+{
+	_free_ char *parent = path_parent(entry->path);
+	_close_ int dir = -1;
+	struct error ignored;
+
+	if (!entry->made_dir)
+		return;
+	dir = run_dir_open(parent, O_PATH | O_DIRECTORY, &ignored);
+	if (dir >= 0)
+		(void)unlinkat(dir, path_base(entry->path), AT_REMOVEDIR);
+}
+
+static int undo_entry(struct entry *entry, struct error *e)
+{
+	int r = 0;
+
+	if (entry->mount_fd >= 0) {
+		struct fd_path root = fd_path(entry->mount_fd);
+
+		if (umount2(root.s, MNT_DETACH) < 0)
+			r = fail(e, errno, "cannot unmount '%.128s': %m", entry->path);
+		entry->mount_fd = close_fd(entry->mount_fd);
+	}
+	remove_point(entry);
+	return r;
+}
+
+static int release_one(struct storages *st, const char *path, struct error *e)
+{
+	struct entry *entry;
+	int r;
+
+	(void)pthread_mutex_lock(&st->lock);
+	r = claim(st, path, NO_DEADLINE, &entry, e);
+	if (r < 0 || !entry || --entry->uses > 0) {
+		(void)pthread_mutex_unlock(&st->lock);
+		return entry ? r : fail(e, ENOENT, "no storage is mounted on '%.128s'", path);
+	}
+	entry->in_work = true;
+	(void)pthread_mutex_unlock(&st->lock);
+	r = undo_entry(entry, e);
+	(void)pthread_mutex_lock(&st->lock);
+	forget(st, entry);
+	(void)pthread_mutex_unlock(&st->lock);
+	return r;
+}
+
+int storages_release(struct storages *st, char *const *mounts, struct error *e)
+{
+	struct error later;
+	int r = 0;
+
+	for (size_t i = strv_len(mounts); i-- > 0;) {
+		int one = release_one(st, mounts[i], r < 0 ? &later : e);
+
+		if (r == 0)
+			r = one;
+	}
+	return r;
+}
+
+void storages_free(struct storages *st)
+{
+	if (!st)
+		return;
+	while (st->first) {
+		struct error e;
+
+		if (undo_entry(st->first, &e) < 0)
+			log_warn("%s", e.msg);
+		forget(st, st->first);
+	}
+	(void)pthread_cond_destroy(&st->changed);
+	(void)pthread_mutex_destroy(&st->lock);
+	free(st);
+}
+
+/* A descriptor of what is mounted on PATH, or -1. */
+static int mount_of(struct storages *st, const char *path)
+{
+	struct entry *entry;
+	int fd = -1;
+
+	(void)pthread_mutex_lock(&st->lock);
+	entry = find(st, path);
+	if (entry && !entry->in_work && entry->mount_fd >= 0)
+		fd = fcntl(entry->mount_fd, F_DUPFD_CLOEXEC, 3);
+	(void)pthread_mutex_unlock(&st->lock);
+	return fd;
+}
+
+static int remount(struct storages *st, const Agent__Storage *in, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int fd = mount_of(st, in->mount_point);
+	_strv_ strv options = NULL;
+	int r;
+
+	if (fd < 0)
+		return fail(e, ENOENT, "it is not mounted");
+	for (size_t i = 0; i < in->n_options && i < MOUNT_OPTIONS_MAX; i++)
+		if (!str_equal(in->options[i], "remount") && !str_starts(in->options[i], "fsgid="))
+			strv_add(&options, in->options[i]);
+	r = mount_options_parse(options, strv_len(options), &o, e);
+	return r < 0 ? r : mount_reconfigure(fd, &o, in->fstype, e);
+}
+
+/* A changed size of volumes that are mounted already. */
+int storage_rpc_update_ephemeral(struct rpc_request *req, const void *in_, void *out,
+				 struct error *e)
+{
+	const Agent__UpdateEphemeralMountsRequest *in = in_;
+	struct sandbox *sb = rpc_context(req);
+
+	(void)out;
+	if (in->n_storages > STORAGE_MAX_PER_CALL)
+		return fail(e, E2BIG, "%zu storages are more than %d", in->n_storages,
+			    STORAGE_MAX_PER_CALL);
+	for (size_t i = 0; i < in->n_storages; i++) {
+		const Agent__Storage *one = in->storages[i];
+		int r;
+
+		if (!str_equal(one->driver, "ephemeral"))
+			r = fail(e, EINVAL, "its driver is '%.64s', not 'ephemeral'", one->driver);
+		else
+			r = remount(sb->storages, one, e);
+		if (r < 0)
+			return fail_wrap(e, "storage '%.128s'", one->mount_point);
+	}
+	return 0;
+}

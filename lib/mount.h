@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_MOUNT_H
+#define LIB_MOUNT_H
+
+#include "lib/error.h"
+
+/*
+ * Mounts by descriptor.  A mount is made detached, gets all its attributes, and only then appears
+ * at its place: nobody ever sees it writable before it is read-only, and no path is resolved twice.
+ */
+
+#define MOUNT_OPTIONS_MAX 128 /* options of one mount */
+
+/* The options of one mount, sorted by who understands them. */
+struct mount_options {
+	bool is_bind;         /* "bind", "rbind" */
+	bool is_bind_tree;    /* "rbind": with what is mounted below it */
+	uint64_t set;         /* MOUNT_ATTR_* of the mount */
+	uint64_t clear;       /* taken away first */
+	uint64_t set_tree;    /* "rro" and its like: of the mount and all below it */
+	uint64_t clear_tree;  /* the same, taken away */
+	uint64_t propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE; 0: as it comes */
+	bool propagates_tree; /* "rshared" and its like */
+	unsigned super_flags; /* which of the file system's own flags (ro, sync, ...) */
+	char **data;          /* the rest, "key" or "key=value", owned strv */
+};
+
+/* Sorts OPTIONS.  An unknown word is the file system's affair.  EINVAL names an option that this
+ * agent does not allow. */
+int mount_options_parse(char *const *options, size_t n, struct mount_options *ret, struct error *e);
+void mount_options_done(struct mount_options *o);
+#define _mount_options_ _cleanup_(mount_options_done)
+
+/* A new, detached mount of FSTYPE with everything O says.  Returns its descriptor. */
+int mount_new(const char *fstype, const char *source, const struct mount_options *o,
+	      struct error *e);
+/* A detached copy of what is at PATH (below DIRFD, or DIRFD itself for ""), with O applied; links
+ * in PATH are followed.  Returns its descriptor. */
+int mount_clone(int dirfd, const char *path, const struct mount_options *o, struct error *e);
+/* Makes the detached mount appear on the file or directory TARGETFD.  NAME is for messages. */
+int mount_attach(int mountfd, int targetfd, const char *name, struct error *e);
+
+/* Changes the mount whose root MOUNTFD is. */
+int mount_change(int mountfd, const struct mount_options *o, const char *name, struct error *e);
+/* Changes the file system itself, as a remount does; the attributes of the mount stay. */
+int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name,
+		      struct error *e);
+
+#endif
