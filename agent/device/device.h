@@ -34,20 +34,4 @@ int devices_resolve(struct sandbox *sb, struct Agent__Device *const *list, size_
 		    uint64_t deadline_ms, const struct cancel *cancel, struct device_list *ret_list,
 		    struct error *e);
 
-/* "SS[.F]/SS[.F]..." (hexadecimal slots on the way from the root bus to a device) to the device's
- * directory below /sys/devices, walking the buses as they are now.  SYSFS is "/sys" except in
- * tests.  ENOENT while a part is missing.  Caller frees. */
-int pci_path_resolve(const char *sysfs, const char *pci_path, char **ret_dir, struct error *e);
-
-/* Each waits for a block device and returns its node ("/dev/vda"), caller frees.  Work thread. */
-int device_wait_pci_block(struct sandbox *sb, const char *pci_path, uint64_t deadline_ms,
-			  const struct cancel *cancel, char **ret_node, struct error *e);
-int device_wait_scsi(struct sandbox *sb, const char *address, uint64_t deadline_ms,
-		     const struct cancel *cancel, char **ret_node, struct error *e);
-int device_wait_node(struct sandbox *sb, const char *node, uint64_t deadline_ms,
-		     const struct cancel *cancel, struct error *e);
-/* Waits for the network device of a PCI function and returns its interface name, caller frees. */
-int device_wait_pci_net(struct sandbox *sb, const char *pci_path, uint64_t deadline_ms,
-			const struct cancel *cancel, char **ret_name, struct error *e);
-
 #endif

@@ -22,7 +22,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
-#include "agent/device/device.h"
+#include "agent/device/bus.h"
 #include "agent/network/netlink.h"
 #include "agent/sandbox.h"
 
@@ -388,6 +388,17 @@ static int describe_index(struct netlink *n, int index, Types__Interface *out, s
 	return r;
 }
 
+static int wait_for_device(struct rpc_request *req, const Types__Interface *in, char **ret_name,
+			   struct error *e)
+{
+	struct address address;
+	int r = address_parse_pci(in->devicepath, &address, e);
+
+	return r < 0 ? r
+		     : bus_wait_net(rpc_context(req), &address, rpc_deadline_ms(req),
+				    rpc_cancel(req), ret_name, e);
+}
+
 int network_rpc_update_interface(struct rpc_request *req, const void *in_, void *out,
 				 struct error *e)
 {
@@ -397,8 +408,7 @@ int network_rpc_update_interface(struct rpc_request *req, const void *in_, void 
 	int index = 0, r = check_interface(in, e);
 
 	if (r == 0 && !str_empty(in->devicepath))
-		r = device_wait_pci_net(rpc_context(req), in->devicepath, rpc_deadline_ms(req),
-					rpc_cancel(req), &plugged_name, e);
+		r = wait_for_device(req, in, &plugged_name, e);
 	if (r == 0)
 		r = netlink_open(&n, e);
 	if (r == 0)

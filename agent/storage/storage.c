@@ -25,7 +25,7 @@
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 
-#include "agent/device/device.h"
+#include "agent/device/bus.h"
 #include "agent/plan/run-dir.h"
 #include "agent/sandbox.h"
 #include "agent/storage/fsgroup.h"
@@ -130,37 +130,18 @@ static int make_local(struct request *q, struct error *e)
 	return NO_MOUNT;
 }
 
-static int mount_block(struct request *q, const char *node, struct error *e)
+/* On whichever bus: q->in->driver says it. */
+static int mount_block(struct request *q, struct error *e)
 {
+	_free_ char *node = NULL;
+	struct address address;
 	int r = need_fstype(q, e);
 
+	if (r == 0)
+		r = address_parse(q->in->driver, q->in->source, &address, e);
+	if (r == 0)
+		r = bus_wait_block(q->st->sb, &address, q->deadline_ms, q->cancel, &node, e);
 	return r < 0 ? r : mount_fs(q, q->in->fstype, node, e);
-}
-
-static int mount_scsi(struct request *q, struct error *e)
-{
-	_free_ char *node = NULL;
-	int r = device_wait_scsi(q->st->sb, q->in->source, q->deadline_ms, q->cancel, &node, e);
-
-	return r < 0 ? r : mount_block(q, node, e);
-}
-
-static int mount_node(struct request *q, struct error *e)
-{
-	int r = device_wait_node(q->st->sb, q->in->source, q->deadline_ms, q->cancel, e);
-
-	return r < 0 ? r : mount_block(q, q->in->source, e);
-}
-
-static int mount_blk(struct request *q, struct error *e)
-{
-	_free_ char *node = NULL;
-	int r;
-
-	if (str_starts(q->in->source, "/dev/"))
-		return mount_node(q, e);
-	r = device_wait_pci_block(q->st->sb, q->in->source, q->deadline_ms, q->cancel, &node, e);
-	return r < 0 ? r : mount_block(q, node, e);
 }
 
 /* mkdir -p of a path of the host's, which must be the sandbox's. */
@@ -209,26 +190,33 @@ static int mount_overlay(struct request *q, struct error *e)
 	return r < 0 ? r : mount_fs(q, "overlay", "overlay", e);
 }
 
+/* What a block device is called on each bus is in lib/address.c. */
 static const struct {
 	const char *name;
 	driver *mount;
 } drivers[] = {
-	{ "blk", mount_blk },      { "ephemeral", mount_ephemeral }, { "local", make_local },
-	{ "mmioblk", mount_node }, { "nvdimm", mount_node },         { "overlayfs", mount_overlay },
-	{ "scsi", mount_scsi },    { "virtio-fs", mount_virtiofs },
+	{ "ephemeral", mount_ephemeral },
+	{ "local", make_local },
+	{ "overlayfs", mount_overlay },
+	{ "virtio-fs", mount_virtiofs },
 };
 
 const char *storage_driver_name(size_t i)
 {
-	return i < ARRAY_SIZE(drivers) ? drivers[i].name : NULL;
+	if (i < ARRAY_SIZE(drivers))
+		return drivers[i].name;
+	i -= ARRAY_SIZE(drivers);
+	return i < N_ADDRESS_BUS ? address_driver((enum address_bus)i) : NULL;
 }
 
 static driver *driver_of(const char *name)
 {
+	enum address_bus bus;
+
 	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
 		if (str_equal(drivers[i].name, name))
 			return drivers[i].mount;
-	return NULL;
+	return address_find_bus(name, &bus) ? mount_block : NULL;
 }
 
 /* "mode=" of a tmpfs is the file system's; of a directory it is ours. */

@@ -59,12 +59,11 @@ struct vmm_driver {
 			 const struct cancel *c, struct error *e);
 	int (*set_memory)(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 			  uint64_t deadline_ms, const struct cancel *c, struct error *e);
-	int (*add_nic)(struct vmm *vmm, const struct vmm_own_nic *nic,
-		       struct vmm_pci_path *ret_path, uint64_t deadline_ms, const struct cancel *c,
-		       struct error *e);
+	int (*add_nic)(struct vmm *vmm, const struct vmm_own_nic *nic, struct address *ret_address,
+		       uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	int (*add_block)(struct vmm *vmm, const struct vmm_block *block,
-			 struct vmm_pci_path *ret_path, uint64_t deadline_ms,
-			 const struct cancel *c, struct error *e);
+			 struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
+			 struct error *e);
 	int (*remove_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
 };

@@ -392,7 +392,7 @@ int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
-int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct vmm_pci_path *ret_path,
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
 		uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	struct vmm_own_nic own;
@@ -403,12 +403,12 @@ int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct vmm_pci_path 
 	r = nic_copy(nic, nic_mover(vmm), &own, e);
 	if (r < 0)
 		return r;
-	r = vmm->driver->add_nic(vmm, &own, ret_path, deadline_ms, c, e);
+	r = vmm->driver->add_nic(vmm, &own, ret_address, deadline_ms, c, e);
 	nic_done(&own);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
-int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci_path *ret_path,
+int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	int r = check_running(vmm, e);
@@ -418,7 +418,7 @@ int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci
 	r = vmm_check_id(block->id, "block device", e);
 	if (r < 0)
 		return r;
-	r = vmm->driver->add_block(vmm, block, ret_path, deadline_ms, c, e);
+	r = vmm->driver->add_block(vmm, block, ret_address, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef RUNTIME_VMM_VMM_H
 #define RUNTIME_VMM_VMM_H
 
+#include "lib/address.h"
 #include "lib/loop.h"
 #include "lib/wait.h"
 #include "runtime/config/config.h"
@@ -111,15 +112,11 @@ int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t
 int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 		   uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
-/* Where the guest finds a device: a path of PCI slots as the agent takes it, "05/00". */
-struct vmm_pci_path {
-	char s[16];
-};
-
-/* Hot-plug.  ENOSPC when every port is taken (pcie_root_port). */
-int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct vmm_pci_path *ret_path,
+/* Hot-plug; *ret_address is where the guest finds the device.  ENOSPC when every port is taken
+ * (pcie_root_port). */
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
 		uint64_t deadline_ms, const struct cancel *c, struct error *e);
-int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct vmm_pci_path *ret_path,
+int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e);
 /* Asks the guest to let go of the device ID and waits until it has. */
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "agent/config.h"
-#include "agent/device/device.h"
+#include "agent/device/bus.h"
 #include "agent/device/uevent.h"
 #include "agent/network/netlink.h"
 #include "lib/mount.h"

@@ -203,18 +203,18 @@ static void test_block_device_comes_and_goes(void **state)
 	_close_ int fd = open_disk(f);
 	const struct vmm_block block = { .id = "disk-1", .fd = fd };
 	_free_ char *question = NULL;
-	struct vmm_pci_path path;
+	struct address address;
 	struct error e;
 
 	boot(f);
 	for (int round = 0; round < 2; round++) {
-		must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+		must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
 		expect(f, "list /sys/block", "vda", true);
 		free(question);
-		question = xasprintf("pci %s", path.s);
+		question = xasprintf("pci %s", address.text);
 		expect(f, question, ":00.0", true);
 		assert_int_equal(
-			vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e),
+			vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e),
 			-EEXIST);
 		must(vmm_remove_block(f->vmm, "disk-1", deadline_in(CALL_MS), NULL, &e), &e);
 		expect(f, "list /sys/block", "vda", false);
@@ -228,15 +228,15 @@ static void test_ports_run_out_with_a_clear_error(void **state)
 	struct fixture *f = *state;
 	_close_ int fd = open_disk(f);
 	struct vmm_block block = { .fd = fd, .read_only = true };
-	struct vmm_pci_path path;
+	struct address address;
 	struct error e;
 
 	f->config.hypervisor.pcie_root_port = 1;
 	boot(f);
 	block.id = "first";
-	must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
 	block.id = "second";
-	assert_int_equal(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e),
+	assert_int_equal(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e),
 			 -ENOSPC);
 	assert_non_null(strstr(e.msg, "pcie_root_port"));
 }
@@ -261,11 +261,11 @@ static void test_network_device_is_plugged_in(void **state)
 				     .mtu = 1400,
 				     .tap_fds = &tap,
 				     .n_tap_fds = 1 };
-	struct vmm_pci_path path;
+	struct address address;
 	struct error e;
 
 	boot(f);
-	must(vmm_add_nic(f->vmm, &nic, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	must(vmm_add_nic(f->vmm, &nic, &address, deadline_in(CALL_MS), NULL, &e), &e);
 	expect(f, "list /sys/class/net", "eth0", true);
 	expect(f, "file /sys/class/net/eth0/address", "02:00:00:00:00:07", true);
 	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
@@ -334,13 +334,13 @@ static void test_hanging_vmm_is_stopped_in_time(void **state)
 	struct fixture *f = *state;
 	_close_ int disk = open_disk(f);
 	const struct vmm_block block = { .id = "disk-1", .fd = disk };
-	struct vmm_pci_path path;
+	struct address address;
 	unsigned vcpus;
 	struct error e;
 
 	boot(f);
 	/* With a writable disk the stop asks QEMU first, and gets no answer. */
-	must(vmm_add_block(f->vmm, &block, &path, deadline_in(CALL_MS), NULL, &e), &e);
+	must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
 	assert_int_equal(kill(vmm_pid(f->vmm, VMM_PROCESS_VMM), SIGSTOP), 0);
 	assert_int_equal(vmm_set_vcpus(f->vmm, 2, &vcpus, deadline_in(200), NULL, &e), -ETIMEDOUT);
 	stop_in_time(f);

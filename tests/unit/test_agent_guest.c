@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "agent/device/device.h"
+#include "agent/device/bus.h"
 #include "agent/device/uevent.h"
 #include "agent/guest/guest.h"
 #include "agent/guest/metrics.h"

@@ -195,10 +195,12 @@ static int choose_port(const struct qemu *q, const char *id, struct error *e)
 }
 
 static void take_port(struct qemu *q, int port, const char *id, int64_t fdset,
-		      struct vmm_pci_path *ret_path)
+		      struct address *ret_address)
 {
 	q->ports[port] = (struct port){ .id = xstrdup(id), .fdset = fdset };
-	(void)snprintf(ret_path->s, sizeof(ret_path->s), "%02x/00", QEMU_PORT_SLOT + port);
+	ret_address->bus = ADDRESS_PCI;
+	(void)snprintf(ret_address->text, sizeof(ret_address->text), "%02x/00",
+		       QEMU_PORT_SLOT + port);
 }
 
 static struct json_object *device(const char *driver, const char *kind, const char *id, int port)
@@ -271,9 +273,8 @@ static int plug_nic(const struct call *call, const struct vmm_nic *nic, int port
 	return run(call, "device_add", arguments, NULL, e);
 }
 
-static int qemu_add_nic(struct vmm *vmm, const struct vmm_own_nic *own,
-			struct vmm_pci_path *ret_path, uint64_t deadline_ms, const struct cancel *c,
-			struct error *e)
+static int qemu_add_nic(struct vmm *vmm, const struct vmm_own_nic *own, struct address *ret_address,
+			uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	int port, r;
@@ -289,7 +290,7 @@ static int qemu_add_nic(struct vmm *vmm, const struct vmm_own_nic *own,
 		tidy(call.q, "netdev_del", with_id("id", own->nic.id));
 		return fail_wrap(e, "network device '%s'", own->nic.id);
 	}
-	take_port(call.q, port, own->nic.id, NO_SET, ret_path);
+	take_port(call.q, port, own->nic.id, NO_SET, ret_address);
 	return 0;
 }
 
@@ -368,8 +369,8 @@ static int back_block(const struct call *call, const struct vmm_block *block, in
 }
 
 static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
-			  struct vmm_pci_path *ret_path, uint64_t deadline_ms,
-			  const struct cancel *c, struct error *e)
+			  struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
+			  struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	int64_t fdset = NO_SET;
@@ -387,7 +388,7 @@ static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
 		return fail_wrap(e, "block device '%s'", block->id);
 	}
 	call.q->holds_data |= !block->read_only;
-	take_port(call.q, port, block->id, fdset, ret_path);
+	take_port(call.q, port, block->id, fdset, ret_address);
 	return 0;
 }
 
