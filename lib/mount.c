@@ -29,13 +29,14 @@ enum {
 	ABI_FSCONFIG_CREATE = 6,
 	ABI_FSCONFIG_RECONFIGURE = 7,
 	ABI_FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8,
+	ABI_STATX_MNT_ID = 0x1000,
+	ABI_AT_NO_AUTOMOUNT = 0x800,
+	ABI_AT_STATX_DONT_SYNC = 0x4000,
+	ABI_STATX_ATTR_AUTOMOUNT = 0x1000,
+	ABI_STATX_ATTR_MOUNT_ROOT = 0x2000,
 };
 
 enum {
-	ATTR_RDONLY = 0x1,
-	ATTR_NOSUID = 0x2,
-	ATTR_NODEV = 0x4,
-	ATTR_NOEXEC = 0x8,
 	ATTR_NOATIME = 0x10,
 	ATTR_STRICTATIME = 0x20,
 	ATTR_ATIME = 0x70, /* the field of the three above and of relatime, which is 0 */
@@ -49,6 +50,17 @@ struct abi_mount_attr {
 	uint64_t propagation;
 	uint64_t userns_fd;
 };
+
+/* struct statx of linux/stat.h, which cannot be included beside sys/stat.h everywhere. */
+struct abi_statx {
+	uint32_t mask;
+	uint32_t block_size;
+	uint64_t attributes;
+	uint8_t others[128];
+	uint64_t mount_id;
+	uint8_t rest[104];
+};
+_Static_assert(sizeof(struct abi_statx) == 256, "as the kernel's");
 
 enum super_flag { SUPER_RO, SUPER_SYNC, SUPER_DIRSYNC, SUPER_LAZYTIME, SUPER_MAND, N_SUPER_FLAG };
 
@@ -76,14 +88,14 @@ struct option {
 /* clang-format off */
 static const struct option options_table[] = {
 	{ .name = "defaults" },
-	{ .name = "ro", .set = ATTR_RDONLY, .super_set = SUPER(SUPER_RO) },
-	{ .name = "rw", .clear = ATTR_RDONLY, .super_clear = SUPER(SUPER_RO) },
-	{ .name = "nosuid", .set = ATTR_NOSUID },
-	{ .name = "suid", .clear = ATTR_NOSUID },
-	{ .name = "nodev", .set = ATTR_NODEV },
-	{ .name = "dev", .clear = ATTR_NODEV },
-	{ .name = "noexec", .set = ATTR_NOEXEC },
-	{ .name = "exec", .clear = ATTR_NOEXEC },
+	{ .name = "ro", .set = MOUNT_RDONLY, .super_set = SUPER(SUPER_RO) },
+	{ .name = "rw", .clear = MOUNT_RDONLY, .super_clear = SUPER(SUPER_RO) },
+	{ .name = "nosuid", .set = MOUNT_NOSUID },
+	{ .name = "suid", .clear = MOUNT_NOSUID },
+	{ .name = "nodev", .set = MOUNT_NODEV },
+	{ .name = "dev", .clear = MOUNT_NODEV },
+	{ .name = "noexec", .set = MOUNT_NOEXEC },
+	{ .name = "exec", .clear = MOUNT_NOEXEC },
 	{ .name = "noatime", .set = ATTR_NOATIME, .clear = ATTR_ATIME },
 	{ .name = "atime", .clear = ATTR_ATIME },
 	{ .name = "relatime", .clear = ATTR_ATIME },
@@ -94,14 +106,14 @@ static const struct option options_table[] = {
 	{ .name = "diratime", .clear = ATTR_NODIRATIME },
 	{ .name = "nosymfollow", .set = ATTR_NOSYMFOLLOW },
 	{ .name = "symfollow", .clear = ATTR_NOSYMFOLLOW },
-	{ .name = "rro", .set = ATTR_RDONLY, .is_tree = true },
-	{ .name = "rrw", .clear = ATTR_RDONLY, .is_tree = true },
-	{ .name = "rnosuid", .set = ATTR_NOSUID, .is_tree = true },
-	{ .name = "rsuid", .clear = ATTR_NOSUID, .is_tree = true },
-	{ .name = "rnodev", .set = ATTR_NODEV, .is_tree = true },
-	{ .name = "rdev", .clear = ATTR_NODEV, .is_tree = true },
-	{ .name = "rnoexec", .set = ATTR_NOEXEC, .is_tree = true },
-	{ .name = "rexec", .clear = ATTR_NOEXEC, .is_tree = true },
+	{ .name = "rro", .set = MOUNT_RDONLY, .is_tree = true },
+	{ .name = "rrw", .clear = MOUNT_RDONLY, .is_tree = true },
+	{ .name = "rnosuid", .set = MOUNT_NOSUID, .is_tree = true },
+	{ .name = "rsuid", .clear = MOUNT_NOSUID, .is_tree = true },
+	{ .name = "rnodev", .set = MOUNT_NODEV, .is_tree = true },
+	{ .name = "rdev", .clear = MOUNT_NODEV, .is_tree = true },
+	{ .name = "rnoexec", .set = MOUNT_NOEXEC, .is_tree = true },
+	{ .name = "rexec", .clear = MOUNT_NOEXEC, .is_tree = true },
 	{ .name = "rnoatime", .set = ATTR_NOATIME, .clear = ATTR_ATIME, .is_tree = true },
 	{ .name = "rrelatime", .clear = ATTR_ATIME, .is_tree = true },
 	{ .name = "rstrictatime", .set = ATTR_STRICTATIME, .clear = ATTR_ATIME, .is_tree = true },
@@ -335,5 +347,22 @@ int mount_attach(int mountfd, int targetfd, const char *name, struct error *e)
 {
 	if (syscall(SYS_move_mount, mountfd, "", targetfd, "", ABI_MOVE_MOUNT_EMPTY_PATHS) < 0)
 		return fail(e, errno, "cannot mount on '%s': %m", name);
+	return 0;
+}
+
+int mount_look(int fd, struct mount_place *ret_place, struct error *e)
+{
+	unsigned flags = AT_EMPTY_PATH | ABI_AT_NO_AUTOMOUNT | ABI_AT_STATX_DONT_SYNC;
+	struct abi_statx st;
+
+	if (syscall(SYS_statx, fd, "", flags, ABI_STATX_MNT_ID, &st) < 0)
+		return fail(e, errno, "cannot look at a mount: %m");
+	if (!(st.mask & ABI_STATX_MNT_ID))
+		return fail(e, ENOTSUP, "the kernel does not number mounts");
+	*ret_place = (struct mount_place){
+		.id = st.mount_id,
+		.is_root = st.attributes & ABI_STATX_ATTR_MOUNT_ROOT,
+		.is_automount = st.attributes & ABI_STATX_ATTR_AUTOMOUNT,
+	};
 	return 0;
 }

@@ -11,11 +11,19 @@
 
 #define MOUNT_OPTIONS_MAX 128 /* options of one mount */
 
+/* The attributes of a mount that callers name themselves, as the kernel numbers them. */
+enum mount_attribute {
+	MOUNT_RDONLY = 0x1,
+	MOUNT_NOSUID = 0x2,
+	MOUNT_NODEV = 0x4,
+	MOUNT_NOEXEC = 0x8,
+};
+
 /* The options of one mount, sorted by who understands them. */
 struct mount_options {
 	bool is_bind;         /* "bind", "rbind" */
 	bool is_bind_tree;    /* "rbind": with what is mounted below it */
-	uint64_t set;         /* MOUNT_ATTR_* of the mount */
+	uint64_t set;         /* enum mount_attribute and its like, of the mount */
 	uint64_t clear;       /* taken away first */
 	uint64_t set_tree;    /* "rro" and its like: of the mount and all below it */
 	uint64_t clear_tree;  /* the same, taken away */
@@ -39,6 +47,16 @@ int mount_new(const char *fstype, const char *source, const struct mount_options
 int mount_clone(int dirfd, const char *path, const struct mount_options *o, struct error *e);
 /* Makes the detached mount appear on the file or directory TARGETFD.  NAME is for messages. */
 int mount_attach(int mountfd, int targetfd, const char *name, struct error *e);
+
+/* Where a descriptor is among the mounts. */
+struct mount_place {
+	uint64_t id;       /* of its mount, as in mountinfo */
+	bool is_root;      /* it is the root of its mount */
+	bool is_automount; /* whoever walks into it gets a mount there */
+};
+
+/* Looks at FD without entering anything or asking a server. */
+int mount_look(int fd, struct mount_place *ret_place, struct error *e);
 
 /* Changes the mount whose root MOUNTFD is. */
 int mount_change(int mountfd, const struct mount_options *o, const char *name, struct error *e);

@@ -84,11 +84,12 @@ static int read_plans(struct child *c, struct error *e)
 
 static int prepare(struct child *c, struct error *e)
 {
+	unsigned given = N_LAUNCH_SLOT + (unsigned)launch_n_trees(c->kind, c->spec);
 	struct statfs fs;
 
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return fail(e, errno, "cannot protect the process: %m");
-	if (syscall(SYS_close_range, N_LAUNCH_SLOT, ~0U, 0) < 0 ||
+	if (syscall(SYS_close_range, given, ~0U, 0) < 0 ||
 	    syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		return fail(e, errno, "cannot close descriptors: %m");
 	c->procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);

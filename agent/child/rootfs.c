@@ -5,8 +5,9 @@
  * The image is hostile.  Every destination is resolved once with the container's root as "/"
  * (openat2) and used as a descriptor; file systems that hold the kernel's own files (proc, sysfs)
  * do not go through links at all; nothing is mounted over procfs but a few files that report
- * numbers.  All of it happens before the root is entered, so the guest's /dev/null is what masks a
- * file, whatever the image calls so.
+ * numbers.  What is bound, the root as well, was opened by the agent: here are only detached mounts
+ * to be put in their places, and no path of the guest is walked.  What masks a file is a mount of
+ * the guest's own /dev/null, whatever the image or another container calls so.
  *
  * The tree is attached on top of "/", which this process does not notice: its root is below.  To
  * enter, pivot_root(2) drops the old tree.  An initrd cannot be dropped, it has no parent; there
@@ -29,15 +30,12 @@
 
 #include "agent/child/rootfs-dev.h"
 #include "agent/child/rootfs-path.h"
-#include "agent/plan/run-dir.h"
+#include "agent/plan/plan.h"
 #include "lib/file.h"
 #include "lib/mount.h"
 #include "lib/mountinfo.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
-
-#define MOUNTS_MAX 512
-#define FDINFO_MAX 4096
 
 /* Files of procfs that may be covered, as by LXCFS: they report numbers and configure nothing. */
 static const char *const proc_files[] = {
@@ -95,30 +93,13 @@ static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind ki
 	return r < 0 ? r : mount_attach(mountfd, targetfd, path, e);
 }
 
-/* Where a container may have been before, links are not followed. */
-static int clone_source(const char *path, const struct mount_options *o, struct error *e)
+static int mount_bind(int rootfd, int treefd, const char *path, struct error *e)
 {
-	_close_ int fd = -1;
-
-	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
-		return mount_clone(AT_FDCWD, path, o, e);
-	fd = run_dir_open(path, O_PATH, e);
-	return fd < 0 ? fd : mount_clone(fd, "", o, e);
-}
-
-static int mount_bind(int rootfd, const Oci__Mount *m, const struct mount_options *o,
-		      struct error *e)
-{
-	_close_ int mountfd = -1;
 	struct stat st;
 
-	mountfd = clone_source(m->source, o, e);
-	if (mountfd < 0)
-		return mountfd;
-	if (fstat(mountfd, &st) < 0)
-		return fail(e, errno, "cannot look at '%s': %m", m->source);
-	return attach(rootfd, mountfd, m->destination,
-		      S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, e);
+	if (fstat(treefd, &st) < 0)
+		return fail(e, errno, "cannot look at what is bound: %m");
+	return attach(rootfd, treefd, path, S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, e);
 }
 
 /* The guest has one hierarchy, whatever version the specification was written for.  It is
@@ -158,7 +139,8 @@ static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_o
 	return targetfd < 0 ? targetfd : mount_attach(mountfd, targetfd, m->destination, e);
 }
 
-static int mount_one(int rootfd, const Oci__Mount *m, struct error *e)
+/* TREE is the number of the next tree. */
+static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e)
 {
 	_mount_options_ struct mount_options o = { 0 };
 	_close_ int mountfd = -1;
@@ -169,11 +151,11 @@ static int mount_one(int rootfd, const Oci__Mount *m, struct error *e)
 		return fail(e, EINVAL, "bad destination");
 	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
 		return mount_cgroup(rootfd, m, e);
+	if (launch_is_bind(m))
+		return mount_bind(rootfd, (*tree)++, m->destination, e);
 	r = mount_options_parse(m->options, m->n_options, &o, e);
 	if (r < 0)
 		return r;
-	if (o.is_bind || !strcmp(m->type, "bind"))
-		return mount_bind(rootfd, m, &o, e);
 	if (is_kernel_fs(m->type)) {
 		/* The superblock may be the guest's own: read-only is this mount, not the rest. */
 		o.super_flags = 0;
@@ -185,11 +167,10 @@ static int mount_one(int rootfd, const Oci__Mount *m, struct error *e)
 
 static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)
 {
-	if (spec->n_mounts > MOUNTS_MAX)
-		return fail(e, E2BIG, "%zu mounts, at most %d are allowed", spec->n_mounts,
-			    MOUNTS_MAX);
+	int tree = N_LAUNCH_SLOT + 1;
+
 	for (size_t i = 0; i < spec->n_mounts; i++) {
-		int r = mount_one(rootfd, spec->mounts[i], e);
+		int r = mount_one(rootfd, spec->mounts[i], &tree, e);
 
 		if (r < 0)
 			return fail_wrap(e, "mounting '%s' (%s) on '%s'", spec->mounts[i]->source,
@@ -206,29 +187,21 @@ static bool brings_dev(const Oci__Spec *spec)
 
 		if (strcmp(m->destination, "/dev") != 0)
 			continue;
-		for (size_t j = 0; j < m->n_options; j++)
-			if (!strcmp(m->options[j], "bind") || !strcmp(m->options[j], "rbind"))
-				return true;
+		if (launch_is_bind(m))
+			return true;
 	}
 	return false;
 }
 
 static int attach_root(const char *path, struct error *e)
 {
-	static const char *const tree[] = { "rbind" };
-	_mount_options_ struct mount_options o = { 0 };
 	_close_ int topfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_close_ int rootfd = -1;
+	_close_ int rootfd = fcntl(N_LAUNCH_SLOT, F_DUPFD_CLOEXEC, 3);
 	struct stat st;
-	int r = options_of(tree, ARRAY_SIZE(tree), &o, e);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (topfd < 0)
+	if (topfd < 0 || rootfd < 0)
 		return fail(e, errno, "cannot open '/': %m");
-	rootfd = clone_source(path, &o, e);
-	if (rootfd < 0)
-		return rootfd;
 	if (fstat(rootfd, &st) < 0 || !S_ISDIR(st.st_mode))
 		return fail(e, ENOTDIR, "root '%s' is not a directory", path);
 	r = mount_attach(rootfd, topfd, "/", e);
@@ -273,11 +246,18 @@ static int mask_dir(int targetfd, const char *path, struct error *e)
 	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, path, e);
 }
 
-static int mask_file(int targetfd, const char *path, struct error *e)
+/* The mount that the agent gave is for the first file; once it is part of this namespace the others
+ * get clones of it. */
+static int mask_file(int targetfd, const char *path, bool *is_used, struct error *e)
 {
 	struct mount_options o = { 0 };
-	_close_ int mountfd = mount_clone(AT_FDCWD, "/dev/null", &o, e);
+	_close_ int mountfd = -1;
 
+	if (!*is_used) {
+		*is_used = true;
+		return mount_attach(LAUNCH_SLOT_NULL, targetfd, path, e);
+	}
+	mountfd = mount_clone(LAUNCH_SLOT_NULL, "", &o, e);
 	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, path, e);
 }
 
@@ -286,7 +266,7 @@ static bool is_missing(int r)
 	return r == -ENOENT || r == -ENOTDIR;
 }
 
-static int mask(int rootfd, const char *path, struct error *e)
+static int mask(int rootfd, const char *path, bool *is_null_used, struct error *e)
 {
 	_close_ int targetfd = open_in_root(rootfd, path, O_PATH, 0, e);
 	struct stat st;
@@ -295,7 +275,8 @@ static int mask(int rootfd, const char *path, struct error *e)
 		return is_missing(targetfd) ? 0 : targetfd;
 	if (fstat(targetfd, &st) < 0)
 		return fail(e, errno, "cannot look at '%s': %m", path);
-	return S_ISDIR(st.st_mode) ? mask_dir(targetfd, path, e) : mask_file(targetfd, path, e);
+	return S_ISDIR(st.st_mode) ? mask_dir(targetfd, path, e)
+				   : mask_file(targetfd, path, is_null_used, e);
 }
 
 static int make_readonly(int rootfd, const char *path, struct error *e)
@@ -328,12 +309,13 @@ int rootfs_finish(int rootfd, const Oci__Spec *spec, struct error *e)
 {
 	static const char *const words[] = { "ro" };
 	_mount_options_ struct mount_options o = { 0 };
+	bool is_null_used = false;
 	int r = make_cwd(rootfd, spec->process->cwd, e);
 
 	for (size_t i = 0; r >= 0 && i < spec->linux->n_readonlypaths; i++)
 		r = make_readonly(rootfd, spec->linux->readonlypaths[i], e);
 	for (size_t i = 0; r >= 0 && i < spec->linux->n_maskedpaths; i++)
-		r = mask(rootfd, spec->linux->maskedpaths[i], e);
+		r = mask(rootfd, spec->linux->maskedpaths[i], &is_null_used, e);
 	if (r < 0 || !spec->root->readonly)
 		return r;
 	r = options_of(words, ARRAY_SIZE(words), &o, e);
@@ -365,38 +347,20 @@ char **rootfs_siblings(const char *text, uint64_t tree_id)
 	return points;
 }
 
-static int mount_id(int procfd, int fd, uint64_t *ret_id, struct error *e)
-{
-	_free_ char *path = xasprintf("self/fdinfo/%d", fd);
-	_free_ char *text = NULL, *word = NULL;
-	const char *found;
-	int r = file_read_at(procfd, path, FDINFO_MAX, &text, NULL, e);
-
-	if (r < 0)
-		return r;
-	found = strstr(text, "mnt_id:");
-	if (!found)
-		return fail(e, ENOTSUP, "the kernel does not number mounts");
-	found += strlen("mnt_id:");
-	found += strspn(found, " \t");
-	word = xstrndup(found, strcspn(found, "\n"));
-	return parse_u64(word, "mount", UINT64_MAX - 1, ret_id, e);
-}
-
 /* The guest's /proc, /sys, /run and the rest would stay alive in this namespace for as long as the
  * container does. */
 static int detach_others(int rootfd, int procfd, struct error *e)
 {
 	_free_ char *text = NULL;
 	_strv_ strv points = NULL;
-	uint64_t id;
-	int r = mount_id(procfd, rootfd, &id, e);
+	struct mount_place place;
+	int r = mount_look(rootfd, &place, e);
 
 	if (r >= 0)
 		r = file_read_at(procfd, "self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
 	if (r < 0)
 		return r;
-	points = rootfs_siblings(text, id);
+	points = rootfs_siblings(text, place.id);
 	for (char *const *point = points; point && *point; point++)
 		if (umount2(*point, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL)
 			return fail(e, errno, "cannot let go of the mount '%s': %m", *point);
@@ -441,5 +405,6 @@ int rootfs_propagate(const char *name, struct error *e)
 	fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fail(e, errno, "cannot open '/': %m");
+	o.propagates_tree = false;
 	return mount_change(fd, &o, "/", e);
 }

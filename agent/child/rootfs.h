@@ -11,8 +11,8 @@ struct Oci__Spec;
  * becomes its first process.  One thread; nothing of the agent's namespace changes.
  */
 
-/* Puts the tree of SPEC on top of "/" with its mounts, devices and links.  Paths of this process
- * still lead to the guest's tree.  Returns a descriptor of the new root. */
+/* Puts the root of SPEC, the first of the trees, on top of "/" with its mounts, devices and links.
+ * Paths of this process still lead to the guest's tree.  Returns a descriptor of the new root. */
 int rootfs_build(const struct Oci__Spec *spec, struct error *e);
 
 /* Shows the terminal SLAVEFD as /dev/console. */
@@ -25,7 +25,8 @@ int rootfs_finish(int rootfd, const struct Oci__Spec *spec, struct error *e);
  * PROCFD is the guest's /proc. */
 int rootfs_enter(int rootfd, int procfd, struct error *e);
 
-/* Gives the root the propagation NAME of the specification ("" : as it is). */
+/* Gives the root the propagation NAME of the specification ("" : as it is).  Volumes keep what
+ * their own options say. */
 int rootfs_propagate(const char *name, struct error *e);
 
 /* TEXT is that of a mountinfo file: the mount points that share the parent of mount TREE_ID but are

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "agent/container/container-object.h"
+#include "agent/container/trees.h"
 #include "agent/device/device.h"
 #include "agent/plan/devices.h"
 #include "agent/storage/storage.h"
@@ -243,28 +244,40 @@ static int add_first_process(struct container *c, const char *exec_id, struct la
 	return 0;
 }
 
-static int start_first_process(struct container *c, const Agent__CreateContainerRequest *in,
-			       const Oci__Spec *spec, uint64_t deadline_ms, struct error *e)
+static int launch_first_process(struct container *c, const struct trees *trees, bool has_terminal,
+				int pidns, struct launched *ret, struct process_pipes *pipes,
+				uint64_t deadline_ms, struct error *e)
 {
-	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
-	struct launched launched;
 	struct error ignored;
 	_close_ int ipc = sandbox_ns_open(c->all->sb, SANDBOX_NS_IPC, &ignored);
 	_close_ int uts = sandbox_ns_open(c->all->sb, SANDBOX_NS_UTS, &ignored);
-	_close_ int pidns = in->sandbox_pidns ? shared_pidns(c->all) : -1;
 	struct launch l = {
 		.kind = LAUNCH_INIT,
 		.container_id = c->id,
+		.nullfd = c->all->nullfd,
 		.planfd = c->planfd,
 		.container_plan = -1,
 		.ipcfd = ipc,
 		.utsfd = uts,
+		.null_tree = trees->null,
+		.trees = trees->fds,
+		.n_trees = trees->n,
 		.target = -1,
 		.pidns = pidns,
 		.cgroup = c->cgroup.fd,
 	};
-	int r = launch_with_streams(c, &l, spec->process->terminal, &launched, &pipes, deadline_ms,
-				    e);
+
+	return launch_with_streams(c, &l, has_terminal, ret, pipes, deadline_ms, e);
+}
+
+static int start_first_process(struct container *c, const Agent__CreateContainerRequest *in,
+			       const struct trees *trees, uint64_t deadline_ms, struct error *e)
+{
+	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
+	_close_ int pidns = in->sandbox_pidns ? shared_pidns(c->all) : -1;
+	struct launched launched;
+	int r = launch_first_process(c, trees, in->oci->process->terminal, pidns, &launched, &pipes,
+				     deadline_ms, e);
 
 	if (r < 0)
 		return r;
@@ -285,6 +298,7 @@ static int named(int r, const char *name, struct error *e)
 static int create_patched(struct container *c, const Agent__CreateContainerRequest *in,
 			  struct patched *p, uint64_t deadline_ms, struct error *e)
 {
+	_trees_ struct trees trees = { .null = -1 };
 	int r = named(patch_devices(c, in, p, deadline_ms, e), "devices", e);
 
 	if (r >= 0)
@@ -294,13 +308,18 @@ static int create_patched(struct container *c, const Agent__CreateContainerReque
 				       deadline_ms, &c->cancel, &c->storages, e),
 			  "storages", e);
 	if (r >= 0)
+		r = named(trees_open(&trees, &p->spec, c->all->nullfd,
+				     storages_points(c->all->sb->storages), deadline_ms,
+				     &c->storages, e),
+			  "root", e);
+	if (r >= 0)
 		r = named(make_cgroup(c, &p->spec, e), "cgroup", e);
 	if (r < 0)
 		return r;
 	c->planfd = launch_plan(LAUNCH_INIT, &p->spec, e);
 	if (c->planfd < 0)
 		return c->planfd;
-	return start_first_process(c, in, &p->spec, deadline_ms, e);
+	return start_first_process(c, in, &trees, deadline_ms, e);
 }
 
 int container_create(struct container *c, const Agent__CreateContainerRequest *in,
@@ -351,9 +370,11 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 	struct launch l = {
 		.kind = LAUNCH_EXEC,
 		.container_id = c->id,
+		.nullfd = c->all->nullfd,
 		.container_plan = c->planfd,
 		.ipcfd = -1,
 		.utsfd = -1,
+		.null_tree = -1,
 		.target = c->init.pidfd,
 		.pidns = c->init.pidfd,
 	};

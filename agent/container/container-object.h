@@ -59,15 +59,16 @@ struct container {
 };
 
 struct containers {
-	struct sandbox *sb;           /* (fixed) */
-	struct reaper *reaper;        /* (fixed) */
-	struct oom *oom;              /* (io) */
-	int cgroup_root;              /* (fixed); -1: there is none */
-	pthread_mutex_t lock;         /* guards what is marked so */
-	pthread_cond_t gone;          /* a container was removed */
-	struct container *list;       /* (lock) */
-	int pidns;                    /* (lock) pidfd of who holds the shared pid namespace; -1 */
-	struct loop_task destroy;     /* (lock) */
+	struct sandbox *sb;       /* (fixed) */
+	struct reaper *reaper;    /* (fixed) */
+	struct oom *oom;          /* (io) */
+	int cgroup_root;          /* (fixed); -1: there is none */
+	int nullfd;               /* (fixed) the guest's /dev/null, whatever has its name later */
+	pthread_mutex_t lock;     /* guards what is marked so */
+	pthread_cond_t gone;      /* a container was removed */
+	struct container *list;   /* (lock) */
+	int pidns;                /* (lock) pidfd of who holds the shared pid namespace; -1 */
+	struct loop_task destroy; /* (lock) */
 	uint64_t destroy_deadline_ms; /* (lock) */
 };
 

@@ -31,11 +31,17 @@
 #include "lib/proc.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
-#define FIRST_FREE_FD 64 /* above every slot */
-#define N_FDS         N_LAUNCH_SLOT
+#define N_FDS_MAX     (N_LAUNCH_SLOT + 1 + LAUNCH_MOUNTS_MAX)
+#define FIRST_FREE_FD 1024 /* above every descriptor of the child */
 #define REAP_MS       5000
 
-_Static_assert(N_FDS < FIRST_FREE_FD, "slots are below");
+_Static_assert(N_FDS_MAX < FIRST_FREE_FD, "the child's are below");
+
+/* What the child finds at 0, 1, 2, ...: the streams, the slots, the trees. */
+struct child_fds {
+	int fds[N_FDS_MAX];
+	size_t n;
+};
 
 /* Of linux/sched.h, where headers differ in age. */
 struct abi_clone_args {
@@ -55,52 +61,61 @@ struct abi_clone_args {
 #define ABI_CLONE_INTO_CGROUP UINT64_C(0x200000000)
 
 /* Between clone and exec: only what is safe there. */
-static _noreturn_ void become_child(const int fds[N_FDS])
+static _noreturn_ void become_child(const struct child_fds *c)
 {
 	static char name[] = "kata-agent", role[] = "init";
 	static char *const argv[] = { name, role, NULL };
 	static char *const env[] = { NULL };
 
 	proc_reset_signals();
-	for (int i = 0; i < N_FDS; i++)
-		if (dup2(fds[i], i) < 0)
+	for (size_t i = 0; i < c->n; i++)
+		if (dup2(c->fds[i], (int)i) < 0)
 			_exit(127);
 	(void)execve("/proc/self/exe", argv, env);
 	_exit(127);
 }
 
-static void close_all(int fds[N_FDS])
+static void close_all(struct child_fds *c)
 {
-	for (size_t i = 0; i < N_FDS; i++)
-		fds[i] = close_fd(fds[i]);
+	while (c->n > 0)
+		(void)close(c->fds[--c->n]);
 }
 
-/* Copies of every descriptor the child gets, above the numbers they will have there. */
-static int gather(const struct launch *l, int control, int fds[N_FDS], struct error *e)
+static int add_fd(struct child_fds *c, int fd, struct error *e)
 {
-	_close_ int nullfd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const int from[N_FDS] = {
-		l->stdio[0], l->stdio[1], l->stdio[2], l->planfd,         control,
-		l->ipcfd,    l->utsfd,    l->target,   l->container_plan,
-	};
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FREE_FD);
 
-	if (nullfd < 0)
-		return fail(e, errno, "cannot open '/dev/null': %m");
-	for (size_t i = 0; i < N_FDS; i++)
-		fds[i] = -1;
-	for (size_t i = 0; i < N_FDS; i++) {
-		fds[i] = fcntl(from[i] < 0 ? nullfd : from[i], F_DUPFD_CLOEXEC, FIRST_FREE_FD);
-		if (fds[i] < 0) {
-			int code = errno;
-
-			close_all(fds);
-			return fail(e, code, "cannot copy a descriptor: %m");
-		}
-	}
+	if (copy < 0)
+		return fail(e, errno, "cannot copy a descriptor: %m");
+	c->fds[c->n++] = copy;
 	return 0;
 }
 
-static int clone_child(const struct launch *l, const int fds[N_FDS], struct launched *ret,
+/* Copies of every descriptor the child gets, above the numbers they will have there. */
+static int gather(const struct launch *l, int control, struct child_fds *c, struct error *e)
+{
+	const int slots[N_LAUNCH_SLOT] = {
+		[0] = l->stdio[0],
+		[1] = l->stdio[1],
+		[2] = l->stdio[2],
+		[LAUNCH_SLOT_PLAN] = l->planfd,
+		[LAUNCH_SLOT_CONTROL] = control,
+		[LAUNCH_SLOT_IPC] = l->ipcfd,
+		[LAUNCH_SLOT_UTS] = l->utsfd,
+		[LAUNCH_SLOT_TARGET] = l->target,
+		[LAUNCH_SLOT_CONTAINER_PLAN] = l->container_plan,
+		[LAUNCH_SLOT_NULL] = l->null_tree,
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < N_LAUNCH_SLOT; i++)
+		r = add_fd(c, slots[i] < 0 ? l->nullfd : slots[i], e);
+	for (size_t i = 0; r >= 0 && i < l->n_trees; i++)
+		r = add_fd(c, l->trees[i], e);
+	return r;
+}
+
+static int clone_child(const struct launch *l, const struct child_fds *fds, struct launched *ret,
 		       struct error *e)
 {
 	int pidfd = -1;
@@ -128,7 +143,7 @@ static int clone_child(const struct launch *l, const int fds[N_FDS], struct laun
 }
 
 /* The pid namespace of this thread's children is another one for the moment of the clone. */
-static int clone_in_pidns(const struct launch *l, const int fds[N_FDS], struct launched *ret,
+static int clone_in_pidns(const struct launch *l, const struct child_fds *fds, struct launched *ret,
 			  struct error *e)
 {
 	_close_ int own = -1;
@@ -234,18 +249,19 @@ static int wait_ready(struct launched *l, uint64_t deadline_ms, const struct can
 
 static int start(const struct launch *l, struct launched *ret, struct error *e)
 {
-	int pair[2], fds[N_FDS], r;
+	struct child_fds fds;
 	_close_ int theirs = -1;
+	int pair[2], r;
 
+	fds.n = 0;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(e, errno, "cannot make a socket: %m");
 	ret->control = pair[0];
 	theirs = pair[1];
-	r = gather(l, theirs, fds, e);
-	if (r < 0)
-		return r;
-	r = clone_in_pidns(l, fds, ret, e);
-	close_all(fds);
+	r = gather(l, theirs, &fds, e);
+	if (r >= 0)
+		r = clone_in_pidns(l, &fds, ret, e);
+	close_all(&fds);
 	return r;
 }
 

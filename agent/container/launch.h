@@ -19,11 +19,15 @@
 struct launch {
 	enum launch_kind kind;
 	const char *container_id;
-	int stdio[3];       /* the child's ends; -1: /dev/null */
+	int nullfd;         /* /dev/null, open to read and write */
+	int stdio[3];       /* the child's ends; -1: nullfd */
 	int planfd;         /* launch_plan() of this process */
 	int container_plan; /* LAUNCH_EXEC: the plan of the container's first process */
 	int ipcfd;          /* LAUNCH_INIT: the namespaces of the sandbox */
 	int utsfd;
+	int null_tree;    /* LAUNCH_INIT: a detached mount of nullfd */
+	const int *trees; /* LAUNCH_INIT: launch_n_trees() detached mounts */
+	size_t n_trees;
 	int target; /* LAUNCH_EXEC: pidfd of the container's first process */
 	int pidns;  /* pidfd of a process whose pid namespace is joined; -1: a new one */
 	int cgroup; /* directory of the group it is born in */

@@ -18,6 +18,27 @@
 #include "lib/file.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
+bool launch_is_bind(const Oci__Mount *m)
+{
+	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
+		return false;
+	for (size_t i = 0; i < m->n_options; i++)
+		if (!strcmp(m->options[i], "bind") || !strcmp(m->options[i], "rbind"))
+			return true;
+	return !strcmp(m->type, "bind");
+}
+
+size_t launch_n_trees(enum launch_kind kind, const Oci__Spec *spec)
+{
+	size_t n = 1;
+
+	if (kind == LAUNCH_EXEC)
+		return 0;
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		n += launch_is_bind(spec->mounts[i]);
+	return n;
+}
+
 static int plan_write(int fd, enum launch_kind kind, const Oci__Spec *spec, struct error *e)
 {
 	struct launch_header header = { .magic = LAUNCH_PLAN_MAGIC, .kind = kind };

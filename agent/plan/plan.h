@@ -4,6 +4,7 @@
 
 #include "lib/error.h"
 
+struct Oci__Mount;
 struct Oci__Spec;
 
 /*
@@ -29,8 +30,17 @@ enum launch_slot {
 	LAUNCH_SLOT_UTS,
 	LAUNCH_SLOT_TARGET,
 	LAUNCH_SLOT_CONTAINER_PLAN,
+	LAUNCH_SLOT_NULL, /* LAUNCH_INIT: a detached mount of the guest's /dev/null */
 	N_LAUNCH_SLOT,
 };
+
+/* LAUNCH_INIT: behind the slots come the trees, detached mounts that the child only puts in their
+ * places: the root, then one of each bind of the specification in its order. */
+#define LAUNCH_MOUNTS_MAX 512
+
+bool launch_is_bind(const struct Oci__Mount *m);
+/* How many trees a first process of SPEC gets; 0 for LAUNCH_EXEC. */
+size_t launch_n_trees(enum launch_kind kind, const struct Oci__Spec *spec);
 
 #define LAUNCH_PLAN_MAGIC UINT32_C(0x6b706c31)
 #define LAUNCH_PLAN_MAX   (8 * MIB)

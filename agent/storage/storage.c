@@ -3,23 +3,21 @@
  * storage - what is mounted for the sandbox and its containers.
  *
  * One table row per driver: a function that turns one Storage into a detached mount (or none, for a
- * plain directory).  The common part does the rest: it keeps one entry per mount point with a count
- * of its users, makes the mount point below SANDBOX_RUN_DIR without following a link, and attaches
+ * plain directory).  The common part does the rest: it counts the users of each mount point
+ * (points.h), makes the mount point below SANDBOX_RUN_DIR without following a link, and attaches
  * the mount.  The root of each mount is kept as a descriptor, so its end needs no path.
  *
- * An entry in work belongs to one call; others that want it wait for `changed`.  The lock is never
- * held over anything slow.  A shared storage has one more user, the sandbox, until the agent ends:
- * the data of a pod's volume outlives a container that restarts.  Any work thread.
+ * A shared storage has one more user, the sandbox, until the agent ends: the data of a pod's volume
+ * outlives a container that restarts.  A volume is a shared mount, so that containers which ask for
+ * it see each other's mounts in it.  Any work thread.
  */
 
 #include "agent/storage/storage.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
@@ -30,26 +28,16 @@
 #include "agent/sandbox.h"
 #include "agent/storage/fsgroup.h"
 #include "agent/storage/hugepages.h"
+#include "agent/storage/points.h"
 #include "lib/mount.h"
 
 #define DIR_MODE      0755
 #define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
 #define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
 
-struct entry {
-	struct entry *next;
-	char *path;
-	unsigned uses;
-	bool in_work;
-	bool made_dir;
-	int mount_fd; /* root of the mount; -1: a plain directory */
-};
-
 struct storages {
 	struct sandbox *sb;
-	pthread_mutex_t lock; /* guards the list and all entries not in work */
-	pthread_cond_t changed;
-	struct entry *first;
+	struct points *points;
 };
 
 /* One call of storages_add() for one Storage. */
@@ -69,20 +57,15 @@ struct request {
 };
 
 /* Makes a detached mount and returns its descriptor, or NO_MOUNT for a plain directory. */
-typedef int driver(struct request *q, struct error *e);
+typedef int mounter(struct request *q, struct error *e);
 #define NO_MOUNT INT32_MAX
 
 struct storages *storages_new(struct sandbox *sb)
 {
 	struct storages *st = xcalloc(1, sizeof(*st));
-	pthread_condattr_t clock;
 
 	st->sb = sb;
-	(void)pthread_mutex_init(&st->lock, NULL);
-	(void)pthread_condattr_init(&clock);
-	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&st->changed, &clock);
-	(void)pthread_condattr_destroy(&clock);
+	st->points = points_new();
 	return st;
 }
 
@@ -190,15 +173,23 @@ static int mount_overlay(struct request *q, struct error *e)
 	return r < 0 ? r : mount_fs(q, "overlay", "overlay", e);
 }
 
-/* What a block device is called on each bus is in lib/address.c. */
-static const struct {
+/* What is a volume can be bound more than once, and what one container mounts in it another one may
+ * ask to see. */
+enum kind { KIND_VOLUME, KIND_OTHER };
+
+struct driver {
 	const char *name;
-	driver *mount;
-} drivers[] = {
-	{ "ephemeral", mount_ephemeral },
-	{ "local", make_local },
-	{ "overlayfs", mount_overlay },
-	{ "virtio-fs", mount_virtiofs },
+	enum kind kind;
+	mounter *mount;
+};
+
+/* What a block device is called on each bus is in lib/address.c. */
+static const struct driver block_driver = { NULL, KIND_VOLUME, mount_block };
+static const struct driver drivers[] = {
+	{ "ephemeral", KIND_VOLUME, mount_ephemeral },
+	{ "local", KIND_VOLUME, make_local },
+	{ "overlayfs", KIND_OTHER, mount_overlay },
+	{ "virtio-fs", KIND_OTHER, mount_virtiofs },
 };
 
 const char *storage_driver_name(size_t i)
@@ -209,14 +200,14 @@ const char *storage_driver_name(size_t i)
 	return i < N_ADDRESS_BUS ? address_driver((enum address_bus)i) : NULL;
 }
 
-static driver *driver_of(const char *name)
+static const struct driver *driver_of(const char *name)
 {
 	enum address_bus bus;
 
 	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
 		if (str_equal(drivers[i].name, name))
-			return drivers[i].mount;
-	return address_find_bus(name, &bus) ? mount_block : NULL;
+			return &drivers[i];
+	return address_find_bus(name, &bus) ? &block_driver : NULL;
 }
 
 /* "mode=" of a tmpfs is the file system's; of a directory it is ours. */
@@ -309,114 +300,64 @@ static int make_point(const char *path, bool *ret_made, struct error *e)
 	return run_dir_make(path, DIR_MODE, e);
 }
 
-static int fill_entry(struct request *q, struct entry *entry, struct error *e)
+static int let_propagate(int mountfd, const char *name, struct error *e)
 {
-	driver *mount_it = driver_of(q->in->driver);
-	_close_ int point = -1, made = -1;
+	const struct mount_options shared = { .propagation = MS_SHARED };
+
+	return mount_change(mountfd, &shared, name, e);
+}
+
+/* MADE is the detached mount, -1: a plain directory. */
+static int put_in_place(struct request *q, struct point *p, enum kind kind, int made,
+			struct error *e)
+{
+	_close_ int at = make_point(p->path, &p->made_dir, e);
+	int root = made >= 0 ? made : at;
+	int r = at;
+
+	if (r >= 0 && made >= 0)
+		r = mount_attach(made, at, p->path, e);
+	if (r >= 0 && made >= 0 && kind == KIND_VOLUME)
+		r = let_propagate(made, p->path, e);
+	if (r >= 0)
+		r = own_root(q, root, e);
+	return r < 0 ? r : apply_fs_group(q, root, e);
+}
+
+static int fill_point(struct point *p, void *arg, struct error *e)
+{
+	struct request *q = arg;
+	const struct driver *driver = driver_of(q->in->driver);
+	_close_ int made = -1;
 	int r;
 
-	if (!mount_it)
+	if (!driver)
 		return fail(e, EINVAL, "driver '%.64s' is not known", q->in->driver);
 	r = check_driver_options(q, e);
 	if (r == 0)
 		r = take_options(q, e);
 	if (r < 0)
 		return r;
-	r = mount_it(q, e);
+	r = driver->mount(q, e);
 	if (r < 0)
 		return r;
 	made = r == NO_MOUNT ? -1 : r;
-	point = make_point(entry->path, &entry->made_dir, e);
-	if (point < 0)
-		return point;
-	r = made >= 0 ? mount_attach(made, point, entry->path, e) : 0;
+	r = put_in_place(q, p, driver->kind, made, e);
 	if (r == 0)
-		r = own_root(q, made >= 0 ? made : point, e);
-	if (r == 0)
-		r = apply_fs_group(q, made >= 0 ? made : point, e);
-	if (r == 0)
-		entry->mount_fd = TAKE_FD(made);
+		p->mount_fd = TAKE_FD(made);
 	else if (made >= 0)
 		(void)umount2(fd_path(made).s, MNT_DETACH);
 	return r;
 }
 
-static struct entry *find(struct storages *st, const char *path)
-{
-	struct entry *entry = st->first;
-
-	while (entry && !str_equal(entry->path, path))
-		entry = entry->next;
-	return entry;
-}
-
-static void forget(struct storages *st, struct entry *entry)
-{
-	struct entry **at = &st->first;
-
-	while (*at != entry)
-		at = &(*at)->next;
-	*at = entry->next;
-	free(entry->path);
-	free(entry);
-	(void)pthread_cond_broadcast(&st->changed);
-}
-
-/* The entry of PATH when no call works on it, NULL if there is none.  Lock held. */
-static int claim(struct storages *st, const char *path, uint64_t deadline_ms,
-		 struct entry **ret_entry, struct error *e)
-{
-	const struct timespec until = { .tv_sec = (time_t)(deadline_ms / 1000),
-					.tv_nsec = (long)(deadline_ms % 1000) * 1000000 };
-
-	for (;;) {
-		*ret_entry = find(st, path);
-		if (!*ret_entry || !(*ret_entry)->in_work)
-			return 0;
-		if (deadline_ms == NO_DEADLINE)
-			(void)pthread_cond_wait(&st->changed, &st->lock);
-		else if (pthread_cond_timedwait(&st->changed, &st->lock, &until) == ETIMEDOUT)
-			return fail(e, ETIMEDOUT, "another call still works on it");
-	}
-}
-
-static struct entry *add_entry(struct storages *st, const char *path, bool is_shared)
-{
-	struct entry *entry = xcalloc(1, sizeof(*entry));
-
-	entry->path = xstrdup(path);
-	entry->uses = is_shared ? 2 : 1;
-	entry->in_work = true;
-	entry->mount_fd = -1;
-	entry->next = st->first;
-	st->first = entry;
-	return entry;
-}
-
 static int add_one(struct request *q, struct error *e)
 {
-	struct storages *st = q->st;
-	struct entry *entry;
-	int r;
+	/* One more user of a shared storage is the sandbox, until the agent ends. */
+	unsigned uses = q->in->shared ? 2 : 1;
+	int r = points_take(q->st->points, q->in->mount_point, uses, fill_point, q, q->deadline_ms,
+			    e);
 
-	(void)pthread_mutex_lock(&st->lock);
-	r = claim(st, q->in->mount_point, q->deadline_ms, &entry, e);
-	if (r < 0 || entry) {
-		if (r == 0)
-			entry->uses++;
-		(void)pthread_mutex_unlock(&st->lock);
-		return r;
-	}
-	entry = add_entry(st, q->in->mount_point, q->in->shared);
-	(void)pthread_mutex_unlock(&st->lock);
-	r = fill_entry(q, entry, e);
 	strv_free(TAKE_PTR(q->options));
-	(void)pthread_mutex_lock(&st->lock);
-	entry->in_work = false;
-	if (r < 0)
-		forget(st, entry);
-	(void)pthread_cond_broadcast(&st->changed);
-	(void)pthread_mutex_unlock(&st->lock);
 	return r;
 }
 
@@ -450,62 +391,13 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
 	return r;
 }
 
-/* An empty directory that was made for a mount or a volume goes with it; one with data stays. */
-static void remove_point(const struct entry *entry)
-{
-	_free_ char *parent = path_parent(entry->path);
-	_close_ int dir = -1;
-	struct error ignored;
-
-	if (!entry->made_dir)
-		return;
-	dir = run_dir_open(parent, O_PATH | O_DIRECTORY, &ignored);
-	if (dir >= 0)
-		(void)unlinkat(dir, path_base(entry->path), AT_REMOVEDIR);
-}
-
-static int undo_entry(struct entry *entry, struct error *e)
-{
-	int r = 0;
-
-	if (entry->mount_fd >= 0) {
-		struct fd_path root = fd_path(entry->mount_fd);
-
-		if (umount2(root.s, MNT_DETACH) < 0)
-			r = fail(e, errno, "cannot unmount '%.128s': %m", entry->path);
-		entry->mount_fd = close_fd(entry->mount_fd);
-	}
-	remove_point(entry);
-	return r;
-}
-
-static int release_one(struct storages *st, const char *path, struct error *e)
-{
-	struct entry *entry;
-	int r;
-
-	(void)pthread_mutex_lock(&st->lock);
-	r = claim(st, path, NO_DEADLINE, &entry, e);
-	if (r < 0 || !entry || --entry->uses > 0) {
-		(void)pthread_mutex_unlock(&st->lock);
-		return entry ? r : fail(e, ENOENT, "no storage is mounted on '%.128s'", path);
-	}
-	entry->in_work = true;
-	(void)pthread_mutex_unlock(&st->lock);
-	r = undo_entry(entry, e);
-	(void)pthread_mutex_lock(&st->lock);
-	forget(st, entry);
-	(void)pthread_mutex_unlock(&st->lock);
-	return r;
-}
-
 int storages_release(struct storages *st, char *const *mounts, struct error *e)
 {
 	struct error later;
 	int r = 0;
 
 	for (size_t i = strv_len(mounts); i-- > 0;) {
-		int one = release_one(st, mounts[i], r < 0 ? &later : e);
+		int one = points_release(st->points, mounts[i], r < 0 ? &later : e);
 
 		if (r == 0)
 			r = one;
@@ -517,36 +409,19 @@ void storages_free(struct storages *st)
 {
 	if (!st)
 		return;
-	while (st->first) {
-		struct error e;
-
-		if (undo_entry(st->first, &e) < 0)
-			log_warn("%s", e.msg);
-		forget(st, st->first);
-	}
-	(void)pthread_cond_destroy(&st->changed);
-	(void)pthread_mutex_destroy(&st->lock);
+	points_free(st->points);
 	free(st);
 }
 
-/* A descriptor of what is mounted on PATH, or -1. */
-static int mount_of(struct storages *st, const char *path)
+struct points *storages_points(struct storages *st)
 {
-	struct entry *entry;
-	int fd = -1;
-
-	(void)pthread_mutex_lock(&st->lock);
-	entry = find(st, path);
-	if (entry && !entry->in_work && entry->mount_fd >= 0)
-		fd = fcntl(entry->mount_fd, F_DUPFD_CLOEXEC, 3);
-	(void)pthread_mutex_unlock(&st->lock);
-	return fd;
+	return st->points;
 }
 
 static int remount(struct storages *st, const Agent__Storage *in, struct error *e)
 {
 	_mount_options_ struct mount_options o = { 0 };
-	_close_ int fd = mount_of(st, in->mount_point);
+	_close_ int fd = points_mount(st->points, in->mount_point);
 	_strv_ strv options = NULL;
 	int r;
 

@@ -6,6 +6,7 @@
 #include "lib/str.h"
 
 struct Agent__Storage;
+struct points;
 struct sandbox;
 struct storages;
 
@@ -30,6 +31,9 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
 /* Gives up one use of each mount point; the last use unmounts and removes what was made for it.
  * Goes through the whole list whatever fails; reports the first failure. */
 int storages_release(struct storages *st, char *const *mounts, struct error *e);
+
+/* The mount points themselves, which shares (shares.h) are counted among. */
+struct points *storages_points(struct storages *st);
 
 /* Name of driver I of the table, NULL behind the last. */
 const char *storage_driver_name(size_t i);

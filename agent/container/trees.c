@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trees - open what a container's root is made of, for the child that puts it together.
+ *
+ * Here and not in the child, because a copy of a mount is a peer of it only while it is made in
+ * the same mount namespace, and because whatever is walked on the way is then walked once for all
+ * containers.  First every share is held and entered, then the mounts below them, then the copies
+ * are made: a copy shows what was entered before it.  Work thread.
+ */
+#include "agent/container/trees.h"
+
+#include <string.h>
+#include <sys/mount.h>
+
+#include "agent/storage/shares.h"
+#include "lib/mount.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+
+static int hold_shares(const Oci__Spec *spec, struct points *points, uint64_t deadline_ms,
+		       strv *mounts, struct error *e)
+{
+	int r = share_hold(points, spec->root->path, deadline_ms, mounts, e);
+
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
+		if (launch_is_bind(spec->mounts[i]))
+			r = share_hold(points, spec->mounts[i]->source, deadline_ms, mounts, e);
+	for (size_t i = 0; r >= 0 && i < spec->n_annotations; i++)
+		if (!strcmp(spec->annotations[i]->key, SHARES_NESTED))
+			r = share_enter_nested(spec->annotations[i]->value, *mounts, e);
+	return r;
+}
+
+static int add(struct trees *t, int fd)
+{
+	if (fd >= 0)
+		t->fds[t->n++] = fd;
+	return fd;
+}
+
+/* Its propagation is the container's affair alone. */
+static int open_root(struct trees *t, const char *path, struct error *e)
+{
+	const struct mount_options o = {
+		.is_bind_tree = true,
+		.propagation = MS_PRIVATE,
+		.propagates_tree = true,
+	};
+
+	return add(t, share_tree(path, &o, e));
+}
+
+static int open_bind(struct trees *t, const Oci__Mount *m, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	int r = mount_options_parse(m->options, m->n_options, &o, e);
+
+	if (r >= 0 && !o.propagation) {
+		o.propagation = MS_SLAVE;
+		o.propagates_tree = true;
+	}
+	if (r >= 0)
+		r = add(t, share_tree(m->source, &o, e));
+	return r < 0 ? fail_wrap(e, "mounting '%s' (%s) on '%s'", m->source, m->type,
+				 m->destination)
+		     : 0;
+}
+
+static int open_null(struct trees *t, int nullfd, struct error *e)
+{
+	const struct mount_options o = { .propagation = MS_PRIVATE };
+
+	t->null = mount_clone(nullfd, "", &o, e);
+	return t->null;
+}
+
+int trees_open(struct trees *t, const Oci__Spec *spec, int nullfd, struct points *points,
+	       uint64_t deadline_ms, strv *mounts, struct error *e)
+{
+	int r;
+
+	t->null = -1;
+	t->n = 0;
+	if (spec->n_mounts > LAUNCH_MOUNTS_MAX)
+		return fail(e, E2BIG, "%zu mounts, at most %d are allowed", spec->n_mounts,
+			    LAUNCH_MOUNTS_MAX);
+	r = hold_shares(spec, points, deadline_ms, mounts, e);
+	if (r >= 0)
+		r = open_null(t, nullfd, e);
+	if (r >= 0)
+		r = open_root(t, spec->root->path, e);
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
+		if (launch_is_bind(spec->mounts[i]))
+			r = open_bind(t, spec->mounts[i], e);
+	return r < 0 ? r : 0;
+}
+
+void trees_close(struct trees *t)
+{
+	t->null = close_fd(t->null);
+	while (t->n > 0)
+		(void)close(t->fds[--t->n]);
+}

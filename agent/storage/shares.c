@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * shares - what the host shares with the guest, and the trees that containers get of it.
+ *
+ * Each mount of the host's below the exported folder is a file system of its own in the guest, made
+ * when somebody first walks into its directory, an automount point, and in the mount namespace of
+ * whoever walks.  A container that found one unentered would get a second file system for a volume
+ * that others use as well, and one whose root it is would see its own mounts disappear behind it at
+ * the first "..".  So the daemon enters every share when it arrives, in its own namespace, and
+ * keeps the mount until the last container that uses it is removed: then the host's files are let
+ * go of. Containers get detached copies of that mount, made here, and walk no path for them.
+ *
+ * The mount of a share is a shared one (mount_namespaces(7)), so that what one container mounts in
+ * its copy can be seen in another's, and a mount that is entered later is entered for all copies
+ * that follow.  A copy that asks for nothing follows, as with other runtimes.
+ *
+ * A share is the first part of a path that is a mount, an automount point, or a file; users of a
+ * part of it hold the whole.  Any work thread.
+ */
+#include "agent/storage/shares.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "agent/plan/run-dir.h"
+#include "agent/storage/points.h"
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/mount.h"
+
+#define NESTED_MAX      4096 /* paths of one container */
+#define FUSE_FILESYSTEM 0x65735546
+
+static bool is_shared_path(const char *path)
+{
+	return str_starts(path, SANDBOX_SHARED_DIR "/");
+}
+
+/* Opens PATH and enters whatever is on the way to it and at it. */
+static int open_entered(const char *path, struct error *e)
+{
+	int fd = run_dir_open(path, O_PATH | O_DIRECTORY, e);
+
+	return fd == -ENOTDIR ? run_dir_open(path, O_PATH, e) : fd;
+}
+
+static int is_share(const char *path, uint64_t above, struct error *e)
+{
+	_close_ int fd = run_dir_open(path, O_PATH, e);
+	struct mount_place place;
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = mount_look(fd, &place, e);
+	if (r < 0)
+		return r;
+	if (place.is_automount || place.id != above)
+		return 1;
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", path);
+	return !S_ISDIR(st.st_mode);
+}
+
+/* The share that PATH lies in, NULL if it lies in none.  Caller frees. */
+static int find_share(const char *path, char **ret_share, struct error *e)
+{
+	_close_ int top = run_dir_open(SANDBOX_SHARED_DIR, O_PATH | O_DIRECTORY, e);
+	const char *end = path + strlen(SANDBOX_SHARED_DIR);
+	struct mount_place place;
+	int r = top < 0 ? top : mount_look(top, &place, e);
+
+	while (r == 0 && *(end += strspn(end, "/"))) {
+		_free_ char *part = NULL;
+
+		end += strcspn(end, "/");
+		part = xstrndup(path, (size_t)(end - path));
+		r = is_share(part, place.id, e);
+		if (r > 0)
+			*ret_share = TAKE_PTR(part);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int let_propagate(int fd, const char *path, struct error *e)
+{
+	const struct mount_options shared = { .propagation = MS_SHARED };
+
+	return mount_change(fd, &shared, path, e);
+}
+
+static int enter(struct point *p, void *arg, struct error *e)
+{
+	_close_ int fd = open_entered(p->path, e);
+	struct mount_place place;
+	struct statfs fs;
+	int r;
+
+	(void)arg;
+	if (fd < 0)
+		return fd;
+	r = mount_look(fd, &place, e);
+	if (r < 0 || !place.is_root)
+		return r;
+	if (fstatfs(fd, &fs) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", p->path);
+	/* What somebody else mounted there is somebody else's to unmount. */
+	if (fs.f_type != FUSE_FILESYSTEM)
+		return 0;
+	r = let_propagate(fd, p->path, e);
+	if (r >= 0)
+		p->mount_fd = TAKE_FD(fd);
+	return r;
+}
+
+int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *mounts,
+	       struct error *e)
+{
+	_free_ char *share = NULL;
+	int r;
+
+	if (!is_shared_path(path))
+		return 0;
+	r = find_share(path, &share, e);
+	if (r < 0 || !share)
+		return r;
+	r = points_take(ps, share, 1, enter, NULL, deadline_ms, e);
+	if (r >= 0)
+		strv_add(mounts, share);
+	return r;
+}
+
+static bool is_in(const char *path, char *const *mounts)
+{
+	for (; mounts && *mounts; mounts++)
+		if (str_starts(path, *mounts) && path[strlen(*mounts)] == '/')
+			return true;
+	return false;
+}
+
+static int enter_one(const char *path, char *const *mounts, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (!is_shared_path(path) || !is_in(path, mounts)) {
+		log_warn("'%.256s' is in no share of the container", path);
+		return 0;
+	}
+	fd = open_entered(path, e);
+	return fd == -ENOENT || fd >= 0 ? 0 : fd;
+}
+
+int share_enter_nested(const char *text, char *const *mounts, struct error *e)
+{
+	_strv_ strv paths = strv_split(text, "\n");
+	int r = 0;
+
+	if (strv_len(paths) > NESTED_MAX)
+		return fail(e, E2BIG, "%zu mounts below its shares, at most %d are allowed",
+			    strv_len(paths), NESTED_MAX);
+	for (size_t i = 0; r >= 0 && i < strv_len(paths); i++)
+		r = enter_one(paths[i], mounts, e);
+	return r;
+}
+
+int share_tree(const char *path, const struct mount_options *o, struct error *e)
+{
+	_close_ int fd = -1;
+
+	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
+		return mount_clone(AT_FDCWD, path, o, e);
+	fd = open_entered(path, e);
+	return fd < 0 ? fd : mount_clone(fd, "", o, e);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_STORAGE_SHARES_H
+#define AGENT_STORAGE_SHARES_H
+
+#include "lib/error.h"
+#include "lib/str.h"
+
+struct mount_options;
+struct points;
+
+/* The annotation by which our runtime names the mounts below the shares of a container: guest
+ * paths, one a line, parents first. */
+#define SHARES_NESTED "io.katacontainers.share.nested"
+
+/*
+ * What the host shares with the guest, entered by the agent once for all containers.  Any work
+ * thread.
+ */
+
+/* Adds a use of the share that PATH lies in and appends it to *MOUNTS, which are given up by
+ * points_release().  A PATH that lies in none is success. */
+int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *mounts,
+	       struct error *e);
+
+/* Enters the mounts below the shares in MOUNTS that TEXT (SHARES_NESTED) names.  One that is gone
+ * by now is success. */
+int share_enter_nested(const char *text, char *const *mounts, struct error *e);
+
+/* A detached copy of what is at PATH with O applied.  What lies below SANDBOX_RUN_DIR is found
+ * without following a link. */
+int share_tree(const char *path, const struct mount_options *o, struct error *e);
+
+#endif
