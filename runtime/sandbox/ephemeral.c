@@ -26,8 +26,8 @@
 
 #include "lib/file.h"
 #include "lib/mountinfo.h"
-#include "lib/rpc/message.h"
 #include "lib/str.h"
+#include "runtime/sandbox/ways/way.h"
 
 #define GUEST_ROOT   "/run/kata-containers/sandbox/ephemeral"
 #define PLUGIN_DIR   "kubernetes.io~empty-dir"
@@ -57,7 +57,7 @@ static char *volume_of_subpath(const char *path)
 }
 
 /* True if a tmpfs is mounted on PATH. */
-static bool is_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
+static bool is_on_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
 {
 	_free_ char *parent = path_parent(path);
 	struct stat above;
@@ -107,7 +107,7 @@ int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e)
 	struct stat st, part;
 	int r = 0;
 
-	if (!volume || !is_volume_path(volume) || !is_tmpfs(volume, &st, &v.size))
+	if (!volume || !is_volume_path(volume) || !is_on_tmpfs(volume, &st, &v.size))
 		return 0;
 	if (stat(source, &part) < 0 || part.st_dev != st.st_dev || !S_ISDIR(part.st_mode))
 		return 0;
@@ -139,40 +139,34 @@ char *ephemeral_guest_path(const struct ephemeral *v)
 			 : xasprintf(GUEST_ROOT "/%s", v->name);
 }
 
-static Agent__Storage *add(Agent__Storage ***list, size_t *n, const char *driver, char *own_point,
-			   strv own_options)
+static void add(struct gifts *g, const char *type, char *own_point, strv own_options)
 {
-	Agent__Storage *s = message_new(&agent__storage__descriptor);
+	Agent__Storage *s = gifts_add_storage(g);
+	bool is_tmpfs = strcmp(type, "tmpfs") == 0;
 
-	s->driver = xstrdup(driver);
+	s->driver = xstrdup(is_tmpfs ? "ephemeral" : type);
+	s->source = xstrdup(type);
+	s->fstype = xstrdup(type);
 	s->mount_point = own_point;
 	s->options = own_options;
 	s->n_options = strv_len(own_options);
 	s->shared = true;
-	*list = xrealloc(*list, *n + 1, sizeof(**list));
-	(*list)[(*n)++] = s;
-	return s;
 }
 
-void ephemeral_add_storages(const struct ephemeral *v, Agent__Storage ***list, size_t *n)
+void ephemeral_add_storages(const struct ephemeral *v, struct gifts *g)
 {
 	strv options = NULL, sub_options = NULL;
-	Agent__Storage *s;
 
 	if (v->size)
 		strv_addf(&options, "size=%llu", (unsigned long long)v->size);
 	strv_addf(&options, "mode=%o", v->mode);
 	strv_addf(&options, "uid=%u", v->uid);
 	strv_addf(&options, "gid=%u", v->gid);
-	s = add(list, n, "ephemeral", xasprintf(GUEST_ROOT "/%s", v->name), options);
-	s->source = xstrdup("tmpfs");
-	s->fstype = xstrdup("tmpfs");
+	add(g, "tmpfs", xasprintf(GUEST_ROOT "/%s", v->name), options);
 	if (!v->sub[0])
 		return;
 	strv_addf(&sub_options, "mode=%o", v->sub_mode);
 	if (v->sub_gid)
 		strv_addf(&sub_options, "fsgid=%u", v->sub_gid);
-	s = add(list, n, "local", ephemeral_guest_path(v), sub_options);
-	s->source = xstrdup("local");
-	s->fstype = xstrdup("local");
+	add(g, "local", ephemeral_guest_path(v), sub_options);
 }

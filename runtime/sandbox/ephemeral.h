@@ -5,7 +5,6 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
-#include "lib/rpc/proto/agent.pb-c.h"
 
 /*
  * ephemeral - a pod's volumes in memory (emptyDir with medium: Memory), which are the guest's.
@@ -31,8 +30,8 @@ void ephemeral_done(struct ephemeral *v);
 
 /* The guest's path of V's part.  Caller frees. */
 char *ephemeral_guest_path(const struct ephemeral *v);
-/* Appends to the list what the agent must make for V.  Each is shared: it outlives the container.
- */
-void ephemeral_add_storages(const struct ephemeral *v, Agent__Storage ***list, size_t *n);
+struct gifts;
+/* Adds what the agent must make for V.  Each is shared: it outlives the container. */
+void ephemeral_add_storages(const struct ephemeral *v, struct gifts *g);
 
 #endif

@@ -27,7 +27,6 @@
 #define VM_ROOT          "/run/vc/vm"
 #define VMM_START_MS     UINT64_C(30000)
 #define HOTPLUG_MS       UINT64_C(20000)
-#define GUEST_SHM        "/run/kata-containers/sandbox/shm"
 #define SHM_SIZE_DEFAULT (64 * MIB)
 #define HOSTNAME_LEN     64
 #define DNS_MAX          (64 * KIB)
@@ -261,7 +260,7 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	shm.driver = (char[]){ "ephemeral" };
 	shm.source = (char[]){ "shm" };
 	shm.fstype = (char[]){ "tmpfs" };
-	shm.mount_point = (char[]){ GUEST_SHM };
+	shm.mount_point = (char[]){ SANDBOX_GUEST_SHM };
 	shm.options = (char **)(uintptr_t)shm_options;
 	shm.n_options = ARRAY_SIZE(shm_options);
 	share.driver = (char[]){ "virtio-fs" };

@@ -14,6 +14,8 @@
  * sandbox_stop() ends, whatever state anything is in.
  */
 
+#define SANDBOX_GUEST_SHM "/run/kata-containers/sandbox/shm" /* tmpfs of all its containers */
+
 struct sandbox;
 
 struct sandbox_params {

@@ -205,44 +205,15 @@ static void constrain_namespaces(Oci__Linux *linux_)
 	linux_->n_namespaces = kept;
 }
 
-/* True if R lets a container use every device, as that of a privileged one does. */
-static bool allows_all_devices(const Oci__LinuxResources *r)
+bool spec_gives_all_devices(const Oci__Spec *spec)
 {
+	const Oci__LinuxResources *r = spec->linux->resources;
+
 	for (size_t i = 0; r && i < r->n_devices; i++)
 		if (r->devices[i]->allow &&
 		    (!r->devices[i]->type[0] || strcmp(r->devices[i]->type, "a") == 0))
 			return true;
 	return false;
-}
-
-int spec_check_devices(const Oci__Spec *spec, struct error *e)
-{
-	if (allows_all_devices(spec->linux->resources))
-		return 0;
-	for (size_t i = 0; i < spec->linux->n_devices; i++)
-		if (strcmp(spec->linux->devices[i]->type, "b") == 0)
-			return fail(e, ENOTSUP,
-				    "the block device '%s' cannot be given to a guest "
-				    "(volumeMode: Block is not supported)",
-				    spec->linux->devices[i]->path);
-	return 0;
-}
-
-static void constrain_devices(Oci__Linux *linux_)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < linux_->n_devices; i++) {
-		Oci__LinuxDevice *device = linux_->devices[i];
-
-		if (strcmp(device->type, "b") == 0) {
-			log_warn("the block device '%s' is not given to the guest", device->path);
-			message_free(device);
-			continue;
-		}
-		linux_->devices[kept++] = device;
-	}
-	linux_->n_devices = kept;
 }
 
 void spec_constrain_resources(Oci__LinuxResources *r)
@@ -285,7 +256,6 @@ void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp)
 	if (seccomp == SPEC_SECCOMP_DROP)
 		message_free(TAKE_PTR(linux_->seccomp));
 	constrain_namespaces(linux_);
-	constrain_devices(linux_);
 	constrain_cgroup(linux_);
 	if (linux_->resources)
 		spec_constrain_resources(linux_->resources);

@@ -42,13 +42,13 @@ bool spec_mount_is_read_only(const Oci__Mount *m);
 /* True if mounts that are made below its source later belong to M. */
 bool spec_mount_follows(const Oci__Mount *m);
 
-/* ENOTSUP names a device that is asked for and cannot be given to the guest. */
-int spec_check_devices(const Oci__Spec *spec, struct error *e);
+/* True if the container may use every device, as a privileged one may. */
+bool spec_gives_all_devices(const Oci__Spec *spec);
 
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 
 /* Takes out what means something on the host only: hooks, labels, network and time namespaces,
- * paths of namespaces, device rules, processor sets and block devices. */
+ * paths of namespaces, device rules and processor sets. */
 void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp);
 
 /* The same for limits that come alone: device rules, processor sets, block I/O and processes. */

@@ -15,6 +15,7 @@ target_link_libraries(vmm-cases PRIVATE kata_flags kata_sandbox kata_vmm PkgConf
 set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
+kata_unit_test(test_ways.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)
 target_link_options(test_share PRIVATE -Wl,--wrap=syscall)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)

@@ -10,9 +10,9 @@
 #include <sys/mount.h>
 
 #include "lib/file.h"
-#include "lib/rpc/message.h"
 #include "lib/str.h"
 #include "runtime/sandbox/ephemeral.h"
+#include "runtime/sandbox/ways/way.h"
 #include "tests/unit/root.h"
 
 #define VOLUMES  "pods/u/volumes/kubernetes.io~empty-dir"
@@ -82,20 +82,12 @@ static int find(const char *path, struct ephemeral *ret, struct error *e)
 	return ephemeral_find(full, ret, e);
 }
 
-static void free_storages(Agent__Storage **list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		message_free(list[i]);
-	free(list);
-}
-
 static void test_volume_in_memory_becomes_a_tmpfs_like_the_hosts(void **state)
 {
 	_ephemeral_ struct ephemeral v = { 0 };
 	_free_ char *guest = NULL;
 	_free_ char *options = NULL;
-	Agent__Storage **list = NULL;
-	size_t n = 0;
+	struct gifts g = { 0 };
 	struct error e;
 
 	(void)state;
@@ -104,23 +96,22 @@ static void test_volume_in_memory_becomes_a_tmpfs_like_the_hosts(void **state)
 	assert_int_equal(find(VOLUMES "/memory", &v, &e), 1);
 	guest = ephemeral_guest_path(&v);
 	assert_string_equal(guest, "/run/kata-containers/sandbox/ephemeral/memory");
-	ephemeral_add_storages(&v, &list, &n);
-	assert_int_equal(n, 1);
-	assert_string_equal(list[0]->driver, "ephemeral");
-	assert_string_equal(list[0]->fstype, "tmpfs");
-	assert_string_equal(list[0]->mount_point, guest);
-	assert_true(list[0]->shared);
-	options = strv_join(list[0]->options, ",");
+	ephemeral_add_storages(&v, &g);
+	assert_int_equal(g.n_storages, 1);
+	assert_string_equal(g.storages[0]->driver, "ephemeral");
+	assert_string_equal(g.storages[0]->fstype, "tmpfs");
+	assert_string_equal(g.storages[0]->mount_point, guest);
+	assert_true(g.storages[0]->shared);
+	options = strv_join(g.storages[0]->options, ",");
 	assert_true(str_starts(options, "size=1048576,mode=2771,uid=0,gid="));
-	free_storages(list, n);
+	gifts_done(&g);
 }
 
 static void test_part_of_a_volume_in_memory_is_that_part_in_the_guest(void **state)
 {
 	_ephemeral_ struct ephemeral v = { 0 };
 	_free_ char *guest = NULL;
-	Agent__Storage **list = NULL;
-	size_t n = 0;
+	struct gifts g = { 0 };
 	struct error e;
 
 	(void)state;
@@ -129,14 +120,15 @@ static void test_part_of_a_volume_in_memory_is_that_part_in_the_guest(void **sta
 	assert_int_equal(find(SUBPATHS "/memory/c/0", &v, &e), 1);
 	guest = ephemeral_guest_path(&v);
 	assert_string_equal(guest, "/run/kata-containers/sandbox/ephemeral/memory/a/b");
-	ephemeral_add_storages(&v, &list, &n);
-	assert_int_equal(n, 2);
-	assert_string_equal(list[0]->mount_point, "/run/kata-containers/sandbox/ephemeral/memory");
-	assert_string_equal(list[1]->driver, "local");
-	assert_string_equal(list[1]->mount_point, guest);
-	assert_string_equal(list[1]->options[0], "mode=770");
-	assert_true(list[1]->shared);
-	free_storages(list, n);
+	ephemeral_add_storages(&v, &g);
+	assert_int_equal(g.n_storages, 2);
+	assert_string_equal(g.storages[0]->mount_point,
+			    "/run/kata-containers/sandbox/ephemeral/memory");
+	assert_string_equal(g.storages[1]->driver, "local");
+	assert_string_equal(g.storages[1]->mount_point, guest);
+	assert_string_equal(g.storages[1]->options[0], "mode=770");
+	assert_true(g.storages[1]->shared);
+	gifts_done(&g);
 }
 
 static void test_part_may_have_a_blank_in_its_name(void **state)

@@ -119,14 +119,13 @@ static void test_network_without_path_is_none(void **state)
 
 static void test_constrain_drops_what_only_the_host_has(void **state)
 {
-	_message_ Oci__Spec *spec = parse(SPEC(
-		"\"resources\":{\"pids\":{\"limit\":9},\"blockIO\":{\"weight\":9},\"devices\":"
-		"[{\"allow\":true}],\"cpu\":{\"cpus\":\"0-3\",\"mems\":\"0\",\"shares\":512},"
-		"\"memory\":{\"limit\":4096}},\"cgroupsPath\":\"a.slice:cri:x\",\"devices\":["
-		"{\"path\":\"/dev/sda\",\"type\":\"b\",\"major\":8},{\"path\":\"/dev/fuse\","
-		"\"type\":\"c\",\"major\":10}],\"mountLabel\":\"l\",\"seccomp\":{\"defaultAction\":"
-		"\"SCMP_ACT_ERRNO\"}",
-		",\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}"));
+	_message_ Oci__Spec *spec = parse(
+		SPEC("\"resources\":{\"pids\":{\"limit\":9},\"blockIO\":{\"weight\":9},\"devices\":"
+		     "[{\"allow\":true}],\"cpu\":{\"cpus\":\"0-3\",\"mems\":\"0\",\"shares\":512},"
+		     "\"memory\":{\"limit\":4096}},\"cgroupsPath\":\"a.slice:cri:x\","
+		     "\"mountLabel\":\"l\",\"seccomp\":{\"defaultAction\":"
+		     "\"SCMP_ACT_ERRNO\"}",
+		     ",\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}"));
 	Oci__LinuxResources *r = spec->linux->resources;
 
 	(void)state;
@@ -139,45 +138,8 @@ static void test_constrain_drops_what_only_the_host_has(void **state)
 	assert_int_equal(r->cpu->shares, 512);
 	assert_int_equal(r->memory->limit, 4096);
 	assert_string_equal(spec->linux->cgroupspath, "/a.slice/cri/x");
-	assert_int_equal(spec->linux->n_devices, 1);
-	assert_string_equal(spec->linux->devices[0]->path, "/dev/fuse");
 	assert_string_equal(spec->linux->mountlabel, "");
 	assert_null(spec->linux->seccomp);
-}
-
-#define DISK      "{\"path\":\"/dev/xvda\",\"type\":\"b\",\"major\":202}"
-#define FUSE      "{\"path\":\"/dev/fuse\",\"type\":\"c\",\"major\":10}"
-#define DENY_ALL  "{\"allow\":false,\"access\":\"rwm\"}"
-#define ALLOW_ALL "{\"allow\":true,\"access\":\"rwm\"}"
-#define DISK_RULE "{\"allow\":true,\"type\":\"b\",\"major\":202,\"access\":\"rwm\"}"
-
-/* A container that may use every device was given all there are, and wants none by name. */
-static void test_block_device_is_refused_unless_all_are_given(void **state)
-{
-	static const struct {
-		const char *devices;
-		const char *rules;
-		int result;
-	} cases[] = {
-		{ FUSE, DENY_ALL, 0 },
-		{ DISK, DENY_ALL "," DISK_RULE, -ENOTSUP },
-		{ FUSE "," DISK, "", -ENOTSUP },
-		{ FUSE "," DISK, DENY_ALL "," ALLOW_ALL, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_free_ char *text = xasprintf("{" MINIMAL
-					      ",\"linux\":{\"devices\":[%s],\"resources\":"
-					      "{\"devices\":[%s]}}}",
-					      cases[i].devices, cases[i].rules);
-		_message_ Oci__Spec *spec = parse(text);
-		struct error e;
-
-		assert_int_equal(spec_check_devices(spec, &e), cases[i].result);
-		if (cases[i].result < 0)
-			assert_non_null(strstr(e.msg, "/dev/xvda"));
-	}
 }
 
 static void test_seccomp_is_kept_when_asked(void **state)
@@ -258,7 +220,6 @@ int main(void)
 		cmocka_unit_test(test_namespaces_of_the_host_are_left_out),
 		cmocka_unit_test(test_network_without_path_is_none),
 		cmocka_unit_test(test_constrain_drops_what_only_the_host_has),
-		cmocka_unit_test(test_block_device_is_refused_unless_all_are_given),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
 		cmocka_unit_test(test_mounts_follow_the_host_only_when_asked),
