@@ -26,6 +26,9 @@ cluster_steps=(
 machine_steps=(
 	"a machine for the tests | artefact node-vm | $network"
 )
+# What only the last tier of tests needs.
+full_steps=(
+)
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"
 )

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # The client of a creation is killed at eight moments. containerd then deletes the task while it is
 # being created, and asks only once: afterwards no process, mount, file or cgroup of it is there.

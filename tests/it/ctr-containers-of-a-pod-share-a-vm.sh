@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # Two containers marked by CRI's annotations run in one VM behind one shim: same kernel boot, shared
 # host name and IPC, process namespaces of their own; a hostPath is shared, and read-only on the host's

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # A detached task against containerd 1.6 and 2.x: exec, list of processes, metrics, pause and resume,
 # signal, wait, delete, in the order an engine uses them.

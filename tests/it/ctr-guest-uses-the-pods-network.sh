@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # A network namespace with a veth pair, as a plugin makes it: the guest has its name, addresses, MAC,
 # MTU, routes and neighbour, talks both ways, and the namespace is afterwards as it was.  One without

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # Limits of memory and processors hold in the guest, which is as large as they ask for; memory shortage
 # kills what caused it and is reported.

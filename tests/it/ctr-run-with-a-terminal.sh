@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # ctr run -t: the container has a terminal of the caller's size, what is typed arrives, the end of the
 # program ends it all.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 #
 # Whatever breaks, calls are answered and teardown ends: the VMM killed, the shim killed, a guest that
 # stands still (its VMM stopped by SIGSTOP), a task killed while it is created, a missing kernel.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: NODE=n1 NODE=n2
+# variants: NODE=n1
+# variants.full: NODE=n2
 #
 # The kubelet resizes a running pod: its container has the new limits and room for them in its VM, without a restart.
 . "$(dirname "$0")/../testing.sh"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 # place: own
 #
 # The life of an installation on a node of its own: installed, installed again for nothing, and beside

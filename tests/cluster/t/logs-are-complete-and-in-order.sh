@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: NODE=n1 NODE=n2
+# variants: NODE=n1
+# variants.full: NODE=n2
 #
 # 20,000 lines on stdout and one on stderr, written as fast as possible just before the end, all
 # arrive in order: nothing is lost between the end of the program and the end of its streams.

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: NODE=n1 NODE=n2
+# variants: NODE=n1
+# variants.full: NODE=n2
 #
 # containerd is killed and comes back: the pod keeps its container, exec and logs work, a new pod starts.
 . "$(dirname "$0")/../testing.sh"
