@@ -64,5 +64,5 @@ refused "no test of the tier 'everyday' is named like 'it/v@\*'" "$tree/tests/ru
 refused "'check' has no option '--fast'; it has --quick --full" "$top/dev" check --fast
 refused "'check' takes one of --quick and --full" "$top/dev" check --quick --full
 refused "'build' takes no argument, but was given 'all'" "$top/dev" build all
-refused "no command 'chekc'" "$top/dev" chekc
+refused "no command 'checks'" "$top/dev" checks
 refused "no torture 'none'" "$top/dev" torture none
