@@ -22,6 +22,7 @@
 #include "agent/network/network.h"
 #include "agent/sandbox.h"
 #include "agent/storage/copy.h"
+#include "agent/storage/shares.h"
 #include "agent/storage/storage.h"
 
 static int check(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -70,6 +71,7 @@ static const struct rpc_method methods[] = {
 	WORK("ReseedRandomDev", reseed_random_dev, pb__empty, guest_rpc_reseed_random),
 	WORK("SetGuestDateTime", set_guest_date_time, pb__empty, guest_rpc_set_time),
 	WORK("UpdateEphemeralMounts", update_ephemeral_mounts, pb__empty, storage_rpc_update_ephemeral),
+	WORK("RemoveStaleVirtiofsShareMounts", remove_stale_virtiofs_share_mounts, pb__empty, share_rpc_remove_stale),
 	WORK("CopyFile", copy_file, pb__empty, copy_rpc_file),
 	WORK("GetMetrics", get_metrics, agent__metrics, metrics_rpc_get),
 	WORK("UpdateInterface", update_interface, types__interface, network_rpc_update_interface),

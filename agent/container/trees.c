@@ -19,8 +19,10 @@
 static int hold_shares(const Oci__Spec *spec, struct points *points, uint64_t deadline_ms,
 		       strv *mounts, struct error *e)
 {
-	int r = share_hold(points, spec->root->path, deadline_ms, mounts, e);
+	int r;
 
+	shares_forget_gone(points);
+	r = share_hold(points, spec->root->path, deadline_ms, mounts, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
 		if (launch_is_bind(spec->mounts[i]))
 			r = share_hold(points, spec->mounts[i]->source, deadline_ms, mounts, e);

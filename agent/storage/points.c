@@ -20,10 +20,13 @@
 #include "lib/str.h"
 #include "lib/wait.h"
 
+#define GONE_MAX 1024 /* those beyond it are forgotten */
+
 struct points {
 	pthread_mutex_t lock; /* guards the list and all points not in work */
 	pthread_cond_t changed;
 	struct point *first;
+	strv gone;
 };
 
 struct points *points_new(void)
@@ -103,7 +106,7 @@ int points_take(struct points *ps, const char *path, unsigned uses, point_filler
 		if (r == 0)
 			p->uses++;
 		(void)pthread_mutex_unlock(&ps->lock);
-		return r;
+		return r < 0 ? r : 1;
 	}
 	p = add(ps, path, uses);
 	(void)pthread_mutex_unlock(&ps->lock);
@@ -114,7 +117,7 @@ int points_take(struct points *ps, const char *path, unsigned uses, point_filler
 		forget(ps, p);
 	(void)pthread_cond_broadcast(&ps->changed);
 	(void)pthread_mutex_unlock(&ps->lock);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* An empty directory that was made for a mount or a volume goes with it; one with data stays. */
@@ -160,6 +163,7 @@ int points_release(struct points *ps, const char *path, struct error *e)
 	p->in_work = true;
 	(void)pthread_mutex_unlock(&ps->lock);
 	r = empty(p, e);
+	points_add_gone(ps, path);
 	(void)pthread_mutex_lock(&ps->lock);
 	forget(ps, p);
 	(void)pthread_mutex_unlock(&ps->lock);
@@ -177,6 +181,7 @@ void points_free(struct points *ps)
 			log_warn("%s", e.msg);
 		forget(ps, ps->first);
 	}
+	strv_free(ps->gone);
 	(void)pthread_cond_destroy(&ps->changed);
 	(void)pthread_mutex_destroy(&ps->lock);
 	free(ps);
@@ -195,16 +200,39 @@ int points_mount(struct points *ps, const char *path)
 	return fd;
 }
 
-bool points_cover(struct points *ps, const char *path)
+static bool is_in(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return str_starts(path, dir) && (path[len] == '/' || path[len] == '\0');
+}
+
+bool points_cover(struct points *ps, const char *dir, const char *path)
 {
 	bool found = false;
 
 	(void)pthread_mutex_lock(&ps->lock);
-	for (const struct point *p = ps->first; p && !found; p = p->next) {
-		size_t len = strlen(p->path);
-
-		found = str_starts(path, p->path) && (path[len] == '/' || path[len] == '\0');
-	}
+	for (const struct point *p = ps->first; p && !found; p = p->next)
+		found = strlen(p->path) > strlen(dir) && is_in(p->path, dir) &&
+			is_in(path, p->path);
 	(void)pthread_mutex_unlock(&ps->lock);
 	return found;
+}
+
+char **points_take_gone(struct points *ps)
+{
+	strv gone;
+
+	(void)pthread_mutex_lock(&ps->lock);
+	gone = TAKE_PTR(ps->gone);
+	(void)pthread_mutex_unlock(&ps->lock);
+	return gone;
+}
+
+void points_add_gone(struct points *ps, const char *path)
+{
+	(void)pthread_mutex_lock(&ps->lock);
+	if (strv_len(ps->gone) < GONE_MAX)
+		strv_add(&ps->gone, path);
+	(void)pthread_mutex_unlock(&ps->lock);
 }

@@ -28,7 +28,7 @@ struct points *points_new(void);
 void points_free(struct points *ps);
 
 /* Adds a use of PATH.  Where it is the first, FILL is run and USES are counted; others wait for
- * that. */
+ * that.  Returns 1 if it had users already. */
 int points_take(struct points *ps, const char *path, unsigned uses, point_filler *fill, void *arg,
 		uint64_t deadline_ms, struct error *e);
 
@@ -38,7 +38,12 @@ int points_release(struct points *ps, const char *path, struct error *e);
 /* A descriptor of what is mounted on PATH, to be closed by the caller, or -1. */
 int points_mount(struct points *ps, const char *path);
 
-/* Whether anybody uses PATH or something it lies below. */
-bool points_cover(struct points *ps, const char *path);
+/* Whether anybody uses PATH, which is below DIR, or something below DIR that it lies in. */
+bool points_cover(struct points *ps, const char *dir, const char *path);
+
+/* The points that have lost their last user since the last call.  Caller frees. */
+char **points_take_gone(struct points *ps);
+/* What is to be in the list again. */
+void points_add_gone(struct points *ps, const char *path);
 
 #endif

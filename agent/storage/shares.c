@@ -20,17 +20,19 @@
 #include "agent/storage/shares.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "agent/plan/run-dir.h"
+#include "agent/sandbox.h"
 #include "agent/storage/points.h"
+#include "agent/storage/storage.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mount.h"
+#include "lib/mountinfo.h"
 
 #define NESTED_MAX      4096 /* paths of one container */
 #define FUSE_FILESYSTEM 0x65735546
@@ -130,9 +132,10 @@ int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *
 	if (r < 0 || !share)
 		return r;
 	r = points_take(ps, share, 1, enter, NULL, deadline_ms, e);
-	if (r >= 0)
-		strv_add(mounts, share);
-	return r;
+	if (r < 0)
+		return r;
+	strv_add(mounts, share);
+	return 0;
 }
 
 static bool is_in(const char *path, char *const *mounts)
@@ -166,6 +169,71 @@ int share_enter_nested(const char *text, char *const *mounts, struct error *e)
 	for (size_t i = 0; r >= 0 && i < strv_len(paths); i++)
 		r = enter_one(paths[i], mounts, e);
 	return r;
+}
+
+/* The look-up finds that the host has it no more, and the kernel lets go.  It may answer from what
+ * it remembers for a second; then the next call looks again. */
+void shares_forget_gone(struct points *ps)
+{
+	_strv_ strv gone = points_take_gone(ps);
+
+	for (char *const *path = gone; path && *path; path++) {
+		struct error ignored;
+		_close_ int fd = -1;
+
+		if (!is_shared_path(*path))
+			continue;
+		fd = run_dir_open(*path, O_PATH, &ignored);
+		if (fd >= 0 && !points_cover(ps, SANDBOX_SHARED_DIR, *path))
+			points_add_gone(ps, *path);
+	}
+}
+
+/* Who holds descriptors of it keeps it until they are closed. */
+static int drop(const char *path, struct error *e)
+{
+	_close_ int fd = run_dir_open(path, O_PATH, e);
+	struct mount_place place;
+	struct statfs fs;
+	int r;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = mount_look(fd, &place, e);
+	if (r < 0 || !place.is_root)
+		return r;
+	if (fstatfs(fd, &fs) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", path);
+	if (fs.f_type != FUSE_FILESYSTEM)
+		return 0;
+	log_info("the share '%.256s' is used by no container", path);
+	if (umount2(fd_path(fd).s, MNT_DETACH) < 0)
+		return fail(e, errno, "cannot unmount '%s': %m", path);
+	return 0;
+}
+
+int shares_drop_stale(struct points *ps, struct error *e)
+{
+	_mountinfo_ struct mountinfo info = { 0 };
+	int r = mountinfo_read(&info, e);
+
+	for (size_t i = 0; r >= 0 && i < info.n; i++) {
+		const char *point = info.entries[i].point;
+
+		if (is_shared_path(point) && !points_cover(ps, SANDBOX_SHARED_DIR, point))
+			r = drop(point, e);
+	}
+	shares_forget_gone(ps);
+	return r;
+}
+
+int share_rpc_remove_stale(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	struct sandbox *sb = rpc_context(req);
+
+	(void)in;
+	(void)out;
+	return shares_drop_stale(storages_points(sb->storages), e);
 }
 
 int share_tree(const char *path, const struct mount_options *o, struct error *e)

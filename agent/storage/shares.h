@@ -3,6 +3,7 @@
 #define AGENT_STORAGE_SHARES_H
 
 #include "lib/error.h"
+#include "lib/rpc/server.h"
 #include "lib/str.h"
 
 struct mount_options;
@@ -25,6 +26,14 @@ int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *
 /* Enters the mounts below the shares in MOUNTS that TEXT (SHARES_NESTED) names.  One that is gone
  * by now is success. */
 int share_enter_nested(const char *text, char *const *mounts, struct error *e);
+
+/* Lets go of the names of shares that the host has taken away since their last user was removed:
+ * as long as they are remembered, the host's server keeps them open. */
+void shares_forget_gone(struct points *ps);
+
+/* Unmounts the shares that no container uses, and forgets those that are gone. */
+int shares_drop_stale(struct points *ps, struct error *e);
+rpc_handler share_rpc_remove_stale;
 
 /* A detached copy of what is at PATH with O applied.  What lies below SANDBOX_RUN_DIR is found
  * without following a link. */

@@ -262,6 +262,10 @@ static int own_root(const struct request *q, int fd, struct error *e)
 	struct fd_path path = fd_path(fd);
 	struct stat st;
 
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "cannot look at it: %m");
+	if (!S_ISDIR(st.st_mode))
+		return 0;
 	if (q->has_mode && chmod(path.s, q->mode) < 0)
 		return fail(e, errno, "cannot set its mode to 0%o: %m", q->mode);
 	if (!q->has_gid)
@@ -285,15 +289,17 @@ static int apply_fs_group(const struct request *q, int fd, struct error *e)
 			     is_always ? FSGROUP_ALWAYS : FSGROUP_ON_ROOT_MISMATCH, e);
 }
 
-/* Returns a descriptor of the mount point and says whether it had to be made. */
-static int make_point(const char *path, bool *ret_made, struct error *e)
+/* Returns a descriptor of the mount point and says whether it had to be made.  Where nothing is
+ * mounted it may be a file: a container made it in its volume, and another one asks for that part.
+ */
+static int make_point(const char *path, bool is_mounted, bool *ret_made, struct error *e)
 {
 	int fd;
 
 	if (!run_dir_contains(path))
 		return fail(e, EINVAL, "its mount point is not below '" SANDBOX_RUN_DIR "'");
 	*ret_made = false;
-	fd = run_dir_open(path, O_PATH | O_DIRECTORY, e);
+	fd = run_dir_open(path, is_mounted ? O_PATH | O_DIRECTORY : O_PATH, e);
 	if (fd != -ENOENT)
 		return fd;
 	*ret_made = true;
@@ -311,7 +317,7 @@ static int let_propagate(int mountfd, const char *name, struct error *e)
 static int put_in_place(struct request *q, struct point *p, enum kind kind, int made,
 			struct error *e)
 {
-	_close_ int at = make_point(p->path, &p->made_dir, e);
+	_close_ int at = make_point(p->path, made >= 0, &p->made_dir, e);
 	int root = made >= 0 ? made : at;
 	int r = at;
 
@@ -357,8 +363,14 @@ static int add_one(struct request *q, struct error *e)
 	int r = points_take(q->st->points, q->in->mount_point, uses, fill_point, q, q->deadline_ms,
 			    e);
 
+	/* A folder of a volume may have been removed by those who use the volume. */
+	if (r > 0 && str_equal(q->in->driver, "local")) {
+		struct point again = { .path = q->in->mount_point, .mount_fd = -1 };
+
+		r = fill_point(&again, q, e);
+	}
 	strv_free(TAKE_PTR(q->options));
-	return r;
+	return r < 0 ? r : 0;
 }
 
 int storages_add(struct storages *st, const char *cid, struct Agent__Storage *const *list, size_t n,

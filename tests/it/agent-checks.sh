@@ -359,7 +359,7 @@ check_links_in_a_volume() {
 	bind='.OCI.mounts += [{destination: "/volume", source: "'$dir'SUB", type: "bind", options: ["rbind", "rw"]}]'
 	expect "a part of a volume" $'711\nstatus 0' "$(output part0 "$volume | ${part/DIR/a\/b} | ${bind/SUB//a/b}" stat -c %a /volume)"
 	begin linker "$volume | ${bind/SUB/}" sh -c 'cd /volume && ln -s /proc b && ln -s .. up && mkdir sub &&
-		ln -s /proc sub/c && echo made; sleep 1000'
+		ln -s /proc sub/c && echo text >file && echo made; sleep 1000'
 	expect "links in a volume" made "$(read_once ReadStdout linker linker)"
 	refused "a part of a volume that is a link" "without following links" create part1 \
 		"$volume | ${part/DIR/b} | ${bind/SUB//b}" true
@@ -369,9 +369,73 @@ check_links_in_a_volume() {
 	refused "a bind below a link in a volume" "without following links" create part4 "$volume | ${bind/SUB//sub/c/sys}" true
 	refused "a root that is a link in a volume" "without following links" create part5 \
 		"$volume | .OCI.root.path = \"$dir/b\"" true
+	expect "a part of a volume that is a file" $'text\nstatus 0' \
+		"$(output part7 "$volume | ${part/DIR/file} | ${bind/SUB//file} | .OCI.mounts[-1].destination = \"/part\"" cat /part)"
+	refused "a part of a volume below a file" "file" create part8 \
+		"$volume | ${part/DIR/file\/x} | ${bind/SUB//file\/x}" true
 	expect "a part of a volume beside links" $'711\nstatus 0' \
 		"$(output part6 "$volume | ${part/DIR/sub} | ${bind/SUB//sub}" stat -c %a /volume)"
 	remove linker
+}
+
+# What a container mounts in a volume is seen in those that ask for it, and nowhere else.
+check_propagation() {
+	local dir=/run/kata-containers/sandbox/ephemeral/meeting volume id
+	local privileged='.OCI.process.capabilities[] += ["CAP_SYS_ADMIN"]'
+	volume='.storages = [{driver: "ephemeral", source: "tmpfs", fstype: "tmpfs", mount_point: "'$dir'"}] |
+		.OCI.mounts += [{destination: "/volume", source: "'$dir'", type: "bind", options: ["rbind", "OPTION"]}]'
+	begin both "${volume/OPTION/rshared} | $privileged | .OCI.linux.rootfsPropagation = \"rshared\"" sleep 1000
+	begin follows "${volume/OPTION/rslave} | .OCI.linux.rootfsPropagation = \"rslave\"" sleep 1000
+	begin alone "${volume/OPTION/rprivate} | $privileged" sleep 1000
+	expect "before" "0 0 0" "$(mounts_seen both follows alone)"
+	expect "a mount in the container whose volume propagates" "0" "$(status_in both m1 sh -c 'mkdir /volume/m && mount -t tmpfs x /volume/m')"
+	expect "a mount that was made there" "1 1 0" "$(mounts_seen both follows alone)"
+	begin late "${volume/OPTION/rslave}" sleep 1000
+	expect "in a container that comes later" "1" "$(mounts_seen late)"
+	expect "unmounted there" "0" "$(status_in both m2 umount /volume/m)"
+	expect "after it is unmounted" "0 0 0 0" "$(mounts_seen both follows alone late)"
+	expect "a mount in a container that is alone" "0" "$(status_in alone m1 mount -t tmpfs x /volume/m)"
+	expect "a mount of a container that is alone" "0 0 1 0" "$(mounts_seen both follows alone late)"
+	for id in both follows alone late; do
+		remove "$id"
+	done
+}
+
+# mounts_seen ID... - for each, the number of mounts below /volume.
+mounts_seen() {
+	local id exec got=()
+	for id; do
+		exec=seen$(date +%s%N)
+		exec_process "$id" "$exec" . sh -c 'grep -c " /volume/" /proc/self/mountinfo' >/dev/null
+		got+=("$(drain ReadStdout "$id" "$exec")")
+		status_of "$id" "$exec" >/dev/null
+	done
+	echo "${got[*]}"
+}
+
+# status_in ID EXEC PROGRAM...
+status_in() {
+	local id=$1 exec=$2
+	shift 2
+	exec_process "$id" "$exec" '.process.capabilities[] += ["CAP_SYS_ADMIN"]' "$@" >/dev/null
+	status_of "$id" "$exec"
+}
+
+# A container that has the guest's own /dev puts something else in the place of /dev/null.  Only in a guest: elsewhere
+# the /dev would be this machine's.
+check_null_replaced() {
+	local before
+	before=$(output core1 . cat /proc/sys/kernel/core_pattern)
+	expect "what replaces /dev/null" $'/proc/sys/kernel/core_pattern\nstatus 0' \
+		"$(output replacer '.OCI.mounts += [{destination: "/guest", source: "/dev", type: "bind", options: ["rbind", "rw"]}]' \
+			sh -c 'rm /guest/null && ln -s /proc/sys/kernel/core_pattern /guest/null && readlink /guest/null')"
+	expect "masked files are the device still" $'1:3\n1:3\nstatus 0' \
+		"$(output masked2 '.OCI.linux.maskedPaths = ["/proc/keys", "/proc/timer_list", "/proc/kcore"]' \
+			sh -c 'for f in keys kcore; do stat -c %t:%T /proc/$f; echo evil >/proc/$f; done')"
+	expect "the guest's core_pattern" "$before" "$(output core2 . cat /proc/sys/kernel/core_pattern)"
+	expect "and back" "status 0" \
+		"$(output mender '.OCI.mounts += [{destination: "/guest", source: "/dev", type: "bind", options: ["rbind", "rw"]}] |
+			.OCI.process.capabilities[] += ["CAP_MKNOD"]' sh -c 'rm /guest/null && mknod -m 666 /guest/null c 1 3')"
 }
 
 check_devices() {
@@ -507,4 +571,4 @@ run_checks() {
 
 every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin exec signals removal
 	many_at_once kill_during_create readonly hostile_image links_in_a_volume
-	devices seccomp sysctl sharing pause)
+	propagation devices seccomp sysctl sharing pause)
