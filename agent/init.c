@@ -45,6 +45,17 @@ static const struct {
 	{ "cgroup2", "/sys/fs/cgroup", SAFE | MS_RELATIME, "nsdelegate" },
 };
 
+/* The modes that a machine's device manager gives what the kernel makes for root alone. */
+static const struct {
+	const char *path;
+	mode_t mode;
+} modes[] = {
+	{ "/dev/fuse", 0666 },
+	{ "/dev/net/tun", 0666 },
+	{ "/dev/vsock", 0666 },
+	{ "/dev/kvm", 0666 },
+};
+
 static bool is_rootfs(void)
 {
 	struct statfs root;
@@ -129,6 +140,8 @@ static void set_hostname(void)
 void init_environment(void)
 {
 	link_ptmx();
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		(void)chmod(modes[i].path, modes[i].mode);
 	(void)umask(0022);
 	(void)setsid();
 	if (ioctl(STDIN_FILENO, TIOCSCTTY, 1) < 0)

@@ -10,6 +10,7 @@
  */
 #include "agent/child/rootfs-dev.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,7 +21,8 @@
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
-#define DEVICES_MAX 128
+#define DEVICES_MAX 4096 /* a privileged container of a large host names them all */
+#define DEPTH_MAX   4
 
 static const struct link {
 	const char *name;
@@ -30,6 +32,12 @@ static const struct link {
 	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
 	{ "ptmx", "pts/ptmx" },
 };
+
+/* Of the guest's /dev: what a container has of its own. */
+static const char *const skipped[] = { ".", "..", "pts", "shm", "mqueue", "console", "ptmx", "fd" };
+
+#define LOOP_MAJOR 7
+#define LOOPS      8
 
 struct node {
 	const char *path;
@@ -52,7 +60,10 @@ static int check_existing(int dirfd, const struct node *node, struct error *e)
 	return fail(e, EEXIST, "'%s' of the image is not the device it is named after", node->path);
 }
 
-static int make_node(int rootfd, const struct node *node, struct error *e)
+enum existing { EXISTING_CHECKED, EXISTING_KEPT };
+
+static int make_node_as(int rootfd, const struct node *node, enum existing existing,
+			struct error *e)
 {
 	_free_ char *parent = path_parent(node->path);
 	const char *name = path_base(node->path);
@@ -65,7 +76,7 @@ static int make_node(int rootfd, const struct node *node, struct error *e)
 		return fail_wrap(e, "making the device '%s'", node->path);
 	if (mknodat(dirfd, name, node->mode, node->device) < 0) {
 		if (errno == EEXIST)
-			return check_existing(dirfd, node, e);
+			return existing == EXISTING_KEPT ? 0 : check_existing(dirfd, node, e);
 		return fail(e, errno, "cannot make the device '%s': %m", node->path);
 	}
 	/* O_EXCL semantics of mknod: the node is ours, so these reach nothing else. */
@@ -74,6 +85,17 @@ static int make_node(int rootfd, const struct node *node, struct error *e)
 	if (fchmodat(dirfd, name, node->mode & 07777, 0) < 0)
 		return fail(e, errno, "cannot set the mode of the device '%s': %m", node->path);
 	return 0;
+}
+
+static int make_node(int rootfd, const struct node *node, struct error *e)
+{
+	return make_node_as(rootfd, node, EXISTING_CHECKED, e);
+}
+
+/* What is there already, the container was given by name. */
+static int make_new_node(int rootfd, const struct node *node, struct error *e)
+{
+	return make_node_as(rootfd, node, EXISTING_KEPT, e);
 }
 
 static int node_of(const Oci__LinuxDevice *device, struct node *ret, struct error *e)
@@ -119,6 +141,86 @@ static int make_defaults(int rootfd, struct error *e)
 	return 0;
 }
 
+/* What a machine has for a loop device to be mounted without anybody making its node. */
+static int make_loops(int rootfd, struct error *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r >= 0 && i < LOOPS; i++) {
+		_free_ char *path = xasprintf("/dev/loop%u", i);
+		struct node node = { .path = path, .mode = S_IFBLK | 0660 };
+
+		node.device = makedev(LOOP_MAJOR, i);
+		r = make_new_node(rootfd, &node, e);
+	}
+	return r;
+}
+
+static bool is_skipped(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(skipped); i++)
+		if (!strcmp(skipped[i], name))
+			return true;
+	return false;
+}
+
+static int copy_nodes(int rootfd, int dirfd, const char *path, unsigned depth, struct error *e);
+
+static int copy_node(int rootfd, int dirfd, const char *path, unsigned depth, struct error *e)
+{
+	struct node node = { .path = path };
+	struct stat st;
+	_close_ int fd = -1;
+
+	if (fstatat(dirfd, path_base(path), &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	if (S_ISDIR(st.st_mode) && depth < DEPTH_MAX) {
+		fd = openat(dirfd, path_base(path),
+			    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? 0 : copy_nodes(rootfd, fd, path, depth + 1, e);
+	}
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return 0;
+	node.mode = st.st_mode;
+	node.device = st.st_rdev;
+	node.uid = st.st_uid;
+	node.gid = st.st_gid;
+	return make_new_node(rootfd, &node, e);
+}
+
+static int copy_nodes(int rootfd, int dirfd, const char *path, unsigned depth, struct error *e)
+{
+	int copy = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		(void)close_fd(copy);
+		return fail(e, errno, "cannot list '%s' of the guest: %m", path);
+	}
+	for (entry = readdir(dir); entry && r >= 0; entry = readdir(dir)) {
+		_free_ char *below = path_join(path, entry->d_name);
+
+		if (!is_skipped(entry->d_name))
+			r = copy_node(rootfd, dirfd, below, depth, e);
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+/* Who may use every device finds them: those of the guest, as it would those of a host. */
+static int make_guest_devices(int rootfd, struct error *e)
+{
+	_close_ int dirfd = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = dirfd < 0 ? fail(e, errno, "cannot open '/dev' of the guest: %m")
+			  : copy_nodes(rootfd, dirfd, "/dev", 0, e);
+
+	if (r >= 0 && faccessat(dirfd, "loop-control", F_OK, 0) == 0)
+		r = make_loops(rootfd, e);
+	return r;
+}
+
 /* A link the image has already is its own affair: it leads nowhere outside the root. */
 static int make_links(int rootfd, struct error *e)
 {
@@ -146,5 +248,7 @@ int rootfs_devices(int rootfd, const Oci__Spec *spec, struct error *e)
 		if (r >= 0)
 			r = make_node(rootfd, &node, e);
 	}
+	if (r >= 0 && devices_are_all_allowed(spec))
+		r = make_guest_devices(rootfd, e);
 	return r < 0 ? r : make_links(rootfd, e);
 }

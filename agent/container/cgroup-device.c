@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 
 #include "agent/container/cgroup.h"
+#include "agent/plan/devices.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
 enum {
@@ -142,6 +143,15 @@ static int add_rule(struct program *p, const Oci__LinuxDeviceCgroup *rule, struc
 	return !has_jump;
 }
 
+/* How many of the rules matter: what only allows says nothing new behind one that allows all. */
+static size_t count_rules(Oci__LinuxDeviceCgroup *const *rules, size_t n)
+{
+	for (size_t i = n; i > 0 && rules[i - 1]->allow; i--)
+		if (device_rule_is_for_all(rules[i - 1]))
+			return i;
+	return n;
+}
+
 int cgroup_device_program(Oci__LinuxDeviceCgroup *const *rules, size_t n, struct bpf_insn *insns,
 			  struct error *e)
 {
@@ -150,6 +160,7 @@ int cgroup_device_program(Oci__LinuxDeviceCgroup *const *rules, size_t n, struct
 	if (n > CGROUP_DEVICE_RULES_MAX)
 		return fail(e, E2BIG, "%zu device rules, at most %d are allowed", n,
 			    CGROUP_DEVICE_RULES_MAX);
+	n = count_rules(rules, n);
 	load_context(&p, R_ACCESS, offsetof(struct bpf_cgroup_dev_ctx, access_type));
 	emit(&p, BPF_ALU64 | BPF_MOV | BPF_X, R_TYPE, R_ACCESS, 0, 0);
 	emit(&p, BPF_ALU64 | BPF_AND | BPF_K, R_TYPE, 0, 0, 0xffff);
@@ -187,7 +198,8 @@ static int load(const struct bpf_insn *insns, int n, struct error *e)
 int cgroup_allow_devices(struct cgroup *cg, Oci__LinuxDeviceCgroup *const *rules, size_t n,
 			 struct error *e)
 {
-	_free_ struct bpf_insn *insns = xcalloc(CGROUP_DEVICE_INSNS_MAX, sizeof(*insns));
+	_free_ struct bpf_insn *insns =
+		xcalloc(CGROUP_DEVICE_INSNS(min_size(n, CGROUP_DEVICE_RULES_MAX)), sizeof(*insns));
 	_close_ int program = -1;
 	union bpf_attr attr;
 	int count = cgroup_device_program(rules, n, insns, e);

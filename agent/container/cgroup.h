@@ -64,12 +64,13 @@ int cgroup_swap_of(int64_t memory, int64_t memory_and_swap, int64_t *ret_swap, s
 /* The value of the line "KEY value" in TEXT, or OTHERWISE. */
 uint64_t cgroup_value(const char *text, const char *key, uint64_t otherwise);
 
-#define CGROUP_DEVICE_RULES_MAX 256
+/* A privileged container of a large host has a rule for each of its devices. */
+#define CGROUP_DEVICE_RULES_MAX 4096
 
 struct bpf_insn;
 /* The program that decides as RULES say; returns the number of instructions.  INSNS has room for
- * CGROUP_DEVICE_INSNS_MAX. */
-#define CGROUP_DEVICE_INSNS_MAX (CGROUP_DEVICE_RULES_MAX * 8 + 8)
+ * CGROUP_DEVICE_INSNS(N). */
+#define CGROUP_DEVICE_INSNS(n) ((n)*8 + 8)
 int cgroup_device_program(struct Oci__LinuxDeviceCgroup *const *rules, size_t n,
 			  struct bpf_insn *insns, struct error *e);
 

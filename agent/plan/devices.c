@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
 
 const struct default_device default_devices[] = {
 	{ NULL, "c", -1, -1, "m" },           { NULL, "b", -1, -1, "m" },
@@ -35,6 +36,26 @@ static void set_rule(Oci__LinuxDeviceCgroup *rule, const char *type, int64_t maj
 	rule->major = major;
 	rule->minor = minor;
 	rule->access = (char *)(uintptr_t)access;
+}
+
+bool device_rule_is_for_all(const Oci__LinuxDeviceCgroup *rule)
+{
+	const char *access = rule->access;
+
+	/* A number that was not sent is 0, which no device has as its major. */
+	return rule->major <= 0 && (str_empty(rule->type) || !strcmp(rule->type, "a")) &&
+	       (str_empty(access) ||
+		(strchr(access, 'r') && strchr(access, 'w') && strchr(access, 'm')));
+}
+
+bool devices_are_all_allowed(const Oci__Spec *spec)
+{
+	const Oci__LinuxResources *r = spec->linux->resources;
+
+	for (size_t i = r ? r->n_devices : 0; i > 0; i--)
+		if (device_rule_is_for_all(r->devices[i - 1]))
+			return r->devices[i - 1]->allow;
+	return false;
 }
 
 size_t device_rules(const Oci__Spec *spec, Oci__LinuxDeviceCgroup ***ret_rules)

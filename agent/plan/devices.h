@@ -20,6 +20,11 @@ struct default_device {
 extern const struct default_device default_devices[];
 extern const size_t n_default_devices;
 
+/* Whether RULE is about every device and every use of it. */
+bool device_rule_is_for_all(const struct Oci__LinuxDeviceCgroup *rule);
+/* Whether SPEC lets a container use every device there is, as that of a privileged one does. */
+bool devices_are_all_allowed(const struct Oci__Spec *spec);
+
 /* What SPEC says, then what every container may use, then SPEC's devices.  *ret_rules and what it
  * points to are one allocation, caller frees. */
 size_t device_rules(const struct Oci__Spec *spec, struct Oci__LinuxDeviceCgroup ***ret_rules);

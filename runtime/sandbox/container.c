@@ -54,7 +54,10 @@ static int bring_in(struct container *c, const struct container_params *params, 
 					  .n_mounts = params->n_mounts };
 	struct size size = size_of_resources(spec->linux->resources);
 	bool shares_pidns = spec_shares_pidns(spec);
-	int r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
+	int r = spec_check_fields(spec, e);
+
+	if (r >= 0)
+		r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
 
 	if (r < 0)
 		return r;
@@ -121,7 +124,10 @@ int container_update(struct container *c, Oci__LinuxResources *resources, struct
 {
 	Agent__UpdateContainerRequest request = AGENT__UPDATE_CONTAINER_REQUEST__INIT;
 	struct size after = size_update(c->size, resources);
-	int r = sandbox_resize(c->sandbox, c->size, after, e);
+	int r = spec_check_resources(resources, e);
+
+	if (r >= 0)
+		r = sandbox_resize(c->sandbox, c->size, after, e);
 
 	if (r < 0)
 		return r;

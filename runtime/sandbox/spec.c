@@ -6,8 +6,9 @@
  * no translation.  config.json comes from the container engine: it is trusted, but may be broken,
  * and what an engine leaves out must not be a crash later.
  *
- * The host's cgroup rules for devices, its processors and its security labels have no meaning in
- * the guest, and its namespaces do not exist there.  Block devices of the host have the numbers of
+ * The host's processors and its security labels have no meaning in the guest, and its namespaces do
+ * not exist there.  Rules for devices hold where their numbers mean the same, so what may use every
+ * device of a host may use every one of the guest.  Block devices of the host have the numbers of
  * somebody else's disks in the guest: a container that asks for one by name must not start without
  * it, and those that a privileged container has with all the others are left out.
  */
@@ -23,6 +24,12 @@
 
 /* The agent takes it in one message of at most 4 MiB. */
 #define SPEC_MAX (3 * MIB)
+
+/* Of Documentation/admin-guide/devices.txt: from here on numbers are given out at run time. */
+#define MAJOR_LOOP    7
+#define MAJOR_MISC    10
+#define MAJOR_DYNAMIC 234
+#define MINOR_DYNAMIC 256
 
 static const struct {
 	const char *type_key;
@@ -210,24 +217,139 @@ bool spec_gives_all_devices(const Oci__Spec *spec)
 	const Oci__LinuxResources *r = spec->linux->resources;
 
 	for (size_t i = 0; r && i < r->n_devices; i++)
-		if (r->devices[i]->allow &&
+		if (r->devices[i]->allow && r->devices[i]->major <= 0 &&
 		    (!r->devices[i]->type[0] || strcmp(r->devices[i]->type, "a") == 0))
 			return true;
 	return false;
 }
 
+/* In a rule, a number that is not given means every one; 0 would be one. */
+static void complete_rule(Oci__LinuxDeviceCgroup *rule)
+{
+	if (!rule->has_major_case)
+		rule->major = -1;
+	if (!rule->has_minor_case)
+		rule->minor = -1;
+	rule->has_major_case = OCI__LINUX_DEVICE_CGROUP__HAS_MAJOR_MAJOR;
+	rule->has_minor_case = OCI__LINUX_DEVICE_CGROUP__HAS_MINOR_MINOR;
+}
+
+/* Whether the numbers of RULE are the same device in the guest: they are for kinds, and for what
+ * has a number of its own on every Linux. */
+static bool means_the_same_in_a_guest(const Oci__LinuxDeviceCgroup *rule)
+{
+	bool is_character = strcmp(rule->type, "c") == 0 || strcmp(rule->type, "u") == 0;
+
+	if (rule->major < 0 || rule->major == MAJOR_LOOP)
+		return true;
+	return is_character && rule->major < MAJOR_DYNAMIC &&
+	       (rule->major != MAJOR_MISC || rule->minor < MINOR_DYNAMIC);
+}
+
+/* CRI plugins that were told to keep the host's devices to themselves do not say that a privileged
+ * container may use every device (containerd 1.6), so it is told by what else it may. */
+static bool is_privileged(const Oci__Spec *spec)
+{
+	static const char *const all[] = { "CAP_SYS_ADMIN", "CAP_SYS_RAWIO", "CAP_SYS_MODULE",
+					   "CAP_MKNOD" };
+	const Oci__LinuxCapabilities *caps = spec->process->capabilities;
+	const Oci__Mount *sys = spec_mount_at(spec, "/sys");
+	size_t found = 0;
+
+	for (size_t i = 0; caps && i < caps->n_bounding; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(all); k++)
+			found += strcmp(caps->bounding[i], all[k]) == 0;
+	return found == ARRAY_SIZE(all) && spec->linux->n_maskedpaths == 0 &&
+	       spec->linux->n_readonlypaths == 0 && sys && !spec_mount_is_read_only(sys);
+}
+
+static void allow_all_devices(Oci__LinuxResources *r)
+{
+	Oci__LinuxDeviceCgroup *rule = message_new(&oci__linux_device_cgroup__descriptor);
+
+	rule->allow = true;
+	spec_set(&rule->access, "rwm");
+	complete_rule(rule);
+	r->devices = xrealloc(r->devices, r->n_devices + 1, sizeof(Oci__LinuxDeviceCgroup *));
+	r->devices[r->n_devices++] = rule;
+}
+
+/* What the host's rules say about kinds of devices holds in the guest as well. */
+static void constrain_rules(Oci__Spec *spec)
+{
+	Oci__LinuxResources *r = spec->linux->resources;
+	size_t kept = 0;
+
+	if (!r && is_privileged(spec))
+		r = spec->linux->resources = message_new(&oci__linux_resources__descriptor);
+	for (size_t i = 0; r && i < r->n_devices; i++) {
+		complete_rule(r->devices[i]);
+		if (means_the_same_in_a_guest(r->devices[i]))
+			r->devices[kept++] = r->devices[i];
+		else
+			message_free(r->devices[i]);
+	}
+	if (!r)
+		return;
+	r->n_devices = kept;
+	if (!spec_gives_all_devices(spec) && is_privileged(spec))
+		allow_all_devices(r);
+}
+
 void spec_constrain_resources(Oci__LinuxResources *r)
 {
-	for (size_t i = 0; i < r->n_devices; i++)
-		message_free(r->devices[i]);
-	r->n_devices = 0;
-	message_free(TAKE_PTR(r->pids));
-	message_free(TAKE_PTR(r->blockio));
-	message_free(TAKE_PTR(r->network));
+	/* The host's numbers: which processors its pods use is for the host to see to. */
 	if (r->cpu) {
 		spec_set(&r->cpu->cpus, "");
 		spec_set(&r->cpu->mems, "");
 	}
+}
+
+/* What a specification may ask for and only the host could do, or nobody does. */
+static const char *unsupported_limit(const Oci__LinuxResources *r)
+{
+	const Oci__LinuxBlockIO *io = r->blockio;
+
+	if (r->network && (r->network->classid || r->network->n_priorities))
+		return "network.classID and network.priorities (control groups of version 1)";
+	if (r->cpu && (r->cpu->realtimeruntime || r->cpu->realtimeperiod))
+		return "cpu.realtimeRuntime and realtimePeriod (control groups of version 1)";
+	if (io && io->leafweight)
+		return "blockIO.leafWeight (control groups of version 1)";
+	if (io &&
+	    (io->n_weightdevice || io->n_throttlereadbpsdevice || io->n_throttlewritebpsdevice ||
+	     io->n_throttlereadiopsdevice || io->n_throttlewriteiopsdevice))
+		return "blockIO limits of single disks (the host's are not the guest's)";
+	return NULL;
+}
+
+static const char *unsupported_field(const Oci__Linux *l)
+{
+	if (l->seccomp && !str_empty(l->seccomp->listenerpath))
+		return "seccomp.listenerPath (the listener is on the host)";
+	if (l->intelrdt)
+		return "intelRdt (the caches are the host's)";
+	if (l->memorypolicy)
+		return "memoryPolicy (the memory nodes are the host's)";
+	if (l->n_netdevices)
+		return "netDevices (a network device of the host)";
+	return NULL;
+}
+
+int spec_check_resources(const Oci__LinuxResources *r, struct error *e)
+{
+	const char *what = unsupported_limit(r);
+
+	return what ? fail(e, ENOTSUP, "not supported in a guest: linux.resources.%s", what) : 0;
+}
+
+int spec_check_fields(const Oci__Spec *spec, struct error *e)
+{
+	const char *what = unsupported_field(spec->linux);
+
+	if (what)
+		return fail(e, ENOTSUP, "not supported in a guest: linux.%s", what);
+	return spec->linux->resources ? spec_check_resources(spec->linux->resources, e) : 0;
 }
 
 /* systemd's "slice:prefix:name" is a path in the guest, which has no systemd. */
@@ -252,10 +374,10 @@ void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp)
 	spec_set(&spec->process->apparmorprofile, "");
 	spec_set(&spec->process->selinuxlabel, "");
 	spec_set(&linux_->mountlabel, "");
-	message_free(TAKE_PTR(linux_->intelrdt));
 	if (seccomp == SPEC_SECCOMP_DROP)
 		message_free(TAKE_PTR(linux_->seccomp));
 	constrain_namespaces(linux_);
+	constrain_rules(spec);
 	constrain_cgroup(linux_);
 	if (linux_->resources)
 		spec_constrain_resources(linux_->resources);

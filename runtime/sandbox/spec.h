@@ -45,13 +45,18 @@ bool spec_mount_follows(const Oci__Mount *m);
 /* True if the container may use every device, as a privileged one may. */
 bool spec_gives_all_devices(const Oci__Spec *spec);
 
+/* ENOTSUP names what is asked for and cannot be done in a guest: it must not look as if it were. */
+int spec_check_fields(const Oci__Spec *spec, struct error *e);
+/* The same for limits that come alone. */
+int spec_check_resources(const Oci__LinuxResources *resources, struct error *e);
+
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 
-/* Takes out what means something on the host only: hooks, labels, network and time namespaces,
- * paths of namespaces, device rules and processor sets. */
+/* Takes out what means something on the host only: hooks, labels, network namespaces, paths of
+ * namespaces, rules for devices with numbers of the host and processor sets. */
 void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp);
 
-/* The same for limits that come alone: device rules, processor sets, block I/O and processes. */
+/* The same for limits that come alone: processor sets. */
 void spec_constrain_resources(Oci__LinuxResources *resources);
 
 /* Replaces a string field of a message. */

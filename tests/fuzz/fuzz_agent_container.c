@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void translate_linux(const Oci__Spec *spec)
 {
-	static struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	static struct bpf_insn insns[CGROUP_DEVICE_INSNS(CGROUP_DEVICE_RULES_MAX)];
 	_free_ Oci__LinuxDeviceCgroup **rules = NULL;
 	_close_ int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	struct cgroup none = { .fd = fd, .rootfd = -1 };

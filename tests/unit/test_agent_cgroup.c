@@ -16,6 +16,9 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
+#define RULES_MAX 32
+#define INSNS_MAX CGROUP_DEVICE_INSNS(RULES_MAX)
+
 static void test_shares_become_weight(void **state)
 {
 	static const struct {
@@ -106,7 +109,7 @@ enum { M = BPF_DEVCG_ACC_MKNOD, R = BPF_DEVCG_ACC_READ, W = BPF_DEVCG_ACC_WRITE 
 /* What the kernel asks of a program first. */
 static void assert_all_reachable(const struct bpf_insn *insns, int n)
 {
-	bool is_reached[CGROUP_DEVICE_INSNS_MAX] = { true };
+	bool is_reached[INSNS_MAX] = { true };
 
 	for (int i = 0; i < n; i++) {
 		const struct bpf_insn *insn = &insns[i];
@@ -132,7 +135,7 @@ static void test_devices_of_every_container(void **state)
 	Oci__LinuxDevice disk = OCI__LINUX_DEVICE__INIT, *devices[] = { &disk };
 	char type[] = "b", path[] = "/dev/xvda";
 	_free_ Oci__LinuxDeviceCgroup **rules = NULL;
-	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct bpf_insn insns[INSNS_MAX];
 	struct error e;
 	size_t n_rules;
 	int n;
@@ -183,7 +186,7 @@ static void test_last_matching_device_rule_decides(void **state)
 		rule_of(true, block, 8, 1, rw),
 	};
 	Oci__LinuxDeviceCgroup *list[] = { &rules[0], &rules[1], &rules[2] };
-	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct bpf_insn insns[INSNS_MAX];
 	struct error e;
 	int n = cgroup_device_program(list, 3, insns, &e);
 
@@ -198,7 +201,7 @@ static void test_last_matching_device_rule_decides(void **state)
 
 static void test_no_device_rule_allows_nothing(void **state)
 {
-	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct bpf_insn insns[INSNS_MAX];
 	struct error e;
 	int n = cgroup_device_program(NULL, 0, insns, &e);
 
@@ -216,7 +219,7 @@ static void test_nothing_follows_a_device_rule_for_all(void **state)
 					       { &disk, &refuse, &disk },
 					       { &disk, &disk, &allow } };
 	static const bool allows_others[] = { false, false, true };
-	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct bpf_insn insns[INSNS_MAX];
 	struct error e;
 
 	(void)state;
@@ -230,6 +233,32 @@ static void test_nothing_follows_a_device_rule_for_all(void **state)
 	}
 }
 
+static void test_a_thousand_device_rules_are_one_when_all_is_allowed(void **state)
+{
+	enum { MANY = 1000 };
+	char all[] = "a", block[] = "b", rwm[] = "rwm", none[] = "";
+	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, 0, 0, rwm);
+	Oci__LinuxDeviceCgroup allow = rule_of(true, all, -1, -1, rwm);
+	Oci__LinuxDeviceCgroup disk = rule_of(true, block, 8, 1, rwm);
+	_free_ Oci__LinuxDeviceCgroup **rules = xcalloc(MANY, sizeof(*rules));
+	_free_ struct bpf_insn *insns = xcalloc(CGROUP_DEVICE_INSNS(MANY), sizeof(*insns));
+	struct error e;
+	int n;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++)
+		rules[i] = &disk;
+	assert_true(cgroup_device_program(rules, MANY, insns, &e) > MANY);
+	rules[0] = &refuse;
+	rules[1] = &allow;
+	n = cgroup_device_program(rules, MANY, insns, &e);
+	assert_in_range(n, 1, INSNS_MAX);
+	assert_true(run(insns, n, B, R | W | M, 252, 7));
+	rules[2] = &refuse;
+	n = cgroup_device_program(rules, MANY, insns, &e);
+	assert_false(run(insns, n, B, R, 252, 7));
+}
+
 static void test_bad_device_rules_are_refused(void **state)
 {
 	char odd[] = "z", character[] = "c", r[] = "r";
@@ -237,7 +266,7 @@ static void test_bad_device_rules_are_refused(void **state)
 	Oci__LinuxDeviceCgroup bad_access = rule_of(true, character, 1, 1, odd);
 	Oci__LinuxDeviceCgroup bad_number = rule_of(true, character, INT64_MAX, 1, r);
 	Oci__LinuxDeviceCgroup *cases[] = { &bad_type, &bad_access, &bad_number };
-	struct bpf_insn insns[CGROUP_DEVICE_INSNS_MAX];
+	struct bpf_insn insns[INSNS_MAX];
 	struct error e;
 
 	(void)state;
@@ -385,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_last_matching_device_rule_decides),
 		cmocka_unit_test(test_no_device_rule_allows_nothing),
 		cmocka_unit_test(test_nothing_follows_a_device_rule_for_all),
+		cmocka_unit_test(test_a_thousand_device_rules_are_one_when_all_is_allowed),
 		cmocka_unit_test(test_bad_device_rules_are_refused),
 		cmocka_unit_test_setup_teardown(test_limit_writes_the_files_of_version_2, make_fake,
 						remove_fake),

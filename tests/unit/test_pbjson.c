@@ -144,14 +144,14 @@ static void test_unknown_members_are_listed_by_path(void **state)
 	struct error e;
 
 	(void)state;
-	assert_return_code(parse("{\"zos\":1,\"mounts\":[{},{\"uidMappings\":[]}],"
-				 "\"linux\":{\"resources\":{\"unified\":{\"a\":\"b\"}}}}",
+	assert_return_code(parse("{\"zos\":1,\"mounts\":[{},{\"futureMappings\":[]}],"
+				 "\"linux\":{\"resources\":{\"tape\":{\"a\":\"b\"}}}}",
 				 &unknown, &spec, &e),
 			   0);
 	assert_int_equal(strv_len(unknown), 3);
 	assert_string_equal(unknown[0], "zos");
-	assert_string_equal(unknown[1], "mounts[1].uidMappings");
-	assert_string_equal(unknown[2], "linux.resources.unified");
+	assert_string_equal(unknown[1], "mounts[1].futureMappings");
+	assert_string_equal(unknown[2], "linux.resources.tape");
 	assert_int_equal(spec->n_mounts, 2);
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/rpc/message.h"
@@ -120,7 +121,7 @@ static void test_network_without_path_is_none(void **state)
 static void test_constrain_drops_what_only_the_host_has(void **state)
 {
 	_message_ Oci__Spec *spec = parse(
-		SPEC("\"resources\":{\"pids\":{\"limit\":9},\"blockIO\":{\"weight\":9},\"devices\":"
+		SPEC("\"resources\":{\"pids\":{\"limit\":9},\"devices\":"
 		     "[{\"allow\":true}],\"cpu\":{\"cpus\":\"0-3\",\"mems\":\"0\",\"shares\":512},"
 		     "\"memory\":{\"limit\":4096}},\"cgroupsPath\":\"a.slice:cri:x\","
 		     "\"mountLabel\":\"l\",\"seccomp\":{\"defaultAction\":"
@@ -131,15 +132,124 @@ static void test_constrain_drops_what_only_the_host_has(void **state)
 	(void)state;
 	spec_constrain(spec, SPEC_SECCOMP_DROP);
 	assert_null(spec->hooks);
-	assert_null(r->pids);
-	assert_null(r->blockio);
-	assert_int_equal(r->n_devices, 0);
+	assert_int_equal(r->pids->limit, 9);
+	assert_int_equal(r->n_devices, 1);
 	assert_string_equal(r->cpu->cpus, "");
 	assert_int_equal(r->cpu->shares, 512);
 	assert_int_equal(r->memory->limit, 4096);
 	assert_string_equal(spec->linux->cgroupspath, "/a.slice/cri/x");
 	assert_string_equal(spec->linux->mountlabel, "");
 	assert_null(spec->linux->seccomp);
+}
+
+#define DENY_ALL "{\"allow\":false,\"access\":\"rwm\"}"
+
+#define RULE(allow, text) "{\"allow\":" allow "," text "\"access\":\"rwm\"}"
+
+/* RULES as "+c 10:229 " and so on; a number that means every one is "*". */
+static void assert_rules(const Oci__LinuxResources *r, const char *rules)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; i < r->n_devices; i++) {
+		const Oci__LinuxDeviceCgroup *d = r->devices[i];
+
+		fprintf(f, "%c%s %jd:%jd ", d->allow ? '+' : '-', d->type[0] ? d->type : "a",
+			(intmax_t)d->major, (intmax_t)d->minor);
+	}
+	(void)fclose(f);
+	assert_string_equal(text, rules);
+	free(text);
+}
+
+static void test_rules_that_mean_the_same_in_a_guest_arrive(void **state)
+{
+	static const struct {
+		const char *rules;
+		const char *arrive;
+	} cases[] = {
+		{ RULE("false", ""), "-a -1:-1 " },
+		{ RULE("false", "") "," RULE("true", "\"type\":\"a\","), "-a -1:-1 +a -1:-1 " },
+		{ RULE("true", "\"type\":\"c\","), "+c -1:-1 " },
+		{ RULE("true", "\"type\":\"c\",\"major\":10,\"minor\":229,"), "+c 10:229 " },
+		{ RULE("true", "\"type\":\"c\",\"major\":10,"), "+c 10:-1 " },
+		{ RULE("true", "\"type\":\"c\",\"major\":5,\"minor\":0,"), "+c 5:0 " },
+		{ RULE("true", "\"type\":\"b\",\"major\":7,\"minor\":-1,"), "+b 7:-1 " },
+		{ RULE("true", "\"type\":\"c\",\"major\":241,\"minor\":0,"), "" },
+		{ RULE("true", "\"type\":\"c\",\"major\":10,\"minor\":259,"), "" },
+		{ RULE("true", "\"type\":\"b\",\"major\":8,\"minor\":0,"), "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text =
+			xasprintf("{" MINIMAL ",\"linux\":{\"resources\":{\"devices\":[%s]}}}",
+				  cases[i].rules);
+		_message_ Oci__Spec *spec = parse(text);
+
+		spec_constrain(spec, SPEC_SECCOMP_KEEP);
+		assert_rules(spec->linux->resources, cases[i].arrive);
+	}
+}
+
+#define PRIVILEGED(sys, paths)                                                               \
+	"{\"process\":{\"args\":[\"x\"],\"capabilities\":{\"bounding\":[\"CAP_SYS_ADMIN\","  \
+	"\"CAP_SYS_RAWIO\",\"CAP_SYS_MODULE\",\"CAP_MKNOD\"]}},\"root\":{\"path\":\"r\"},"   \
+	"\"mounts\":[{\"destination\":\"/sys\",\"type\":\"sysfs\",\"options\":[\"" sys       \
+	"\"]}],\"linux\":{\"maskedPaths\":[" paths "],\"resources\":{\"devices\":[" DENY_ALL \
+	"]}}}"
+
+static void test_privileged_may_use_every_device_of_the_guest(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *rules;
+	} cases[] = {
+		{ PRIVILEGED("rw", ""), "-a -1:-1 +a -1:-1 " },
+		{ PRIVILEGED("ro", ""), "-a -1:-1 " },
+		{ PRIVILEGED("rw", "\"/proc/kcore\""), "-a -1:-1 " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_message_ Oci__Spec *spec = parse(cases[i].text);
+
+		spec_constrain(spec, SPEC_SECCOMP_KEEP);
+		assert_rules(spec->linux->resources, cases[i].rules);
+	}
+}
+
+static void test_what_a_guest_cannot_do_is_refused_by_name(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *name; /* NULL: it can */
+	} cases[] = {
+		{ "\"seccomp\":{\"listenerPath\":\"/run/x\"}", "seccomp.listenerPath" },
+		{ "\"intelRdt\":{\"closID\":\"a\"}", "intelRdt" },
+		{ "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\"}", "memoryPolicy" },
+		{ "\"netDevices\":{\"eth1\":{}}", "netDevices" },
+		{ "\"resources\":{\"network\":{\"classID\":7}}", "resources.network.classID" },
+		{ "\"resources\":{\"cpu\":{\"realtimeRuntime\":7}}", "realtimeRuntime" },
+		{ "\"resources\":{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8}]}}",
+		  "blockIO limits of single disks" },
+		{ "\"resources\":{\"blockIO\":{\"leafWeight\":7}}", "leafWeight" },
+		{ "\"resources\":{\"blockIO\":{\"weight\":70},\"pids\":{\"limit\":7}}", NULL },
+		{ "\"resources\":{\"network\":{}},\"seccomp\":{}", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("{" MINIMAL ",\"linux\":{%s}}", cases[i].text);
+		_message_ Oci__Spec *spec = parse(text);
+		struct error e = { 0 };
+
+		assert_int_equal(spec_check_fields(spec, &e), cases[i].name ? -ENOTSUP : 0);
+		if (cases[i].name && !strstr(e.msg, cases[i].name))
+			fail_msg("'%s' gave '%s'", cases[i].text, e.msg);
+	}
 }
 
 static void test_seccomp_is_kept_when_asked(void **state)
@@ -220,6 +330,9 @@ int main(void)
 		cmocka_unit_test(test_namespaces_of_the_host_are_left_out),
 		cmocka_unit_test(test_network_without_path_is_none),
 		cmocka_unit_test(test_constrain_drops_what_only_the_host_has),
+		cmocka_unit_test(test_rules_that_mean_the_same_in_a_guest_arrive),
+		cmocka_unit_test(test_privileged_may_use_every_device_of_the_guest),
+		cmocka_unit_test(test_what_a_guest_cannot_do_is_refused_by_name),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
 		cmocka_unit_test(test_mounts_follow_the_host_only_when_asked),

@@ -104,12 +104,39 @@ static void test_block_device_is_refused_unless_all_are_given(void **state)
 	}
 }
 
+/* Of those the guest has its own; what the host has not is asked for by name. */
+static void test_devices_of_the_host_are_left_out_when_all_are_given(void **state)
+{
+	static const struct {
+		const char *device;
+		const char *rules;
+		int matches;
+	} cases[] = {
+		{ "{\"path\":\"/dev/null\",\"type\":\"c\",\"major\":1,\"minor\":3}", ALLOW_ALL, 1 },
+		{ "{\"path\":\"/dev/null\",\"type\":\"c\",\"major\":1,\"minor\":3}", DENY_ALL, 0 },
+		{ "{\"path\":\"/dev/null\",\"type\":\"c\",\"major\":1,\"minor\":5}", ALLOW_ALL, 0 },
+		{ "{\"path\":\"/dev/nosuch\",\"type\":\"c\",\"major\":10}", ALLOW_ALL, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_message_ Oci__Spec *spec = parse(cases[i].device, cases[i].rules);
+		struct arrival a = { .kind = WAY_DEVICE,
+				     .spec = spec,
+				     .device = spec->linux->devices[0] };
+		struct error e;
+
+		assert_int_equal(way_host_device.match(&a, &e), cases[i].matches);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_whole_and_named_once),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
 		cmocka_unit_test(test_block_device_is_refused_unless_all_are_given),
+		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

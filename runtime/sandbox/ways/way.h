@@ -27,6 +27,7 @@
 	row(way_shared_volume) /* any other folder or file, shared */     \
 	row(way_guest_mount)   /* the agent's own: proc, tmpfs, ... */    \
 	row(way_block_refused)                                            \
+	row(way_host_device)   /* the host's, given along with all */ \
 	row(way_guest_device)  /* the agent's own: character devices */
 /* clang-format on */
 
