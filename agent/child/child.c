@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <termios.h>
 
@@ -62,6 +63,13 @@ static bool is_given(int slot)
 
 	/* An empty slot holds /dev/null. */
 	return fstat(slot, &st) == 0 && !S_ISCHR(st.st_mode);
+}
+
+static bool is_null(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
 }
 
 static int read_plans(struct child *c, struct error *e)
@@ -258,6 +266,25 @@ static int enter_root(struct child *c, struct error *e)
 	int r = rootfs_enter(c->rootfd, c->procfd, e);
 
 	return r < 0 ? r : rootfs_propagate(c->spec->linux->rootfspropagation, e);
+}
+
+/* What has no reader or writer is the null device of the container, where a program that looks
+ * finds it under its name.  An image that has something else in its place keeps the guest's. */
+static int use_own_null(struct child *c, struct error *e)
+{
+	struct error ignored;
+	_close_ int path = open_in_root(c->rootfd, "/dev/null", O_PATH | O_NOFOLLOW, 0, &ignored);
+	_close_ int own = -1;
+	char name[32];
+
+	if (path < 0 || !is_null(path))
+		return 0;
+	(void)snprintf(name, sizeof(name), "self/fd/%d", path);
+	own = openat(c->procfd, name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	for (int fd = 0; own >= 0 && fd < 3; fd++)
+		if (is_null(fd) && dup2(own, fd) < 0)
+			return fail(e, errno, "cannot use '/dev/null': %m");
+	return 0;
 }
 
 /* The directory is opened without magic links, so it cannot be a descriptor of this process. */
@@ -475,6 +502,7 @@ static const struct step {
 	{ "opening the terminal", FOR_BOTH, open_terminal },
 	{ "finishing the root", FOR_INIT, finish_root },
 	{ "entering the root", FOR_INIT, enter_root },
+	{ "opening the null device", FOR_BOTH, use_own_null },
 	{ "entering the working directory", FOR_BOTH, change_dir },
 	{ "changing the user", FOR_BOTH, change_user },
 	{ "finding the program", FOR_BOTH, find_program },

@@ -208,14 +208,15 @@ static void hold_pidns(struct containers *cs, int pidfd)
 }
 
 /* Starts what L describes with streams of its own and adds it to the container once GO says so. */
-static int launch_with_streams(struct container *c, struct launch *l, bool has_terminal,
+static int launch_with_streams(struct container *c, struct launch *l, const Oci__Process *process,
 			       struct launched *ret, struct process_pipes *pipes,
 			       uint64_t deadline_ms, struct error *e)
 {
+	enum process_input input = process->stdinisnull ? PROCESS_INPUT_NONE : PROCESS_INPUT_PIPE;
 	int r = 0;
 
-	if (!has_terminal)
-		r = process_pipes_open(pipes, c->all->sb->config->container_pipe_size, e);
+	if (!process->terminal)
+		r = process_pipes_open(pipes, input, c->all->sb->config->container_pipe_size, e);
 	if (r < 0)
 		return r;
 	memcpy(l->stdio, pipes->theirs, sizeof(l->stdio));
@@ -244,9 +245,9 @@ static int add_first_process(struct container *c, const char *exec_id, struct la
 	return 0;
 }
 
-static int launch_first_process(struct container *c, const struct trees *trees, bool has_terminal,
-				int pidns, struct launched *ret, struct process_pipes *pipes,
-				uint64_t deadline_ms, struct error *e)
+static int launch_first_process(struct container *c, const struct trees *trees,
+				const Oci__Process *process, int pidns, struct launched *ret,
+				struct process_pipes *pipes, uint64_t deadline_ms, struct error *e)
 {
 	struct error ignored;
 	_close_ int ipc = sandbox_ns_open(c->all->sb, SANDBOX_NS_IPC, &ignored);
@@ -267,7 +268,7 @@ static int launch_first_process(struct container *c, const struct trees *trees, 
 		.cgroup = c->cgroup.fd,
 	};
 
-	return launch_with_streams(c, &l, has_terminal, ret, pipes, deadline_ms, e);
+	return launch_with_streams(c, &l, process, ret, pipes, deadline_ms, e);
 }
 
 static int start_first_process(struct container *c, const Agent__CreateContainerRequest *in,
@@ -276,7 +277,7 @@ static int start_first_process(struct container *c, const Agent__CreateContainer
 	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
 	_close_ int pidns = in->sandbox_pidns ? shared_pidns(c->all) : -1;
 	struct launched launched;
-	int r = launch_first_process(c, trees, in->oci->process->terminal, pidns, &launched, &pipes,
+	int r = launch_first_process(c, trees, in->oci->process, pidns, &launched, &pipes,
 				     deadline_ms, e);
 
 	if (r < 0)
@@ -392,7 +393,7 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 			return group;
 	}
 	l.cgroup = group;
-	r = launch_with_streams(c, &l, in->process->terminal, &launched, &pipes, deadline_ms, e);
+	r = launch_with_streams(c, &l, in->process, &launched, &pipes, deadline_ms, e);
 	if (r < 0)
 		return r;
 	r = launch_go(&launched, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, e);

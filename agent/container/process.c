@@ -51,12 +51,13 @@ static int open_pipe(struct process_pipes *pipes, int i, uint32_t pipe_size, str
 	return 0;
 }
 
-int process_pipes_open(struct process_pipes *pipes, uint32_t pipe_size, struct error *e)
+int process_pipes_open(struct process_pipes *pipes, enum process_input input, uint32_t pipe_size,
+		       struct error *e)
 {
 	int r = 0;
 
 	*pipes = (struct process_pipes){ .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
-	for (int i = 0; r >= 0 && i < 3; i++)
+	for (int i = input == PROCESS_INPUT_NONE; r >= 0 && i < 3; i++)
 		r = open_pipe(pipes, i, pipe_size, e);
 	if (r < 0)
 		process_pipes_close(pipes);

@@ -39,8 +39,12 @@ struct process_pipes {
 	int theirs[3];
 };
 
+/* PROCESS_INPUT_NONE makes no ends of a pipe for the input: what nobody writes to is /dev/null. */
+enum process_input { PROCESS_INPUT_PIPE, PROCESS_INPUT_NONE };
+
 /* PIPE_SIZE 0 is the kernel's default. */
-int process_pipes_open(struct process_pipes *pipes, uint32_t pipe_size, struct error *e);
+int process_pipes_open(struct process_pipes *pipes, enum process_input input, uint32_t pipe_size,
+		       struct error *e);
 void process_pipes_close(struct process_pipes *pipes);
 
 /* Takes over LAUNCHED (but its control socket) and, unless it has a terminal, our ends of PIPES.

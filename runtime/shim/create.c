@@ -119,6 +119,7 @@ static int create_container(struct op *op, Oci__Spec *own_spec, struct error *e)
 		.id = in->id, .bundle = in->bundle, .mounts = mounts, .n_mounts = in->n_rootfs
 	};
 
+	own_spec->process->stdinisnull = !in->stdin[0] && !in->terminal;
 	for (size_t i = 0; i < in->n_rootfs; i++)
 		mounts[i] = (struct rootfs_mount){ .type = in->rootfs[i]->type,
 						   .source = in->rootfs[i]->source,

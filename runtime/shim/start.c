@@ -37,6 +37,7 @@ static int start_exec(struct op *op, struct error *e)
 	request.container_id = op->task->id;
 	request.exec_id = p->exec_id;
 	request.process = p->spec;
+	p->spec->stdinisnull = !p->in[0] && !p->is_terminal;
 	return client_call(sandbox_rpc(op->sandbox), CLIENT_EXEC_PROCESS, &request, NULL, 0,
 			   &op->shim->cancel, e);
 }

@@ -226,6 +226,18 @@ check_stdin() {
 	remove stdin
 }
 
+# What nobody will write to is the container's own null device, as it is without a runtime.
+check_no_stdin() {
+	local null='.stdinIsNull = true'
+	expect "stdin that nobody writes" $'/dev/null\n0\nstatus 0' \
+		"$(output nostdin ".OCI.process |= ($null)" sh -c 'readlink /proc/self/fd/0; wc -c | tr -d " "')"
+	begin noinput ".OCI.process |= ($null)" sleep 1000
+	refused "input that is null" "stdin.*closed" write_stdin noinput
+	exec_process noinput e1 ".process |= ($null)" sh -c 'readlink /proc/self/fd/0; wc -c | tr -d " "' >/dev/null
+	expect "stdin of an exec that nobody writes" $'/dev/null\n0' "$(drain ReadStdout noinput e1)"
+	remove noinput
+}
+
 write_stdin() {
 	echo more | ctl_data WriteStdin "{\"container_id\": \"$1\", \"exec_id\": \"$1\"}"
 }
@@ -457,6 +469,21 @@ check_devices() {
 		'.OCI.linux.devices = [{path: "/dev/x", type: "z", major: 1, minor: 7}]' true
 }
 
+# A host's /dev of hundreds, and every device of the guest.
+check_all_devices() {
+	local many='.OCI.linux.devices = [range(300) | {path: "/dev/many/\(.)", type: "c", major: 1, minor: 7}]'
+	local all='.OCI.linux.resources.devices = [{allow: false, access: "rwm"}, {allow: true, access: "rwm"}]'
+	expect "many devices" $'300\nstatus 0' "$(output many "$many" sh -c 'ls /dev/many | wc -l; head -c 1 /dev/many/299 >/dev/null')"
+	expect "many devices and all" $'300\nstatus 0' "$(output privileged "$many | $all" sh -c 'ls /dev/many | wc -l
+		mknod /tmp/fuse c 10 229 && : </tmp/fuse && rm /tmp/fuse && : <>/dev/fuse && test -c /dev/kmsg &&
+		test -b /dev/loop7 && : <>/dev/loop-control')"
+	expect_match "all but one" "not permitted.*status 1" "$(output but_one \
+		"$all"' | .OCI.linux.resources.devices += [{allow: false, type: "c", major: 10, minor: 229, access: "r"}]' \
+		sh -c "cat /dev/fuse 2>&1" | tr "\n" " ")"
+	expect_match "not all of the guest's devices" "No such file" \
+		"$(output usual . sh -c 'ls /dev/kmsg 2>&1')"
+}
+
 check_seccomp() {
 	local profile='.OCI.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"],
 		syscalls: [{names: ["mkdir", "mkdirat", "call_of_the_future"], action: "SCMP_ACT_ERRNO", errnoRet: 28}]}'
@@ -569,6 +596,6 @@ run_checks() {
 	done
 }
 
-every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin exec signals removal
+every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin exec signals removal
 	many_at_once kill_during_create readonly hostile_image links_in_a_volume
-	propagation devices seccomp sysctl sharing pause)
+	propagation devices all_devices seccomp sysctl sharing pause)

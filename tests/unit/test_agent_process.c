@@ -347,7 +347,7 @@ static void test_an_end_the_tracer_withholds_is_waited_for_at_rest(void **state)
 	assert_true(launched.pidfd >= 0);
 	tracer = start_tracer(launched.pid, ready, end);
 	assert_int_equal(read(ready[0], &answer, 1), 1);
-	assert_int_equal(process_pipes_open(&pipes, 0, &e), 0);
+	assert_int_equal(process_pipes_open(&pipes, PROCESS_INPUT_PIPE, 0, &e), 0);
 	p = process_new(loop, "traced", &launched, &pipes, &e);
 	assert_non_null(p);
 	process_pipes_close(&pipes);

@@ -95,7 +95,7 @@ static int setup(void **state)
 	f->server = rpc_server_new(f->loop, NULL, &service, &e);
 	launched.pid = start_process(f);
 	launched.pidfd = child_open(launched.pid, &e);
-	assert_return_code(process_pipes_open(&pipes, 0, &e), 0);
+	assert_return_code(process_pipes_open(&pipes, PROCESS_INPUT_PIPE, 0, &e), 0);
 	f->output = TAKE_FD(pipes.theirs[1]);
 	f->process = process_new(f->loop, "p", &launched, &pipes, &e);
 	process_pipes_close(&pipes);
