@@ -65,6 +65,20 @@ bool strv_contains(char *const *list, const char *s)
 	return false;
 }
 
+void strv_drop(strv list, const char *value)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; list && list[i]; i++) {
+		if (strcmp(list[i], value) == 0)
+			free(list[i]);
+		else
+			list[kept++] = list[i];
+	}
+	if (list)
+		list[kept] = NULL;
+}
+
 strv strv_copy(char *const *list)
 {
 	strv copy = NULL;

@@ -16,6 +16,8 @@ void strv_addf(strv *list, const char *format, ...) _printf_(2, 3);
 void strv_add_all(strv *list, char *const *other);
 size_t strv_len(char *const *list);
 bool strv_contains(char *const *list, const char *s);
+/* Takes every VALUE out of LIST, which may be NULL. */
+void strv_drop(strv list, const char *value);
 strv strv_copy(char *const *list);
 void strv_free(strv list);
 /* Splits S at every run of characters of SEPARATORS; empty parts are left out. */

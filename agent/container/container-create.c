@@ -35,12 +35,32 @@ struct patched {
 	Oci__Linux linux;
 	Oci__LinuxDevice *devices;
 	Oci__LinuxDevice **pointers;
+	Oci__LinuxResources resources;
+	Oci__LinuxDeviceCgroup *rules;
+	Oci__LinuxDeviceCgroup **rule_pointers;
 };
 
 static void patched_done(struct patched *p)
 {
 	free(p->devices);
 	free(p->pointers);
+	free(p->rules);
+	free(p->rule_pointers);
+}
+
+static void patch_init_rules(struct patched *p, Oci__LinuxResources *resources)
+{
+	size_t n = resources->n_devices;
+
+	p->resources = *resources;
+	p->linux.resources = &p->resources;
+	p->rules = xcalloc(n ? n : 1, sizeof(*p->rules));
+	p->rule_pointers = xcalloc(n ? n : 1, sizeof(*p->rule_pointers));
+	for (size_t i = 0; i < n; i++) {
+		p->rules[i] = *resources->devices[i];
+		p->rule_pointers[i] = &p->rules[i];
+	}
+	p->resources.devices = p->rule_pointers;
 }
 
 static void patch_init(struct patched *p, const Oci__Spec *spec)
@@ -57,9 +77,27 @@ static void patch_init(struct patched *p, const Oci__Spec *spec)
 		p->pointers[i] = &p->devices[i];
 	}
 	p->linux.devices = p->pointers;
+	if (spec->linux->resources)
+		patch_init_rules(p, spec->linux->resources);
 }
 
-static int patch_device(struct patched *p, const struct device *device, struct error *e)
+/* A rule that names the device WAS, by the host's numbers, means DEVICE. */
+static void patch_rules(struct patched *p, const Oci__Linux *in, const Oci__LinuxDevice *was,
+			const struct device *device)
+{
+	for (size_t i = 0; in->resources && i < in->resources->n_devices; i++) {
+		const Oci__LinuxDeviceCgroup *rule = in->resources->devices[i];
+
+		if (strcmp(rule->type, was->type) != 0 || rule->major != was->major ||
+		    rule->minor != was->minor)
+			continue;
+		p->rules[i].major = device->major;
+		p->rules[i].minor = device->minor;
+	}
+}
+
+static int patch_device(struct patched *p, const Oci__Linux *in, const struct device *device,
+			struct error *e)
 {
 	static char block[] = "b", character[] = "c";
 
@@ -68,6 +106,7 @@ static int patch_device(struct patched *p, const struct device *device, struct e
 
 		if (strcmp(d->path, device->container_path) != 0)
 			continue;
+		patch_rules(p, in, in->devices[i], device);
 		d->type = device->type == 'b' ? block : character;
 		d->major = device->major;
 		d->minor = device->minor;
@@ -87,7 +126,7 @@ static int patch_devices(struct container *c, const Agent__CreateContainerReques
 	r = devices_resolve(c->all->sb, in->devices, in->n_devices, deadline_ms, &c->cancel, &list,
 			    e);
 	for (size_t i = 0; r >= 0 && i < list.n; i++)
-		r = patch_device(p, &list.items[i], e);
+		r = patch_device(p, in->oci->linux, &list.items[i], e);
 	return r;
 }
 

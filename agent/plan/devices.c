@@ -58,6 +58,18 @@ bool devices_are_all_allowed(const Oci__Spec *spec)
 	return false;
 }
 
+/* Whether SPEC says itself how its device D may be used. */
+static bool has_rule(const Oci__Spec *spec, const Oci__LinuxDevice *d)
+{
+	const Oci__LinuxResources *r = spec->linux->resources;
+
+	for (size_t i = 0; r && i < r->n_devices; i++)
+		if (strcmp(r->devices[i]->type, d->type) == 0 && d->major > 0 &&
+		    r->devices[i]->major == d->major && r->devices[i]->minor == d->minor)
+			return true;
+	return false;
+}
+
 size_t device_rules(const Oci__Spec *spec, Oci__LinuxDeviceCgroup ***ret_rules)
 {
 	size_t n_spec = spec->linux->resources ? spec->linux->resources->n_devices : 0;
@@ -74,11 +86,15 @@ size_t device_rules(const Oci__Spec *spec, Oci__LinuxDeviceCgroup ***ret_rules)
 	for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++, own++)
 		set_rule(own, default_devices[i].type, default_devices[i].major,
 			 default_devices[i].minor, default_devices[i].access);
-	for (size_t i = 0; i < spec->linux->n_devices; i++, own++) {
+	for (size_t i = 0; i < spec->linux->n_devices; i++) {
 		const Oci__LinuxDevice *d = spec->linux->devices[i];
 
+		if (has_rule(spec, d)) {
+			n--;
+			continue;
+		}
 		/* A fifo is no device: its rule allows nothing that is not allowed. */
-		set_rule(own, strcmp(d->type, "p") ? d->type : "c", d->major, d->minor,
+		set_rule(own++, strcmp(d->type, "p") ? d->type : "c", d->major, d->minor,
 			 strcmp(d->type, "p") ? "rwm" : "m");
 	}
 	*ret_rules = rules;

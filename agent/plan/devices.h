@@ -25,8 +25,8 @@ bool device_rule_is_for_all(const struct Oci__LinuxDeviceCgroup *rule);
 /* Whether SPEC lets a container use every device there is, as that of a privileged one does. */
 bool devices_are_all_allowed(const struct Oci__Spec *spec);
 
-/* What SPEC says, then what every container may use, then SPEC's devices.  *ret_rules and what it
- * points to are one allocation, caller frees. */
+/* What SPEC says, then what every container may use, then SPEC's devices that it has no rule for.
+ * *ret_rules and what it points to are one allocation, caller frees. */
 size_t device_rules(const struct Oci__Spec *spec, struct Oci__LinuxDeviceCgroup ***ret_rules);
 
 #endif

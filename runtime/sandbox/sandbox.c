@@ -8,7 +8,8 @@
  * its agent is not asked, its processes die with the VM.
  *
  * Fields set by sandbox_new() and sandbox_start() do not change until sandbox_stop(), so readers
- * need no lock.  `lock` is for what changes while containers come and go: sizes and the record.
+ * need no lock.  `lock` is for what changes while containers come and go: sizes, disks and the
+ * record; it keeps calls for the VM apart.
  */
 
 #include "runtime/sandbox/sandbox.h"
@@ -51,6 +52,7 @@ struct sandbox {
 	pthread_mutex_t lock;
 	struct size used;   /* limits of all containers */
 	struct size_vm has; /* what the VM has */
+	struct blocks blocks;
 	struct state state;
 };
 
@@ -355,6 +357,7 @@ void sandbox_free(struct sandbox *s)
 	network_free(s->network);
 	share_done(&s->share);
 	cgroup_done(&s->cgroups);
+	blocks_done(&s->blocks);
 	state_done(&s->state);
 	config_done(&s->config);
 	(void)pthread_mutex_destroy(&s->lock);
@@ -463,18 +466,22 @@ int sandbox_resize(struct sandbox *s, struct size before, struct size after, str
 	return r;
 }
 
-static void strv_drop(strv list, const char *value)
+int sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+		 const struct address **ret_address, struct error *e)
 {
-	size_t kept = 0;
+	int r;
 
-	for (size_t i = 0; list && list[i]; i++) {
-		if (strcmp(list[i], value) == 0)
-			free(list[i]);
-		else
-			list[kept++] = list[i];
-	}
-	if (list)
-		list[kept] = NULL;
+	(void)pthread_mutex_lock(&s->lock);
+	r = block_plug(&s->blocks, s->vmm, fd, access, user, s->cancel, ret_address, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+void sandbox_unplug(struct sandbox *s, const char *user)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	block_unplug(&s->blocks, s->vmm, user, s->cancel);
+	(void)pthread_mutex_unlock(&s->lock);
 }
 
 int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what, struct error *e)

@@ -3,6 +3,7 @@
 #define RUNTIME_SANDBOX_SANDBOX_H
 
 #include "lib/rpc/client.h"
+#include "runtime/sandbox/block.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/size.h"
 #include "runtime/vmm/vmm.h"
@@ -54,6 +55,12 @@ pid_t sandbox_pid(const struct sandbox *s);
 /* Replaces limits of BEFORE among those of the sandbox's containers by AFTER, and gives the VM what
  * it lacks for more.  A failure leaves BEFORE; less never fails.  Any work thread. */
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e);
+
+/* Gives the guest a disk, and takes it away: block_plug() and block_unplug() for this sandbox.  Any
+ * work thread. */
+int sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+		 const struct address **ret_address, struct error *e);
+void sandbox_unplug(struct sandbox *s, const char *user);
 
 /* Records that DIR is a mount point outside the share, or is no more. */
 enum sandbox_mount { SANDBOX_MOUNTED, SANDBOX_UNMOUNTED };

@@ -8,9 +8,8 @@
  *
  * The host's processors and its security labels have no meaning in the guest, and its namespaces do
  * not exist there.  Rules for devices hold where their numbers mean the same, so what may use every
- * device of a host may use every one of the guest.  Block devices of the host have the numbers of
- * somebody else's disks in the guest: a container that asks for one by name must not start without
- * it, and those that a privileged container has with all the others are left out.
+ * device of a host may use every one of the guest.  Those of block devices that it has are kept:
+ * the agent puts the guest's numbers in them.
  */
 
 #include "runtime/sandbox/spec.h"
@@ -18,7 +17,6 @@
 #include <string.h>
 
 #include "lib/file.h"
-#include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/pbjson.h"
 
@@ -167,9 +165,14 @@ static bool is_below(const char *path, const char *dir)
 	return str_starts(path, dir) && (path[strlen(dir)] == '/' || path[strlen(dir)] == '\0');
 }
 
+bool spec_mount_is_bind(const Oci__Mount *m)
+{
+	return strcmp(m->type, "bind") == 0 || has_option(m, "bind") || has_option(m, "rbind");
+}
+
 bool spec_mount_is_shared(const Oci__Mount *m)
 {
-	if (strcmp(m->type, "bind") != 0 && !has_option(m, "bind") && !has_option(m, "rbind"))
+	if (!spec_mount_is_bind(m))
 		return false;
 	/* The guest has its own of these, and those of the host would be lies there. */
 	return !is_below(m->source, "/proc") && !is_below(m->source, "/sys") &&
@@ -246,9 +249,21 @@ static bool means_the_same_in_a_guest(const Oci__LinuxDeviceCgroup *rule)
 	       (rule->major != MAJOR_MISC || rule->minor < MINOR_DYNAMIC);
 }
 
+static bool is_of_disk(const Oci__LinuxDeviceCgroup *rule, const Oci__Linux *linux_)
+{
+	for (size_t i = 0; i < linux_->n_devices; i++) {
+		const Oci__LinuxDevice *d = linux_->devices[i];
+
+		if (strcmp(d->type, "b") == 0 && strcmp(rule->type, "b") == 0 &&
+		    rule->major == d->major && rule->minor == d->minor)
+			return true;
+	}
+	return false;
+}
+
 /* CRI plugins that were told to keep the host's devices to themselves do not say that a privileged
  * container may use every device (containerd 1.6), so it is told by what else it may. */
-static bool is_privileged(const Oci__Spec *spec)
+bool spec_is_privileged(const Oci__Spec *spec)
 {
 	static const char *const all[] = { "CAP_SYS_ADMIN", "CAP_SYS_RAWIO", "CAP_SYS_MODULE",
 					   "CAP_MKNOD" };
@@ -280,11 +295,12 @@ static void constrain_rules(Oci__Spec *spec)
 	Oci__LinuxResources *r = spec->linux->resources;
 	size_t kept = 0;
 
-	if (!r && is_privileged(spec))
+	if (!r && spec_is_privileged(spec))
 		r = spec->linux->resources = message_new(&oci__linux_resources__descriptor);
 	for (size_t i = 0; r && i < r->n_devices; i++) {
 		complete_rule(r->devices[i]);
-		if (means_the_same_in_a_guest(r->devices[i]))
+		if (means_the_same_in_a_guest(r->devices[i]) ||
+		    is_of_disk(r->devices[i], spec->linux))
 			r->devices[kept++] = r->devices[i];
 		else
 			message_free(r->devices[i]);
@@ -292,7 +308,7 @@ static void constrain_rules(Oci__Spec *spec)
 	if (!r)
 		return;
 	r->n_devices = kept;
-	if (!spec_gives_all_devices(spec) && is_privileged(spec))
+	if (!spec_gives_all_devices(spec) && spec_is_privileged(spec))
 		allow_all_devices(r);
 }
 

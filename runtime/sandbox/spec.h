@@ -36,6 +36,7 @@ bool spec_shares_pidns(const Oci__Spec *spec);
 /* The mount on DESTINATION, borrowed; NULL without. */
 const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination);
 
+bool spec_mount_is_bind(const Oci__Mount *m);
 /* True if the host must share SOURCE of M with the guest, rather than M being made in the guest. */
 bool spec_mount_is_shared(const Oci__Mount *m);
 bool spec_mount_is_read_only(const Oci__Mount *m);
@@ -44,6 +45,8 @@ bool spec_mount_follows(const Oci__Mount *m);
 
 /* True if the container may use every device, as a privileged one may. */
 bool spec_gives_all_devices(const Oci__Spec *spec);
+/* True if it looks like a privileged one that no rule says so of. */
+bool spec_is_privileged(const Oci__Spec *spec);
 
 /* ENOTSUP names what is asked for and cannot be done in a guest: it must not look as if it were. */
 int spec_check_fields(const Oci__Spec *spec, struct error *e);
@@ -53,7 +56,8 @@ int spec_check_resources(const Oci__LinuxResources *resources, struct error *e);
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 
 /* Takes out what means something on the host only: hooks, labels, network namespaces, paths of
- * namespaces, rules for devices with numbers of the host and processor sets. */
+ * namespaces, rules for devices with numbers of the host, but for those of its block
+ * devices, and processor sets. */
 void spec_constrain(Oci__Spec *spec, enum spec_seccomp seccomp);
 
 /* The same for limits that come alone: processor sets. */

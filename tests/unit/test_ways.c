@@ -68,41 +68,8 @@ static void test_notes_are_taken_back_once_last_first(void **state)
 	gifts_done(&g);
 }
 
-#define DISK      "{\"path\":\"/dev/xvda\",\"type\":\"b\",\"major\":202}"
 #define DENY_ALL  "{\"allow\":false,\"access\":\"rwm\"}"
 #define ALLOW_ALL "{\"allow\":true,\"access\":\"rwm\"}"
-#define DISK_RULE "{\"allow\":true,\"type\":\"b\",\"major\":202,\"access\":\"rwm\"}"
-
-/* A container that may use every device was given all there are, and wants none by name. */
-static void test_block_device_is_refused_unless_all_are_given(void **state)
-{
-	static const struct {
-		const char *rules;
-		int result;
-	} cases[] = {
-		{ DENY_ALL "," DISK_RULE, -ENOTSUP },
-		{ "", -ENOTSUP },
-		{ DENY_ALL "," ALLOW_ALL, 0 },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_message_ Oci__Spec *spec = parse(DISK, cases[i].rules);
-		struct arrival a = { .kind = WAY_DEVICE,
-				     .spec = spec,
-				     .device = spec->linux->devices[0] };
-		struct gifts g = { 0 };
-		struct error e;
-
-		assert_int_equal(way_block_refused.match(&a, &e), 1);
-		assert_int_equal(way_block_refused.give(&a, &g, &e), cases[i].result);
-		if (cases[i].result < 0)
-			assert_non_null(strstr(e.msg, "/dev/xvda"));
-		else
-			assert_null(spec->linux->devices[0]);
-		spec->linux->n_devices = spec->linux->devices[0] ? 1 : 0;
-	}
-}
 
 /* Of those the guest has its own; what the host has not is asked for by name. */
 static void test_devices_of_the_host_are_left_out_when_all_are_given(void **state)
@@ -135,7 +102,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_whole_and_named_once),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
-		cmocka_unit_test(test_block_device_is_refused_unless_all_are_given),
 		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};
 

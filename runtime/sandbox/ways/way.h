@@ -22,12 +22,14 @@
 #define WAYS(row)                                                         \
 	row(way_root_mounts)   /* containerd's mounts, shared */          \
 	row(way_root_folder)   /* a folder of the host, shared */         \
+	row(way_block_node)    /* a block device on a path */             \
 	row(way_pod_shm)       /* the guest's /dev/shm */                 \
 	row(way_memory_volume) /* emptyDir in memory: a guest's tmpfs */  \
 	row(way_shared_volume) /* any other folder or file, shared */     \
 	row(way_guest_mount)   /* the agent's own: proc, tmpfs, ... */    \
-	row(way_block_refused)                                            \
-	row(way_host_device)   /* the host's, given along with all */ \
+	row(way_host_disks)    /* all of a privileged one: none */        \
+	row(way_block_device)  /* one asked for by name: plugged in */    \
+	row(way_host_device)   /* the host's, given along with all */    \
 	row(way_guest_device)  /* the agent's own: character devices */
 /* clang-format on */
 
