@@ -90,7 +90,9 @@ struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const str
 	sb->config = config;
 	sb->state = state_new();
 	sb->queue = work_queue_new(pool);
-	sb->storages = storages_new(sb);
+	sb->storages = storages_new(sb, e);
+	if (!sb->storages)
+		return NULL;
 	sb->uevents = uevents_new(loop, e);
 	if (!sb->uevents)
 		return NULL;

@@ -200,6 +200,16 @@ int points_mount(struct points *ps, const char *path)
 	return fd;
 }
 
+bool points_has(struct points *ps, const char *path)
+{
+	bool found;
+
+	(void)pthread_mutex_lock(&ps->lock);
+	found = find(ps, path) != NULL;
+	(void)pthread_mutex_unlock(&ps->lock);
+	return found;
+}
+
 static bool is_in(const char *path, const char *dir)
 {
 	size_t len = strlen(dir);

@@ -38,6 +38,8 @@ int points_release(struct points *ps, const char *path, struct error *e);
 /* A descriptor of what is mounted on PATH, to be closed by the caller, or -1. */
 int points_mount(struct points *ps, const char *path);
 
+/* Whether anybody uses PATH. */
+bool points_has(struct points *ps, const char *path);
 /* Whether anybody uses PATH, which is below DIR, or something below DIR that it lies in. */
 bool points_cover(struct points *ps, const char *dir, const char *path);
 

@@ -42,8 +42,7 @@ static bool is_shared_path(const char *path)
 	return str_starts(path, SANDBOX_SHARED_DIR "/");
 }
 
-/* Opens PATH and enters whatever is on the way to it and at it. */
-static int open_entered(const char *path, struct error *e)
+int share_open_entered(const char *path, struct error *e)
 {
 	int fd = run_dir_open(path, O_PATH | O_DIRECTORY, e);
 
@@ -98,7 +97,7 @@ static int let_propagate(int fd, const char *path, struct error *e)
 
 static int enter(struct point *p, void *arg, struct error *e)
 {
-	_close_ int fd = open_entered(p->path, e);
+	_close_ int fd = share_open_entered(p->path, e);
 	struct mount_place place;
 	struct statfs fs;
 	int r;
@@ -154,7 +153,7 @@ static int enter_one(const char *path, char *const *mounts, struct error *e)
 		log_warn("'%.256s' is in no share of the container", path);
 		return 0;
 	}
-	fd = open_entered(path, e);
+	fd = share_open_entered(path, e);
 	return fd == -ENOENT || fd >= 0 ? 0 : fd;
 }
 
@@ -242,6 +241,6 @@ int share_tree(const char *path, const struct mount_options *o, struct error *e)
 
 	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
 		return mount_clone(AT_FDCWD, path, o, e);
-	fd = open_entered(path, e);
+	fd = share_open_entered(path, e);
 	return fd < 0 ? fd : mount_clone(fd, "", o, e);
 }

@@ -35,6 +35,10 @@ void shares_forget_gone(struct points *ps);
 int shares_drop_stale(struct points *ps, struct error *e);
 rpc_handler share_rpc_remove_stale;
 
+/* Opens PATH, which lies below SANDBOX_RUN_DIR, and enters whatever is on the way to it and at it.
+ * Returns an O_PATH descriptor. */
+int share_open_entered(const char *path, struct error *e);
+
 /* A detached copy of what is at PATH with O applied.  What lies below SANDBOX_RUN_DIR is found
  * without following a link. */
 int share_tree(const char *path, const struct mount_options *o, struct error *e);

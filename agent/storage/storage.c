@@ -29,15 +29,19 @@
 #include "agent/storage/fsgroup.h"
 #include "agent/storage/hugepages.h"
 #include "agent/storage/points.h"
+#include "agent/storage/shares.h"
+#include "agent/storage/watch.h"
 #include "lib/mount.h"
 
 #define DIR_MODE      0755
+#define WATCHABLE_DIR SANDBOX_SHARED_DIR "/watchable"
 #define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
 #define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
 
 struct storages {
 	struct sandbox *sb;
 	struct points *points;
+	struct watches *watches;
 };
 
 /* One call of storages_add() for one Storage. */
@@ -60,12 +64,17 @@ struct request {
 typedef int mounter(struct request *q, struct error *e);
 #define NO_MOUNT INT32_MAX
 
-struct storages *storages_new(struct sandbox *sb)
+struct storages *storages_new(struct sandbox *sb, struct error *e)
 {
 	struct storages *st = xcalloc(1, sizeof(*st));
 
 	st->sb = sb;
 	st->points = points_new();
+	st->watches = watches_new(sb->loop, sb->pool, st->points, e);
+	if (!st->watches) {
+		storages_free(st);
+		return NULL;
+	}
 	return st;
 }
 
@@ -111,6 +120,50 @@ static int make_local(struct request *q, struct error *e)
 	(void)q;
 	(void)e;
 	return NO_MOUNT;
+}
+
+static int mount_copy_of(struct request *q, int sourcefd, struct error *e)
+{
+	const struct mount_options o = { .set = MOUNT_NOSUID | MOUNT_NODEV };
+	_close_ int made = mount_new("tmpfs", "watchable", &o, e);
+	_close_ int target = made < 0 ? -1 : openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int source = openat(sourcefd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (made < 0)
+		return made;
+	if (source < 0 || target < 0)
+		return fail(e, errno, "cannot open '%.256s': %m", q->in->source);
+	r = watch_copy(source, target, &watch_first, e);
+	if (r < 0)
+		return r;
+	watches_add(q->st->watches, q->in->mount_point, TAKE_FD(source), TAKE_FD(target));
+	return TAKE_FD(made);
+}
+
+/* A file, and what is too large to be looked through all the time, is bound as it is. */
+static int mount_watchable(struct request *q, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int source = -1;
+	struct stat st;
+	int r = -E2BIG;
+
+	if (!run_dir_contains(q->in->source))
+		return fail(e, EINVAL, "'%.256s' is no share", q->in->source);
+	source = share_open_entered(q->in->source, e);
+	if (source < 0)
+		return source;
+	if (fstat(source, &st) < 0)
+		return fail(e, errno, "cannot look at '%.256s': %m", q->in->source);
+	if (S_ISDIR(st.st_mode))
+		r = mount_copy_of(q, source, e);
+	if (r != -E2BIG)
+		return r;
+	log_info("storage '%.128s' is not watched for changes: %s", q->in->mount_point,
+		 S_ISDIR(st.st_mode) ? e->msg : "it is a file");
+	r = mount_options_parse(q->options, strv_len(q->options), &o, e);
+	return r < 0 ? r : share_tree(q->in->source, &o, e);
 }
 
 /* On whichever bus: q->in->driver says it. */
@@ -190,6 +243,7 @@ static const struct driver drivers[] = {
 	{ "local", KIND_VOLUME, make_local },
 	{ "overlayfs", KIND_OTHER, mount_overlay },
 	{ "virtio-fs", KIND_OTHER, mount_virtiofs },
+	{ "watchable-bind", KIND_VOLUME, mount_watchable },
 };
 
 const char *storage_driver_name(size_t i)
@@ -289,21 +343,45 @@ static int apply_fs_group(const struct request *q, int fd, struct error *e)
 			     is_always ? FSGROUP_ALWAYS : FSGROUP_ON_ROOT_MISMATCH, e);
 }
 
-/* Returns a descriptor of the mount point and says whether it had to be made.  Where nothing is
- * mounted it may be a file: a container made it in its volume, and another one asks for that part.
- */
-static int make_point(const char *path, bool is_mounted, bool *ret_made, struct error *e)
+static int make_file(const char *path, struct error *e)
+{
+	_free_ char *parent = path_parent(path);
+	_close_ int dir = run_dir_make(parent, DIR_MODE, e);
+	_close_ int fd = -1;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, path_base(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return fail(e, errno, "cannot make it: %m");
+	return run_dir_open(path, O_PATH, e);
+}
+
+/* Returns a descriptor of the mount point and says whether a folder had to be made for it.  TYPE is
+ * that of what will be mounted, 0: nothing.  Then it may be a file: a container made it in its
+ * volume, and another one asks for that part. */
+static int make_point(const char *path, mode_t type, bool *ret_made, struct error *e)
 {
 	int fd;
 
 	if (!run_dir_contains(path))
 		return fail(e, EINVAL, "its mount point is not below '" SANDBOX_RUN_DIR "'");
 	*ret_made = false;
-	fd = run_dir_open(path, is_mounted ? O_PATH | O_DIRECTORY : O_PATH, e);
+	fd = run_dir_open(path, type == S_IFDIR ? O_PATH | O_DIRECTORY : O_PATH, e);
 	if (fd != -ENOENT)
 		return fd;
+	if (type && type != S_IFDIR)
+		return make_file(path, e);
 	*ret_made = true;
 	return run_dir_make(path, DIR_MODE, e);
+}
+
+static mode_t type_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_mode & S_IFMT : 0;
 }
 
 static int let_propagate(int mountfd, const char *name, struct error *e)
@@ -317,7 +395,7 @@ static int let_propagate(int mountfd, const char *name, struct error *e)
 static int put_in_place(struct request *q, struct point *p, enum kind kind, int made,
 			struct error *e)
 {
-	_close_ int at = make_point(p->path, made >= 0, &p->made_dir, e);
+	_close_ int at = make_point(p->path, type_of(made), &p->made_dir, e);
 	int root = made >= 0 ? made : at;
 	int r = at;
 
@@ -356,7 +434,7 @@ static int fill_point(struct point *p, void *arg, struct error *e)
 	return r;
 }
 
-static int add_one(struct request *q, struct error *e)
+static int take_point(struct request *q, struct error *e)
 {
 	/* One more user of a shared storage is the sandbox, until the agent ends. */
 	unsigned uses = q->in->shared ? 2 : 1;
@@ -369,8 +447,55 @@ static int add_one(struct request *q, struct error *e)
 
 		r = fill_point(&again, q, e);
 	}
-	strv_free(TAKE_PTR(q->options));
 	return r < 0 ? r : 0;
+}
+
+/* The exported folder is read-only, so what is to be mounted in this part of it needs a file system
+ * of the guest's. */
+static int fill_watchable(struct point *p, void *arg, struct error *e)
+{
+	const struct mount_options o = { .set = MOUNT_NOSUID | MOUNT_NODEV };
+	_close_ int made = mount_new("tmpfs", "watchable", &o, e);
+	_close_ int at = made < 0 ? -1 : run_dir_make(p->path, DIR_MODE, e);
+	int r;
+
+	(void)arg;
+	if (made < 0 || at < 0)
+		return -e->code;
+	r = mount_attach(made, at, p->path, e);
+	if (r >= 0)
+		p->mount_fd = TAKE_FD(made);
+	return r;
+}
+
+static int hold_watchable(struct request *q, strv *mounts, struct error *e)
+{
+	int r = 0;
+
+	if (str_starts(q->in->mount_point, WATCHABLE_DIR "/"))
+		r = points_take(q->st->points, WATCHABLE_DIR, 1, fill_watchable, NULL,
+				q->deadline_ms, e);
+	if (r < 0 || !str_starts(q->in->mount_point, WATCHABLE_DIR "/"))
+		return r;
+	strv_add(mounts, WATCHABLE_DIR);
+	return 0;
+}
+
+/* Appends everything Q uses to *MOUNTS, also on failure. */
+static int add_one(struct request *q, strv *mounts, struct error *e)
+{
+	int r = 0;
+
+	if (str_equal(q->in->driver, "watchable-bind"))
+		r = share_hold(q->st->points, q->in->source, q->deadline_ms, mounts, e);
+	if (r >= 0)
+		r = hold_watchable(q, mounts, e);
+	if (r >= 0)
+		r = take_point(q, e);
+	strv_free(TAKE_PTR(q->options));
+	if (r >= 0)
+		strv_add(mounts, q->in->mount_point);
+	return r;
 }
 
 int storages_add(struct storages *st, const char *cid, struct Agent__Storage *const *list, size_t n,
@@ -390,11 +515,9 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
 				     .deadline_ms = deadline_ms,
 				     .cancel = cancel };
 
-		r = add_one(&q, e);
-		if (r == 0)
-			strv_add(&mounts, list[i]->mount_point);
-		else
-			r = fail_wrap(e, "storage '%.128s'", list[i]->mount_point);
+		r = add_one(&q, &mounts, e);
+		if (r < 0)
+			(void)fail_wrap(e, "storage '%.128s'", list[i]->mount_point);
 	}
 	if (r < 0)
 		(void)storages_release(st, mounts, &ignored);
@@ -421,6 +544,7 @@ void storages_free(struct storages *st)
 {
 	if (!st)
 		return;
+	watches_free(st->watches);
 	points_free(st->points);
 	free(st);
 }

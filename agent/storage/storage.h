@@ -17,7 +17,7 @@ struct storages;
  * twice is mounted once and counted.  One lock inside; mounts of different mount points run beside
  * each other.  Every function may be called from any work thread.
  */
-struct storages *storages_new(struct sandbox *sb);
+struct storages *storages_new(struct sandbox *sb, struct error *e);
 /* Unmounts everything that is left. */
 void storages_free(struct storages *st);
 

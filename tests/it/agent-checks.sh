@@ -433,6 +433,47 @@ status_in() {
 	status_of "$id" "$exec"
 }
 
+# put_shared NAME TYPE TEXT - a file or link of the host's in the shared folder.
+put_shared() {
+	local type=0100644
+	[ "$2" = file ] || type=0120777
+	printf %s "$3" | ctl_data CopyFile "{\"path\": \"/run/kata-containers/shared/containers/$1\", \"file_mode\": $((type)),
+		\"dir_mode\": 493, \"offset\": 0, \"file_size\": ${#3}}" >/dev/null
+}
+
+# A volume that programs watch: a file system of the guest's that follows the host's folder.  A large one is that folder.
+check_watchable() {
+	local shared=/run/kata-containers/shared/containers volume
+	volume='.storages = [{driver: "watchable-bind", source: "'$shared'/NAME", fstype: "bind",
+		mount_point: "'$shared'/watchable/NAME"}] |
+		.OCI.mounts += [{destination: "/volume", source: "'$shared'/watchable/NAME", type: "bind", options: ["rbind", "ro"]}]'
+	put_shared settings/..one/colour file red
+	put_shared settings/..data link ..one
+	put_shared settings/colour link ..data/colour
+	begin watcher "${volume//NAME/settings}" sleep 1000
+	begin watcher2 "${volume//NAME/settings}" sleep 1000
+	exec_process watcher e1 . sh -c 'cat /volume/colour; grep -c "watchable /volume tmpfs" /proc/mounts; touch /volume/x 2>&1' >/dev/null
+	expect_match "a watched volume" '^red.*1.*Read-only' "$(drain ReadStdout watcher e1 | tr '\n' ' ')"
+	put_shared settings/..two/colour file blue
+	put_shared settings/..data link ..two
+	eventually 10 "the change of a watched volume" colour_is watcher blue
+	remove watcher
+	put_shared settings/..three/colour file green
+	put_shared settings/..data link ..three
+	eventually 10 "its change for who is left" colour_is watcher2 green
+	remove watcher2
+	put_shared large/file file "$(head -c 1100000 /dev/zero | tr '\0' x)"
+	expect "a large volume is bound" $'1100000\n0\nstatus 0' \
+		"$(output large "${volume//NAME/large}" sh -c 'wc -c </volume/file; grep -c "watchable /volume" /proc/mounts; true')"
+}
+
+colour_is() { # ID COLOUR
+	local exec
+	exec=colour$(date +%s%N)
+	exec_process "$1" "$exec" . cat /volume/colour >/dev/null
+	[ "$(drain ReadStdout "$1" "$exec")" = "$2" ]
+}
+
 # A container that has the guest's own /dev puts something else in the place of /dev/null.  Only in a guest: elsewhere
 # the /dev would be this machine's.
 check_null_replaced() {
@@ -598,4 +639,4 @@ run_checks() {
 
 every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin exec signals removal
 	many_at_once kill_during_create readonly hostile_image links_in_a_volume
-	propagation devices all_devices seccomp sysctl sharing pause)
+	propagation watchable devices all_devices seccomp sysctl sharing pause)
