@@ -56,6 +56,13 @@ static char *volume_of_subpath(const char *path)
 	return xasprintf("%s/volumes/" PLUGIN_DIR "/%s", pod, path_base(volume));
 }
 
+char *volume_of_pod(const char *source)
+{
+	_free_ char *volume = is_volume_path(source) ? xstrdup(source) : volume_of_subpath(source);
+
+	return volume && is_volume_path(volume) ? TAKE_PTR(volume) : NULL;
+}
+
 /* True if a tmpfs is mounted on PATH. */
 static bool is_on_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
 {
@@ -102,12 +109,12 @@ static int find_part(const char *source, struct ephemeral *v, struct error *e)
 
 int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e)
 {
-	_free_ char *volume = is_volume_path(source) ? xstrdup(source) : volume_of_subpath(source);
+	_free_ char *volume = volume_of_pod(source);
 	_ephemeral_ struct ephemeral v = { 0 };
 	struct stat st, part;
 	int r = 0;
 
-	if (!volume || !is_volume_path(volume) || !is_on_tmpfs(volume, &st, &v.size))
+	if (!volume || !is_on_tmpfs(volume, &st, &v.size))
 		return 0;
 	if (stat(source, &part) < 0 || part.st_dev != st.st_dev || !S_ISDIR(part.st_mode))
 		return 0;

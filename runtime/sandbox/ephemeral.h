@@ -28,6 +28,10 @@ int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e);
 void ephemeral_done(struct ephemeral *v);
 #define _ephemeral_ _cleanup_(ephemeral_done)
 
+/* The emptyDir that SOURCE is or is a part of (subPath), by its path, whatever it lies on; NULL if
+ * it is none.  Caller frees. */
+char *volume_of_pod(const char *source);
+
 /* The guest's path of V's part.  Caller frees. */
 char *ephemeral_guest_path(const struct ephemeral *v);
 struct gifts;

@@ -1,27 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * rootfs - mount a container's root file system on the host.
+ * rootfs - mount a container's root file system.
  *
- * containerd hands over what its snapshotter made: a bind or an overlay, rarely anything else.
+ * containerd hands over what its snapshotter made: a bind or an overlay, rarely anything else.  It
+ * is mounted in a copy of the host's mount namespace that lasts as long as that takes, and comes
+ * out as a detached tree: the node never has these mounts in its list.  A mount inside the root is
+ * put where the image's links lead to with the root as "/", never outside.
+ *
  * mount(2) takes one page of options and an overlay of many layers needs more, so an overlay's
  * layers are named relative to the folder they have in common, which the kernel resolves against
- * the working directory.  That belongs to the process, hence a thread with one of its own.
+ * the working directory; the thread that works in a mount namespace has one of its own.
  *
  * Work thread.
  */
 
 #include "runtime/sandbox/rootfs.h"
 
-#include <pthread.h>
-#include <sched.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 
 #include "lib/file.h"
-#include "runtime/sandbox/share.h"
+#include "lib/mount.h"
+#include "runtime/sandbox/mountns.h"
 
-#define LOWER_OPTION "lowerdir="
+#define LOWER_OPTION   "lowerdir="
+#define STACKED_MOUNTS 64
 
 static const struct {
 	const char *name;
@@ -120,38 +125,25 @@ static char *shorten(const char *data, char **ret_folder)
 	return *ret_folder ? strv_join(result, ",") : NULL;
 }
 
-struct long_mount {
-	const char *source;
-	const char *target;
-	const char *type;
-	unsigned long flags;
-	const char *folder;
-	const char *data;
-	int code;
+/* A root file system to be mounted. */
+struct root {
+	const struct rootfs_mount *mounts;
+	size_t n_mounts;
+	const char *dir;
+	int treefd;
 };
 
-static void *long_mount_run(void *arg)
+/* mount(2) with the working directory FOLDER. */
+static int mount_in(const char *folder, const struct rootfs_mount *m, const char *target,
+		    unsigned long bits, const char *data, struct error *e)
 {
-	struct long_mount *m = arg;
+	int code;
 
-	if (unshare(CLONE_FS) < 0 || chdir(m->folder) < 0 ||
-	    mount(m->source, m->target, m->type, m->flags, m->data) < 0)
-		m->code = errno;
-	return NULL;
-}
-
-/* mount(2) from inside FOLDER. */
-static int mount_in(struct long_mount *m, struct error *e)
-{
-	pthread_t thread;
-	int r = pthread_create(&thread, NULL, long_mount_run, m);
-
-	if (r != 0)
-		return fail(e, r, "cannot make a thread to mount '%s': %m", m->target);
-	(void)pthread_join(thread, NULL);
-	if (m->code != 0)
-		return fail(e, m->code, "cannot mount %s on '%s': %m", m->type, m->target);
-	return 0;
+	if (chdir(folder) < 0)
+		return fail(e, errno, "cannot enter '%s': %m", folder);
+	code = mount(m->source, target, m->type, bits, data) < 0 ? errno : 0;
+	(void)!chdir("/");
+	return code ? fail(e, code, "cannot mount %s on '%s': %m", m->type, target) : 0;
 }
 
 static int mount_one(const struct rootfs_mount *m, const char *target, struct error *e)
@@ -164,39 +156,102 @@ static int mount_one(const struct rootfs_mount *m, const char *target, struct er
 
 	if (strlen(data) >= (size_t)sysconf(_SC_PAGESIZE))
 		shorter = shorten(data, &folder);
-	if (shorter) {
-		struct long_mount lm = { .source = m->source,
-					 .target = target,
-					 .type = m->type,
-					 .flags = bits,
-					 .folder = folder,
-					 .data = shorter };
-
-		return mount_in(&lm, e);
-	}
+	if (shorter)
+		return mount_in(folder, m, target, bits, shorter, e);
 	if (mount(m->source, target, m->type, bind_bits ? bind_bits : bits, data) < 0)
 		return fail(e, errno, "cannot mount %s '%s' on '%s': %m", m->type, m->source,
 			    target);
-	/* A bind ignores the other flags the first time. */
-	if (bind_bits && (bits & ~bind_bits) &&
-	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | (bits & ~bind_bits), NULL) < 0)
+	return 0;
+}
+
+/* A bind ignores the other flags the first time. */
+static int set_bind_flags(const struct rootfs_mount *m, const char *target, struct error *e)
+{
+	unsigned long bits;
+	_free_ char *data = rootfs_options(m->options, m->n_options, &bits);
+	const unsigned long rest = bits & ~(unsigned long)(MS_BIND | MS_REC);
+
+	if (rest == bits || !rest)
+		return 0;
+	if (mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | rest, NULL) < 0)
 		return fail(e, errno, "cannot set the mount flags of '%s': %m", target);
 	return 0;
+}
+
+/* Where M belongs, seen from the root that is mounted on DIR so far. */
+static int open_target(const char *dir, const struct rootfs_mount *m, struct error *e)
+{
+	_close_ int rootfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (rootfd < 0)
+		return fail(e, errno, "cannot open '%s': %m", dir);
+	if (str_empty(m->target))
+		return TAKE_FD(rootfd);
+	return open_in_root(rootfd, m->target, O_PATH, 0, e);
+}
+
+static int mount_there(const struct root *root, const struct rootfs_mount *m, struct error *e)
+{
+	_close_ int target = open_target(root->dir, m, e);
+	_close_ int mounted = -1;
+	int r = target < 0 ? target : mount_one(m, fd_path(target).s, e);
+
+	if (r < 0)
+		return r;
+	mounted = open_target(root->dir, m, e);
+	return mounted < 0 ? mounted : set_bind_flags(m, fd_path(mounted).s, e);
+}
+
+static int mount_all(void *arg, struct error *e)
+{
+	const struct root *root = arg;
+	int r = dir_make(root->dir, 0711, e);
+
+	for (size_t i = 0; r >= 0 && i < root->n_mounts; i++)
+		r = mount_there(root, &root->mounts[i], e);
+	return r;
+}
+
+static int mount_and_copy(void *arg, struct error *e)
+{
+	const struct mount_options whole = { .is_bind_tree = true,
+					     .propagation = MS_PRIVATE,
+					     .propagates_tree = true };
+	struct root *root = arg;
+	int r = mount_all(root, e);
+
+	if (r >= 0)
+		r = root->treefd = mount_clone(AT_FDCWD, root->dir, &whole, e);
+	return r;
+}
+
+int rootfs_tree(const struct rootfs_mount *mounts, size_t n_mounts, const char *dir,
+		struct error *e)
+{
+	struct root root = { .mounts = mounts, .n_mounts = n_mounts, .dir = dir, .treefd = -1 };
+	_close_ int ns = mountns_new(mount_and_copy, &root, e);
+
+	return ns < 0 ? ns : root.treefd;
 }
 
 int rootfs_mount(const struct rootfs_mount *mounts, size_t n_mounts, const char *dir,
 		 struct error *e)
 {
-	int r = dir_make(dir, 0711, e);
+	struct root root = { .mounts = mounts, .n_mounts = n_mounts, .dir = dir };
+	_close_ int here = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int r;
 
-	for (size_t i = 0; r >= 0 && i < n_mounts; i++) {
-		_free_ char *target = str_empty(mounts[i].target)
-					      ? xstrdup(dir)
-					      : path_join(dir, mounts[i].target);
-
-		r = mount_one(&mounts[i], target, e);
-	}
+	if (here < 0)
+		return fail(e, errno, "cannot open the mount namespace: %m");
+	r = mountns_run(here, mount_all, &root, e);
 	if (r < 0)
-		share_detach_below(dir);
+		rootfs_unmount(dir);
 	return r;
+}
+
+void rootfs_unmount(const char *dir)
+{
+	for (int i = 0; i < STACKED_MOUNTS; i++)
+		if (umount2(dir, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			return;
 }

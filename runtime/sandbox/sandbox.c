@@ -23,6 +23,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/state.h"
 
 #define VM_ROOT          "/run/vc/vm"
@@ -45,7 +46,7 @@ struct sandbox {
 
 	struct network *network;
 	struct cgroup cgroups;
-	struct share share;
+	struct share *share; /* NULL: shared_fs is "none" */
 	struct vmm *vmm;
 	struct rpc_client *rpc;
 
@@ -184,7 +185,7 @@ static int open_share(struct sandbox *s, struct error *e)
 {
 	if (strcmp(s->config.hypervisor.shared_fs, "none") == 0)
 		return 0;
-	return share_open(&s->share, NULL, s->id, e);
+	return share_open(NULL, s->id, &s->share, e);
 }
 
 static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)[16])
@@ -210,7 +211,8 @@ static int make_vm(struct sandbox *s, struct error *e)
 		.loop = s->loop,
 		.id = s->id,
 		.run_dir = run_dir,
-		.share_dir = s->share.exported,
+		.share_dir = s->share ? share_folder(s->share) : NULL,
+		.share_mntns_fd = s->share ? share_namespace(s->share) : -1,
 		.netns_fd = s->network->netns_fd,
 		.vcpus = s->has.vcpus,
 		.memory_mib = s->has.memory_mib,
@@ -230,6 +232,8 @@ static int start_vm(struct sandbox *s, struct error *e)
 		r = vmm_start(s->vmm, deadline_in(VMM_START_MS), s->cancel, e);
 	if (r < 0)
 		return r;
+	if (s->share)
+		share_is_served(s->share, vmm_pid(s->vmm, VMM_PROCESS_FS));
 	state_set_process(&s->state, STATE_VMM, vmm_pid(s->vmm, VMM_PROCESS_VMM));
 	state_set_process(&s->state, STATE_FS, vmm_pid(s->vmm, VMM_PROCESS_FS));
 	state_set_process(&s->state, STATE_VSOCK, vmm_pid(s->vmm, VMM_PROCESS_VSOCK));
@@ -274,7 +278,7 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	request.dns = s->dns;
 	request.n_dns = strv_len(s->dns);
 	request.storages = storages;
-	request.n_storages = s->share.dir ? 2 : 1;
+	request.n_storages = s->share ? 2 : 1;
 	return client_call(s->rpc, CLIENT_CREATE_SANDBOX, &request, NULL, 0, s->cancel, e);
 }
 
@@ -341,9 +345,9 @@ void sandbox_stop(struct sandbox *s)
 		vmm_stop(s->vmm);
 	if (s->network)
 		network_disconnect(s->network);
-	share_close(&s->share);
+	share_close(TAKE_PTR(s->share));
 	for (char **dir = s->state.rootfs; dir && *dir; dir++)
-		share_detach_below(*dir);
+		rootfs_unmount(*dir);
 	cgroup_leave(&s->cgroups);
 	forget_resources(s);
 }
@@ -355,7 +359,7 @@ void sandbox_free(struct sandbox *s)
 	rpc_client_free(s->rpc);
 	vmm_free(s->vmm);
 	network_free(s->network);
-	share_done(&s->share);
+	share_close(s->share);
 	cgroup_done(&s->cgroups);
 	blocks_done(&s->blocks);
 	state_done(&s->state);
@@ -385,7 +389,7 @@ struct rpc_client *sandbox_rpc(struct sandbox *s)
 
 struct share *sandbox_share(struct sandbox *s)
 {
-	return &s->share;
+	return s->share;
 }
 
 const struct cancel *sandbox_canceller(const struct sandbox *s)

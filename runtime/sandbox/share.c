@@ -1,308 +1,393 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * share - bind what a pod needs into the folder its guest sees.
+ * share - what of the host a sandbox's guest sees through virtio-fs, and who uses it.
  *
- * The guest is hostile and reaches this folder as root through virtiofsd.  So the folder that is
- * exported is a read-only view: nothing can be created, renamed or replaced by a link beside the
- * binds, and no path we mount on or unmount is the guest's to choose.  Each bind is made as a
- * detached tree that gets its flags before it becomes visible, so there is no moment in which a
- * read-only volume can be written; flags hold for the mounts below it as well.  nodev, nosuid and
- * noexec are for virtiofsd, which must never open a device or run a file of the guest.
+ * Each thing that is shared is an item: what it is (origin.c), its name in the exported folder
+ * (exported.c) and its uses.  A use of something that is an item already, or a part of one, needs
+ * no mount: the guest's path of it is all.  That a part is where the list of mounts says is checked
+ * in the item itself, without following a link, by device and inode number; what a neighbour
+ * exchanges afterwards is still inside what the pod sees.  Only what is asked for is shared, never
+ * the folder above it, but for a volume that belongs to the pod alone and of which a part is asked
+ * for.
  *
- * What the host mounts below a volume later would come with the flags it has there, so a copy is
- * cut off from its origin, but for a volume to be written that asks for such mounts.
+ * An item is read-only on the host until its first use that writes, and becomes so again, if no
+ * file is open for writing, after the last.  One with mounts below it, which may be read-only for
+ * reasons of the host's, is not changed: those who write get an item of their own.  So does a use
+ * that wants to see later mounts of the host, where the item was cut off from them.
  *
- * `mounts` is shared: a bind made there later appears in the exported view, in virtiofsd's own
- * namespace and in the guest.  Unmounting detaches: virtiofsd keeps descriptors open.
- *
- * Kernels before 5.12 cannot set flags on a detached tree.  What appears in the exported view keeps
- * the flags that it had at that moment, so there the tree is bound beside it first, gets its flags,
- * and is bound from there.
+ * `lock` is for everything; what is done under it takes milliseconds.  Work threads.
  */
 
 #include "runtime/sandbox/share.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
-#include "lib/mountinfo.h"
+#include "runtime/sandbox/exported.h"
+#include "runtime/sandbox/origin.h"
 
-#define TREE_CLONE         1u          /* OPEN_TREE_CLONE */
-#define TREE_RECURSIVE     0x8000u     /* AT_RECURSIVE */
-#define MOVE_FROM_EMPTY    0x00000004u /* MOVE_MOUNT_F_EMPTY_PATH */
-#define ATTR_RDONLY        0x00000001u
-#define ATTR_NOSUID        0x00000002u
-#define ATTR_NODEV         0x00000004u
-#define ATTR_NOEXEC        0x00000008u
-#define SHARED_MOUNT_FLAGS (MS_NODEV | MS_NOSUID | MS_NOEXEC)
+#define HINT_LEN 48
 
-/* struct mount_attr of linux/mount.h, which cannot be included beside sys/mount.h everywhere. */
-struct attributes {
-	uint64_t set;
-	uint64_t clear;
-	uint64_t propagation;
-	uint64_t userns_fd;
+struct use {
+	struct use *next;
+	char *ticket;
+	bool writes;
 };
 
-static void share_name(struct share *s, const char *root, const char *id)
-{
-	s->dir = path_join(root ? root : SHARE_ROOT, id);
-	s->mounts = path_join(s->dir, "mounts");
-	s->exported = path_join(s->dir, "shared");
-}
+struct item {
+	struct item *next;
+	char *name; /* in the exported folder */
+	bool has_origin;
+	struct origin origin;
+	bool follows;
+	bool is_writable;
+	struct use *uses;
+};
 
-static int export_mounts(struct share *s, struct error *e)
-{
-	if (mount(s->mounts, s->mounts, NULL, MS_BIND, NULL) < 0)
-		return fail(e, errno, "cannot bind '%s' on itself: %m", s->mounts);
-	if (mount(NULL, s->mounts, NULL, MS_SHARED, NULL) < 0)
-		return fail(e, errno, "cannot share mounts below '%s': %m", s->mounts);
-	if (mount(s->mounts, s->exported, NULL, MS_BIND, NULL) < 0)
-		return fail(e, errno, "cannot bind '%s' on '%s': %m", s->mounts, s->exported);
-	if (mount(NULL, s->exported, NULL, MS_SLAVE, NULL) < 0)
-		return fail(e, errno, "cannot make '%s' follow '%s': %m", s->exported, s->mounts);
-	/* virtiofsd makes its namespace a slave of this one: it follows only what is shared. */
-	if (mount(NULL, s->exported, NULL, MS_SHARED, NULL) < 0)
-		return fail(e, errno, "cannot share mounts below '%s': %m", s->exported);
-	if (mount(NULL, s->exported, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | SHARED_MOUNT_FLAGS,
-		  NULL) < 0)
-		return fail(e, errno, "cannot make '%s' read-only: %m", s->exported);
-	return 0;
-}
+struct share {
+	pthread_mutex_t lock;
+	struct exported exported;
+	struct item *items;
+	uint64_t made; /* items, ever: makes names unique */
+};
 
-int share_open(struct share *s, const char *root, const char *id, struct error *e)
+int share_open(const char *root, const char *id, struct share **ret_share, struct error *e)
 {
-	int r = dir_make(root ? root : SHARE_ROOT, 0750, e);
+	struct share *s = xcalloc(1, sizeof(*s));
+	int r;
 
-	*s = (struct share){ 0 };
-	if (r < 0)
-		return r;
-	share_name(s, root, id);
-	if (mkdir(s->dir, 0700) < 0) {
-		r = fail(e, errno, "cannot make '%s': %m", s->dir);
-		share_done(s);
-		return r;
-	}
-	if (mkdir(s->mounts, 0755) < 0 || mkdir(s->exported, 0700) < 0)
-		r = fail(e, errno, "cannot make the folders of '%s': %m", s->dir);
-	else
-		r = export_mounts(s, e);
-	if (r < 0)
+	(void)pthread_mutex_init(&s->lock, NULL);
+	r = exported_open(&s->exported, root ? root : SHARE_ROOT, id, e);
+	if (r < 0) {
 		share_close(s);
-	return r;
-}
-
-static unsigned long propagation(enum share_access access)
-{
-	return access == SHARE_FOLLOWING ? MS_SLAVE : MS_PRIVATE;
-}
-
-/* The mount points at or below DIR, in the order they were made. */
-static int mounts_below(const char *dir, strv *ret_found, struct error *e)
-{
-	_mountinfo_ struct mountinfo info = { 0 };
-	size_t len = strlen(dir);
-	int r = mountinfo_read(&info, e);
-
-	if (r < 0)
 		return r;
-	for (size_t i = 0; i < info.n; i++) {
-		const char *point = info.entries[i].point;
-
-		if (strncmp(point, dir, len) == 0 && (point[len] == '/' || point[len] == '\0'))
-			strv_add(ret_found, point);
 	}
+	*ret_share = s;
 	return 0;
 }
 
-static int set_flags(const char *target, unsigned long flags, struct error *e)
+const char *share_folder(const struct share *s)
 {
-	_strv_ strv found = NULL;
-	int r = mounts_below(target, &found, e);
+	return s->exported.served;
+}
 
-	if (r >= 0 && !found)
-		r = fail(e, ENOENT, "'%s' is not mounted", target);
-	for (size_t i = 0; r >= 0 && i < strv_len(found); i++)
-		if (mount(NULL, found[i], NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
-			r = fail(e, errno, "cannot set the mount flags of '%s': %m", found[i]);
+int share_namespace(const struct share *s)
+{
+	return s->exported.ns_fd;
+}
+
+void share_is_served(struct share *s, pid_t pid)
+{
+	exported_is_served(&s->exported, pid);
+}
+
+static void item_free(struct item *item)
+{
+	while (item->uses) {
+		struct use *use = item->uses;
+
+		item->uses = use->next;
+		free(use->ticket);
+		free(use);
+	}
+	origin_done(&item->origin);
+	free(item->name);
+	free(item);
+}
+
+/* An id of a container never begins so.  No more of HINT than people need to know it by. */
+static char *name_item(struct share *s, const char *hint)
+{
+	char *name = xasprintf("_%llu-%.*s", (unsigned long long)s->made++, HINT_LEN, hint);
+
+	for (char *c = name; *c; c++)
+		if (*c <= ' ' || *c > '~' || strchr("/\\\"'", *c))
+			*c = '_';
+	return name;
+}
+
+static void item_drop(struct share *s, struct item *item)
+{
+	struct item **at = &s->items;
+
+	while (*at && *at != item)
+		at = &(*at)->next;
+	if (*at)
+		*at = item->next;
+	exported_unbind(&s->exported, item->name);
+	item_free(item);
+}
+
+/* Consumes OWN_NAME. */
+static struct item *item_new(struct share *s, char *own_name)
+{
+	struct item *item = xcalloc(1, sizeof(*item));
+
+	item->name = own_name;
+	item->origin = (struct origin)ORIGIN_INIT;
+	item->next = s->items;
+	s->items = item;
+	return item;
+}
+
+/* Consumes *O when it succeeds. */
+static int item_share(struct share *s, struct origin *o, const struct share_use *use,
+		      struct item **ret_item, struct error *e)
+{
+	struct item *item = item_new(s, name_item(s, use->hint));
+	int r = exported_bind(&s->exported, o->fd, item->name,
+			      use->writes ? EXPORTED_READ_WRITE : EXPORTED_READ_ONLY,
+			      use->follows ? EXPORTED_FOLLOWING : EXPORTED_CUT_OFF, e);
+
+	if (r < 0) {
+		item_drop(s, item);
+		return fail_wrap(e, "sharing '%s'", use->source);
+	}
+	item->has_origin = true;
+	item->origin = *o;
+	*o = (struct origin)ORIGIN_INIT;
+	item->follows = use->follows;
+	item->is_writable = use->writes;
+	*ret_item = item;
+	return 0;
+}
+
+/* Whether ITEM can be what USE wants it to be, if need be by a change. */
+static bool suits(const struct share *s, const struct item *item, const struct share_use *use)
+{
+	bool can_change =
+		s->exported.ns_fd >= 0 && !item->origin.nested && !item->origin.is_read_only;
+
+	if (!item->has_origin || (use->follows && !item->follows))
+		return false;
+	if (use->writes)
+		return item->is_writable || can_change;
+	return !item->is_writable || can_change;
+}
+
+/* True if PART of ITEM, no link followed, is what ORIGIN is. */
+static bool is_there(const struct share *s, const struct item *item, const char *part,
+		     const struct origin *origin)
+{
+	struct error ignored;
+	_close_ int top = exported_look(&s->exported, item->name, &ignored);
+	_close_ int fd = -1;
+	struct stat st;
+
+	if (top < 0)
+		return false;
+	fd = open_without_links(top, part, O_PATH | O_NOFOLLOW | O_CLOEXEC, &ignored);
+	return fd >= 0 && fstat(fd, &st) >= 0 && st.st_dev == origin->dev &&
+	       st.st_ino == origin->ino;
+}
+
+/* The item that O is, *ret_part "", or lies in; NULL without one. */
+static struct item *item_find(struct share *s, const struct origin *o, const struct share_use *use,
+			      const char **ret_part)
+{
+	for (struct item *item = s->items; item; item = item->next) {
+		if (!suits(s, item, use))
+			continue;
+		if (origin_is_same(&item->origin, o)) {
+			*ret_part = "";
+			return item;
+		}
+	}
+	for (struct item *item = s->items; item; item = item->next) {
+		const char *part = suits(s, item, use) ? origin_part(&item->origin, o) : NULL;
+
+		if (part && is_there(s, item, part, o)) {
+			*ret_part = part;
+			return item;
+		}
+	}
+	return NULL;
+}
+
+static int allow_writing(struct share *s, struct item *item, struct error *e)
+{
+	int r = exported_allow(&s->exported, item->name, EXPORTED_READ_WRITE, e);
+
+	if (r >= 0)
+		item->is_writable = true;
 	return r;
 }
 
-/* A detached copy of the mount tree at SOURCE with its flags set, or -ENOSYS. */
-static int tree_open(const char *source, enum share_access access, struct error *e)
+static void use_add(struct item *item, const char *ticket, bool writes)
 {
-	struct attributes attributes = { .set = ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC,
-					 .propagation = propagation(access) };
-	_close_ int fd = (int)syscall(SYS_open_tree, AT_FDCWD, source,
-				      TREE_CLONE | TREE_RECURSIVE | (unsigned)O_CLOEXEC);
+	struct use *use = xcalloc(1, sizeof(*use));
 
-	if (fd < 0)
-		return fail(e, errno, "cannot copy the mounts of '%s': %m", source);
-	if (access == SHARE_READ_ONLY)
-		attributes.set |= ATTR_RDONLY;
-	if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH | TREE_RECURSIVE, &attributes,
-		    sizeof(attributes)) < 0)
-		return fail(e, errno, "cannot set the mount flags of '%s': %m", source);
-	return TAKE_FD(fd);
+	use->ticket = xstrdup(ticket);
+	use->writes = writes;
+	use->next = item->uses;
+	item->uses = use;
 }
 
-static int target_make(const char *target, bool is_folder, struct error *e)
+static char *guest_path(const struct item *item, const char *part)
 {
-	_free_ char *parent = path_parent(target);
-	_close_ int fd = -1;
-	int r = dir_make(parent, 0755, e);
+	return part[0] ? xasprintf(SHARE_GUEST_ROOT "/%s/%s", item->name, part)
+		       : xasprintf(SHARE_GUEST_ROOT "/%s", item->name);
+}
 
+/* The item that all of USE's folder is, made if it is not there; NULL if it is not asked for, or
+ * SOURCE is no part of it: then it is shared for itself. */
+static int find_whole(struct share *s, const struct origin *o, const struct share_use *use,
+		      struct item **ret_item, const char **ret_part, struct error *e)
+{
+	_origin_ struct origin whole = ORIGIN_INIT;
+	struct error ignored;
+	struct item *item = NULL;
+	const char *part = NULL;
+	int r = 0;
+
+	if (!use->within || origin_find(use->within, &whole, &ignored) < 0)
+		return 0;
+	part = origin_part(&whole, o);
+	if (!part)
+		return 0;
+	r = item_share(s, &whole, use, &item, e);
 	if (r < 0)
 		return r;
-	if (is_folder) {
-		if (mkdir(target, 0755) < 0 && errno != EEXIST)
-			return fail(e, errno, "cannot make '%s': %m", target);
+	if (!is_there(s, item, part, o)) {
+		item_drop(s, item);
 		return 0;
 	}
-	fd = open(target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return fail(e, errno, "cannot make '%s': %m", target);
+	*ret_item = item;
+	*ret_part = part;
 	return 0;
 }
 
-static int stage(const char *source, const char *place, enum share_access access, struct error *e)
+static int get_locked(struct share *s, struct origin *o, const struct share_use *use,
+		      char **ret_path, strv *nested, struct error *e)
 {
-	unsigned long flags = SHARED_MOUNT_FLAGS | (access == SHARE_READ_ONLY ? MS_RDONLY : 0);
+	_strv_ strv below = strv_copy(o->nested);
+	_free_ char *path = NULL;
+	const char *part = "";
+	struct item *item = item_find(s, o, use, &part);
+	int r = 0;
 
-	if (mount(source, place, NULL, MS_BIND | MS_REC, NULL) < 0)
-		return fail(e, errno, "cannot bind '%s' on '%s': %m", source, place);
-	if (mount(NULL, place, NULL, propagation(access) | MS_REC, NULL) < 0)
-		return fail(e, errno, "cannot set the propagation of '%s': %m", place);
-	return set_flags(place, flags, e);
-}
-
-static void unstage(const char *dir, const char *place)
-{
-	(void)umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW);
-	if (unlink(place) < 0)
-		(void)rmdir(place);
-	(void)rmdir(dir);
-}
-
-/* Binds the old way. */
-static int bind_staged(const struct share *s, const char *source, const char *target,
-		       bool is_folder, enum share_access access, struct error *e)
-{
-	_free_ char *dir = path_join(s->dir, "stage.XXXXXX");
-	_free_ char *place = NULL;
-	int r;
-
-	if (!mkdtemp(dir))
-		return fail(e, errno, "cannot make '%s': %m", dir);
-	place = path_join(dir, "volume");
-	r = target_make(place, is_folder, e);
-	if (r >= 0)
-		r = stage(source, place, access, e);
-	if (r >= 0 && mount(place, target, NULL, MS_BIND | MS_REC, NULL) < 0)
-		r = fail(e, errno, "cannot bind '%s' on '%s': %m", source, target);
-	unstage(dir, place);
-	return r;
-}
-
-static int bind_one(const struct share *s, const char *source, const char *target, bool is_folder,
-		    enum share_access access, struct error *e)
-{
-	_close_ int fd = tree_open(source, access, e);
-
-	if (fd == -ENOSYS)
-		return bind_staged(s, source, target, is_folder, access, e);
-	if (fd < 0)
-		return fd;
-	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, target, MOVE_FROM_EMPTY) < 0)
-		return fail(e, errno, "cannot mount '%s' on '%s': %m", source, target);
-	return 0;
-}
-
-int share_bind(struct share *s, const char *source, const char *name, enum share_access access,
-	       struct error *e)
-{
-	_free_ char *target = path_join(s->mounts, name);
-	struct stat st;
-	int r;
-
-	if (stat(source, &st) < 0)
-		return fail(e, errno, "cannot share '%s': %m", source);
-	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode) &&
-	    !S_ISFIFO(st.st_mode))
-		return fail(e, ENOTSUP, "cannot share '%s' with the guest: it is a device", source);
-	r = target_make(target, S_ISDIR(st.st_mode), e);
-	if (r >= 0)
-		r = bind_one(s, source, target, S_ISDIR(st.st_mode), access, e);
+	if (!item)
+		r = find_whole(s, o, use, &item, &part, e);
+	if (r >= 0 && item)
+		path = guest_path(item, part);
+	else if (r >= 0)
+		r = item_share(s, o, use, &item, e);
+	if (r >= 0 && use->writes && !item->is_writable)
+		r = allow_writing(s, item, e);
 	if (r < 0)
-		share_unbind(s, name);
+		return r;
+	use_add(item, use->ticket, use->writes);
+	*ret_path = path ? TAKE_PTR(path) : guest_path(item, "");
+	for (char *const *p = below; p && *p; p++)
+		strv_addf(nested, "%s/%s", *ret_path, *p);
+	return 0;
+}
+
+int share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
+	      struct error *e)
+{
+	_origin_ struct origin o = ORIGIN_INIT;
+	int r = origin_find(use->source, &o, e);
+
+	struct share_use real = *use;
+
+	if (r < 0)
+		return r;
+	/* The host refuses it whatever the mount of ours says. */
+	real.writes = use->writes && !o.is_read_only;
+	(void)pthread_mutex_lock(&s->lock);
+	r = get_locked(s, &o, &real, ret_path, nested, e);
+	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }
 
-void share_unbind(struct share *s, const char *name)
+int share_get_tree(struct share *s, const char *ticket, int treefd, const char *name,
+		   char **ret_path, struct error *e)
 {
-	_free_ char *target = path_join(s->mounts, name);
-	_free_ char *parent = path_parent(target);
+	struct item *item;
+	int r;
 
-	if (umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
-		log_warn("cannot unmount '%s': %s", target, strerror(errno));
-	if (unlink(target) < 0)
-		(void)rmdir(target);
-	if (!str_equal(parent, s->mounts))
-		(void)rmdir(parent);
+	(void)pthread_mutex_lock(&s->lock);
+	item = item_new(s, xstrdup(name));
+	item->is_writable = true;
+	r = exported_attach(&s->exported, treefd, name, e);
+	if (r < 0) {
+		item_drop(s, item);
+	} else {
+		use_add(item, ticket, true);
+		*ret_path = guest_path(item, "");
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
 }
 
-void share_detach_below(const char *dir)
+static bool end_use(struct item *item, const char *ticket)
 {
-	_strv_ strv found = NULL;
-	struct error e;
+	for (struct use **at = &item->uses; *at; at = &(*at)->next) {
+		struct use *use = *at;
 
-	if (mounts_below(dir, &found, &e) < 0)
-		log_warn("mounts below '%s' may stay: %s", dir, e.msg);
-	for (size_t i = strv_len(found); i > 0; i--)
-		if (umount2(found[i - 1], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL &&
-		    errno != ENOENT)
-			log_warn("cannot unmount '%s': %s", found[i - 1], strerror(errno));
+		if (strcmp(use->ticket, ticket) != 0)
+			continue;
+		*at = use->next;
+		free(use->ticket);
+		free(use);
+		return true;
+	}
+	return false;
 }
 
-static void folder_remove(const char *dir)
+/* Best effort: the next to look at a volume that nobody shall write finds it so. */
+static void forbid_writing(struct share *s, struct item *item)
 {
 	struct error e;
 
-	share_detach_below(dir);
-	if (tree_remove(dir, &e) < 0)
-		log_warn("'%s' stays: %s", dir, e.msg);
+	for (const struct use *use = item->uses; use; use = use->next)
+		if (use->writes)
+			return;
+	if (!item->is_writable || item->origin.nested || s->exported.ns_fd < 0)
+		return;
+	if (exported_allow(&s->exported, item->name, EXPORTED_READ_ONLY, &e) < 0)
+		log_debug("'%s' can still be written: %s", item->name, e.msg);
+	else
+		item->is_writable = false;
+}
+
+void share_put(struct share *s, const char *ticket)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	for (struct item *item = s->items, *next; item; item = next) {
+		next = item->next;
+		if (!end_use(item, ticket))
+			continue;
+		if (item->uses)
+			forbid_writing(s, item);
+		else
+			item_drop(s, item);
+	}
+	(void)pthread_mutex_unlock(&s->lock);
 }
 
 void share_close(struct share *s)
 {
-	if (s->dir)
-		folder_remove(s->dir);
-	share_done(s);
+	if (!s)
+		return;
+	while (s->items) {
+		struct item *item = s->items;
+
+		s->items = item->next;
+		item_free(item);
+	}
+	exported_close(&s->exported);
+	(void)pthread_mutex_destroy(&s->lock);
+	free(s);
 }
 
 void share_forget(const char *root, const char *id)
 {
-	_free_ char *dir = path_join(root ? root : SHARE_ROOT, id);
-
-	folder_remove(dir);
-}
-
-void share_done(struct share *s)
-{
-	free(s->dir);
-	free(s->mounts);
-	free(s->exported);
-	*s = (struct share){ 0 };
-}
-
-char *share_guest_path(const char *name)
-{
-	return path_join(SHARE_GUEST_ROOT, name);
+	exported_forget(root ? root : SHARE_ROOT, id);
 }

@@ -2,54 +2,59 @@
 #ifndef RUNTIME_SANDBOX_SHARE_H
 #define RUNTIME_SANDBOX_SHARE_H
 
+#include <sys/types.h>
+
 #include "lib/str.h"
 
 /*
- * share - the folder of a sandbox that its guest sees through virtio-fs.
+ * share - what of the host a sandbox's guest sees through virtio-fs, and who uses it.
  *
- *   /run/kata-containers/shared/sandboxes/ID/mounts   binds are made here
- *   /run/kata-containers/shared/sandboxes/ID/shared   the same, read-only at the top; exported
- *
- * All functions: work thread; different names of one share may be used at once.
+ * One folder or file of the host is one share, however many mounts and containers use it, so that
+ * it is one file system in the guest: sockets, locks, events and mappings meet in it.  A part of
+ * what is shared is that part of it.  Work threads; several may call at once.
  */
 
 #define SHARE_ROOT       "/run/kata-containers/shared/sandboxes"
 #define SHARE_GUEST_ROOT "/run/kata-containers/shared/containers"
 #define SHARE_TAG        "kataShared"
 
-struct share {
-	char *dir;      /* SHARE_ROOT/ID */
-	char *mounts;   /* dir/mounts */
-	char *exported; /* dir/shared: what virtiofsd serves */
-};
+struct share;
 
-enum share_access {
-	SHARE_READ_WRITE,
-	SHARE_READ_ONLY,
-	SHARE_FOLLOWING, /* to read and write, with what the host mounts below it later */
-};
-
-/* Makes the folders and mounts under ROOT (NULL: SHARE_ROOT).  EEXIST if a sandbox of that id has
+/* Makes the folder of sandbox ID under ROOT (NULL: SHARE_ROOT).  EEXIST if a sandbox of that id has
  * left something: it is not ours to use. */
-int share_open(struct share *s, const char *root, const char *id, struct error *e);
+int share_open(const char *root, const char *id, struct share **ret_share, struct error *e);
 
-/* Lets the guest see SOURCE, a file or a folder with all mounts below it, as NAME (one or two path
- * components).  SHARE_READ_ONLY holds against the guest's root too: the host refuses the write. */
-int share_bind(struct share *s, const char *source, const char *name, enum share_access access,
-	       struct error *e);
-/* Takes NAME away.  Never fails; a missing one is success. */
-void share_unbind(struct share *s, const char *name);
+/* Where virtiofsd finds the folder, borrowed, and the mount namespace to start it in; -1: the
+ * program's own. */
+const char *share_folder(const struct share *s);
+int share_namespace(const struct share *s);
+/* Tells that virtiofsd, process PID, has set itself up. */
+void share_is_served(struct share *s, pid_t pid);
 
-/* Removes everything, whatever the guest holds open.  Idempotent. */
+/* How a mount uses what is shared. */
+struct share_use {
+	const char *ticket; /* names the use for share_put(); unique in the sandbox */
+	const char *source; /* a folder or file of the host */
+	const char *within; /* if SOURCE lies in this folder, all of that is shared; or NULL */
+	const char *hint;   /* for people: part of the name it gets */
+	bool writes;        /* while nobody does, the host refuses it to the guest's root as well */
+	bool follows;       /* wants to see what the host mounts in it later */
+};
+
+/* Lets the guest see what USE says.  *ret_path is the guest's path of it, the caller's to free; the
+ * guest's paths of mounts below it, parents first, are added to *nested.  On failure the ticket is
+ * not valid, which share_put() does not mind. */
+int share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
+	      struct error *e);
+/* The same with the detached tree TREEFD, whose guest's path is that of NAME, "a" or "a/b". */
+int share_get_tree(struct share *s, const char *ticket, int treefd, const char *name,
+		   char **ret_path, struct error *e);
+/* Ends a use; what has no user goes.  Never fails; a ticket that is not valid is success. */
+void share_put(struct share *s, const char *ticket);
+
+/* Takes everything from the guest, whatever it holds open, and frees.  NULL is allowed. */
 void share_close(struct share *s);
-/* The same after a crash. */
+/* What a crash has left. */
 void share_forget(const char *root, const char *id);
-void share_done(struct share *s);
-
-/* The guest's path of NAME.  Caller frees. */
-char *share_guest_path(const char *name);
-
-/* Detaches every mount at or below DIR in the caller's mount namespace, the deepest first. */
-void share_detach_below(const char *dir);
 
 #endif

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/syscall.h>
 
 #include "lib/file.h"
@@ -24,6 +23,7 @@
 #include "lib/proc.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/network.h"
+#include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/share.h"
 
 #define STATE_MAX    (1 * MIB)
@@ -210,7 +210,7 @@ void state_clean(const struct state *s)
 		network_forget(s->netns, s->links, s->taps);
 	share_forget(NULL, s->id);
 	for (char *const *dir = s->rootfs; dir && *dir; dir++)
-		(void)umount2(*dir, MNT_DETACH | UMOUNT_NOFOLLOW);
+		rootfs_unmount(*dir);
 	cgroup_forget(s->cgroups);
 	if (tree_remove(vm_dir, &e) < 0)
 		log_warn("'%s' stays: %s", vm_dir, e.msg);

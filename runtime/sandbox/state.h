@@ -34,7 +34,7 @@ struct state {
 	strv links;  /* interfaces with a filter of ours */
 	strv taps;
 	strv cgroups;
-	strv rootfs; /* mount points outside the share */
+	strv rootfs; /* mount points on the host, of a kernel that needs them */
 };
 
 /* ROOT/ID (ROOT NULL: STATE_ROOT).  Caller frees. */

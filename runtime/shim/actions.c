@@ -22,6 +22,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/task.pb-c.h"
 #include "lib/sock.h"
+#include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/state.h"
@@ -234,6 +235,6 @@ int action_delete(const struct arguments *a, struct error *e)
 		state_remove(NULL, a->id);
 	}
 	rootfs = path_join(bundle, "rootfs");
-	share_detach_below(rootfs);
+	rootfs_unmount(rootfs);
 	return print_deleted(e);
 }

@@ -242,7 +242,10 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 	_strv_ strv argv = NULL;
 	/* Its capabilities are its own matter: it acts on files for every user of the guest, makes
 	 * namespaces to be confined in, and then drops what it does not need. */
-	struct proc_spec spec = { .fds = fds, .n_fds = ARRAY_SIZE(fds), .no_new_privs = true };
+	struct proc_spec spec = { .fds = fds,
+				  .n_fds = ARRAY_SIZE(fds),
+				  .mntns_fd = params->mntns_fd,
+				  .no_new_privs = true };
 
 	strv_add(&argv, params->program);
 	strv_addf(&argv, "--fd=%d", SOCKET_FD);

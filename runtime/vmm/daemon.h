@@ -32,6 +32,7 @@ struct virtiofsd_params {
 	const char *program;
 	const char *run_dir;
 	const char *share_dir;
+	int mntns_fd;            /* > 0: where it runs, and finds share_dir */
 	const char *cache;       /* never, metadata, auto, always */
 	char *const *extra_args; /* from the configuration */
 };

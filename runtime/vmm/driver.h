@@ -29,6 +29,7 @@ struct vmm {
 	char *id;
 	char *run_dir;
 	char *share_dir;
+	int share_mntns_fd;
 	int netns_fd; /* 0: none */
 	unsigned vcpus;
 	uint64_t memory_mib;

@@ -88,6 +88,7 @@ static int copy_params(struct vmm *vmm, const struct vmm_params *p, struct error
 	vmm->id = xstrdup(p->id);
 	vmm->run_dir = xstrdup(p->run_dir);
 	str_set(&vmm->share_dir, p->share_dir);
+	vmm->share_mntns_fd = p->share_mntns_fd;
 	vmm->agent_params = strv_copy(p->agent_params);
 	vmm->vcpus = p->vcpus ? p->vcpus : round_up(h->default_vcpus);
 	vmm->memory_mib = p->memory_mib ? p->memory_mib : h->default_memory;
@@ -194,6 +195,7 @@ static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *
 		.program = h->virtio_fs_daemon,
 		.run_dir = vmm->run_dir,
 		.share_dir = vmm->share_dir,
+		.mntns_fd = vmm->share_mntns_fd,
 		.cache = h->virtio_fs_cache,
 		.extra_args = h->virtio_fs_extra_args,
 	};

@@ -50,6 +50,8 @@ struct vmm_params {
 	const char *run_dir;   /* for sockets; made by vmm_start() (0700) and removed with all in it
 				  by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
 	const char *share_dir; /* folder that the guest mounts as kataShared; NULL: none */
+	int share_mntns_fd;    /* > 0: mount namespace in which that is its path; borrowed until
+				  vmm_start() has ended */
 	int netns_fd;          /* > 0: network namespace the VMM runs in */
 	unsigned vcpus;        /* at boot; 0: default_vcpus rounded up */
 	uint64_t memory_mib;   /* at boot; 0: default_memory */

@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_share - what a guest sees of a volume on which the host mounts something later, on real
- * mounts of a namespace in which the test is root.
+ * test_share - what a guest sees of the host, on real mounts of a namespace in which the test is
+ * root.
+ *
+ * A child process does with the shared folder what virtiofsd does: it makes a mount namespace that
+ * follows the share's and has the folder as its root.  What the guest gets is looked for there.
  */
 
 #include "tests/unit/folder.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
+#include "lib/mountinfo.h"
+#include "runtime/sandbox/mountns.h"
 #include "runtime/sandbox/share.h"
 #include "tests/unit/root.h"
 
@@ -20,7 +29,7 @@ static bool is_old_kernel;
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-/* What share.c calls so is in no kernel before 5.12. */
+/* What the share calls so is in no kernel before 5.12. */
 long __wrap_syscall(long number, ...)
 {
 	long a[5];
@@ -47,7 +56,9 @@ struct fixture {
 	char *dir;
 	char *source; /* mounted, and shared with whoever has a copy */
 	char *late;   /* a folder in it */
-	struct share share;
+	struct share *share;
+	pid_t server;
+	int server_ns;
 };
 
 static int setup(void **state)
@@ -55,6 +66,7 @@ static int setup(void **state)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 
 	*state = f;
+	f->server_ns = -1;
 	f->dir = folder_new();
 	f->source = path_join(f->dir, "source");
 	f->late = path_join(f->source, "late one");
@@ -72,13 +84,138 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	is_old_kernel = false;
-	share_close(&f->share);
-	share_detach_below(f->dir);
+	(void)close_fd(f->server_ns);
+	if (f->server > 0) {
+		(void)kill(f->server, SIGKILL);
+		(void)waitpid(f->server, NULL, 0);
+	}
+	share_close(f->share);
+	if (has_mounts) {
+		(void)umount2(f->late, MNT_DETACH);
+		(void)umount2(f->source, MNT_DETACH);
+	}
 	folder_remove(f->dir);
 	free(f->source);
 	free(f->late);
 	free(f);
 	return 0;
+}
+
+static int serve(void *arg, struct error *e)
+{
+	const char *folder = share_folder(((struct fixture *)arg)->share);
+
+	if (mount(folder, folder, NULL, MS_BIND | MS_REC, NULL) < 0 || chdir(folder) < 0 ||
+	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+		return fail(e, errno, "cannot serve: %m");
+	return 0;
+}
+
+static _noreturn_ void be_server(struct fixture *f, int report_fd)
+{
+	char ready = 0;
+
+	if (setns(share_namespace(f->share), CLONE_NEWNS) == 0) {
+		struct error e;
+		int fd = mountns_new(serve, f, &e);
+
+		if (fd >= 0 && setns(fd, CLONE_NEWNS) == 0)
+			ready = 1;
+	}
+	(void)!write(report_fd, &ready, 1);
+	for (;;)
+		(void)pause();
+}
+
+static void start_server(struct fixture *f)
+{
+	_free_ char *path = NULL;
+	char ready = 0;
+	int ends[2];
+
+	assert_return_code(pipe2(ends, O_CLOEXEC), errno);
+	f->server = fork();
+	assert_return_code(f->server, errno);
+	if (f->server == 0)
+		be_server(f, ends[1]);
+	(void)close(ends[1]);
+	assert_int_equal(read(ends[0], &ready, 1), 1);
+	(void)close(ends[0]);
+	assert_true(ready);
+	path = xasprintf("/proc/%d/ns/mnt", f->server);
+	f->server_ns = open(path, O_RDONLY | O_CLOEXEC);
+	assert_return_code(f->server_ns, errno);
+	share_is_served(f->share, f->server);
+}
+
+static void open_share(struct fixture *f)
+{
+	_free_ char *root = path_join(f->dir, "share");
+	struct error e;
+
+	if (f->share)
+		return;
+	if (share_open(root, "box", &f->share, &e) < 0)
+		fail_msg("%s", e.msg);
+	if (!is_old_kernel)
+		start_server(f);
+}
+
+struct request {
+	const char *path;
+	int flags;
+	int code;
+};
+
+static int open_it(void *arg, struct error *e)
+{
+	struct request *q = arg;
+	_close_ int fd = open(q->path, q->flags | O_CLOEXEC, 0644);
+
+	(void)e;
+	q->code = fd < 0 ? -errno : 0;
+	return 0;
+}
+
+/* What the guest gets when it opens NAME in GUEST, its path of something shared: 0 or -errno. */
+static int guest_open(const struct fixture *f, const char *guest, const char *name, int flags)
+{
+	_free_ char *below = path_join(guest + strlen(SHARE_GUEST_ROOT), name);
+	_free_ char *here = path_join(share_folder(f->share), below);
+	struct request q = { .path = f->server_ns < 0 ? here : below, .flags = flags };
+	struct error e;
+
+	if (f->server_ns < 0)
+		(void)open_it(&q, &e);
+	else if (mountns_run(f->server_ns, open_it, &q, &e) < 0)
+		fail_msg("%s", e.msg);
+	return q.code;
+}
+
+enum { WRITES = 1, FOLLOWS = 2 };
+
+static char *get_within(struct fixture *f, const char *ticket, const char *source, int how,
+			const char *within)
+{
+	const struct share_use use = { .ticket = ticket,
+				       .source = source,
+				       .within = within,
+				       .hint = "vol/ume",
+				       .writes = how & WRITES,
+				       .follows = how & FOLLOWS };
+	_strv_ strv nested = NULL;
+	char *guest = NULL;
+	struct error e;
+
+	open_share(f);
+	if (share_get(f->share, &use, &guest, &nested, &e) < 0)
+		fail_msg("%s", e.msg);
+	return guest;
+}
+
+static char *get(struct fixture *f, const char *ticket, const char *source, int how)
+{
+	return get_within(f, ticket, source, how, NULL);
 }
 
 static void mount_late(const struct fixture *f)
@@ -87,74 +224,68 @@ static void mount_late(const struct fixture *f)
 	folder_put(f->late, "file", "");
 }
 
-static void bind_volume(struct fixture *f, enum share_access access)
-{
-	_free_ char *root = path_join(f->dir, "share");
-	struct error e;
-
-	if (share_open(&f->share, root, "box", &e) < 0 ||
-	    share_bind(&f->share, f->source, "volume", access, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-static void bind_and_mount(struct fixture *f, enum share_access access)
-{
-	bind_volume(f, access);
-	mount_late(f);
-}
-
-/* What the guest gets when it opens NAME in the folder on which the host mounted later: 0 or
- * -errno. */
-static int guest_open(const struct fixture *f, const char *name, int flags)
-{
-	_free_ char *late = path_join(f->share.exported, "volume/late one");
-	_free_ char *path = path_join(late, name);
-	_close_ int fd = open(path, flags | O_CLOEXEC, 0644);
-
-	return fd < 0 ? -errno : 0;
-}
-
 static void test_read_only_volume_stays_so_below_later_mounts(void **state)
 {
 	struct fixture *f = *state;
+	_free_ char *guest = NULL;
 
 	if (!has_mounts)
 		skip();
-	bind_and_mount(f, SHARE_READ_ONLY);
-	assert_int_equal(guest_open(f, "new", O_WRONLY | O_CREAT), -EROFS);
+	guest = get(f, "a", f->source, 0);
+	mount_late(f);
+	assert_int_equal(guest_open(f, guest, "late one/new", O_WRONLY | O_CREAT), -EROFS);
 }
 
 static void test_volume_shows_no_later_mounts_unless_asked(void **state)
 {
 	struct fixture *f = *state;
+	_free_ char *guest = NULL;
 
 	if (!has_mounts)
 		skip();
-	bind_and_mount(f, SHARE_READ_WRITE);
-	assert_int_equal(guest_open(f, "file", O_RDONLY), -ENOENT);
-	assert_int_equal(guest_open(f, "new", O_WRONLY | O_CREAT), 0);
+	guest = get(f, "a", f->source, WRITES);
+	mount_late(f);
+	assert_int_equal(guest_open(f, guest, "late one/file", O_RDONLY), -ENOENT);
+	assert_int_equal(guest_open(f, guest, "late one/new", O_WRONLY | O_CREAT), 0);
 }
 
 static void test_volume_that_follows_shows_later_mounts(void **state)
 {
 	struct fixture *f = *state;
+	_free_ char *guest = NULL;
 
 	if (!has_mounts)
 		skip();
-	bind_and_mount(f, SHARE_FOLLOWING);
-	assert_int_equal(guest_open(f, "file", O_RDONLY), 0);
+	guest = get(f, "a", f->source, WRITES | FOLLOWS);
+	mount_late(f);
+	assert_int_equal(guest_open(f, guest, "late one/file", O_RDONLY), 0);
+}
+
+static void test_who_wants_later_mounts_gets_them_whoever_was_first(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *a = NULL, *b = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get(f, "a", f->source, WRITES);
+	b = get(f, "b", f->source, WRITES | FOLLOWS);
+	mount_late(f);
+	assert_int_equal(guest_open(f, a, "late one/file", O_RDONLY), -ENOENT);
+	assert_int_equal(guest_open(f, b, "late one/file", O_RDONLY), 0);
 }
 
 static void test_read_only_volume_is_so_with_all_that_is_in_it(void **state)
 {
 	struct fixture *f = *state;
+	_free_ char *guest = NULL;
 
 	if (!has_mounts)
 		skip();
 	mount_late(f);
-	bind_volume(f, SHARE_READ_ONLY);
-	assert_int_equal(guest_open(f, "file", O_RDONLY), 0);
-	assert_int_equal(guest_open(f, "new", O_WRONLY | O_CREAT), -EROFS);
+	guest = get(f, "a", f->source, 0);
+	assert_int_equal(guest_open(f, guest, "late one/file", O_RDONLY), 0);
+	assert_int_equal(guest_open(f, guest, "late one/new", O_WRONLY | O_CREAT), -EROFS);
 }
 
 static void test_read_only_volume_of_an_old_kernel_is_no_different(void **state)
@@ -166,18 +297,283 @@ static void test_read_only_volume_of_an_old_kernel_is_no_different(void **state)
 static void test_read_only_file_of_an_old_kernel_stays_so(void **state)
 {
 	struct fixture *f = *state;
-	_free_ char *path = NULL;
+	_free_ char *file = path_join(f->source, "file");
+	_free_ char *guest = NULL;
 
 	if (!has_mounts)
 		skip();
 	is_old_kernel = true;
 	folder_put(f->source, "file", "");
-	free(f->source);
-	f->source = path_join(f->dir, "source/file");
-	bind_volume(f, SHARE_READ_ONLY);
-	path = path_join(f->share.exported, "volume");
-	assert_int_equal(open(path, O_WRONLY | O_CLOEXEC), -1);
-	assert_int_equal(errno, EROFS);
+	guest = get(f, "a", file, 0);
+	assert_int_equal(guest_open(f, SHARE_GUEST_ROOT, path_base(guest), O_WRONLY), -EROFS);
+}
+
+static void test_one_folder_is_one_share_however_often_it_is_used(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *other = path_join(f->dir, "other");
+	_free_ char *a = NULL, *b = NULL, *c = NULL;
+
+	if (!has_mounts)
+		skip();
+	assert_return_code(mkdir(other, 0755), errno);
+	assert_return_code(mount(f->source, other, NULL, MS_BIND, NULL), errno);
+	a = get(f, "a", f->source, WRITES);
+	b = get(f, "b", f->source, 0);
+	c = get(f, "c", other, WRITES);
+	(void)umount2(other, MNT_DETACH);
+	assert_string_equal(a, b);
+	assert_string_equal(a, c);
+	share_put(f->share, "a");
+	share_put(f->share, "a");
+	share_put(f->share, "c");
+	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), 0);
+	share_put(f->share, "b");
+	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), -ENOENT);
+}
+
+static void test_part_of_a_share_is_that_part(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *part = path_join(f->source, "late one");
+	_free_ char *sub = path_join(f->dir, "sub");
+	_free_ char *a = NULL, *b = NULL, *c = NULL, *want = NULL;
+
+	if (!has_mounts)
+		skip();
+	assert_return_code(mkdir(sub, 0755), errno);
+	assert_return_code(mount(part, sub, NULL, MS_BIND, NULL), errno);
+	a = get(f, "a", f->source, 0);
+	b = get(f, "b", part, WRITES);
+	c = get(f, "c", sub, 0);
+	(void)umount2(sub, MNT_DETACH);
+	want = path_join(a, "late one");
+	assert_string_equal(b, want);
+	assert_string_equal(c, want);
+}
+
+static void test_part_alone_shows_nothing_beside_it(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *part = path_join(f->source, "late one");
+	_free_ char *a = NULL, *b = NULL, *whole = NULL;
+
+	if (!has_mounts)
+		skip();
+	folder_put(f->source, "secret", "");
+	a = get(f, "a", part, WRITES);
+	assert_int_equal(guest_open(f, a, "../secret", O_RDONLY), -ENOENT);
+	b = get(f, "b", f->source, WRITES);
+	assert_string_not_equal(a, b);
+	whole = get_within(f, "c", part, WRITES, f->source);
+	assert_true(str_starts(whole, b) || strcmp(whole, a) == 0);
+}
+
+static void test_part_of_a_pods_volume_brings_the_whole(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *part = path_join(f->source, "late one");
+	_free_ char *a = NULL, *b = NULL, *want = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get_within(f, "a", part, WRITES, f->source);
+	b = get(f, "b", f->source, WRITES);
+	want = path_join(b, "late one");
+	assert_string_equal(a, want);
+}
+
+static void test_part_that_was_exchanged_for_a_link_is_not_followed(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *part = path_join(f->source, "late one");
+	_free_ char *moved = path_join(f->source, "moved");
+	_free_ char *sub = path_join(f->dir, "sub");
+	_free_ char *a = NULL, *b = NULL, *want = NULL;
+
+	if (!has_mounts)
+		skip();
+	assert_return_code(mkdir(sub, 0755), errno);
+	assert_return_code(mount(part, sub, NULL, MS_BIND, NULL), errno);
+	a = get(f, "a", f->source, WRITES);
+	assert_return_code(rename(part, moved), errno);
+	assert_return_code(symlink("/", part), errno);
+	b = get(f, "b", sub, WRITES);
+	(void)umount2(sub, MNT_DETACH);
+	want = path_join(a, "moved");
+	assert_string_equal(b, want);
+	(void)unlink(part);
+	(void)rename(moved, part);
+}
+
+static void test_share_becomes_writable_with_its_first_writer_and_back(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *a = NULL, *b = NULL, *c = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get(f, "a", f->source, 0);
+	assert_int_equal(guest_open(f, a, "new", O_WRONLY | O_CREAT), -EROFS);
+	b = get(f, "b", f->source, WRITES);
+	assert_string_equal(a, b);
+	assert_int_equal(guest_open(f, a, "new", O_WRONLY | O_CREAT), 0);
+	share_put(f->share, "b");
+	assert_int_equal(guest_open(f, a, "new", O_WRONLY | O_CREAT), -EROFS);
+	c = get(f, "c", f->source, WRITES);
+	assert_int_equal(guest_open(f, c, "new", O_WRONLY | O_CREAT), 0);
+}
+
+/* Who may write elsewhere must not be able to here. */
+static void test_what_the_host_has_read_only_is_never_made_writable(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *other = path_join(f->dir, "other");
+	_free_ char *a = NULL, *b = NULL, *c = NULL;
+
+	if (!has_mounts)
+		skip();
+	assert_return_code(mkdir(other, 0755), errno);
+	assert_return_code(mount(f->source, other, NULL, MS_BIND, NULL), errno);
+	assert_return_code(mount(NULL, other, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL), errno);
+	a = get(f, "a", other, 0);
+	b = get(f, "b", other, WRITES);
+	assert_string_equal(a, b);
+	assert_int_equal(guest_open(f, a, "new", O_WRONLY | O_CREAT), -EROFS);
+	c = get(f, "c", f->source, WRITES);
+	(void)umount2(other, MNT_DETACH);
+	assert_int_equal(guest_open(f, a, "new", O_WRONLY | O_CREAT), -EROFS);
+	assert_int_equal(guest_open(f, c, "new", O_WRONLY | O_CREAT), 0);
+}
+
+static void test_mounts_in_a_share_are_told_parents_first(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *inner = path_join(f->late, "inner");
+	_free_ char *guest = NULL, *all = NULL, *want = NULL;
+	_strv_ strv nested = NULL;
+	const struct share_use use = { .ticket = "a", .source = f->source, .hint = "v" };
+	struct error e;
+
+	if (!has_mounts)
+		skip();
+	open_share(f);
+	mount_late(f);
+	assert_return_code(mkdir(inner, 0755), errno);
+	assert_return_code(mount("tmpfs", inner, "tmpfs", 0, "size=1m"), errno);
+	assert_return_code(share_get(f->share, &use, &guest, &nested, &e), 0);
+	(void)umount2(inner, MNT_DETACH);
+	all = strv_join(nested, "\n");
+	want = xasprintf("%s/late one\n%s/late one/inner", guest, guest);
+	assert_string_equal(all, want);
+}
+
+static size_t count_mounts(void)
+{
+	_mountinfo_ struct mountinfo info = { 0 };
+	struct error e;
+
+	assert_return_code(mountinfo_read(&info, &e), 0);
+	return info.n;
+}
+
+struct count {
+	int procfd;
+	size_t n;
+};
+
+static int count_there(void *arg, struct error *e)
+{
+	_free_ char *text = NULL;
+	_mountinfo_ struct mountinfo info = { 0 };
+	struct count *c = arg;
+	int r = file_read_at(c->procfd, "thread-self/mountinfo", MOUNTINFO_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	mountinfo_parse(text, &info);
+	c->n = info.n;
+	return 0;
+}
+
+/* A share of everything, five times, for each of several sandboxes. */
+static void test_mounts_of_the_host_do_not_grow_by_shares(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *root = path_join(f->dir, "more");
+	struct share *more[3] = { NULL };
+	size_t before, in_use;
+
+	if (!has_mounts)
+		skip();
+	before = count_mounts();
+	open_share(f);
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++) {
+		_free_ char *id = xasprintf("box%zu", i);
+		struct error e;
+
+		if (share_open(root, id, &more[i], &e) < 0)
+			fail_msg("%s", e.msg);
+		for (size_t n = 0; n < 5; n++) {
+			_free_ char *ticket = xasprintf("%zu", n);
+			const struct share_use use = { .ticket = ticket,
+						       .source = "/",
+						       .hint = "host",
+						       .writes = true,
+						       .follows = n % 2 };
+			_free_ char *guest = NULL;
+			_strv_ strv nested = NULL;
+
+			if (share_get(more[i], &use, &guest, &nested, &e) < 0)
+				fail_msg("%s", e.msg);
+			assert_true(strv_len(nested) < before);
+		}
+	}
+	in_use = count_mounts();
+	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+		share_close(more[i]);
+	assert_int_equal(in_use, before);
+	assert_int_equal(count_mounts(), before);
+}
+
+/* The tmpfs and the folder in it; no mount of the host is held by the namespace. */
+static void test_namespace_keeps_nothing_of_the_host(void **state)
+{
+	struct fixture *f = *state;
+	struct count c = { .procfd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC) };
+	struct error e;
+
+	if (!has_mounts)
+		skip();
+	open_share(f);
+	if (mountns_run(share_namespace(f->share), count_there, &c, &e) < 0)
+		fail_msg("%s", e.msg);
+	(void)close(c.procfd);
+	assert_int_equal(c.n, 2);
+}
+
+static void test_too_many_mounts_are_refused_by_name(void **state)
+{
+	struct fixture *f = *state;
+	const struct share_use use = { .ticket = "a", .source = f->source, .hint = "v" };
+	_free_ char *guest = NULL;
+	_strv_ strv nested = NULL;
+	struct error e;
+	int r;
+
+	if (!has_mounts)
+		skip();
+	open_share(f);
+	assert_return_code(mount(NULL, f->source, NULL, MS_PRIVATE, NULL), errno);
+	for (size_t i = 0; i < 4097; i++) {
+		_free_ char *place = xasprintf("%s/%zu", f->source, i);
+
+		assert_return_code(mkdir(place, 0755), errno);
+		assert_return_code(mount(f->late, place, NULL, MS_BIND, NULL), errno);
+	}
+	r = share_get(f->share, &use, &guest, &nested, &e);
+	assert_int_equal(r, -E2BIG);
+	assert_non_null(strstr(e.msg, "4097"));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -188,9 +584,21 @@ int main(void)
 		TEST(test_read_only_volume_stays_so_below_later_mounts),
 		TEST(test_volume_shows_no_later_mounts_unless_asked),
 		TEST(test_volume_that_follows_shows_later_mounts),
+		TEST(test_who_wants_later_mounts_gets_them_whoever_was_first),
 		TEST(test_read_only_volume_is_so_with_all_that_is_in_it),
 		TEST(test_read_only_volume_of_an_old_kernel_is_no_different),
 		TEST(test_read_only_file_of_an_old_kernel_stays_so),
+		TEST(test_one_folder_is_one_share_however_often_it_is_used),
+		TEST(test_part_of_a_share_is_that_part),
+		TEST(test_part_alone_shows_nothing_beside_it),
+		TEST(test_part_of_a_pods_volume_brings_the_whole),
+		TEST(test_part_that_was_exchanged_for_a_link_is_not_followed),
+		TEST(test_share_becomes_writable_with_its_first_writer_and_back),
+		TEST(test_what_the_host_has_read_only_is_never_made_writable),
+		TEST(test_mounts_in_a_share_are_told_parents_first),
+		TEST(test_mounts_of_the_host_do_not_grow_by_shares),
+		TEST(test_namespace_keeps_nothing_of_the_host),
+		TEST(test_too_many_mounts_are_refused_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, NULL);

@@ -2,46 +2,55 @@
 /*
  * shared-volume - a folder or file of the host, shared by virtio-fs.
  *
+ * An emptyDir belongs to its pod alone, so of its part (subPath) the whole is shared, and whoever
+ * mounts it later finds the same file system.
+ *
  * Work thread.
  */
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "runtime/sandbox/ephemeral.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/ways/way.h"
-
-#define BASE_LEN 64
 
 static int match(const struct arrival *a, struct error *e)
 {
 	(void)e;
-	return spec_mount_is_shared(a->mount) && sandbox_share(a->sandbox)->dir;
+	return spec_mount_is_shared(a->mount) && sandbox_share(a->sandbox);
 }
 
-static enum share_access access_of(const Oci__Mount *m)
+/* What the host mounts later would not be read-only with the volume. */
+static bool follows(const Oci__Mount *m, bool is_pods_own)
 {
-	bool follows = spec_mount_follows(m);
-
+	if (!spec_mount_follows(m) || is_pods_own)
+		return false;
 	if (!spec_mount_is_read_only(m))
-		return follows ? SHARE_FOLLOWING : SHARE_READ_WRITE;
-	if (follows)
-		log_info(
-			"the volume on '%s' is read-only: what the host mounts below it from now "
-			"on is not shown",
-			m->destination);
-	return SHARE_READ_ONLY;
+		return true;
+	log_info(
+		"the volume on '%s' is read-only: what the host mounts below it from now on is "
+		"not shown",
+		m->destination);
+	return false;
 }
 
 static int give(const struct arrival *a, struct gifts *g, struct error *e)
 {
-	/* Nothing but the last part of the destination, shortened: it must be no path. */
-	_free_ char *name = xasprintf("%s-%016zx-%.*s", a->container, a->number, BASE_LEN,
-				      path_base(a->mount->destination));
-	_free_ char *guest = share_guest_path(name);
+	_free_ char *ticket = xasprintf("%s mount %zu", a->container, a->number);
+	_free_ char *whole = volume_of_pod(a->mount->source);
+	const struct share_use use = {
+		.ticket = ticket,
+		.source = a->mount->source,
+		.within = whole,
+		.hint = path_base(a->mount->destination),
+		.writes = !spec_mount_is_read_only(a->mount),
+		.follows = follows(a->mount, whole),
+	};
+	_free_ char *guest = NULL;
 	int r;
 
-	gifts_note(g, &way_shared_volume, name);
-	r = share_bind(sandbox_share(a->sandbox), a->mount->source, name, access_of(a->mount), e);
+	gifts_note(g, &way_shared_volume, ticket);
+	r = share_get(sandbox_share(a->sandbox), &use, &guest, &g->nested, e);
 	if (r < 0)
 		return r;
 	spec_set(&a->mount->source, guest);
@@ -51,7 +60,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 
 static void undo(struct sandbox *s, const char *what)
 {
-	share_unbind(sandbox_share(s), what);
+	share_put(sandbox_share(s), what);
 }
 
 const struct way way_shared_volume = {
