@@ -28,6 +28,8 @@ machine_steps=(
 )
 # What only the last tier of tests needs.
 full_steps=(
+	"container images of other layouts | artefact test-layouts | $network"
+	"a container image with servers | artefact test-servers | $network"
 )
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"

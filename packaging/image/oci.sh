@@ -6,7 +6,8 @@
 #   packaging/image/oci.sh REFERENCE FOLDER CONFIG OUT.tar
 #
 # One layer, for this machine's architecture; CONFIG is the JSON object `config` of the image
-# (Entrypoint, Env, Labels).  Owner, order and time are fixed: equal folders give equal bytes.
+# (Entrypoint, Env, Labels); OCI_GZIP is how hard the layer is compressed (9: as much as possible).
+# Owner, order and time are fixed: equal folders give equal bytes.
 # `ctr -n k8s.io images import OUT.tar` knows it by REFERENCE.
 set -euo pipefail
 export LC_ALL=C
@@ -41,7 +42,7 @@ store() {
 
 reproducible_tar "$folder" . >"$work/layer"
 diff_id=$(digest_of "$work/layer")
-gzip -n -9 "$work/layer"
+gzip -n "-${OCI_GZIP:-9}" "$work/layer"
 layer="$(store layer.v1.tar+gzip "$work/layer.gz")}"
 
 cat >"$work/config" <<END

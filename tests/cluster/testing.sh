@@ -42,6 +42,12 @@ end_namespace() {
 cleanup end_namespace
 eventually 20 "the namespace's service account" k get serviceaccount default >/dev/null
 
+# need_image ARTEFACT NAME - the image kata.test/NAME:1 of an artefact that nodes do not have from the start.
+need_image() {
+	on_node ctr -n k8s.io images ls -q | grep -qx "kata.test/$2:1" ||
+		"$cluster" load "$node" "$("$top/packaging/artefact" "$1")/$2.tar" >/dev/null
+}
+
 # passed - the last line of a test: what is printed at the end is then not a failure's.
 passed() { ending=well; }
 

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tier: full
+# timeout: 1500
+#
+# Servers and tools that people run in pods start, serve, restart and keep their data in a guest as they do under
+# runc beside it: servers/ask starts and asks each, servers/answers says what is right.
+. "$(dirname "$0")/../testing.sh"
+servers=$top/tests/cluster/servers
+need_image test-servers servers
+k create configmap ask --from-file="$servers/ask" >/dev/null
+
+rows() { sed -n 's/^== //p' "$servers/answers"; }
+answer() { # POD NAME
+	awk -v head="== $1 $2" '$0 == head { on = 1; next } /^== / { on = 0 } on' "$servers/answers"
+}
+
+server_pod() { # NAME CLASS COMMAND PRIVILEGED
+	pod "$1-$2" "$2" <<-END
+		containers:
+		- name: c
+		  image: kata.test/servers:1
+		  command: $3
+		  securityContext: {privileged: $4}
+		  resources: {limits: {memory: 2Gi, cpu: "2"}, requests: {cpu: 100m}}
+		  volumeMounts: [{name: data, mountPath: /data}, {name: ask, mountPath: /ask}]
+		volumes: [{name: data, emptyDir: {}}, {name: ask, configMap: {name: ask}}]
+	END
+}
+
+start_pods() { # NAME
+	local command='[sleep, "100000"]' privileged=false class
+	[ "$1" != systemd ] || command='[/sbin/init]' privileged=true
+	for class in kata runc; do
+		server_pod "$1" $class "$command" $privileged
+	done
+	ready "$1-kata" 120
+	ready "$1-runc" 120
+}
+
+asked() { # POD CLASS NAME - standard output; the rest is for whoever reads the log
+	timeout 420 "$cluster" kubectl -n "$namespace" exec "$1-$2" -c c -- bash /ask/ask "$3" 2>"$work/stderr" || {
+		echo "status $?"
+		tail -n 5 "$work/stderr"
+	}
+}
+
+wrong=0
+compare() { # POD NAME
+	local class got wanted began
+	wanted=$(answer "$1" "$2")
+	for class in runc kata; do
+		began=$SECONDS
+		got=$(asked "$1" $class "$2")
+		note "$2 under $class answered in $((SECONDS - began)) s"
+		[ "$got" = "$wanted" ] || {
+			printf 'WRONG: %s under %s: wanted\n%s\ngot\n%s\n' "$2" $class "$wanted" "$got"
+			wrong=$((wrong + 1))
+		}
+	done
+}
+
+last=
+while read -r group name; do
+	if [ "$group" != "$last" ]; then
+		[ -z "$last" ] || k delete pod "$last-kata" "$last-runc" --grace-period=2 --wait=false >/dev/null
+		start_pods "$group"
+		last=$group
+	fi
+	compare "$group" "$name"
+done < <(rows)
+[ $wrong = 0 ] || fail "$wrong answers are wrong"
+passed
