@@ -50,11 +50,16 @@ for runtime in kata runc; do
 done
 series exec_kata exec_once rest-kata
 series exec_runc exec_once rest-runc
+shim=$(pss_of 'containerd-shim-kata-v2.*rest-kata')
+virtiofsd=$(pss_of 'libexec/virtiofsd')
+vsock=$(pss_of 'libexec/vhost-device-vsock')
+qemu=$(pss_of 'bin/qemu-system-x86_64')
 {
-	echo "shim_pss $(pss_of 'containerd-shim-kata-v2.*rest-kata')"
-	echo "virtiofsd_pss $(pss_of 'libexec/virtiofsd')"
-	echo "vsock_pss $(pss_of 'libexec/vhost-device-vsock')"
-	echo "qemu_pss $(pss_of 'bin/qemu-system-x86_64')"
+	echo "shim_pss $shim"
+	echo "virtiofsd_pss $virtiofsd"
+	echo "vsock_pss $vsock"
+	echo "qemu_pss $qemu"
+	echo "pod_pss $((shim + virtiofsd + vsock + qemu))"
 	echo "agent_rss $(agent_rss)"
 } >&3
 for runtime in kata runc; do

@@ -80,6 +80,13 @@ part_boot() {
 
 part_ctr() { "$top/tests/bench/ctr.sh" >"$out/ctr.values"; read_values "$out/ctr.values"; }
 
+part_kernel() {
+	"$top/tests/bench/kernel.sh" "$out/table.kernel" >"$out/kernel.values"
+	read_values "$out/kernel.values"
+}
+
+part_data() { "$top/tests/bench/data.sh" >"$out/data.values"; read_values "$out/data.values"; }
+
 # The cluster starts when a part needs it: the parts before have the machine to themselves.  One that
 # was not there before goes at the end.
 need_cluster() {
@@ -92,6 +99,12 @@ part_pod() {
 	need_cluster
 	"$top/tests/bench/pod.sh" >"$out/pod.values"
 	read_values "$out/pod.values"
+}
+
+part_files() {
+	need_cluster
+	"$top/tests/bench/files.sh" "$out/table.files" >"$out/files.values"
+	read_values "$out/files.values"
 }
 
 part_deploy() {
