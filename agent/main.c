@@ -11,7 +11,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
@@ -21,6 +20,7 @@
 #include "agent/config.h"
 #include "agent/container/container.h"
 #include "agent/guest/console.h"
+#include "agent/guest/limits.h"
 #include "agent/guest/logport.h"
 #include "agent/guest/ready.h"
 #include "agent/init.h"
@@ -30,7 +30,6 @@
 
 #define WORK_THREADS 64
 #define WORK_STACK   (256 * KIB)
-#define FILES_WANTED 65536
 #define GOODBYE_MS   500 /* for the runtime to take the answer of DestroySandbox */
 
 struct agent {
@@ -238,14 +237,6 @@ static void open_console(struct agent *agent)
 		log_warn("no debug console: %s", e.msg);
 }
 
-/* Descriptors of many containers' streams; the default is for one program. */
-static void raise_limits(void)
-{
-	const struct rlimit files = { .rlim_cur = FILES_WANTED, .rlim_max = FILES_WANTED };
-
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-}
-
 static int start(struct agent *agent, struct error *e)
 {
 	struct sandbox *sb;
@@ -253,9 +244,11 @@ static int start(struct agent *agent, struct error *e)
 	agent->loop = loop_new(e);
 	if (!agent->loop || open_log(agent, e) < 0)
 		return -e->code;
-	if (agent->config.is_init)
+	if (agent->config.is_init) {
 		init_environment();
-	raise_limits();
+		limits_set("/proc/sys");
+	}
+	limits_raise_own();
 	if (watch_signals(agent, e) < 0)
 		return -e->code;
 	agent->pool = work_pool_new(agent->loop, WORK_THREADS, WORK_STACK);

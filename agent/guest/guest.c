@@ -24,6 +24,7 @@
 #include "lib/str.h"
 
 #include "agent/device/uevent.h"
+#include "agent/guest/limits.h"
 #include "agent/sandbox.h"
 #include "agent/storage/storage.h"
 
@@ -114,6 +115,18 @@ static int look_for_cpus(void *arg, struct error *e)
 	return r < 0 ? r : online >= *wanted;
 }
 
+static int grow_memory(struct error *e)
+{
+	uint64_t kib;
+	int r = guest_online_memory(SYSFS, e);
+
+	if (r >= 0)
+		r = limits_memory_kib("/proc/meminfo", &kib, e);
+	if (r >= 0)
+		limits_follow_memory("/proc/sys", kib);
+	return r;
+}
+
 int guest_rpc_online_cpu_mem(struct rpc_request *req, const void *in_, void *out, struct error *e)
 {
 	const Agent__OnlineCPUMemRequest *in = in_;
@@ -130,7 +143,7 @@ int guest_rpc_online_cpu_mem(struct rpc_request *req, const void *in_, void *out
 				 rpc_cancel(req), e);
 	}
 	if (r >= 0 && !in->cpu_only)
-		r = guest_online_memory(SYSFS, e);
+		r = grow_memory(e);
 	return r < 0 ? r : 0;
 }
 

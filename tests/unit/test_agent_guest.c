@@ -10,6 +10,7 @@
 #include "agent/device/bus.h"
 #include "agent/device/uevent.h"
 #include "agent/guest/guest.h"
+#include "agent/guest/limits.h"
 #include "agent/guest/metrics.h"
 #include "agent/storage/hugepages.h"
 #include "lib/file.h"
@@ -245,6 +246,40 @@ static void test_uevent_that_is_cut_is_refused(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
 
+static void test_limits_are_those_of_a_host(void **state)
+{
+	(void)state;
+	make_file("sys/kernel/threads-max", "1854");
+	make_file("sys/fs/inotify/max_user_watches", "8192");
+	make_file("sys/fs/file-max", "9669");
+	make_file("sys/net/ipv4/tcp_mem", "1 2 3");
+	{
+		_free_ char *sys = path_join(root, "sys");
+
+		limits_set(sys);
+		expect_file("sys/kernel/threads-max", "1048576");
+		expect_file("sys/fs/inotify/max_user_watches", "1048576");
+		expect_file("sys/fs/file-max", "9223372036854775807");
+		expect_file("sys/net/ipv4/tcp_mem", "1 2 3");
+		limits_follow_memory(sys, 1024 * 1024);
+		expect_file("sys/net/ipv4/tcp_mem", "12288 16384 24576");
+	}
+}
+
+static void test_memory_is_read_in_kib(void **state)
+{
+	_free_ char *path = path_join(root, "meminfo");
+	uint64_t kib = 0;
+	struct error e;
+
+	(void)state;
+	make_file("meminfo", "MemTotal:         251904 kB\nMemFree: 7 kB\n");
+	assert_int_equal(limits_memory_kib(path, &kib, &e), 0);
+	assert_int_equal(kib, 251904);
+	make_file("meminfo", "nothing");
+	assert_int_equal(limits_memory_kib(path, &kib, &e), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +291,8 @@ int main(void)
 		TEST(test_online_memory_without_hotplug_is_an_error),
 		TEST(test_hugepages_counts_what_is_there),
 		TEST(test_hugepages_without_size_is_refused),
+		TEST(test_limits_are_those_of_a_host),
+		TEST(test_memory_is_read_in_kib),
 		TEST(test_metrics_print_known_files),
 		TEST(test_metrics_of_broken_files_stay_well_formed),
 		cmocka_unit_test(test_uevent_is_split),
