@@ -30,6 +30,7 @@
 #include <sys/vfs.h>
 #include <termios.h>
 
+#include "agent/child/attributes.h"
 #include "agent/child/caps.h"
 #include "agent/child/child.h"
 #include "agent/child/lookup.h"
@@ -44,11 +45,16 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x00000080
+#endif
+
 struct child {
 	enum launch_kind kind;
 	Oci__Spec *spec;
 	Oci__Process *process;      /* of spec */
-	Oci__LinuxSeccomp *seccomp; /* of the container */
+	const Oci__Linux *linux_;   /* of the container */
+	Oci__LinuxSeccomp *seccomp; /* of that */
 	int procfd;                 /* the guest's /proc */
 	int rootfd;                 /* the container's root */
 	int master;
@@ -86,7 +92,10 @@ static int read_plans(struct child *c, struct error *e)
 	if (r < 0)
 		return r;
 	c->process = c->spec->process;
-	c->seccomp = container->linux ? container->linux->seccomp : NULL;
+	if (!container->linux)
+		return fail(e, EINVAL, "the plan has no section 'linux'");
+	c->linux_ = container->linux;
+	c->seccomp = container->linux->seccomp;
 	return 0;
 }
 
@@ -119,9 +128,11 @@ static int set_oom_score(struct child *c, struct error *e)
 
 static int join_namespaces(struct child *c, struct error *e)
 {
-	(void)c;
-	if (setns(LAUNCH_SLOT_TARGET, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP) <
-	    0)
+	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+	if (attributes_has_own_time(c->linux_))
+		flags |= CLONE_NEWTIME;
+	if (setns(LAUNCH_SLOT_TARGET, flags) < 0)
 		return fail(e, errno, "the container's namespaces cannot be joined: %m");
 	c->rootfd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return c->rootfd < 0 ? fail(e, errno, "cannot open the container's root: %m") : 0;
@@ -154,6 +165,10 @@ static int make_namespaces(struct child *c, struct error *e)
 	if (flags & CLONE_NEWUTS && !str_empty(c->spec->hostname) &&
 	    sethostname(c->spec->hostname, strlen(c->spec->hostname)) < 0)
 		return fail(e, errno, "cannot set the host name '%.64s': %m", c->spec->hostname);
+	if (!str_empty(c->spec->domainname) &&
+	    setdomainname(c->spec->domainname, strlen(c->spec->domainname)) < 0)
+		return fail(e, errno, "cannot set the domain name '%.64s': %m",
+			    c->spec->domainname);
 	return 0;
 }
 
@@ -473,6 +488,36 @@ static int filter_late(struct child *c, struct error *e)
 	return c->seccomp ? seccomp_apply(c->seccomp, e) : 0;
 }
 
+static int shift_time(struct child *c, struct error *e)
+{
+	return attributes_shift_time(c->linux_, c->procfd, e);
+}
+
+static int set_attributes(struct child *c, struct error *e)
+{
+	int r = attributes_personality(c->linux_, e);
+
+	if (r >= 0)
+		r = attributes_schedule(c->process->scheduler, e);
+	if (r >= 0)
+		r = attributes_prioritise_io(c->process->iopriority, e);
+	if (r >= 0 && c->kind == LAUNCH_EXEC)
+		r = attributes_pin(c->process->execcpuaffinity, e);
+	return r;
+}
+
+static int set_umask(struct child *c, struct error *e)
+{
+	const Oci__User *user = c->process->user;
+
+	if (!user || !user->has_umask_case)
+		return 0;
+	if (user->umask > 0777)
+		return fail(e, EINVAL, "the mask %#o is not one of file modes", user->umask);
+	(void)umask((mode_t)user->umask);
+	return 0;
+}
+
 static int execute(struct child *c, struct error *e)
 {
 	_strv_ strv args = NULL;
@@ -507,6 +552,9 @@ static const struct step {
 	{ "changing the user", FOR_BOTH, change_user },
 	{ "finding the program", FOR_BOTH, find_program },
 	{ "setting limits", FOR_BOTH, set_limits },
+	{ "making a time namespace", FOR_INIT, shift_time },
+	{ "setting attributes", FOR_BOTH, set_attributes },
+	{ "setting the file mode mask", FOR_BOTH, set_umask },
 	{ "waiting for the start", FOR_BOTH, wait_for_order },
 	{ "dropping capabilities", FOR_BOTH, drop_bounding },
 	{ "filtering system calls", FOR_BOTH, filter_early },

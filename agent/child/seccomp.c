@@ -247,9 +247,15 @@ static int add_rules(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
 static int build(const Oci__LinuxSeccomp *profile, scmp_filter_ctx *ret_filter, struct error *e)
 {
 	_seccomp_ scmp_filter_ctx filter = NULL;
+	bool has_errno = profile->has_default_case;
 	uint32_t default_action = 0;
-	int r = find_action(profile->defaultaction, DEFAULT_ERRNO, &default_action, e);
+	int r;
 
+	if (has_errno && profile->defaulterrnoret > ERRNO_MAX)
+		return fail(e, EINVAL, "seccomp profile returns errno %u",
+			    profile->defaulterrnoret);
+	r = find_action(profile->defaultaction,
+			has_errno ? profile->defaulterrnoret : DEFAULT_ERRNO, &default_action, e);
 	if (r < 0)
 		return r;
 	filter = seccomp_init(default_action);

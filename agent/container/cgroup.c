@@ -264,6 +264,16 @@ static char *cpu_max(const Oci__LinuxResources *r)
 	return xasprintf("%jd %ju", (intmax_t)r->cpu->quota, (uintmax_t)period);
 }
 
+static char *cpu_idle(const Oci__LinuxResources *r)
+{
+	return r->cpu && r->cpu->has_idle_case ? xasprintf("%jd", (intmax_t)r->cpu->idle) : NULL;
+}
+
+static char *cpu_burst(const Oci__LinuxResources *r)
+{
+	return r->cpu && r->cpu->has_burst_case ? xasprintf("%ju", (uintmax_t)r->cpu->burst) : NULL;
+}
+
 static char *cpuset_cpus(const Oci__LinuxResources *r)
 {
 	return r->cpu ? word_or_nothing(r->cpu->cpus) : NULL;
@@ -322,7 +332,8 @@ static const struct knob {
 	{ "cpuset.cpus", NEEDED, cpuset_cpus },   { "cpuset.mems", NEEDED, cpuset_mems },
 	{ "memory.max", NEEDED, memory_max },     { "memory.low", NEEDED, memory_low },
 	{ "memory.swap.max", WELCOME, swap_max }, { "pids.max", NEEDED, pids_max },
-	{ "io.weight", WELCOME, io_weight },
+	{ "io.weight", WELCOME, io_weight },      { "cpu.max.burst", NEEDED, cpu_burst },
+	{ "cpu.idle", NEEDED, cpu_idle },
 };
 
 static int write_knob(const struct cgroup *cg, const char *file, const char *value, enum need need,
@@ -385,6 +396,48 @@ static int limit_huge(const struct cgroup *cg, const Oci__LinuxHugepageLimit *li
 	return write_knob(cg, file, value, limit->limit ? NEEDED : WELCOME, e);
 }
 
+static int limit_rdma(const struct cgroup *cg, const Oci__LinuxResources__RdmaEntry *entry,
+		      struct error *e)
+{
+	const Oci__LinuxRdma *limit = entry->value;
+	_free_ char *handles = NULL, *objects = NULL, *line = NULL;
+
+	if (!limit || (!limit->has_handles_case && !limit->has_objects_case))
+		return 0;
+	handles = limit->has_handles_case ? xasprintf(" hca_handle=%u", limit->hcahandles)
+					  : xstrdup("");
+	objects = limit->has_objects_case ? xasprintf(" hca_object=%u", limit->hcaobjects)
+					  : xstrdup("");
+	line = xasprintf("%s%s%s", entry->key, handles, objects);
+	return write_knob(cg, "rdma.max", line, NEEDED, e);
+}
+
+/* A file of a controller by its name.  Those of the group itself are the agent's. */
+static int limit_unified(const struct cgroup *cg, const Oci__LinuxResources__UnifiedEntry *entry,
+			 struct error *e)
+{
+	const char *file = entry->key;
+
+	if (strchr(file, '/') || !strchr(file, '.') || file[0] == '.' ||
+	    str_starts(file, "cgroup."))
+		return fail(e, EINVAL, "'%.64s' is no limit of a control group", file);
+	return write_knob(cg, file, entry->value, NEEDED, e);
+}
+
+static int limit_by_name(const struct cgroup *cg, const Oci__LinuxResources *r, struct error *e)
+{
+	int code = 0;
+
+	for (size_t i = 0; code >= 0 && i < r->n_hugepagelimits; i++)
+		code = limit_huge(cg, r->hugepagelimits[i], e);
+	for (size_t i = 0; code >= 0 && i < r->n_rdma; i++)
+		code = limit_rdma(cg, r->rdma[i], e);
+	/* The last word. */
+	for (size_t i = 0; code >= 0 && i < r->n_unified; i++)
+		code = limit_unified(cg, r->unified[i], e);
+	return code;
+}
+
 static int check_limits(const Oci__LinuxResources *r, struct error *e)
 {
 	int64_t swap;
@@ -396,10 +449,32 @@ static int check_limits(const Oci__LinuxResources *r, struct error *e)
 	return r->memory ? cgroup_swap_of(r->memory->limit, r->memory->swap, &swap, e) : 0;
 }
 
+/* Less than what is used is an order to kill, unless the caller asks to look first. */
+static int check_usage(const struct cgroup *cg, const Oci__LinuxMemory *memory, struct error *e)
+{
+	_free_ char *text = NULL;
+	uint64_t usage;
+	int r;
+
+	if (!memory || !memory->checkbeforeupdate || memory->limit <= 0)
+		return 0;
+	r = file_read_at(cg->fd, "memory.current", KNOB_MAX, &text, NULL, e);
+	if (r >= 0)
+		r = parse_u64(str_trim(text), "memory.current", UINT64_MAX, &usage, e);
+	if (r < 0)
+		return r;
+	return usage <= (uint64_t)memory->limit
+		       ? 0
+		       : fail(e, EBUSY, "the limit of memory %jd is below what is used, %ju",
+			      (intmax_t)memory->limit, (uintmax_t)usage);
+}
+
 int cgroup_limit(struct cgroup *cg, const Oci__LinuxResources *r, struct error *e)
 {
 	int code = r ? check_limits(r, e) : 0;
 
+	if (r && code >= 0)
+		code = check_usage(cg, r->memory, e);
 	if (!r || code < 0)
 		return code;
 	for (size_t i = 0; i < ARRAY_SIZE(knobs); i++) {
@@ -409,12 +484,8 @@ int cgroup_limit(struct cgroup *cg, const Oci__LinuxResources *r, struct error *
 		if (code < 0)
 			return code;
 	}
-	for (size_t i = 0; i < r->n_hugepagelimits; i++) {
-		code = limit_huge(cg, r->hugepagelimits[i], e);
-		if (code < 0)
-			return code;
-	}
-	return r->blockio ? limit_io(cg, r->blockio, e) : 0;
+	code = r->blockio ? limit_io(cg, r->blockio, e) : 0;
+	return code < 0 ? code : limit_by_name(cg, r, e);
 }
 
 /* Where below CG the process PID is. */

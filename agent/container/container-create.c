@@ -138,7 +138,7 @@ static bool has_hooks(const Oci__Hooks *h)
 
 static int check_namespaces(const Oci__Linux *l, struct error *e)
 {
-	static const char *const known[] = { "pid", "ipc", "uts", "mount", "cgroup" };
+	static const char *const known[] = { "pid", "ipc", "uts", "mount", "cgroup", "time" };
 
 	for (size_t i = 0; i < l->n_namespaces; i++) {
 		const char *type = l->namespaces[i]->type;

@@ -10,6 +10,7 @@
 #include "runtime/sandbox/size.h"
 
 #include <math.h>
+#include <string.h>
 
 #define CPU_PERIOD_US     UINT64_C(100000)
 #define SHARES_PER_CPU    UINT64_C(1024)
@@ -31,6 +32,32 @@ static uint64_t cpu_milli(int64_t quota, uint64_t period, uint64_t shares)
 	return min_u64(milli, CPU_MILLI_MAX);
 }
 
+/* What limits say by the names of their files is as much of a limit. */
+static const char *unified(const Oci__LinuxResources *resources, const char *file)
+{
+	for (size_t i = 0; resources && i < resources->n_unified; i++)
+		if (strcmp(resources->unified[i]->key, file) == 0)
+			return resources->unified[i]->value;
+	return "";
+}
+
+static void add_unified(struct size *size, const Oci__LinuxResources *resources)
+{
+	const char *max = unified(resources, "cpu.max");
+	const char *space = strchr(max, ' ');
+	_free_ char *first = xstrndup(max, space ? (size_t)(space - max) : strlen(max));
+	uint64_t quota, bytes, period = 0;
+	struct error ignored;
+
+	if (space && parse_u64(space + 1, "cpu.max", UINT32_MAX, &period, &ignored) < 0)
+		period = 0;
+	if (parse_u64(first, "cpu.max", INT64_MAX, &quota, &ignored) >= 0)
+		size->cpu_milli = cpu_milli((int64_t)quota, period, 0);
+	if (parse_u64(unified(resources, "memory.max"), "memory.max", INT64_MAX, &bytes,
+		      &ignored) >= 0)
+		size->memory_bytes = bytes;
+}
+
 struct size size_of_resources(const Oci__LinuxResources *resources)
 {
 	struct size size = { 0 };
@@ -39,6 +66,7 @@ struct size size_of_resources(const Oci__LinuxResources *resources)
 		size.cpu_milli = cpu_milli(resources->cpu->quota, resources->cpu->period, 0);
 	if (resources && resources->memory && resources->memory->limit > 0)
 		size.memory_bytes = (uint64_t)resources->memory->limit;
+	add_unified(&size, resources);
 	for (size_t i = 0; resources && i < resources->n_hugepagelimits; i++)
 		if (resources->hugepagelimits[i]->limit < INT64_MAX)
 			size.memory_bytes += resources->hugepagelimits[i]->limit;
@@ -49,10 +77,12 @@ struct size size_update(struct size before, const Oci__LinuxResources *resources
 {
 	struct size after = size_of_resources(resources);
 
-	if (!resources || !resources->cpu || resources->cpu->quota == 0)
+	if (!unified(resources, "cpu.max")[0] &&
+	    (!resources || !resources->cpu || resources->cpu->quota == 0))
 		after.cpu_milli = before.cpu_milli;
-	if (!resources || ((!resources->memory || resources->memory->limit == 0) &&
-			   resources->n_hugepagelimits == 0))
+	if (!unified(resources, "memory.max")[0] &&
+	    (!resources || ((!resources->memory || resources->memory->limit == 0) &&
+			    resources->n_hugepagelimits == 0)))
 		after.memory_bytes = before.memory_bytes;
 	return after;
 }

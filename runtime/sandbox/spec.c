@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/pbjson.h"
 
@@ -38,13 +39,19 @@ static const struct {
 };
 
 /* Namespaces that one VM has only one of, or that the agent arranges itself. */
-static const char *const host_namespaces[] = { "network", "cgroup", "time", "pid" };
+static const char *const host_namespaces[] = { "network", "cgroup", "pid" };
 
 void spec_set(char **field, const char *value)
 {
 	if (*field != protobuf_c_empty_string)
 		free(*field);
 	*field = xstrdup(value);
+}
+
+void spec_note_unknown(char *const *unknown, const char *name)
+{
+	for (; unknown && *unknown; unknown++)
+		log_warn("%s: '%s' is not known here and has no effect", name, *unknown);
 }
 
 static int check(const Oci__Spec *spec, const char *name, struct error *e)
@@ -66,8 +73,10 @@ int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_s
 	       struct error *e)
 {
 	_message_ Oci__Spec *spec = NULL;
-	int r = pbjson_parse(text, len, name, &oci__spec__descriptor, NULL, &spec, e);
+	_strv_ strv unknown = NULL;
+	int r = pbjson_parse(text, len, name, &oci__spec__descriptor, &unknown, &spec, e);
 
+	spec_note_unknown(unknown, name);
 	if (r >= 0)
 		r = check(spec, name, e);
 	if (r < 0)
@@ -349,6 +358,9 @@ static const char *unsupported_field(const Oci__Linux *l)
 		return "memoryPolicy (the memory nodes are the host's)";
 	if (l->n_netdevices)
 		return "netDevices (a network device of the host)";
+	for (size_t i = 0; i < l->n_namespaces; i++)
+		if (strcmp(l->namespaces[i]->type, "time") == 0 && l->namespaces[i]->path[0])
+			return "namespaces: a time namespace of the host";
 	return NULL;
 }
 
@@ -363,6 +375,12 @@ int spec_check_fields(const Oci__Spec *spec, struct error *e)
 {
 	const char *what = unsupported_field(spec->linux);
 
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (spec->mounts[i]->n_uidmappings || spec->mounts[i]->n_gidmappings)
+			return fail(
+				e, ENOTSUP,
+				"not supported in a guest: the mapped users of the mount on '%s'",
+				spec->mounts[i]->destination);
 	if (what)
 		return fail(e, ENOTSUP, "not supported in a guest: linux.%s", what);
 	return spec->linux->resources ? spec_check_resources(spec->linux->resources, e) : 0;

@@ -22,6 +22,9 @@ int spec_read(const char *bundle, Oci__Spec **ret_spec, struct error *e);
 int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_spec,
 	       struct error *e);
 
+/* Says of every member in the list UNKNOWN, as pbjson_parse() gives it, that it has no effect. */
+void spec_note_unknown(char *const *unknown, const char *name);
+
 /* The value of annotation KEY, borrowed, or NULL. */
 const char *spec_annotation(const Oci__Spec *spec, const char *key);
 /* What annotations of containerd's or CRI-O's make of it.  EINVAL for a type nobody defines. */

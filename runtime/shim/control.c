@@ -190,6 +190,7 @@ int task_update(struct rpc_request *req, const void *in, void *out, struct error
 {
 	const Task__UpdateTaskRequest *request = in;
 	_message_ Oci__LinuxResources *resources = NULL;
+	_strv_ strv unknown = NULL;
 	struct op *op;
 	int r;
 
@@ -198,7 +199,8 @@ int task_update(struct rpc_request *req, const void *in, void *out, struct error
 		return fail(e, EINVAL, "an update of '%.64s' without resources", request->id);
 	r = pbjson_parse((const char *)request->resources->value.data,
 			 request->resources->value.len, "resources",
-			 &oci__linux_resources__descriptor, NULL, &resources, e);
+			 &oci__linux_resources__descriptor, &unknown, &resources, e);
+	spec_note_unknown(unknown, "resources");
 	if (r < 0)
 		return r;
 	op = container_op(req, request->id, e);

@@ -175,9 +175,11 @@ static int parse_exec(const Task__ExecProcessRequest *request, Oci__Process **re
 		      struct error *e)
 {
 	_message_ Oci__Process *spec = NULL;
+	_strv_ strv unknown = NULL;
 	int r = pbjson_parse((const char *)request->spec->value.data, request->spec->value.len,
-			     "process", &oci__process__descriptor, NULL, &spec, e);
+			     "process", &oci__process__descriptor, &unknown, &spec, e);
 
+	spec_note_unknown(unknown, "process");
 	if (r < 0)
 		return r;
 	if (spec->n_args == 0)

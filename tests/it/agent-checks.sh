@@ -12,7 +12,7 @@
 # shellcheck disable=SC2154,SC2034 # root, work and the like come from who sources this, which uses every_check
 
 applets="sh ls cat echo sleep id mount mknod grep head dd kill stty tty env hostname touch rm true false wc
-	tr pwd sysctl mkdir stat ps yes readlink chmod umount ln uname"
+	awk ionice cut tr pwd sysctl mkdir stat ps yes readlink chmod umount ln uname"
 
 # make_image DIR - busybox, two users, and traps for agents that follow links.
 make_image() {
@@ -510,6 +510,37 @@ check_devices() {
 		'.OCI.linux.devices = [{path: "/dev/x", type: "z", major: 1, minor: 7}]' true
 }
 
+# Fields of the specification that the protocol of Kata Containers 4.1 does not carry.
+check_attributes() {
+	local got attributes='(.user.umask = 63 | .scheduler = {policy: "SCHED_BATCH", nice: 7} |
+		.ioPriority = {class: "IOPRIO_CLASS_BE", priority: 6})'
+	local show='umask; awk "{print \$19, \$41}" /proc/self/stat; ionice | tr -s " "'
+	expect "umask, scheduler, I/O priority" $'0077\n7 3\nbest-effort: prio 6\nstatus 0' \
+		"$(output attributes ".OCI.process |= $attributes" sh -c "$show")"
+	begin attributes . sleep 1000
+	exec_process attributes e1 ".process |= ($attributes | .execCPUAffinity = {final: \"0\"})" \
+		sh -c "$show; grep Cpus_allowed_list /proc/self/status" >/dev/null
+	expect "the same of an exec" $'0077\n7 3\nbest-effort: prio 6\nCpus_allowed_list:\t0' "$(drain ReadStdout attributes e1)"
+	refused "processors that are not there" "processors '4000' of the guest" \
+		exec_process attributes e2 '.process.execCPUAffinity.final = "4000"' true
+	remove attributes
+	expect "personality" $'i686\nstatus 0' "$(output personality '.OCI.linux.personality.domain = "LINUX32"' uname -m)"
+	expect "a usual umask" $'0022\nstatus 0' "$(output usual . sh -c umask)"
+	got=$(output time '.OCI.linux |= (.namespaces += [{type: "time"}] | .timeOffsets.boottime.secs = 1000000000)' \
+		cut -d. -f1 /proc/uptime)
+	expect_match "clock offsets" $'^1[0-9]{9}\nstatus 0' "$got"
+	begin time '.OCI.linux |= (.namespaces += [{type: "time"}] | .timeOffsets.boottime.secs = 1000000000)' sleep 1000
+	exec_process time e1 . cut -d. -f1 /proc/uptime >/dev/null
+	expect_match "clock offsets of an exec" '^1[0-9]{9}$' "$(drain ReadStdout time e1)"
+	remove time
+	expect "domain name" $'example.org\nstatus 0' \
+		"$(output domain '.OCI.domainname = "example.org"' cat /proc/sys/kernel/domainname)"
+	refused "an unknown scheduler" "policy of scheduling 'SCHED_ODD'" create odd '.OCI.process.scheduler.policy = "SCHED_ODD"' true
+	refused "an unknown personality" "personality 'VAX'" create odd '.OCI.linux.personality.domain = "VAX"' true
+	refused "an unknown class" "class of I/O 'ODD'" create odd '.OCI.process.ioPriority.class = "ODD"' true
+	refused "offsets without a namespace" "need a time namespace" create odd '.OCI.linux.timeOffsets.boottime.secs = 1' true
+}
+
 # A host's /dev of hundreds, and every device of the guest.
 check_all_devices() {
 	local many='.OCI.linux.devices = [range(300) | {path: "/dev/many/\(.)", type: "c", major: 1, minor: 7}]'
@@ -606,6 +637,12 @@ check_limits() {
 		"$(output group "$limits"' | .OCI.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
 			options: ["nosuid", "noexec", "nodev", "relatime", "ro"]}]' sh -c 'cat /proc/self/cgroup
 			cat /sys/fs/cgroup/pids.max; touch /sys/fs/cgroup/pids.max 2>&1 | grep -o Read-only')"
+	expect "limits by name" $'50331648\n1\nstatus 0' "$(output unified '.OCI.linux.resources = {unified: {"memory.high": "50331648"},
+		cpu: {idle: 1}} | .OCI.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
+			options: ["ro"]}]' sh -c 'cat /sys/fs/cgroup/memory.high /sys/fs/cgroup/cpu.idle')"
+	refused "a limit by an unknown name" "'memory.odd'.*no such limit" create odd '.OCI.linux.resources.unified = {"memory.odd": "1"}' true
+	refused "no limit by its name" "'cgroup.kill' is no limit" create odd '.OCI.linux.resources.unified = {"cgroup.kill": "1"}' true
+	refused "RDMA" "'rdma.max'.*no such limit" create odd '.OCI.linux.resources.rdma = {mlx: {hcaHandles: 1}}' true
 	begin busy "$limits" sh -c 'while :; do :; done'
 	eventually 10 "throttling" throttled busy
 	ctl UpdateContainer '{"container_id": "busy", "resources": {"cpu": {"quota": -1}, "memory": {"limit": 67108864}}}' >/dev/null
@@ -637,6 +674,6 @@ run_checks() {
 	done
 }
 
-every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin exec signals removal
+every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin attributes exec signals removal
 	many_at_once kill_during_create readonly hostile_image links_in_a_volume
 	propagation watchable devices all_devices seccomp sysctl sharing pause)

@@ -357,6 +357,54 @@ static void test_limit_without_its_controller_is_refused(void **state)
 	assert_non_null(strstr(e.msg, "'pids.max'"));
 }
 
+static void test_limits_by_name_are_written_last(void **state)
+{
+	struct fake *fake = *state;
+	Oci__LinuxResources r = OCI__LINUX_RESOURCES__INIT;
+	Oci__LinuxMemory memory = OCI__LINUX_MEMORY__INIT;
+	Oci__LinuxResources__UnifiedEntry entry = OCI__LINUX_RESOURCES__UNIFIED_ENTRY__INIT;
+	Oci__LinuxResources__UnifiedEntry *entries[] = { &entry };
+	static const char *const bad[] = { "memory", "../memory.max", "cgroup.kill", ".max" };
+	char name[16] = "memory.max", value[] = "7777";
+	_free_ char *max = NULL;
+	struct error e;
+
+	put(fake, "memory.max", "");
+	memory.limit = 1000;
+	r.memory = &memory;
+	entry.key = name;
+	entry.value = value;
+	r.unified = entries;
+	r.n_unified = 1;
+	assert_int_equal(cgroup_limit(&fake->cg, &r, &e), 0);
+	max = get(fake, "memory.max");
+	assert_string_equal(max, "7777");
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_free_ char *copy = xstrdup(bad[i]);
+
+		entry.key = copy;
+		assert_int_equal(cgroup_limit(&fake->cg, &r, &e), -EINVAL);
+	}
+}
+
+static void test_limit_below_use_is_refused_when_asked(void **state)
+{
+	struct fake *fake = *state;
+	Oci__LinuxResources r = OCI__LINUX_RESOURCES__INIT;
+	Oci__LinuxMemory memory = OCI__LINUX_MEMORY__INIT;
+	struct error e;
+
+	put(fake, "memory.max", "");
+	put(fake, "memory.current", "5000\n");
+	memory.limit = 1000;
+	r.memory = &memory;
+	assert_int_equal(cgroup_limit(&fake->cg, &r, &e), 0);
+	memory.checkbeforeupdate = true;
+	assert_int_equal(cgroup_limit(&fake->cg, &r, &e), -EBUSY);
+	memory.limit = 6000;
+	assert_int_equal(cgroup_limit(&fake->cg, &r, &e), 0);
+}
+
 static void test_bad_limits_are_refused_before_any_is_set(void **state)
 {
 	struct fake *fake = *state;
@@ -419,6 +467,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limit_writes_the_files_of_version_2, make_fake,
 						remove_fake),
 		cmocka_unit_test_setup_teardown(test_limit_without_its_controller_is_refused,
+						make_fake, remove_fake),
+		cmocka_unit_test_setup_teardown(test_limits_by_name_are_written_last, make_fake,
+						remove_fake),
+		cmocka_unit_test_setup_teardown(test_limit_below_use_is_refused_when_asked,
 						make_fake, remove_fake),
 		cmocka_unit_test_setup_teardown(test_bad_limits_are_refused_before_any_is_set,
 						make_fake, remove_fake),

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "agent/child/attributes.h"
 #include "agent/child/caps.h"
 #include "agent/child/lookup.h"
 #include "agent/child/seccomp.h"
@@ -198,6 +199,55 @@ static void test_seccomp_rules_become_a_filter(void **state)
 	assert_int_equal(filter(fd, SYS_kill, 1), 0x00050000 | EPERM);
 	assert_int_equal(filter(fd, SYS_kill, 2), 0x00050000 | EPERM);
 	assert_int_equal(filter(fd, SYS_kill, 3), 0x7fff0000);
+}
+
+static void test_seccomp_default_has_its_own_errno(void **state)
+{
+	char refuse[] = "SCMP_ACT_ERRNO";
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	_close_ int usual = -1, own = -1, bad = -1;
+	struct error e;
+
+	(void)state;
+	profile.defaultaction = refuse;
+	assert_int_equal(export_profile(&profile, &e, &usual), 0);
+	assert_int_equal(filter(usual, SYS_mkdir, 0), 0x00050000 | EPERM);
+	profile.has_default_case = OCI__LINUX_SECCOMP__HAS_DEFAULT_DEFAULT_ERRNO_RET;
+	profile.defaulterrnoret = ENOSYS;
+	assert_int_equal(export_profile(&profile, &e, &own), 0);
+	assert_int_equal(filter(own, SYS_mkdir, 0), 0x00050000 | ENOSYS);
+	profile.defaulterrnoret = 5000;
+	assert_int_equal(export_profile(&profile, &e, &bad), -EINVAL);
+}
+
+static void test_processors_are_ranges_in_a_mask(void **state)
+{
+	static const struct {
+		const char *text;
+		int result;
+		uint8_t mask[2];
+	} cases[] = {
+		{ "0", 0, { 1, 0 } },          { "0-2,5", 0, { 0x27, 0 } },
+		{ "7-8", 0, { 0x80, 1 } },     { "3-1", -EINVAL, { 0 } },
+		{ "a", -EINVAL, { 0 } },       { "0-", -EINVAL, { 0 } },
+		{ "0-15", 0, { 0xff, 0xff } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint8_t mask[2];
+		struct error e;
+		int r = attributes_parse_cpus(cases[i].text, mask, sizeof(mask), &e);
+
+		if (r != cases[i].result || (r == 0 && memcmp(mask, cases[i].mask, 2) != 0))
+			fail_msg("'%s' gave %d, %#x %#x", cases[i].text, r, mask[0], mask[1]);
+	}
+	{
+		uint8_t mask[2];
+		struct error e;
+
+		assert_true(attributes_parse_cpus("16", mask, sizeof(mask), &e) < 0);
+	}
 }
 
 static void test_seccomp_unknown_words_are_refused(void **state)
@@ -381,6 +431,8 @@ int main(void)
 		cmocka_unit_test(test_status_says_which_signals_are_handled),
 		cmocka_unit_test(test_unknown_capability_gives_nothing),
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
+		cmocka_unit_test(test_seccomp_default_has_its_own_errno),
+		cmocka_unit_test(test_processors_are_ranges_in_a_mask),
 		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
 		cmocka_unit_test(test_plan_is_read_as_written),
 		cmocka_unit_test(test_plan_that_is_none_is_refused),

@@ -62,6 +62,32 @@ static void test_size_of_pod_follows_quota_then_shares(void **state)
 	}
 }
 
+static void test_size_follows_limits_by_name(void **state)
+{
+	Oci__LinuxResources r = OCI__LINUX_RESOURCES__INIT;
+	Oci__LinuxResources__UnifiedEntry cpu = OCI__LINUX_RESOURCES__UNIFIED_ENTRY__INIT;
+	Oci__LinuxResources__UnifiedEntry memory = OCI__LINUX_RESOURCES__UNIFIED_ENTRY__INIT;
+	Oci__LinuxResources__UnifiedEntry *entries[] = { &cpu, &memory };
+	char cpu_key[] = "cpu.max", memory_key[] = "memory.max", max[] = "max";
+	char quota[] = "150000 50000", bytes[] = "4096";
+	struct size size;
+
+	(void)state;
+	cpu.key = cpu_key;
+	cpu.value = quota;
+	memory.key = memory_key;
+	memory.value = bytes;
+	r.unified = entries;
+	r.n_unified = 2;
+	size = size_of_resources(&r);
+	assert_int_equal(size.cpu_milli, 3000);
+	assert_int_equal(size.memory_bytes, 4096);
+	cpu.value = memory.value = max;
+	size = size_of_resources(&r);
+	assert_int_equal(size.cpu_milli, 0);
+	assert_int_equal(size.memory_bytes, 0);
+}
+
 static void test_size_of_pod_refuses_what_is_no_number(void **state)
 {
 	_message_ Oci__Spec *spec = pod(A("memory", "lots"));
@@ -241,6 +267,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_size_of_pod_follows_quota_then_shares),
+		cmocka_unit_test(test_size_follows_limits_by_name),
 		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
 		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
 		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),

@@ -102,7 +102,7 @@ static void test_namespaces_of_the_host_are_left_out(void **state)
 	assert_string_equal(spec_netns(spec), "/run/netns/a");
 	assert_true(spec_shares_pidns(spec));
 	spec_constrain(spec, SPEC_SECCOMP_KEEP);
-	assert_int_equal(spec->linux->n_namespaces, 2);
+	assert_int_equal(spec->linux->n_namespaces, 3);
 	assert_string_equal(spec->linux->namespaces[0]->type, "ipc");
 	assert_string_equal(spec->linux->namespaces[0]->path, "");
 	assert_string_equal(spec->linux->namespaces[1]->type, "mount");
@@ -231,6 +231,9 @@ static void test_what_a_guest_cannot_do_is_refused_by_name(void **state)
 		{ "\"intelRdt\":{\"closID\":\"a\"}", "intelRdt" },
 		{ "\"memoryPolicy\":{\"mode\":\"MPOL_BIND\"}", "memoryPolicy" },
 		{ "\"netDevices\":{\"eth1\":{}}", "netDevices" },
+		{ "\"namespaces\":[{\"type\":\"time\",\"path\":\"/proc/1/ns/time\"}]",
+		  "time namespace of the host" },
+		{ "\"namespaces\":[{\"type\":\"time\"}]", NULL },
 		{ "\"resources\":{\"network\":{\"classID\":7}}", "resources.network.classID" },
 		{ "\"resources\":{\"cpu\":{\"realtimeRuntime\":7}}", "realtimeRuntime" },
 		{ "\"resources\":{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8}]}}",
@@ -250,6 +253,37 @@ static void test_what_a_guest_cannot_do_is_refused_by_name(void **state)
 		if (cases[i].name && !strstr(e.msg, cases[i].name))
 			fail_msg("'%s' gave '%s'", cases[i].text, e.msg);
 	}
+}
+
+static void test_fields_of_later_specifications_are_kept(void **state)
+{
+	static const char text[] =
+		"{\"process\":{\"args\":[\"x\"],\"user\":{\"umask\":0},\"scheduler\":{\"policy\":"
+		"\"SCHED_BATCH\",\"nice\":-5},\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\","
+		"\"priority\":6},\"execCPUAffinity\":{\"final\":\"0\"}},\"root\":{\"path\":\"r\"},"
+		"\"domainname\":\"d\",\"linux\":{\"personality\":{\"domain\":\"LINUX32\"},"
+		"\"timeOffsets\":{\"boottime\":{\"secs\":-7}},\"seccomp\":{\"defaultErrnoRet\":0},"
+		"\"resources\":{\"unified\":{\"memory.high\":\"9\"},\"cpu\":{\"idle\":1,\"burst\":"
+		"5},"
+		"\"rdma\":{\"mlx\":{\"hcaObjects\":0}},\"memory\":{\"checkBeforeUpdate\":true}}}}";
+	_message_ Oci__Spec *spec = parse(text);
+	const Oci__Process *p = spec->process;
+	const Oci__LinuxResources *r = spec->linux->resources;
+
+	(void)state;
+	spec_constrain(spec, SPEC_SECCOMP_KEEP);
+	assert_int_equal(p->user->has_umask_case, OCI__USER__HAS_UMASK_UMASK);
+	assert_int_equal(p->scheduler->nice, -5);
+	assert_string_equal(p->iopriority->class_, "IOPRIO_CLASS_BE");
+	assert_string_equal(p->execcpuaffinity->final, "0");
+	assert_string_equal(spec->domainname, "d");
+	assert_string_equal(spec->linux->personality->domain, "LINUX32");
+	assert_int_equal(spec->linux->timeoffsets[0]->value->secs, -7);
+	assert_true(spec->linux->seccomp->has_default_case &&
+		    !spec->linux->seccomp->defaulterrnoret);
+	assert_string_equal(r->unified[0]->value, "9");
+	assert_true(r->cpu->has_idle_case && r->cpu->burst == 5 && r->memory->checkbeforeupdate);
+	assert_true(r->rdma[0]->value->has_objects_case && !r->rdma[0]->value->has_handles_case);
 }
 
 static void test_seccomp_is_kept_when_asked(void **state)
@@ -333,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_rules_that_mean_the_same_in_a_guest_arrive),
 		cmocka_unit_test(test_privileged_may_use_every_device_of_the_guest),
 		cmocka_unit_test(test_what_a_guest_cannot_do_is_refused_by_name),
+		cmocka_unit_test(test_fields_of_later_specifications_are_kept),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
 		cmocka_unit_test(test_mounts_follow_the_host_only_when_asked),
