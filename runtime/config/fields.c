@@ -22,6 +22,20 @@
 #define AG(member) offsetof(struct config, agent.member)
 #define RT(member) offsetof(struct config, runtime.member)
 
+/* What the guest may say of files of the host beside their bytes.  Attributes by which a kernel
+ * decides: file capabilities are passed on, since an image has them and a set-uid bit could do the
+ * same; "trusted." is kept under a name that means nothing to the host's kernel and that only the
+ * guest's root reaches; other "security." ones (labels, signatures) are the host's own affair. */
+#define XATTR_MAP                                          \
+	"--xattrmap="                                      \
+	":prefix:all:trusted.:user.virtiofs.:"             \
+	":bad:server::trusted.:"                           \
+	":bad:client:user.virtiofs.::"                     \
+	":ok:all:security.capability:security.capability:" \
+	":unsupported:client:security.::"                  \
+	":bad:server::security.:"                          \
+	":ok:all:::"
+
 const struct field fields[] = {
 	{
 		.section = QEMU,
@@ -274,7 +288,8 @@ const struct field fields[] = {
 		.key = "virtio_fs_extra_args",
 		.type = FIELD_LIST,
 		.offset = HV(virtio_fs_extra_args),
-		.fallback = "--thread-pool-size=1 --announce-submounts",
+		.fallback = "--thread-pool-size=1 --announce-submounts --xattr --posix-acl=auto "
+			    "--killpriv-v2 " XATTR_MAP,
 		.help = "More arguments for virtio_fs_daemon.",
 	},
 	{

@@ -38,6 +38,7 @@
 #include "runtime/sandbox/mountns.h"
 
 #define SERVED         "shared"
+#define WATCHABLE      "watchable" /* where the agent mounts, and cannot make a folder */
 #define TMPFS_OPTIONS  "mode=0700,size=8m,nr_inodes=65536"
 #define TREE_FLAGS     (MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC)
 #define OLD_FLAGS      ((unsigned long)(MS_NODEV | MS_NOSUID | MS_NOEXEC))
@@ -68,6 +69,8 @@ static int make_top(void *arg, struct error *e)
 	x->under_fd = open(x->served, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (x->under_fd < 0)
 		return fail(e, errno, "cannot open '%s': %m", x->served);
+	if (mkdirat(x->under_fd, WATCHABLE, 0755) < 0)
+		return fail(e, errno, "cannot make '%s/" WATCHABLE "': %m", x->served);
 	if (mount(x->served, x->served, NULL, MS_BIND, NULL) < 0)
 		return fail(e, errno, "cannot bind '%s' on itself: %m", x->served);
 	/* virtiofsd makes its namespace a slave of this one: it follows only what is shared. */

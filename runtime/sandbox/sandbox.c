@@ -14,9 +14,11 @@
 
 #include "runtime/sandbox/sandbox.h"
 
+#include <linux/magic.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
@@ -41,6 +43,8 @@ struct sandbox {
 	struct config config;
 	char *hostname;
 	strv dns;
+	char *shm_source; /* NULL: the pod has none of its own on the host */
+	uint64_t shm_size;
 	char *cgroup;
 	struct size pod; /* what the pod was announced with */
 
@@ -112,6 +116,22 @@ static void dns_read(struct sandbox *s, const Oci__Spec *spec)
 	s->dns = strv_split(text, "\n");
 }
 
+/* A first container that is no pod's may have a volume there: an engine's own is called "shm". */
+static void shm_read(struct sandbox *s, const Oci__Spec *spec)
+{
+	const Oci__Mount *m = spec_mount_at(spec, "/dev/shm");
+	struct statfs fs;
+
+	s->shm_size = SHM_SIZE_DEFAULT;
+	if (!m || m->source[0] != '/' || statfs(m->source, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+		return;
+	if (s->type == SPEC_SINGLE && strcmp(path_base(m->source), "shm") != 0)
+		return;
+	s->shm_source = xstrdup(m->source);
+	if (fs.f_blocks)
+		s->shm_size = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+}
+
 static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 {
 	const char *netns = spec_netns(params->spec);
@@ -148,6 +168,7 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 	}
 	s->hostname = xstrndup(params->spec->hostname, HOSTNAME_LEN);
 	dns_read(s, params->spec);
+	shm_read(s, params->spec);
 	state_begin(s, params);
 	*ret_sandbox = s;
 	return 0;
@@ -261,8 +282,7 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	Agent__Storage *storages[] = { &shm, &share };
 	Agent__CreateSandboxRequest request = AGENT__CREATE_SANDBOX_REQUEST__INIT;
 
-	(void)snprintf(shm_size, sizeof(shm_size), "size=%llu",
-		       (unsigned long long)SHM_SIZE_DEFAULT);
+	(void)snprintf(shm_size, sizeof(shm_size), "size=%llu", (unsigned long long)s->shm_size);
 	shm.driver = (char[]){ "ephemeral" };
 	shm.source = (char[]){ "shm" };
 	shm.fstype = (char[]){ "tmpfs" };
@@ -366,6 +386,7 @@ void sandbox_free(struct sandbox *s)
 	config_done(&s->config);
 	(void)pthread_mutex_destroy(&s->lock);
 	strv_free(s->dns);
+	free(s->shm_source);
 	free(s->hostname);
 	free(s->cgroup);
 	free(s->id);
@@ -390,6 +411,11 @@ struct rpc_client *sandbox_rpc(struct sandbox *s)
 struct share *sandbox_share(struct sandbox *s)
 {
 	return s->share;
+}
+
+const char *sandbox_shm_source(const struct sandbox *s)
+{
+	return s->shm_source;
 }
 
 const struct cancel *sandbox_canceller(const struct sandbox *s)

@@ -47,6 +47,9 @@ const char *sandbox_id(const struct sandbox *s);
 const struct config *sandbox_config(const struct sandbox *s);
 struct rpc_client *sandbox_rpc(struct sandbox *s); /* NULL before the agent answered */
 struct share *sandbox_share(struct sandbox *s);    /* NULL: nothing is shared */
+/* What the engine mounts on /dev/shm for the pod as a whole, a folder of the host; NULL if nothing.
+ */
+const char *sandbox_shm_source(const struct sandbox *s);
 const struct cancel *sandbox_canceller(const struct sandbox *s);
 const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_start() */
 /* Of the VMM; 0 before it runs. */

@@ -185,7 +185,7 @@ bool spec_mount_is_shared(const Oci__Mount *m)
 		return false;
 	/* The guest has its own of these, and those of the host would be lies there. */
 	return !is_below(m->source, "/proc") && !is_below(m->source, "/sys") &&
-	       !is_below(m->source, "/dev") && strcmp(m->destination, "/dev/shm") != 0;
+	       !is_below(m->source, "/dev");
 }
 
 bool spec_mount_is_read_only(const Oci__Mount *m)

@@ -10,9 +10,11 @@
 #include "tests/unit/folder.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -576,6 +578,109 @@ static void test_too_many_mounts_are_refused_by_name(void **state)
 	assert_non_null(strstr(e.msg, "4097"));
 }
 
+/* A folder of the volume in which the host mounted something, and a link beside it to a folder in
+ * which the host mounted something else, change places all the time. */
+struct swap {
+	char *folder, *link;
+	_Atomic bool is_over;
+};
+
+static void *swap_run(void *arg)
+{
+	struct swap *w = arg;
+
+	while (!w->is_over)
+		(void)__real_syscall(SYS_renameat2, AT_FDCWD, w->folder, AT_FDCWD, w->link,
+				     RENAME_EXCHANGE);
+	return NULL;
+}
+
+static bool is_mounted_on(const char *path)
+{
+	_mountinfo_ struct mountinfo info = { 0 };
+	struct error e;
+
+	assert_return_code(mountinfo_read(&info, &e), 0);
+	for (size_t i = 0; i < info.n; i++)
+		if (strcmp(info.entries[i].point, path) == 0)
+			return true;
+	return false;
+}
+
+static void share_and_close(struct fixture *f, const char *root, size_t round)
+{
+	_free_ char *id = xasprintf("swap%zu", round);
+	const struct share_use use = {
+		.ticket = "a", .source = f->source, .hint = "v", .writes = true
+	};
+	_free_ char *guest = NULL;
+	_strv_ strv nested = NULL;
+	struct share *s = NULL;
+	struct error e;
+
+	if (share_open(root, id, &s, &e) < 0)
+		fail_msg("%s", e.msg);
+	(void)share_get(s, &use, &guest, &nested, &e);
+	if (round % 2)
+		share_put(s, "a");
+	share_close(s);
+	share_forget(root, id);
+}
+
+static void swap_while_closing(struct fixture *f, size_t rounds)
+{
+	_free_ char *inner = path_join(f->late, "m");
+	_free_ char *foreign = path_join(f->dir, "foreign");
+	_free_ char *victim = path_join(foreign, "m");
+	_free_ char *link = path_join(f->source, "link");
+	_free_ char *root = path_join(f->dir, "swaps");
+	struct swap w = { .folder = f->late, .link = link };
+	pthread_t thread;
+
+	assert_return_code(mkdir(inner, 0755), errno);
+	assert_return_code(mkdir(foreign, 0755), errno);
+	assert_return_code(mkdir(victim, 0755), errno);
+	assert_return_code(mount("tmpfs", inner, "tmpfs", 0, "size=1m"), errno);
+	assert_return_code(mount("tmpfs", victim, "tmpfs", 0, "size=1m"), errno);
+	assert_return_code(symlink(foreign, link), errno);
+	assert_int_equal(pthread_create(&thread, NULL, swap_run, &w), 0);
+	for (size_t i = 0; i < rounds; i++) {
+		share_and_close(f, root, i);
+		if (!is_mounted_on(victim))
+			break;
+	}
+	w.is_over = true;
+	(void)pthread_join(thread, NULL);
+	assert_true(is_mounted_on(victim));
+	(void)umount2(victim, MNT_DETACH);
+}
+
+static size_t rounds(size_t usual)
+{
+	const char *text = getenv("TORTURE_ROUNDS");
+	uint64_t n = usual;
+	struct error e;
+
+	if (text && parse_u64(text, "rounds", UINT32_MAX, &n, &e) < 0)
+		fail_msg("%s", e.msg);
+	return (size_t)n;
+}
+
+static void test_closing_a_share_detaches_no_foreign_mount(void **state)
+{
+	if (!has_mounts)
+		skip();
+	swap_while_closing(*state, rounds(100));
+}
+
+static void test_closing_a_share_of_an_old_kernel_detaches_no_foreign_mount(void **state)
+{
+	if (!has_mounts)
+		skip();
+	is_old_kernel = true;
+	swap_while_closing(*state, rounds(100));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -599,7 +704,11 @@ int main(void)
 		TEST(test_mounts_of_the_host_do_not_grow_by_shares),
 		TEST(test_namespace_keeps_nothing_of_the_host),
 		TEST(test_too_many_mounts_are_refused_by_name),
+		TEST(test_closing_a_share_detaches_no_foreign_mount),
+		TEST(test_closing_a_share_of_an_old_kernel_detaches_no_foreign_mount),
 	};
 
+	if (getenv("TORTURE_ROUNDS"))
+		cmocka_set_test_filter("test_closing_a_share_*");
 	return cmocka_run_group_tests(tests, group_setup, NULL);
 }

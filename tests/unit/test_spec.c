@@ -306,7 +306,7 @@ static void test_mounts_shared_are_binds_of_host_files(void **state)
 		{ "\"type\":\"proc\",\"source\":\"proc\",\"destination\":\"/proc\"", false, false },
 		{ "\"type\":\"tmpfs\",\"source\":\"shm\",\"destination\":\"/dev/shm\"", false,
 		  false },
-		{ "\"type\":\"bind\",\"source\":\"/run/shm\",\"destination\":\"/dev/shm\"", false,
+		{ "\"type\":\"bind\",\"source\":\"/run/shm\",\"destination\":\"/dev/shm\"", true,
 		  false },
 		{ "\"type\":\"bind\",\"source\":\"/srv\",\"destination\":\"/"
 		  "a\",\"options\":[\"ro\"]",
