@@ -45,7 +45,7 @@ start_api_server() {
 }
 
 # The default of 20 requests a second would spend nine seconds on the first service accounts.
-start_controllers() {
+start_controller_manager() {
 	local pki=$state/pki
 	start_component kube-controller-manager "$kubernetes/kube-controller-manager" \
 		--kubeconfig="$pki/kube-controller-manager.kubeconfig" --leader-elect=false \
@@ -54,9 +54,20 @@ start_controllers() {
 		--cluster-cidr="$pod_net.0.0/16" --allocate-node-cidrs=true --node-cidr-mask-size=24 \
 		--service-cluster-ip-range="$service_net" --bind-address=127.0.0.1 \
 		--kube-api-qps=500 --kube-api-burst=1000
+}
+
+start_scheduler() {
+	local pki=$state/pki
 	start_component kube-scheduler "$kubernetes/kube-scheduler" \
 		--kubeconfig="$pki/kube-scheduler.kubeconfig" --leader-elect=false \
 		--bind-address=127.0.0.1 --kube-api-qps=500 --kube-api-burst=1000
+}
+
+# They start beside the API server and end when it has not made its roles within 30 s, which it does not on a
+# machine with much else to do.
+revive_controllers() {
+	alive "$state/pid/kube-controller-manager" >/dev/null || start_controller_manager
+	alive "$state/pid/kube-scheduler" >/dev/null || start_scheduler
 }
 
 # Without br_netfilter an answer within one node goes around the Service that it belongs to.  Both
@@ -84,7 +95,10 @@ api() { # PATH -> the answer; curl, because kubectl is a 160 MB program to start
 
 api_ready() { [ "$(api /readyz)" = ok ]; }
 
-accounts_ready() { api /api/v1/namespaces/default/serviceaccounts/default | grep -q '"uid"'; }
+accounts_ready() {
+	revive_controllers
+	api /api/v1/namespaces/default/serviceaccounts/default | grep -q '"uid"'
+}
 
 control_plane_alive() {
 	local name
@@ -100,9 +114,10 @@ control_plane_up() {
 	make_network
 	start_etcd
 	start_api_server
-	start_controllers
+	start_controller_manager
+	start_scheduler
 	wait_for 120 "the API server ($state/log/kube-apiserver.log)" api_ready
-	wait_for 60 "the default service account ($state/log/kube-controller-manager.log)" accounts_ready
+	wait_for 120 "the default service account ($state/log/kube-controller-manager.log)" accounts_ready
 }
 
 control_plane_down() {
