@@ -36,6 +36,7 @@ struct config_hypervisor {
 	uint64_t memory_slots;
 	uint64_t pcie_root_port; /* ports kept free for hot-plug */
 	bool enable_mem_prealloc;
+	bool reclaim_guest_freed_memory; /* without effect beside the two around it */
 	bool enable_hugepages;
 	char *shared_fs; /* "virtio-fs" or "none" */
 	char *virtio_fs_daemon;

@@ -236,6 +236,16 @@ const struct field fields[] = {
 	},
 	{
 		.section = QEMU,
+		.key = "reclaim_guest_freed_memory",
+		.type = FIELD_BOOL,
+		.offset = HV(reclaim_guest_freed_memory),
+		.fallback = "true",
+		.annotation = "reclaim_guest_freed_memory",
+		.help = "The host has back what the guest frees, and a VM shrinks with its pod's "
+			"limits; not with enable_mem_prealloc or enable_hugepages.",
+	},
+	{
+		.section = QEMU,
 		.key = "enable_hugepages",
 		.type = FIELD_BOOL,
 		.offset = HV(enable_hugepages),

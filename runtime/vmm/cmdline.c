@@ -49,6 +49,11 @@ static bool is_agent_debugged(const struct vmm *vmm)
 	return vmm->config->agent.enable_debug;
 }
 
+static bool gives_back(const struct vmm *vmm)
+{
+	return vmm_has_balloon(vmm->config);
+}
+
 static bool has_debug_console(const struct vmm *vmm)
 {
 	return vmm->config->agent.debug_console_enabled;
@@ -80,6 +85,7 @@ static const struct {
 	{ "systemd.mask=systemd-networkd.service", has_image },
 	{ "systemd.mask=systemd-networkd.socket", has_image },
 	{ "agent.log=debug", is_agent_debugged },
+	{ "agent.reclaim_period=30", gives_back },
 	{ "agent.debug_console", has_debug_console },
 	{ "agent.debug_console_vport=1026", has_debug_console },
 };

@@ -74,6 +74,9 @@ extern const struct vmm_driver qemu_driver;
 /* -EPIPE with *e telling why, if a process of VMM has ended; else 0.  Work threads. */
 int vmm_find_end(const struct vmm *vmm, struct error *e);
 
+/* Whether a VM of CONFIG can give memory back while it runs. */
+bool vmm_has_balloon(const struct config *config);
+
 /* The guest kernel's command line for VMM.  Caller frees. */
 char *cmdline_make(const struct vmm *vmm);
 

@@ -18,6 +18,7 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/overhead.h"
 #include "runtime/vmm/driver.h"
 #include "runtime/vmm/nic.h"
 
@@ -165,6 +166,20 @@ static int choose_accelerator(struct vmm *vmm, struct error *e)
 		    "this host cannot run virtual machines: %s; to run them by "
 		    "emulation, slowly, set allow_emulation = true in [hypervisor.%s]",
 		    reason, vmm->driver->name);
+}
+
+const struct overhead *vmm_overhead(void)
+{
+	char ignored[256];
+
+	return vmm_kvm_works(ignored, sizeof(ignored)) ? &overhead_kvm : &overhead_emulation;
+}
+
+bool vmm_has_balloon(const struct config *config)
+{
+	const struct config_hypervisor *h = &config->hypervisor;
+
+	return h->reclaim_guest_freed_memory && !h->enable_mem_prealloc && !h->enable_hugepages;
 }
 
 static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,

@@ -106,9 +106,11 @@ int vmm_console_fd(const struct vmm *vmm);
 
 const struct vsock *vmm_vsock(const struct vmm *vmm);
 
-/* Resizing takes totals, never shrinks, and returns what the guest has been given: rounded up to
- * what can be added, and bounded by default_maxvcpus and default_maxmemory.  The guest must be told
- * afterwards (OnlineCPUMem). */
+/* Resizing takes totals and returns what the guest has been given, bounded by default_maxvcpus and
+ * default_maxmemory.  Processors are never taken away.  Memory is added in steps, and what is not
+ * wanted of it is taken by the balloon, which the guest fills as it finds free pages; without one
+ * (reclaim_guest_freed_memory) memory is rounded up and never taken away.  The guest must be told
+ * of what is new afterwards (OnlineCPUMem). */
 int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
 		  const struct cancel *c, struct error *e);
 int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
@@ -123,6 +125,10 @@ int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address
 /* Asks the guest to let go of the device ID and waits until it has. */
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);
+
+/* What a VM takes on this host beside what runs in it; constant. */
+struct overhead;
+const struct overhead *vmm_overhead(void);
 
 /* Whether hardware virtualisation works here and, if not, why, in words for a person.  /dev/kvm
  * that opens proves nothing: some modules offer it without a processor behind it. */

@@ -97,7 +97,7 @@ static void test_accelerator_follows_what_works(void **state)
 	qemu_command_done(&f->cmd);
 	f->vmm.is_emulated = true;
 	make(f);
-	assert_string_equal(value_of(f, "-accel", ""), "tcg,thread=multi");
+	assert_string_equal(value_of(f, "-accel", ""), "tcg,thread=multi,tb-size=128");
 	assert_string_equal(value_of(f, "-cpu", ""), "max,pmu=off");
 	assert_null(value_of(f, "-global", "kvm-pit"));
 }
@@ -145,6 +145,36 @@ static void test_nothing_comes_from_the_users_files(void **state)
 	assert_true(strv_contains(f->cmd.argv, "-nodefaults"));
 	assert_true(strv_contains(f->cmd.argv, "-no-reboot"));
 	assert_true(str_starts(value_of(f, "-sandbox", ""), "on,"));
+}
+
+static void test_guest_gives_back_what_it_frees(void **state)
+{
+	struct fixture *f = *state;
+	const char *balloon;
+
+	make(f);
+	balloon = value_of(f, "-device", "virtio-balloon-pci");
+	assert_non_null(strstr(balloon, ",free-page-reporting=on"));
+	/* Or a guest without memory would take what its pod may not use. */
+	assert_non_null(strstr(balloon, ",deflate-on-oom=off"));
+}
+
+static void test_memory_taken_for_good_has_no_balloon(void **state)
+{
+	struct fixture *f = *state;
+	struct config_hypervisor *h = &f->config.hypervisor;
+	bool *const keys[] = { &h->enable_mem_prealloc, &h->enable_hugepages };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		*keys[i] = true;
+		make(f);
+		assert_null(value_of(f, "-device", "virtio-balloon-pci"));
+		qemu_command_done(&f->cmd);
+		*keys[i] = false;
+	}
+	h->reclaim_guest_freed_memory = false;
+	make(f);
+	assert_null(value_of(f, "-device", "virtio-balloon-pci"));
 }
 
 static void test_every_port_is_a_slot_of_its_own(void **state)
@@ -247,6 +277,8 @@ int main(void)
 		TEST(test_vhost_vsock_takes_the_place_of_the_daemon),
 		TEST(test_without_sharing_there_is_no_file_system),
 		TEST(test_nothing_comes_from_the_users_files),
+		TEST(test_guest_gives_back_what_it_frees),
+		TEST(test_memory_taken_for_good_has_no_balloon),
 		TEST(test_every_port_is_a_slot_of_its_own),
 		TEST(test_commas_in_paths_are_doubled),
 		TEST(test_kernel_line_has_what_the_agent_needs),

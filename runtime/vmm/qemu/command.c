@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/overhead.h"
+
 #define FIRST_FD 3
 
 struct builder {
@@ -86,7 +88,10 @@ static int add_machine(struct builder *b, struct error *e)
 	     xasprintf("%s,memory-backend=mem0,vmport=off,hpet=off,smbus=off,sata=off%s%s",
 		       b->h->machine_type, *b->h->machine_accelerators ? "," : "",
 		       b->h->machine_accelerators));
-	add2(b, "-accel", xstrdup(b->vmm->is_emulated ? "tcg,thread=multi" : "kvm"));
+	/* Unbounded, translated code takes up to 1 GiB, which is the pod's. */
+	add2(b, "-accel",
+	     b->vmm->is_emulated ? xasprintf("tcg,thread=multi,tb-size=%d", OVERHEAD_CODE_MIB)
+				 : xstrdup("kvm"));
 	add2(b, "-cpu",
 	     xasprintf("%s%s%s", b->vmm->is_emulated ? "max" : "host",
 		       *b->h->cpu_features ? "," : "", b->h->cpu_features));
@@ -267,6 +272,20 @@ static int add_nics(struct builder *b, struct error *e)
 	return 0;
 }
 
+/* The guest reports what it frees, and the host has it back.  Pages that were taken for good, or
+ * are of another size than the guest's, are not given back.  The balloon itself is for what a
+ * resized VM shall not use: a guest that is out of memory must not take that, the pod's limit would
+ * end it. */
+static int add_balloon(struct builder *b, struct error *e)
+{
+	(void)e;
+	if (vmm_has_balloon(b->vmm->config))
+		add2(b, "-device",
+		     xstrdup("virtio-balloon-pci,id=" QEMU_BALLOON
+			     ",free-page-reporting=on,deflate-on-oom=off,disable-legacy=on"));
+	return 0;
+}
+
 static int add_ports(struct builder *b, struct error *e)
 {
 	(void)e;
@@ -287,8 +306,8 @@ static int add_seccomp(struct builder *b, struct error *e)
 }
 
 static int (*const groups[])(struct builder *b, struct error *e) = {
-	add_identity, add_machine, add_memory, add_boot, add_control, add_console,
-	add_entropy,  add_vsock,   add_share,  add_nics, add_ports,   add_seccomp,
+	add_identity, add_machine, add_memory, add_boot,    add_control, add_console, add_entropy,
+	add_vsock,    add_share,   add_nics,   add_balloon, add_ports,   add_seccomp,
 };
 
 int qemu_command_make(const struct vmm *vmm, int qmp_fd, int console_fd, struct qemu_command *ret,

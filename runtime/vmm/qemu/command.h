@@ -21,4 +21,7 @@ void qemu_command_done(struct qemu_command *cmd);
 /* Root port NUMBER's id, and where a device behind it is found. */
 #define QEMU_PORT_SLOT 0x10
 
+/* Id of the balloon, if the VM has one. */
+#define QEMU_BALLOON "balloon0"
+
 #endif

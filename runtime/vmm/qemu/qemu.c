@@ -6,7 +6,8 @@
  * plugged in takes one PCIe root port, so a port is the record of a device: its id, and for a
  * block device the descriptor set that QEMU opened it from.  Every command that makes a backend
  * for a device is undone when the device is refused.  Memory comes in DIMMs, which are not taken
- * out again; the guest's kernel takes them in 128 MiB blocks.  Calls come in order.
+ * out again; the guest's kernel takes them in 128 MiB blocks; what it shall not use of them is in
+ * the balloon.  Calls come in order.
  */
 
 #include <fcntl.h>
@@ -42,6 +43,7 @@ struct qemu {
 	unsigned n_ports;
 	unsigned vcpus;
 	uint64_t memory_mib;
+	uint64_t usable_mib; /* of it, the rest is the balloon's */
 	unsigned n_dimms, max_dimms;
 	bool holds_data; /* a writable block device was plugged in */
 };
@@ -123,7 +125,7 @@ static int qemu_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel
 
 	vmm->state = q;
 	q->vcpus = vmm->vcpus;
-	q->memory_mib = vmm->memory_mib;
+	q->memory_mib = q->usable_mib = vmm->memory_mib;
 	q->n_ports = (unsigned)min_u64(h->pcie_root_port, PORTS_MAX);
 	q->max_dimms = (unsigned)min_u64(h->memory_slots, SLOTS_MAX);
 	r = make_pair(&qmp, &qmp_theirs, e);
@@ -524,12 +526,11 @@ static uint64_t round_to_block(uint64_t mib)
 	return (mib + MEMORY_BLOCK - 1) / MEMORY_BLOCK * MEMORY_BLOCK;
 }
 
-static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
-			   uint64_t deadline_ms, const struct cancel *c, struct error *e)
+/* Adds what is missing up to TOTAL_MIB. */
+static int add_memory(const struct call *call, const struct config_hypervisor *h,
+		      uint64_t total_mib, struct error *e)
 {
-	const struct call call = { vmm->state, deadline_ms, c };
-	const struct config_hypervisor *h = &vmm->config->hypervisor;
-	struct qemu *q = call.q;
+	struct qemu *q = call->q;
 	uint64_t step;
 	int r;
 
@@ -545,12 +546,43 @@ static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_to
 				    "all %u memory slots of the vm are taken; raise "
 				    "memory_slots",
 				    q->max_dimms);
-		r = add_dimm(&call, h, step, e);
+		r = add_dimm(call, h, step, e);
 		if (r < 0)
 			return fail_wrap(e, "%" PRIu64 " MiB of memory", step);
 	}
-	*ret_total_mib = q->memory_mib;
 	return 0;
+}
+
+/* Lets the guest use TOTAL_MIB of what it has.  The device only has a goal, which counts what was
+ * plugged in; the guest gives pages as it finds them. */
+static int set_balloon(const struct call *call, uint64_t total_mib, struct error *e)
+{
+	struct json_object *arguments = json_object_new_object();
+	int r;
+
+	json_set_int(arguments, "value", (int64_t)(total_mib * MIB));
+	r = run(call, "balloon", arguments, NULL, e);
+	if (r >= 0)
+		call->q->usable_mib = total_mib;
+	return r;
+}
+
+static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+			   uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	struct qemu *q = call.q;
+	bool was_whole = q->usable_mib == q->memory_mib;
+	int r = add_memory(&call, &vmm->config->hypervisor, total_mib, e);
+
+	if (r < 0)
+		return r;
+	if (was_whole && (total_mib >= q->memory_mib || !vmm_has_balloon(vmm->config)))
+		q->usable_mib = q->memory_mib;
+	else
+		r = set_balloon(&call, min_u64(total_mib, q->memory_mib), e);
+	*ret_total_mib = q->usable_mib;
+	return r;
 }
 
 const struct vmm_driver qemu_driver = {
