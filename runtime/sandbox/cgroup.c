@@ -27,6 +27,8 @@
 #define CGROUP_ROOT    "/sys/fs/cgroup"
 #define PROCS_MAX      (64 * KIB)
 #define FORGET_WAIT_MS 2000
+#define COUNTS_MAX     (64 * KIB)
+#define NO_LIMIT       (UINT64_MAX / 4)
 
 /* "a-b-c.slice" is the folder a.slice/a-b.slice/a-b-c.slice. */
 static char *slice_path(const char *slice)
@@ -213,6 +215,54 @@ void cgroup_leave(struct cgroup *c)
 			log_warn("the cgroup '%s' stays: %s", c->dirs[i], strerror(-r));
 	}
 	cgroup_done(c);
+}
+
+/* The number after KEY ("" for a file of one number) in DIR/NAME; false if there is none. */
+static bool read_count(const char *dir, const char *name, const char *key, uint64_t *ret_value)
+{
+	_free_ char *path = path_join(dir, name);
+	_free_ char *text = NULL;
+	_strv_ strv lines = NULL;
+	struct error e;
+
+	if (file_read(path, COUNTS_MAX, &text, NULL, &e) < 0)
+		return false;
+	lines = strv_split(text, "\n");
+	for (char **line = lines; line && *line; line++)
+		if (str_starts(*line, key) &&
+		    parse_u64(*line + strlen(key), name, UINT64_MAX, ret_value, &e) >= 0)
+			return true;
+	return false;
+}
+
+uint64_t cgroup_memory_limit(char *const *dirs)
+{
+	uint64_t limit;
+
+	for (char *const *dir = dirs; dir && *dir; dir++) {
+		_free_ char *parent = path_parent(*dir);
+
+		/* Version 2 says "max" for none, version 1 the largest number of pages. */
+		if (read_count(parent, "memory.max", "", &limit) ||
+		    (read_count(parent, "memory.limit_in_bytes", "", &limit) && limit < NO_LIMIT))
+			return limit;
+	}
+	return 0;
+}
+
+uint64_t cgroup_oom_kills(char *const *dirs)
+{
+	uint64_t kills;
+
+	for (char *const *dir = dirs; dir && *dir; dir++) {
+		_free_ char *parent = path_parent(*dir);
+
+		if (read_count(*dir, "memory.events", "oom_kill ", &kills) ||
+		    read_count(*dir, "memory.oom_control", "oom_kill ", &kills) ||
+		    read_count(parent, "memory.events", "oom_kill ", &kills))
+			return kills;
+	}
+	return 0;
 }
 
 static void kill_members(const char *dir)

@@ -21,6 +21,12 @@ int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, s
 
 /* Moves this process back and removes the folders.  Idempotent, never fails. */
 void cgroup_leave(struct cgroup *c);
+/* The most memory in bytes that the folder above one of DIRS may use; 0 if it has no limit. */
+uint64_t cgroup_memory_limit(char *const *dirs);
+/* How many processes in DIRS the kernel has killed for want of memory; 0 where it does not count.
+ * Above them where it counts only there (version 2, when nobody turned on the controller below). */
+uint64_t cgroup_oom_kills(char *const *dirs);
+
 /* Kills what is left in DIRS and removes them; after a crash. */
 void cgroup_forget(char *const *dirs);
 void cgroup_done(struct cgroup *c);

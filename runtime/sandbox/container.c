@@ -124,19 +124,25 @@ int container_update(struct container *c, Oci__LinuxResources *resources, struct
 {
 	Agent__UpdateContainerRequest request = AGENT__UPDATE_CONTAINER_REQUEST__INIT;
 	struct size after = size_update(c->size, resources);
+	struct size more = size_max(c->size, after);
 	int r = spec_check_resources(resources, e);
 
 	if (r >= 0)
-		r = sandbox_resize(c->sandbox, c->size, after, e);
-
+		r = sandbox_resize(c->sandbox, c->size, more, e);
 	if (r < 0)
 		return r;
-	c->size = after;
+	c->size = more;
 	spec_constrain_resources(resources);
 	request.container_id = c->id;
 	request.resources = resources;
-	return client_call(sandbox_rpc(c->sandbox), CLIENT_UPDATE_CONTAINER, &request, NULL, 0,
-			   sandbox_canceller(c->sandbox), e);
+	r = client_call(sandbox_rpc(c->sandbox), CLIENT_UPDATE_CONTAINER, &request, NULL, 0,
+			sandbox_canceller(c->sandbox), e);
+	if (r < 0)
+		return r;
+	/* Only now: until then the container may use all it had. */
+	sandbox_lower(c->sandbox, size_without(more, after));
+	c->size = after;
+	return 0;
 }
 
 static void remove_from_guest(struct container *c)

@@ -22,6 +22,7 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/overhead.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
@@ -46,7 +47,6 @@ struct sandbox {
 	char *shm_source; /* NULL: the pod has none of its own on the host */
 	uint64_t shm_size;
 	char *cgroup;
-	struct size pod; /* what the pod was announced with */
 
 	struct network *network;
 	struct cgroup cgroups;
@@ -55,7 +55,9 @@ struct sandbox {
 	struct rpc_client *rpc;
 
 	pthread_mutex_t lock;
+	struct size pod;    /* limits announced for the whole pod, as updates have changed them */
 	struct size used;   /* limits of all containers */
+	uint64_t room_mib;  /* of memory beside those */
 	struct size_vm has; /* what the VM has */
 	struct blocks blocks;
 	struct state state;
@@ -96,8 +98,15 @@ static int size_read(struct sandbox *s, const Oci__Spec *spec, struct error *e)
 		if (r < 0)
 			return r;
 	}
-	s->has = size_vm(&s->config, s->pod);
 	return 0;
+}
+
+/* What the pod's cgroup allows is known only in it. */
+static void size_settle(struct sandbox *s)
+{
+	s->room_mib = size_room(&s->config, vmm_overhead(), cgroup_memory_limit(s->cgroups.dirs),
+				&s->pod);
+	s->has = size_vm(&s->config, s->room_mib, s->pod);
 }
 
 /* The lines of the pod's resolv.conf; a guest without it has the image's. */
@@ -247,8 +256,10 @@ static int make_vm(struct sandbox *s, struct error *e)
 
 static int start_vm(struct sandbox *s, struct error *e)
 {
-	int r = make_vm(s, e);
+	int r;
 
+	size_settle(s);
+	r = make_vm(s, e);
 	if (r >= 0)
 		r = vmm_start(s->vmm, deadline_in(VMM_START_MS), s->cancel, e);
 	if (r < 0)
@@ -433,19 +444,6 @@ pid_t sandbox_pid(const struct sandbox *s)
 	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
 }
 
-static struct size size_without(struct size all, struct size part)
-{
-	return (struct size){ .cpu_milli = all.cpu_milli - min_u64(part.cpu_milli, all.cpu_milli),
-			      .memory_bytes = all.memory_bytes -
-					      min_u64(part.memory_bytes, all.memory_bytes) };
-}
-
-static struct size size_max(struct size a, struct size b)
-{
-	return (struct size){ .cpu_milli = max_u64(a.cpu_milli, b.cpu_milli),
-			      .memory_bytes = max_u64(a.memory_bytes, b.memory_bytes) };
-}
-
 /* Tells the guest how many processors it shall have on line, and that there is more memory.  It
  * waits for the processors: those of a VM are there a while after the VMM added them. */
 static int use_size(struct sandbox *s, struct size_vm is, struct error *e)
@@ -479,6 +477,12 @@ static int grow(struct sandbox *s, struct size_vm want, struct error *e)
 	return r;
 }
 
+/* The VM that the limits ask for; S is locked. */
+static struct size_vm wanted(const struct sandbox *s, struct size used)
+{
+	return size_vm(&s->config, s->room_mib, size_max(s->pod, used));
+}
+
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)
 {
 	bool is_more =
@@ -489,11 +493,33 @@ int sandbox_resize(struct sandbox *s, struct size before, struct size after, str
 	(void)pthread_mutex_lock(&s->lock);
 	used = size_add(size_without(s->used, before), after);
 	if (is_more && !s->config.runtime.static_sandbox_resource_mgmt)
-		r = grow(s, size_vm(&s->config, size_max(s->pod, used)), e);
+		r = grow(s, wanted(s, used), e);
 	if (r >= 0)
 		s->used = used;
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
+}
+
+void sandbox_lower(struct sandbox *s, struct size by)
+{
+	struct size_vm want;
+	struct error e;
+
+	(void)pthread_mutex_lock(&s->lock);
+	s->used = size_without(s->used, by);
+	s->pod = size_without(s->pod, by);
+	want = wanted(s, s->used);
+	if (want.memory_mib < s->has.memory_mib &&
+	    !s->config.runtime.static_sandbox_resource_mgmt &&
+	    vmm_set_memory(s->vmm, want.memory_mib, &s->has.memory_mib, deadline_in(HOTPLUG_MS),
+			   s->cancel, &e) < 0)
+		log_warn("the VM keeps memory that its containers may not use: %s", e.msg);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+bool sandbox_ran_out_of_memory(const struct sandbox *s)
+{
+	return cgroup_oom_kills(s->cgroups.dirs) > 0;
 }
 
 int sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,

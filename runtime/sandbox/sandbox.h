@@ -56,8 +56,16 @@ const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_s
 pid_t sandbox_pid(const struct sandbox *s);
 
 /* Replaces limits of BEFORE among those of the sandbox's containers by AFTER, and gives the VM what
- * it lacks for more.  A failure leaves BEFORE; less never fails.  Any work thread. */
+ * it lacks for more; for less nothing is taken away, as a container that ends may come again.  A
+ * failure leaves BEFORE; less never fails.  Any work thread. */
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e);
+/* A container's limits have been lowered BY so much for good: the VM gives that memory back.  Any
+ * work thread. */
+void sandbox_lower(struct sandbox *s, struct size by);
+
+/* Whether the kernel has killed a process of the sandbox because its pod had no memory left.
+ * Work thread, before sandbox_stop(). */
+bool sandbox_ran_out_of_memory(const struct sandbox *s);
 
 /* Gives the guest a disk, and takes it away: block_plug() and block_unplug() for this sandbox.  Any
  * work thread. */

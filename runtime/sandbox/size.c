@@ -4,7 +4,11 @@
  *
  * A VM has what the configuration gives every VM, for the guest itself and for containers without
  * limits, plus the limits of its containers.  Processors are counted in thousandths until the
- * end, so that four containers of a quarter each need one.  Pure functions.
+ * end, so that four containers of a quarter each need one.
+ *
+ * The VM's processes live in the pod's cgroup.  Where that has a limit, a VM that may grow beyond
+ * is killed as a whole, though none of its containers did wrong; so it gets no more memory than the
+ * limit leaves.  Pure functions.
  */
 
 #include "runtime/sandbox/size.h"
@@ -125,13 +129,44 @@ struct size size_add(struct size a, struct size b)
 			      .memory_bytes = a.memory_bytes + min_u64(b.memory_bytes, room) };
 }
 
-struct size_vm size_vm(const struct config *config, struct size limits)
+struct size size_without(struct size a, struct size b)
+{
+	return (struct size){ .cpu_milli = a.cpu_milli - min_u64(b.cpu_milli, a.cpu_milli),
+			      .memory_bytes =
+				      a.memory_bytes - min_u64(b.memory_bytes, a.memory_bytes) };
+}
+
+struct size size_max(struct size a, struct size b)
+{
+	return (struct size){ .cpu_milli = max_u64(a.cpu_milli, b.cpu_milli),
+			      .memory_bytes = max_u64(a.memory_bytes, b.memory_bytes) };
+}
+
+uint64_t size_room(const struct config *config, const struct overhead *overhead, uint64_t pod_bytes,
+		   struct size *announced)
+{
+	uint64_t most = config->hypervisor.default_memory;
+	uint64_t least = min_u64(most, overhead->guest_mib);
+	uint64_t left = pod_bytes / MIB;
+
+	if (pod_bytes == 0)
+		return most;
+	left -= min_u64(left, overhead->host_mib);
+	if (announced->memory_bytes == 0) {
+		announced->memory_bytes = (left - min_u64(left, least)) * MIB;
+		return least;
+	}
+	left -= min_u64(left, announced->memory_bytes / MIB);
+	return max_u64(least, min_u64(left, most));
+}
+
+struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits)
 {
 	const struct config_hypervisor *h = &config->hypervisor;
 	double vcpus = ceil(h->default_vcpus + (double)limits.cpu_milli / 1000);
 	uint64_t memory = limits.memory_bytes / MIB;
 
-	memory = h->default_memory + min_u64(memory, UINT64_MAX - h->default_memory);
+	memory = room_mib + min_u64(memory, UINT64_MAX - room_mib);
 	if (vcpus < 1)
 		vcpus = 1;
 	if (vcpus > (double)h->default_maxvcpus)

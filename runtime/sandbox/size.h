@@ -2,6 +2,7 @@
 #ifndef RUNTIME_SANDBOX_SIZE_H
 #define RUNTIME_SANDBOX_SIZE_H
 
+#include "lib/overhead.h"
 #include "runtime/config/config.h"
 #include "runtime/sandbox/spec.h"
 
@@ -26,9 +27,20 @@ struct size size_update(struct size before, const Oci__LinuxResources *resources
  * number. */
 int size_of_pod(const Oci__Spec *spec, struct size *ret_size, struct error *e);
 
-/* The VM for work of LIMITS on top of what the configuration gives every VM, within its maxima. */
-struct size_vm size_vm(const struct config *config, struct size limits);
+/* MiB of memory a VM has beside the limits of its containers: default_memory, or less where all of
+ * the pod may use no more than POD_BYTES (0: no limit) and the VM takes OVERHEAD of it.  A limit
+ * that *announced does not explain is one for the containers together, and becomes that. */
+uint64_t size_room(const struct config *config, const struct overhead *overhead, uint64_t pod_bytes,
+		   struct size *announced);
+
+/* The VM for work of LIMITS on top of ROOM_MIB and the processors that the configuration gives
+ * every VM, within its maxima. */
+struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits);
 
 struct size size_add(struct size a, struct size b);
+/* A without B, and 0 where B is more. */
+struct size size_without(struct size a, struct size b);
+/* The larger of each. */
+struct size size_max(struct size a, struct size b);
 
 #endif

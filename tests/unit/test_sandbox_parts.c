@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/rpc/message.h"
 #include "runtime/sandbox/cgroup.h"
+#include "runtime/sandbox/lastwords.h"
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/size.h"
 #include "runtime/sandbox/state.h"
@@ -99,6 +100,108 @@ static void test_size_of_pod_refuses_what_is_no_number(void **state)
 	assert_non_null(strstr(e.msg, "sandbox-memory"));
 }
 
+static void test_vm_has_no_more_than_the_limit_of_its_pod_leaves(void **state)
+{
+	static const struct overhead overhead = { .host_mib = 64, .guest_mib = 96 };
+	static const struct {
+		uint64_t default_mib, pod_mib, announced_mib;
+		uint64_t room_mib, limits_mib;
+	} cases[] = {
+		{ 2048, 0, 0, 2048, 0 },        /* no limit */
+		{ 2048, 0, 128, 2048, 128 },    /* of some containers only */
+		{ 2048, 288, 128, 96, 128 },    /* the limit is limits and overhead */
+		{ 2048, 1000, 128, 808, 128 },  /* a larger overhead */
+		{ 2048, 9000, 128, 2048, 128 }, /* much larger */
+		{ 256, 1000, 128, 256, 128 },   /* never more than is configured */
+		{ 2048, 128, 128, 96, 128 },    /* no overhead: it must boot all the same */
+		{ 2048, 1, 128, 96, 128 },      /* absurd */
+		{ 64, 288, 128, 64, 128 },      /* configured small */
+		{ 2048, 1184, 0, 96, 1024 },    /* of the pod as a whole */
+		{ 2048, 100, 0, 96, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config config = { .hypervisor.default_memory = cases[i].default_mib };
+		struct size announced = { .memory_bytes = cases[i].announced_mib * MIB };
+		uint64_t room = size_room(&config, &overhead, cases[i].pod_mib * MIB, &announced);
+
+		if (room != cases[i].room_mib ||
+		    announced.memory_bytes != cases[i].limits_mib * MIB)
+			fail_msg("case %zu: %lu MiB beside %lu", i, room,
+				 announced.memory_bytes / MIB);
+	}
+}
+
+static void put(const char *dir, const char *name, const char *text)
+{
+	_free_ char *path = path_join(dir, name);
+	struct error e;
+
+	assert_int_equal(file_replace(path, text, strlen(text), 0600, &e), 0);
+}
+
+static void test_cgroups_of_both_versions_tell_limit_and_kills(void **state)
+{
+	static const struct {
+		const char *pod_file, *pod_text, *own_file, *own_text;
+		uint64_t limit, kills;
+	} cases[] = {
+		{ "memory.max", "301989888\n", "memory.events", "oom 3\noom_kill 1\n", 301989888,
+		  1 },
+		{ "memory.max", "max\n", "memory.events", "oom_kill 0\n", 0, 0 },
+		/* The controller is not turned on below the pod. */
+		{ "memory.events", "oom 3\noom_kill 2\noom_group_kill 9\n", "x", "", 0, 2 },
+		{ "memory.limit_in_bytes", "301989888\n", "memory.oom_control",
+		  "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n", 301989888, 1 },
+		{ "memory.limit_in_bytes", "9223372036854771712\n", "x", "", 0, 0 },
+		{ "x", "", "x", "", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *root = folder_new();
+		_free_ char *pod = path_join(root, "pod");
+		_free_ char *own = path_join(pod, "kata_x");
+		char *dirs[] = { (char[]){ "/nonexistent/cpu/kata_x" }, own, NULL };
+		struct error e;
+
+		assert_int_equal(dir_make(own, 0700, &e), 0);
+		put(pod, cases[i].pod_file, cases[i].pod_text);
+		put(own, cases[i].own_file, cases[i].own_text);
+		assert_int_equal(cgroup_memory_limit(dirs), cases[i].limit);
+		assert_int_equal(cgroup_oom_kills(dirs), cases[i].kills);
+		folder_remove(root);
+	}
+}
+
+static void test_last_words_go_where_the_kubelet_looks(void **state)
+{
+	char *root = folder_new();
+	_free_ char *own = path_join(root, "pods/uid/containers/c");
+	_free_ char *words = path_join(own, "0a1b2c3d");
+	_free_ char *spec = xasprintf(
+		"{\"ociVersion\":\"1.0\",\"process\":{\"args\":[\"x\"]},\"root\":{\"path\":\"r\"},"
+		"\"linux\":{},\"annotations\":{\"io.kubernetes.cri.container-name\":\"c\"},"
+		"\"mounts\":[{\"destination\":\"/v\",\"source\":\"%s/pods/uid/volumes/x\"},"
+		"{\"destination\":\"/dev/termination-log\",\"source\":\"%s\"}]}",
+		root, words);
+	_free_ char *text = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(dir_make(own, 0700, &e), 0);
+	put(root, "config.json", spec);
+	lastwords_write(root, "no file to write to\n");
+	assert_false(file_exists(words));
+	put(own, "0a1b2c3d", "");
+	lastwords_write(root, "first\n");
+	lastwords_write(root, "second\n");
+	assert_int_equal(file_read(words, 100, &text, NULL, &e), 0);
+	assert_string_equal(text, "first\n");
+	folder_remove(root);
+}
+
 static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 {
 	static const struct {
@@ -116,7 +219,8 @@ static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct size_vm vm = size_vm(&config, cases[i].limits);
+		struct size_vm vm =
+			size_vm(&config, config.hypervisor.default_memory, cases[i].limits);
 
 		assert_int_equal(vm.vcpus, cases[i].vm.vcpus);
 		assert_int_equal(vm.memory_mib, cases[i].vm.memory_mib);
@@ -270,6 +374,9 @@ int main(void)
 		cmocka_unit_test(test_size_follows_limits_by_name),
 		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
 		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
+		cmocka_unit_test(test_vm_has_no_more_than_the_limit_of_its_pod_leaves),
+		cmocka_unit_test(test_cgroups_of_both_versions_tell_limit_and_kills),
+		cmocka_unit_test(test_last_words_go_where_the_kubelet_looks),
 		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),
 		cmocka_unit_test(test_cgroup_is_beside_the_container),
 		cmocka_unit_test(test_cgroup_outside_its_root_is_refused),

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lastwords - tell the kubelet why a container ended, where the container cannot.
+ *
+ * The kubelet mounts a file of its own into each container and shows what it finds there when the
+ * container has ended: `message` of the terminated state.  A container whose VM is gone did not get
+ * to write any.  The file's name is in the container's specification: below the pod's folder, in
+ * that of the container.  Only its content is under the guest's reach.
+ */
+#include "runtime/sandbox/lastwords.h"
+
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+#include "lib/rpc/message.h"
+#include "runtime/sandbox/spec.h"
+
+#define NAME_KEY "io.kubernetes.cri.container-name"
+
+const char *lastwords_path(const Oci__Spec *spec)
+{
+	const char *name = spec_annotation(spec, NAME_KEY);
+	_free_ char *pattern = NULL;
+
+	if (str_empty(name) || check_id(name, "container", NAME_MAX, &(struct error){ 0 }) < 0)
+		return NULL;
+	pattern = xasprintf("*/pods/*/containers/%s/*", name);
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		if (fnmatch(pattern, spec->mounts[i]->source, 0) == 0)
+			return spec->mounts[i]->source;
+	return NULL;
+}
+
+void lastwords_write(const char *bundle, const char *text)
+{
+	_message_ Oci__Spec *spec = NULL;
+	_close_ int fd = -1;
+	const char *path;
+	struct error e;
+	struct stat st;
+
+	if (spec_read(bundle, &spec, &e) < 0) {
+		log_debug("%s", e.msg);
+		return;
+	}
+	path = lastwords_path(spec);
+	fd = path ? open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
+		return;
+	if (write_all(fd, text, strlen(text), path, &e) < 0)
+		log_debug("%s", e.msg);
+}
