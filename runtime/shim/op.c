@@ -106,5 +106,6 @@ void op_free(struct op *own_op)
 	message_free(own_op->in);
 	message_free(own_op->answer);
 	message_free(own_op->resources);
+	strv_free(own_op->bundles);
 	free(own_op);
 }

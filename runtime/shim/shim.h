@@ -199,6 +199,7 @@ struct op {
 	struct sandbox *sandbox;
 	struct container *container;
 	struct stdio *stdio;
+	strv bundles;
 	enum spec_type type;
 	uint32_t signal;
 };

@@ -5,8 +5,12 @@
  * The death of any process of the VM, or the end of the agent's connection, is the end of the
  * sandbox: nothing of it can be repaired from outside.  A VMM that dies takes its daemons and the
  * connection with it, and they may be seen first: what they say waits VMM_END_MS for the
- * VMM's own end, which is the better reason.  Memory shortage is reported by the agent, one call
- * per event; a guest that reports without pause is asked again only every OOM_PAUSE_MS.  Io thread.
+ * VMM's own end, which is the better reason.  Before the exits of the containers are news a work
+ * thread looks whether the VM ended for want of memory, which is then said of each of them, and
+ * leaves a message where the kubelet looks for their last words: nobody asks again later.
+ *
+ * Memory shortage in the guest is reported by the agent, one call per event; a guest that reports
+ * without pause is asked again only every OOM_PAUSE_MS.  Io thread.
  */
 
 #include <string.h>
@@ -15,6 +19,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/events.pb-c.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/lastwords.h"
 #include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 
@@ -34,15 +39,71 @@ struct watch {
 	struct io oom;  /* the pause before the next question */
 	struct io gone; /* runs when a daemon or the agent's connection has ended */
 	struct error why;
-	bool is_ending;
+	bool is_ending; /* why is known, and a better reason waited for */
+	bool has_ended; /* nothing is waited for any more */
 	bool in_flight;
 	bool is_freed;
 };
 
+static void publish_oom(struct shim *shim, const char *id)
+{
+	Events__TaskOOM event = EVENTS__TASK_OOM__INIT;
+	struct error e;
+	struct task *task = task_find(shim, id, &e);
+
+	if (!task) {
+		log_warn("agent: memory shortage in a container that is not there");
+		return;
+	}
+	log_info("%s ran out of memory", task->id);
+	event.container_id = task->id;
+	events_publish(shim->events, "/tasks/oom", &event);
+}
+
+/* 1 if the VM ended for want of memory; *e is why it ended, and stays. */
+static int tell_containers(struct op *op, struct error *e)
+{
+	bool was_memory = sandbox_ran_out_of_memory(op->sandbox);
+	_free_ char *text = xasprintf("the virtual machine of the pod has ended%s: %s\n",
+				      was_memory ? ", for the pod was out of memory" : "", e->msg);
+
+	for (char **bundle = op->bundles; bundle && *bundle; bundle++)
+		lastwords_write(*bundle, text);
+	return was_memory;
+}
+
+static void containers_told(struct op *op)
+{
+	struct shim *shim = op->shim;
+	bool was_memory = op->result > 0;
+
+	log_error("the sandbox ends%s: %s", was_memory ? " for want of memory" : "", op->error.msg);
+	for (struct task *task = shim->tasks; task && was_memory; task = task->next)
+		publish_oom(shim, task->id);
+	shim_stop_sandbox(shim, was_memory ? STATUS_KILLED : STATUS_UNKNOWN);
+}
+
+static void end(struct watch *w, const struct error *why)
+{
+	struct op *op;
+
+	if (w->has_ended)
+		return;
+	w->has_ended = true;
+	op = op_new(w->shim, NULL, NULL, NULL);
+	op->sandbox = w->shim->sandbox;
+	op->error = *why;
+	for (struct task *task = w->shim->tasks; task; task = task->next)
+		strv_add(&op->bundles, task->bundle);
+	op->work = tell_containers;
+	op->finish = containers_told;
+	op_submit(op, OP_URGENT);
+}
+
 /* The first reason stays. */
 static void wait_for_better(struct watch *w, const struct error *why)
 {
-	if (w->is_ending)
+	if (w->is_ending || w->has_ended)
 		return;
 	log_info("%s", why->msg);
 	w->is_ending = true;
@@ -64,8 +125,7 @@ static void process_ended(struct io *io, uint32_t flags)
 		wait_for_better(w->watch, &e);
 		return;
 	}
-	log_error("the sandbox ends: %s", e.msg);
-	shim_stop_sandbox(shim, STATUS_UNKNOWN);
+	end(w->watch, &e);
 }
 
 static void agent_gone(void *arg, const struct error *why)
@@ -85,29 +145,13 @@ static void nothing_better(struct io *io, uint32_t flags)
 
 	(void)flags;
 	timer_read(io->fd);
-	log_error("the sandbox ends: %s", w->why.msg);
-	shim_stop_sandbox(w->shim, STATUS_UNKNOWN);
+	end(w, &w->why);
 }
 
 static void release(struct watch *w)
 {
 	if (w->is_freed && !w->in_flight)
 		free(w);
-}
-
-static void publish_oom(struct shim *shim, const char *id)
-{
-	Events__TaskOOM event = EVENTS__TASK_OOM__INIT;
-	struct error e;
-	struct task *task = task_find(shim, id, &e);
-
-	if (!task) {
-		log_warn("agent: memory shortage in a container that is not there");
-		return;
-	}
-	log_info("%s ran out of memory", task->id);
-	event.container_id = task->id;
-	events_publish(shim->events, "/tasks/oom", &event);
 }
 
 static void oom_arrived(void *arg, void *out, const struct error *error)
