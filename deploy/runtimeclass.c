@@ -3,17 +3,20 @@
  * runtimeclass - the RuntimeClasses that pods name.
  *
  * One per shim and one called "kata" for the default shim, with the handler of that shim.  The
- * overhead is what the node's configuration says a sandbox takes before the first container: the
- * guest's boot memory and what VMM, daemons and shim need beside it.  The node selector keeps pods
- * on nodes where a sandbox has answered.  Objects are compared first: nothing is sent when nothing
- * differs.  A class belongs to the namespace of the installation: when that is deleted, Kubernetes
- * deletes the class, also when the pods have lost the right to do it themselves.
+ * overhead is what a sandbox was measured to take beside its containers (lib/overhead.h), which is
+ * more where VMs are emulated: nodes that differ in that are pools, each with classes of its own.
+ * The node selector keeps pods on nodes where a sandbox has answered.  Objects are compared first:
+ * nothing is sent when nothing differs.  A class belongs to the namespace of the installation: when
+ * that is deleted, Kubernetes deletes the class, also when the pods have lost the right to do it
+ * themselves.
  */
 #include "deploy/install.h"
 
 #include <string.h>
 
+#include "lib/host/hostcheck.h"
 #include "lib/log.h"
+#include "lib/overhead.h"
 
 #define CLASSES_PATH   "/apis/node.k8s.io/v1/runtimeclasses"
 #define DEFAULT_CLASS  "kata"
@@ -31,12 +34,30 @@ static void set_labels(const struct install *in, struct json_object *metadata)
 
 static void set_overhead(const struct install *in, const struct offer *o, struct json_object *class)
 {
+	const struct host_facts facts = { .arch = in->release.arch,
+					  .sys = "/sys",
+					  .proc = "/proc" };
+	const struct overhead *beside =
+		hostcheck_has_kvm(&facts) ? &overhead_kvm : &overhead_emulation;
 	struct json_object *fixed = json_set_object(json_set_object(class, "overhead"), "podFixed");
-	int64_t guest = offer_int(o, in->version_dir, "default_memory", DEFAULT_MEMORY);
-	_free_ char *memory = xasprintf("%lldMi", (long long)guest + o->shim->overhead_mib);
+	int64_t guest = beside->guest_mib;
+	_free_ char *cpu = xasprintf("%um", beside->cpu_milli);
+	_free_ char *memory = NULL;
 
+	/* What is taken at once is taken, whether the guest uses it or not. */
+	if (offer_bool(o, in->version_dir, "enable_mem_prealloc", false))
+		guest = offer_int(o, in->version_dir, "default_memory", DEFAULT_MEMORY);
+	memory = xasprintf("%lldMi", (long long)guest + beside->host_mib);
 	json_set_str(fixed, "memory", memory);
-	json_set_str(fixed, "cpu", o->shim->overhead_cpu);
+	json_set_str(fixed, "cpu", cpu);
+}
+
+/* NAME as the classes of this pool have it.  Caller frees. */
+static char *class_name(const struct install *in, const char *name)
+{
+	const char *pool = in->settings->pool;
+
+	return xasprintf("%s%s%s", name, *pool ? "-" : "", pool);
 }
 
 static void set_selector(const struct install *in, struct json_object *class)
@@ -123,9 +144,10 @@ static int set_owner(struct install *in, struct json_object *class, struct error
 	return 0;
 }
 
-static int put_class(struct install *in, const struct offer *o, const char *name, bool is_dry,
+static int put_class(struct install *in, const struct offer *o, const char *base, bool is_dry,
 		     struct error *e)
 {
+	_free_ char *name = class_name(in, base);
 	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
 	_json_ struct json_object *class = build(in, o, name);
 	int r = compare(in, class, path, e);
@@ -186,8 +208,9 @@ int unclass_check(void *context, struct error *e)
 }
 
 /* Only classes that carry our instance's mark. */
-static int delete_class(struct install *in, const char *name, struct error *e)
+static int delete_class(struct install *in, const char *base, struct error *e)
 {
+	_free_ char *name = class_name(in, base);
 	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
 	_json_ struct json_object *class = NULL;
 	struct json_object *instance = NULL;

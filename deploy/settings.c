@@ -47,6 +47,10 @@ static const struct row rows[] = {
 	{ "INSTALLATION_PREFIX", AT(prefix), TEXT, "", false, "install below PREFIX/opt/kata" },
 	{ "MULTI_INSTALL_SUFFIX", AT(suffix), TEXT, "", false,
 	  "install beside others: /opt/kata-SUFFIX, handlers kata-SHIM-SUFFIX" },
+	{ "KATA_POOL", AT(pool), TEXT, "", false,
+	  "name of a pool of nodes with a DaemonSet of its own: RuntimeClasses are called "
+	  "CLASS-POOL "
+	  "and mean its nodes only" },
 	{ "HEALTH_PORT", AT(health_port), NUMBER, "8090", false, "port of /healthz and /readyz" },
 	{ "CONTAINERD_CONFIG_FILE_NAME", AT(containerd_file), TEXT, "config.toml", false,
 	  "containerd's main configuration in /etc/containerd" },
@@ -114,19 +118,33 @@ static void drop_last_slashes(char *path)
 		path[len - 1] = '\0';
 }
 
+static int check_name(const char *name, const char *value, struct error *e)
+{
+	if (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(value) &&
+	    strlen(value) <= 32)
+		return 0;
+	return fail(e, EINVAL, "%s '%s' must be at most 32 of a-z, 0-9 and '-'", name, value);
+}
+
 /* What becomes a part of paths and names of objects. */
 static int check_names(const struct settings *s, struct error *e)
 {
+	int r;
+
 	if (*s->prefix && *s->prefix != '/')
 		return fail(e, EINVAL, "INSTALLATION_PREFIX '%s' is not an absolute path",
 			    s->prefix);
 	if (strstr(s->prefix, ".."))
 		return fail(e, EINVAL, "INSTALLATION_PREFIX '%s' has '..'", s->prefix);
-	if (strspn(s->suffix, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(s->suffix) ||
-	    strlen(s->suffix) > 32)
+	r = check_name("MULTI_INSTALL_SUFFIX", s->suffix, e);
+	if (r >= 0)
+		r = check_name("KATA_POOL", s->pool, e);
+	if (r < 0)
+		return r;
+	if (*s->suffix && *s->pool)
 		return fail(e, EINVAL,
-			    "MULTI_INSTALL_SUFFIX '%s' must be at most 32 of a-z, 0-9 and '-'",
-			    s->suffix);
+			    "MULTI_INSTALL_SUFFIX '%s' and KATA_POOL '%s' cannot both be set",
+			    s->suffix, s->pool);
 	if (!strv_contains(s->shims, s->default_shim))
 		return fail(e, EINVAL, "DEFAULT_SHIM '%s' is not one of SHIMS", s->default_shim);
 	return 0;
@@ -182,5 +200,7 @@ char *settings_root(const struct settings *s)
 
 const char *settings_instance(const struct settings *s)
 {
-	return *s->suffix ? s->suffix : "default";
+	if (*s->suffix)
+		return s->suffix;
+	return *s->pool ? s->pool : "default";
 }

@@ -19,6 +19,7 @@ struct settings {
 	bool create_default_runtimeclass;
 	char *prefix;
 	char *suffix;
+	char *pool;
 	uint32_t health_port;
 	uint32_t remove_wait_s;
 	uint32_t refused_wait_s;
@@ -42,7 +43,7 @@ void settings_help(FILE *out);
 
 /* "/opt/kata", with prefix and suffix.  Caller frees. */
 char *settings_root(const struct settings *s);
-/* "default", or the suffix: the name of this installation among several on a node. */
+/* "default", or the suffix or pool: the name of this installation among several of the cluster. */
 const char *settings_instance(const struct settings *s);
 
 #endif

@@ -24,7 +24,7 @@
 #define CUSTOM_FILE "50-user-overrides.toml"
 
 static const struct shim shims[] = {
-	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu", 128, "250m" },
+	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu" },
 };
 
 static const char debug_text[] =

@@ -10,8 +10,6 @@ struct shim {
 	const char *name;          /* "qemu" */
 	const char *configuration; /* file in share/defaults/kata-containers */
 	const char *section;       /* of its VMM in that file */
-	unsigned overhead_mib;     /* of VMM, daemons and shim beside the guest's memory */
-	const char *overhead_cpu;
 };
 
 /* Names of all; caller frees. */

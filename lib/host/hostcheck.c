@@ -103,12 +103,18 @@ static int check_kvm(const struct host_facts *f, struct error *e)
 	return 0;
 }
 
-static int warn_emulation(const struct host_facts *f, struct error *e)
+bool hostcheck_has_kvm(const struct host_facts *facts)
 {
-	struct host_facts strict = *f;
+	struct host_facts strict = *facts;
+	struct error ignored;
 
 	strict.allow_emulation = false;
-	if (!f->allow_emulation || check_kvm(&strict, e) >= 0)
+	return check_kvm(&strict, &ignored) >= 0;
+}
+
+static int warn_emulation(const struct host_facts *f, struct error *e)
+{
+	if (!f->allow_emulation || hostcheck_has_kvm(f))
 		return 0;
 	return fail(e, ENODEV,
 		    "VMs will be emulated, which is slow: KVM is not usable and the "

@@ -14,6 +14,9 @@ struct host_facts {
 	const char *proc;     /* "/proc" */
 };
 
+/* Whether VMs of this machine have hardware virtualisation, so that none is emulated. */
+bool hostcheck_has_kvm(const struct host_facts *facts);
+
 /* Runs every check.  *ret_warnings are for the log; a check that must hold fails with what to do.
  */
 int hostcheck_run(const struct host_facts *facts, strv *ret_warnings, struct error *e);

@@ -91,6 +91,7 @@ static void test_settings_that_are_wrong_name_the_variable(void **state)
 		{ "HEALTH_PORT", "x" },
 		{ "MULTI_INSTALL_SUFFIX", "../x" },
 		{ "MULTI_INSTALL_SUFFIX", "UPPER" },
+		{ "KATA_POOL", "a b" },
 		{ "INSTALLATION_PREFIX", "relative" },
 		{ "INSTALLATION_PREFIX", "/a/../b" },
 		{ "DEFAULT_SHIM", "clh" },
