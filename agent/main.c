@@ -19,6 +19,7 @@
 #include "agent/child/child.h"
 #include "agent/config.h"
 #include "agent/container/container.h"
+#include "agent/guest/cache.h"
 #include "agent/guest/console.h"
 #include "agent/guest/limits.h"
 #include "agent/guest/logport.h"
@@ -40,6 +41,7 @@ struct agent {
 	struct sandbox *sandbox;
 	struct rpc_server *server;
 	struct console *console;
+	struct cache *cache;
 	struct io signals;
 	struct io goodbye; /* a timer: the end after DestroySandbox */
 	struct job loopback;
@@ -237,6 +239,19 @@ static void open_console(struct agent *agent)
 		log_warn("no debug console: %s", e.msg);
 }
 
+/* Nor does it need to be small. */
+static void watch_cache(struct agent *agent)
+{
+	uint32_t period_s = agent->config.reclaim_period_s;
+	struct error e;
+
+	if (!agent->config.is_init || period_s == 0)
+		return;
+	agent->cache = cache_new(agent->loop, agent->pool, period_s, &e);
+	if (!agent->cache)
+		log_warn("files stay in memory: %s", e.msg);
+}
+
 static int start(struct agent *agent, struct error *e)
 {
 	struct sandbox *sb;
@@ -263,6 +278,7 @@ static int start(struct agent *agent, struct error *e)
 	if (!agent->server || listen_for_runtime(agent, e) < 0)
 		return -e->code;
 	open_console(agent);
+	watch_cache(agent);
 	log_info("serving '%s'", agent->config.server_addr);
 	if (agent->config.ready_vport)
 		ready_tell(agent->pool, agent->config.ready_vport);
@@ -276,6 +292,7 @@ static void stop(struct agent *agent)
 {
 	if (agent->pool)
 		work_pool_stop(agent->pool);
+	cache_free(agent->cache);
 	console_free(agent->console);
 	rpc_server_free(agent->server);
 	sandbox_free(agent->sandbox);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
+kata_unit_test(test_agent_cache.c LIBS kata_agent)
 kata_unit_test(test_agent_config.c LIBS kata_agent)
 kata_unit_test(test_agent_console.c LIBS kata_agent)
 kata_unit_test(test_agent_container.c LIBS kata_agent)
