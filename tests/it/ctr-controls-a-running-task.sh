@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # variants: CONTAINERD=2
 # variants.full: CONTAINERD=1
+# twin: runc
 #
 # A detached task against containerd 1.6 and 2.x: exec, list of processes, metrics, pause and resume,
 # signal, wait, delete, in the order an engine uses them.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # variants: CONTAINERD=2
 # variants.full: CONTAINERD=1
+# twin: runc
 #
 # Limits of memory and processors hold in the guest, which is as large as they ask for; memory shortage
 # kills what caused it and is reported.

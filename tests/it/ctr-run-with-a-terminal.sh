@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # variants: CONTAINERD=2
 # variants.full: CONTAINERD=1
+# twin: runc
 #
 # ctr run -t: the container has a terminal of the caller's size, what is typed arrives, the end of the
 # program ends it all.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # A read-only hostPath cannot be written by anyone inside, not even by root with every capability who
 # remounts it; a writable one can, and the node sees what was written.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # User, groups, capabilities, seccomp, no_new_privs, read-only root, sysctl, hostname: as asked for.
 . "$(dirname "$0")/../testing.sh"

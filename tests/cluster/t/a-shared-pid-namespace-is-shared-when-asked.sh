@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # With shareProcessNamespace the containers see each other's processes and may signal them; pid 1 is
 # the pause program, so that the end of one container is not the end of the others.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # Two containers of one pod reach each other on loopback, have one hostname and one IPC namespace with
 # one /dev/shm, but processes and files of their own.

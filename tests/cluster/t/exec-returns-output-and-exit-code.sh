@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # variants: NODE=n1
 # variants.full: NODE=n2
+# twin: runc
 #
 # kubectl exec: stdout and stderr stay apart, the exit code is the program's, a missing program is said.
 . "$(dirname "$0")/../testing.sh"

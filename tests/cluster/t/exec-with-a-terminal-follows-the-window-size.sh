@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # kubectl exec -it: the container has a terminal of the caller's size and sees it change.
 . "$(dirname "$0")/../testing.sh"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # variants: NODE=n1
 # variants.full: NODE=n2
+# twin: runc
 #
 # 20,000 lines on stdout and one on stderr, written as fast as possible just before the end, all
 # arrive in order: nothing is lost between the end of the program and the end of its streams.

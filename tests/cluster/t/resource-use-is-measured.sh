@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # kubelet's summary, which the metrics pipeline reads, has the processor time and memory of a pod.
 . "$(dirname "$0")/../testing.sh"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# twin: runc
 #
 # A megabyte through exec -i comes back unchanged, the end of input is seen, and kubectl attach
 # feeds the main program of a container that asks for stdin.
