@@ -44,7 +44,7 @@ eventually 20 "the namespace's service account" k get serviceaccount default >/d
 
 # need_image ARTEFACT NAME - the image kata.test/NAME:1 of an artefact that nodes do not have from the start.
 need_image() {
-	on_node ctr -n k8s.io images ls -q | grep -qx "kata.test/$2:1" ||
+	[ -n "$(on_node ctr -n k8s.io images ls -q "name==kata.test/$2:1" 2>/dev/null)" ] ||
 		"$cluster" load "$node" "$("$top/packaging/artefact" "$1")/$2.tar" >/dev/null
 }
 
