@@ -298,8 +298,7 @@ const struct field fields[] = {
 		.key = "virtio_fs_extra_args",
 		.type = FIELD_LIST,
 		.offset = HV(virtio_fs_extra_args),
-		.fallback = "--thread-pool-size=1 --announce-submounts --xattr --posix-acl=auto "
-			    "--killpriv-v2 " XATTR_MAP,
+		.fallback = "--thread-pool-size=1 --announce-submounts --xattr " XATTR_MAP,
 		.help = "More arguments for virtio_fs_daemon.",
 	},
 	{

@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define WAIT_MS 300000
@@ -150,6 +151,41 @@ static int do_watch(const char *path)
 	return 1;
 }
 
+/* Attributes that an image, setcap, setfattr and an overlay want kept, and two that are refused. */
+static int do_keep(const char *path)
+{
+	static const unsigned char capability[20] = { 1, 0, 0, 2, 0, 4 }; /* net_bind_service */
+	static const struct {
+		const char *name;
+		const void *bytes;
+		size_t len;
+	} attributes[] = {
+		{ "user.test", "value", 5 },
+		{ "trusted.test", "value", 5 },
+		{ "security.capability", capability, sizeof(capability) },
+		{ "security.other", "value", 5 },
+		{ "user.virtiofs.trusted.test", "value", 5 },
+	};
+	int fd = open(path, O_RDWR | O_CREAT, 0640);
+
+	if (fd < 0)
+		return complain("open");
+	for (size_t i = 0; i < sizeof(attributes) / sizeof(attributes[0]); i++) {
+		const char *name = attributes[i].name;
+		char got[64];
+		int is_set = setxattr(path, name, attributes[i].bytes, attributes[i].len, 0) == 0;
+
+		if (!is_set)
+			printf("%s: %s\n", name, strerror(errno));
+		else
+			printf("%s: %s\n", name,
+			       getxattr(path, name, got, sizeof(got)) == (ssize_t)attributes[i].len
+				       ? "kept"
+				       : "lost");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -158,7 +194,7 @@ int main(int argc, char **argv)
 	} commands[] = {
 		{ "listen", do_listen }, { "connect", do_connect }, { "hold", do_hold },
 		{ "try", do_try },       { "see", do_see },         { "show", do_show },
-		{ "watch", do_watch },
+		{ "watch", do_watch },   { "keep", do_keep },
 	};
 
 	for (size_t i = 0; argc == 3 && i < sizeof(commands) / sizeof(commands[0]); i++)

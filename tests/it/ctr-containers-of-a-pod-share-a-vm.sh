@@ -10,7 +10,8 @@
 
 pod=pod$$ one=one$$ two=two$$
 cri=io.kubernetes.cri
-mkdir -p "$work/volume" "$work/secret"
+mkdir -p "$work/volume" "$work/secret" "$work/meet/part" "$work/meet/"{lower,upper,work,merged}
+cc -static -O1 -o "$work/meet/meet" "$top/tests/cluster/meet.c"
 echo hello >"$work/volume/file"
 echo secret >"$work/secret/key"
 ctr run -d --runtime "$runtime" --annotation $cri.container-type=sandbox --annotation $cri.sandbox-id=$pod \
@@ -22,8 +23,10 @@ member() { # NAME ARGUMENTS OF ctr run...
 		--annotation $cri.sandbox-id=$pod "$@" "$image" "$name" sleep 1000
 }
 member $one --mount "type=bind,src=$work/volume,dst=/volume,options=rbind:rw" \
-	--mount "type=bind,src=$work/secret,dst=/secret,options=rbind:ro"
-member $two --mount "type=bind,src=$work/volume,dst=/volume,options=rbind:ro"
+	--mount "type=bind,src=$work/secret,dst=/secret,options=rbind:ro" \
+	--mount "type=bind,src=$work/meet,dst=/meet,options=rbind:rw" --cap-add CAP_SYS_ADMIN
+member $two --mount "type=bind,src=$work/meet,dst=/meet,options=rbind:rw" \
+	--mount "type=bind,src=$work/meet/part,dst=/part,options=rbind:rw" --mount "type=bind,src=$work/volume,dst=/volume,options=rbind:ro"
 run_in() { # NAME COMMAND...
 	local name=$1
 	shift
@@ -46,6 +49,27 @@ echo rotated >"$work/secret/key"
 sees_rotated() { [ "$(run_in $one cat /secret/key)" = rotated ]; }
 eventually 10 "the changed secret" sees_rotated
 expect_status 1 run_in $two sh -c 'echo no >/volume/file' 2>/dev/null
+# One folder of the host is one file system in the guest, in whichever container and on whichever path.
+run_in $one sh -c 'cd /meet; for what in "listen socket" "listen part/socket" "hold lock"; do ./meet $what >/dev/null 2>&1 </dev/null & done
+	mkfifo fifo; (echo "through the fifo" >fifo) >/dev/null 2>&1 & ./meet see map >seen 2>&1 </dev/null & ./meet watch . >watched 2>&1 </dev/null &
+	until [ -S socket ] && [ -S part/socket ] && [ -e lock.fcntl ] && [ -e map ]; do sleep 0.2; done; sleep 1'
+expect "what meets in a volume" "hello
+hello
+through the fifo
+flock held
+fcntl held
+mapping seen
+event of event" "$(run_in $two sh -c 'cd /meet; ./meet connect socket; ./meet connect /part/socket; cat fifo; ./meet try lock; ./meet show map
+	i=0; until [ -s seen ] && [ -s watched ] || [ $i = 100 ]; do rm -f event; touch event; sleep 0.2; i=$((i + 1)); done; cat seen watched')"
+# What an image or a program says of a file beside its bytes is kept, but for what only the host has to say.
+[ "$runtime" = io.containerd.runc.v2 ] || expect "attributes" "user.test: kept
+trusted.test: kept
+security.capability: kept
+security.other: Operation not supported
+user.virtiofs.trusted.test: Operation not permitted" "$(run_in $one /meet/meet keep /meet/attributes)"
+expect "an overlay whose upper folder is in a volume" "one two" "$(run_in $one sh -c 'cd /meet; echo one >lower/a; echo old >lower/b
+	mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work merged && cd merged && rm b && mkdir b && echo two >b/c && echo $(cat a b/c)')"
+
 # The mounts of a share are where virtiofsd is and nowhere else.  One folder is one share: it may be written while one of its users may.
 flags() { inside sh -c 'cat /proc/$(pgrep -o virtiofsd)/mountinfo' | awk -v n="-$1\$" '$5 ~ n { print $6 }'; }
 expect "mounts of the host's" "" "$(inside grep kata-containers/shared /proc/self/mountinfo || true)"

@@ -3,7 +3,7 @@
  * test_ways - the table of ways into a guest, and the ways that need neither mounts nor a VM.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -41,6 +41,77 @@ static void test_every_row_is_whole_and_named_once(void **state)
 		for (size_t j = 0; j < i; j++)
 			assert_ptr_not_equal(rows[i], rows[j]);
 	}
+}
+
+struct share *__wrap_sandbox_share(struct sandbox *s);
+const char *__wrap_sandbox_shm_source(const struct sandbox *s);
+
+struct share *__wrap_sandbox_share(struct sandbox *s)
+{
+	static char is_there;
+
+	(void)s;
+	return (void *)&is_there;
+}
+
+const char *__wrap_sandbox_shm_source(const struct sandbox *s)
+{
+	(void)s;
+	return "/run/pod/shm";
+}
+
+static const struct way *way_of(const char *type, const char *source, const char *destination)
+{
+	_free_ char *text = xasprintf(
+		"{\"process\":{\"args\":[\"x\"]},\"root\":{\"path\":\"r\"},"
+		"\"linux\":{},\"mounts\":[{\"type\":\"%s\",\"source\":\"%s\","
+		"\"destination\":\"%s\"}]}",
+		type, source, destination);
+	_message_ Oci__Spec *spec = NULL;
+	struct arrival a = { .kind = WAY_MOUNT };
+	struct error e;
+
+	if (spec_parse(text, strlen(text), "config.json", &spec, &e) < 0)
+		fail_msg("%s", e.msg);
+	a.spec = spec;
+	a.mount = spec->mounts[0];
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i]->kind == WAY_MOUNT && rows[i]->match(&a, &e) > 0)
+			return rows[i];
+	return NULL;
+}
+
+/* What is on /dev/shm says what it is, not the place. */
+static void test_mount_goes_the_first_way_that_fits(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *settings = path_join(dir, "volumes/kubernetes.io~configmap/settings");
+	_free_ char *disk = path_join(dir, "volumes/kubernetes.io~empty-dir/disk");
+	const struct {
+		const char *type;
+		const char *source;
+		const char *destination;
+		const struct way *way;
+	} cases[] = {
+		{ "bind", "/run/pod/shm", "/dev/shm", &way_pod_shm },
+		{ "bind", "/dev/shm", "/dev/shm", &way_pod_shm },
+		{ "bind", disk, "/dev/shm", &way_shared_volume },
+		{ "bind", disk, "/data", &way_shared_volume },
+		{ "tmpfs", "shm", "/dev/shm", &way_guest_mount },
+		{ "bind", settings, "/etc/settings", &way_watchable_volume },
+		{ "bind", dir, "/etc/other", &way_shared_volume },
+		{ "bind", "/proc/sys", "/host", &way_guest_mount },
+		{ "proc", "proc", "/proc", &way_guest_mount },
+	};
+	struct error e;
+
+	(void)state;
+	assert_return_code(dir_make(settings, 0755, &e), 0);
+	assert_return_code(dir_make(disk, 0755, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (way_of(cases[i].type, cases[i].source, cases[i].destination) != cases[i].way)
+			fail_msg("%s on %s", cases[i].source, cases[i].destination);
+	folder_remove(dir);
 }
 
 static strv undone;
@@ -101,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_whole_and_named_once),
+		cmocka_unit_test(test_mount_goes_the_first_way_that_fits),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
 		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};

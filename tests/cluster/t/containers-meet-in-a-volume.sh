@@ -30,6 +30,7 @@ containers:
     done
     /host/meet watch /settings >/disk/settings &
     echo mine >/dev/shm/file
+    for v in /disk /host; do until [ -S \$v/socket ] && [ -e \$v/lock.fcntl ] && [ -e \$v/map ]; do sleep 0.2; done; done
     sleep 1; touch /disk/begun; sleep 100000
   readinessProbe: {exec: {command: [test, -e, /disk/begun]}, periodSeconds: 1}
   volumeMounts:
@@ -55,8 +56,8 @@ END
 ready pair
 in_d() { k exec pair -c d -- "$@"; }
 for v in /disk /host; do
-	seen=$(in_d sh -c "m=/host/meet; \$m connect $v/socket; cat $v/fifo; \$m try $v/lock; \$m show $v/map; touch $v/event
-		i=0; until [ -s $v/seen ] && [ -s $v/watched ] || [ \$i = 50 ]; do sleep 0.2; i=\$((i + 1)); done; cat $v/seen $v/watched" 2>&1)
+	seen=$(in_d sh -c "m=/host/meet; \$m connect $v/socket; cat $v/fifo; \$m try $v/lock; \$m show $v/map
+		i=0; until [ -s $v/seen ] && [ -s $v/watched ] || [ \$i = 100 ]; do rm -f $v/event; touch $v/event; sleep 0.2; i=\$((i + 1)); done; cat $v/seen $v/watched" 2>&1)
 	expect "what meets in $v" "hello
 through the fifo
 flock held
