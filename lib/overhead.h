@@ -9,7 +9,7 @@
  *
  * The RuntimeClass books it, so that the pod's cgroup has room for it, and the runtime keeps to it:
  * a VM whose pod has a limit gets no more memory than that leaves beside HOST_MIB.  Measured by
- * tests/bench/memory.sh; docs/benchmarks.md has the figures.
+ * tests/bench/memory.sh.
  */
 
 /* Of translated code, which an emulating VMM keeps. */

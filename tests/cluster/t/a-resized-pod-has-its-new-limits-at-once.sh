@@ -3,7 +3,8 @@
 # variants: NODE=n1
 # variants.full: NODE=n2
 #
-# The kubelet resizes a running pod: its container has the new limits and room for them in its VM, without a restart.
+# The kubelet resizes a running pod: its container has the new limits and room for them in its VM, without a restart.  It
+# lowers them as well after the memory was used: what the container has freed is the node's again, and the VM becomes small.
 . "$(dirname "$0")/../testing.sh"
 
 pod box <<END
@@ -32,8 +33,19 @@ note "raised; $(memory) MiB"
 expect "processors" 2 "$(in_pod box nproc)"
 [ "$(memory)" -ge $((before + 400)) ] || fail "the VM has $(memory) MiB"
 in_pod box dd if=/dev/zero of=/dev/null bs=300M count=1 2>/dev/null
+# Files as well: read and forgotten, or removed.
+in_pod box sh -c 'dd if=/dev/zero of=/tmp/a bs=1M count=150 && cat /tmp/a >/dev/null && rm /tmp/a' 2>/dev/null
 eventually 60 "the kubelet to say so" says 512Mi
 resize 1200m 96Mi
-eventually 60 "the lowered limit" are "120000 100000 $((96 << 20))"
+eventually 180 "the lowered limit" are "120000 100000 $((96 << 20))"
+eventually 60 "the kubelet to say that" says 96Mi
+[ "$runtime_class" = runc ] || {
+	is_small() { [ "$(memory)" -le $((before + 40)) ]; }
+	eventually 60 "the VM to be small again" is_small
+	note "lowered; $(memory) MiB"
+}
+resize 1200m 256Mi
+eventually 60 "the limit raised again" are "120000 100000 $((256 << 20))"
+in_pod box dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null
 expect "restarts" 0 "$(field box '.status.containerStatuses[0].restartCount')"
 passed
