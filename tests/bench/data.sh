@@ -12,7 +12,7 @@ moment=${moment:?made by tests/bench/run}
 bytes=$((20 << 20))
 export CONTAINERD_ADDRESS=/run/containerd/containerd.sock
 
-timed() { inside "$moment" --exit sh -c "$1"; } # milliseconds
+timed() { inside "$moment" --exit /bin/sh -c "$1"; } # milliseconds
 
 exec_output() { # RUNTIME NAME
 	timed "[ \$('$containerd_bin/ctr' task exec --exec-id o$2 at-$1 head -c $bytes /dev/zero | wc -c) = $bytes ]"
