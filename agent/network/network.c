@@ -18,12 +18,13 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "lib/net/address.h"
+#include "lib/net/netlink.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
 #include "agent/device/bus.h"
-#include "agent/network/netlink.h"
 #include "agent/sandbox.h"
 
 #define ADDRESSES_MAX 256  /* of one interface */
@@ -52,7 +53,7 @@ static void link_list_done(struct link_list *l)
 	free(l->items);
 }
 
-static void fill_link(struct link *link, const struct nlmsghdr *message)
+static void fill_link(struct link *link, struct nlmsghdr *message)
 {
 	const struct ifinfomsg *info = nlmsg_data(message);
 	struct nlattr *attrs[IFLA_MAX + 1];
@@ -60,8 +61,7 @@ static void fill_link(struct link *link, const struct nlmsghdr *message)
 	*link = (struct link){ .index = info->ifi_index,
 			       .flags = info->ifi_flags,
 			       .is_loopback = info->ifi_flags & IFF_LOOPBACK };
-	if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*info), attrs, IFLA_MAX,
-			NULL) < 0)
+	if (nlmsg_parse(message, sizeof(*info), attrs, IFLA_MAX, NULL) < 0)
 		return;
 	if (attrs[IFLA_IFNAME])
 		(void)nla_strlcpy(link->name, attrs[IFLA_IFNAME], sizeof(link->name));
@@ -73,22 +73,19 @@ static void fill_link(struct link *link, const struct nlmsghdr *message)
 	}
 }
 
-static int add_link(void *arg, const struct nlmsghdr *message)
+static void add_link(struct nlmsghdr *message, void *arg)
 {
 	struct link_list *list = arg;
 
-	if (message->nlmsg_type != RTM_NEWLINK)
-		return 0;
-	if (list->n == LINKS_MAX)
-		return 1;
+	if (message->nlmsg_type != RTM_NEWLINK || list->n == LINKS_MAX)
+		return;
 	list->items = xrealloc(list->items, list->n + 1, sizeof(*list->items));
 	fill_link(&list->items[list->n++], message);
-	return 0;
 }
 
-static int list_links(struct netlink *n, struct link_list *ret, struct error *e)
+static int list_links(int nl, struct link_list *ret, struct error *e)
 {
-	return netlink_dump(n, RTM_GETLINK, AF_UNSPEC, add_link, ret, e);
+	return netlink_dump(nl, RTM_GETLINK, add_link, ret, "list the interfaces", e);
 }
 
 static const struct link *link_by_name(const struct link_list *list, const char *name)
@@ -117,40 +114,33 @@ static struct nl_msg *link_message(int index, unsigned flags, unsigned changed)
 }
 
 /* Attributes are small and a message has a page: there is always room. */
-static void put(struct nl_msg *msg, int type, const void *data, size_t len)
-{
-	if (nla_put(msg, type, (int)len, data) < 0)
-		abort();
-}
-
-static int set_down(struct netlink *n, const struct link *link, struct error *e)
+static int set_down(int nl, const struct link *link, struct error *e)
 {
 	char what[64];
 
 	if (!(link->flags & IFF_UP))
 		return 0;
 	(void)snprintf(what, sizeof(what), "take interface '%s' down", link->name);
-	return netlink_request(n, link_message(link->index, 0, IFF_UP), what, e);
+	return netlink_change(nl, link_message(link->index, 0, IFF_UP), what, e);
 }
 
-static int rename_link(struct netlink *n, const struct link *link, const char *name,
-		       struct error *e)
+static int rename_link(int nl, const struct link *link, const char *name, struct error *e)
 {
 	struct nl_msg *msg;
 	char what[96];
-	int r = set_down(n, link, e);
+	int r = set_down(nl, link, e);
 
 	if (r < 0)
 		return r;
 	msg = link_message(link->index, 0, 0);
 	(void)snprintf(what, sizeof(what), "rename interface '%s' to '%s'", link->name, name);
-	put(msg, IFLA_IFNAME, name, strlen(name) + 1);
-	return netlink_request(n, msg, what, e);
+	netlink_put(msg, IFLA_IFNAME, name, strlen(name) + 1);
+	return netlink_change(nl, msg, what, e);
 }
 
 /* Gives LINK its NAME; whoever has it now gets another, with which it keeps working. */
-static int take_name(struct netlink *n, const struct link_list *all, const struct link *link,
-		     const char *name, struct error *e)
+static int take_name(int nl, const struct link_list *all, const struct link *link, const char *name,
+		     struct error *e)
 {
 	const struct link *holder = link_by_name(all, name);
 	char other[IFNAMSIZ];
@@ -160,18 +150,18 @@ static int take_name(struct netlink *n, const struct link_list *all, const struc
 		return 0;
 	if (holder) {
 		(void)snprintf(other, sizeof(other), "was%d", holder->index);
-		r = rename_link(n, holder, other, e);
+		r = rename_link(nl, holder, other, e);
 	}
 	if (r == 0)
-		r = rename_link(n, link, name, e);
+		r = rename_link(nl, link, name, e);
 	if (r == 0 && holder && holder->flags & IFF_UP)
-		r = netlink_request(n, link_message(holder->index, IFF_UP, IFF_UP),
-				    "bring up an interface", e);
+		r = netlink_change(nl, link_message(holder->index, IFF_UP, IFF_UP),
+				   "bring up an interface", e);
 	return r;
 }
 
-static int set_link(struct netlink *n, const struct link *link, const Types__Interface *in,
-		    const uint8_t *mac, struct error *e)
+static int set_link(int nl, const struct link *link, const Types__Interface *in, const uint8_t *mac,
+		    struct error *e)
 {
 	unsigned flags = IFF_UP | (in->raw_flags & IFF_NOARP);
 	struct nl_msg *msg;
@@ -179,15 +169,15 @@ static int set_link(struct netlink *n, const struct link *link, const Types__Int
 	char what[64];
 
 	if (mac && (!link->has_mac || memcmp(link->mac, mac, NET_MAC_LEN)) &&
-	    set_down(n, link, e) < 0)
+	    set_down(nl, link, e) < 0)
 		return -e->code;
 	msg = link_message(link->index, flags, IFF_UP | IFF_NOARP);
 	if (mac)
-		put(msg, IFLA_ADDRESS, mac, NET_MAC_LEN);
+		netlink_put(msg, IFLA_ADDRESS, mac, NET_MAC_LEN);
 	if (mtu)
-		put(msg, IFLA_MTU, &mtu, sizeof(mtu));
+		netlink_put(msg, IFLA_MTU, &mtu, sizeof(mtu));
 	(void)snprintf(what, sizeof(what), "set up interface '%.16s'", in->name);
-	return netlink_request(n, msg, what, e);
+	return netlink_change(nl, msg, what, e);
 }
 
 /* The addresses of one interface. */
@@ -197,27 +187,27 @@ struct address_list {
 	size_t n;
 };
 
-static int add_address(void *arg, const struct nlmsghdr *message)
+static void add_address(struct nlmsghdr *message, void *arg)
 {
 	const struct ifaddrmsg *info = nlmsg_data(message);
 	struct address_list *list = arg;
 	struct nlattr *attrs[IFA_MAX + 1];
 	struct nlattr *bytes;
-	struct net_address *a = &list->items[list->n];
+	struct net_address *a;
 
-	if (message->nlmsg_type != RTM_NEWADDR || (int)info->ifa_index != list->index)
-		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*info), attrs, IFA_MAX,
-			NULL) < 0)
-		return 0;
+	if (message->nlmsg_type != RTM_NEWADDR || (int)info->ifa_index != list->index ||
+	    list->n == ADDRESSES_MAX)
+		return;
+	if (nlmsg_parse(message, sizeof(*info), attrs, IFA_MAX, NULL) < 0)
+		return;
 	bytes = attrs[IFA_LOCAL] ? attrs[IFA_LOCAL] : attrs[IFA_ADDRESS];
 	if (!bytes || nla_len(bytes) > (int)sizeof(a->bytes))
-		return 0;
+		return;
+	a = &list->items[list->n++];
 	*a = (struct net_address){ .family = info->ifa_family,
 				   .prefix_len = info->ifa_prefixlen,
 				   .len = (size_t)nla_len(bytes) };
 	memcpy(a->bytes, nla_data(bytes), a->len);
-	return ++list->n == ADDRESSES_MAX;
 }
 
 static bool is_link_local(const struct net_address *a)
@@ -235,8 +225,7 @@ static bool has_address(const struct address_list *list, const struct net_addres
 	return false;
 }
 
-static int change_address(struct netlink *n, int index, const struct net_address *a, int type,
-			  struct error *e)
+static int change_address(int nl, int index, const struct net_address *a, int type, struct error *e)
 {
 	/* Nobody else can have an address that the host took from the pod: no time for detection.
 	 */
@@ -249,11 +238,11 @@ static int change_address(struct netlink *n, int index, const struct net_address
 		type, type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_REPLACE : 0, &info, sizeof(info));
 	char what[96];
 
-	put(msg, IFA_LOCAL, a->bytes, a->len);
-	put(msg, IFA_ADDRESS, a->bytes, a->len);
+	netlink_put(msg, IFA_LOCAL, a->bytes, a->len);
+	netlink_put(msg, IFA_ADDRESS, a->bytes, a->len);
 	(void)snprintf(what, sizeof(what), "%s address '%s/%u'",
 		       type == RTM_NEWADDR ? "add" : "remove", text, a->prefix_len);
-	return netlink_request(n, msg, what, e);
+	return netlink_change(nl, msg, what, e);
 }
 
 static int parse_addresses(const Types__Interface *in, struct address_list *ret, struct error *e)
@@ -277,20 +266,19 @@ static int parse_addresses(const Types__Interface *in, struct address_list *ret,
 	return 0;
 }
 
-static int set_addresses(struct netlink *n, int index, const struct address_list *wanted,
-			 struct error *e)
+static int set_addresses(int nl, int index, const struct address_list *wanted, struct error *e)
 {
 	_free_ struct address_list *old = xcalloc(1, sizeof(*old));
 	int r;
 
 	old->index = index;
-	r = netlink_dump(n, RTM_GETADDR, AF_UNSPEC, add_address, old, e);
+	r = netlink_dump(nl, RTM_GETADDR, add_address, old, "list the addresses", e);
 	for (size_t i = 0; i < old->n && r == 0; i++)
 		if (!is_link_local(&old->items[i]) && !has_address(wanted, &old->items[i]))
-			r = change_address(n, index, &old->items[i], RTM_DELADDR, e);
+			r = change_address(nl, index, &old->items[i], RTM_DELADDR, e);
 	for (size_t i = 0; i < wanted->n && r == 0; i++)
 		if (!has_address(old, &wanted->items[i]))
-			r = change_address(n, index, &wanted->items[i], RTM_NEWADDR, e);
+			r = change_address(nl, index, &wanted->items[i], RTM_NEWADDR, e);
 	return r;
 }
 
@@ -307,8 +295,8 @@ static const struct link *find_link(const struct link_list *all, const Types__In
 	return link ? link : link_by_name(all, in->name);
 }
 
-static int update_link(struct netlink *n, const Types__Interface *in, const char *plugged_name,
-		       int *ret_index, struct error *e)
+static int update_link(int nl, const Types__Interface *in, const char *plugged_name, int *ret_index,
+		       struct error *e)
 {
 	_free_ struct address_list *wanted = xcalloc(1, sizeof(*wanted));
 	_cleanup_(link_list_done) struct link_list all = { NULL, 0 };
@@ -320,18 +308,18 @@ static int update_link(struct netlink *n, const Types__Interface *in, const char
 	if (r == 0)
 		r = parse_addresses(in, wanted, e);
 	if (r == 0)
-		r = list_links(n, &all, e);
+		r = list_links(nl, &all, e);
 	if (r < 0)
 		return r;
 	link = find_link(&all, in, plugged_name, has_mac ? mac : NULL);
 	if (!link)
 		return fail(e, ENODEV, "the guest has no interface with hardware address '%.32s'",
 			    in->hwaddr);
-	r = take_name(n, &all, link, in->name, e);
+	r = take_name(nl, &all, link, in->name, e);
 	if (r == 0)
-		r = set_link(n, link, in, has_mac ? mac : NULL, e);
+		r = set_link(nl, link, in, has_mac ? mac : NULL, e);
 	if (r == 0)
-		r = set_addresses(n, link->index, wanted, e);
+		r = set_addresses(nl, link->index, wanted, e);
 	if (r == 0)
 		*ret_index = link->index;
 	return r;
@@ -347,13 +335,13 @@ static int check_interface(const Types__Interface *in, struct error *e)
 	return net_check_name(in->name, e);
 }
 
-static void describe_addresses(struct netlink *n, int index, Types__Interface *out)
+static void describe_addresses(int nl, int index, Types__Interface *out)
 {
 	_free_ struct address_list *list = xcalloc(1, sizeof(*list));
 	struct error ignored;
 
 	list->index = index;
-	(void)netlink_dump(n, RTM_GETADDR, AF_UNSPEC, add_address, list, &ignored);
+	(void)netlink_dump(nl, RTM_GETADDR, add_address, list, "list the addresses", &ignored);
 	out->ipaddresses = xcalloc(list->n + 1, sizeof(*out->ipaddresses));
 	for (size_t i = 0; i < list->n; i++) {
 		const struct net_address *a = &list->items[i];
@@ -366,7 +354,7 @@ static void describe_addresses(struct netlink *n, int index, Types__Interface *o
 	}
 }
 
-static void describe(struct netlink *n, const struct link *link, Types__Interface *out)
+static void describe(int nl, const struct link *link, Types__Interface *out)
 {
 	out->device = xstrdup(link->name);
 	out->name = xstrdup(link->name);
@@ -374,17 +362,17 @@ static void describe(struct netlink *n, const struct link *link, Types__Interfac
 	out->raw_flags = link->flags;
 	if (link->has_mac)
 		out->hwaddr = net_mac_text(link->mac);
-	describe_addresses(n, link->index, out);
+	describe_addresses(nl, link->index, out);
 }
 
-static int describe_index(struct netlink *n, int index, Types__Interface *out, struct error *e)
+static int describe_index(int nl, int index, Types__Interface *out, struct error *e)
 {
 	_cleanup_(link_list_done) struct link_list all = { NULL, 0 };
-	int r = list_links(n, &all, e);
+	int r = list_links(nl, &all, e);
 
 	for (size_t i = 0; i < all.n && r == 0; i++)
 		if (all.items[i].index == index)
-			describe(n, &all.items[i], out);
+			describe(nl, &all.items[i], out);
 	return r;
 }
 
@@ -403,18 +391,18 @@ int network_rpc_update_interface(struct rpc_request *req, const void *in_, void 
 				 struct error *e)
 {
 	const Types__Interface *in = ((const Agent__UpdateInterfaceRequest *)in_)->interface;
-	_netlink_ struct netlink n = { NULL, 0 };
+	_close_ int nl = -1;
 	_free_ char *plugged_name = NULL;
 	int index = 0, r = check_interface(in, e);
 
 	if (r == 0 && !str_empty(in->devicepath))
 		r = wait_for_device(req, in, &plugged_name, e);
 	if (r == 0)
-		r = netlink_open(&n, e);
+		r = nl = netlink_open(e);
+	if (r >= 0)
+		r = update_link(nl, in, plugged_name, &index, e);
 	if (r == 0)
-		r = update_link(&n, in, plugged_name, &index, e);
-	if (r == 0)
-		r = describe_index(&n, index, out, e);
+		r = describe_index(nl, index, out, e);
 	return r < 0 && in ? fail_wrap(e, "interface '%.16s'", in->name) : r;
 }
 
@@ -422,21 +410,21 @@ int network_rpc_list_interfaces(struct rpc_request *req, const void *in, void *o
 				struct error *e)
 {
 	_cleanup_(link_list_done) struct link_list all = { NULL, 0 };
-	_netlink_ struct netlink n = { NULL, 0 };
+	_close_ int nl = netlink_open(e);
 	Agent__Interfaces *out = out_;
-	int r = netlink_open(&n, e);
+	int r = nl < 0 ? nl : 0;
 
 	(void)req;
 	(void)in;
 	if (r == 0)
-		r = list_links(&n, &all, e);
+		r = list_links(nl, &all, e);
 	if (r < 0)
 		return r;
 	out->interfaces = xcalloc(all.n + 1, sizeof(*out->interfaces));
 	for (size_t i = 0; i < all.n; i++) {
 		Types__Interface *one = message_new(&types__interface__descriptor);
 
-		describe(&n, &all.items[i], one);
+		describe(nl, &all.items[i], one);
 		out->interfaces[out->n_interfaces++] = one;
 	}
 	return 0;
@@ -444,15 +432,14 @@ int network_rpc_list_interfaces(struct rpc_request *req, const void *in, void *o
 
 int network_up(const char *name, struct error *e)
 {
-	_netlink_ struct netlink n = { NULL, 0 };
-	int r = netlink_open(&n, e);
+	_close_ int nl = netlink_open(e);
 	struct nl_msg *msg;
 	char what[64];
 
-	if (r < 0)
-		return r;
+	if (nl < 0)
+		return nl;
 	msg = link_message(0, IFF_UP, IFF_UP);
-	put(msg, IFLA_IFNAME, name, strlen(name) + 1);
+	netlink_put(msg, IFLA_IFNAME, name, strlen(name) + 1);
 	(void)snprintf(what, sizeof(what), "bring up interface '%.16s'", name);
-	return netlink_request(&n, msg, what, e);
+	return netlink_change(nl, msg, what, e);
 }

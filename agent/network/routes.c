@@ -16,11 +16,11 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include "lib/net/address.h"
+#include "lib/net/netlink.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
-
-#include "agent/network/netlink.h"
 
 #define ROUTES_MAX     4096
 #define NEIGHBOURS_MAX 4096
@@ -33,12 +33,6 @@ struct route {
 	unsigned index; /* of the interface; 0: none */
 	uint32_t mtu;
 };
-
-static void put(struct nl_msg *msg, int type, const void *data, size_t len)
-{
-	if (nla_put(msg, type, (int)len, data) < 0)
-		abort();
-}
 
 static int index_of(const char *device, unsigned *ret_index, struct error *e)
 {
@@ -100,11 +94,11 @@ static void put_mtu(struct nl_msg *msg, uint32_t mtu)
 
 	if (!metrics)
 		abort();
-	put(msg, RTAX_MTU, &mtu, sizeof(mtu));
+	netlink_put(msg, RTAX_MTU, &mtu, sizeof(mtu));
 	(void)nla_nest_end(msg, metrics);
 }
 
-static int add_route(struct netlink *n, const Types__Route *in, struct error *e)
+static int add_route(int nl, const Types__Route *in, struct error *e)
 {
 	struct route route;
 	struct nl_msg *msg;
@@ -116,31 +110,31 @@ static int add_route(struct netlink *n, const Types__Route *in, struct error *e)
 	msg = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &route.header,
 			      sizeof(route.header));
 	if (route.header.rtm_dst_len)
-		put(msg, RTA_DST, route.dest.bytes, route.dest.len);
+		netlink_put(msg, RTA_DST, route.dest.bytes, route.dest.len);
 	if (route.has_gateway)
-		put(msg, RTA_GATEWAY, route.gateway.bytes, route.gateway.len);
+		netlink_put(msg, RTA_GATEWAY, route.gateway.bytes, route.gateway.len);
 	if (route.has_source)
-		put(msg, RTA_PREFSRC, route.source.bytes, route.source.len);
+		netlink_put(msg, RTA_PREFSRC, route.source.bytes, route.source.len);
 	if (route.index)
-		put(msg, RTA_OIF, &route.index, sizeof(route.index));
+		netlink_put(msg, RTA_OIF, &route.index, sizeof(route.index));
 	if (route.mtu)
 		put_mtu(msg, route.mtu);
 	(void)snprintf(what, sizeof(what), "add route to '%.48s' via '%.48s' on '%.16s'",
 		       route.has_dest ? in->dest : "default", in->gateway, in->device);
-	r = netlink_request(n, msg, what, e);
+	r = netlink_change(nl, msg, what, e);
 	return r == -EEXIST ? 0 : r;
 }
 
-static int add_routes(struct netlink *n, const Agent__Routes *in, struct error *e)
+static int add_routes(int nl, const Agent__Routes *in, struct error *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < in->n_routes && r == 0; i++)
 		if (str_empty(in->routes[i]->gateway))
-			r = add_route(n, in->routes[i], e);
+			r = add_route(nl, in->routes[i], e);
 	for (size_t i = 0; i < in->n_routes && r == 0; i++)
 		if (!str_empty(in->routes[i]->gateway))
-			r = add_route(n, in->routes[i], e);
+			r = add_route(nl, in->routes[i], e);
 	return r;
 }
 
@@ -177,55 +171,52 @@ static void describe(const struct rtmsg *header, struct nlattr **attrs, Types__R
 		out->device = xstrdup(name);
 }
 
-static int collect(void *arg, const struct nlmsghdr *message)
+static void collect(struct nlmsghdr *message, void *arg)
 {
 	const struct rtmsg *header = nlmsg_data(message);
 	struct nlattr *attrs[RTA_MAX + 1];
 	Agent__Routes *out = arg;
 
 	if (message->nlmsg_type != RTM_NEWROUTE || header->rtm_table != RT_TABLE_MAIN ||
-	    header->rtm_type != RTN_UNICAST)
-		return 0;
-	if (nlmsg_parse((struct nlmsghdr *)(uintptr_t)message, sizeof(*header), attrs, RTA_MAX,
-			NULL) < 0)
-		return 0;
+	    header->rtm_type != RTN_UNICAST || out->n_routes == ROUTES_MAX)
+		return;
+	if (nlmsg_parse(message, sizeof(*header), attrs, RTA_MAX, NULL) < 0)
+		return;
 	out->routes = xrealloc(out->routes, out->n_routes + 1, sizeof(*out->routes));
 	out->routes[out->n_routes] = message_new(&types__route__descriptor);
 	describe(header, attrs, out->routes[out->n_routes++]);
-	return out->n_routes == ROUTES_MAX;
 }
 
-static int list_routes(struct netlink *n, Agent__Routes *out, struct error *e)
+static int list_routes(int nl, Agent__Routes *out, struct error *e)
 {
-	return netlink_dump(n, RTM_GETROUTE, AF_UNSPEC, collect, out, e);
+	return netlink_dump(nl, RTM_GETROUTE, collect, out, "list the routes", e);
 }
 
 int network_rpc_update_routes(struct rpc_request *req, const void *in_, void *out, struct error *e)
 {
 	const Agent__Routes *in = ((const Agent__UpdateRoutesRequest *)in_)->routes;
-	_netlink_ struct netlink n = { NULL, 0 };
+	_close_ int nl = -1;
 	int r;
 
 	(void)req;
 	if (in && in->n_routes > ROUTES_MAX)
 		return fail(e, E2BIG, "%zu routes are more than %d", in->n_routes, ROUTES_MAX);
-	r = netlink_open(&n, e);
-	if (r == 0 && in)
-		r = add_routes(&n, in, e);
-	return r < 0 ? r : list_routes(&n, out, e);
+	r = nl = netlink_open(e);
+	if (r >= 0 && in)
+		r = add_routes(nl, in, e);
+	return r < 0 ? r : list_routes(nl, out, e);
 }
 
 int network_rpc_list_routes(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
-	_netlink_ struct netlink n = { NULL, 0 };
-	int r = netlink_open(&n, e);
+	_close_ int nl = netlink_open(e);
 
 	(void)req;
 	(void)in;
-	return r < 0 ? r : list_routes(&n, out, e);
+	return nl < 0 ? nl : list_routes(nl, out, e);
 }
 
-static int add_neighbour(struct netlink *n, const Types__ARPNeighbor *in, struct error *e)
+static int add_neighbour(int nl, const Types__ARPNeighbor *in, struct error *e)
 {
 	struct net_address address;
 	uint8_t mac[NET_MAC_LEN];
@@ -248,18 +239,18 @@ static int add_neighbour(struct netlink *n, const Types__ARPNeighbor *in, struct
 				 .ndm_state = in->state ? (uint16_t)in->state : NUD_PERMANENT,
 				 .ndm_flags = (uint8_t)in->flags },
 		sizeof(struct ndmsg));
-	put(msg, NDA_DST, address.bytes, address.len);
+	netlink_put(msg, NDA_DST, address.bytes, address.len);
 	if (!str_empty(in->lladdr))
-		put(msg, NDA_LLADDR, mac, sizeof(mac));
+		netlink_put(msg, NDA_LLADDR, mac, sizeof(mac));
 	(void)snprintf(what, sizeof(what), "add neighbour '%.48s' on '%.16s'",
 		       in->toipaddress->address, in->device);
-	return netlink_request(n, msg, what, e);
+	return netlink_change(nl, msg, what, e);
 }
 
 int network_rpc_add_neighbors(struct rpc_request *req, const void *in_, void *out, struct error *e)
 {
 	const Agent__ARPNeighbors *in = ((const Agent__AddARPNeighborsRequest *)in_)->neighbors;
-	_netlink_ struct netlink n = { NULL, 0 };
+	_close_ int nl = -1;
 	size_t count = in ? in->n_arpneighbors : 0;
 	int r;
 
@@ -267,8 +258,8 @@ int network_rpc_add_neighbors(struct rpc_request *req, const void *in_, void *ou
 	(void)out;
 	if (count > NEIGHBOURS_MAX)
 		return fail(e, E2BIG, "%zu neighbours are more than %d", count, NEIGHBOURS_MAX);
-	r = netlink_open(&n, e);
-	for (size_t i = 0; i < count && r == 0; i++)
-		r = add_neighbour(&n, in->arpneighbors[i], e);
-	return r;
+	r = nl = netlink_open(e);
+	for (size_t i = 0; i < count && r >= 0; i++)
+		r = add_neighbour(nl, in->arpneighbors[i], e);
+	return r < 0 ? r : 0;
 }

@@ -35,7 +35,7 @@
 #include <netlink/msg.h>
 
 #include "lib/log.h"
-#include "runtime/sandbox/netlink.h"
+#include "lib/net/netlink.h"
 #include "runtime/sandbox/redirect.h"
 
 /* Routes and neighbours beyond this are not a pod's: refuse rather than fill memory. */

@@ -20,7 +20,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
-#include "runtime/sandbox/netlink.h"
+#include "lib/net/netlink.h"
 
 #define INGRESS_HANDLE 0xffff0000u
 /* Any priority but 0, which asks the kernel to choose one. */

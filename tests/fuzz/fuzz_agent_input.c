@@ -11,8 +11,8 @@
 #include "agent/config.h"
 #include "agent/device/bus.h"
 #include "agent/device/uevent.h"
-#include "agent/network/netlink.h"
 #include "lib/mount.h"
+#include "lib/net/address.h"
 #include "lib/sock.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "agent/network/netlink.h"
+#include "lib/net/address.h"
 
 static void test_address_is_parsed(void **state)
 {

@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RUNTIME_SANDBOX_NETLINK_H
-#define RUNTIME_SANDBOX_NETLINK_H
+#ifndef LIB_NET_NETLINK_H
+#define LIB_NET_NETLINK_H
 
-#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 
 #include "lib/error.h"
 
-/* rtnetlink requests on one socket.  Messages are built with libnl's nlmsg_*() and nla_*(). */
+/*
+ * rtnetlink requests on one socket.  Messages are built and parsed with libnl's nlmsg_*() and
+ * nla_*().  The kernel answers at once, so nothing here waits for long.  One thread per socket.
+ */
 
 struct nl_msg;
 
 /* A socket of the network namespace of the calling thread; it stays there whoever uses it. */
 int netlink_open(struct error *e);
+
+/* A request of TYPE whose fixed part is the SIZE bytes of HEADER. */
+struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size);
+/* Adds an attribute. */
+void netlink_put(struct nl_msg *msg, int type, const void *data, size_t len);
 
 /* Sends OWN_MSG and waits for the kernel's acknowledgement.  WHAT is for the message of an error,
  * whose code is the kernel's errno. */

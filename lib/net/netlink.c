@@ -2,14 +2,16 @@
 /*
  * netlink - send a request to rtnetlink and read its answer.
  *
- * libnl builds and parses the messages, but its sockets translate errno into codes of their own
- * and hide which request failed; a plain socket keeps the kernel's answer.  The kernel answers
+ * On libnl's core only: its route library knows every kind of object and is larger than the whole
+ * agent.  It builds and parses the messages, but its sockets translate errno into codes of their
+ * own and hide which request failed; a plain socket keeps the kernel's answer.  The kernel answers
  * while it handles the request, so the receive timeout only guards against a lost datagram.  One
  * request at a time per socket.  Any thread.
  */
 
-#include "runtime/sandbox/netlink.h"
+#include "lib/net/netlink.h"
 
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +30,21 @@ int netlink_open(struct error *e)
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) < 0)
 		return fail(e, errno, "cannot set the timeout of a netlink socket: %m");
 	return TAKE_FD(fd);
+}
+
+struct nl_msg *netlink_message(int type, int flags, const void *header, size_t size)
+{
+	struct nl_msg *msg = nlmsg_alloc_simple(type, flags);
+
+	if (!msg || nlmsg_append(msg, (void *)(uintptr_t)header, size, NLMSG_ALIGNTO) < 0)
+		abort();
+	return msg;
+}
+
+void netlink_put(struct nl_msg *msg, int type, const void *data, size_t len)
+{
+	if (nla_put(msg, type, (int)len, data) < 0)
+		abort();
 }
 
 static int request_send(int fd, struct nl_msg *msg, const char *what, struct error *e)
@@ -93,13 +110,10 @@ int netlink_change(int fd, struct nl_msg *own_msg, const char *what, struct erro
 int netlink_dump(int fd, int type, void (*each)(struct nlmsghdr *header, void *arg), void *arg,
 		 const char *what, struct error *e)
 {
-	struct nl_msg *msg = nlmsg_alloc_simple(type, NLM_F_REQUEST | NLM_F_DUMP);
 	struct rtgenmsg any = { .rtgen_family = AF_UNSPEC };
-	int r;
+	struct nl_msg *msg = netlink_message(type, NLM_F_REQUEST | NLM_F_DUMP, &any, sizeof(any));
+	int r = request_send(fd, msg, what, e);
 
-	if (!msg || nlmsg_append(msg, &any, sizeof(any), NLMSG_ALIGNTO) < 0)
-		abort();
-	r = request_send(fd, msg, what, e);
 	nlmsg_free(msg);
 	return r < 0 ? r : answer_read(fd, each, arg, what, e);
 }
