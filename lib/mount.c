@@ -41,6 +41,7 @@ enum {
 	ATTR_STRICTATIME = 0x20,
 	ATTR_ATIME = 0x70, /* the field of the three above and of relatime, which is 0 */
 	ATTR_NODIRATIME = 0x80,
+	ATTR_IDMAP = 0x100000,
 	ATTR_NOSYMFOLLOW = 0x200000,
 };
 
@@ -169,7 +170,7 @@ static void option_apply(struct mount_options *o, const struct option *option)
 	}
 }
 
-static int option_add(struct mount_options *o, const char *name, struct error *e)
+static void option_add(struct mount_options *o, const char *name)
 {
 	const struct option *option = option_find(name);
 
@@ -178,31 +179,36 @@ static int option_add(struct mount_options *o, const char *name, struct error *e
 		o->is_bind_tree = o->is_bind_tree || name[0] == 'r';
 	} else if (option) {
 		option_apply(o, option);
-	} else if (!strcmp(name, "idmap") || !strcmp(name, "ridmap") ||
-		   !strcmp(name, "tmpcopyup")) {
-		return fail(e, EINVAL, "mount option '%s' is not supported in the guest", name);
+	} else if (!strcmp(name, "idmap") || !strcmp(name, "ridmap")) {
+		o->idmap = name[0] == 'r' ? MOUNT_IDMAP_TREE : MOUNT_IDMAP_ONE;
+	} else if (!strcmp(name, "tmpcopyup")) {
+		o->copies_up = true;
 	} else if (!str_empty(name)) {
 		strv_add(&o->data, name);
 	}
-	return 0;
 }
 
 int mount_options_parse(char *const *options, size_t n, struct mount_options *ret, struct error *e)
 {
 	_mount_options_ struct mount_options o = { 0 };
-	size_t i;
-	int r;
 
 	if (n > MOUNT_OPTIONS_MAX)
 		return fail(e, E2BIG, "%zu mount options, at most %d are allowed", n,
 			    MOUNT_OPTIONS_MAX);
-	for (i = 0; i < n; i++) {
-		r = option_add(&o, options[i], e);
-		if (r < 0)
-			return r;
-	}
+	for (size_t i = 0; i < n; i++)
+		option_add(&o, options[i]);
 	*ret = o;
 	o.data = NULL;
+	return 0;
+}
+
+int mount_options_check_plain(const struct mount_options *o, struct error *e)
+{
+	if (o->copies_up)
+		return fail(e, EINVAL, "mount option 'tmpcopyup' is for a tmpfs of a container");
+	if (o->idmap != MOUNT_IDMAP_NONE)
+		return fail(e, EINVAL, "mount option '%s' is for binds of a container",
+			    o->idmap == MOUNT_IDMAP_TREE ? "ridmap" : "idmap");
 	return 0;
 }
 
@@ -292,6 +298,21 @@ int mount_change(int mountfd, const struct mount_options *o, const char *name, s
 		own.propagation = o->propagation;
 	r = setattr(mountfd, ABI_AT_RECURSIVE, &tree, name, e);
 	return r < 0 ? r : setattr(mountfd, 0, &own, name, e);
+}
+
+int mount_map_ids(int mountfd, enum mount_idmap idmap, int userns, const char *name,
+		  struct error *e)
+{
+	struct abi_mount_attr attr = { .set = ATTR_IDMAP, .userns_fd = (uint64_t)userns };
+	unsigned flags = AT_EMPTY_PATH | (idmap == MOUNT_IDMAP_TREE ? ABI_AT_RECURSIVE : 0);
+
+	if (idmap == MOUNT_IDMAP_NONE)
+		return 0;
+	if (syscall(SYS_mount_setattr, mountfd, "", flags, &attr, sizeof(attr)) < 0)
+		return fail(e, errno, "cannot map the owners of the files in '%s': %s", name,
+			    errno == EINVAL ? "its file system does not support it"
+					    : strerror(errno));
+	return 0;
 }
 
 int mount_new(const char *fstype, const char *source, const struct mount_options *o,

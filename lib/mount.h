@@ -19,23 +19,28 @@ enum mount_attribute {
 	MOUNT_NOEXEC = 0x8,
 };
 
+enum mount_idmap { MOUNT_IDMAP_NONE, MOUNT_IDMAP_ONE, MOUNT_IDMAP_TREE };
+
 /* The options of one mount, sorted by who understands them. */
 struct mount_options {
-	bool is_bind;         /* "bind", "rbind" */
-	bool is_bind_tree;    /* "rbind": with what is mounted below it */
-	uint64_t set;         /* enum mount_attribute and its like, of the mount */
-	uint64_t clear;       /* taken away first */
-	uint64_t set_tree;    /* "rro" and its like: of the mount and all below it */
-	uint64_t clear_tree;  /* the same, taken away */
-	uint64_t propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE; 0: as it comes */
-	bool propagates_tree; /* "rshared" and its like */
-	unsigned super_flags; /* which of the file system's own flags (ro, sync, ...) */
-	char **data;          /* the rest, "key" or "key=value", owned strv */
+	bool is_bind;           /* "bind", "rbind" */
+	bool is_bind_tree;      /* "rbind": with what is mounted below it */
+	uint64_t set;           /* enum mount_attribute and its like, of the mount */
+	uint64_t clear;         /* taken away first */
+	uint64_t set_tree;      /* "rro" and its like: of the mount and all below it */
+	uint64_t clear_tree;    /* the same, taken away */
+	uint64_t propagation;   /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE; 0: as it comes */
+	bool propagates_tree;   /* "rshared" and its like */
+	bool copies_up;         /* "tmpcopyup": the caller fills it with what it covers */
+	enum mount_idmap idmap; /* "idmap", "ridmap": the caller's, mount_map_ids() */
+	unsigned super_flags;   /* which of the file system's own flags (ro, sync, ...) */
+	char **data;            /* the rest, "key" or "key=value", owned strv */
 };
 
-/* Sorts OPTIONS.  An unknown word is the file system's affair.  EINVAL names an option that this
- * agent does not allow. */
+/* Sorts OPTIONS.  An unknown word is the file system's affair. */
 int mount_options_parse(char *const *options, size_t n, struct mount_options *ret, struct error *e);
+/* EINVAL names an option that the caller would have to see to. */
+int mount_options_check_plain(const struct mount_options *o, struct error *e);
 void mount_options_done(struct mount_options *o);
 #define _mount_options_ _cleanup_(mount_options_done)
 
@@ -60,6 +65,10 @@ int mount_look(int fd, struct mount_place *ret_place, struct error *e);
 
 /* Changes the mount whose root MOUNTFD is. */
 int mount_change(int mountfd, const struct mount_options *o, const char *name, struct error *e);
+/* Shows the owners of the files as the maps of the user namespace USERNS say, of the detached mount
+ * MOUNTFD (MOUNT_IDMAP_TREE: and of all below it).  EINVAL: a file system that cannot. */
+int mount_map_ids(int mountfd, enum mount_idmap idmap, int userns, const char *name,
+		  struct error *e);
 /* Changes the file system itself, as a remount does; the attributes of the mount stay. */
 int mount_reconfigure(int mountfd, const struct mount_options *o, const char *name,
 		      struct error *e);

@@ -28,6 +28,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
+#include "agent/child/copy-up.h"
 #include "agent/child/rootfs-dev.h"
 #include "agent/child/rootfs-path.h"
 #include "agent/plan/plan.h"
@@ -139,21 +140,54 @@ static int mount_kernel_fs(int rootfd, const Oci__Mount *m, const struct mount_o
 	return targetfd < 0 ? targetfd : mount_attach(mountfd, targetfd, m->destination, e);
 }
 
-/* TREE is the number of the next tree. */
-static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e)
+/* Read-only comes last, when it is full. */
+static int mount_new_filled(const Oci__Mount *m, const struct mount_options *o, int fromfd,
+			    struct error *e)
 {
-	_mount_options_ struct mount_options o = { 0 };
+	struct mount_options first = *o;
 	_close_ int mountfd = -1;
 	int r;
 
-	if (m->destination[0] != '/' || has_parent_part(m->destination) ||
-	    !m->destination[strspn(m->destination, "/")])
-		return fail(e, EINVAL, "bad destination");
-	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
-		return mount_cgroup(rootfd, m, e);
-	if (launch_is_bind(m))
-		return mount_bind(rootfd, (*tree)++, m->destination, e);
-	r = mount_options_parse(m->options, m->n_options, &o, e);
+	first.set &= ~(uint64_t)MOUNT_RDONLY;
+	first.super_flags = 0;
+	mountfd = mount_new(m->type, m->source, &first, e);
+	if (mountfd < 0)
+		return mountfd;
+	r = copy_up(fromfd, mountfd, e);
+	if (r >= 0)
+		r = mount_change(mountfd, o, m->destination, e);
+	return r < 0 ? fail_wrap(e, "copying what is in its place") : TAKE_FD(mountfd);
+}
+
+/* A tmpfs that is to show at first what the image has in its place. */
+static int mount_copy_up(int rootfd, const Oci__Mount *m, struct mount_options *o, struct error *e)
+{
+	_close_ int mountfd = -1, targetfd = -1;
+	int r;
+
+	o->copies_up = false;
+	if (strcmp(m->type, "tmpfs") != 0)
+		return fail(e, EINVAL, "mount option 'tmpcopyup' is for a tmpfs");
+	r = mount_options_check_plain(o, e);
+	if (r < 0)
+		return r;
+	targetfd = rootfs_place(rootfd, m->destination, ROOTFS_DIR, e);
+	if (targetfd < 0)
+		return targetfd;
+	mountfd = mount_new_filled(m, o, targetfd, e);
+	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, m->destination, e);
+}
+
+static int mount_other(int rootfd, const Oci__Mount *m, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	_close_ int mountfd = -1;
+	int r = mount_options_parse(m->options, m->n_options, &o, e);
+
+	if (r >= 0 && o.copies_up)
+		return mount_copy_up(rootfd, m, &o, e);
+	if (r >= 0)
+		r = mount_options_check_plain(&o, e);
 	if (r < 0)
 		return r;
 	if (is_kernel_fs(m->type)) {
@@ -163,6 +197,19 @@ static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e
 	}
 	mountfd = mount_new(m->type, m->source, &o, e);
 	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
+}
+
+/* TREE is the number of the next tree. */
+static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e)
+{
+	if (m->destination[0] != '/' || has_parent_part(m->destination) ||
+	    !m->destination[strspn(m->destination, "/")])
+		return fail(e, EINVAL, "bad destination");
+	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
+		return mount_cgroup(rootfd, m, e);
+	if (launch_is_bind(m))
+		return mount_bind(rootfd, (*tree)++, m->destination, e);
+	return mount_other(rootfd, m, e);
 }
 
 static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)

@@ -294,7 +294,7 @@ static int launch_first_process(struct container *c, const struct trees *trees,
 	struct launch l = {
 		.kind = LAUNCH_INIT,
 		.container_id = c->id,
-		.nullfd = c->all->nullfd,
+		.nullfd = c->all->null.fd,
 		.planfd = c->planfd,
 		.container_plan = -1,
 		.ipcfd = ipc,
@@ -348,7 +348,7 @@ static int create_patched(struct container *c, const Agent__CreateContainerReque
 				       deadline_ms, &c->cancel, &c->storages, e),
 			  "storages", e);
 	if (r >= 0)
-		r = named(trees_open(&trees, &p->spec, c->all->nullfd,
+		r = named(trees_open(&trees, &p->spec, c->all->null.fd,
 				     storages_points(c->all->sb->storages), deadline_ms,
 				     &c->storages, e),
 			  "root", e);
@@ -365,7 +365,7 @@ static int create_patched(struct container *c, const Agent__CreateContainerReque
 int container_create(struct container *c, const Agent__CreateContainerRequest *in,
 		     uint64_t deadline_ms, struct error *e)
 {
-	struct patched patched;
+	struct patched patched = { 0 };
 	int r = check_request(c, in, e);
 
 	if (r < 0)
@@ -410,7 +410,7 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 	struct launch l = {
 		.kind = LAUNCH_EXEC,
 		.container_id = c->id,
-		.nullfd = c->all->nullfd,
+		.nullfd = c->all->null.fd,
 		.container_plan = c->planfd,
 		.ipcfd = -1,
 		.utsfd = -1,

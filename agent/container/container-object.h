@@ -6,6 +6,7 @@
 
 #include "agent/container/cgroup.h"
 #include "agent/container/container.h"
+#include "agent/container/null.h"
 #include "agent/container/oom.h"
 #include "agent/container/process.h"
 #include "agent/container/reaper.h"
@@ -59,16 +60,16 @@ struct container {
 };
 
 struct containers {
-	struct sandbox *sb;       /* (fixed) */
-	struct reaper *reaper;    /* (fixed) */
-	struct oom *oom;          /* (io) */
-	int cgroup_root;          /* (fixed); -1: there is none */
-	int nullfd;               /* (fixed) the guest's /dev/null, whatever has its name later */
-	pthread_mutex_t lock;     /* guards what is marked so */
-	pthread_cond_t gone;      /* a container was removed */
-	struct container *list;   /* (lock) */
-	int pidns;                /* (lock) pidfd of who holds the shared pid namespace; -1 */
-	struct loop_task destroy; /* (lock) */
+	struct sandbox *sb;           /* (fixed) */
+	struct reaper *reaper;        /* (fixed) */
+	struct oom *oom;              /* (io) */
+	int cgroup_root;              /* (fixed); -1: there is none */
+	struct null null;             /* (fixed) */
+	pthread_mutex_t lock;         /* guards what is marked so */
+	pthread_cond_t gone;          /* a container was removed */
+	struct container *list;       /* (lock) */
+	int pidns;                    /* (lock) pidfd of who holds the shared pid namespace; -1 */
+	struct loop_task destroy;     /* (lock) */
 	uint64_t destroy_deadline_ms; /* (lock) */
 };
 

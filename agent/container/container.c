@@ -17,9 +17,7 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 
 #include "agent/storage/storage.h"
 #include "lib/file.h"
@@ -472,19 +470,6 @@ static int open_cgroup_root(const struct config *config)
 	return fd;
 }
 
-/* Before any container, which may be given the guest's /dev to write. */
-static int open_null(struct error *e)
-{
-	_close_ int fd = open("/dev/null", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return fail(e, errno, "cannot open '/dev/null': %m");
-	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-		return fail(e, ENODEV, "'/dev/null' is not the device of that name");
-	return TAKE_FD(fd);
-}
-
 static void init_locks(struct containers *cs)
 {
 	pthread_condattr_t attr;
@@ -504,8 +489,7 @@ struct containers *containers_new(struct sandbox *sb, struct error *e)
 	cs->pidns = -1;
 	init_locks(cs);
 	cs->cgroup_root = open_cgroup_root(sb->config);
-	cs->nullfd = open_null(e);
-	cs->reaper = cs->nullfd < 0 ? NULL : reaper_new(sb->loop, e);
+	cs->reaper = null_open(&cs->null, e) < 0 ? NULL : reaper_new(sb->loop, e);
 	cs->oom = cs->reaper ? oom_new(sb->loop, e) : NULL;
 	if (!cs->oom) {
 		containers_free(cs);
@@ -538,7 +522,7 @@ void containers_free(struct containers *cs)
 	oom_free(cs->oom);
 	reaper_free(cs->reaper);
 	(void)close_fd(cs->cgroup_root);
-	(void)close_fd(cs->nullfd);
+	null_close(&cs->null);
 	(void)close_fd(cs->pidns);
 	(void)pthread_cond_destroy(&cs->gone);
 	(void)pthread_mutex_destroy(&cs->lock);

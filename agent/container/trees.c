@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "agent/container/idmap.h"
 #include "agent/storage/shares.h"
 #include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -51,10 +52,34 @@ static int open_root(struct trees *t, const char *path, struct error *e)
 	return add(t, share_tree(path, &o, e));
 }
 
-static int open_bind(struct trees *t, const Oci__Mount *m, struct error *e)
+/* Without maps of its own a mount has those of the container. */
+static struct idmap idmap_of(const Oci__Spec *spec, const Oci__Mount *m)
+{
+	if (m->n_uidmappings || m->n_gidmappings)
+		return (struct idmap){ m->uidmappings, m->n_uidmappings, m->gidmappings,
+				       m->n_gidmappings };
+	return (struct idmap){ spec->linux->uidmappings, spec->linux->n_uidmappings,
+			       spec->linux->gidmappings, spec->linux->n_gidmappings };
+}
+
+static int map_owners(int fd, const Oci__Spec *spec, const Oci__Mount *m, enum mount_idmap idmap,
+		      struct error *e)
+{
+	struct idmap map = idmap_of(spec, m);
+	_close_ int userns = idmap_open(&map, e);
+
+	return userns < 0 ? userns : mount_map_ids(fd, idmap, userns, m->source, e);
+}
+
+static int open_bind(struct trees *t, const Oci__Spec *spec, const Oci__Mount *m, struct error *e)
 {
 	_mount_options_ struct mount_options o = { 0 };
 	int r = mount_options_parse(m->options, m->n_options, &o, e);
+
+	if (r >= 0 && o.idmap == MOUNT_IDMAP_NONE && m->n_uidmappings)
+		o.idmap = MOUNT_IDMAP_ONE;
+	if (r >= 0 && o.copies_up)
+		r = fail(e, EINVAL, "mount option 'tmpcopyup' is for a tmpfs");
 
 	if (r >= 0 && !o.propagation) {
 		o.propagation = MS_SLAVE;
@@ -62,6 +87,8 @@ static int open_bind(struct trees *t, const Oci__Mount *m, struct error *e)
 	}
 	if (r >= 0)
 		r = add(t, share_tree(m->source, &o, e));
+	if (r >= 0 && o.idmap != MOUNT_IDMAP_NONE)
+		r = map_owners(r, spec, m, o.idmap, e);
 	return r < 0 ? fail_wrap(e, "mounting '%s' (%s) on '%s'", m->source, m->type,
 				 m->destination)
 		     : 0;
@@ -92,7 +119,7 @@ int trees_open(struct trees *t, const Oci__Spec *spec, int nullfd, struct points
 		r = open_root(t, spec->root->path, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
 		if (launch_is_bind(spec->mounts[i]))
-			r = open_bind(t, spec->mounts[i], e);
+			r = open_bind(t, spec, spec->mounts[i], e);
 	return r < 0 ? r : 0;
 }
 

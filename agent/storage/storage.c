@@ -84,6 +84,8 @@ static int mount_fs(const struct request *q, const char *fstype, const char *sou
 	_mount_options_ struct mount_options o = { 0 };
 	int r = mount_options_parse(q->options, strv_len(q->options), &o, e);
 
+	if (r >= 0)
+		r = mount_options_check_plain(&o, e);
 	return r < 0 ? r : mount_new(fstype, source, &o, e);
 }
 

@@ -433,6 +433,31 @@ status_in() {
 	status_of "$id" "$exec"
 }
 
+# A tmpfs that begins with what the image has in its place, and binds that show other owners.
+check_mount_options() {
+	local dir=/run/kata-containers/sandbox/ephemeral/owned volume maps
+	volume='.storages = [{driver: "ephemeral", source: "tmpfs", fstype: "tmpfs", mount_point: "'$dir'"}] |
+		.OCI.mounts += [{destination: "/volume", source: "'$dir'", type: "bind", options: ["rbind", "rw"]}]'
+	maps='(.OCI.mounts[-1].UIDMappings, .OCI.mounts[-1].GIDMappings) = [{containerID: 0, hostID: 1000, size: 2000}]'
+	expect "a copied up tmpfs" $'web\n/bin/busybox\ntmpfs\n755\nstatus 0' \
+		"$(output copied '.OCI.mounts += [{destination: "/etc", source: "tmpfs", type: "tmpfs", options: ["tmpcopyup"]},
+			{destination: "/bin", source: "tmpfs", type: "tmpfs", options: ["ro", "tmpcopyup", "mode=700"]}]' \
+			sh -c 'grep -o ^web /etc/passwd; readlink -f /bin/sh; touch /etc/new; grep -o "tmpfs /bin tmpfs ro" /proc/mounts | head -c 5
+				echo; stat -c %a /bin')"
+	refused "tmpcopyup of something else" "'tmpcopyup'" create copied2 \
+		'.OCI.mounts += [{destination: "/x", source: "/tmp", type: "bind", options: ["bind", "tmpcopyup"]}]' true
+	begin owner "$volume" sleep 1000
+	exec_process owner e1 . touch /volume/file >/dev/null
+	expect "an exec" 0 "$(status_of owner e1)"
+	expect "mapped owners" $'1000:1000\nstatus 0' "$(output mapped "$volume | $maps" stat -c %u:%g /volume/file)"
+	expect "mapped owners by an option" $'1000:1000\nstatus 0' \
+		"$(output mapped2 "$volume | $maps | .OCI.mounts[-1].options += [\"ridmap\"]" stat -c %u:%g /volume/file)"
+	refused "mapped owners without a map" "map of owners" create mapped3 "$volume | .OCI.mounts[-1].options += [\"idmap\"]" true
+	refused "mapped owners where nothing is bound" "'idmap'" create mapped4 \
+		'.OCI.mounts += [{destination: "/x", source: "tmpfs", type: "tmpfs", options: ["idmap"]}]' true
+	remove owner
+}
+
 # put_shared NAME TYPE TEXT - a file or link of the host's in the shared folder.
 put_shared() {
 	local type=0100644
@@ -676,4 +701,4 @@ run_checks() {
 
 every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin attributes exec signals removal
 	many_at_once kill_during_create readonly hostile_image links_in_a_volume
-	propagation watchable devices all_devices seccomp sysctl sharing pause)
+	propagation watchable mount_options devices all_devices seccomp sysctl sharing pause)

@@ -80,15 +80,21 @@ static void test_options_bind_with_propagation(void **state)
 	assert_null(o.data);
 }
 
-static void test_options_unsupported_word_is_refused(void **state)
+static void test_options_of_a_caller_are_not_for_others(void **state)
 {
-	char word[] = "idmap", *list[] = { word };
-	struct mount_options o = { 0 };
-	struct error e;
+	static const char *const words[] = { "idmap", "ridmap", "tmpcopyup" };
 
 	(void)state;
-	assert_int_equal(mount_options_parse(list, 1, &o, &e), -EINVAL);
-	assert_non_null(strstr(e.msg, "'idmap'"));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		_mount_options_ struct mount_options o = { 0 };
+		_free_ char *quoted = xasprintf("'%s'", words[i]);
+		struct error e;
+
+		parse(words[i], &o);
+		assert_null(o.data);
+		assert_int_equal(mount_options_check_plain(&o, &e), -EINVAL);
+		assert_non_null(strstr(e.msg, quoted));
+	}
 }
 
 static void test_options_too_many_are_refused(void **state)
@@ -190,7 +196,7 @@ int main(void)
 		cmocka_unit_test(test_options_later_word_wins),
 		cmocka_unit_test(test_options_access_time_is_one_field),
 		cmocka_unit_test(test_options_bind_with_propagation),
-		cmocka_unit_test(test_options_unsupported_word_is_refused),
+		cmocka_unit_test(test_options_of_a_caller_are_not_for_others),
 		cmocka_unit_test(test_options_too_many_are_refused),
 		cmocka_unit_test(test_siblings_are_mounts_of_the_same_parent),
 		cmocka_unit_test(test_siblings_of_an_unknown_mount_are_none),
