@@ -22,20 +22,6 @@
 #define AG(member) offsetof(struct config, agent.member)
 #define RT(member) offsetof(struct config, runtime.member)
 
-/* What the guest may say of files of the host beside their bytes.  Attributes by which a kernel
- * decides: file capabilities are passed on, since an image has them and a set-uid bit could do the
- * same; "trusted." is kept under a name that means nothing to the host's kernel and that only the
- * guest's root reaches; other "security." ones (labels, signatures) are the host's own affair. */
-#define XATTR_MAP                                          \
-	"--xattrmap="                                      \
-	":prefix:all:trusted.:user.virtiofs.:"             \
-	":bad:server::trusted.:"                           \
-	":bad:client:user.virtiofs.::"                     \
-	":ok:all:security.capability:security.capability:" \
-	":unsupported:client:security.::"                  \
-	":bad:server::security.:"                          \
-	":ok:all:::"
-
 const struct field fields[] = {
 	{
 		.section = QEMU,
@@ -298,8 +284,9 @@ const struct field fields[] = {
 		.key = "virtio_fs_extra_args",
 		.type = FIELD_LIST,
 		.offset = HV(virtio_fs_extra_args),
-		.fallback = "--thread-pool-size=1 --announce-submounts --xattr " XATTR_MAP,
-		.help = "More arguments for virtio_fs_daemon.",
+		.fallback = "--thread-pool-size=1 --announce-submounts",
+		.help = "More arguments for virtio_fs_daemon. They take the place of ours of the "
+			"same name, such as --xattrmap.",
 	},
 	{
 		.section = QEMU,

@@ -239,7 +239,7 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 			 struct error *e)
 {
 	const struct proc_fd fds[] = { { .from = listener, .to = SOCKET_FD } };
-	_strv_ strv argv = NULL;
+	_strv_ strv argv = virtiofsd_command(params, SOCKET_FD);
 	/* Its capabilities are its own matter: it acts on files for every user of the guest, makes
 	 * namespaces to be confined in, and then drops what it does not need. */
 	struct proc_spec spec = { .fds = fds,
@@ -247,11 +247,6 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 				  .mntns_fd = params->mntns_fd,
 				  .no_new_privs = true };
 
-	strv_add(&argv, params->program);
-	strv_addf(&argv, "--fd=%d", SOCKET_FD);
-	strv_addf(&argv, "--shared-dir=%s", params->share_dir);
-	strv_addf(&argv, "--cache=%s", params->cache);
-	strv_add_all(&argv, params->extra_args);
 	spec.argv = argv;
 	return daemon_spawn(d, loop, &spec, deadline_ms, c, e);
 }

@@ -4,6 +4,7 @@
 
 #include "lib/loop.h"
 #include "lib/proc.h"
+#include "runtime/vmm/virtiofsd.h"
 
 /*
  * daemon - the helper processes of one VM: virtiofsd and vhost-device-vsock.
@@ -28,14 +29,6 @@ struct daemon {
 int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *spec,
 		 uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
-struct virtiofsd_params {
-	const char *program;
-	const char *run_dir;
-	const char *share_dir;
-	int mntns_fd;            /* > 0: where it runs, and finds share_dir */
-	const char *cache;       /* never, metadata, auto, always */
-	char *const *extra_args; /* from the configuration */
-};
 /* Starts virtiofsd; *ret_fd is the connected vhost-user socket for the VMM. */
 int virtiofsd_start(struct daemon *d, struct loop *loop, const struct virtiofsd_params *params,
 		    uint64_t deadline_ms, const struct cancel *c, int *ret_fd, struct error *e);
