@@ -38,6 +38,7 @@ struct config_hypervisor {
 	bool enable_mem_prealloc;
 	bool reclaim_guest_freed_memory; /* without effect beside the two around it */
 	bool enable_hugepages;
+	bool disable_block_device_use;
 	char *shared_fs; /* "virtio-fs" or "none" */
 	char *virtio_fs_daemon;
 	char *virtio_fs_cache;

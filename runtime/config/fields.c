@@ -213,6 +213,17 @@ const struct field fields[] = {
 	},
 	{
 		.section = QEMU,
+		.key = "disable_block_device_use",
+		.type = FIELD_BOOL,
+		.offset = HV(disable_block_device_use),
+		.fallback = "false",
+		.annotation = "disable_block_device_use",
+		.help = "Mount root file systems that are disks (devmapper, blockfile) on the host "
+			"and "
+			"share them, instead of giving the guest the disk.",
+	},
+	{
+		.section = QEMU,
 		.key = "enable_mem_prealloc",
 		.type = FIELD_BOOL,
 		.offset = HV(enable_mem_prealloc),

@@ -26,14 +26,21 @@ struct blocks {
 	unsigned n_made; /* ids are never used again */
 };
 
-/* Opens the block device of the host that has the number DEVICE, whatever it is called; one that
- * cannot be written is opened for reading, which *ACCESS then says.  Returns a descriptor. */
-int block_open(dev_t device, enum block_access *access, struct error *e);
+/* What to plug in. */
+struct block_source {
+	/* A block device or regular file for a file system of the guest's, which must be nobody
+	 * else's; NULL: the block device DEVICE as it is, whatever it is called. */
+	const char *path;
+	dev_t device;
+	enum block_access access; /* a device that cannot be written is given for reading */
+};
 
-/* Gives the guest the block device or regular file FD for USER, a name that nobody else has; one
- * that it has already is counted.  One that can be written serves who only reads, too.
+/* Gives the guest SOURCE for USER, a name that nobody else has; one that it has already is counted.
+ * One that can be written serves who only reads, too.  EBUSY if a file system is mounted on the
+ * host or used by anybody else: two kernels would destroy one that both write, and one that reads
+ * it would see it change.  As long as the guest has it, nobody on the host can mount the device.
  * *ret_address, where the guest has it, is borrowed until block_unplug(). */
-int block_plug(struct blocks *blocks, struct vmm *vmm, int fd, enum block_access access,
+int block_plug(struct blocks *blocks, struct vmm *vmm, const struct block_source *source,
 	       const char *user, const struct cancel *c, const struct address **ret_address,
 	       struct error *e);
 /* Gives up what USER has, if anything; with its last user a block is taken from the guest.  One

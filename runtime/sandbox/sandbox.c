@@ -522,13 +522,13 @@ bool sandbox_ran_out_of_memory(const struct sandbox *s)
 	return cgroup_oom_kills(s->cgroups.dirs) > 0;
 }
 
-int sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+int sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 		 const struct address **ret_address, struct error *e)
 {
 	int r;
 
 	(void)pthread_mutex_lock(&s->lock);
-	r = block_plug(&s->blocks, s->vmm, fd, access, user, s->cancel, ret_address, e);
+	r = block_plug(&s->blocks, s->vmm, source, user, s->cancel, ret_address, e);
 	(void)pthread_mutex_unlock(&s->lock);
 	return r;
 }

@@ -69,7 +69,7 @@ bool sandbox_ran_out_of_memory(const struct sandbox *s);
 
 /* Gives the guest a disk, and takes it away: block_plug() and block_unplug() for this sandbox.  Any
  * work thread. */
-int sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+int sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 		 const struct address **ret_address, struct error *e);
 void sandbox_unplug(struct sandbox *s, const char *user);
 

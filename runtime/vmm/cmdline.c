@@ -88,6 +88,8 @@ static const struct {
 	{ "agent.reclaim_period=30", gives_back },
 	{ "agent.debug_console", has_debug_console },
 	{ "agent.debug_console_vport=1026", has_debug_console },
+	/* Three seconds are short for an emulated guest on a busy host. */
+	{ "agent.hotplug_timeout=20", is_emulated },
 };
 
 char *cmdline_make(const struct vmm *vmm)

@@ -36,6 +36,7 @@ struct vmm_block {
 	const char *id; /* as for struct vmm_nic */
 	int fd;         /* opened by the caller with the rights the guest shall have */
 	bool read_only;
+	bool is_shared;     /* others may write it meanwhile; else no other VM may have it */
 	const char *format; /* NULL: raw */
 };
 

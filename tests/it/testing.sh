@@ -8,6 +8,7 @@
 # leftovers are therefore made before that.  Cgroups are the machine's own: they are told apart by the
 # name of containerd's namespace, so that tests run side by side.  The shim is the release's (in
 # KATA_DIST_DIR, by default where `./dev package` puts it), with emulation allowed by a drop-in of its own.
+# A test may set containerd_plugins to more of containerd's configuration before it sources this.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -55,6 +56,7 @@ start_containerd() {
 		  address = "/run/containerd/containerd.sock"
 		[debug]
 		  level = "debug"
+		${containerd_plugins:-}
 	END
 	cat >"$work/init" <<-END
 		mount --make-rprivate /

@@ -224,22 +224,30 @@ static void test_block_device_comes_and_goes(void **state)
 			 -ENOENT);
 }
 
-static void test_ports_run_out_with_a_clear_error(void **state)
+/* The last port is taken by a controller, which has room for all that follow. */
+static void test_disks_never_run_out_of_ports(void **state)
 {
+	static const char *const ids[] = { "a", "b", "c", "d" };
+	static const char *const nodes[] = { "vda", "sda", "sdb", "sdc" };
 	struct fixture *f = *state;
 	_close_ int fd = open_disk(f);
 	struct vmm_block block = { .fd = fd, .read_only = true };
 	struct address address;
 	struct error e;
 
-	f->config.hypervisor.pcie_root_port = 1;
+	f->config.hypervisor.pcie_root_port = 2;
 	boot(f);
-	block.id = "first";
-	must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
-	block.id = "second";
-	assert_int_equal(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e),
-			 -ENOSPC);
-	assert_non_null(strstr(e.msg, "pcie_root_port"));
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		block.id = ids[i];
+		must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
+		assert_int_equal(address.bus, i == 0 ? ADDRESS_PCI : ADDRESS_SCSI);
+		expect(f, "list /sys/block", nodes[i], true);
+	}
+	assert_string_equal(address.text, "0:2");
+	must(vmm_remove_block(f->vmm, "c", deadline_in(CALL_MS), NULL, &e), &e);
+	expect(f, "list /sys/block", "sdb", false);
+	must(vmm_remove_block(f->vmm, "a", deadline_in(CALL_MS), NULL, &e), &e);
+	expect(f, "list /sys/block", "vda", false);
 }
 
 static int open_tap(const char *name)
@@ -270,6 +278,25 @@ static void test_network_device_is_plugged_in(void **state)
 	expect(f, "list /sys/class/net", "eth0", true);
 	expect(f, "file /sys/class/net/eth0/address", "02:00:00:00:00:07", true);
 	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
+}
+
+static void test_ports_run_out_with_a_clear_error(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int tap = open_tap("cases1");
+	struct vmm_nic nic = { .mac = { 2, 0, 0, 0, 0, 8 }, .tap_fds = &tap, .n_tap_fds = 1 };
+	_close_ int fd = open_disk(f);
+	const struct vmm_block block = { .id = "disk-1", .fd = fd, .read_only = true };
+	struct address address;
+	struct error e;
+
+	f->config.hypervisor.pcie_root_port = 1;
+	boot(f);
+	must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
+	nic.id = "net-1";
+	assert_int_equal(vmm_add_nic(f->vmm, &nic, &address, deadline_in(CALL_MS), NULL, &e),
+			 -ENOSPC);
+	assert_non_null(strstr(e.msg, "pcie_root_port"));
 }
 
 static void expect_end(struct fixture *f, enum vmm_process which, const char *reason)
@@ -459,6 +486,7 @@ int main(int argc, char **argv)
 		TEST(test_processors_and_memory_grow_while_it_runs),
 		TEST(test_block_device_comes_and_goes),
 		TEST(test_ports_run_out_with_a_clear_error),
+		TEST(test_disks_never_run_out_of_ports),
 		TEST(test_network_device_is_plugged_in),
 		TEST(test_killed_vmm_is_noticed),
 		TEST(test_killed_virtiofsd_is_noticed),

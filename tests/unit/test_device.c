@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "lib/file.h"
 #include "lib/rpc/message.h"
 #include "runtime/sandbox/rights.h"
 #include "runtime/sandbox/spec.h"
@@ -30,40 +29,29 @@
 
 static char plugged[256];
 static unsigned n_plugged, n_unplugged;
-static dev_t opened;
 
-int __wrap_block_open(dev_t device, enum block_access *access, struct error *e);
-int __wrap_sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+int __wrap_sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 			const struct address **ret_address, struct error *e);
 void __wrap_sandbox_unplug(struct sandbox *s, const char *user);
 struct share *__wrap_sandbox_share(struct sandbox *s);
-const char *__wrap_sandbox_shm_source(const struct sandbox *s);
 int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
 		     struct error *e);
 void __wrap_share_put(struct share *s, const char *ticket);
+const char *__wrap_sandbox_shm_source(const struct sandbox *s);
 
-int __wrap_block_open(dev_t device, enum block_access *access, struct error *e)
-{
-	(void)access;
-	(void)e;
-	opened = device;
-	return dup(STDERR_FILENO);
-}
-
-int __wrap_sandbox_plug(struct sandbox *s, int fd, enum block_access access, const char *user,
+int __wrap_sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 			const struct address **ret_address, struct error *e)
 {
 	static const struct address address = { ADDRESS_PCI, "05/00" };
 	size_t len = strlen(plugged);
 
 	(void)s;
-	(void)fd;
 	(void)user;
 	(void)e;
 	*ret_address = &address;
 	n_plugged++;
-	(void)snprintf(plugged + len, sizeof(plugged) - len, "%u:%u %s;", major(opened),
-		       minor(opened), access == BLOCK_READ_ONLY ? "r" : "rw");
+	(void)snprintf(plugged + len, sizeof(plugged) - len, "%u:%u %s;", major(source->device),
+		       minor(source->device), source->access == BLOCK_READ_ONLY ? "r" : "rw");
 	return 0;
 }
 
@@ -76,25 +64,20 @@ void __wrap_sandbox_unplug(struct sandbox *s, const char *user)
 
 struct share *__wrap_sandbox_share(struct sandbox *s)
 {
-	static char is_there;
+	static char share;
 
 	(void)s;
-	return (void *)&is_there;
-}
-
-const char *__wrap_sandbox_shm_source(const struct sandbox *s)
-{
-	(void)s;
-	return NULL;
+	return (struct share *)(void *)&share;
 }
 
 int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
 		     struct error *e)
 {
 	(void)s;
+	(void)use;
 	(void)nested;
 	(void)e;
-	*ret_path = path_join(SHARE_GUEST_ROOT, use->hint);
+	*ret_path = xstrdup("/guest");
 	return 0;
 }
 
@@ -102,6 +85,12 @@ void __wrap_share_put(struct share *s, const char *ticket)
 {
 	(void)s;
 	(void)ticket;
+}
+
+const char *__wrap_sandbox_shm_source(const struct sandbox *s)
+{
+	(void)s;
+	return NULL;
 }
 
 static int bring_in(Oci__Spec *spec, struct gifts *g)

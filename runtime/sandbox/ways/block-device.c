@@ -141,20 +141,19 @@ static int give_device(const struct arrival *a, struct gifts *g, struct error *e
 {
 	dev_t device = number_of(a->device);
 	struct rights rights = rights_of(a->spec, 'b', device);
-	enum block_access access = rights_have(rights, 'w') ? BLOCK_READ_WRITE : BLOCK_READ_ONLY;
+	const struct block_source source = {
+		.device = device,
+		.access = rights_have(rights, 'w') ? BLOCK_READ_WRITE : BLOCK_READ_ONLY,
+	};
 	_free_ char *user = xasprintf("%s:%s", a->container, a->device->path);
 	const struct address *address;
-	_close_ int fd = -1;
 	int r;
 
 	rights_set(a->spec, 'b', device, rights);
 	if (!rights_have(rights, 'r') && !rights_have(rights, 'w'))
 		return 0;
-	fd = block_open(device, &access, e);
-	if (fd < 0)
-		return fd;
 	gifts_note(g, &way_block_device, user);
-	r = sandbox_plug(a->sandbox, fd, access, user, &address, e);
+	r = sandbox_plug(a->sandbox, &source, user, &address, e);
 	if (r >= 0)
 		tell_agent(g, address, a->device->path);
 	return r;

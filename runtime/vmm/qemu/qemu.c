@@ -4,10 +4,11 @@
  *
  * One process, controlled over one connected pair of sockets from its start.  A device that is
  * plugged in takes one PCIe root port, so a port is the record of a device: its id, and for a
- * block device the descriptor set that QEMU opened it from.  Every command that makes a backend
- * for a device is undone when the device is refused.  Memory comes in DIMMs, which are not taken
- * out again; the guest's kernel takes them in 128 MiB blocks; what it shall not use of them is in
- * the balloon.  Calls come in order.
+ * block device the descriptor set that QEMU opened it from.  Ports are few, since each takes time
+ * at boot: the last free one is for a SCSI controller, which has room for all disks that follow.
+ * Every command that makes a backend for a device is undone when the device is refused.  Memory
+ * comes in DIMMs, which are not taken out again; the guest's kernel takes them in 128 MiB blocks;
+ * what it shall not use of them is in the balloon.  Calls come in order.
  */
 
 #include <fcntl.h>
@@ -25,12 +26,14 @@
 #include "runtime/vmm/qemu/qmp.h"
 
 #define PORTS_MAX    16
+#define UNITS_MAX    64 /* of the SCSI controller */
 #define SLOTS_MAX    64
 #define MEMORY_BLOCK 128 /* MiB */
 #define GROWTH_MAX   48  /* x the memory there is: what it takes to describe itself must fit */
 #define QUIT_MS      1000
 #define TIDY_MS      2000
 #define NO_SET       (-1)
+#define CONTROLLER   "scsi0"
 
 struct port {
 	char *id; /* of what is plugged in; NULL: free */
@@ -41,6 +44,8 @@ struct qemu {
 	struct qmp *qmp;
 	struct port ports[PORTS_MAX];
 	unsigned n_ports;
+	struct port units[UNITS_MAX]; /* of the controller */
+	bool has_controller;
 	unsigned vcpus;
 	uint64_t memory_mib;
 	uint64_t usable_mib; /* of it, the rest is the balloon's */
@@ -171,15 +176,28 @@ static void qemu_done(struct vmm *vmm)
 	qmp_free(q->qmp);
 	for (size_t i = 0; i < PORTS_MAX; i++)
 		free(q->ports[i].id);
+	for (size_t i = 0; i < UNITS_MAX; i++)
+		free(q->units[i].id);
 	free(q);
+}
+
+/* The port of N with the device ID, or a free one for NULL; -1 without. */
+static int find_in(const struct port *ports, unsigned n, const char *id)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (id ? str_equal(ports[i].id, id) : !ports[i].id)
+			return (int)i;
+	return -1;
 }
 
 static int find_port(const struct qemu *q, const char *id)
 {
-	for (unsigned i = 0; i < q->n_ports; i++)
-		if (id ? str_equal(q->ports[i].id, id) : !q->ports[i].id)
-			return (int)i;
-	return -1;
+	return find_in(q->ports, q->n_ports, id);
+}
+
+static int find_unit(const struct qemu *q, const char *id)
+{
+	return find_in(q->units, UNITS_MAX, id);
 }
 
 /* A free port for a new device ID. */
@@ -187,7 +205,7 @@ static int choose_port(const struct qemu *q, const char *id, struct error *e)
 {
 	int port;
 
-	if (find_port(q, id) >= 0)
+	if (find_port(q, id) >= 0 || find_unit(q, id) >= 0)
 		return fail(e, EEXIST, "the vm already has a device '%s'", id);
 	port = find_port(q, NULL);
 	if (port < 0)
@@ -346,28 +364,96 @@ static int add_blockdev(const struct call *call, const struct vmm_block *block, 
 	return run(call, "blockdev-add", node, NULL, e);
 }
 
-static int plug_block(const struct call *call, const struct vmm_block *block, int port,
+/* Where a disk goes. */
+struct place {
+	bool is_unit; /* of the controller; else a port */
+	int number;
+};
+
+static int plug_block(const struct call *call, const struct vmm_block *block, struct place place,
 		      struct error *e)
 {
-	struct json_object *arguments = device("virtio-blk-pci", "blk", block->id, port);
+	struct json_object *arguments = device(place.is_unit ? "scsi-hd" : "virtio-blk-pci", "blk",
+					       block->id, place.number);
 
+	if (place.is_unit) {
+		json_set_str(arguments, "bus", CONTROLLER ".0");
+		json_set_int(arguments, "lun", place.number);
+	}
 	json_set_str(arguments, "drive", block->id);
+	json_set_bool(arguments, "share-rw", block->is_shared);
 	/* QEMU cuts serial numbers at 20 characters. */
 	json_set_str(arguments, "serial", block->id);
 	return run(call, "device_add", arguments, NULL, e);
 }
 
-static int back_block(const struct call *call, const struct vmm_block *block, int port,
+static int back_block(const struct call *call, const struct vmm_block *block, struct place place,
 		      int64_t fdset, struct error *e)
 {
 	int r = add_blockdev(call, block, fdset, e);
 
 	if (r < 0)
 		return r;
-	r = plug_block(call, block, port, e);
+	r = plug_block(call, block, place, e);
 	if (r < 0)
 		tidy(call->q, "blockdev-del", with_id("node-name", block->id));
 	return r;
+}
+
+static unsigned count_free_ports(const struct qemu *q)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < q->n_ports; i++)
+		n += !q->ports[i].id;
+	return n;
+}
+
+static int add_controller(const struct call *call, struct error *e)
+{
+	struct qemu *q = call->q;
+	int port = choose_port(q, CONTROLLER, e);
+	struct json_object *arguments;
+	int r;
+
+	if (port < 0)
+		return port;
+	arguments = device("virtio-scsi-pci", "scsi", "0", port);
+	json_set_str(arguments, "id", CONTROLLER);
+	r = run(call, "device_add", arguments, NULL, e);
+	if (r < 0)
+		return fail_wrap(e, "controller for disks");
+	q->ports[port] = (struct port){ .id = xstrdup(CONTROLLER), .fdset = NO_SET };
+	q->has_controller = true;
+	return 0;
+}
+
+static int choose_place(const struct call *call, const char *id, struct place *ret, struct error *e)
+{
+	struct qemu *q = call->q;
+	unsigned reserved = q->has_controller ? 0 : 1;
+	int r = 0;
+
+	ret->is_unit = count_free_ports(q) <= reserved && q->n_ports > 0 && find_unit(q, id) < 0 &&
+		       find_port(q, id) < 0;
+	if (!ret->is_unit) {
+		ret->number = choose_port(q, id, e);
+		return ret->number < 0 ? ret->number : 0;
+	}
+	if (!q->has_controller)
+		r = add_controller(call, e);
+	if (r < 0)
+		return r;
+	ret->number = find_unit(q, NULL);
+	return ret->number < 0 ? fail(e, ENOSPC, "the vm has %d disks already", UNITS_MAX) : 0;
+}
+
+static void take_unit(struct qemu *q, int unit, const char *id, int64_t fdset,
+		      struct address *ret_address)
+{
+	q->units[unit] = (struct port){ .id = xstrdup(id), .fdset = fdset };
+	ret_address->bus = ADDRESS_SCSI;
+	(void)snprintf(ret_address->text, sizeof(ret_address->text), "0:%d", unit);
 }
 
 static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
@@ -376,33 +462,44 @@ static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	int64_t fdset = NO_SET;
-	int port, r;
+	struct place place;
+	int r = choose_place(&call, block->id, &place, e);
 
-	port = choose_port(call.q, block->id, e);
-	if (port < 0)
-		return port;
-	r = add_fdset(&call, block, &fdset, e);
+	if (r >= 0)
+		r = add_fdset(&call, block, &fdset, e);
 	if (r < 0)
 		return fail_wrap(e, "block device '%s'", block->id);
-	r = back_block(&call, block, port, fdset, e);
+	r = back_block(&call, block, place, fdset, e);
 	if (r < 0) {
 		remove_fdset(call.q, fdset);
 		return fail_wrap(e, "block device '%s'", block->id);
 	}
 	call.q->holds_data |= !block->read_only;
-	take_port(call.q, port, block->id, fdset, ret_address);
+	if (place.is_unit)
+		take_unit(call.q, place.number, block->id, fdset, ret_address);
+	else
+		take_port(call.q, place.number, block->id, fdset, ret_address);
 	return 0;
+}
+
+static struct port *port_of_block(struct qemu *q, const char *id)
+{
+	int port = find_port(q, id), unit = find_unit(q, id);
+
+	if (unit >= 0)
+		return &q->units[unit];
+	return port >= 0 && q->ports[port].fdset != NO_SET ? &q->ports[port] : NULL;
 }
 
 static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			     const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
+	struct port *port = port_of_block(call.q, id);
 	_free_ char *full_id = xasprintf("blk-%s", id);
-	int port = find_port(call.q, id);
 	int r;
 
-	if (port < 0 || call.q->ports[port].fdset == NO_SET)
+	if (!port)
 		return fail(e, ENOENT, "the vm has no block device '%s'", id);
 	r = run(&call, "device_del", with_id("id", full_id), NULL, e);
 	if (r >= 0)
@@ -410,8 +507,8 @@ static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_
 	if (r < 0)
 		return fail_wrap(e, "block device '%s'", id);
 	tidy(call.q, "blockdev-del", with_id("node-name", id));
-	remove_fdset(call.q, call.q->ports[port].fdset);
-	str_set(&call.q->ports[port].id, NULL);
+	remove_fdset(call.q, port->fdset);
+	str_set(&port->id, NULL);
 	return 0;
 }
 

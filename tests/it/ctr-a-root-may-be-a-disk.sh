@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 300
+#
+# A root file system of the snapshotter blockfile is mounted by the guest, not by the host: it is ext4
+# there, with what virtio-fs cannot do (flags of files); what a container wrote is on the disk when it
+# has gone, and a disk that is a loop device of the host is refused.
+scratch=$(mktemp -d /tmp/kata-scratch.XXXXXX)
+containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
+  root_path = \"$scratch/snapshots\"
+  scratch_file = \"$scratch/empty\"
+  fs_type = \"ext4\"
+  mount_options = []
+  recreate_scratch = false"
+truncate -s 64M "$scratch/empty"
+mkfs.ext4 -q -F "$scratch/empty" || exit 77
+. "$(dirname "$0")/testing.sh"
+cleanup rm -rf "$scratch"
+
+run_disk() { # NAME COMMAND...
+	local name=$1
+	shift
+	ctr run --runtime "$runtime" --snapshotter blockfile "$image" "$name" "$@"
+}
+root=$(run_disk first$$ sh -c 'grep " / " /proc/mounts; echo kept >/kept; lsattr -d /kept 2>/dev/null; true')
+if [ "$runtime" != io.containerd.runc.v2 ]; then
+	expect_match "the root in the guest" '^/dev/[vs]d[a-z]+ / ext4 ' "$root"
+fi
+eventually 10 "everything to go" nothing_left first$$
+key=$(ctr containers info first$$ | sed -n 's/.*"SnapshotKey": "\(.*\)".*/\1/p')
+read -r _ _ _ file _ < <(ctr snapshots --snapshotter blockfile mounts /mnt "$key")
+mkdir "$work/mnt"
+inside mount -o loop "$file" "$work/mnt"
+expect "what the container wrote" kept "$(inside cat "$work/mnt/kept")"
+[ "$runtime" = io.containerd.runc.v2 ] ||
+	expect_match "a disk that the host has" 'loop device of the host|busy' "$(ctr task start first$$ 2>&1 || true)"
+inside umount "$work/mnt"
+expect "the same root again" 0 "$(ctr task start first$$ >/dev/null 2>&1; echo $?)"
+ctr containers delete first$$
+passed
