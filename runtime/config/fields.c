@@ -295,7 +295,7 @@ const struct field fields[] = {
 		.key = "virtio_fs_extra_args",
 		.type = FIELD_LIST,
 		.offset = HV(virtio_fs_extra_args),
-		.fallback = "--thread-pool-size=1 --announce-submounts",
+		.fallback = "--thread-pool-size=0 --announce-submounts",
 		.help = "More arguments for virtio_fs_daemon. They take the place of ours of the "
 			"same name, such as --xattrmap.",
 	},
