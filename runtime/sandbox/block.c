@@ -229,6 +229,15 @@ void block_unplug(struct blocks *blocks, struct vmm *vmm, const char *user, cons
 		forget(blocks, b);
 }
 
+bool blocks_hold_data(const struct blocks *blocks)
+{
+	const struct block *b = blocks->first;
+
+	while (b && (!b->is_claimed || b->is_read_only))
+		b = b->next;
+	return b != NULL;
+}
+
 void blocks_done(struct blocks *blocks)
 {
 	while (blocks->first)

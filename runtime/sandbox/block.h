@@ -47,6 +47,9 @@ int block_plug(struct blocks *blocks, struct vmm *vmm, const struct block_source
  * that the guest does not let go stays with it until the VM ends. */
 void block_unplug(struct blocks *blocks, struct vmm *vmm, const char *user, const struct cancel *c);
 
+/* True if the guest may hold back what it wrote to a file system on one of them. */
+bool blocks_hold_data(const struct blocks *blocks);
+
 void blocks_done(struct blocks *blocks);
 
 #endif

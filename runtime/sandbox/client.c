@@ -31,6 +31,7 @@ static const struct {
 } calls[] = {
 	[CLIENT_CREATE_SANDBOX] =
 		CALL("CreateSandbox", agent__create_sandbox_request, pb__empty, CREATE_WAIT_MS),
+	[CLIENT_DESTROY_SANDBOX] = CALL("DestroySandbox", pb__empty, pb__empty, CALL_WAIT_MS),
 	[CLIENT_UPDATE_INTERFACE] = CALL("UpdateInterface", agent__update_interface_request,
 					 types__interface, CALL_WAIT_MS),
 	[CLIENT_UPDATE_ROUTES] =

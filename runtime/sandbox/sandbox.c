@@ -31,6 +31,8 @@
 
 #define VM_ROOT          "/run/vc/vm"
 #define VMM_START_MS     UINT64_C(30000)
+#define SAVE_DIAL_MS     UINT64_C(1000)
+#define SAVE_MS          UINT64_C(4000)
 #define HOTPLUG_MS       UINT64_C(20000)
 #define SHM_SIZE_DEFAULT (64 * MIB)
 #define HOSTNAME_LEN     64
@@ -53,6 +55,7 @@ struct sandbox {
 	struct share *share; /* NULL: shared_fs is "none" */
 	struct vmm *vmm;
 	struct rpc_client *rpc;
+	struct rpc_client *last_rpc; /* of its end */
 
 	pthread_mutex_t lock;
 	struct size pod;    /* limits announced for the whole pod, as updates have changed them */
@@ -368,8 +371,30 @@ static void forget_resources(struct sandbox *s)
 		log_warn("%s", e.msg);
 }
 
+/* A file system that the guest alone has is whole on its disk only when the guest has unmounted it.
+ * One that does not answer loses what it held back, as a machine does that loses power.  The
+ * connection is a new one: the other may be closed, to end calls that wait. */
+static void save_disks(struct sandbox *s)
+{
+	const Pb__Empty empty = PB__EMPTY__INIT;
+	struct error e;
+	int fd;
+
+	if (!s->rpc || sandbox_pid(s) == 0 || !blocks_hold_data(&s->blocks))
+		return;
+	fd = vsock_dial(vmm_vsock(s->vmm), VSOCK_PORT_AGENT, deadline_in(SAVE_DIAL_MS), NULL, &e);
+	if (fd >= 0)
+		s->last_rpc = rpc_client_new(s->loop, fd, &e);
+	if (!s->last_rpc ||
+	    client_call(s->last_rpc, CLIENT_DESTROY_SANDBOX, &empty, NULL, SAVE_MS, NULL, &e) < 0)
+		log_warn("the guest's disks may lack what was written last: %s", e.msg);
+	if (s->last_rpc)
+		rpc_client_close(s->last_rpc);
+}
+
 void sandbox_stop(struct sandbox *s)
 {
+	save_disks(s);
 	if (s->rpc)
 		rpc_client_close(s->rpc);
 	if (s->vmm)
@@ -388,6 +413,7 @@ void sandbox_free(struct sandbox *s)
 	if (!s)
 		return;
 	rpc_client_free(s->rpc);
+	rpc_client_free(s->last_rpc);
 	vmm_free(s->vmm);
 	network_free(s->network);
 	share_close(s->share);
