@@ -17,6 +17,7 @@
 
 #include "agent/config.h"
 #include "agent/container/container.h"
+#include "agent/guest/clock.h"
 #include "agent/guest/guest.h"
 #include "agent/guest/metrics.h"
 #include "agent/network/network.h"
@@ -69,7 +70,7 @@ static const struct rpc_method methods[] = {
 	WORK("OnlineCPUMem", online_cpumem, pb__empty, guest_rpc_online_cpu_mem),
 	WORK("MemHotplugByProbe", mem_hotplug_by_probe, pb__empty, guest_rpc_mem_hotplug_by_probe),
 	WORK("ReseedRandomDev", reseed_random_dev, pb__empty, guest_rpc_reseed_random),
-	WORK("SetGuestDateTime", set_guest_date_time, pb__empty, guest_rpc_set_time),
+	INLINE("SetGuestDateTime", set_guest_date_time, agent__set_guest_date_time_response, clock_rpc_set),
 	WORK("UpdateEphemeralMounts", update_ephemeral_mounts, pb__empty, storage_rpc_update_ephemeral),
 	WORK("RemoveStaleVirtiofsShareMounts", remove_stale_virtiofs_share_mounts, pb__empty, share_rpc_remove_stale),
 	WORK("CopyFile", copy_file, pb__empty, copy_rpc_file),

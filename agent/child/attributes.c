@@ -11,6 +11,7 @@
  */
 #include "agent/child/attributes.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <string.h>
@@ -228,6 +229,16 @@ static int shift_clock(const char *name, const Oci__LinuxTimeOffset *offset, int
 	return r < 0 ? fail_wrap(e, "clock '%s'", name) : 0;
 }
 
+/* Kernels before 6.3 move only children, not what executes a program. */
+static int enter_time(int procfd, struct error *e)
+{
+	_close_ int fd = openat(procfd, "self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWTIME) < 0)
+		return fail(e, errno, "cannot enter the time namespace: %m");
+	return 0;
+}
+
 int attributes_shift_time(const Oci__Linux *l, int procfd, struct error *e)
 {
 	int r = 0;
@@ -241,5 +252,5 @@ int attributes_shift_time(const Oci__Linux *l, int procfd, struct error *e)
 		r = l->timeoffsets[i]->value ? shift_clock(l->timeoffsets[i]->key,
 							   l->timeoffsets[i]->value, procfd, e)
 					     : 0;
-	return r;
+	return r < 0 ? r : enter_time(procfd, e);
 }

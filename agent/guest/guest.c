@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * guest - the machine itself: processors, memory, clock, entropy, and what this agent can do.
+ * guest - the machine itself: processors, memory, entropy, and what this agent can do.
  *
  * Hot-plugged parts appear in sysfs some time after the VMM added them, so OnlineCPUMem looks again
  * after every uevent until as many are on line as were asked for.  What would change the machine is
- * refused when the agent is not its first process: a test must not set the clock of a developer.
+ * refused when the agent is not its first process: a test must not change a developer's machine.
  * Handlers run on work threads.
  */
 
@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/time.h>
 
 #include "lib/file.h"
 #include "lib/rpc/message.h"
@@ -247,21 +246,4 @@ int guest_rpc_reseed_random(struct rpc_request *req, const void *in_, void *out,
 	if (r == 0 && ioctl(fd, RNDRESEEDCRNG) < 0)
 		r = fail(e, errno, "cannot reseed the random generator: %m");
 	return r;
-}
-
-int guest_rpc_set_time(struct rpc_request *req, const void *in_, void *out, struct error *e)
-{
-	const Agent__SetGuestDateTimeRequest *in = in_;
-	struct timeval now = { .tv_sec = (time_t)in->sec, .tv_usec = (suseconds_t)in->usec };
-	int r = need_guest(rpc_context(req), "set the clock", e);
-
-	(void)out;
-	if (r < 0)
-		return r;
-	if (in->sec < 0 || in->usec < 0 || in->usec >= 1000000)
-		return fail(e, EINVAL, "%lld s and %lld us are no time", (long long)in->sec,
-			    (long long)in->usec);
-	if (settimeofday(&now, NULL) < 0)
-		return fail(e, errno, "cannot set the clock to %lld s: %m", (long long)in->sec);
-	return 0;
 }

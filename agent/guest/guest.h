@@ -14,6 +14,5 @@ rpc_handler guest_rpc_details;
 rpc_handler guest_rpc_online_cpu_mem;
 rpc_handler guest_rpc_mem_hotplug_by_probe;
 rpc_handler guest_rpc_reseed_random;
-rpc_handler guest_rpc_set_time;
 
 #endif

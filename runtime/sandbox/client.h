@@ -14,6 +14,7 @@ enum client_call {
 	CLIENT_UPDATE_ROUTES,
 	CLIENT_ADD_NEIGHBOURS,
 	CLIENT_ONLINE_CPU_MEM,
+	CLIENT_SET_TIME,
 	CLIENT_CREATE_CONTAINER,
 	CLIENT_START_CONTAINER,
 	CLIENT_REMOVE_CONTAINER,
@@ -40,6 +41,11 @@ const struct rpc_call *client_call_of(enum client_call which);
  * *RET_OUT as for rpc_call().  Not on the io thread. */
 int client_call(struct rpc_client *rpc, enum client_call which, const void *in, void *ret_out,
 		uint64_t wait_ms, const struct cancel *cancel, struct error *e);
+
+/* Sets the guest's clock by ours, as exactly as the calls are fast.  *RET_OFFSET_NS is how far it
+ * was behind; 0 if the agent does not say. */
+int client_set_clock(struct rpc_client *rpc, const struct cancel *cancel, int64_t *ret_offset_ns,
+		     struct error *e);
 
 /* Gives the guest the interfaces, routes and neighbours of N. */
 int client_set_network(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,

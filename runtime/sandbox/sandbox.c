@@ -321,6 +321,24 @@ static int set_guest_network(struct sandbox *s, struct error *e)
 	return client_set_network(s->rpc, s->network, s->cancel, e);
 }
 
+int sandbox_set_clock(struct sandbox *s, struct error *e)
+{
+	int64_t offset_ns;
+	int r = client_set_clock(s->rpc, s->cancel, &offset_ns, e);
+
+	if (r >= 0)
+		log_debug("the guest's clock was %lld us behind", (long long)(offset_ns / 1000));
+	return r;
+}
+
+/* A wrong clock is no reason to have no pod. */
+static int set_clock(struct sandbox *s, struct error *e)
+{
+	if (sandbox_set_clock(s, e) < 0)
+		log_warn("the guest's clock may be wrong: %s", e->msg);
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct sandbox *s, struct error *e);
@@ -330,6 +348,7 @@ static const struct {
 	{ "opening the shared folder", open_share },
 	{ "starting the VM", start_vm },
 	{ "reaching the agent", dial_agent },
+	{ "setting the guest's clock", set_clock },
 	{ "creating the sandbox in the guest", create_guest_sandbox },
 	{ "setting up the guest's network", set_guest_network },
 };

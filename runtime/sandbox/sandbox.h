@@ -34,6 +34,8 @@ struct sandbox_params {
 int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e);
 /* Work thread; once. */
 int sandbox_start(struct sandbox *s, struct error *e);
+/* Sets the guest's clock by the host's; to be done again from time to time.  Work thread. */
+int sandbox_set_clock(struct sandbox *s, struct error *e);
 
 /* Ends processes, mounts, network, cgroups, files.  Never fails, ends within seconds, idempotent.
  * The record stays, with nothing but its identity and the shim in it.  Work thread, when no other

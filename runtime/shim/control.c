@@ -56,6 +56,8 @@ static void resume_finish(struct op *op)
 		event.container_id = op->task->id;
 		events_publish(op->shim->events, "/tasks/resumed", &event);
 	}
+	if (op->shim->watch)
+		watch_set_clock(op->shim->watch);
 	op_reply_empty(op);
 }
 

@@ -232,6 +232,8 @@ void shim_leave(struct shim *shim, struct rpc_request *req);
 /* Watches the processes of the VM, the agent's connection and memory shortage. */
 struct watch *watch_new(struct shim *shim, struct error *e);
 void watch_free(struct watch *w);
+/* Sets the guest's clock soon, as after a time in which it did not run. */
+void watch_set_clock(struct watch *w);
 
 /* stats.c */
 enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };

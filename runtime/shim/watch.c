@@ -10,7 +10,8 @@
  * leaves a message where the kubelet looks for their last words: nobody asks again later.
  *
  * Memory shortage in the guest is reported by the agent, one call per event; a guest that reports
- * without pause is asked again only every OOM_PAUSE_MS.  Io thread.
+ * without pause is asked again only every OOM_PAUSE_MS.  The guest's clock is set again every
+ * CLOCK_MS.  Io thread.
  */
 
 #include <string.h>
@@ -24,6 +25,7 @@
 #include "runtime/vmm/output.h"
 
 #define OOM_PAUSE_MS 100
+#define CLOCK_MS     UINT64_C(60000)
 
 struct watched {
 	struct io io;
@@ -36,8 +38,9 @@ struct watch {
 	struct shim *shim;
 	struct watched processes[N_VMM_PROCESS];
 	struct vmm_output *output;
-	struct io oom;  /* the pause before the next question */
-	struct io gone; /* runs when a daemon or the agent's connection has ended */
+	struct io oom;   /* the pause before the next question */
+	struct io clock; /* when to set the guest's clock again */
+	struct io gone;  /* runs when a daemon or the agent's connection has ended */
 	struct error why;
 	bool is_ending; /* why is known, and a better reason waited for */
 	bool has_ended; /* nothing is waited for any more */
@@ -195,6 +198,38 @@ static void oom_pause_over(struct io *io, uint32_t flags)
 		oom_ask(w);
 }
 
+static int clock_work(struct op *op, struct error *e)
+{
+	return sandbox_set_clock(op->sandbox, e);
+}
+
+static void clock_finish(struct op *op)
+{
+	if (op->shim->watch)
+		timer_arm(op->shim->watch->clock.fd, CLOCK_MS, 0);
+}
+
+static void clock_ready(struct io *io, uint32_t flags)
+{
+	struct watch *w = CONTAINER_OF(io, struct watch, clock);
+	struct op *op;
+
+	(void)flags;
+	timer_read(io->fd);
+	if (w->shim->stage != SHIM_RUNNING)
+		return;
+	op = op_new(w->shim, NULL, NULL, NULL);
+	op->sandbox = w->shim->sandbox;
+	op->work = clock_work;
+	op->finish = clock_finish;
+	op_submit(op, OP_ALONE);
+}
+
+void watch_set_clock(struct watch *w)
+{
+	timer_arm(w->clock.fd, 1, 0);
+}
+
 static int add_timer(struct watch *w, struct io *io, void (*ready)(struct io *, uint32_t),
 		     struct error *e)
 {
@@ -235,8 +270,9 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->shim = shim;
-	w->oom.fd = w->gone.fd = -1;
+	w->oom.fd = w->gone.fd = w->clock.fd = -1;
 	if (add_timer(w, &w->oom, oom_pause_over, e) < 0 ||
+	    add_timer(w, &w->clock, clock_ready, e) < 0 ||
 	    add_timer(w, &w->gone, nothing_better, e) < 0) {
 		watch_free(w);
 		return NULL;
@@ -248,6 +284,7 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 	}
 	rpc_client_on_close(sandbox_rpc(shim->sandbox), agent_gone, shim);
 	oom_ask(w);
+	timer_arm(w->clock.fd, CLOCK_MS, 0);
 	return w;
 }
 
@@ -261,6 +298,8 @@ void watch_free(struct watch *w)
 	vmm_output_free(w->output);
 	loop_del(w->shim->loop, &w->oom);
 	loop_del(w->shim->loop, &w->gone);
+	loop_del(w->shim->loop, &w->clock);
+	w->clock.fd = close_fd(w->clock.fd);
 	w->oom.fd = close_fd(w->oom.fd);
 	w->gone.fd = close_fd(w->gone.fd);
 	w->is_freed = true;

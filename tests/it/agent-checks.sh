@@ -675,6 +675,32 @@ check_limits() {
 	remove busy
 }
 
+# A guest of a few hundred MiB is as roomy as a host.
+check_room() {
+	expect "limits of a guest" $'4194304\n1048576\n1048576\n9223372036854775807\n1048576\n8192\n1048576\nunlimited\nstatus 0' \
+		"$(output room . sh -c 'cd /proc/sys && cat kernel/pid_max kernel/threads-max vm/max_map_count fs/file-max \
+			fs/inotify/max_user_watches fs/inotify/max_user_instances; ulimit -n; ulimit -u')"
+}
+
+# Milliseconds, rounded up, by which the guest's clock is off; what the call took may be wrong in it.
+clock_off_by() {
+	local begin end
+	begin=$(date +%s%N)
+	ctl SetGuestDateTime '{"OffsetNs": 0}' >"$work/clock"
+	end=$(date +%s%N)
+	jq --argjson from "$begin" --argjson to "$end" '(.sec * 1000000000 + .nsec) as $guest |
+		(if $guest < $from then $from - $guest elif $guest > $to then $guest - $to else 0 end) / 1000000 | ceil' <"$work/clock"
+}
+
+check_clock() {
+	ctl SetGuestDateTime "$(date +'{"Sec": %s, "Usec": 0}')" >/dev/null
+	ctl SetGuestDateTime '{"OffsetNs": -90000000000}' >/dev/null
+	expect_match "a clock that is wrong" "^(8[5-9]|9[0-5])[0-9][0-9][0-9]$" "$(clock_off_by)"
+	ctl SetGuestDateTime "{\"OffsetNs\": $(($(date +%s%N) - $(jq ".sec * 1000000000 + .nsec" <"$work/clock")))}" >/dev/null
+	expect_match "a clock that was set" "^[0-9]{1,3}$" "$(clock_off_by)"
+	refused "no time" "no time" ctl SetGuestDateTime '{"Sec": 1, "Usec": 1000000}'
+}
+
 check_divided_group() {
 	begin divided '.OCI.mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup",
 		options: ["nosuid", "noexec", "nodev", "relatime", "rw"]}]' sh -c 'cd /sys/fs/cgroup && mkdir first &&

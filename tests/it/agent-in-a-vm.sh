@@ -89,7 +89,7 @@ make_initrd
 start_vm
 ctl CreateSandbox '{"hostname": "box", "sandbox_id": "sandbox"}' >/dev/null
 [ -z "${CHECKS:-}" ] || read -r -a every_check <<<"$CHECKS"
-run_checks "${every_check[@]}" divided_group limits null_replaced
+run_checks "${every_check[@]}" divided_group limits room clock null_replaced
 eventually 20 "the agent to be small again" is_small
 note "$(cat "$work/eventually")"
 ctl DestroySandbox >/dev/null

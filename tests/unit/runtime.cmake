@@ -25,6 +25,7 @@ target_link_options(test_device PRIVATE -Wl,--wrap=sandbox_plug
 kata_unit_test(test_rootfs.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)
 target_link_options(test_share PRIVATE -Wl,--wrap=syscall)
+kata_unit_test(test_guest_clock.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)

@@ -9,6 +9,7 @@
 
 #include "agent/device/bus.h"
 #include "agent/device/uevent.h"
+#include "agent/guest/clock.h"
 #include "agent/guest/guest.h"
 #include "agent/guest/limits.h"
 #include "agent/guest/metrics.h"
@@ -266,6 +267,24 @@ static void test_limits_are_those_of_a_host(void **state)
 	}
 }
 
+static void test_clock_in_use_does_not_run_backwards(void **state)
+{
+	static const struct {
+		int64_t offset_ms;
+		bool is_in_use;
+		enum clock_change change;
+	} cases[] = {
+		{ 0, false, CLOCK_LEAVE }, { 1, false, CLOCK_STEP },   { -500, false, CLOCK_STEP },
+		{ 0, true, CLOCK_LEAVE },  { 2, true, CLOCK_SLEW },    { 500, true, CLOCK_STEP },
+		{ -2, true, CLOCK_SLEW },  { -100, true, CLOCK_SLEW }, { -500, true, CLOCK_STEP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(clock_change_for(cases[i].offset_ms * 1000000, cases[i].is_in_use),
+				 cases[i].change);
+}
+
 static void test_memory_is_read_in_kib(void **state)
 {
 	_free_ char *path = path_join(root, "meminfo");
@@ -292,6 +311,7 @@ int main(void)
 		TEST(test_hugepages_counts_what_is_there),
 		TEST(test_hugepages_without_size_is_refused),
 		TEST(test_limits_are_those_of_a_host),
+		cmocka_unit_test(test_clock_in_use_does_not_run_backwards),
 		TEST(test_memory_is_read_in_kib),
 		TEST(test_metrics_print_known_files),
 		TEST(test_metrics_of_broken_files_stay_well_formed),
