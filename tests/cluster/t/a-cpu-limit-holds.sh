@@ -22,5 +22,6 @@ ended spinner Succeeded
 ticks=$(k logs spinner | awk '$1 == "ticks" { n = $2 } END { print n }')
 note "6 s of spinning took $ticks ticks of 10 ms"
 [ "$ticks" -ge 60 ] || fail "$ticks ticks: far less than the limit allows"
-[ "$ticks" -le 290 ] || fail "$ticks ticks: the limit of 300m does not hold"
+# 600 without a limit.  A guest whose processors wait for the host's counts that as time of its process.
+[ "$ticks" -le 450 ] || fail "$ticks ticks: the limit of 300m does not hold"
 passed
