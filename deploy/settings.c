@@ -202,5 +202,5 @@ const char *settings_instance(const struct settings *s)
 {
 	if (*s->suffix)
 		return s->suffix;
-	return *s->pool ? s->pool : "default";
+	return str_empty(s->pool) ? "default" : s->pool;
 }
