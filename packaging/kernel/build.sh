@@ -9,7 +9,7 @@
 set -euo pipefail
 name=$1 out=$2
 . "$KATA_TOP/packaging/recipe.sh"
-need make gcc flex bison bc strip tar xz
+need make gcc flex bison bc strip tar xz patch
 
 package=$(field "$name" package)
 tarball=/usr/src/$package.tar.xz
@@ -20,6 +20,9 @@ check_digest "$name" "$version" "$tarball"
 
 tar xf "$tarball"
 cd "$package"
+for patch in "$KATA_TOP"/packaging/kernel/patches/*.patch; do
+	patch -s -p1 --forward --fuzz=0 <"$patch" || die "$patch does not fit $package $version; adapt it"
+done
 export KBUILD_BUILD_USER=kata KBUILD_BUILD_HOST=kata KBUILD_BUILD_VERSION=1 LC_ALL=C
 KBUILD_BUILD_TIMESTAMP=$(date -u -d "@$(stat -c %Y Makefile)")
 export KBUILD_BUILD_TIMESTAMP
