@@ -17,6 +17,7 @@ part    packaging/recipe/part.sh    packaging/recipe  -
 whole   packaging/recipe/whole.sh   packaging/recipe  part
 broken  packaging/recipe/broken.sh  packaging/recipe  -
 slow    packaging/recipe/slow.sh    packaging/recipe  -
+mounts  packaging/recipe/mounts.sh  packaging/recipe  -
 END
 printf 'components:\n  part:\n    version: 1\n  part/detail:\n    version: 1\n  other:\n    version: 1\n' \
 	>"$tree/packaging/versions.yaml"
@@ -73,6 +74,31 @@ expect "results" "" "$(find "$work/cache" -maxdepth 1 -name 'slow-*')"
 recipe slow <<<'touch "$out/done"'
 "$artefact" slow >/dev/null 2>&1
 expect "work folders" "" "$(find "$work/cache" -maxdepth 1 -name 'work.*')"
+
+note "what a killed recipe had mounted is gone with it, and not removed by the next build"
+require_root
+mkdir "$work/precious"
+touch "$work/precious/file"
+cleanup sh -c "umount '$work'/cache/work.mounts.*/tmp/mounted 2>/dev/null"
+recipe mounts <<<"mkdir mounted; mount --bind '$work/precious' mounted; touch '$work/mounted'; sleep 60 & wait"
+setsid "$artefact" mounts >/dev/null 2>&1 &
+pid=$!
+eventually 10 "the mounting recipe" test -e "$work/mounted"
+expect "mounts that others see" "" "$(findmnt -rno TARGET | grep -F "$work/cache/" || true)"
+kill -KILL -- "-$pid"
+wait "$pid" || true
+recipe mounts <<<'touch "$out/done"'
+"$artefact" mounts >/dev/null 2>&1
+expect "what was mounted" "$work/precious/file" "$(find "$work/precious" -type f)"
+
+note "what somebody mounted by hand is named, not removed"
+mkdir -p "$work/cache/work.mounts.XXXXXX/tmp"
+cleanup umount "$work/cache/work.mounts.XXXXXX/tmp"
+mount --bind "$work/precious" "$work/cache/work.mounts.XXXXXX/tmp"
+recipe mounts <<<'touch "$out/again"'
+output=$("$artefact" mounts 2>&1) && fail "a work folder with a mount was removed"
+expect_match "what it says" "work.mounts.XXXXXX/tmp.*has mounts in it" "$(tr '\n' ' ' <<<"$output")"
+expect "what was mounted" "$work/precious/file" "$(find "$work/precious" -type f)"
 
 note "an unknown name"
 output=$("$artefact" nonsense 2>&1) && fail "an unknown name succeeded"
