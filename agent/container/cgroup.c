@@ -385,15 +385,19 @@ static int limit_huge(const struct cgroup *cg, const Oci__LinuxHugepageLimit *li
 		      struct error *e)
 {
 	static const char letters[] = "0123456789KMGTB";
-	_free_ char *file = NULL, *value = NULL;
+	_free_ char *file = NULL, *reserved = NULL, *value = NULL;
+	int r;
 
 	if (str_empty(limit->pagesize) ||
 	    strspn(limit->pagesize, letters) != strlen(limit->pagesize))
 		return fail(e, EINVAL, "bad size of a huge page '%.32s'", limit->pagesize);
 	file = xasprintf("hugetlb.%s.max", limit->pagesize);
+	reserved = xasprintf("hugetlb.%s.rsvd.max", limit->pagesize);
 	value = xasprintf("%ju", (uintmax_t)limit->limit);
 	/* The runtime names every size the host knows; the guest may know fewer. */
-	return write_knob(cg, file, value, limit->limit ? NEEDED : WELCOME, e);
+	r = write_knob(cg, file, value, limit->limit ? NEEDED : WELCOME, e);
+	/* What is mapped beyond the limit fails then, rather than a page of it being touched. */
+	return r < 0 ? r : write_knob(cg, reserved, value, WELCOME, e);
 }
 
 static int limit_rdma(const struct cgroup *cg, const Oci__LinuxResources__RdmaEntry *entry,

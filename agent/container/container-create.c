@@ -223,6 +223,19 @@ static int make_cgroup(struct container *c, const Oci__Spec *spec, struct error 
 	return cgroup_allow_devices(&c->cgroup, rules, n, e);
 }
 
+/* Where the agent is not the guest's first process the machine is somebody's, and stays as it is.
+ */
+static int keep_hugepages(struct container *c, const Agent__CreateContainerRequest *in,
+			  struct error *e)
+{
+	struct hugepages want;
+	int r = hugepages_of(in, &want, e);
+
+	if (r < 0 || !c->all->sb->config->is_init)
+		return r;
+	return hugepages_change(&c->all->pools, &c->hugepages, &want, e);
+}
+
 /* A copy of the pidfd of whoever holds the pid namespace all containers share; -1: nobody yet. */
 static int shared_pidns(struct containers *cs)
 {
@@ -354,6 +367,8 @@ static int create_patched(struct container *c, const Agent__CreateContainerReque
 			  "root", e);
 	if (r >= 0)
 		r = named(make_cgroup(c, &p->spec, e), "cgroup", e);
+	if (r >= 0)
+		r = named(keep_hugepages(c, in, e), "huge pages", e);
 	if (r < 0)
 		return r;
 	c->planfd = launch_plan(LAUNCH_INIT, &p->spec, e);

@@ -6,6 +6,7 @@
 
 #include "agent/container/cgroup.h"
 #include "agent/container/container.h"
+#include "agent/container/hugepages.h"
 #include "agent/container/null.h"
 #include "agent/container/oom.h"
 #include "agent/container/process.h"
@@ -52,6 +53,7 @@ struct container {
 	struct cgroup cgroup;       /* (queue); its fd also under lock; fd -1: none */
 	bool shares_pidns;          /* (queue) until CREATED, then fixed */
 	strv storages;              /* (queue) */
+	struct hugepages hugepages; /* (queue) kept for it */
 	int planfd;                 /* (queue) */
 	struct launched init;       /* (queue) pidfd and control socket of the first process */
 	struct cancel cancel;       /* raised when the sandbox ends */
@@ -65,6 +67,7 @@ struct containers {
 	struct oom *oom;              /* (io) */
 	int cgroup_root;              /* (fixed); -1: there is none */
 	struct null null;             /* (fixed) */
+	struct hugepages_pools pools; /* own lock */
 	pthread_mutex_t lock;         /* guards what is marked so */
 	pthread_cond_t gone;          /* a container was removed */
 	struct container *list;       /* (lock) */

@@ -188,13 +188,19 @@ int container_rpc_update(struct rpc_request *req, const void *in, void *out, str
 {
 	const Agent__UpdateContainerRequest *request = in;
 	struct container *c = container_of_call(req, request->container_id, e);
+	struct hugepages pages;
 	int r;
 
 	(void)out;
 	if (!c)
 		return -e->code;
+	pages = c->hugepages;
 	r = c->cgroup.fd < 0 ? fail(e, ENOTSUP, "there is no cgroup")
-			     : cgroup_limit(&c->cgroup, request->resources, e);
+			     : hugepages_limit(&pages, request->resources, e);
+	if (r >= 0 && c->all->sb->config->is_init)
+		r = hugepages_change(&c->all->pools, &c->hugepages, &pages, e);
+	if (r >= 0)
+		r = cgroup_limit(&c->cgroup, request->resources, e);
 	return in_container(r, c->id, "update", e);
 }
 

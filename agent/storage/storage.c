@@ -27,7 +27,6 @@
 #include "agent/plan/run-dir.h"
 #include "agent/sandbox.h"
 #include "agent/storage/fsgroup.h"
-#include "agent/storage/hugepages.h"
 #include "agent/storage/points.h"
 #include "agent/storage/shares.h"
 #include "agent/storage/watch.h"
@@ -109,9 +108,8 @@ static int mount_ephemeral(struct request *q, struct error *e)
 
 	if (r < 0)
 		return r;
-	if (str_equal(q->in->fstype, "hugetlbfs"))
-		r = hugepages_reserve("/sys", q->options, e);
-	else if (!str_equal(q->in->fstype, "tmpfs"))
+	/* The pages of a hugetlbfs are kept for the container that may use them. */
+	if (!str_equal(q->in->fstype, "hugetlbfs") && !str_equal(q->in->fstype, "tmpfs"))
 		r = fail(e, EINVAL, "ephemeral storage is tmpfs or hugetlbfs, not '%.64s'",
 			 q->in->fstype);
 	return r < 0 ? r : mount_fs(q, q->in->fstype, q->in->source, e);

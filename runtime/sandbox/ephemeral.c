@@ -13,7 +13,12 @@
  * the same part of the guest's tmpfs, made there as a folder.  A subPath that names a file which
  * only the guest has cannot be known to kubelet, and becomes a folder.
  *
- * An emptyDir on the node's disk and huge pages are not of this kind.  Work thread.
+ * A volume of huge pages (hugetlbfs) is the guest's for the same reason, wherever on the host it is
+ * mounted: its pages are the guest's memory.  It has the host's page size, and the size that the
+ * host's mount has, if any: how many pages a container may use is said by its limits, and the agent
+ * keeps so many for it.
+ *
+ * An emptyDir on the node's disk is not of this kind.  Work thread.
  */
 
 #include "runtime/sandbox/ephemeral.h"
@@ -22,11 +27,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #include "lib/file.h"
 #include "lib/mountinfo.h"
 #include "lib/str.h"
+#include "runtime/sandbox/origin.h"
 #include "runtime/sandbox/ways/way.h"
 
 #define GUEST_ROOT   "/run/kata-containers/sandbox/ephemeral"
@@ -63,18 +70,25 @@ char *volume_of_pod(const char *source)
 	return volume && is_volume_path(volume) ? TAKE_PTR(volume) : NULL;
 }
 
-/* True if a tmpfs is mounted on PATH. */
-static bool is_on_tmpfs(const char *path, struct stat *ret_st, uint64_t *ret_size)
+/* True if PATH is a folder of a file system in memory.  A block of a hugetlbfs is a page. */
+static bool look(const char *path, struct stat *ret_st, struct ephemeral *v)
+{
+	struct statfs fs;
+
+	if (stat(path, ret_st) < 0 || statfs(path, &fs) < 0 || !S_ISDIR(ret_st->st_mode))
+		return false;
+	v->size = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
+	v->page_size = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 0;
+	return fs.f_type == TMPFS_MAGIC || v->page_size;
+}
+
+/* The same if it is mounted on PATH. */
+static bool look_at_volume(const char *path, struct stat *ret_st, struct ephemeral *v)
 {
 	_free_ char *parent = path_parent(path);
 	struct stat above;
-	struct statfs fs;
 
-	if (stat(path, ret_st) < 0 || stat(parent, &above) < 0 || statfs(path, &fs) < 0)
-		return false;
-	*ret_size = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
-	return S_ISDIR(ret_st->st_mode) && fs.f_type == TMPFS_MAGIC &&
-	       ret_st->st_dev != above.st_dev;
+	return look(path, ret_st, v) && stat(parent, &above) == 0 && ret_st->st_dev != above.st_dev;
 }
 
 /* What of its file system is mounted on PATH, on top of what else may be there. */
@@ -107,26 +121,59 @@ static int find_part(const char *source, struct ephemeral *v, struct error *e)
 	return mounted_part(source, &v->sub, e);
 }
 
-int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e)
+/* One of the pod's, by its place. */
+static int find_volume(const char *source, struct ephemeral *v, struct error *e)
 {
 	_free_ char *volume = volume_of_pod(source);
-	_ephemeral_ struct ephemeral v = { 0 };
 	struct stat st, part;
 	int r = 0;
 
-	if (!volume || !is_on_tmpfs(volume, &st, &v.size))
+	if (!volume || !look_at_volume(volume, &st, v))
 		return 0;
 	if (stat(source, &part) < 0 || part.st_dev != st.st_dev || !S_ISDIR(part.st_mode))
 		return 0;
-	v.name = xstrdup(path_base(volume));
-	v.mode = st.st_mode & 07777;
-	v.uid = st.st_uid;
-	v.gid = st.st_gid;
+	v->name = xstrdup(path_base(volume));
+	v->mode = st.st_mode & 07777;
+	v->uid = st.st_uid;
+	v->gid = st.st_gid;
 	if (strcmp(volume, source) == 0)
-		v.sub = xstrdup("");
+		v->sub = xstrdup("");
 	else
-		r = find_part(source, &v, e);
+		r = find_part(source, v, e);
+	return r < 0 ? r : 1;
+}
+
+/* Huge pages of the host's that are no volume of the pod: known by the number of their file system.
+ */
+static int find_huge_pages(const char *source, struct ephemeral *v, struct error *e)
+{
+	_origin_ struct origin o = ORIGIN_INIT;
+	struct stat st;
+	int r;
+
+	if (!look(source, &st, v) || !v->page_size)
+		return 0;
+	r = origin_find(source, &o, e);
 	if (r < 0)
+		return r;
+	if (!o.inside)
+		return fail(e, EINVAL, "cannot tell which part of huge pages '%s' is", source);
+	v->name = xasprintf("huge-pages-%u-%u", major(st.st_dev), minor(st.st_dev));
+	v->sub = xstrdup(o.inside + strspn(o.inside, "/"));
+	v->mode = v->sub_mode = st.st_mode & 07777;
+	v->uid = st.st_uid;
+	v->gid = v->sub_gid = st.st_gid;
+	return 1;
+}
+
+int ephemeral_find(const char *source, struct ephemeral *ret, struct error *e)
+{
+	_ephemeral_ struct ephemeral v = { 0 };
+	int r = find_volume(source, &v, e);
+
+	if (r == 0)
+		r = find_huge_pages(source, &v, e);
+	if (r <= 0)
 		return r;
 	*ret = v;
 	v = (struct ephemeral){ 0 };
@@ -149,10 +196,9 @@ char *ephemeral_guest_path(const struct ephemeral *v)
 static void add(struct gifts *g, const char *type, char *own_point, strv own_options)
 {
 	Agent__Storage *s = gifts_add_storage(g);
-	bool is_tmpfs = strcmp(type, "tmpfs") == 0;
 
-	s->driver = xstrdup(is_tmpfs ? "ephemeral" : type);
-	s->source = xstrdup(type);
+	s->driver = xstrdup(strcmp(type, "local") == 0 ? type : "ephemeral");
+	s->source = xstrdup(strcmp(type, "hugetlbfs") == 0 ? "nodev" : type);
 	s->fstype = xstrdup(type);
 	s->mount_point = own_point;
 	s->options = own_options;
@@ -164,12 +210,14 @@ void ephemeral_add_storages(const struct ephemeral *v, struct gifts *g)
 {
 	strv options = NULL, sub_options = NULL;
 
+	if (v->page_size)
+		strv_addf(&options, "pagesize=%llu", (unsigned long long)v->page_size);
 	if (v->size)
 		strv_addf(&options, "size=%llu", (unsigned long long)v->size);
 	strv_addf(&options, "mode=%o", v->mode);
 	strv_addf(&options, "uid=%u", v->uid);
 	strv_addf(&options, "gid=%u", v->gid);
-	add(g, "tmpfs", xasprintf(GUEST_ROOT "/%s", v->name), options);
+	add(g, v->page_size ? "hugetlbfs" : "tmpfs", xasprintf(GUEST_ROOT "/%s", v->name), options);
 	if (!v->sub[0])
 		return;
 	strv_addf(&sub_options, "mode=%o", v->sub_mode);

@@ -7,15 +7,17 @@
 #include "lib/error.h"
 
 /*
- * ephemeral - a pod's volumes in memory (emptyDir with medium: Memory), which are the guest's.
+ * ephemeral - a pod's volumes in memory (emptyDir with medium: Memory or HugePages), which are the
+ * guest's.
  */
 
 /* What kubelet made on the host, to be made alike in the guest. */
 struct ephemeral {
-	char *name;    /* of the volume */
-	char *sub;     /* the part of it that is mounted, "" for all, never with ".." */
-	uint64_t size; /* of the volume, bytes */
-	mode_t mode;   /* of the volume's top */
+	char *name;         /* of the volume */
+	char *sub;          /* the part of it that is mounted, "" for all, never with ".." */
+	uint64_t page_size; /* of huge pages, bytes; 0: a tmpfs */
+	uint64_t size;      /* of the volume, bytes; 0: it has none */
+	mode_t mode;        /* of the volume's top */
 	uid_t uid;
 	gid_t gid;
 	mode_t sub_mode; /* of the part's */

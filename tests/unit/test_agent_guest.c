@@ -13,7 +13,6 @@
 #include "agent/guest/guest.h"
 #include "agent/guest/limits.h"
 #include "agent/guest/metrics.h"
-#include "agent/storage/hugepages.h"
 #include "lib/file.h"
 #include "lib/str.h"
 
@@ -145,28 +144,6 @@ static void test_online_memory_without_hotplug_is_an_error(void **state)
 
 	(void)state;
 	assert_int_equal(guest_online_memory(root, &e), -ENOENT);
-}
-
-static void test_hugepages_counts_what_is_there(void **state)
-{
-	char *options[] = { (char[]){ "pagesize=2097152" }, (char[]){ "size=8388608" }, NULL };
-	struct error e;
-
-	(void)state;
-	make_file("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "3\n");
-	assert_int_equal(hugepages_reserve(root, options, &e), 0);
-	expect_file("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "7\n");
-}
-
-static void test_hugepages_without_size_is_refused(void **state)
-{
-	char *none[] = { NULL };
-	char *small[] = { (char[]){ "pagesize=2097152" }, (char[]){ "size=1024" }, NULL };
-	struct error e;
-
-	(void)state;
-	assert_int_equal(hugepages_reserve(root, none, &e), -EINVAL);
-	assert_int_equal(hugepages_reserve(root, small, &e), -EINVAL);
 }
 
 static void expect_line(const char *text, const char *line)
@@ -308,8 +285,6 @@ int main(void)
 		TEST(test_pci_path_that_is_none_is_refused),
 		TEST(test_online_cpus_writes_where_off),
 		TEST(test_online_memory_without_hotplug_is_an_error),
-		TEST(test_hugepages_counts_what_is_there),
-		TEST(test_hugepages_without_size_is_refused),
 		TEST(test_limits_are_those_of_a_host),
 		cmocka_unit_test(test_clock_in_use_does_not_run_backwards),
 		TEST(test_memory_is_read_in_kib),

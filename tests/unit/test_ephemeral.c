@@ -143,6 +143,30 @@ static void test_part_may_have_a_blank_in_its_name(void **state)
 	assert_string_equal(v.sub, "odd part");
 }
 
+/* Only the machine's root can mount them, so that they are found is tried in a guest. */
+static void test_huge_pages_become_a_hugetlbfs_like_the_hosts(void **state)
+{
+	const struct ephemeral v = {
+		.name = (char[]){ "huge" },
+		.sub = (char[]){ "" },
+		.page_size = 2 * MIB,
+		.size = 8 * MIB,
+		.mode = 0770,
+	};
+	_free_ char *options = NULL;
+	struct gifts g = { 0 };
+
+	(void)state;
+	ephemeral_add_storages(&v, &g);
+	assert_int_equal(g.n_storages, 1);
+	assert_string_equal(g.storages[0]->driver, "ephemeral");
+	assert_string_equal(g.storages[0]->fstype, "hugetlbfs");
+	assert_string_equal(g.storages[0]->source, "nodev");
+	options = strv_join(g.storages[0]->options, ",");
+	assert_string_equal(options, "pagesize=2097152,size=8388608,mode=770,uid=0,gid=0");
+	gifts_done(&g);
+}
+
 static void test_everything_else_stays_shared(void **state)
 {
 	static const char *const paths[] = {
@@ -172,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_volume_in_memory_becomes_a_tmpfs_like_the_hosts),
 		cmocka_unit_test(test_part_of_a_volume_in_memory_is_that_part_in_the_guest),
 		cmocka_unit_test(test_part_may_have_a_blank_in_its_name),
+		cmocka_unit_test(test_huge_pages_become_a_hugetlbfs_like_the_hosts),
 		cmocka_unit_test(test_everything_else_stays_shared),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * memory-volume - an emptyDir in memory: a tmpfs of the guest (ephemeral.c says why).
+ * memory-volume - an emptyDir in memory and huge pages: a tmpfs or hugetlbfs of the guest
+ * (ephemeral.c says why).
  *
  * Work thread.
  */
@@ -13,7 +14,9 @@ static int match(const struct arrival *a, struct error *e)
 {
 	_ephemeral_ struct ephemeral v = { 0 };
 
-	return spec_mount_is_shared(a->mount) ? ephemeral_find(a->mount->source, &v, e) : 0;
+	return spec_mount_is_bind(a->mount) && a->mount->source[0] == '/'
+		       ? ephemeral_find(a->mount->source, &v, e)
+		       : 0;
 }
 
 static int give(const struct arrival *a, struct gifts *g, struct error *e)

@@ -25,7 +25,7 @@
 	row(way_root_folder)   /* a folder of the host, shared */         \
 	row(way_block_node)    /* a block device on a path */             \
 	row(way_pod_shm)       /* the guest's /dev/shm */                 \
-	row(way_memory_volume) /* emptyDir in memory: a guest's tmpfs */  \
+	row(way_memory_volume) /* emptyDir in memory, huge pages: the guest's */ \
 	row(way_watchable_volume) /* configMap and its like, copied by the agent */ \
 	row(way_shared_volume) /* any other folder or file, shared */     \
 	row(way_guest_mount)   /* the agent's own: proc, tmpfs, ... */    \

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * hugepages - keep huge pages ready for the containers that may use them.
+ *
+ * On a host the administrator sets them aside at boot and limits say who may use how many.  A guest
+ * has no administrator: what the limits of a container allow is set aside when it is made and given
+ * back when it goes, be it for a volume (hugetlbfs), for SHM_HUGETLB or for MAP_HUGETLB.  A volume
+ * may come with a size of its own from runtimes that say what to keep in that way only.
+ *
+ * The kernel accepts any number and keeps as many pages as it found; only reading the number back
+ * tells.  Pages in use outlive their being given back (a volume keeps its data while a container
+ * starts again): they are then surplus, which the kernel counts in and we count out.  Somebody else
+ * may change a pool (vm.nr_hugepages), so we add and subtract.  Work threads.
+ */
+
+#include "agent/container/hugepages.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+#define KNOB_MAX 64              /* bytes of the file */
+#define NO_LIMIT (INT64_MAX / 2) /* bytes: what is more limits nothing */
+
+/* As the kernel reads it, whose units are powers of two: "2M", "2MB", "2097152". */
+static int parse_bytes(const char *text, const char *what, uint64_t *ret_bytes, struct error *e)
+{
+	static const char units[] = "KMG";
+	size_t digits = strspn(text, "0123456789");
+	_free_ char *number = xstrndup(text, digits);
+	const char *rest = text + digits;
+	const char *unit = *rest ? strchr(units, *rest) : NULL;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	uint64_t value;
+	int r;
+
+	if (unit)
+		rest++;
+	if (*rest && strcmp(rest, "B") != 0)
+		return fail(e, EINVAL, "%s '%.32s' is not a size such as 2MB", what, text);
+	r = parse_u64(number, what, UINT64_MAX >> shift, &value, e);
+	if (r >= 0)
+		*ret_bytes = value << shift;
+	return r;
+}
+
+static struct hugepages_kind *kind_of(struct hugepages *h, uint64_t page_bytes)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->kinds[i].page_bytes == page_bytes)
+			return &h->kinds[i];
+	if (h->n == HUGEPAGES_KINDS_MAX)
+		return NULL;
+	h->kinds[h->n] = (struct hugepages_kind){ .page_bytes = page_bytes };
+	return &h->kinds[h->n++];
+}
+
+static int find_kind(struct hugepages *h, uint64_t page_bytes, struct hugepages_kind **ret_kind,
+		     struct error *e)
+{
+	struct hugepages_kind *kind;
+
+	if (page_bytes < KIB || (page_bytes & (page_bytes - 1)))
+		return fail(e, EINVAL, "there are no huge pages of %llu bytes",
+			    (unsigned long long)page_bytes);
+	kind = kind_of(h, page_bytes);
+	if (!kind)
+		return fail(e, E2BIG, "there are more than %d sizes of huge pages",
+			    HUGEPAGES_KINDS_MAX);
+	*ret_kind = kind;
+	return 0;
+}
+
+int hugepages_limit(struct hugepages *h, const Oci__LinuxResources *r, struct error *e)
+{
+	for (size_t i = 0; r && i < r->n_hugepagelimits; i++) {
+		const Oci__LinuxHugepageLimit *limit = r->hugepagelimits[i];
+		struct hugepages_kind *kind;
+		uint64_t page_bytes;
+
+		if (limit->limit > NO_LIMIT)
+			continue;
+		if (parse_bytes(limit->pagesize, "size of a huge page", &page_bytes, e) < 0 ||
+		    find_kind(h, page_bytes, &kind, e) < 0)
+			return -e->code;
+		kind->pages = limit->limit / page_bytes;
+	}
+	return 0;
+}
+
+/* *ret_bytes keeps its value if there is no such option. */
+static int option(const Agent__Storage *s, const char *prefix, uint64_t *ret_bytes, struct error *e)
+{
+	for (size_t i = 0; i < s->n_options; i++)
+		if (str_starts(s->options[i], prefix))
+			return parse_bytes(s->options[i] + strlen(prefix), prefix, ret_bytes, e);
+	return 0;
+}
+
+static int add_volume(struct hugepages *h, const Agent__Storage *s, struct error *e)
+{
+	struct hugepages_kind *kind;
+	uint64_t page_bytes = 0, bytes = 0;
+
+	if (option(s, "pagesize=", &page_bytes, e) < 0 || option(s, "size=", &bytes, e) < 0)
+		return -e->code;
+	if (bytes == 0)
+		return 0;
+	if (page_bytes == 0 || bytes < page_bytes)
+		return fail(e, EINVAL, "huge pages of %llu bytes do not fill %llu bytes",
+			    (unsigned long long)page_bytes, (unsigned long long)bytes);
+	if (find_kind(h, page_bytes, &kind, e) < 0)
+		return -e->code;
+	kind->pages += bytes / page_bytes;
+	return 0;
+}
+
+int hugepages_of(const Agent__CreateContainerRequest *in, struct hugepages *ret, struct error *e)
+{
+	struct hugepages limits = { 0 }, volumes = { 0 };
+	struct hugepages_kind *kind;
+	int r = hugepages_limit(&limits, in->oci->linux->resources, e);
+
+	for (size_t i = 0; r >= 0 && i < in->n_storages; i++)
+		if (str_equal(in->storages[i]->fstype, "hugetlbfs"))
+			r = add_volume(&volumes, in->storages[i], e);
+	for (size_t i = 0; r >= 0 && i < volumes.n; i++) {
+		r = find_kind(&limits, volumes.kinds[i].page_bytes, &kind, e);
+		if (r >= 0)
+			kind->pages = max_u64(kind->pages, volumes.kinds[i].pages);
+	}
+	if (r >= 0)
+		*ret = limits;
+	return r;
+}
+
+static int read_count(const char *dir, const char *name, uint64_t *ret_count, struct error *e)
+{
+	_free_ char *path = path_join(dir, name);
+	_free_ char *text = NULL;
+	int r = file_read(path, KNOB_MAX, &text, NULL, e);
+
+	return r < 0 ? r : parse_u64(str_trim(text), path, UINT32_MAX, ret_count, e);
+}
+
+/* Without those that are in use and not wanted any more. */
+static int read_kept(const char *dir, uint64_t *ret_pages, struct error *e)
+{
+	uint64_t all, surplus;
+
+	if (read_count(dir, "nr_hugepages", &all, e) < 0 ||
+	    read_count(dir, "surplus_hugepages", &surplus, e) < 0)
+		return -e->code;
+	*ret_pages = all - min_u64(all, surplus);
+	return 0;
+}
+
+static int write_kept(const char *dir, uint64_t pages, struct error *e)
+{
+	_free_ char *path = path_join(dir, "nr_hugepages");
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)pages);
+	return file_write(path, text, e);
+}
+
+static int more(const char *dir, uint64_t page_bytes, uint64_t pages, struct error *e)
+{
+	struct error ignored;
+	uint64_t before, after;
+	int r = read_kept(dir, &before, e);
+
+	if (r == -ENOENT)
+		return fail(e, ENOTSUP, "the guest has no huge pages of %llu kB",
+			    (unsigned long long)(page_bytes / KIB));
+	if (r < 0 || write_kept(dir, before + pages, e) < 0 || read_kept(dir, &after, e) < 0)
+		return -e->code;
+	if (after >= before + pages)
+		return 0;
+	(void)write_kept(dir, before, &ignored);
+	return fail(e, ENOMEM, "the guest has memory for %llu of %llu huge pages of %llu kB",
+		    (unsigned long long)(after - min_u64(after, before)), (unsigned long long)pages,
+		    (unsigned long long)(page_bytes / KIB));
+}
+
+static void less(const char *dir, uint64_t pages)
+{
+	struct error ignored;
+	uint64_t before;
+
+	if (read_kept(dir, &before, &ignored) >= 0)
+		(void)write_kept(dir, before - min_u64(before, pages), &ignored);
+}
+
+static uint64_t pages_in(const struct hugepages *h, uint64_t page_bytes)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->kinds[i].page_bytes == page_bytes)
+			return h->kinds[i].pages;
+	return 0;
+}
+
+static char *pool_dir(const struct hugepages_pools *pools, uint64_t page_bytes)
+{
+	return xasprintf("%s/kernel/mm/hugepages/hugepages-%llukB", pools->sysfs,
+			 (unsigned long long)(page_bytes / KIB));
+}
+
+/* Of *want what *has lacks. */
+static int grow(const struct hugepages_pools *pools, struct hugepages *has,
+		const struct hugepages *want, struct error *e)
+{
+	for (size_t i = 0; i < want->n; i++) {
+		const struct hugepages_kind *w = &want->kinds[i];
+		_free_ char *dir = pool_dir(pools, w->page_bytes);
+		struct hugepages_kind *h;
+		uint64_t is = pages_in(has, w->page_bytes);
+
+		if (w->pages <= is)
+			continue;
+		if (find_kind(has, w->page_bytes, &h, e) < 0 ||
+		    more(dir, w->page_bytes, w->pages - is, e) < 0)
+			return -e->code;
+		h->pages = w->pages;
+	}
+	return 0;
+}
+
+static void shrink(const struct hugepages_pools *pools, struct hugepages *has,
+		   const struct hugepages *want)
+{
+	for (size_t i = 0; i < has->n; i++) {
+		struct hugepages_kind *h = &has->kinds[i];
+		uint64_t wanted = pages_in(want, h->page_bytes);
+		_free_ char *dir = pool_dir(pools, h->page_bytes);
+
+		if (h->pages <= wanted)
+			continue;
+		less(dir, h->pages - wanted);
+		h->pages = wanted;
+	}
+}
+
+int hugepages_change(struct hugepages_pools *pools, struct hugepages *has,
+		     const struct hugepages *want, struct error *e)
+{
+	const struct hugepages had = *has;
+	int r;
+
+	(void)pthread_mutex_lock(&pools->lock);
+	r = grow(pools, has, want, e);
+	shrink(pools, has, r < 0 ? &had : want);
+	(void)pthread_mutex_unlock(&pools->lock);
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AGENT_CONTAINER_HUGEPAGES_H
+#define AGENT_CONTAINER_HUGEPAGES_H
+
+#include <pthread.h>
+
+#include "lib/error.h"
+
+/*
+ * hugepages - the pages that the kernel keeps ready for containers that may use huge ones.
+ */
+
+struct Agent__CreateContainerRequest;
+struct Oci__LinuxResources;
+
+#define HUGEPAGES_KINDS_MAX 8
+
+/* How many of which size; all zero: none. */
+struct hugepages {
+	struct hugepages_kind {
+		uint64_t page_bytes;
+		uint64_t pages;
+	} kinds[HUGEPAGES_KINDS_MAX];
+	size_t n;
+};
+
+/* The kernel's pools. */
+struct hugepages_pools {
+	const char *sysfs;    /* "/sys" except in tests */
+	pthread_mutex_t lock; /* what a pool holds is read, changed, read again */
+};
+
+/* What the container of IN may use: by the limits of its specification, or by the sizes of its
+ * volumes where those are larger. */
+int hugepages_of(const struct Agent__CreateContainerRequest *in, struct hugepages *ret,
+		 struct error *e);
+/* Replaces in *h what R limits. */
+int hugepages_limit(struct hugepages *h, const struct Oci__LinuxResources *r, struct error *e);
+
+/* Makes the kernel keep WANT instead of *has, which is WANT afterwards.  ENOMEM if there is no
+ * memory for it, ENOTSUP if the kernel has no pages of that size: *has stays.  Less never fails.
+ * Any work thread. */
+int hugepages_change(struct hugepages_pools *pools, struct hugepages *has,
+		     const struct hugepages *want, struct error *e);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_agent_hugepages - how many huge pages the kernel is to keep, and what it is told.
+ *
+ * The kernel is a folder here, which keeps any number; one without memory is tried in a guest.
+ */
+
+#include "tests/unit/folder.h"
+
+#include "agent/container/hugepages.h"
+#include "lib/file.h"
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
+
+#define POOL(size) "kernel/mm/hugepages/hugepages-" size "kB/"
+
+static char *root;
+static struct hugepages_pools pools = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static int make_root(void **state)
+{
+	(void)state;
+	pools.sysfs = root = folder_new();
+	return 0;
+}
+
+static int remove_root(void **state)
+{
+	(void)state;
+	folder_remove(root);
+	return 0;
+}
+
+static void put_pool(const char *kept, const char *surplus)
+{
+	folder_put(root, POOL("2048") "nr_hugepages", kept);
+	folder_put(root, POOL("2048") "surplus_hugepages", surplus);
+}
+
+static void expect_kept(const char *wanted)
+{
+	_free_ char *path = path_join(root, POOL("2048") "nr_hugepages"), *text = NULL;
+	struct error e;
+
+	assert_int_equal(file_read(path, 64, &text, NULL, &e), 0);
+	assert_string_equal(str_trim(text), wanted);
+}
+
+struct wish {
+	const char *page;  /* of the limit */
+	uint64_t limit;    /* bytes; 0: none */
+	const char *size;  /* of each volume; NULL: there is none */
+	const char *size2; /* of a second one */
+};
+
+static int pages_of(const struct wish *w, struct hugepages *ret, struct error *e)
+{
+	char page_option[] = "pagesize=2M";
+	char *options[] = { page_option, (char *)(uintptr_t)w->size };
+	char *options2[] = { page_option, (char *)(uintptr_t)w->size2 };
+	Agent__Storage volume = AGENT__STORAGE__INIT, volume2 = AGENT__STORAGE__INIT;
+	Agent__Storage *volumes[] = { &volume, &volume2 };
+	Oci__LinuxHugepageLimit limit = OCI__LINUX_HUGEPAGE_LIMIT__INIT, *limits[] = { &limit };
+	Oci__LinuxResources resources = OCI__LINUX_RESOURCES__INIT;
+	Oci__Linux linux_ = OCI__LINUX__INIT;
+	Oci__Spec spec = OCI__SPEC__INIT;
+	Agent__CreateContainerRequest in = AGENT__CREATE_CONTAINER_REQUEST__INIT;
+
+	volume.fstype = volume2.fstype = (char[]){ "hugetlbfs" };
+	volume.options = options;
+	volume2.options = options2;
+	volume.n_options = volume2.n_options = 2;
+	limit.pagesize = (char *)(uintptr_t)w->page;
+	limit.limit = w->limit;
+	resources.hugepagelimits = limits;
+	resources.n_hugepagelimits = w->page ? 1 : 0;
+	linux_.resources = &resources;
+	spec.linux = &linux_;
+	in.oci = &spec;
+	in.storages = volumes;
+	in.n_storages = w->size2 ? 2 : w->size ? 1 : 0;
+	return hugepages_of(&in, ret, e);
+}
+
+/* A volume's size is how the same limit is said once more. */
+static void test_pages_follow_limits_and_sizes_of_volumes(void **state)
+{
+	static const struct {
+		struct wish wish;
+		uint64_t page_bytes, pages;
+	} cases[] = {
+		{ { "2MB", 64 * MIB, NULL, NULL }, 2 * MIB, 32 },
+		{ { "1GB", GIB, NULL, NULL }, GIB, 1 },
+		{ { "2MB", 5 * MIB, NULL, NULL }, 2 * MIB, 2 },
+		{ { "2MB", 64 * MIB, "size=67108864", NULL }, 2 * MIB, 32 },
+		{ { "2MB", 4 * MIB, "size=64M", NULL }, 2 * MIB, 32 },
+		{ { NULL, 0, "size=4M", "size=6M" }, 2 * MIB, 5 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct hugepages h;
+		struct error e;
+
+		assert_int_equal(pages_of(&cases[i].wish, &h, &e), 0);
+		assert_int_equal(h.n, 1);
+		assert_int_equal(h.kinds[0].page_bytes, cases[i].page_bytes);
+		assert_int_equal(h.kinds[0].pages, cases[i].pages);
+	}
+}
+
+static void test_what_limits_nothing_keeps_nothing(void **state)
+{
+	const struct wish none = { NULL, 0, NULL, NULL };
+	const struct wish unlimited = { "2MB", UINT64_C(0x7ffffffffffff000), NULL, NULL };
+	struct hugepages h;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(pages_of(&none, &h, &e), 0);
+	assert_int_equal(h.n, 0);
+	assert_int_equal(pages_of(&unlimited, &h, &e), 0);
+	assert_int_equal(h.n, 0);
+}
+
+static void test_sizes_that_are_none_are_refused(void **state)
+{
+	static const struct wish cases[] = {
+		{ "3MB", 64 * MIB, NULL, NULL }, { "", 64 * MIB, NULL, NULL },
+		{ "2Mx", 64 * MIB, NULL, NULL }, { NULL, 0, "size=1024", NULL },
+		{ NULL, 0, "size=much", NULL },
+	};
+	struct hugepages h;
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(pages_of(&cases[i], &h, &e), -EINVAL);
+}
+
+/* What is in use and not wanted any more is not there for the next. */
+static void test_pool_grows_and_shrinks_beside_others(void **state)
+{
+	const struct hugepages four = { { { 2 * MIB, 4 } }, 1 }, one = { { { 2 * MIB, 1 } }, 1 },
+			       none = { 0 };
+	struct hugepages has = { 0 };
+	struct error e;
+
+	(void)state;
+	put_pool("13\n", "0\n");
+	assert_int_equal(hugepages_change(&pools, &has, &four, &e), 0);
+	expect_kept("17");
+	put_pool("17\n", "1\n");
+	assert_int_equal(hugepages_change(&pools, &has, &one, &e), 0);
+	expect_kept("13");
+	put_pool("13\n", "0\n");
+	assert_int_equal(hugepages_change(&pools, &has, &none, &e), 0);
+	expect_kept("12");
+	assert_int_equal(hugepages_change(&pools, &has, &none, &e), 0);
+	expect_kept("12");
+}
+
+static void test_size_that_the_kernel_lacks_leaves_all_as_it_was(void **state)
+{
+	const struct hugepages want = { { { 2 * MIB, 4 }, { GIB, 1 } }, 2 };
+	struct hugepages has = { 0 };
+	struct error e;
+
+	(void)state;
+	put_pool("3\n", "0\n");
+	assert_int_equal(hugepages_change(&pools, &has, &want, &e), -ENOTSUP);
+	assert_string_equal(e.msg, "the guest has no huge pages of 1048576 kB");
+	expect_kept("3");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_pages_follow_limits_and_sizes_of_volumes),
+		TEST(test_what_limits_nothing_keeps_nothing),
+		TEST(test_sizes_that_are_none_are_refused),
+		TEST(test_pool_grows_and_shrinks_beside_others),
+		TEST(test_size_that_the_kernel_lacks_leaves_all_as_it_was),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
