@@ -14,6 +14,7 @@ struct cli {
 typedef int cli_run(const struct cli *cli, int argc, char **argv, struct error *e);
 
 cli_run cmd_check;
+cli_run cmd_direct_volume;
 cli_run cmd_env;
 cli_run cmd_exec;
 

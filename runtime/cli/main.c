@@ -39,6 +39,12 @@ static const struct command {
 		.help = "show versions, paths and the configuration in force",
 	},
 	{
+		.name = "direct-volume",
+		.usage = "add|remove --volume-path PATH [--mount-info JSON]",
+		.run = cmd_direct_volume,
+		.help = "let guests mount the volume at PATH from its disk, or no more",
+	},
+	{
 		.name = "exec",
 		.usage = "[--kata-debug-port PORT] SANDBOX",
 		.run = cmd_exec,
@@ -52,7 +58,7 @@ static void usage(FILE *out)
 {
 	fputs("usage: kata-runtime [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %-34s %s\n", commands[i].name, commands[i].usage,
+		fprintf(out, "  %-13s %-49s %s\n", commands[i].name, commands[i].usage,
 			commands[i].help);
 	fputs("\noptions:\n"
 	      "  --config FILE                  read FILE instead of searching\n"

@@ -24,6 +24,7 @@
 	row(way_root_mounts)   /* containerd's mounts, shared */          \
 	row(way_root_folder)   /* a folder of the host, shared */         \
 	row(way_block_node)    /* a block device on a path */             \
+	row(way_direct_volume) /* a disk that a storage driver leaves to the guest */ \
 	row(way_pod_shm)       /* the guest's /dev/shm */                 \
 	row(way_memory_volume) /* emptyDir in memory, huge pages: the guest's */ \
 	row(way_watchable_volume) /* configMap and its like, copied by the agent */ \
