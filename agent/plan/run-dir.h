@@ -7,9 +7,10 @@
 #include "lib/error.h"
 
 /* Directories of the protocol; the runtime on the host builds paths with them. */
-#define SANDBOX_RUN_DIR    "/run/kata-containers"
-#define SANDBOX_SHARED_DIR "/run/kata-containers/shared/containers"
-#define SANDBOX_DIR        "/run/kata-containers/sandbox"
+#define SANDBOX_RUN_DIR     "/run/kata-containers"
+#define SANDBOX_SHARED_DIR  "/run/kata-containers/shared/containers"
+#define SANDBOX_PRIVATE_DIR "/run/kata-containers/shared/private"
+#define SANDBOX_DIR         "/run/kata-containers/sandbox"
 
 /* Whether PATH, which the host made, names something below SANDBOX_RUN_DIR. */
 bool run_dir_contains(const char *path);

@@ -37,9 +37,21 @@
 #define NESTED_MAX      4096 /* paths of one container */
 #define FUSE_FILESYSTEM 0x65735546
 
+/* Where our runtime's shares are: those that others change as well, and those of the pod alone. */
+static const char *const tops[] = { SANDBOX_SHARED_DIR, SANDBOX_PRIVATE_DIR };
+
+/* The folder of shares that PATH lies in, or NULL. */
+static const char *top_of(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tops); i++)
+		if (str_starts(path, tops[i]) && path[strlen(tops[i])] == '/')
+			return tops[i];
+	return NULL;
+}
+
 static bool is_shared_path(const char *path)
 {
-	return str_starts(path, SANDBOX_SHARED_DIR "/");
+	return top_of(path) != NULL;
 }
 
 int share_open_entered(const char *path, struct error *e)
@@ -71,8 +83,8 @@ static int is_share(const char *path, uint64_t above, struct error *e)
 /* The share that PATH lies in, NULL if it lies in none.  Caller frees. */
 static int find_share(const char *path, char **ret_share, struct error *e)
 {
-	_close_ int top = run_dir_open(SANDBOX_SHARED_DIR, O_PATH | O_DIRECTORY, e);
-	const char *end = path + strlen(SANDBOX_SHARED_DIR);
+	_close_ int top = run_dir_open(top_of(path), O_PATH | O_DIRECTORY, e);
+	const char *end = path + strlen(top_of(path));
 	struct mount_place place;
 	int r = top < 0 ? top : mount_look(top, &place, e);
 
@@ -170,20 +182,26 @@ int share_enter_nested(const char *text, char *const *mounts, struct error *e)
 	return r;
 }
 
-/* The look-up finds that the host has it no more, and the kernel lets go.  It may answer from what
- * it remembers for a second; then the next call looks again. */
+/* Asks the host whether it has PATH.  If not, the kernel lets go of what it knows of it.  A name
+ * that is to be made is looked for anew, whatever is remembered; this one is not made, as a link
+ * cannot lead to another file system. */
+static bool is_on_host(const char *path)
+{
+	_free_ char *parent = path_parent(path);
+	struct error ignored;
+	_close_ int dir = run_dir_open(parent, O_PATH | O_DIRECTORY, &ignored);
+
+	return dir >= 0 && linkat(AT_FDCWD, "/", dir, path_base(path), 0) < 0 && errno == EEXIST;
+}
+
 void shares_forget_gone(struct points *ps)
 {
 	_strv_ strv gone = points_take_gone(ps);
 
 	for (char *const *path = gone; path && *path; path++) {
-		struct error ignored;
-		_close_ int fd = -1;
+		const char *top = top_of(*path);
 
-		if (!is_shared_path(*path))
-			continue;
-		fd = run_dir_open(*path, O_PATH, &ignored);
-		if (fd >= 0 && !points_cover(ps, SANDBOX_SHARED_DIR, *path))
+		if (top && is_on_host(*path) && !points_cover(ps, top, *path))
 			points_add_gone(ps, *path);
 	}
 }
@@ -219,7 +237,7 @@ int shares_drop_stale(struct points *ps, struct error *e)
 	for (size_t i = 0; r >= 0 && i < info.n; i++) {
 		const char *point = info.entries[i].point;
 
-		if (is_shared_path(point) && !points_cover(ps, SANDBOX_SHARED_DIR, point))
+		if (is_shared_path(point) && !points_cover(ps, top_of(point), point))
 			r = drop(point, e);
 	}
 	shares_forget_gone(ps);

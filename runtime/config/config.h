@@ -42,6 +42,7 @@ struct config_hypervisor {
 	char *shared_fs; /* "virtio-fs" or "none" */
 	char *virtio_fs_daemon;
 	char *virtio_fs_cache;
+	bool virtio_fs_private;
 	uint64_t virtio_fs_queue_size;
 	strv virtio_fs_extra_args;
 	char *vsock_daemon; /* for hosts without vhost-vsock */

@@ -282,6 +282,16 @@ const struct field fields[] = {
 	},
 	{
 		.section = QEMU,
+		.key = "virtio_fs_private",
+		.type = FIELD_BOOL,
+		.offset = HV(virtio_fs_private),
+		.fallback = "true",
+		.help = "Whether root file systems and emptyDir volumes, which nobody but the pod "
+			"changes, get a virtio_fs_daemon of their own and are cached like a disk. "
+			"Only with virtio_fs_cache \"auto\" or \"always\".",
+	},
+	{
+		.section = QEMU,
 		.key = "virtio_fs_queue_size",
 		.type = FIELD_UINT,
 		.offset = HV(virtio_fs_queue_size),

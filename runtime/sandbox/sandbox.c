@@ -214,11 +214,33 @@ static int open_network(struct sandbox *s, struct error *e)
 	return r < 0 ? r : network_connect(s->network, e);
 }
 
+/* Who wants the guest to remember less than usual wants it of all files. */
+static size_t kinds_of_share(const struct config_hypervisor *h)
+{
+	bool may_remember = strcmp(h->virtio_fs_cache, "auto") == 0 ||
+			    strcmp(h->virtio_fs_cache, "always") == 0;
+
+	return h->virtio_fs_private && may_remember ? N_SHARE_KIND : SHARE_PRIVATE;
+}
+
 static int open_share(struct sandbox *s, struct error *e)
 {
-	if (strcmp(s->config.hypervisor.shared_fs, "none") == 0)
+	const struct config_hypervisor *h = &s->config.hypervisor;
+
+	if (strcmp(h->shared_fs, "none") == 0)
 		return 0;
-	return share_open(NULL, s->id, &s->share, e);
+	return share_open(NULL, s->id, kinds_of_share(h), &s->share, e);
+}
+
+static size_t fill_shares(const struct share *s, struct vmm_share *shares)
+{
+	size_t n = s ? share_kinds(s) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		shares[i] = (struct vmm_share){ .tag = share_points[i].tag,
+						.dir = share_folder(s, (enum share_kind)i),
+						.is_private = i == SHARE_PRIVATE };
+	return n;
 }
 
 static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)[16])
@@ -237,6 +259,7 @@ static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)
 static int make_vm(struct sandbox *s, struct error *e)
 {
 	struct vmm_nic nics[NETWORK_LINKS_MAX];
+	struct vmm_share shares[N_SHARE_KIND];
 	char ids[NETWORK_LINKS_MAX][16];
 	_free_ char *run_dir = path_join(VM_ROOT, s->id);
 	const struct vmm_params params = {
@@ -244,7 +267,8 @@ static int make_vm(struct sandbox *s, struct error *e)
 		.loop = s->loop,
 		.id = s->id,
 		.run_dir = run_dir,
-		.share_dir = s->share ? share_folder(s->share) : NULL,
+		.shares = shares,
+		.n_shares = fill_shares(s->share, shares),
 		.share_mntns_fd = s->share ? share_namespace(s->share) : -1,
 		.netns_fd = s->network->netns_fd,
 		.vcpus = s->has.vcpus,
@@ -257,6 +281,16 @@ static int make_vm(struct sandbox *s, struct error *e)
 	return vmm_new(&params, &s->vmm, e);
 }
 
+static void tell_served(struct sandbox *s)
+{
+	pid_t pids[N_SHARE_KIND];
+
+	for (int i = 0; i < N_SHARE_KIND; i++)
+		pids[i] = vmm_pid(s->vmm, VMM_PROCESS_FS + i);
+	if (s->share)
+		share_is_served(s->share, pids);
+}
+
 static int start_vm(struct sandbox *s, struct error *e)
 {
 	int r;
@@ -267,10 +301,10 @@ static int start_vm(struct sandbox *s, struct error *e)
 		r = vmm_start(s->vmm, deadline_in(VMM_START_MS), s->cancel, e);
 	if (r < 0)
 		return r;
-	if (s->share)
-		share_is_served(s->share, vmm_pid(s->vmm, VMM_PROCESS_FS));
+	tell_served(s);
 	state_set_process(&s->state, STATE_VMM, vmm_pid(s->vmm, VMM_PROCESS_VMM));
 	state_set_process(&s->state, STATE_FS, vmm_pid(s->vmm, VMM_PROCESS_FS));
+	state_set_process(&s->state, STATE_FS_PRIVATE, vmm_pid(s->vmm, VMM_PROCESS_FS_LAST));
 	state_set_process(&s->state, STATE_VSOCK, vmm_pid(s->vmm, VMM_PROCESS_VSOCK));
 	free(s->state.agent_url);
 	s->state.agent_url = vsock_url(vmm_vsock(s->vmm), VSOCK_PORT_AGENT);
@@ -288,12 +322,27 @@ static int dial_agent(struct sandbox *s, struct error *e)
 	return s->rpc ? 0 : -e->code;
 }
 
+static size_t name_shares(const struct share *s, Agent__Storage *shares, Agent__Storage **list)
+{
+	size_t n = s ? share_kinds(s) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		shares[i] = (Agent__Storage)AGENT__STORAGE__INIT;
+		shares[i].driver = (char *)(uintptr_t) "virtio-fs";
+		shares[i].source = (char *)(uintptr_t)share_points[i].tag;
+		shares[i].fstype = (char *)(uintptr_t) "virtiofs";
+		shares[i].mount_point = (char *)(uintptr_t)share_points[i].path;
+		list[i] = &shares[i];
+	}
+	return n;
+}
+
 static int create_guest_sandbox(struct sandbox *s, struct error *e)
 {
 	char shm_size[32];
 	const char *shm_options[] = { "noexec", "nosuid", "nodev", "mode=1777", shm_size };
-	Agent__Storage share = AGENT__STORAGE__INIT, shm = AGENT__STORAGE__INIT;
-	Agent__Storage *storages[] = { &shm, &share };
+	Agent__Storage shares[N_SHARE_KIND], shm = AGENT__STORAGE__INIT;
+	Agent__Storage *storages[1 + N_SHARE_KIND] = { &shm };
 	Agent__CreateSandboxRequest request = AGENT__CREATE_SANDBOX_REQUEST__INIT;
 
 	(void)snprintf(shm_size, sizeof(shm_size), "size=%llu", (unsigned long long)s->shm_size);
@@ -303,16 +352,12 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	shm.mount_point = (char[]){ SANDBOX_GUEST_SHM };
 	shm.options = (char **)(uintptr_t)shm_options;
 	shm.n_options = ARRAY_SIZE(shm_options);
-	share.driver = (char[]){ "virtio-fs" };
-	share.source = (char[]){ SHARE_TAG };
-	share.fstype = (char[]){ "virtiofs" };
-	share.mount_point = (char[]){ SHARE_GUEST_ROOT };
 	request.sandbox_id = s->id;
 	request.hostname = s->hostname;
 	request.dns = s->dns;
 	request.n_dns = strv_len(s->dns);
 	request.storages = storages;
-	request.n_storages = s->share ? 2 : 1;
+	request.n_storages = 1 + name_shares(s->share, shares, storages + 1);
 	return client_call(s->rpc, CLIENT_CREATE_SANDBOX, &request, NULL, 0, s->cancel, e);
 }
 
@@ -390,30 +435,39 @@ static void forget_resources(struct sandbox *s)
 		log_warn("%s", e.msg);
 }
 
-/* A file system that the guest alone has is whole on its disk only when the guest has unmounted it.
+/* Whether the guest may hold back what somebody will look for.  Containers of a pod were removed
+ * one by one, and its first one writes nothing. */
+static bool may_hold_data(const struct sandbox *s)
+{
+	bool holds_files = s->type == SPEC_SINGLE && s->share && share_kinds(s->share) > 1;
+
+	return holds_files || blocks_hold_data(&s->blocks);
+}
+
+/* A file system that the guest alone has is whole on the host only when the guest has unmounted it.
  * One that does not answer loses what it held back, as a machine does that loses power.  The
  * connection is a new one: the other may be closed, to end calls that wait. */
-static void save_disks(struct sandbox *s)
+static void have_data_written(struct sandbox *s)
 {
 	const Pb__Empty empty = PB__EMPTY__INIT;
 	struct error e;
 	int fd;
 
-	if (!s->rpc || sandbox_pid(s) == 0 || !blocks_hold_data(&s->blocks))
+	if (!s->rpc || sandbox_pid(s) == 0 || !may_hold_data(s))
 		return;
 	fd = vsock_dial(vmm_vsock(s->vmm), VSOCK_PORT_AGENT, deadline_in(SAVE_DIAL_MS), NULL, &e);
 	if (fd >= 0)
 		s->last_rpc = rpc_client_new(s->loop, fd, &e);
 	if (!s->last_rpc ||
 	    client_call(s->last_rpc, CLIENT_DESTROY_SANDBOX, &empty, NULL, SAVE_MS, NULL, &e) < 0)
-		log_warn("the guest's disks may lack what was written last: %s", e.msg);
+		log_warn("the host may lack what the guest wrote last: %s", e.msg);
 	if (s->last_rpc)
 		rpc_client_close(s->last_rpc);
 }
 
 void sandbox_stop(struct sandbox *s)
 {
-	save_disks(s);
+	have_data_written(s);
 	if (s->rpc)
 		rpc_client_close(s->rpc);
 	if (s->vmm)

@@ -6,7 +6,10 @@
  * (exported.c) and its uses.  A use of something that is an item already, or a part of one, needs
  * no mount: the guest's path of it is all.  That a part is where the list of mounts says is checked
  * in the item itself, without following a link, by device and inode number; what a neighbour
- * exchanges afterwards is still inside what the pod sees.  Only what is asked for is shared, never
+ * exchanges afterwards is still inside what the pod sees.
+ *
+ * What nobody but the pod's guest changes lies in a folder of its own, with a virtiofsd that lets
+ * the guest remember it.  Only what is asked for is shared, never
  * the folder above it, but for a volume that belongs to the pod alone and of which a part is asked
  * for.
  *
@@ -20,6 +23,7 @@
 
 #include "runtime/sandbox/share.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -41,6 +45,7 @@ struct use {
 
 struct item {
 	struct item *next;
+	enum share_kind kind;
 	char *name; /* in the exported folder */
 	bool has_origin;
 	struct origin origin;
@@ -56,13 +61,21 @@ struct share {
 	uint64_t made; /* items, ever: makes names unique */
 };
 
-int share_open(const char *root, const char *id, struct share **ret_share, struct error *e)
+const struct share_point share_points[N_SHARE_KIND] = {
+	[SHARE_WITH_HOST] = { "kataShared", SHARE_GUEST_ROOT },
+	[SHARE_PRIVATE] = { "kataPrivate", "/run/kata-containers/shared/private" },
+};
+
+static_assert(N_SHARE_KIND <= EXPORTED_FOLDERS_MAX, "a folder for every kind");
+
+int share_open(const char *root, const char *id, size_t n_kinds, struct share **ret_share,
+	       struct error *e)
 {
 	struct share *s = xcalloc(1, sizeof(*s));
 	int r;
 
 	(void)pthread_mutex_init(&s->lock, NULL);
-	r = exported_open(&s->exported, root ? root : SHARE_ROOT, id, e);
+	r = exported_open(&s->exported, root ? root : SHARE_ROOT, id, n_kinds, e);
 	if (r < 0) {
 		share_close(s);
 		return r;
@@ -71,9 +84,14 @@ int share_open(const char *root, const char *id, struct share **ret_share, struc
 	return 0;
 }
 
-const char *share_folder(const struct share *s)
+size_t share_kinds(const struct share *s)
 {
-	return s->exported.served;
+	return s->exported.n_folders;
+}
+
+const char *share_folder(const struct share *s, enum share_kind kind)
+{
+	return s->exported.folders[kind].served;
 }
 
 int share_namespace(const struct share *s)
@@ -81,9 +99,14 @@ int share_namespace(const struct share *s)
 	return s->exported.ns_fd;
 }
 
-void share_is_served(struct share *s, pid_t pid)
+void share_is_served(struct share *s, const pid_t *pids)
 {
-	exported_is_served(&s->exported, pid);
+	exported_is_served(&s->exported, pids);
+}
+
+static struct exported_folder *folder_of(struct share *s, const struct item *item)
+{
+	return &s->exported.folders[item->kind];
 }
 
 static void item_free(struct item *item)
@@ -119,15 +142,16 @@ static void item_drop(struct share *s, struct item *item)
 		at = &(*at)->next;
 	if (*at)
 		*at = item->next;
-	exported_unbind(&s->exported, item->name);
+	exported_unbind(folder_of(s, item), item->name);
 	item_free(item);
 }
 
 /* Consumes OWN_NAME. */
-static struct item *item_new(struct share *s, char *own_name)
+static struct item *item_new(struct share *s, char *own_name, enum share_kind kind)
 {
 	struct item *item = xcalloc(1, sizeof(*item));
 
+	item->kind = (size_t)kind < s->exported.n_folders ? kind : SHARE_WITH_HOST;
 	item->name = own_name;
 	item->origin = (struct origin)ORIGIN_INIT;
 	item->next = s->items;
@@ -139,8 +163,8 @@ static struct item *item_new(struct share *s, char *own_name)
 static int item_share(struct share *s, struct origin *o, const struct share_use *use,
 		      struct item **ret_item, struct error *e)
 {
-	struct item *item = item_new(s, name_item(s, use->hint));
-	int r = exported_bind(&s->exported, o->fd, item->name,
+	struct item *item = item_new(s, name_item(s, use->hint), use->kind);
+	int r = exported_bind(folder_of(s, item), o->fd, item->name,
 			      use->writes ? EXPORTED_READ_WRITE : EXPORTED_READ_ONLY,
 			      use->follows ? EXPORTED_FOLLOWING : EXPORTED_CUT_OFF, e);
 
@@ -171,11 +195,11 @@ static bool suits(const struct share *s, const struct item *item, const struct s
 }
 
 /* True if PART of ITEM, no link followed, is what ORIGIN is. */
-static bool is_there(const struct share *s, const struct item *item, const char *part,
+static bool is_there(struct share *s, const struct item *item, const char *part,
 		     const struct origin *origin)
 {
 	struct error ignored;
-	_close_ int top = exported_look(&s->exported, item->name, &ignored);
+	_close_ int top = exported_look(folder_of(s, item), item->name, &ignored);
 	_close_ int fd = -1;
 	struct stat st;
 
@@ -211,7 +235,7 @@ static struct item *item_find(struct share *s, const struct origin *o, const str
 
 static int allow_writing(struct share *s, struct item *item, struct error *e)
 {
-	int r = exported_allow(&s->exported, item->name, EXPORTED_READ_WRITE, e);
+	int r = exported_allow(folder_of(s, item), item->name, EXPORTED_READ_WRITE, e);
 
 	if (r >= 0)
 		item->is_writable = true;
@@ -230,8 +254,10 @@ static void use_add(struct item *item, const char *ticket, bool writes)
 
 static char *guest_path(const struct item *item, const char *part)
 {
-	return part[0] ? xasprintf(SHARE_GUEST_ROOT "/%s/%s", item->name, part)
-		       : xasprintf(SHARE_GUEST_ROOT "/%s", item->name);
+	const char *root = share_points[item->kind].path;
+
+	return part[0] ? xasprintf("%s/%s/%s", root, item->name, part)
+		       : xasprintf("%s/%s", root, item->name);
 }
 
 /* The item that all of USE's folder is, made if it is not there; NULL if it is not asked for, or
@@ -313,9 +339,9 @@ int share_get_tree(struct share *s, const char *ticket, int treefd, const char *
 	int r;
 
 	(void)pthread_mutex_lock(&s->lock);
-	item = item_new(s, xstrdup(name));
+	item = item_new(s, xstrdup(name), SHARE_PRIVATE);
 	item->is_writable = true;
-	r = exported_attach(&s->exported, treefd, name, e);
+	r = exported_attach(folder_of(s, item), treefd, name, e);
 	if (r < 0) {
 		item_drop(s, item);
 	} else {
@@ -351,7 +377,7 @@ static void forbid_writing(struct share *s, struct item *item)
 			return;
 	if (!item->is_writable || item->origin.nested || s->exported.ns_fd < 0)
 		return;
-	if (exported_allow(&s->exported, item->name, EXPORTED_READ_ONLY, &e) < 0)
+	if (exported_allow(folder_of(s, item), item->name, EXPORTED_READ_ONLY, &e) < 0)
 		log_debug("'%s' can still be written: %s", item->name, e.msg);
 	else
 		item->is_writable = false;

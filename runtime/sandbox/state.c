@@ -31,9 +31,8 @@
 #define KILL_WAIT_MS 2000
 
 static const char *const role_names[] = {
-	[STATE_SHIM] = "shim",
-	[STATE_VMM] = "vmm",
-	[STATE_FS] = "virtiofsd",
+	[STATE_SHIM] = "shim",    [STATE_VMM] = "vmm",
+	[STATE_FS] = "virtiofsd", [STATE_FS_PRIVATE] = "virtiofsd_private",
 	[STATE_VSOCK] = "vsock",
 };
 static_assert(ARRAY_SIZE(role_names) == N_STATE_ROLE, "a name for every role");

@@ -14,7 +14,7 @@ struct state_process {
 	uint64_t start_ticks;
 };
 
-enum state_role { STATE_SHIM, STATE_VMM, STATE_FS, STATE_VSOCK, N_STATE_ROLE };
+enum state_role { STATE_SHIM, STATE_VMM, STATE_FS, STATE_FS_PRIVATE, STATE_VSOCK, N_STATE_ROLE };
 
 /*
  * state - the record of one sandbox, STATE_ROOT/ID/state.json: what a later program needs to clean

@@ -10,8 +10,7 @@
  * vsock and the daemons, and kills and reaps; a driver starts the VMM process and talks to it.
  */
 
-#define VMM_NICS_MAX  8
-#define VMM_SHARE_TAG "kataShared"
+#define VMM_NICS_MAX 8
 
 /* A network device with descriptors of our own. */
 struct vmm_own_nic {
@@ -21,6 +20,14 @@ struct vmm_own_nic {
 	int vhost_fds[VMM_QUEUES_MAX]; /* -1: packets are moved by the VMM */
 };
 
+/* A share of our own. */
+struct vmm_own_share {
+	char *tag;
+	char *dir;
+	bool is_private;
+	int fd; /* connected to its virtiofsd, for the VMM; -1: not yet */
+};
+
 struct vmm {
 	const struct vmm_driver *driver;
 	void *state; /* the driver's */
@@ -28,7 +35,8 @@ struct vmm {
 	struct loop *loop;
 	char *id;
 	char *run_dir;
-	char *share_dir;
+	struct vmm_own_share shares[VMM_SHARES_MAX];
+	size_t n_shares;
 	int share_mntns_fd;
 	int netns_fd; /* 0: none */
 	unsigned vcpus;
@@ -40,7 +48,6 @@ struct vmm {
 	bool is_started;
 	struct vsock vsock;
 	struct vsock_ready ready;
-	int fs_fd;      /* connected to virtiofsd, for the VMM; -1: none */
 	int vsock_fd;   /* connected to vhost-device-vsock, for the VMM; -1: none */
 	int console_fd; /* our end */
 	struct daemon processes[N_VMM_PROCESS];

@@ -60,6 +60,8 @@ strv virtiofsd_command(const struct virtiofsd_params *params, int socket_fd)
 	strv_addf(&argv, "--shared-dir=%s", params->share_dir);
 	if (!is_given(params->extra_args, "--cache"))
 		strv_addf(&argv, "--cache=%s", params->cache);
+	if (params->holds_writes_back && !is_given(params->extra_args, "--writeback"))
+		strv_add(&argv, "--writeback");
 	if (!is_given(params->extra_args, "--xattrmap"))
 		strv_add(&argv, "--xattrmap=" ATTRIBUTES);
 	strv_add_all(&argv, params->extra_args);

@@ -14,6 +14,7 @@ struct virtiofsd_params {
 	const char *share_dir;
 	int mntns_fd;            /* > 0: where it runs, and finds share_dir */
 	const char *cache;       /* never, metadata, auto, always */
+	bool holds_writes_back;  /* the guest writes when it likes */
 	char *const *extra_args; /* of the administrator: they win */
 };
 

@@ -32,6 +32,7 @@ static const struct vmm_driver *const drivers[] = {
 static const char *const process_names[N_VMM_PROCESS] = {
 	[VMM_PROCESS_VMM] = "the virtual machine monitor",
 	[VMM_PROCESS_FS] = "virtiofsd",
+	[VMM_PROCESS_FS_LAST] = "virtiofsd of the private files",
 	[VMM_PROCESS_VSOCK] = "vhost-device-vsock",
 };
 
@@ -56,6 +57,9 @@ static int check_params(const struct vmm_params *p, struct error *e)
 	if (p->n_nics > VMM_NICS_MAX)
 		return fail(e, E2BIG, "%zu network devices at boot are more than %d", p->n_nics,
 			    VMM_NICS_MAX);
+	if (p->n_shares > VMM_SHARES_MAX)
+		return fail(e, E2BIG, "%zu shared folders are more than %d", p->n_shares,
+			    VMM_SHARES_MAX);
 	if (p->vcpus > h->default_maxvcpus)
 		return fail(e, EINVAL, "%u virtual CPUs are more than the %u that are possible",
 			    p->vcpus, (unsigned)h->default_maxvcpus);
@@ -79,6 +83,19 @@ static unsigned round_up(double vcpus)
 	return whole < vcpus ? whole + 1 : whole;
 }
 
+static void copy_shares(struct vmm *vmm, const struct vmm_params *p)
+{
+	for (; vmm->n_shares < p->n_shares; vmm->n_shares++) {
+		const struct vmm_share *share = &p->shares[vmm->n_shares];
+
+		vmm->shares[vmm->n_shares] =
+			(struct vmm_own_share){ .tag = xstrdup(share->tag),
+						.dir = xstrdup(share->dir),
+						.is_private = share->is_private,
+						.fd = -1 };
+	}
+}
+
 static int copy_params(struct vmm *vmm, const struct vmm_params *p, struct error *e)
 {
 	const struct config_hypervisor *h = &p->config->hypervisor;
@@ -88,7 +105,7 @@ static int copy_params(struct vmm *vmm, const struct vmm_params *p, struct error
 	vmm->loop = p->loop;
 	vmm->id = xstrdup(p->id);
 	vmm->run_dir = xstrdup(p->run_dir);
-	str_set(&vmm->share_dir, p->share_dir);
+	copy_shares(vmm, p);
 	vmm->share_mntns_fd = p->share_mntns_fd;
 	vmm->agent_params = strv_copy(p->agent_params);
 	vmm->vcpus = p->vcpus ? p->vcpus : round_up(h->default_vcpus);
@@ -112,7 +129,7 @@ static struct vmm *make(const struct vmm_driver *driver)
 	struct vmm *vmm = xcalloc(1, sizeof(*vmm));
 
 	vmm->driver = driver;
-	vmm->fs_fd = vmm->vsock_fd = vmm->console_fd = -1;
+	vmm->vsock_fd = vmm->console_fd = -1;
 	vmm->ready.fd = -1;
 	vmm->vsock.vhost_fd = -1;
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
@@ -149,7 +166,10 @@ void vmm_free(struct vmm *vmm)
 		nic_done(&vmm->nics[i]);
 	(void)close_fd(vmm->netns_fd > 0 ? vmm->netns_fd : -1);
 	strv_free(vmm->agent_params);
-	free(vmm->share_dir);
+	for (size_t i = 0; i < vmm->n_shares; i++) {
+		free(vmm->shares[i].tag);
+		free(vmm->shares[i].dir);
+	}
 	free(vmm->run_dir);
 	free(vmm->id);
 	free(vmm);
@@ -203,22 +223,23 @@ static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cance
 				  deadline_ms, c, &vmm->vsock_fd, e);
 }
 
-static int start_fs(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+static int start_fs(struct vmm *vmm, size_t number, uint64_t deadline_ms, const struct cancel *c,
+		    struct error *e)
 {
 	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	struct vmm_own_share *share = &vmm->shares[number];
 	const struct virtiofsd_params params = {
 		.program = h->virtio_fs_daemon,
 		.run_dir = vmm->run_dir,
-		.share_dir = vmm->share_dir,
+		.share_dir = share->dir,
 		.mntns_fd = vmm->share_mntns_fd,
-		.cache = h->virtio_fs_cache,
+		.cache = share->is_private ? "always" : h->virtio_fs_cache,
+		.holds_writes_back = share->is_private,
 		.extra_args = h->virtio_fs_extra_args,
 	};
 
-	if (!vmm->share_dir)
-		return 0;
-	return virtiofsd_start(&vmm->processes[VMM_PROCESS_FS], vmm->loop, &params, deadline_ms, c,
-			       &vmm->fs_fd, e);
+	return virtiofsd_start(&vmm->processes[VMM_PROCESS_FS + number], vmm->loop, &params,
+			       deadline_ms, c, &share->fd, e);
 }
 
 /* Why the VMM or, with it still running, a helper ended; each is asked once, since its last words
@@ -274,9 +295,8 @@ static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel 
 {
 	int r = dir_make(vmm->run_dir, 0700, e);
 
-	if (r < 0)
-		return r;
-	r = start_fs(vmm, deadline_ms, c, e);
+	for (size_t i = 0; r >= 0 && i < vmm->n_shares; i++)
+		r = start_fs(vmm, i, deadline_ms, c, e);
 	if (r < 0)
 		return r;
 	r = start_vsock(vmm, deadline_ms, c, e);
@@ -298,7 +318,8 @@ int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, str
 	vmm->is_started = true;
 	r = start_all(vmm, deadline_ms, c, e);
 	/* The VMM and the helpers hold their own. */
-	vmm->fs_fd = close_fd(vmm->fs_fd);
+	for (size_t i = 0; i < vmm->n_shares; i++)
+		vmm->shares[i].fd = close_fd(vmm->shares[i].fd);
 	vmm->vsock_fd = close_fd(vmm->vsock_fd);
 	vmm->vsock.vhost_fd = close_fd(vmm->vsock.vhost_fd);
 	for (size_t i = 0; i < vmm->n_nics; i++)
@@ -328,7 +349,8 @@ void vmm_stop(struct vmm *vmm)
 	/* The VMM first: without it virtiofsd ends by itself, and takes along the child that does
 	 * its work.  vhost-device-vsock would wait for the next VMM. */
 	daemon_stop(&vmm->processes[VMM_PROCESS_VMM], 0);
-	daemon_stop(&vmm->processes[VMM_PROCESS_FS], FS_GRACE_MS);
+	for (size_t i = VMM_PROCESS_FS; i <= VMM_PROCESS_FS_LAST; i++)
+		daemon_stop(&vmm->processes[i], FS_GRACE_MS);
 	daemon_stop(&vmm->processes[VMM_PROCESS_VSOCK], 0);
 	vmm->driver->done(vmm);
 	vmm->state = NULL;

@@ -20,6 +20,7 @@
 struct vmm;
 
 #define VMM_QUEUES_MAX 8
+#define VMM_SHARES_MAX 2
 #define VMM_MAC_LEN    6
 
 /* A tap of ours that becomes a virtio-net device. */
@@ -40,22 +41,30 @@ struct vmm_block {
 	const char *format; /* NULL: raw */
 };
 
+/* A folder of the host that the guest can mount, served by a virtiofsd. */
+struct vmm_share {
+	const char *tag; /* by which the guest mounts it */
+	const char *dir;
+	bool is_private; /* nobody else changes it: the guest may remember and hold back all */
+};
+
 /* Zero-initialise and set what matters.  Everything is copied or duplicated by vmm_new() except
  * what is marked as borrowed. */
 struct vmm_params {
 	const struct config *config; /* borrowed: must outlive the VM */
-	struct loop *loop;     /* borrowed: processes are started on its io thread, so that they die
-				  with this program and not with a work thread; NULL: on the thread of
-				  vmm_start(), which must then live as long as the VM */
-	const char *id;        /* of the sandbox */
-	const char *run_dir;   /* for sockets; made by vmm_start() (0700) and removed with all in it
-				  by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
-	const char *share_dir; /* folder that the guest mounts as kataShared; NULL: none */
-	int share_mntns_fd;    /* > 0: mount namespace in which that is its path; borrowed until
-				  vmm_start() has ended */
-	int netns_fd;          /* > 0: network namespace the VMM runs in */
-	unsigned vcpus;        /* at boot; 0: default_vcpus rounded up */
-	uint64_t memory_mib;   /* at boot; 0: default_memory */
+	struct loop *loop;   /* borrowed: processes are started on its io thread, so that they die
+				with this program and not with a work thread; NULL: on the thread of
+				vmm_start(), which must then live as long as the VM */
+	const char *id;      /* of the sandbox */
+	const char *run_dir; /* for sockets; made by vmm_start() (0700) and removed with all in it
+				by vmm_stop(); at most 80 bytes, /run/vc/vm/<id> */
+	const struct vmm_share *shares; /* at most VMM_SHARES_MAX */
+	size_t n_shares;
+	int share_mntns_fd;         /* > 0: mount namespace in which those are their paths; borrowed
+				       until vmm_start() has ended */
+	int netns_fd;               /* > 0: network namespace the VMM runs in */
+	unsigned vcpus;             /* at boot; 0: default_vcpus rounded up */
+	uint64_t memory_mib;        /* at boot; 0: default_memory */
 	char *const *agent_params;  /* more kernel parameters ("agent.log=debug"); may be NULL */
 	const struct vmm_nic *nics; /* present at boot */
 	size_t n_nics;
@@ -86,7 +95,13 @@ void vmm_stop(struct vmm *vmm);
 #define VMM_END_MS 500
 
 /* The processes of a VM.  The death of any of them is the end of the VM: nothing reconnects. */
-enum vmm_process { VMM_PROCESS_VMM, VMM_PROCESS_FS, VMM_PROCESS_VSOCK, N_VMM_PROCESS };
+enum vmm_process {
+	VMM_PROCESS_VMM,
+	VMM_PROCESS_FS, /* of the first share; the next is that of the second */
+	VMM_PROCESS_FS_LAST = VMM_PROCESS_FS + VMM_SHARES_MAX - 1,
+	VMM_PROCESS_VSOCK,
+	N_VMM_PROCESS
+};
 
 /* Readable when the process has ended; watch it with loop_add().  Borrowed until vmm_stop(); -1 if
  * the VM has no such process. */

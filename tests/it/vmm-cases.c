@@ -83,11 +83,13 @@ static int teardown(void **state)
 static int start(struct fixture *f, struct error *e)
 {
 	_close_ int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	const struct vmm_share share = { .tag = "kataShared", .dir = f->share_dir };
 	const struct vmm_params params = {
 		.config = &f->config,
 		.id = "vmm-cases",
 		.run_dir = f->run_dir,
-		.share_dir = f->share_dir,
+		.shares = &share,
+		.n_shares = 1,
 		.netns_fd = netns,
 	};
 	int r = vmm_new(&params, &f->vmm, e);

@@ -17,6 +17,8 @@ struct fixture {
 	struct qemu_command cmd;
 };
 
+static char tags[2][16] = { "kataShared", "kataPrivate" };
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
@@ -31,7 +33,8 @@ static int setup(void **state)
 		.memory_mib = 256,
 		.vsock = { .kind = VSOCK_HYBRID, .cid = 3, .vhost_fd = -1 },
 		.vsock_fd = 50,
-		.fs_fd = 51,
+		.shares = { { .tag = tags[0], .fd = 51 }, { .tag = tags[1], .fd = 52 } },
+		.n_shares = 2,
 		.ready = { .fd = -1, .port = 1101 },
 	};
 	*state = f;
@@ -110,8 +113,9 @@ static void test_every_number_on_the_line_is_a_descriptor_handed_over(void **sta
 	assert_string_equal(value_of(f, "-chardev", "socket,id=qmp"), "socket,id=qmp,fd=3");
 	assert_string_equal(value_of(f, "-chardev", "socket,id=console"), "socket,id=console,fd=4");
 	assert_string_equal(value_of(f, "-chardev", "socket,id=vsock"), "socket,id=vsock,fd=5");
-	assert_string_equal(value_of(f, "-chardev", "socket,id=fs"), "socket,id=fs,fd=6");
-	assert_int_equal(f->cmd.n_fds, 4);
+	assert_string_equal(value_of(f, "-chardev", "socket,id=fs0"), "socket,id=fs0,fd=6");
+	assert_string_equal(value_of(f, "-chardev", "socket,id=fs1"), "socket,id=fs1,fd=7");
+	assert_int_equal(f->cmd.n_fds, 5);
 	assert_int_equal(f->cmd.fds[0].from, 40);
 	assert_int_equal(f->cmd.fds[3].from, 51);
 	assert_int_equal(f->cmd.fds[3].to, 6);
@@ -131,7 +135,7 @@ static void test_without_sharing_there_is_no_file_system(void **state)
 {
 	struct fixture *f = *state;
 
-	f->vmm.fs_fd = -1;
+	f->vmm.n_shares = 0;
 	make(f);
 	assert_null(value_of(f, "-device", "vhost-user-fs-pci"));
 }
@@ -242,7 +246,7 @@ static void test_network_device_at_boot_has_taps_mac_and_mtu(void **state)
 	assert_int_equal(nic_copy(&nic, NIC_BY_VMM, &f->vmm.nics[0], &e), 0);
 	f->vmm.n_nics = 1;
 	make(f);
-	assert_string_equal(value_of(f, "-netdev", ""), "tap,id=eth0,fds=7,vhost=off");
+	assert_string_equal(value_of(f, "-netdev", ""), "tap,id=eth0,fds=8,vhost=off");
 	device = value_of(f, "-device", "virtio-net-pci");
 	assert_non_null(strstr(device, "mac=02:00:00:00:00:ab"));
 	assert_non_null(strstr(device, "host_mtu=1450"));

@@ -105,7 +105,7 @@ static int teardown(void **state)
 
 static int serve(void *arg, struct error *e)
 {
-	const char *folder = share_folder(((struct fixture *)arg)->share);
+	const char *folder = share_folder(((struct fixture *)arg)->share, SHARE_WITH_HOST);
 
 	if (mount(folder, folder, NULL, MS_BIND | MS_REC, NULL) < 0 || chdir(folder) < 0 ||
 	    syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
@@ -147,7 +147,7 @@ static void start_server(struct fixture *f)
 	path = xasprintf("/proc/%d/ns/mnt", f->server);
 	f->server_ns = open(path, O_RDONLY | O_CLOEXEC);
 	assert_return_code(f->server_ns, errno);
-	share_is_served(f->share, f->server);
+	share_is_served(f->share, &f->server);
 }
 
 static void open_share(struct fixture *f)
@@ -157,7 +157,7 @@ static void open_share(struct fixture *f)
 
 	if (f->share)
 		return;
-	if (share_open(root, "box", &f->share, &e) < 0)
+	if (share_open(root, "box", 1, &f->share, &e) < 0)
 		fail_msg("%s", e.msg);
 	if (!is_old_kernel)
 		start_server(f);
@@ -183,7 +183,7 @@ static int open_it(void *arg, struct error *e)
 static int guest_open(const struct fixture *f, const char *guest, const char *name, int flags)
 {
 	_free_ char *below = path_join(guest + strlen(SHARE_GUEST_ROOT), name);
-	_free_ char *here = path_join(share_folder(f->share), below);
+	_free_ char *here = path_join(share_folder(f->share, SHARE_WITH_HOST), below);
 	struct request q = { .path = f->server_ns < 0 ? here : below, .flags = flags };
 	struct error e;
 
@@ -332,6 +332,42 @@ static void test_one_folder_is_one_share_however_often_it_is_used(void **state)
 	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), 0);
 	share_put(f->share, "b");
 	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), -ENOENT);
+}
+
+/* What the pod alone has lies elsewhere, if there is a place for it; whichever use came first. */
+static void test_private_folder_is_shared_apart(void **state)
+{
+	static const struct {
+		size_t kinds;
+		enum share_kind first;
+		const char *root;
+	} cases[] = {
+		{ N_SHARE_KIND, SHARE_PRIVATE, "/run/kata-containers/shared/private/" },
+		{ N_SHARE_KIND, SHARE_WITH_HOST, SHARE_GUEST_ROOT "/" },
+		{ 1, SHARE_PRIVATE, SHARE_GUEST_ROOT "/" },
+	};
+	struct fixture *f = *state;
+	_free_ char *root = path_join(f->dir, "apart");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *id = xasprintf("apart%zu", i);
+		struct share_use use = { .ticket = "a", .source = f->source, .hint = "v" };
+		_free_ char *first = NULL;
+		_free_ char *second = NULL;
+		_strv_ strv nested = NULL;
+		struct share *s = NULL;
+		struct error e;
+
+		assert_return_code(share_open(root, id, cases[i].kinds, &s, &e), 0);
+		use.kind = cases[i].first;
+		assert_return_code(share_get(s, &use, &first, &nested, &e), 0);
+		use.ticket = "b";
+		use.kind = use.kind == SHARE_PRIVATE ? SHARE_WITH_HOST : SHARE_PRIVATE;
+		assert_return_code(share_get(s, &use, &second, &nested, &e), 0);
+		share_close(s);
+		assert_true(str_starts(first, cases[i].root));
+		assert_string_equal(first, second);
+	}
 }
 
 static void test_part_of_a_share_is_that_part(void **state)
@@ -514,7 +550,7 @@ static void test_mounts_of_the_host_do_not_grow_by_shares(void **state)
 		_free_ char *id = xasprintf("box%zu", i);
 		struct error e;
 
-		if (share_open(root, id, &more[i], &e) < 0)
+		if (share_open(root, id, N_SHARE_KIND, &more[i], &e) < 0)
 			fail_msg("%s", e.msg);
 		for (size_t n = 0; n < 5; n++) {
 			_free_ char *ticket = xasprintf("%zu", n);
@@ -618,7 +654,7 @@ static void share_and_close(struct fixture *f, const char *root, size_t round)
 	struct share *s = NULL;
 	struct error e;
 
-	if (share_open(root, id, &s, &e) < 0)
+	if (share_open(root, id, N_SHARE_KIND, &s, &e) < 0)
 		fail_msg("%s", e.msg);
 	(void)share_get(s, &use, &guest, &nested, &e);
 	if (round % 2)
@@ -694,6 +730,7 @@ int main(void)
 		TEST(test_read_only_volume_of_an_old_kernel_is_no_different),
 		TEST(test_read_only_file_of_an_old_kernel_stays_so),
 		TEST(test_one_folder_is_one_share_however_often_it_is_used),
+		TEST(test_private_folder_is_shared_apart),
 		TEST(test_part_of_a_share_is_that_part),
 		TEST(test_part_alone_shows_nothing_beside_it),
 		TEST(test_part_of_a_pods_volume_brings_the_whole),

@@ -39,6 +39,22 @@ static void test_command_names_socket_folder_and_cache(void **state)
 	assert_true(strv_contains(args, "--cache=auto"));
 }
 
+static void test_command_for_private_files_lets_the_guest_hold_writes_back(void **state)
+{
+	const struct virtiofsd_params params = {
+		.program = "/x/virtiofsd",
+		.share_dir = "/private",
+		.cache = "always",
+		.holds_writes_back = true,
+	};
+	_strv_ strv private = virtiofsd_command(&params, 3);
+	_strv_ strv shared = command(NULL);
+
+	(void)state;
+	assert_true(strv_contains(private, "--writeback"));
+	assert_false(strv_contains(shared, "--writeback"));
+}
+
 static void test_command_maps_attributes(void **state)
 {
 	_strv_ strv args = command(NULL);
@@ -77,6 +93,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_names_socket_folder_and_cache),
 		cmocka_unit_test(test_command_maps_attributes),
+		cmocka_unit_test(test_command_for_private_files_lets_the_guest_hold_writes_back),
 		cmocka_unit_test(test_command_with_an_argument_of_the_administrator_lets_it_win),
 	};
 

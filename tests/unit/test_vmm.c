@@ -329,7 +329,10 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 {
 	_free_ char *run_dir = path_join(*state, "vm");
 	_config_ struct config c;
-	struct vmm_params p = { .config = &c, .id = "sb1", .run_dir = run_dir, .share_dir = "/" };
+	const struct vmm_share share = { .tag = "t", .dir = "/" };
+	struct vmm_params p = {
+		.config = &c, .id = "sb1", .run_dir = run_dir, .shares = &share, .n_shares = 1
+	};
 	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
 	struct error e;
 

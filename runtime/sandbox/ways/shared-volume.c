@@ -2,8 +2,8 @@
 /*
  * shared-volume - a folder or file of the host, shared by virtio-fs.
  *
- * An emptyDir belongs to its pod alone, so of its part (subPath) the whole is shared, and whoever
- * mounts it later finds the same file system.
+ * An emptyDir belongs to its pod alone, so of its part (subPath) the whole is shared, whoever
+ * mounts it later finds the same file system, and the guest may cache it.
  *
  * Work thread.
  */
@@ -43,6 +43,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 		.source = a->mount->source,
 		.within = whole,
 		.hint = path_base(a->mount->destination),
+		.kind = whole ? SHARE_PRIVATE : SHARE_WITH_HOST,
 		.writes = !spec_mount_is_read_only(a->mount),
 		.follows = follows(a->mount, whole),
 	};

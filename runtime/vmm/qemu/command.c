@@ -203,19 +203,23 @@ static int add_vsock(struct builder *b, struct error *e)
 	return 0;
 }
 
-static int add_share(struct builder *b, struct error *e)
+static int add_shares(struct builder *b, struct error *e)
 {
-	int r;
+	int r = 0;
 
-	if (b->vmm->fs_fd < 0)
-		return 0;
-	r = add_socket(b, "fs", b->vmm->fs_fd, e);
-	if (r < 0)
-		return r;
-	add2(b, "-device",
-	     xasprintf("vhost-user-fs-pci,id=fs0,chardev=fs,tag=%s,queue-size=%" PRIu64,
-		       VMM_SHARE_TAG, b->h->virtio_fs_queue_size));
-	return 0;
+	for (size_t i = 0; r >= 0 && i < b->vmm->n_shares; i++) {
+		const struct vmm_own_share *share = &b->vmm->shares[i];
+		_free_ char *id = xasprintf("fs%zu", i);
+
+		r = add_socket(b, id, share->fd, e);
+		if (r < 0)
+			break;
+		add2(b, "-device",
+		     xasprintf(
+			     "vhost-user-fs-pci,id=share%zu,chardev=%s,tag=%s,queue-size=%" PRIu64,
+			     i, id, share->tag, b->h->virtio_fs_queue_size));
+	}
+	return r;
 }
 
 /* Descriptors FDS as "3:4:5". */
@@ -307,7 +311,7 @@ static int add_seccomp(struct builder *b, struct error *e)
 
 static int (*const groups[])(struct builder *b, struct error *e) = {
 	add_identity, add_machine, add_memory, add_boot,    add_control, add_console, add_entropy,
-	add_vsock,    add_share,   add_nics,   add_balloon, add_ports,   add_seccomp,
+	add_vsock,    add_shares,  add_nics,   add_balloon, add_ports,   add_seccomp,
 };
 
 int qemu_command_make(const struct vmm *vmm, int qmp_fd, int console_fd, struct qemu_command *ret,
