@@ -66,6 +66,7 @@ struct config_agent {
 struct config_runtime {
 	bool enable_debug;
 	char *internetworking_model; /* "tcfilter" or "none" */
+	char *emptydir_mode;         /* "shared-fs" or "block-plain" */
 	bool disable_guest_seccomp;
 	bool sandbox_cgroup_only;
 	bool static_sandbox_resource_mgmt;

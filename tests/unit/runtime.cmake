@@ -16,13 +16,14 @@ target_link_libraries(vmm-cases PRIVATE kata_flags kata_sandbox kata_vmm PkgConf
 set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 kata_unit_test(test_direct.c LIBS kata_sandbox)
 kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
+kata_unit_test(test_ext4.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_ways.c LIBS kata_sandbox)
-target_link_options(test_ways PRIVATE -Wl,--wrap=sandbox_share -Wl,--wrap=sandbox_shm_source)
+target_link_options(test_ways PRIVATE -Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_share -Wl,--wrap=sandbox_shm_source)
 kata_unit_test(test_device.c LIBS kata_sandbox)
 target_link_options(test_device PRIVATE -Wl,--wrap=sandbox_plug
 	-Wl,--wrap=sandbox_unplug -Wl,--wrap=sandbox_share -Wl,--wrap=share_get -Wl,--wrap=share_put
-	-Wl,--wrap=sandbox_shm_source)
+	-Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_shm_source)
 kata_unit_test(test_rootfs.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)
 target_link_options(test_share PRIVATE -Wl,--wrap=syscall)

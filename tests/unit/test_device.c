@@ -38,6 +38,15 @@ int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_pa
 		     struct error *e);
 void __wrap_share_put(struct share *s, const char *ticket);
 const char *__wrap_sandbox_shm_source(const struct sandbox *s);
+const struct config *__wrap_sandbox_config(const struct sandbox *s);
+
+const struct config *__wrap_sandbox_config(const struct sandbox *s)
+{
+	static const struct config config;
+
+	(void)s;
+	return &config;
+}
 
 int __wrap_sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 			const struct address **ret_address, struct error *e)

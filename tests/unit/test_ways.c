@@ -60,6 +60,16 @@ const char *__wrap_sandbox_shm_source(const struct sandbox *s)
 	return "/run/pod/shm";
 }
 
+static struct config config;
+
+const struct config *__wrap_sandbox_config(const struct sandbox *s);
+
+const struct config *__wrap_sandbox_config(const struct sandbox *s)
+{
+	(void)s;
+	return &config;
+}
+
 static const struct way *way_of(const char *type, const char *source, const char *destination)
 {
 	_free_ char *text = xasprintf(
@@ -111,6 +121,31 @@ static void test_mount_goes_the_first_way_that_fits(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if (way_of(cases[i].type, cases[i].source, cases[i].destination) != cases[i].way)
 			fail_msg("%s on %s", cases[i].source, cases[i].destination);
+	folder_remove(dir);
+}
+
+static void test_emptydir_is_a_disk_where_that_is_asked_for(void **state)
+{
+	static char block_plain[] = "block-plain";
+	char *dir = folder_new();
+	_free_ char *settings = path_join(dir, "volumes/kubernetes.io~configmap/settings");
+	_free_ char *disk = path_join(dir, "volumes/kubernetes.io~empty-dir/disk");
+	_free_ char *part = path_join(dir, "volume-subpaths/disk/c/0");
+	_free_ char *foreign = path_join(dir, "volume-subpaths/other/c/0");
+	struct error e;
+
+	(void)state;
+	assert_return_code(dir_make(settings, 0755, &e), 0);
+	assert_return_code(dir_make(disk, 0755, &e), 0);
+	assert_return_code(dir_make(part, 0755, &e), 0);
+	assert_return_code(dir_make(foreign, 0755, &e), 0);
+	config.runtime.emptydir_mode = block_plain;
+	assert_ptr_equal(way_of("bind", disk, "/data"), &way_disk_volume);
+	assert_ptr_equal(way_of("bind", part, "/data"), &way_disk_volume);
+	assert_ptr_equal(way_of("bind", foreign, "/data"), &way_shared_volume);
+	assert_ptr_equal(way_of("bind", settings, "/data"), &way_watchable_volume);
+	assert_ptr_equal(way_of("bind", dir, "/data"), &way_shared_volume);
+	config.runtime.emptydir_mode = NULL;
 	folder_remove(dir);
 }
 
@@ -173,6 +208,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_row_is_whole_and_named_once),
 		cmocka_unit_test(test_mount_goes_the_first_way_that_fits),
+		cmocka_unit_test(test_emptydir_is_a_disk_where_that_is_asked_for),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
 		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};

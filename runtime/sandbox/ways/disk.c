@@ -71,12 +71,13 @@ int disk_give(const struct arrival *a, struct gifts *g, const struct way *way, c
 	const struct block_source source = { .path = d->source,
 					     .access = is_read_only(d) ? BLOCK_READ_ONLY
 								       : BLOCK_READ_WRITE };
-	_free_ char *user = xasprintf("%s:%s", a->container, d->point);
+	_free_ char *user = xasprintf("%s:%s", d->is_pods ? "" : a->container, d->point);
 	const struct address *address;
 	Agent__Storage *s;
 	int r;
 
-	gifts_note(g, way, user);
+	if (!d->is_pods)
+		gifts_note(g, way, user);
 	r = sandbox_plug(a->sandbox, &source, user, &address, e);
 	if (r < 0)
 		return r;
@@ -87,6 +88,7 @@ int disk_give(const struct arrival *a, struct gifts *g, const struct way *way, c
 	s->mount_point = xstrdup(d->point);
 	s->options = guest_options(d);
 	s->n_options = strv_len(s->options);
+	s->shared = d->is_pods;
 	if (ret_storage)
 		*ret_storage = s;
 	return 0;

@@ -27,6 +27,7 @@
 	row(way_direct_volume) /* a disk that a storage driver leaves to the guest */ \
 	row(way_pod_shm)       /* the guest's /dev/shm */                 \
 	row(way_memory_volume) /* emptyDir in memory, huge pages: the guest's */ \
+	row(way_disk_volume)   /* emptyDir on disk as a disk, where that is asked for */ \
 	row(way_watchable_volume) /* configMap and its like, copied by the agent */ \
 	row(way_shared_volume) /* any other folder or file, shared */     \
 	row(way_guest_mount)   /* the agent's own: proc, tmpfs, ... */    \

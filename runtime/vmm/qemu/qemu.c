@@ -382,6 +382,8 @@ static int plug_block(const struct call *call, const struct vmm_block *block, st
 	}
 	json_set_str(arguments, "drive", block->id);
 	json_set_bool(arguments, "share-rw", block->is_shared);
+	/* QEMU would stop the VM when the host has no room, and nobody let it go on. */
+	json_set_str(arguments, "werror", "report");
 	/* QEMU cuts serial numbers at 20 characters. */
 	json_set_str(arguments, "serial", block->id);
 	return run(call, "device_add", arguments, NULL, e);
