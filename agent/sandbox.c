@@ -18,12 +18,14 @@
 #include <sys/mount.h>
 
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/proc.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
 #include "agent/container/container.h"
 #include "agent/device/uevent.h"
+#include "agent/network/move.h"
 #include "agent/storage/storage.h"
 
 #define HOSTNAME_MAX    64
@@ -40,6 +42,8 @@ struct sandbox_state {
 	bool is_created;
 	char *id;
 	strv mounts;
+	char *hostname;
+	char *users; /* the map of the user namespace, as text; NULL without one */
 	int ns_fds[N_SANDBOX_NS];
 };
 
@@ -49,6 +53,8 @@ static const struct {
 } namespaces[] = {
 	[SANDBOX_NS_IPC] = { "ipc", CLONE_NEWIPC },
 	[SANDBOX_NS_UTS] = { "uts", CLONE_NEWUTS },
+	[SANDBOX_NS_NET] = { "net", CLONE_NEWNET },
+	[SANDBOX_NS_USER] = { "user", CLONE_NEWUSER },
 };
 static_assert(ARRAY_SIZE(namespaces) == N_SANDBOX_NS, "a row for every shared namespace");
 
@@ -68,6 +74,8 @@ static void state_clear(struct sandbox_state *s)
 		s->ns_fds[i] = close_fd(s->ns_fds[i]);
 	strv_free(TAKE_PTR(s->mounts));
 	free(TAKE_PTR(s->id));
+	free(TAKE_PTR(s->hostname));
+	free(TAKE_PTR(s->users));
 	s->is_created = false;
 }
 
@@ -174,6 +182,67 @@ static int make_ns(enum sandbox_ns ns, const char *hostname, struct error *e)
 	if (setns(own, namespaces[ns].flag) < 0)
 		abort();
 	return fd;
+}
+
+static int name_host(int uts, const char *hostname, struct error *e)
+{
+	_close_ int own = open_own_ns(namespaces[SANDBOX_NS_UTS].name, e);
+	int r = 0;
+
+	if (own < 0 || str_empty(hostname))
+		return own < 0 ? own : 0;
+	if (setns(uts, CLONE_NEWUTS) < 0)
+		return fail(e, errno, "cannot enter a uts namespace: %m");
+	if (sethostname(hostname, strlen(hostname)) < 0)
+		r = fail(e, errno, "cannot set hostname '%s': %m", hostname);
+	if (setns(own, CLONE_NEWUTS) < 0)
+		abort();
+	return r;
+}
+
+static void replace_ns(struct sandbox_state *s, enum sandbox_ns ns, int own_fd)
+{
+	(void)close_fd(s->ns_fds[ns]);
+	s->ns_fds[ns] = own_fd;
+}
+
+/* Under the lock, so that nobody sees some of the old namespaces and some of the new. */
+static int adopt(struct sandbox_state *s, const struct idmap *map, char *own_text, struct error *e)
+{
+	int fds[N_IDMAP_NS] = { -1, -1, -1, -1 };
+	int r = idmap_open_all(map, fds, e);
+
+	if (r >= 0)
+		r = name_host(fds[IDMAP_NS_UTS], s->hostname, e);
+	if (r >= 0)
+		r = network_move(fds[IDMAP_NS_NET], e);
+	for (size_t i = 0; r < 0 && i < N_IDMAP_NS; i++)
+		(void)close_fd(fds[i]);
+	if (r < 0) {
+		free(own_text);
+		return r;
+	}
+	s->users = own_text;
+	replace_ns(s, SANDBOX_NS_USER, fds[IDMAP_NS_USER]);
+	replace_ns(s, SANDBOX_NS_IPC, fds[IDMAP_NS_IPC]);
+	replace_ns(s, SANDBOX_NS_UTS, fds[IDMAP_NS_UTS]);
+	replace_ns(s, SANDBOX_NS_NET, fds[IDMAP_NS_NET]);
+	return 0;
+}
+
+int sandbox_adopt_users(struct sandbox *sb, const struct idmap *map, struct error *e)
+{
+	struct sandbox_state *s = sb->state;
+	_free_ char *text = idmap_text(map);
+	int r = 0;
+
+	(void)pthread_mutex_lock(&s->lock);
+	if (!s->users)
+		r = adopt(s, map, TAKE_PTR(text), e);
+	else if (strcmp(s->users, text) != 0)
+		r = fail(e, EINVAL, "the sandbox has a user namespace with another map");
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
 }
 
 static int load_module(const Agent__KernelModule *m, struct error *e)
@@ -299,7 +368,7 @@ static int create(struct sandbox *sb, struct rpc_request *req,
 
 	if (r == 0)
 		r = load_modules(in, e);
-	for (size_t i = 0; i < N_SANDBOX_NS && r == 0; i++) {
+	for (size_t i = SANDBOX_NS_IPC; i <= SANDBOX_NS_UTS && r == 0; i++) {
 		int fd = make_ns((enum sandbox_ns)i, in->hostname, e);
 
 		if (fd < 0)
@@ -312,8 +381,8 @@ static int create(struct sandbox *sb, struct rpc_request *req,
 	if (r == 0)
 		r = storages_add(sb->storages, NULL, in->storages, in->n_storages,
 				 rpc_deadline_ms(req), rpc_cancel(req), &s->mounts, e);
-	if (r == 0)
-		s->id = xstrdup(in->sandbox_id);
+	s->id = xstrdup(in->sandbox_id);
+	s->hostname = xstrdup(in->hostname);
 	return r;
 }
 
@@ -321,7 +390,7 @@ int sandbox_rpc_create(struct rpc_request *req, const void *in_, void *out, stru
 {
 	const Agent__CreateSandboxRequest *in = in_;
 	struct sandbox *sb = rpc_context(req);
-	struct sandbox_state *s = sb->state, made = { .ns_fds = { -1, -1 } };
+	struct sandbox_state *s = sb->state, made = { .ns_fds = { -1, -1, -1, -1 } };
 	int r = check_request(in, e);
 
 	(void)out;
@@ -337,6 +406,7 @@ int sandbox_rpc_create(struct rpc_request *req, const void *in_, void *out, stru
 	(void)pthread_mutex_lock(&s->lock);
 	s->is_created = true;
 	s->id = made.id;
+	s->hostname = made.hostname;
 	s->mounts = made.mounts;
 	memcpy(s->ns_fds, made.ns_fds, sizeof(s->ns_fds));
 	(void)pthread_mutex_unlock(&s->lock);

@@ -50,11 +50,17 @@ struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const str
 void sandbox_free(struct sandbox *sb);
 DEFINE_CLEANUP(sandbox_freep, struct sandbox *, sandbox_free)
 
-enum sandbox_ns { SANDBOX_NS_IPC, SANDBOX_NS_UTS, N_SANDBOX_NS };
+enum sandbox_ns { SANDBOX_NS_IPC, SANDBOX_NS_UTS, SANDBOX_NS_NET, SANDBOX_NS_USER, N_SANDBOX_NS };
 
 /* A descriptor of the namespace that every container of the sandbox joins, to be closed by the
- * caller; -ENOENT before CreateSandbox.  Any thread. */
+ * caller; -ENOENT before CreateSandbox, and for one that is the guest's own.  Any thread. */
 int sandbox_ns_open(struct sandbox *sb, enum sandbox_ns ns, struct error *e);
+
+struct idmap;
+
+/* Gives the sandbox a user namespace with this map, which owns its other namespaces; the network
+ * moves into the new one.  Nothing if it has it already; EINVAL if it has another.  Work thread. */
+int sandbox_adopt_users(struct sandbox *sb, const struct idmap *map, struct error *e);
 
 /* The id given by CreateSandbox, "" before it.  Caller frees.  Any thread. */
 char *sandbox_id(struct sandbox *sb);

@@ -17,11 +17,13 @@
 #include "lib/toml.h"
 
 #define TEXT_MAX     (1 * MIB)
+#define LINE_MAX_LEN 255 /* of the kernel, since Linux 5.1 */
 #define DEFAULTS     "share/defaults/kata-containers"
 #define SHIM_PROGRAM "bin/containerd-shim-kata-v2"
 
 #define DEBUG_FILE  "20-debug.toml"
 #define CUSTOM_FILE "50-user-overrides.toml"
+#define LAUNCHER    "containerd-shim-kata-v2"
 
 static const struct shim shims[] = {
 	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu" },
@@ -112,6 +114,7 @@ int offer_init(struct offer *o, const struct settings *s, const char *root, cons
 		return -e->code;
 	o->handler = xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
 	o->runtime_path = xasprintf("%s/" SHIM_PROGRAM, root);
+	o->launcher = xasprintf("%s/%s/" LAUNCHER, s->etc, o->handler);
 	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);
 	return 0;
 }
@@ -132,6 +135,7 @@ void offer_done(struct offer *o)
 	free(o->runtime_path);
 	free(o->delivered);
 	free(o->config_path);
+	free(o->launcher);
 	free(o->custom);
 	*o = (struct offer){ 0 };
 }
@@ -142,6 +146,7 @@ struct cri_handler offer_handler(const struct offer *o)
 		.name = o->handler,
 		.runtime_path = o->runtime_path,
 		.config_path = o->config_path,
+		.launcher = o->launcher,
 	};
 }
 
@@ -156,6 +161,7 @@ void candidate_init(struct candidate *c, const struct offer *o, const char *vers
 		.name = o->handler,
 		.runtime_path = c->runtime_path,
 		.config_path = c->config_path,
+		.launcher = o->launcher,
 	};
 }
 
@@ -226,6 +232,23 @@ static int plan_file(const struct offer *o, const struct settings *s, const char
 	return 0;
 }
 
+/* The kernel runs the shim for it (execve(2), interpreter scripts): nothing reads what is below the
+ * first line. */
+static int plan_launcher(const struct offer *o, struct edit *edit, struct error *e)
+{
+	struct edit_file *f = edit_add(edit, o->launcher, e);
+
+	if (!f)
+		return -e->code;
+	f->new_text = xasprintf("#!%s -config=%s\n", o->runtime_path, o->config_path);
+	f->mode = 0755;
+	if (strlen(f->new_text) > LINE_MAX_LEN)
+		return fail(e, ENAMETOOLONG,
+			    "'%s' and '%s' are too long for the first line of '%s'",
+			    o->runtime_path, o->config_path, o->launcher);
+	return 0;
+}
+
 int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
 	       struct edit *edit, struct error *e)
 {
@@ -237,15 +260,20 @@ int offer_plan(const struct offer *o, const struct settings *s, const char *vers
 	if (plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
 	    plan_file(o, s, "config.d/" DEBUG_FILE, TAKE_PTR(debug), edit, e) < 0 ||
 	    plan_file(o, s, "config.d/" CUSTOM_FILE, o->custom ? xstrdup(o->custom) : NULL, edit,
-		      e) < 0)
+		      e) < 0 ||
+	    plan_launcher(o, edit, e) < 0)
 		return -e->code;
 	return 0;
 }
 
 int offer_remove(const struct offer *o, const struct settings *s, struct error *e)
 {
-	const char *const names[] = { o->shim->configuration, "config.d/" DEBUG_FILE,
-				      "config.d/" CUSTOM_FILE, "config.d", "" };
+	const char *const names[] = { o->shim->configuration,
+				      "config.d/" DEBUG_FILE,
+				      "config.d/" CUSTOM_FILE,
+				      "config.d",
+				      LAUNCHER,
+				      "" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_free_ char *path = xasprintf("%s/%s/%s", s->etc, o->handler, names[i]);

@@ -25,6 +25,7 @@ struct offer {
 	char *delivered;    /* its configuration in the release, through the current version */
 	char *config_path;  /* what sandboxes read: that, or a copy of the node's own; NULL: unread
 			     */
+	char *launcher;     /* what runs the shim with it, for containerd 2 */
 	char *custom;       /* text of the drop-in for this node; NULL if there is none */
 };
 

@@ -20,6 +20,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -38,6 +39,7 @@
 #include "agent/child/seccomp.h"
 #include "agent/plan/plan.h"
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
@@ -55,6 +57,7 @@ struct child {
 	Oci__Process *process;      /* of spec */
 	const Oci__Linux *linux_;   /* of the container */
 	Oci__LinuxSeccomp *seccomp; /* of that */
+	struct idmap map;           /* of that; empty without a user namespace */
 	int procfd;                 /* the guest's /proc */
 	int rootfd;                 /* the container's root */
 	int master;
@@ -96,6 +99,7 @@ static int read_plans(struct child *c, struct error *e)
 		return fail(e, EINVAL, "the plan has no section 'linux'");
 	c->linux_ = container->linux;
 	c->seccomp = container->linux->seccomp;
+	c->map = idmap_of_container(container->linux);
 	return 0;
 }
 
@@ -128,7 +132,7 @@ static int set_oom_score(struct child *c, struct error *e)
 
 static int join_namespaces(struct child *c, struct error *e)
 {
-	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET;
 
 	if (attributes_has_own_time(c->linux_))
 		flags |= CLONE_NEWTIME;
@@ -156,6 +160,8 @@ static int make_namespaces(struct child *c, struct error *e)
 		return fail(e, errno, "cannot join the ipc namespace of the sandbox: %m");
 	if (is_given(LAUNCH_SLOT_UTS) && setns(LAUNCH_SLOT_UTS, CLONE_NEWUTS) < 0)
 		return fail(e, errno, "cannot join the uts namespace of the sandbox: %m");
+	if (is_given(LAUNCH_SLOT_NET) && setns(LAUNCH_SLOT_NET, CLONE_NEWNET) < 0)
+		return fail(e, errno, "cannot join the net namespace of the sandbox: %m");
 	if (!is_given(LAUNCH_SLOT_IPC) && wants_namespace(c->spec, "ipc"))
 		flags |= CLONE_NEWIPC;
 	if (!is_given(LAUNCH_SLOT_UTS) && wants_namespace(c->spec, "uts"))
@@ -204,6 +210,24 @@ static int set_sysctls(struct child *c, struct error *e)
 	return r;
 }
 
+/* What the container's root is given belongs to the root that it has. */
+static int act_as_root(struct child *c, struct error *e)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (idmap_is_empty(&c->map))
+		return 0;
+	if (idmap_user(&c->map, 0, &uid, e) < 0 || idmap_group(&c->map, 0, &gid, e) < 0)
+		return -e->code;
+	(void)setfsgid(gid);
+	(void)setfsuid(uid);
+	if ((uid_t)setfsuid((uid_t)-1) != uid || (gid_t)setfsgid((gid_t)-1) != gid)
+		return fail(e, EPERM, "cannot act as user %u and group %u", uid, gid);
+	/* Those for files go with a change of the user. */
+	return caps_raise(e);
+}
+
 static int build_root(struct child *c, struct error *e)
 {
 	c->rootfd = rootfs_build(c->spec, e);
@@ -234,10 +258,14 @@ static int open_master(struct child *c, struct error *e)
 
 static int use_slave(struct child *c, int slave, struct error *e)
 {
+	uid_t uid;
+
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(slave, fd) < 0)
 			return fail(e, errno, "cannot use the terminal: %m");
-	if (fchown(slave, c->process->user ? c->process->user->uid : 0, (gid_t)-1) < 0)
+	if (idmap_user(&c->map, c->process->user ? c->process->user->uid : 0, &uid, e) < 0)
+		return -e->code;
+	if (fchown(slave, uid, (gid_t)-1) < 0)
 		return fail(e, errno, "cannot give the terminal away: %m");
 	if (ioctl(0, TIOCSCTTY, 0) < 0)
 		return fail(e, errno, "cannot control the terminal: %m");
@@ -378,21 +406,39 @@ static void give_pipes(uid_t uid, gid_t gid)
 			(void)!fchown(fd, uid, gid);
 }
 
+static int set_groups(struct child *c, const Oci__User *user, struct error *e)
+{
+	_free_ gid_t *groups = xcalloc(user->n_additionalgids + 1, sizeof(*groups));
+
+	for (size_t i = 0; i < user->n_additionalgids; i++)
+		if (idmap_group(&c->map, user->additionalgids[i], &groups[i], e) < 0)
+			return -e->code;
+	if (setgroups(user->n_additionalgids, groups) < 0)
+		return fail(e, errno, "cannot set %zu additional groups: %m",
+			    user->n_additionalgids);
+	return 0;
+}
+
+/* Under the numbers that they have in the guest: the user namespace comes later. */
 static int change_user(struct child *c, struct error *e)
 {
 	static const Oci__User root = OCI__USER__INIT;
 	const Oci__User *user = c->process->user ? c->process->user : &root;
+	uid_t uid;
+	gid_t gid;
 
-	give_pipes(user->uid, user->gid);
+	if (idmap_user(&c->map, user->uid, &uid, e) < 0 ||
+	    idmap_group(&c->map, user->gid, &gid, e) < 0)
+		return -e->code;
+	give_pipes(uid, gid);
 	if (prctl(PR_SET_KEEPCAPS, 1) < 0)
 		return fail(e, errno, "cannot keep the capabilities: %m");
-	if (setgroups(user->n_additionalgids, user->additionalgids) < 0)
-		return fail(e, errno, "cannot set %zu additional groups: %m",
-			    user->n_additionalgids);
-	if (setresgid(user->gid, user->gid, user->gid) < 0)
-		return fail(e, errno, "cannot become group %u: %m", user->gid);
-	if (setresuid(user->uid, user->uid, user->uid) < 0)
-		return fail(e, errno, "cannot become user %u: %m", user->uid);
+	if (set_groups(c, user, e) < 0)
+		return -e->code;
+	if (setresgid(gid, gid, gid) < 0)
+		return fail(e, errno, "cannot become group %u: %m", gid);
+	if (setresuid(uid, uid, uid) < 0)
+		return fail(e, errno, "cannot become user %u: %m", uid);
 	return caps_raise(e);
 }
 
@@ -518,6 +564,19 @@ static int set_umask(struct child *c, struct error *e)
 	return 0;
 }
 
+/* Last of what needs the guest's own privileges.  The container's mounts become those of a
+ * namespace that its root may change, but for what hides or protects something. */
+static int enter_users(struct child *c, struct error *e)
+{
+	if (idmap_is_empty(&c->map))
+		return 0;
+	if (setns(LAUNCH_SLOT_USERS, CLONE_NEWUSER) < 0)
+		return fail(e, errno, "cannot join the user namespace of the sandbox: %m");
+	if (c->kind == LAUNCH_INIT && unshare(CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+		return fail(e, errno, "cannot make namespaces of the container's root: %m");
+	return 0;
+}
+
 static int execute(struct child *c, struct error *e)
 {
 	_strv_ strv args = NULL;
@@ -542,6 +601,7 @@ static const struct step {
 	{ "joining namespaces", FOR_EXEC, join_namespaces },
 	{ "making namespaces", FOR_INIT, make_namespaces },
 	{ "setting sysctls", FOR_INIT, set_sysctls },
+	{ "acting as the container's root", FOR_INIT, act_as_root },
 	{ "building the root", FOR_INIT, build_root },
 	{ "starting a session", FOR_BOTH, new_session },
 	{ "opening the terminal", FOR_BOTH, open_terminal },
@@ -555,6 +615,7 @@ static const struct step {
 	{ "making a time namespace", FOR_INIT, shift_time },
 	{ "setting attributes", FOR_BOTH, set_attributes },
 	{ "setting the file mode mask", FOR_BOTH, set_umask },
+	{ "entering the user namespace", FOR_BOTH, enter_users },
 	{ "waiting for the start", FOR_BOTH, wait_for_order },
 	{ "dropping capabilities", FOR_BOTH, drop_bounding },
 	{ "filtering system calls", FOR_BOTH, filter_early },

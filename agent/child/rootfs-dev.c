@@ -13,11 +13,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "agent/plan/devices.h"
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
@@ -98,7 +100,8 @@ static int make_new_node(int rootfd, const struct node *node, struct error *e)
 	return make_node_as(rootfd, node, EXISTING_KEPT, e);
 }
 
-static int node_of(const Oci__LinuxDevice *device, struct node *ret, struct error *e)
+static int node_of(const Oci__LinuxDevice *device, const struct idmap *map, struct node *ret,
+		   struct error *e)
 {
 	mode_t type;
 
@@ -118,17 +121,27 @@ static int node_of(const Oci__LinuxDevice *device, struct node *ret, struct erro
 		.path = device->path,
 		.mode = type | (device->filemode ? device->filemode & 0777 : 0666),
 		.device = makedev((unsigned)device->major, (unsigned)device->minor),
-		.uid = device->uid,
-		.gid = device->gid,
 	};
+	if (idmap_user(map, device->uid, &ret->uid, e) < 0 ||
+	    idmap_group(map, device->gid, &ret->gid, e) < 0)
+		return fail_wrap(e, "device '%s'", device->path);
 	return 0;
+}
+
+/* A node of the container's root, which is whom this process acts as. */
+static struct node own_node(const char *path, mode_t mode)
+{
+	return (struct node){ .path = path,
+			      .mode = mode,
+			      .uid = (uid_t)setfsuid((uid_t)-1),
+			      .gid = (gid_t)setfsgid((gid_t)-1) };
 }
 
 static int make_defaults(int rootfd, struct error *e)
 {
 	for (size_t i = 0; i < n_default_devices; i++) {
 		const struct default_device *d = &default_devices[i];
-		struct node node = { .path = d->path, .mode = S_IFCHR | 0666 };
+		struct node node = own_node(d->path, S_IFCHR | 0666);
 		int r;
 
 		if (!d->path)
@@ -148,7 +161,7 @@ static int make_loops(int rootfd, struct error *e)
 
 	for (unsigned i = 0; r >= 0 && i < LOOPS; i++) {
 		_free_ char *path = xasprintf("/dev/loop%u", i);
-		struct node node = { .path = path, .mode = S_IFBLK | 0660 };
+		struct node node = own_node(path, S_IFBLK | 0660);
 
 		node.device = makedev(LOOP_MAJOR, i);
 		r = make_new_node(rootfd, &node, e);
@@ -168,7 +181,7 @@ static int copy_nodes(int rootfd, int dirfd, const char *path, unsigned depth, s
 
 static int copy_node(int rootfd, int dirfd, const char *path, unsigned depth, struct error *e)
 {
-	struct node node = { .path = path };
+	struct node node;
 	struct stat st;
 	_close_ int fd = -1;
 
@@ -181,10 +194,8 @@ static int copy_node(int rootfd, int dirfd, const char *path, unsigned depth, st
 	}
 	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
 		return 0;
-	node.mode = st.st_mode;
+	node = own_node(path, st.st_mode);
 	node.device = st.st_rdev;
-	node.uid = st.st_uid;
-	node.gid = st.st_gid;
 	return make_new_node(rootfd, &node, e);
 }
 
@@ -236,6 +247,7 @@ static int make_links(int rootfd, struct error *e)
 
 int rootfs_devices(int rootfd, const Oci__Spec *spec, struct error *e)
 {
+	const struct idmap map = idmap_of_container(spec->linux);
 	int r = make_defaults(rootfd, e);
 
 	if (r >= 0 && spec->linux->n_devices > DEVICES_MAX)
@@ -244,7 +256,7 @@ int rootfs_devices(int rootfd, const Oci__Spec *spec, struct error *e)
 	for (size_t i = 0; r >= 0 && i < spec->linux->n_devices; i++) {
 		struct node node;
 
-		r = node_of(spec->linux->devices[i], &node, e);
+		r = node_of(spec->linux->devices[i], &map, &node, e);
 		if (r >= 0)
 			r = make_node(rootfd, &node, e);
 	}

@@ -33,6 +33,7 @@
 #include "agent/child/rootfs-path.h"
 #include "agent/plan/plan.h"
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/mount.h"
 #include "lib/mountinfo.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -178,12 +179,70 @@ static int mount_copy_up(int rootfd, const Oci__Mount *m, struct mount_options *
 	return mountfd < 0 ? mountfd : mount_attach(mountfd, targetfd, m->destination, e);
 }
 
-static int mount_other(int rootfd, const Oci__Mount *m, struct error *e)
+/* Owners among the options of a file system ("gid=5") are of the container; it is mounted outside
+ * of its user namespace. */
+static int map_option(char **option, const struct idmap *map, struct error *e)
+{
+	bool is_user = str_starts(*option, "uid=");
+	uint64_t inside;
+	uint32_t id;
+	int r;
+
+	if (!is_user && !str_starts(*option, "gid="))
+		return 0;
+	r = parse_u64(*option + 4, *option, UINT32_MAX, &inside, e);
+	if (r >= 0)
+		r = is_user ? idmap_user(map, (uid_t)inside, &id, e)
+			    : idmap_group(map, (gid_t)inside, &id, e);
+	if (r < 0)
+		return r;
+	free(*option);
+	*option = xasprintf("%s=%u", is_user ? "uid" : "gid", id);
+	return 0;
+}
+
+/* Linux before 6.11 reads the options of a devpts as signed numbers.  Without its group a terminal
+ * has that of who opens it. */
+static void drop_large_group(struct mount_options *o)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; o->data && o->data[i]; i++) {
+		struct error ignored;
+		uint64_t id;
+
+		if (str_starts(o->data[i], "gid=") &&
+		    parse_u64(o->data[i] + 4, "gid", INT32_MAX, &id, &ignored) < 0)
+			free(o->data[i]);
+		else
+			o->data[kept++] = o->data[i];
+	}
+	if (o->data)
+		o->data[kept] = NULL;
+}
+
+static int map_options(const char *type, struct mount_options *o, const struct idmap *map,
+		       struct error *e)
+{
+	int r = 0;
+
+	if (idmap_is_empty(map))
+		return 0;
+	for (char **option = o->data; r >= 0 && option && *option; option++)
+		r = map_option(option, map, e);
+	if (strcmp(type, "devpts") == 0)
+		drop_large_group(o);
+	return r;
+}
+
+static int mount_other(int rootfd, const Oci__Mount *m, const struct idmap *map, struct error *e)
 {
 	_mount_options_ struct mount_options o = { 0 };
 	_close_ int mountfd = -1;
 	int r = mount_options_parse(m->options, m->n_options, &o, e);
 
+	if (r >= 0)
+		r = map_options(m->type, &o, map, e);
 	if (r >= 0 && o.copies_up)
 		return mount_copy_up(rootfd, m, &o, e);
 	if (r >= 0)
@@ -200,8 +259,11 @@ static int mount_other(int rootfd, const Oci__Mount *m, struct error *e)
 }
 
 /* TREE is the number of the next tree. */
-static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e)
+static int mount_one(int rootfd, const Oci__Spec *spec, const Oci__Mount *m, int *tree,
+		     struct error *e)
 {
+	const struct idmap map = idmap_of_container(spec->linux);
+
 	if (m->destination[0] != '/' || has_parent_part(m->destination) ||
 	    !m->destination[strspn(m->destination, "/")])
 		return fail(e, EINVAL, "bad destination");
@@ -209,7 +271,7 @@ static int mount_one(int rootfd, const Oci__Mount *m, int *tree, struct error *e
 		return mount_cgroup(rootfd, m, e);
 	if (launch_is_bind(m))
 		return mount_bind(rootfd, (*tree)++, m->destination, e);
-	return mount_other(rootfd, m, e);
+	return mount_other(rootfd, m, &map, e);
 }
 
 static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)
@@ -217,7 +279,7 @@ static int mount_all(int rootfd, const Oci__Spec *spec, struct error *e)
 	int tree = N_LAUNCH_SLOT + 1;
 
 	for (size_t i = 0; i < spec->n_mounts; i++) {
-		int r = mount_one(rootfd, spec->mounts[i], &tree, e);
+		int r = mount_one(rootfd, spec, spec->mounts[i], &tree, e);
 
 		if (r < 0)
 			return fail_wrap(e, "mounting '%s' (%s) on '%s'", spec->mounts[i]->source,

@@ -23,6 +23,7 @@
 #include "agent/plan/devices.h"
 #include "agent/storage/storage.h"
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -136,9 +137,23 @@ static bool has_hooks(const Oci__Hooks *h)
 		     h->n_createcontainer || h->n_startcontainer);
 }
 
+static int check_users(const Oci__Linux *l, bool is_asked_for, struct error *e)
+{
+	const struct idmap map = idmap_of_container(l);
+
+	if (is_asked_for && idmap_is_empty(&map))
+		return fail(e, EINVAL, "a user namespace without maps");
+	if (!is_asked_for && !idmap_is_empty(&map))
+		return fail(e, EINVAL, "maps of users without a user namespace");
+	return 0;
+}
+
 static int check_namespaces(const Oci__Linux *l, struct error *e)
 {
-	static const char *const known[] = { "pid", "ipc", "uts", "mount", "cgroup", "time" };
+	bool has_users = false;
+	static const char *const known[] = {
+		"pid", "ipc", "uts", "mount", "cgroup", "time", "user"
+	};
 
 	for (size_t i = 0; i < l->n_namespaces; i++) {
 		const char *type = l->namespaces[i]->type;
@@ -150,10 +165,9 @@ static int check_namespaces(const Oci__Linux *l, struct error *e)
 			return fail(e, ENOTSUP,
 				    "namespaces of type '%.32s' are not supported in the guest",
 				    type);
+		has_users = has_users || strcmp(type, "user") == 0;
 	}
-	return l->n_uidmappings || l->n_gidmappings
-		       ? fail(e, ENOTSUP, "mapped users are not supported in the guest")
-		       : 0;
+	return check_users(l, has_users, e);
 }
 
 static int check_process(const struct container *c, const Oci__Process *p, struct error *e)
@@ -304,6 +318,8 @@ static int launch_first_process(struct container *c, const struct trees *trees,
 	struct error ignored;
 	_close_ int ipc = sandbox_ns_open(c->all->sb, SANDBOX_NS_IPC, &ignored);
 	_close_ int uts = sandbox_ns_open(c->all->sb, SANDBOX_NS_UTS, &ignored);
+	_close_ int net = sandbox_ns_open(c->all->sb, SANDBOX_NS_NET, &ignored);
+	_close_ int users = sandbox_ns_open(c->all->sb, SANDBOX_NS_USER, &ignored);
 	struct launch l = {
 		.kind = LAUNCH_INIT,
 		.container_id = c->id,
@@ -312,6 +328,8 @@ static int launch_first_process(struct container *c, const struct trees *trees,
 		.container_plan = -1,
 		.ipcfd = ipc,
 		.utsfd = uts,
+		.netfd = net,
+		.usersfd = users,
 		.null_tree = trees->null,
 		.trees = trees->fds,
 		.n_trees = trees->n,
@@ -348,11 +366,22 @@ static int named(int r, const char *name, struct error *e)
 	return r < 0 ? fail_wrap(e, "%s", name) : r;
 }
 
+/* All containers of a pod that have a user namespace have the same. */
+static int adopt_users(struct container *c, const Oci__Spec *spec, struct error *e)
+{
+	const struct idmap map = idmap_of_container(spec->linux);
+
+	return idmap_is_empty(&map) ? 0 : sandbox_adopt_users(c->all->sb, &map, e);
+}
+
 static int create_patched(struct container *c, const Agent__CreateContainerRequest *in,
 			  struct patched *p, uint64_t deadline_ms, struct error *e)
 {
 	_trees_ struct trees trees = { .null = -1 };
-	int r = named(patch_devices(c, in, p, deadline_ms, e), "devices", e);
+	int r = named(adopt_users(c, &p->spec, e), "users", e);
+
+	if (r >= 0)
+		r = named(patch_devices(c, in, p, deadline_ms, e), "devices", e);
 
 	if (r >= 0)
 		r = named(make_directory(c, e), "bundle", e);
@@ -419,6 +448,8 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 		   struct error *e)
 {
 	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
+	struct error ignored;
+	_close_ int users = sandbox_ns_open(c->all->sb, SANDBOX_NS_USER, &ignored);
 	_close_ int planfd = -1, group = -1;
 	struct launched launched;
 	struct process *p;
@@ -429,6 +460,8 @@ int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uin
 		.container_plan = c->planfd,
 		.ipcfd = -1,
 		.utsfd = -1,
+		.netfd = -1,
+		.usersfd = users,
 		.null_tree = -1,
 		.target = c->init.pidfd,
 		.pidns = c->init.pidfd,

@@ -105,6 +105,8 @@ static int gather(const struct launch *l, int control, struct child_fds *c, stru
 		[LAUNCH_SLOT_TARGET] = l->target,
 		[LAUNCH_SLOT_CONTAINER_PLAN] = l->container_plan,
 		[LAUNCH_SLOT_NULL] = l->null_tree,
+		[LAUNCH_SLOT_NET] = l->netfd,
+		[LAUNCH_SLOT_USERS] = l->usersfd,
 	};
 	int r = 0;
 

@@ -25,6 +25,8 @@ struct launch {
 	int container_plan; /* LAUNCH_EXEC: the plan of the container's first process */
 	int ipcfd;          /* LAUNCH_INIT: the namespaces of the sandbox */
 	int utsfd;
+	int netfd;
+	int usersfd;      /* the user namespace */
 	int null_tree;    /* LAUNCH_INIT: a detached mount of nullfd */
 	const int *trees; /* LAUNCH_INIT: launch_n_trees() detached mounts */
 	size_t n_trees;

@@ -12,8 +12,8 @@
 #include <string.h>
 #include <sys/mount.h>
 
-#include "agent/container/idmap.h"
 #include "agent/storage/shares.h"
+#include "lib/idmap.h"
 #include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
@@ -55,11 +55,9 @@ static int open_root(struct trees *t, const char *path, struct error *e)
 /* Without maps of its own a mount has those of the container. */
 static struct idmap idmap_of(const Oci__Spec *spec, const Oci__Mount *m)
 {
-	if (m->n_uidmappings || m->n_gidmappings)
-		return (struct idmap){ m->uidmappings, m->n_uidmappings, m->gidmappings,
-				       m->n_gidmappings };
-	return (struct idmap){ spec->linux->uidmappings, spec->linux->n_uidmappings,
-			       spec->linux->gidmappings, spec->linux->n_gidmappings };
+	struct idmap own = idmap_of_mount(m);
+
+	return idmap_is_empty(&own) ? idmap_of_container(spec->linux) : own;
 }
 
 static int map_owners(int fd, const Oci__Spec *spec, const Oci__Mount *m, enum mount_idmap idmap,

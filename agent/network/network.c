@@ -25,6 +25,7 @@
 #include "lib/str.h"
 
 #include "agent/device/bus.h"
+#include "agent/network/move.h"
 #include "agent/sandbox.h"
 
 #define ADDRESSES_MAX 256  /* of one interface */
@@ -387,35 +388,44 @@ static int wait_for_device(struct rpc_request *req, const Types__Interface *in, 
 				    rpc_cancel(req), ret_name, e);
 }
 
+static int update_interface(const Types__Interface *in, const char *plugged_name, void *out,
+			    struct error *e)
+{
+	_close_ int nl = netlink_open(e);
+	int index = 0, r = nl;
+
+	if (r >= 0)
+		r = update_link(nl, in, plugged_name, &index, e);
+	return r < 0 ? r : describe_index(nl, index, out, e);
+}
+
+/* A device appears where the guest began. */
 int network_rpc_update_interface(struct rpc_request *req, const void *in_, void *out,
 				 struct error *e)
 {
 	const Types__Interface *in = ((const Agent__UpdateInterfaceRequest *)in_)->interface;
-	_close_ int nl = -1;
 	_free_ char *plugged_name = NULL;
-	int index = 0, r = check_interface(in, e);
+	int own = -1, r = check_interface(in, e);
 
 	if (r == 0 && !str_empty(in->devicepath))
 		r = wait_for_device(req, in, &plugged_name, e);
+	if (r == 0 && plugged_name)
+		r = network_move_plugged(rpc_context(req), plugged_name, e);
 	if (r == 0)
-		r = nl = netlink_open(e);
-	if (r >= 0)
-		r = update_link(nl, in, plugged_name, &index, e);
-	if (r == 0)
-		r = describe_index(nl, index, out, e);
+		r = own = network_enter(rpc_context(req), e);
+	if (r >= 0) {
+		r = update_interface(in, plugged_name, out, e);
+		network_leave(own);
+	}
 	return r < 0 && in ? fail_wrap(e, "interface '%.16s'", in->name) : r;
 }
 
-int network_rpc_list_interfaces(struct rpc_request *req, const void *in, void *out_,
-				struct error *e)
+static int list_interfaces(Agent__Interfaces *out, struct error *e)
 {
 	_cleanup_(link_list_done) struct link_list all = { NULL, 0 };
 	_close_ int nl = netlink_open(e);
-	Agent__Interfaces *out = out_;
 	int r = nl < 0 ? nl : 0;
 
-	(void)req;
-	(void)in;
 	if (r == 0)
 		r = list_links(nl, &all, e);
 	if (r < 0)
@@ -428,6 +438,18 @@ int network_rpc_list_interfaces(struct rpc_request *req, const void *in, void *o
 		out->interfaces[out->n_interfaces++] = one;
 	}
 	return 0;
+}
+
+int network_rpc_list_interfaces(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	int own = network_enter(rpc_context(req), e), r = own;
+
+	(void)in;
+	if (r < 0)
+		return r;
+	r = list_interfaces(out, e);
+	network_leave(own);
+	return r;
 }
 
 int network_up(const char *name, struct error *e)

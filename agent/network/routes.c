@@ -22,6 +22,9 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
+#include "agent/network/move.h"
+#include "agent/sandbox.h"
+
 #define ROUTES_MAX     4096
 #define NEIGHBOURS_MAX 4096
 #define ATTRS_LEN      256 /* bytes for the text of a message */
@@ -192,13 +195,11 @@ static int list_routes(int nl, Agent__Routes *out, struct error *e)
 	return netlink_dump(nl, RTM_GETROUTE, collect, out, "list the routes", e);
 }
 
-int network_rpc_update_routes(struct rpc_request *req, const void *in_, void *out, struct error *e)
+static int update_routes(const Agent__Routes *in, Agent__Routes *out, struct error *e)
 {
-	const Agent__Routes *in = ((const Agent__UpdateRoutesRequest *)in_)->routes;
 	_close_ int nl = -1;
 	int r;
 
-	(void)req;
 	if (in && in->n_routes > ROUTES_MAX)
 		return fail(e, E2BIG, "%zu routes are more than %d", in->n_routes, ROUTES_MAX);
 	r = nl = netlink_open(e);
@@ -207,13 +208,23 @@ int network_rpc_update_routes(struct rpc_request *req, const void *in_, void *ou
 	return r < 0 ? r : list_routes(nl, out, e);
 }
 
+int network_rpc_update_routes(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	int own = network_enter(rpc_context(req), e), r = own;
+
+	if (r < 0)
+		return r;
+	r = update_routes(((const Agent__UpdateRoutesRequest *)in)->routes, out, e);
+	network_leave(own);
+	return r;
+}
+
 int network_rpc_list_routes(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
-	_close_ int nl = netlink_open(e);
+	const Agent__UpdateRoutesRequest none = AGENT__UPDATE_ROUTES_REQUEST__INIT;
 
-	(void)req;
 	(void)in;
-	return nl < 0 ? nl : list_routes(nl, out, e);
+	return network_rpc_update_routes(req, &none, out, e);
 }
 
 static int add_neighbour(int nl, const Types__ARPNeighbor *in, struct error *e)
@@ -247,19 +258,28 @@ static int add_neighbour(int nl, const Types__ARPNeighbor *in, struct error *e)
 	return netlink_change(nl, msg, what, e);
 }
 
-int network_rpc_add_neighbors(struct rpc_request *req, const void *in_, void *out, struct error *e)
+static int add_neighbours(const Agent__ARPNeighbors *in, struct error *e)
 {
-	const Agent__ARPNeighbors *in = ((const Agent__AddARPNeighborsRequest *)in_)->neighbors;
 	_close_ int nl = -1;
 	size_t count = in ? in->n_arpneighbors : 0;
 	int r;
 
-	(void)req;
-	(void)out;
 	if (count > NEIGHBOURS_MAX)
 		return fail(e, E2BIG, "%zu neighbours are more than %d", count, NEIGHBOURS_MAX);
 	r = nl = netlink_open(e);
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = add_neighbour(nl, in->arpneighbors[i], e);
 	return r < 0 ? r : 0;
+}
+
+int network_rpc_add_neighbors(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	int own = network_enter(rpc_context(req), e), r = own;
+
+	(void)out;
+	if (r < 0)
+		return r;
+	r = add_neighbours(((const Agent__AddARPNeighborsRequest *)in)->neighbors, e);
+	network_leave(own);
+	return r;
 }

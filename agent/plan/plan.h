@@ -31,6 +31,8 @@ enum launch_slot {
 	LAUNCH_SLOT_TARGET,
 	LAUNCH_SLOT_CONTAINER_PLAN,
 	LAUNCH_SLOT_NULL, /* LAUNCH_INIT: a detached mount of the guest's /dev/null */
+	LAUNCH_SLOT_NET,
+	LAUNCH_SLOT_USERS,
 	N_LAUNCH_SLOT,
 };
 

@@ -62,7 +62,9 @@ static int format_version(const char *text, const char *name, int64_t *ret_versi
 /* How the runtime finds the shim. */
 enum lookup {
 	BY_TYPE, /* runtime_type itself is the path: the CRI plugin of 1.6 ignores runtime_path */
-	BY_PATH, /* runtime_path */
+	/* runtime_path, of the launcher: options would have a type that containerd cannot add to,
+	 * as it does for a container whose users are mapped. */
+	BY_PATH,
 };
 
 /* The tables of the handlers, as TOML. */
@@ -79,18 +81,20 @@ static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_
 			xasprintf("plugins.%s.containerd.runtimes.%s", plugin_id(version), h->name);
 		_free_ char *shim = toml_quote(h->runtime_path);
 		_free_ char *config = toml_quote(h->config_path);
+		_free_ char *launcher = toml_quote(h->launcher);
 
 		fprintf(f, "[%s]\n", table);
 		if (lookup == BY_TYPE)
 			fprintf(f, "runtime_type = %s\n", shim);
 		else
 			fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\nruntime_path = %s\n",
-				h->name, shim);
+				h->name, launcher);
 		fputs("privileged_without_host_devices = true\n", f);
 		fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
 		fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n",
 		      f);
-		fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
+		if (lookup == BY_TYPE)
+			fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
 	}
 	(void)fclose(f);
 	return text;

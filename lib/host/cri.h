@@ -15,6 +15,7 @@ struct cri_handler {
 	const char *name;         /* "kata-qemu" */
 	const char *runtime_path; /* the shim */
 	const char *config_path;  /* its configuration */
+	const char *launcher;     /* a file that runs the shim with that configuration */
 };
 
 /* Where the runtime keeps its configuration. */

@@ -143,7 +143,8 @@ static bool has_handler(const struct cri_status *s, const struct cri_handler *h)
 	if (!strv_contains(s->handlers, h->name))
 		return false;
 	return (!config_path || strcmp(config_path, h->config_path) == 0) &&
-	       (str_empty(shim) || strcmp(shim, h->runtime_path) == 0);
+	       (str_empty(shim) || strcmp(shim, h->runtime_path) == 0 ||
+		(h->launcher && strcmp(shim, h->launcher) == 0));
 }
 
 const struct cri_handler *endpoint_lacks(const struct cri_status *s,

@@ -290,19 +290,24 @@ static int bind_staged(const struct exported_folder *f, int sourcefd, const char
 }
 
 int exported_bind(struct exported_folder *f, int sourcefd, const char *name,
-		  enum exported_write write, enum exported_follow follow, struct error *e)
+		  const struct exported_view *view, struct error *e)
 {
-	const struct mount_options o = tree_options(write, follow);
+	const struct mount_options o = tree_options(view->write, view->follow);
 	struct task t = { .f = f, .name = name };
 	_close_ int treefd = -1;
 	int r = make_name(f, name, sourcefd, e);
 
 	if (r < 0)
 		return r;
+	if (f->ns_fd < 0 && view->idmap != MOUNT_IDMAP_NONE)
+		return fail(e, ENOTSUP, "this kernel cannot map the owners of files");
 	if (f->ns_fd < 0)
 		return bind_staged(f, sourcefd, name, &o, e);
 	treefd = t.treefd = mount_clone(sourcefd, "", &o, e);
-	return treefd < 0 ? treefd : in_namespace(f, attach, &t, e);
+	if (treefd < 0)
+		return treefd;
+	r = mount_map_ids(treefd, view->idmap, view->userns, name, e);
+	return r < 0 ? r : in_namespace(f, attach, &t, e);
 }
 
 static int change(void *arg, struct error *e)

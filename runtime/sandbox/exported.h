@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "lib/mount.h"
 #include "lib/str.h"
 
 /*
@@ -35,6 +36,14 @@ enum exported_write { EXPORTED_READ_ONLY, EXPORTED_READ_WRITE };
 /* Whether what the host mounts below a source later appears as well. */
 enum exported_follow { EXPORTED_CUT_OFF, EXPORTED_FOLLOWING };
 
+/* How NAME shows what it is. */
+struct exported_view {
+	enum exported_write write;
+	enum exported_follow follow;
+	enum mount_idmap idmap; /* owners as the user namespace USERNS maps them */
+	int userns;
+};
+
 /* EEXIST if a sandbox of that id has left something: it is not ours to use. */
 int exported_open(struct exported *x, const char *root, const char *id, size_t n_folders,
 		  struct error *e);
@@ -43,7 +52,7 @@ int exported_open(struct exported *x, const char *root, const char *id, size_t n
  * EXPORTED_READ_ONLY holds against the guest's root, too: the host refuses the write.  A failure
  * leaves NAME for exported_unbind(). */
 int exported_bind(struct exported_folder *f, int sourcefd, const char *name,
-		  enum exported_write write, enum exported_follow follow, struct error *e);
+		  const struct exported_view *view, struct error *e);
 /* The same with a detached tree, which gets the flags of a share. */
 int exported_attach(struct exported_folder *f, int treefd, const char *name, struct error *e);
 /* Changes what NAME may be used for, in place.  ENOTSUP on an old kernel; EBUSY if it is to become

@@ -11,6 +11,10 @@
  * layers are named relative to the folder they have in common, which the kernel resolves against
  * the working directory; the thread that works in a mount namespace has one of its own.
  *
+ * Where users are mapped, snapshotters keep the owners of an image's layers and ask for a mount
+ * that shows others (options uidmap= and gidmap=).  An overlay cannot, but its layers can: each is
+ * covered by such a mount of itself before the overlay takes it.
+ *
  * Work thread.
  */
 
@@ -22,10 +26,13 @@
 #include <sys/mount.h>
 
 #include "lib/file.h"
+#include "lib/idmap.h"
 #include "lib/mount.h"
 #include "runtime/sandbox/mountns.h"
 
 #define LOWER_OPTION   "lowerdir="
+#define USERS_OPTION   "uidmap="
+#define GROUPS_OPTION  "gidmap="
 #define STACKED_MOUNTS 64
 
 static const struct {
@@ -67,13 +74,18 @@ static bool apply_flag(const char *option, unsigned long *value)
 	return false;
 }
 
+static bool is_map(const char *option)
+{
+	return str_starts(option, USERS_OPTION) || str_starts(option, GROUPS_OPTION);
+}
+
 char *rootfs_options(char *const *options, size_t n_options, unsigned long *ret_flags)
 {
 	_strv_ strv data = NULL;
 
 	*ret_flags = 0;
 	for (size_t i = 0; i < n_options; i++)
-		if (!apply_flag(options[i], ret_flags))
+		if (!is_map(options[i]) && !apply_flag(options[i], ret_flags))
 			strv_add(&data, options[i]);
 	return strv_join(data, ",");
 }
@@ -125,6 +137,60 @@ static char *shorten(const char *data, char **ret_folder)
 	return *ret_folder ? strv_join(result, ",") : NULL;
 }
 
+/* The value of M's option that begins with NAME, borrowed; NULL without. */
+static const char *option_of(const struct rootfs_mount *m, const char *name)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_starts(m->options[i], name))
+			return m->options[i] + strlen(name);
+	return NULL;
+}
+
+/* A user namespace with the maps that M asks for, -ENOENT if it asks for none. */
+static int open_map(const struct rootfs_mount *m, struct error *e)
+{
+	const char *users = option_of(m, USERS_OPTION), *groups = option_of(m, GROUPS_OPTION);
+	_cleanup_(idmap_done) struct idmap map = { 0 };
+	int r;
+
+	if (!users && !groups)
+		return -ENOENT;
+	if (!users || !groups)
+		return fail(e, EINVAL, "maps of owners need both, uidmap and gidmap");
+	r = idmap_parse(users, groups, &map, e);
+	return r < 0 ? r : idmap_open(&map, e);
+}
+
+/* Mounts SOURCE with mapped owners on TARGET, which may be SOURCE. */
+static int bind_mapped(const char *source, const char *target, bool is_tree, int userns,
+		       struct error *e)
+{
+	const struct mount_options o = { .is_bind_tree = is_tree };
+	_close_ int treefd = mount_clone(AT_FDCWD, source, &o, e);
+	_close_ int targetfd = -1;
+	int r = treefd;
+
+	if (r >= 0)
+		r = mount_map_ids(treefd, MOUNT_IDMAP_ONE, userns, source, e);
+	if (r < 0)
+		return r;
+	targetfd = open(target, O_PATH | O_CLOEXEC);
+	if (targetfd < 0)
+		return fail(e, errno, "cannot open '%s': %m", target);
+	return mount_attach(treefd, targetfd, target, e);
+}
+
+static int map_layers(const struct rootfs_mount *m, int userns, struct error *e)
+{
+	const char *lower = option_of(m, LOWER_OPTION);
+	_strv_ strv layers = lower ? strv_split(lower, ":") : NULL;
+	int r = 0;
+
+	for (char **layer = layers; r >= 0 && layer && *layer; layer++)
+		r = bind_mapped(*layer, *layer, false, userns, e);
+	return r;
+}
+
 /* A root file system to be mounted. */
 struct root {
 	const struct rootfs_mount *mounts;
@@ -146,7 +212,7 @@ static int mount_in(const char *folder, const struct rootfs_mount *m, const char
 	return code ? fail(e, code, "cannot mount %s on '%s': %m", m->type, target) : 0;
 }
 
-static int mount_one(const struct rootfs_mount *m, const char *target, struct error *e)
+static int mount_plain(const struct rootfs_mount *m, const char *target, struct error *e)
 {
 	unsigned long bits;
 	_free_ char *data = rootfs_options(m->options, m->n_options, &bits);
@@ -162,6 +228,26 @@ static int mount_one(const struct rootfs_mount *m, const char *target, struct er
 		return fail(e, errno, "cannot mount %s '%s' on '%s': %m", m->type, m->source,
 			    target);
 	return 0;
+}
+
+static int mount_one(const struct rootfs_mount *m, const char *target, struct error *e)
+{
+	_close_ int userns = open_map(m, e);
+	unsigned long bits;
+	_free_ char *data = NULL;
+	int r;
+
+	if (userns == -ENOENT)
+		return mount_plain(m, target, e);
+	if (userns < 0)
+		return userns;
+	data = rootfs_options(m->options, m->n_options, &bits);
+	if (bits & MS_BIND)
+		return bind_mapped(m->source, target, bits & MS_REC, userns, e);
+	if (strcmp(m->type, "overlay") != 0)
+		return fail(e, ENOTSUP, "cannot map the owners of a mount of type '%s'", m->type);
+	r = map_layers(m, userns, e);
+	return r < 0 ? r : mount_plain(m, target, e);
 }
 
 /* A bind ignores the other flags the first time. */

@@ -51,6 +51,7 @@ struct item {
 	struct origin origin;
 	bool follows;
 	bool is_writable;
+	char *map; /* of its owners; "" as they are */
 	struct use *uses;
 };
 
@@ -120,6 +121,7 @@ static void item_free(struct item *item)
 	}
 	origin_done(&item->origin);
 	free(item->name);
+	free(item->map);
 	free(item);
 }
 
@@ -153,10 +155,38 @@ static struct item *item_new(struct share *s, char *own_name, enum share_kind ki
 
 	item->kind = (size_t)kind < s->exported.n_folders ? kind : SHARE_WITH_HOST;
 	item->name = own_name;
+	item->map = xstrdup("");
 	item->origin = (struct origin)ORIGIN_INIT;
 	item->next = s->items;
 	s->items = item;
 	return item;
+}
+
+/* Caller frees. */
+static char *map_of(const struct share_use *use)
+{
+	_free_ char *text = NULL;
+
+	if (use->idmap == MOUNT_IDMAP_NONE)
+		return xstrdup("");
+	text = idmap_text(&use->map);
+	return xasprintf("%s%s", use->idmap == MOUNT_IDMAP_TREE ? "tree " : "", text);
+}
+
+static int bind_item(struct share *s, const struct item *item, int sourcefd,
+		     const struct share_use *use, struct error *e)
+{
+	_close_ int userns = use->idmap == MOUNT_IDMAP_NONE ? -1 : idmap_open(&use->map, e);
+	const struct exported_view view = {
+		.write = use->writes ? EXPORTED_READ_WRITE : EXPORTED_READ_ONLY,
+		.follow = use->follows ? EXPORTED_FOLLOWING : EXPORTED_CUT_OFF,
+		.idmap = use->idmap,
+		.userns = userns,
+	};
+
+	if (userns < 0 && use->idmap != MOUNT_IDMAP_NONE)
+		return userns;
+	return exported_bind(folder_of(s, item), sourcefd, item->name, &view, e);
 }
 
 /* Consumes *O when it succeeds. */
@@ -164,15 +194,15 @@ static int item_share(struct share *s, struct origin *o, const struct share_use 
 		      struct item **ret_item, struct error *e)
 {
 	struct item *item = item_new(s, name_item(s, use->hint), use->kind);
-	int r = exported_bind(folder_of(s, item), o->fd, item->name,
-			      use->writes ? EXPORTED_READ_WRITE : EXPORTED_READ_ONLY,
-			      use->follows ? EXPORTED_FOLLOWING : EXPORTED_CUT_OFF, e);
+	int r = bind_item(s, item, o->fd, use, e);
 
 	if (r < 0) {
 		item_drop(s, item);
 		return fail_wrap(e, "sharing '%s'", use->source);
 	}
 	item->has_origin = true;
+	free(item->map);
+	item->map = map_of(use);
 	item->origin = *o;
 	*o = (struct origin)ORIGIN_INIT;
 	item->follows = use->follows;
@@ -186,8 +216,9 @@ static bool suits(const struct share *s, const struct item *item, const struct s
 {
 	bool can_change =
 		s->exported.ns_fd >= 0 && !item->origin.nested && !item->origin.is_read_only;
+	_free_ char *map = map_of(use);
 
-	if (!item->has_origin || (use->follows && !item->follows))
+	if (!item->has_origin || (use->follows && !item->follows) || strcmp(item->map, map) != 0)
 		return false;
 	if (use->writes)
 		return item->is_writable || can_change;

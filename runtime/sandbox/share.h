@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include "lib/idmap.h"
+#include "lib/mount.h"
 #include "lib/str.h"
 
 /*
@@ -57,6 +59,8 @@ struct share_use {
 	enum share_kind kind; /* if it is not shared already */
 	bool writes;  /* while nobody does, the host refuses it to the guest's root as well */
 	bool follows; /* wants to see what the host mounts in it later */
+	enum mount_idmap idmap; /* wants to see the owners that MAP says: a share of its own */
+	struct idmap map;
 };
 
 /* Lets the guest see what USE says.  *ret_path is the guest's path of it, the caller's to free; the

@@ -193,6 +193,40 @@ bool spec_mount_is_read_only(const Oci__Mount *m)
 	return has_option(m, "ro") || has_option(m, "rro");
 }
 
+enum mount_idmap spec_mount_idmap(const Oci__Spec *spec, const Oci__Mount *m, struct idmap *ret_map)
+{
+	bool is_asked_for = has_option(m, "idmap") || has_option(m, "ridmap");
+
+	*ret_map = idmap_of_mount(m);
+	if (idmap_is_empty(ret_map) && !is_asked_for)
+		return MOUNT_IDMAP_NONE;
+	/* Without maps of its own a mount has those of the container. */
+	if (idmap_is_empty(ret_map))
+		*ret_map = idmap_of_container(spec->linux);
+	return has_option(m, "ridmap") ? MOUNT_IDMAP_TREE : MOUNT_IDMAP_ONE;
+}
+
+static void free_maps(Oci__LinuxIDMapping **maps, size_t *n)
+{
+	while (*n > 0)
+		message_free(maps[--*n]);
+}
+
+void spec_mount_forget_idmap(Oci__Mount *m)
+{
+	size_t kept = 0;
+
+	free_maps(m->uidmappings, &m->n_uidmappings);
+	free_maps(m->gidmappings, &m->n_gidmappings);
+	for (size_t i = 0; i < m->n_options; i++) {
+		if (strcmp(m->options[i], "idmap") == 0 || strcmp(m->options[i], "ridmap") == 0)
+			free(m->options[i]);
+		else
+			m->options[kept++] = m->options[i];
+	}
+	m->n_options = kept;
+}
+
 bool spec_mount_follows(const Oci__Mount *m)
 {
 	return has_option(m, "slave") || has_option(m, "rslave") || has_option(m, "shared") ||
@@ -376,7 +410,8 @@ int spec_check_fields(const Oci__Spec *spec, struct error *e)
 	const char *what = unsupported_field(spec->linux);
 
 	for (size_t i = 0; i < spec->n_mounts; i++)
-		if (spec->mounts[i]->n_uidmappings || spec->mounts[i]->n_gidmappings)
+		if (!spec_mount_is_bind(spec->mounts[i]) &&
+		    (spec->mounts[i]->n_uidmappings || spec->mounts[i]->n_gidmappings))
 			return fail(
 				e, ENOTSUP,
 				"not supported in a guest: the mapped users of the mount on '%s'",

@@ -2,6 +2,8 @@
 #ifndef RUNTIME_SANDBOX_SPEC_H
 #define RUNTIME_SANDBOX_SPEC_H
 
+#include "lib/idmap.h"
+#include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
@@ -43,6 +45,11 @@ bool spec_mount_is_bind(const Oci__Mount *m);
 /* True if the host must share SOURCE of M with the guest, rather than M being made in the guest. */
 bool spec_mount_is_shared(const Oci__Mount *m);
 bool spec_mount_is_read_only(const Oci__Mount *m);
+/* How the owners of the files in M are mapped; *ret_map borrows. */
+enum mount_idmap spec_mount_idmap(const Oci__Spec *spec, const Oci__Mount *m,
+				  struct idmap *ret_map);
+/* Takes the map out of M: the host has done it. */
+void spec_mount_forget_idmap(Oci__Mount *m);
 /* True if mounts that are made below its source later belong to M. */
 bool spec_mount_follows(const Oci__Mount *m);
 

@@ -143,6 +143,8 @@ static int launch(const struct arguments *a, const char *bundle, int listener, s
 	strv_addf(&argv, "-address=%s", a->address ? a->address : "");
 	strv_addf(&argv, "-publish-binary=%s", a->publish_binary ? a->publish_binary : "");
 	strv_addf(&argv, "-id=%s", a->id);
+	if (a->config)
+		strv_addf(&argv, "-config=%s", a->config);
 	if (a->debug)
 		strv_add(&argv, "-debug");
 	spec.argv = argv;

@@ -16,6 +16,7 @@ struct arguments {
 	const char *id;
 	const char *bundle;
 	const char *socket;
+	const char *config;
 	const char *action;
 	bool debug;
 	bool info;

@@ -78,13 +78,13 @@ static char *options_path(const Pb__Any *options)
 static int start_sandbox(struct op *op, const Oci__Spec *spec, struct error *e)
 {
 	const Task__CreateTaskRequest *in = op->in;
-	_free_ char *config_path = options_path(in->options);
+	_free_ char *options = options_path(in->options);
 	struct sandbox_params params = {
 		.loop = op->shim->loop,
 		.id = in->id,
 		.namespace_ = op->shim->namespace_,
 		.bundle = in->bundle,
-		.config_path = config_path,
+		.config_path = options ? options : op->shim->config_path,
 		.cancel = &op->shim->cancel,
 		.spec = spec,
 		.type = op->type,

@@ -7,7 +7,10 @@
  * of `start` together, so nothing but the address may appear there unless it fails; log lines go to
  * the bundle's fifo.
  *
- * The flags are those of Go's flag package, with one dash or two.
+ * The flags are those of Go's flag package, with one dash or two.  -config is ours: the first line
+ * of a handler's launcher ("#!/.../containerd-shim-kata-v2 -config=FILE") says which configuration
+ * its sandboxes have, where the engine cannot tell; the kernel puts the launcher's own path behind
+ * it.
  */
 
 #include <stdio.h>
@@ -36,6 +39,7 @@ static const struct {
 	{ "id", FLAG_TEXT, offsetof(struct arguments, id) },
 	{ "bundle", FLAG_TEXT, offsetof(struct arguments, bundle) },
 	{ "socket", FLAG_TEXT, offsetof(struct arguments, socket) },
+	{ "config", FLAG_TEXT, offsetof(struct arguments, config) },
 	{ "debug", FLAG_SWITCH, offsetof(struct arguments, debug) },
 	{ "info", FLAG_SWITCH, offsetof(struct arguments, info) },
 	{ "version", FLAG_SWITCH, offsetof(struct arguments, version) },
@@ -84,8 +88,11 @@ static int take_flag(struct arguments *a, char **argv, struct error *e)
 static int parse_arguments(struct arguments *a, char **argv, struct error *e)
 {
 	while (*argv && (*argv)[0] == '-' && (*argv)[1]) {
+		bool had_config = a->config;
 		int n = take_flag(a, argv, e);
 
+		if (n > 0 && !had_config && a->config && argv[n] && argv[n][0] == '/')
+			n++;
 		if (n < 0)
 			return n;
 		argv += n;
@@ -101,16 +108,42 @@ static int print_version(void)
 	return 0;
 }
 
+/* The features of the OCI runtime specification, as containerd 2 asks for them: without users and
+ * maps of mounts a kubelet runs no pod with hostUsers: false, without rro none with a volume whose
+ * recursiveReadOnly is Enabled. */
+static const char features_type[] =
+	"types.containerd.io/opencontainers/runtime-spec/1/features/Features";
+static const char features[] =
+	"{\"ociVersionMin\":\"1.0.0\",\"ociVersionMax\":\"1.2.1\","
+	"\"mountOptions\":[\"async\",\"atime\",\"bind\",\"defaults\",\"dev\",\"diratime\","
+	"\"dirsync\","
+	"\"exec\",\"idmap\",\"lazytime\",\"noatime\",\"nodev\",\"nodiratime\",\"noexec\","
+	"\"nolazytime\","
+	"\"norelatime\",\"nostrictatime\",\"nosuid\",\"nosymfollow\",\"private\",\"rbind\","
+	"\"relatime\",\"rexec\",\"ridmap\",\"rnodev\",\"rnoexec\",\"rnosuid\",\"ro\",\"rprivate\","
+	"\"rro\",\"rrw\",\"rshared\",\"rslave\",\"runbindable\",\"rw\",\"shared\",\"slave\","
+	"\"strictatime\",\"suid\",\"symfollow\",\"sync\",\"tmpcopyup\",\"unbindable\"],"
+	"\"linux\":{\"namespaces\":[\"cgroup\",\"ipc\",\"mount\",\"network\",\"pid\",\"time\","
+	"\"user\",\"uts\"],"
+	"\"cgroup\":{\"v1\":false,\"v2\":true,\"systemd\":false,\"systemdUser\":false},"
+	"\"seccomp\":{\"enabled\":true},\"apparmor\":{\"enabled\":false},"
+	"\"selinux\":{\"enabled\":false},\"intelRdt\":{\"enabled\":false},"
+	"\"mountExtensions\":{\"idmap\":{\"enabled\":true}}}}";
+
 static int print_info(void)
 {
 	Containerd__RuntimeInfo info = CONTAINERD__RUNTIME_INFO__INIT;
 	Containerd__RuntimeVersion version = CONTAINERD__RUNTIME_VERSION__INIT;
+	Pb__Any any = PB__ANY__INIT;
 	_free_ uint8_t *bytes = NULL;
 	size_t len;
 
 	version.version = (char[]){ KATA_VERSION };
 	info.name = (char[]){ "io.containerd.kata.v2" };
 	info.version = &version;
+	any.type_url = (char *)(uintptr_t)features_type;
+	any.value = (ProtobufCBinaryData){ sizeof(features) - 1, (uint8_t *)(uintptr_t)features };
+	info.features = &any;
 	len = message_pack(&info, &bytes);
 	return fwrite(bytes, 1, len, stdout) == len ? 0 : 1;
 }

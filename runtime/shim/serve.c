@@ -99,6 +99,7 @@ int action_serve(const struct arguments *a, struct error *e)
 {
 	struct shim shim = { .id = a->id,
 			     .namespace_ = a->namespace_,
+			     .config_path = a->config,
 			     .cancel = { -1 },
 			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;

@@ -115,6 +115,7 @@ struct shim {
 	struct events *events;
 	const char *id;
 	const char *namespace_;
+	const char *config_path; /* NULL: the engine's options say, or the default is */
 	enum shim_stage stage;
 	struct cancel cancel;  /* raised when the sandbox ends */
 	uint64_t kill_wait_ms; /* what a killed process may take to end */

@@ -3,6 +3,7 @@
 kata_unit_test(test_str.c LIBS kata_base)
 kata_unit_test(test_address.c LIBS kata_base)
 kata_unit_test(test_file.c LIBS kata_base)
+kata_unit_test(test_idmap.c LIBS kata_idmap)
 kata_unit_test(test_mountinfo.c LIBS kata_base)
 kata_unit_test(test_proc.c LIBS kata_base)
 target_link_options(test_proc PRIVATE -Wl,--wrap=wait_fd)

@@ -16,7 +16,8 @@
 #define RUNTIMES2 "plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes"
 
 static const struct cri_handler handlers[] = {
-	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/share/c.toml" },
+	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/share/c.toml",
+	  "/etc/kata/launcher" },
 };
 
 struct fixture {
@@ -221,6 +222,7 @@ static void test_containerd2_leaves_a_main_file_that_imports_the_folder(void **s
 	struct fixture *f = *state;
 	_free_ char *text = xasprintf("version = 3\nimports = [\"%s/conf.d/*.toml\"]\n", f->dir);
 	_free_ char *with = NULL;
+	_free_ char *ours = NULL;
 	_free_ char *after = NULL;
 
 	write_text(f->main_path, text);
@@ -228,6 +230,9 @@ static void test_containerd2_leaves_a_main_file_that_imports_the_folder(void **s
 	with = read_text(f->main_path);
 	assert_string_equal(with, text);
 	assert_handler(f->drop_in, RUNTIMES2, "kata-qemu");
+	ours = read_text(f->drop_in);
+	assert_non_null(strstr(ours, "runtime_path = \"/etc/kata/launcher\"\n"));
+	assert_null(strstr(ours, "options"));
 	assert_false(edit(f, "v2.4.2", 1));
 	assert_true(edit(f, "v2.4.2", 0));
 	assert_false(file_exists(f->drop_in));

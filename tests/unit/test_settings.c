@@ -189,7 +189,12 @@ static void test_offer_without_wishes_uses_the_delivered_file(void **state)
 	assert_string_equal(o.config_path,
 			    "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml");
 	assert_int_equal(offer_plan(&o, &s, p->version, &edit, &e), 0);
-	assert_false(edit_is_needed(&edit));
+	assert_int_equal(edit_changes(&edit), 1);
+	assert_string_equal(edit.files[3].path, o.launcher);
+	assert_int_equal(edit.files[3].mode, 0755);
+	assert_string_equal(edit.files[3].new_text,
+			    "#!/opt/kata/bin/containerd-shim-kata-v2 -config=/opt/kata/share/"
+			    "defaults/kata-containers/configuration-qemu.toml\n");
 	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 2048);
 }
 

@@ -255,6 +255,40 @@ static void test_what_a_guest_cannot_do_is_refused_by_name(void **state)
 	}
 }
 
+static void test_owners_are_mapped_where_the_host_has_the_files(void **state)
+{
+	static const struct {
+		const char *mount;
+		int wanted;
+		enum mount_idmap idmap;
+	} cases[] = {
+		{ "\"type\":\"bind\",\"source\":\"/x\",\"uidMappings\":[{}],\"gidMappings\":[{}]",
+		  0, MOUNT_IDMAP_ONE },
+		{ "\"type\":\"bind\",\"source\":\"/x\",\"options\":[\"ro\",\"ridmap\"]", 0,
+		  MOUNT_IDMAP_TREE },
+		{ "\"type\":\"bind\",\"source\":\"/x\",\"options\":[\"ro\"]", 0, MOUNT_IDMAP_NONE },
+		{ "\"type\":\"tmpfs\",\"uidMappings\":[{}]", -ENOTSUP, MOUNT_IDMAP_ONE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("{" MINIMAL
+					      ",\"linux\":{\"uidMappings\":[{}]},"
+					      "\"mounts\":[{\"destination\":\"/v\",%s}]}",
+					      cases[i].mount);
+		_message_ Oci__Spec *spec = parse(text);
+		Oci__Mount *m = spec->mounts[0];
+		struct idmap map;
+		struct error e;
+
+		assert_int_equal(spec_check_fields(spec, &e), cases[i].wanted);
+		assert_int_equal(spec_mount_idmap(spec, m, &map), cases[i].idmap);
+		assert_int_equal(map.n_users, cases[i].idmap == MOUNT_IDMAP_NONE ? 0 : 1);
+		spec_mount_forget_idmap(m);
+		assert_int_equal(spec_mount_idmap(spec, m, &map), MOUNT_IDMAP_NONE);
+	}
+}
+
 static void test_fields_of_later_specifications_are_kept(void **state)
 {
 	static const char text[] =
@@ -367,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_rules_that_mean_the_same_in_a_guest_arrive),
 		cmocka_unit_test(test_privileged_may_use_every_device_of_the_guest),
 		cmocka_unit_test(test_what_a_guest_cannot_do_is_refused_by_name),
+		cmocka_unit_test(test_owners_are_mapped_where_the_host_has_the_files),
 		cmocka_unit_test(test_fields_of_later_specifications_are_kept),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),

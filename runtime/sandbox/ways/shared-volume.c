@@ -38,7 +38,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 {
 	_free_ char *ticket = xasprintf("%s mount %zu", a->container, a->number);
 	_free_ char *whole = volume_of_pod(a->mount->source);
-	const struct share_use use = {
+	struct share_use use = {
 		.ticket = ticket,
 		.source = a->mount->source,
 		.within = whole,
@@ -50,10 +50,12 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	_free_ char *guest = NULL;
 	int r;
 
+	use.idmap = spec_mount_idmap(a->spec, a->mount, &use.map);
 	gifts_note(g, &way_shared_volume, ticket);
 	r = share_get(sandbox_share(a->sandbox), &use, &guest, &g->nested, e);
 	if (r < 0)
 		return r;
+	spec_mount_forget_idmap(a->mount);
 	spec_set(&a->mount->source, guest);
 	spec_set(&a->mount->type, "bind");
 	return 0;

@@ -60,7 +60,7 @@ static void add_storage(struct gifts *g, const char *source, const char *point)
 static int give(const struct arrival *a, struct gifts *g, struct error *e)
 {
 	_free_ char *ticket = xasprintf("%s mount %zu", a->container, a->number);
-	const struct share_use use = {
+	struct share_use use = {
 		.ticket = ticket,
 		.source = a->mount->source,
 		.hint = path_base(a->mount->destination),
@@ -68,10 +68,12 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	_free_ char *guest = NULL, *point = NULL;
 	int r;
 
+	use.idmap = spec_mount_idmap(a->spec, a->mount, &use.map);
 	gifts_note(g, &way_watchable_volume, ticket);
 	r = share_get(sandbox_share(a->sandbox), &use, &guest, &g->nested, e);
 	if (r < 0)
 		return r;
+	spec_mount_forget_idmap(a->mount);
 	point = path_join(WATCHABLE_ROOT, path_base(guest));
 	add_storage(g, guest, point);
 	spec_set(&a->mount->source, point);
