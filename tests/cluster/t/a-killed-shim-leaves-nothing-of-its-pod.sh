@@ -13,7 +13,7 @@ expect_match "sandbox" '^[0-9a-f]{64}$' "$old"
 of_old() { on_node ps -eo pid,args | grep -F "$old" | grep -v grep; }
 note "processes of the sandbox:"
 of_old
-shim=$(of_old | awk '/containerd-shim-kata-v2/ { print $1; exit }')
+shim=$(of_old | awk '/containerd-shim-kata-v2/ && !pid { pid = $1 } END { print pid }')
 on_node kill -KILL "$shim"
 none_left() { ! of_old; }
 eventually 60 "every process of the old sandbox to end" none_left
