@@ -435,39 +435,31 @@ static void forget_resources(struct sandbox *s)
 		log_warn("%s", e.msg);
 }
 
-/* Whether the guest may hold back what somebody will look for.  Containers of a pod were removed
- * one by one, and its first one writes nothing. */
-static bool may_hold_data(const struct sandbox *s)
-{
-	bool holds_files = s->type == SPEC_SINGLE && s->share && share_kinds(s->share) > 1;
-
-	return holds_files || blocks_hold_data(&s->blocks);
-}
-
-/* A file system that the guest alone has is whole on the host only when the guest has unmounted it.
- * One that does not answer loses what it held back, as a machine does that loses power.  The
- * connection is a new one: the other may be closed, to end calls that wait. */
-static void have_data_written(struct sandbox *s)
+/* A file system that the guest alone has is whole on its disk only when the guest has unmounted it.
+ * One that does not answer loses what it held back, as a machine does that loses power.  Files of a
+ * share are not held back: whoever closes one, or ends, waits until it is written.  The connection
+ * is a new one: the other may be closed, to end calls that wait. */
+static void save_disks(struct sandbox *s)
 {
 	const Pb__Empty empty = PB__EMPTY__INIT;
 	struct error e;
 	int fd;
 
-	if (!s->rpc || sandbox_pid(s) == 0 || !may_hold_data(s))
+	if (!s->rpc || sandbox_pid(s) == 0 || !blocks_hold_data(&s->blocks))
 		return;
 	fd = vsock_dial(vmm_vsock(s->vmm), VSOCK_PORT_AGENT, deadline_in(SAVE_DIAL_MS), NULL, &e);
 	if (fd >= 0)
 		s->last_rpc = rpc_client_new(s->loop, fd, &e);
 	if (!s->last_rpc ||
 	    client_call(s->last_rpc, CLIENT_DESTROY_SANDBOX, &empty, NULL, SAVE_MS, NULL, &e) < 0)
-		log_warn("the host may lack what the guest wrote last: %s", e.msg);
+		log_warn("the guest's disks may lack what was written last: %s", e.msg);
 	if (s->last_rpc)
 		rpc_client_close(s->last_rpc);
 }
 
 void sandbox_stop(struct sandbox *s)
 {
-	have_data_written(s);
+	save_disks(s);
 	if (s->rpc)
 		rpc_client_close(s->rpc);
 	if (s->vmm)
