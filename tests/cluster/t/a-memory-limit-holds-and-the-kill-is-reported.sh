@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # A container that takes more memory than its limit is killed and Kubernetes says OOMKilled; the pod's

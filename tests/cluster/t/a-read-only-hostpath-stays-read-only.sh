@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # A read-only hostPath cannot be written by anyone inside, not even by root with every capability who

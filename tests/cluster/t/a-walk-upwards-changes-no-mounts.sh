@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 #
 # Whatever a container walks, its mounts stay as they are: ".." at the root and at the root of each kind of volume, through links, by
 # `cd ..`, in the first process, in an exec and in a second container; and a first look into a volume makes no file system of it.  A

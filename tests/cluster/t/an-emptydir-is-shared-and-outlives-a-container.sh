@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # emptyDir on disk and in memory: shared by the pod's containers, kept when one of them restarts.  The one in memory is a tmpfs of the

@@ -61,7 +61,7 @@ volumes:
 - {name: app, configMap: {name: app}}
 - {name: door, secret: {secretName: door}}
 END
-ready walker 90
+ready walker 120
 
 wanted="ID=$layout"
 [ "$layout" = links ] || wanted+=$'\n'"found by its loader"
@@ -71,7 +71,7 @@ walked() { # CONTAINER
 	[ "$(k logs walker -c "$1" | tail -n 1)" = "mounts as before" ]
 }
 for container in c d; do
-	eventually 60 "the first process of container $container to have walked" walked "$container"
+	eventually 180 "the first process of container $container to have walked" walked "$container"
 	expect "the first process of container $container" "$wanted" "$(k logs walker -c "$container")"
 	expect "an exec in container $container" "$wanted" "$(k exec walker -c "$container" -- sh /etc/app/walk 2>&1)"
 done

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # A mounted ConfigMap changes inside the running container when it changes in the cluster.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # timeout: 400
 #
 # One volume is one file system, however often it is mounted: two containers of a pod, and two mounts of one volume

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # Two containers of one pod reach each other on loopback, have one hostname and one IPC namespace with

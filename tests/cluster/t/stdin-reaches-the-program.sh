@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 # twin: runc
 #
 # A megabyte through exec -i comes back unchanged, the end of input is seen, and kubectl attach

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# variants.full: NODE=n2
 #
 # On deletion the program gets SIGTERM and may finish; one that ignores it is killed when the grace
 # period is over, and not before.
