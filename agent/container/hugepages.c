@@ -7,6 +7,10 @@
  * back when it goes, be it for a volume (hugetlbfs), for SHM_HUGETLB or for MAP_HUGETLB.  A volume
  * may come with a size of its own from runtimes that say what to keep in that way only.
  *
+ * Engines may keep the limits of huge pages to themselves (containerd's disable_hugetlb_controller,
+ * its default), so that there is a volume and nothing says how many pages.  The kernel then makes
+ * them as they are asked for, out of what memory there is, which works for all but those of 1 GiB.
+ *
  * The kernel accepts any number and keeps as many pages as it found; only reading the number back
  * tells.  Pages in use outlive their being given back (a volume keeps its data while a container
  * starts again): they are then surplus, which the kernel counts in and we count out.  Somebody else
@@ -23,8 +27,9 @@
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
-#define KNOB_MAX 64              /* bytes of the file */
-#define NO_LIMIT (INT64_MAX / 2) /* bytes: what is more limits nothing */
+#define ALL_PAGES "1073741824"
+#define KNOB_MAX  64              /* bytes of the file */
+#define NO_LIMIT  (INT64_MAX / 2) /* bytes: what is more limits nothing */
 
 /* As the kernel reads it, whose units are powers of two: "2M", "2MB", "2097152". */
 static int parse_bytes(const char *text, const char *what, uint64_t *ret_bytes, struct error *e)
@@ -46,6 +51,14 @@ static int parse_bytes(const char *text, const char *what, uint64_t *ret_bytes, 
 	if (r >= 0)
 		*ret_bytes = value << shift;
 	return r;
+}
+
+static bool has_kind(const struct hugepages *h, uint64_t page_bytes)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (h->kinds[i].page_bytes == page_bytes)
+			return true;
+	return false;
 }
 
 static struct hugepages_kind *kind_of(struct hugepages *h, uint64_t page_bytes)
@@ -108,8 +121,12 @@ static int add_volume(struct hugepages *h, const Agent__Storage *s, struct error
 
 	if (option(s, "pagesize=", &page_bytes, e) < 0 || option(s, "size=", &bytes, e) < 0)
 		return -e->code;
-	if (bytes == 0)
+	if (page_bytes && !bytes) {
+		if (find_kind(h, page_bytes, &kind, e) < 0)
+			return -e->code;
+		kind->is_open = true;
 		return 0;
+	}
 	if (page_bytes == 0 || bytes < page_bytes)
 		return fail(e, EINVAL, "huge pages of %llu bytes do not fill %llu bytes",
 			    (unsigned long long)page_bytes, (unsigned long long)bytes);
@@ -119,20 +136,29 @@ static int add_volume(struct hugepages *h, const Agent__Storage *s, struct error
 	return 0;
 }
 
+static int merge(struct hugepages *limits, const struct hugepages_kind *volumes, struct error *e)
+{
+	bool is_limited = has_kind(limits, volumes->page_bytes);
+	struct hugepages_kind *kind;
+	int r = find_kind(limits, volumes->page_bytes, &kind, e);
+
+	if (r < 0)
+		return r;
+	kind->pages = max_u64(kind->pages, volumes->pages);
+	kind->is_open = !is_limited && volumes->is_open;
+	return 0;
+}
+
 int hugepages_of(const Agent__CreateContainerRequest *in, struct hugepages *ret, struct error *e)
 {
 	struct hugepages limits = { 0 }, volumes = { 0 };
-	struct hugepages_kind *kind;
 	int r = hugepages_limit(&limits, in->oci->linux->resources, e);
 
 	for (size_t i = 0; r >= 0 && i < in->n_storages; i++)
 		if (str_equal(in->storages[i]->fstype, "hugetlbfs"))
 			r = add_volume(&volumes, in->storages[i], e);
-	for (size_t i = 0; r >= 0 && i < volumes.n; i++) {
-		r = find_kind(&limits, volumes.kinds[i].page_bytes, &kind, e);
-		if (r >= 0)
-			kind->pages = max_u64(kind->pages, volumes.kinds[i].pages);
-	}
+	for (size_t i = 0; r >= 0 && i < volumes.n; i++)
+		r = merge(&limits, &volumes.kinds[i], e);
 	if (r >= 0)
 		*ret = limits;
 	return r;
@@ -187,6 +213,14 @@ static int more(const char *dir, uint64_t page_bytes, uint64_t pages, struct err
 		    (unsigned long long)(page_bytes / KIB));
 }
 
+/* Stays so: what was made on demand may be in use, and whoever could use more has no limit. */
+static int open_pool(const char *dir, struct error *e)
+{
+	_free_ char *path = path_join(dir, "nr_overcommit_hugepages");
+
+	return file_write(path, ALL_PAGES, e);
+}
+
 static void less(const char *dir, uint64_t pages)
 {
 	struct error ignored;
@@ -220,6 +254,8 @@ static int grow(const struct hugepages_pools *pools, struct hugepages *has,
 		struct hugepages_kind *h;
 		uint64_t is = pages_in(has, w->page_bytes);
 
+		if (w->is_open && open_pool(dir, e) < 0)
+			return -e->code;
 		if (w->pages <= is)
 			continue;
 		if (find_kind(has, w->page_bytes, &h, e) < 0 ||

@@ -20,6 +20,7 @@ struct hugepages {
 	struct hugepages_kind {
 		uint64_t page_bytes;
 		uint64_t pages;
+		bool is_open; /* and as many more as there is memory for */
 	} kinds[HUGEPAGES_KINDS_MAX];
 	size_t n;
 };
@@ -31,7 +32,7 @@ struct hugepages_pools {
 };
 
 /* What the container of IN may use: by the limits of its specification, or by the sizes of its
- * volumes where those are larger. */
+ * volumes where those are larger.  Where neither says, a volume is open. */
 int hugepages_of(const struct Agent__CreateContainerRequest *in, struct hugepages *ret,
 		 struct error *e);
 /* Replaces in *h what R limits. */

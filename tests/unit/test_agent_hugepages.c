@@ -110,6 +110,48 @@ static void test_pages_follow_limits_and_sizes_of_volumes(void **state)
 	}
 }
 
+/* Only where nothing says how many. */
+static void test_volume_without_limit_and_size_is_open(void **state)
+{
+	static const struct {
+		struct wish wish;
+		bool is_open;
+	} cases[] = {
+		{ { NULL, 0, "mode=0", NULL }, true },
+		{ { "1GB", GIB, "mode=0", NULL }, true },
+		{ { "2MB", 4 * MIB, "mode=0", NULL }, false },
+		{ { "2MB", 0, "mode=0", NULL }, false },
+		{ { NULL, 0, "size=4M", NULL }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool is_open = false;
+		struct hugepages h;
+		struct error e;
+
+		assert_int_equal(pages_of(&cases[i].wish, &h, &e), 0);
+		for (size_t k = 0; k < h.n; k++)
+			is_open |= h.kinds[k].page_bytes == 2 * MIB && h.kinds[k].is_open;
+		assert_int_equal(is_open, cases[i].is_open);
+	}
+}
+
+static void test_open_pool_makes_pages_on_demand(void **state)
+{
+	const struct hugepages want = { { { 2 * MIB, 0, true } }, 1 };
+	_free_ char *path = path_join(root, POOL("2048") "nr_overcommit_hugepages"), *text = NULL;
+	struct hugepages has = { 0 };
+	struct error e;
+
+	(void)state;
+	put_pool("0\n", "0\n");
+	folder_put(root, POOL("2048") "nr_overcommit_hugepages", "0\n");
+	assert_int_equal(hugepages_change(&pools, &has, &want, &e), 0);
+	assert_int_equal(file_read(path, 64, &text, NULL, &e), 0);
+	assert_string_not_equal(str_trim(text), "0");
+}
+
 static void test_what_limits_nothing_keeps_nothing(void **state)
 {
 	const struct wish none = { NULL, 0, NULL, NULL };
@@ -142,8 +184,8 @@ static void test_sizes_that_are_none_are_refused(void **state)
 /* What is in use and not wanted any more is not there for the next. */
 static void test_pool_grows_and_shrinks_beside_others(void **state)
 {
-	const struct hugepages four = { { { 2 * MIB, 4 } }, 1 }, one = { { { 2 * MIB, 1 } }, 1 },
-			       none = { 0 };
+	const struct hugepages four = { { { 2 * MIB, 4, false } }, 1 },
+			       one = { { { 2 * MIB, 1, false } }, 1 }, none = { 0 };
 	struct hugepages has = { 0 };
 	struct error e;
 
@@ -163,7 +205,7 @@ static void test_pool_grows_and_shrinks_beside_others(void **state)
 
 static void test_size_that_the_kernel_lacks_leaves_all_as_it_was(void **state)
 {
-	const struct hugepages want = { { { 2 * MIB, 4 }, { GIB, 1 } }, 2 };
+	const struct hugepages want = { { { 2 * MIB, 4, false }, { GIB, 1, false } }, 2 };
 	struct hugepages has = { 0 };
 	struct error e;
 
@@ -180,6 +222,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_pages_follow_limits_and_sizes_of_volumes),
+		TEST(test_volume_without_limit_and_size_is_open),
+		TEST(test_open_pool_makes_pages_on_demand),
 		TEST(test_what_limits_nothing_keeps_nothing),
 		TEST(test_sizes_that_are_none_are_refused),
 		TEST(test_pool_grows_and_shrinks_beside_others),
