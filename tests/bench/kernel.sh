@@ -8,7 +8,7 @@
 # Prints lines "NAME VALUE...": kernel_boot and kernel_boot_first (ms of processor time of QEMU from its start until
 # the guest, whose only program powers off, has ended), kernel_memory and kernel_memory_first (bytes of 256 MiB
 # that the guest cannot give to programs), kernel_first (bytes of the file).  To SHARES it writes a table in
-# Markdown of the kernel's initcalls that take longest.
+# Markdown: each fragment's bytes and the time of its initcalls, as packaging/kernel/shares explains them.
 #
 # Processor time, because the machine's load does not enter it; one kernel after the other in turn,
 # because the machine's speed does.  The first round's kernel is built into the cache by its own recipe.
@@ -24,7 +24,7 @@ accelerator=(-accel "tcg,thread=multi" -cpu max)
 if [ -w /dev/kvm ] && [ "$("$top/build/dist/kata/bin/kata-runtime" env --json 2>/dev/null | jq .Host.VMContainerCapable)" = true ]; then
 	accelerator=(-accel kvm -cpu host)
 else
-	line+=" mitigations=off"
+	line+=" mitigations=off init_on_alloc=1"
 fi
 
 # boot VMLINUX PARAMETERS - the console to $work/console
@@ -54,17 +54,25 @@ prepare() {
 	theirs=$("$work/first/packaging/artefact" kernel)
 }
 
-# The initcalls as the kernel prints their times, the least of all runs of each.
+# Times of initcalls as the kernel prints them, the least of all runs, added up by fragment.
 shares() {
 	local i
-	echo "| initcall | ms |"
-	echo "|---|---|"
 	for ((i = 0; i < runs; i++)); do
 		boot "$ours/vmlinux" "initcall_debug loglevel=8 log_buf_len=4M"
-		tr -d '\r' <"$work/console" | sed -nE 's/.*initcall ([A-Za-z0-9_]+)\+.* after ([0-9]+) usecs.*/\1 \2/p'
-	done | awk '!($1 in least) || $2 < least[$1] { least[$1] = $2 }
-		END { for (f in least) printf "%.1f %s\n", least[f] / 1000, f }' | sort -rn | head -n 12 |
-		awk '{ print "| " $2 " | " $1 " |" }'
+		sed -nE 's/.*initcall ([A-Za-z0-9_]+)\+.* after ([0-9]+) usecs.*/call \1 \2/p' "$work/console"
+	done | awk '
+		FILENAME != "-" && $1 == "size" { text[$2] = $3; data[$2] = $4 + $5; next }
+		FILENAME != "-" && $1 == "initcall" { of[$3] = $2; next }
+		$1 == "call" && (!($2 in least) || $3 < least[$2]) { least[$2] = $3 }
+		END {
+			for (f in least)
+				spent[f in of ? of[f] : "core"] += least[f]
+			print "| fragment | code | data | initcalls |\n|---|---|---|---|"
+			fflush()
+			for (f in text)
+				printf "| %s | %.0f KiB | %.0f KiB | %.1f ms |\n", f, text[f] / 1024, \
+					data[f] / 1024, spent[f] / 1000 | "sort"
+		}' "$ours/shares" -
 }
 
 prepare

@@ -10,7 +10,7 @@ require make awk
 merge=$top/packaging/kernel/merge
 tree=$work/tree
 mkdir "$tree"
-printf 'config %s\n' NET VSOCKETS NAME >"$tree/Kconfig"
+printf 'config %s\n' NET VSOCKETS NAME LINE >"$tree/Kconfig"
 cat >"$tree/Makefile" <<'END'
 allnoconfig:
 	@echo '# CONFIG_NET is not set' >.config
@@ -32,7 +32,7 @@ refused() {
 	expect_match "what merge says of $*" "$pattern" "$output"
 }
 
-fragment net 'CONFIG_NET=y' 'CONFIG_NAME="-kata"'
+fragment net 'CONFIG_NET=y' 'CONFIG_NAME="-kata"' 'CONFIG_LINE="a=1 b=2"'
 fragment vsock 'CONFIG_VSOCKETS=y'
 fragment typo 'CONFIG_VSOCKTES=y'
 fragment off '# CONFIG_NET is not set'
@@ -40,7 +40,7 @@ fragment broken 'CONFIG_NET = y'
 
 note "all survive"
 "$merge" "$tree" "$work/net.conf" "$work/vsock.conf"
-expect "lines of the result" 3 "$(grep -c '=' "$tree/.config")"
+expect "lines of the result" 4 "$(grep -c '=' "$tree/.config")"
 
 note "a dependency is missing"
 refused 'VSOCKETS \(vsock.conf\): wanted y, got n' vsock.conf
