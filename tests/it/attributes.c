@@ -5,6 +5,7 @@
  *
  *   attributes set|get|remove|list FILE [NAME [VALUE]]
  *   attributes capability FILE           cap_net_raw, permitted and effective
+ *   attributes acl|default-acl FILE UID  UID may read and run, besides the owner
  *   attributes as UID PROGRAM...         without capabilities of its own
  *
  * Prints a value or what went wrong.  One thread.
@@ -56,6 +57,25 @@ static int set_capability(const char *file)
 	return report(setxattr(file, "security.capability", data, sizeof(data), 0));
 }
 
+/* struct posix_acl_xattr_entry; tags in the order the kernel wants. */
+static int set_acl(const char *file, const char *name, uint32_t uid)
+{
+	struct {
+		uint32_t version;
+		struct {
+			uint16_t tag, perm;
+			uint32_t id;
+		} entries[5];
+	} acl = { 2,
+		  { { 1, 7, UINT32_MAX },
+		    { 2, 5, uid },
+		    { 4, 0, UINT32_MAX },
+		    { 16, 5, UINT32_MAX },
+		    { 32, 0, UINT32_MAX } } };
+
+	return report(setxattr(file, name, &acl, sizeof(acl), 0));
+}
+
 static int run_as(uid_t uid, char **argv)
 {
 	if (setgid(uid) < 0 || setuid(uid) < 0)
@@ -78,6 +98,10 @@ int main(int argc, char **argv)
 		return report(removexattr(argv[2], argv[3]));
 	if (argc > 4 && strcmp(what, "set") == 0)
 		return report(setxattr(argv[2], argv[3], argv[4], strlen(argv[4]), 0));
+	if (argc > 3 && strcmp(what, "acl") == 0)
+		return set_acl(argv[2], "system.posix_acl_access", (uint32_t)atol(argv[3]));
+	if (argc > 3 && strcmp(what, "default-acl") == 0)
+		return set_acl(argv[2], "system.posix_acl_default", (uint32_t)atol(argv[3]));
 	if (argc > 3 && strcmp(what, "as") == 0)
 		return run_as((uid_t)atol(argv[2]), argv + 3);
 	return 2;

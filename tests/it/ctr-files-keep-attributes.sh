@@ -35,6 +35,11 @@ attributes capability busybox-able && echo set
 echo "after: $(attributes as 1000 ./busybox-able grep CapEff /proc/self/status)"
 echo . >>busybox-able
 echo "written: $(attributes get busybox-able security.capability)"
+echo secret >g && chmod 0600 g
+echo "without: $(attributes as 1000 /bin/cat "$PWD/g" 2>&1 | grep -c denied)"
+echo "acl: $(attributes acl g 1000)$(attributes as 1000 /bin/cat "$PWD/g" 2>&1)"
+mkdir d && attributes default-acl d 1000 && echo inherited >d/h
+echo "default: $(attributes as 1000 /bin/cat "$PWD/d/h" 2>&1)"
 mkdir lower upper work merged lower/d && echo a >lower/a && echo b >lower/b && echo c >lower/d/c
 if mount -t overlay -o "lowerdir=$PWD/lower,upperdir=$PWD/upper,workdir=$PWD/work" overlay merged; then
 	rm merged/a && echo more >>merged/b && mv merged/d merged/e && mkdir merged/d
@@ -49,6 +54,9 @@ cat >"$work/right" <<-'END'
 	set
 	after: CapEff:	0000000000002000
 	written: ENODATA
+	without: 1
+	acl: secret
+	default: inherited
 	overlay: b d e
 	b
 	more

@@ -55,12 +55,14 @@ static void test_command_for_private_files_lets_the_guest_hold_writes_back(void 
 	assert_false(strv_contains(shared, "--writeback"));
 }
 
-static void test_command_maps_attributes(void **state)
+static void test_command_has_attributes_and_acls(void **state)
 {
 	_strv_ strv args = command(NULL);
 
 	(void)state;
 	assert_int_equal(count(args, "--xattrmap="), 1);
+	assert_true(strv_contains(args, "--posix-acl=auto"));
+	assert_true(strv_contains(args, "--killpriv-v2"));
 }
 
 static void test_command_with_an_argument_of_the_administrator_lets_it_win(void **state)
@@ -70,10 +72,16 @@ static void test_command_with_an_argument_of_the_administrator_lets_it_win(void 
 		const char *ours;
 		unsigned left; /* of that name, theirs included */
 	} cases[] = {
+		{ "--posix-acl=never", "--posix-acl", 1 },
+		{ "--posix-acl", "--posix-acl", 1 },
 		{ "--xattrmap=:map::user.v.:", "--xattrmap", 1 },
 		{ "--cache=always", "--cache", 1 },
+		{ "--translate-uid=map:0:1:2", "--posix-acl", 0 },
+		{ "--translate-gid", "--posix-acl", 0 },
+		{ "--no-killpriv-v2", "--killpriv-v2", 0 },
 		/* Another name that begins alike. */
 		{ "--xattr", "--xattrmap", 1 },
+		{ "--posix-acl-of-tomorrow", "--posix-acl=", 1 },
 	};
 
 	(void)state;
@@ -92,7 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_names_socket_folder_and_cache),
-		cmocka_unit_test(test_command_maps_attributes),
+		cmocka_unit_test(test_command_has_attributes_and_acls),
 		cmocka_unit_test(test_command_for_private_files_lets_the_guest_hold_writes_back),
 		cmocka_unit_test(test_command_with_an_argument_of_the_administrator_lets_it_win),
 	};
