@@ -77,6 +77,10 @@ static const struct {
 	{ "random.trust_cpu=on", always },
 	/* Emulation executes nothing speculatively of the guest's, and pays for each measure. */
 	{ "mitigations=off", is_emulated },
+	/* An emulator keeps what it translated of a page until the guest writes there; virtiofsd
+	 * fills pages without being seen.  So the guest clears a page before it is given away: else
+	 * a program may run another's code that lay there before. */
+	{ "init_on_alloc=1", is_emulated },
 	/* The driver is for pods that make one; none shall be there unasked. */
 	{ "dummy.numdummies=0", always },
 	{ "root=/dev/vda1", has_image },

@@ -34,7 +34,7 @@ choose_accelerator() {
 		accelerator_name="KVM"
 	else
 		accelerator=(-accel "tcg,thread=multi" -cpu max)
-		kernel_line+=" mitigations=off"
+		kernel_line+=" mitigations=off init_on_alloc=1"
 		accelerator_name="QEMU's emulation"
 	fi
 }
@@ -59,7 +59,7 @@ boot_limit() {
 agent_ready() {
 	local pid result
 	rm -f "$out"/vsock*
-	"$release/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$out/vsock-device,uds-path=$out/vsock" >"$out/vsock.log" 2>&1 &
+	"$release/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$out/vsock-device,uds-path=$out/vsock,tx-buffer-size=16384" >"$out/vsock.log" 2>&1 &
 	pid=$!
 	until [ -S "$out/vsock-device" ]; do kill -0 "$pid"; done
 	# shellcheck disable=SC2046
