@@ -21,6 +21,7 @@
 
 #define CALL_WAIT_MS   UINT64_C(10000)
 #define CREATE_WAIT_MS UINT64_C(60000)
+#define STALE_WAIT_MS  UINT64_C(2000) /* a favour, which nothing depends on */
 #define NS_PER_S       INT64_C(1000000000)
 #define NS_PER_US      INT64_C(1000)
 #define CLOCK_CALLS    5
@@ -54,6 +55,9 @@ static const struct {
 		CALL("StartContainer", agent__start_container_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_REMOVE_CONTAINER] =
 		CALL("RemoveContainer", agent__remove_container_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_REMOVE_STALE_SHARES] =
+		CALL("RemoveStaleVirtiofsShareMounts",
+		     agent__remove_stale_virtiofs_share_mounts_request, pb__empty, STALE_WAIT_MS),
 	[CLIENT_UPDATE_CONTAINER] =
 		CALL("UpdateContainer", agent__update_container_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_STATS_CONTAINER] = CALL("StatsContainer", agent__stats_container_request,

@@ -145,17 +145,35 @@ int container_update(struct container *c, Oci__LinuxResources *resources, struct
 	return 0;
 }
 
-static void remove_from_guest(struct container *c)
+/* Whether the agent answered that it is gone. */
+static bool remove_from_guest(struct container *c)
 {
 	Agent__RemoveContainerRequest request = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
 	struct error e;
+	int r;
 
 	request.container_id = c->id;
 	request.timeout = REMOVE_WAIT_S;
-	if (client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_CONTAINER, &request, NULL,
-			REMOVE_WAIT_MS, sandbox_canceller(c->sandbox), &e) < 0)
-		log_warn("container '%s' may stay in the guest: %s", c->id, e.msg);
 	c->is_in_guest = false;
+	r = client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_CONTAINER, &request, NULL,
+			REMOVE_WAIT_MS, sandbox_canceller(c->sandbox), &e);
+	if (r < 0)
+		log_warn("container '%s' may stay in the guest: %s", c->id, e.msg);
+	return r >= 0;
+}
+
+/* The guest lets go of what it remembers of shares that were just taken away, and so does
+ * virtiofsd, which has descriptors for it.  Without that they would do so when the next container
+ * comes. */
+static void let_go_of_shares(struct container *c)
+{
+	const Agent__RemoveStaleVirtiofsShareMountsRequest request =
+		AGENT__REMOVE_STALE_VIRTIOFS_SHARE_MOUNTS_REQUEST__INIT;
+	struct error e;
+
+	if (client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_STALE_SHARES, &request, NULL, 0,
+			sandbox_canceller(c->sandbox), &e) < 0)
+		log_debug("%s", e.msg);
 }
 
 void container_forget(struct container *c)
@@ -165,11 +183,12 @@ void container_forget(struct container *c)
 
 void container_remove(struct container *c)
 {
+	bool was_removed = c->is_in_guest && remove_from_guest(c);
 	struct error e;
 
-	if (c->is_in_guest)
-		remove_from_guest(c);
 	container_forget(c);
+	if (was_removed && sandbox_share(c->sandbox))
+		let_go_of_shares(c);
 	if (sandbox_resize(c->sandbox, c->size, (struct size){ 0 }, &e) < 0)
 		log_warn("%s", e.msg);
 	c->size = (struct size){ 0 };

@@ -29,6 +29,7 @@
 
 static char plugged[256];
 static unsigned n_plugged, n_unplugged;
+static char shared[256];
 
 int __wrap_sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 			const struct address **ret_address, struct error *e);
@@ -82,11 +83,13 @@ struct share *__wrap_sandbox_share(struct sandbox *s)
 int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
 		     struct error *e)
 {
+	size_t len = strlen(shared);
+
 	(void)s;
-	(void)use;
 	(void)nested;
 	(void)e;
-	*ret_path = xstrdup("/guest");
+	(void)snprintf(shared + len, sizeof(shared) - len, "%s;", use->source);
+	*ret_path = xasprintf("/guest%s", use->source);
 	return 0;
 }
 
@@ -212,12 +215,36 @@ static void test_rules_for_the_guest_name_what_was_given(void **state)
 	gifts_done(&g);
 }
 
+static void test_a_whole_is_shared_before_its_parts(void **state)
+{
+	static const char text[] =
+		"{" MINIMAL
+		",\"linux\":{},\"mounts\":["
+		"{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/a/volume-subpaths/v/c/"
+		"0\"},"
+		"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/x/part\"},"
+		"{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/x\"}]}";
+	_message_ Oci__Spec *spec = NULL;
+	struct gifts g = { 0 };
+	struct error e;
+
+	(void)state;
+	shared[0] = '\0';
+	assert_int_equal(spec_parse(text, strlen(text), "config.json", &spec, &e), 0);
+	assert_int_equal(bring_in(spec, &g), 0);
+	assert_non_null(strstr(shared, "/x;/x/part;/a/volume-subpaths/v/c/0;"));
+	assert_string_equal(spec->mounts[1]->destination, "/b");
+	assert_string_equal(spec->mounts[1]->source, "/guest/x/part");
+	gifts_done(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rights_are_what_the_last_rules_say),
 		cmocka_unit_test(test_named_devices_are_given_with_their_rights),
 		cmocka_unit_test(test_rules_for_the_guest_name_what_was_given),
+		cmocka_unit_test(test_a_whole_is_shared_before_its_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

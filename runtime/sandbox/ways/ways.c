@@ -2,22 +2,26 @@
 /*
  * ways - bring what a specification names into the guest, each thing by the first way that matches.
  *
- * The root file system comes first, since mounts lie on it, then the mounts in the order of the
- * specification, then the devices.  A way that takes a mount or a device out of the specification
- * leaves a hole (NULL), which is closed at the end, so that numbers stay what they were meanwhile.
+ * The root file system comes first, since mounts lie on it, then the mounts, then the devices.  Of
+ * mounts a whole comes before its parts, whatever the order of the specification, which the agent
+ * keeps: so a part finds the share it lies in, and both are one file system.  A way that takes a
+ * mount or a device out of the specification leaves a hole (NULL), which is closed at the end, so
+ * that numbers stay what they were meanwhile.
  *
  * Work thread, one at a time per container.
  */
 
 #include "runtime/sandbox/ways/way.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/rpc/message.h"
 
-#define NESTED_KEY "io.katacontainers.share.nested"
+#define NESTED_KEY    "io.katacontainers.share.nested"
+#define SUBPATHS_PART "/volume-subpaths/"
 
 #define WAY_REFER(name) &name,
 static const struct way *const ways[] = { WAYS(WAY_REFER) };
@@ -120,13 +124,43 @@ static int bring_root(struct arrival a, const struct ways_params *params, struct
 	return bring_one(&a, g, e);
 }
 
+struct turn {
+	size_t number;
+	const char *source;
+	bool is_part; /* of a volume: a bind mount of kubelet's, whose path does not say of what */
+};
+
+static int by_whole(const void *a, const void *b)
+{
+	const struct turn *x = a, *y = b;
+	int order = x->is_part - y->is_part;
+
+	if (order == 0)
+		order = strcmp(x->source, y->source);
+	return order ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+/* Caller frees. */
+static struct turn *turns_of(const Oci__Spec *spec)
+{
+	struct turn *turns = xcalloc(spec->n_mounts + 1, sizeof(*turns));
+
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		turns[i] = (struct turn){ i, spec->mounts[i]->source,
+					  strstr(spec->mounts[i]->source, SUBPATHS_PART) };
+	qsort(turns, spec->n_mounts, sizeof(*turns), by_whole);
+	return turns;
+}
+
 static int bring_mounts(struct arrival a, struct gifts *g, struct error *e)
 {
 	Oci__Spec *spec = a.spec;
+	_free_ struct turn *turns = turns_of(spec);
 	int r = 0;
 
 	a.kind = WAY_MOUNT;
-	for (a.number = 0; r >= 0 && a.number < spec->n_mounts; a.number++) {
+	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++) {
+		a.number = turns[i].number;
 		a.mount = spec->mounts[a.number];
 		r = bring_one(&a, g, e);
 	}
