@@ -101,7 +101,7 @@ static void test_accelerator_follows_what_works(void **state)
 	f->vmm.is_emulated = true;
 	make(f);
 	assert_string_equal(value_of(f, "-accel", ""), "tcg,thread=multi,tb-size=128");
-	assert_string_equal(value_of(f, "-cpu", ""), "max,pmu=off");
+	assert_string_equal(value_of(f, "-cpu", ""), "max,erms=off,fsrm=off,pmu=off");
 	assert_null(value_of(f, "-global", "kvm-pit"));
 }
 
