@@ -31,7 +31,7 @@ server_pod() { # NAME CLASS COMMAND PRIVILEGED
 
 start_pods() { # NAME
 	local command='[sleep, "100000"]' privileged=false class
-	[ "$1" != systemd ] || command='[/sbin/init]' privileged=true
+	[ "$1" != systemd ] || command='[sh, -c, ": >/etc/machine-id; exec /sbin/init"]' privileged=true # no first boot, which enables all
 	for class in kata runc; do
 		server_pod "$1" $class "$command" $privileged
 	done
@@ -40,7 +40,7 @@ start_pods() { # NAME
 }
 
 asked() { # POD CLASS NAME - standard output; the rest is for whoever reads the log
-	timeout 420 "$cluster" kubectl -n "$namespace" exec "$1-$2" -c c -- bash /ask/ask "$3" 2>"$work/stderr" || {
+	timeout 600 "$cluster" kubectl -n "$namespace" exec "$1-$2" -c c -- bash /ask/ask "$3" 2>"$work/stderr" || {
 		echo "status $?"
 		tail -n 5 "$work/stderr"
 	}
