@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -104,6 +105,8 @@ static const char *become(const struct proc_spec *spec, pid_t parent)
 		return "enter the mount namespace for";
 	if (chdir(spec->cwd ? spec->cwd : "/") < 0)
 		return "change the directory for";
+	if (spec->keeps_capabilities)
+		(void)prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
 	if (spec->no_capabilities && drop_capabilities() < 0)
 		return "take the capabilities from";
 	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -20,13 +20,14 @@ struct proc_spec {
 	const char *cwd;           /* NULL: / */
 	const struct proc_fd *fds; /* stdin, stdout, stderr not named here are /dev/null */
 	size_t n_fds;
-	int netns_fd;         /* > 0: joined before exec */
-	int mntns_fd;         /* > 0: joined before exec */
-	bool dies_with_us;    /* SIGKILL when the thread that started it ends: start from the io or
-				 main thread */
-	bool new_session;     /* setsid() */
-	bool no_new_privs;    /* neither set-id bits nor file capabilities count any more */
-	bool no_capabilities; /* every set is empty, the bounding set too; needs CAP_SETPCAP */
+	int netns_fd;      /* > 0: joined before exec */
+	int mntns_fd;      /* > 0: joined before exec */
+	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
+			      main thread */
+	bool new_session;  /* setsid() */
+	bool no_new_privs; /* neither set-id bits nor file capabilities count any more */
+	bool keeps_capabilities; /* while it acts as another user than root; if we may say so */
+	bool no_capabilities;    /* every set is empty, the bounding set too; needs CAP_SETPCAP */
 };
 
 struct proc {

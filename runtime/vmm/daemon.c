@@ -241,10 +241,14 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 	const struct proc_fd fds[] = { { .from = listener, .to = SOCKET_FD } };
 	_strv_ strv argv = virtiofsd_command(params, SOCKET_FD);
 	/* Its capabilities are its own matter: it acts on files for every user of the guest, makes
-	 * namespaces to be confined in, and then drops what it does not need. */
+	 * namespaces to be confined in, and then drops what it does not need.  What it makes for a
+	 * user it makes as that user, and the guest has seen to whether that user may: the root of
+	 * a user namespace may in folders of others of it.  Before Linux 6.3 virtiofsd knows that
+	 * it does not know all of the user's groups, and keeps its rights by itself. */
 	struct proc_spec spec = { .fds = fds,
 				  .n_fds = ARRAY_SIZE(fds),
 				  .mntns_fd = params->mntns_fd,
+				  .keeps_capabilities = true,
 				  .no_new_privs = true };
 
 	spec.argv = argv;
