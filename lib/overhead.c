@@ -2,8 +2,8 @@
 /*
  * overhead - the numbers.
  *
- * Measured with a guest of 256 MiB at rest: 37 MiB of its pages touched, and of an emulating QEMU
- * 58 MiB of its own, 62 after some work; virtiofsd 5, vhost-device-vsock 3, the shim 1.  The
+ * Measured with a guest of 256 MiB at rest: 50 MiB of its pages touched, and of an emulating QEMU
+ * 68 MiB of its own, 76 after some work; both virtiofsd 5, vhost-device-vsock 3, the shim 1.  The
  * numbers leave room for tables that grow with the work, and for what a kernel takes at its start
  * from a guest's memory.  Those with KVM are not measured but what is left without emulation's
  * share.
