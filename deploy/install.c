@@ -175,7 +175,10 @@ static int open_kube(struct install *in, struct error *e)
 	_kube_config_ struct kube_config config = { 0 };
 	int r = kube_config_load(&config, e);
 
-	return r < 0 ? r : kube_open(&config, USER_AGENT, &in->kube, e);
+	if (r < 0 || kube_open(&config, USER_AGENT, &in->kube, e) < 0)
+		return -e->code;
+	kube_set_refusal(in->kube, in->settings->refused_wait_s * UINT64_C(1000));
+	return 0;
 }
 
 int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,

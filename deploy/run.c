@@ -15,10 +15,8 @@
 #include "deploy/node.h"
 #include "lib/log.h"
 
-#define LOCK_MS          (5 * 60 * UINT64_C(1000))
-#define TELL_MS          (30 * UINT64_C(1000))
-#define REFUSED_FIRST_MS 500
-#define REFUSED_CAP_MS   1000
+#define LOCK_MS (5 * 60 * UINT64_C(1000))
+#define TELL_MS (30 * UINT64_C(1000))
 
 /* What the cluster wants when a pod of ours ends. */
 enum wish {
@@ -191,26 +189,14 @@ static int look_at_wish(struct install *in, enum wish *ret_wish, struct error *e
 	return 0;
 }
 
-/* A right that is gone means that the installation is being deleted, and the pods' role with it.
- * But an API server that has just started refuses as well, and so does one that is being given the
- * role anew: only a refusal that lasts is believed. */
+/* A right that is gone means that the installation is being deleted, and the pods' role or account
+ * with it.  The client has asked for as long as a refusal may pass (KATA_REFUSED_WAIT). */
 static int find_wish(struct install *in, enum wish *ret_wish, struct error *e)
 {
-	struct backoff pauses = { .first_ms = REFUSED_FIRST_MS, .cap_ms = REFUSED_CAP_MS };
-	uint64_t deadline_ms = deadline_in(in->settings->refused_wait_s * UINT64_C(1000));
-	struct error pause_error;
-	int r;
+	int r = look_at_wish(in, ret_wish, e);
 
-	do {
-		r = look_at_wish(in, ret_wish, e);
-		if (r != -EACCES)
-			return r;
-	} while (wait_pause(backoff_next(&pauses), "the API server to answer", deadline_ms,
-			    in->cancel, &pause_error) >= 0);
-	if (pause_error.code == ECANCELED) {
-		*e = pause_error;
-		return -e->code;
-	}
+	if (r != -EACCES)
+		return r;
 	log_warn("%s; taken for the end of the installation", e->msg);
 	*ret_wish = WISH_END;
 	return 0;

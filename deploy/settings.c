@@ -62,9 +62,9 @@ static const struct row rows[] = {
 	  "program and arguments that restart containerd on a node without systemd" },
 	{ "KATA_REMOVE_WAIT", AT(remove_wait_s), NUMBER, "300", false,
 	  "seconds that removing waits for deleted pods; well below the pod's grace period" },
-	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "3", false,
-	  "seconds that the API server must refuse to answer before a removal believes that the "
-	  "installation goes" },
+	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "5", false,
+	  "seconds that the API server must refuse before it is believed: it may have just "
+	  "started" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
 	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,

@@ -4,18 +4,22 @@
  *
  * A node's agent outlives API servers: refused connections, timeouts, 429 and 5xx are normal and
  * are repeated, after Retry-After where the server says it, else after a random pause below a
- * doubling bound.  A 401 is repeated once, because the token may have rotated between reading and
- * use.  All verbs used here may be repeated: reads, applies, patches of absolute values, deletes,
- * and creates of objects with a fixed name.  One thread at a time.
+ * doubling bound.  A refusal is repeated as well, until it has lasted (answer.c).  After that the
+ * same call is believed at once, so a right that was never given costs its wait once; and so are
+ * other calls until one is not refused, so an account that is no more costs its wait once.  All
+ * verbs used here may be repeated: reads, applies, patches of absolute values, deletes, and creates
+ * of objects with a fixed name.  One thread at a time.
  */
 #include "lib/kube/client.h"
 
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/kube/answer.h"
 #include "lib/log.h"
 
 #define TRY_MS         30000
+#define REFUSAL_MS     5000
 #define BACKOFF_MS     800
 #define BACKOFF_CAP_MS 30000
 #define BURST          10
@@ -25,27 +29,19 @@ struct kube_client {
 	struct http_client *http;
 	struct backoff backoff;
 	uint64_t bucket_ms; /* when the bucket was last empty, in the past */
+	uint64_t refusal_ms;
+	strv believed;        /* what was refused for so long, see refusal_key() */
+	bool is_refusing_all; /* the last answer was such a refusal */
 };
 
-static const struct {
-	unsigned status;
-	int error;
-} errnos[] = {
-	{ 401, EACCES }, { 403, EACCES }, { 404, ENOENT }, { 409, EBUSY },
-	{ 410, ESTALE }, { 429, EAGAIN }, { 408, EAGAIN },
+/* One try, and what became of it. */
+struct attempt {
+	const struct kube_call *call;
+	unsigned status; /* 0: no answer came */
+	enum kube_next next;
+	int64_t asked_ms;          /* pause that the server asks for; -1: none */
+	uint64_t refused_until_ms; /* until then a refusal is doubted; 0: none was seen */
 };
-
-int kube_errno(unsigned status, struct json_object *answer)
-{
-	if (status >= 200 && status < 300)
-		return 0;
-	if (status == 409 && str_equal(json_get_str(answer, "reason"), "AlreadyExists"))
-		return EEXIST;
-	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
-		if (errnos[i].status == status)
-			return errnos[i].error;
-	return status >= 500 ? EAGAIN : EINVAL;
-}
 
 /* A token bucket: BURST at once, then one every TOKEN_MS. */
 static int wait_turn(struct kube_client *client, const struct kube_call *call, struct error *e)
@@ -66,28 +62,51 @@ static int wait_turn(struct kube_client *client, const struct kube_call *call, s
 	return 0;
 }
 
-static int parse_answer(const struct http_response *response, const char *path,
-			struct json_object **ret_object, struct error *e)
+/* What did not come through may the next time; an answer that is none comes from somebody in
+ * between, who may go. */
+static enum kube_next next_without_status(int r)
 {
-	return json_parse(response->body, response->len, path, ret_object, e);
+	static const int passing[] = { EAGAIN, ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH };
+
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		if (r == -passing[i])
+			return KUBE_LATER;
+	return r == -EPROTO ? KUBE_INSIST : KUBE_BELIEVE;
 }
 
-static int fail_status(const struct kube_call *call, unsigned status, struct json_object *answer,
-		       struct error *e)
+static int take_answer(struct attempt *a, const struct http_response *response,
+		       struct json_object **ret_object, struct error *e)
 {
-	const char *message = json_get_str(answer, "message");
+	_json_ struct json_object *body = NULL;
+	const struct kube_answer *answer;
+	const char *message;
+	int r = json_parse(response->body, response->len, a->call->path, &body, e);
 
-	return fail(e, kube_errno(status, answer), "%s %s: %u: %s",
-		    call->method ? call->method : "GET", call->path, status,
-		    message ? message : "no reason given");
+	a->status = response->status;
+	answer = kube_answer(response->status, body);
+	a->next = answer->next;
+	a->asked_ms = response->retry_after_ms >= 0 ? response->retry_after_ms
+						    : kube_answer_asks_ms(body);
+	if (answer->next != KUBE_DONE) {
+		message = json_get_str(body, "message");
+		return fail(e, answer->error, "%s %s: %u: %s",
+			    a->call->method ? a->call->method : "GET", a->call->path,
+			    response->status, message ? message : "no reason given");
+	}
+	if (r < 0) {
+		a->next = KUBE_INSIST;
+		return fail(e, EPROTO, "%s: the answer is no JSON", a->call->path);
+	}
+	if (ret_object)
+		*ret_object = TAKE_PTR(body);
+	return 0;
 }
 
-/* One try.  *ret_pause_ms is how long the server asked to wait, or -1. */
-static int try_once(struct kube_client *client, const struct kube_call *call, unsigned *ret_status,
-		    int64_t *ret_pause_ms, struct json_object **ret_object, struct error *e)
+static int try_once(struct kube_client *client, struct attempt *a, struct json_object **ret_object,
+		    struct error *e)
 {
 	_http_response_ struct http_response response = { 0 };
-	_json_ struct json_object *answer = NULL;
+	const struct kube_call *call = a->call;
 	const char *body = call->body ? json_text(call->body) : NULL;
 	const struct http_request request = {
 		.method = call->method,
@@ -98,67 +117,83 @@ static int try_once(struct kube_client *client, const struct kube_call *call, un
 		.deadline_ms = min_u64(call->deadline_ms, deadline_in(TRY_MS)),
 		.cancel = call->cancel,
 	};
-	struct error ignored;
-	int r;
+	int r = http_do(client->http, &request, &response, e);
 
-	*ret_status = 0;
-	*ret_pause_ms = -1;
-	r = http_do(client->http, &request, &response, e);
-	if (r < 0)
+	a->status = 0;
+	a->asked_ms = -1;
+	if (r < 0) {
+		a->next = next_without_status(r);
 		return r;
-	*ret_status = response.status;
-	*ret_pause_ms = response.retry_after_ms;
-	if (response.status < 200 || response.status >= 300) {
-		(void)parse_answer(&response, call->path, &answer, &ignored);
-		return fail_status(call, response.status, answer, e);
 	}
-	r = parse_answer(&response, call->path, &answer, e);
-	if (r < 0)
-		return r;
-	if (ret_object)
-		*ret_object = TAKE_PTR(answer);
-	return 0;
+	return take_answer(a, &response, ret_object, e);
 }
 
-static bool worth_repeating(int r, unsigned status, bool *saw_401)
+/* Caller frees. */
+static char *refusal_key(const struct kube_call *call)
 {
-	if (status == 401) {
-		bool first = !*saw_401;
+	return xasprintf("%s %.*s", call->method ? call->method : "GET",
+			 (int)strcspn(call->path, "?"), call->path);
+}
 
-		*saw_401 = true;
-		return first;
-	}
-	return r == -EAGAIN || r == -ECONNREFUSED || r == -ECONNRESET || r == -ETIMEDOUT ||
-	       r == -EHOSTUNREACH;
+/* Whether it is too early to believe the refusal of A. */
+static bool is_doubted(struct kube_client *client, struct attempt *a)
+{
+	_free_ char *key = refusal_key(a->call);
+
+	if (a->status == 410 && a->call->resumes)
+		return false;
+	if (client->is_refusing_all || strv_contains(client->believed, key))
+		return false;
+	if (a->refused_until_ms == 0)
+		a->refused_until_ms = deadline_in(client->refusal_ms);
+	if (now_ms() < a->refused_until_ms)
+		return true;
+	strv_add(&client->believed, key);
+	client->is_refusing_all = true;
+	return false;
+}
+
+static bool is_final(struct kube_client *client, struct attempt *a)
+{
+	if (a->next == KUBE_INSIST)
+		return !is_doubted(client, a);
+	a->refused_until_ms = 0;
+	client->is_refusing_all = false;
+	return a->next != KUBE_LATER;
+}
+
+/* Before the next try; one more falls on the moment from which a refusal is believed. */
+static int pause_for(struct kube_client *client, const struct attempt *a, const char *why,
+		     struct error *e)
+{
+	uint64_t pause_ms = backoff_asked(&client->backoff, a->asked_ms);
+	uint64_t now = now_ms();
+
+	if (a->refused_until_ms > now)
+		pause_ms = min_u64(pause_ms, a->refused_until_ms - now);
+	log_debug("%s; asking again in %" PRIu64 " ms", why, pause_ms);
+	return wait_pause(pause_ms, a->call->path, a->call->deadline_ms, a->call->cancel, e);
 }
 
 int kube_do(struct kube_client *client, const struct kube_call *call,
 	    struct json_object **ret_object, struct error *e)
 {
+	struct attempt a = { .call = call };
 	struct error pause_error;
-	bool saw_401 = false;
-	int64_t asked_ms;
-	uint64_t pause_ms;
-	unsigned status;
 	int r;
 
 	backoff_reset(&client->backoff);
-	for (;;) {
+	do {
 		r = wait_turn(client, call, e);
 		if (r < 0)
 			return r;
-		r = try_once(client, call, &status, &asked_ms, ret_object, e);
-		if (r >= 0 || !worth_repeating(r, status, &saw_401))
+		r = try_once(client, &a, ret_object, e);
+		if (is_final(client, &a))
 			return r;
-		pause_ms = backoff_asked(&client->backoff, asked_ms);
-		log_debug("%s; asking again in %" PRIu64 " ms", e->msg, pause_ms);
-		if (wait_pause(pause_ms, call->path, call->deadline_ms, call->cancel,
-			       &pause_error) < 0)
-			break;
-	}
+	} while (pause_for(client, &a, e->msg, &pause_error) >= 0);
 	if (pause_error.code == ECANCELED)
 		*e = pause_error;
-	return r < 0 && pause_error.code == ECANCELED ? -ECANCELED : r;
+	return -e->code;
 }
 
 struct http_client *kube_http(struct kube_client *client)
@@ -179,6 +214,16 @@ void kube_set_backoff(struct kube_client *client, uint64_t first_ms, uint64_t ca
 	client->backoff = (struct backoff){ .first_ms = first_ms, .cap_ms = cap_ms };
 }
 
+void kube_set_refusal(struct kube_client *client, uint64_t wait_ms)
+{
+	client->refusal_ms = wait_ms;
+}
+
+uint64_t kube_refusal_ms(const struct kube_client *client)
+{
+	return client->refusal_ms;
+}
+
 int kube_open(const struct kube_config *config, const char *user_agent,
 	      struct kube_client **ret_client, struct error *e)
 {
@@ -196,6 +241,7 @@ int kube_open(const struct kube_config *config, const char *user_agent,
 	int r;
 
 	kube_set_backoff(client, BACKOFF_MS, BACKOFF_CAP_MS);
+	kube_set_refusal(client, REFUSAL_MS);
 	r = http_client_new(&target, &client->http, e);
 	if (r < 0)
 		return r;
@@ -208,5 +254,6 @@ void kube_close(struct kube_client *client)
 	if (!client)
 		return;
 	http_client_free(client->http);
+	strv_free(client->believed);
 	free(client);
 }

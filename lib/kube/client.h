@@ -21,6 +21,9 @@ struct kube_call {
 	struct json_object *body; /* NULL: none */
 	uint64_t deadline_ms;
 	const struct cancel *cancel;
+	/* Goes on where an earlier answer ended: 410 says that this place is gone, and only that.
+	 */
+	bool resumes;
 };
 
 /* USER_AGENT is what audit logs and flow control see. */
@@ -32,10 +35,15 @@ DEFINE_CLEANUP(kube_closep, struct kube_client *, kube_close)
 /* Pauses of the retries; the default is 800 ms doubling to 30 s. */
 void kube_set_backoff(struct kube_client *client, uint64_t first_ms, uint64_t cap_ms);
 
-/* Calls until it succeeds, is refused, or the deadline.  Refusals carry the server's message:
- * ENOENT (404), EEXIST (409 AlreadyExists), EBUSY (409), EACCES (401, 403), ESTALE (410), EINVAL
- * (other 4xx).  Failures that outlast the deadline keep the errno of the last try.  *ret_object,
- * which may be NULL, is owned by the caller. */
+/* How long a refusal has to last to be believed; the default is 5 s.  Less than that it may be a
+ * server that has just started. */
+void kube_set_refusal(struct kube_client *client, uint64_t wait_ms);
+uint64_t kube_refusal_ms(const struct kube_client *client);
+
+/* Calls until it succeeds, is refused (answer.h), or the deadline.  Refusals carry the server's
+ * message: ENOENT (404), EEXIST (409 AlreadyExists), EBUSY (409), EACCES (401, 403), ESTALE (410),
+ * EPROTO (not an API server), EINVAL (other 4xx).  Failures that outlast the deadline keep the
+ * errno of the last try.  *ret_object, which may be NULL, is owned by the caller. */
 int kube_do(struct kube_client *client, const struct kube_call *call,
 	    struct json_object **ret_object, struct error *e);
 
@@ -43,7 +51,5 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 struct backoff kube_backoff(const struct kube_client *client);
 /* The HTTP client below, for streams. */
 struct http_client *kube_http(struct kube_client *client);
-/* What an answer of STATUS means as an errno; 0 for success, EAGAIN for "try again". */
-int kube_errno(unsigned status, struct json_object *answer);
 
 #endif

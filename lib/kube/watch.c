@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lib/kube/apply.h"
+#include "lib/kube/answer.h"
 #include "lib/log.h"
 
 #define PAGE           500
@@ -29,7 +29,9 @@ struct follow {
 	struct backoff backoff;
 	char *version;    /* NULL: list first */
 	int64_t asked_ms; /* pause the server asked for; -1: none */
-	int result;       /* of the handler */
+	enum kube_next next;
+	uint64_t refused_until_ms; /* until then a refusal is doubted; 0: none was seen */
+	int result;                /* of the handler */
 };
 
 /* The path of the collection up to the place where more parameters can be added. */
@@ -75,29 +77,45 @@ static int hand_out(struct follow *f, struct json_object *list, struct error *e)
 	return r;
 }
 
-/* Everything there is, page by page.  Returns what the handler returned. */
+static int get_page(const struct follow *f, const char *token, struct json_object **ret_list,
+		    struct error *e)
+{
+	_free_ char *path = page_path(f->watch, token);
+	const struct kube_call call = {
+		.path = path,
+		.deadline_ms = f->watch->deadline_ms,
+		.cancel = f->watch->cancel,
+		.resumes = token != NULL,
+	};
+
+	return kube_do(f->client, &call, ret_list, e);
+}
+
+/* Everything there is, page by page.  Returns what the handler returned; ESTALE when the place
+ * where a page ended is gone, so that the list is not whole. */
 static int list_all(struct follow *f, struct error *e)
 {
 	_free_ char *token = NULL;
+	_free_ char *version = NULL;
 	int r;
 
 	do {
 		_json_ struct json_object *list = NULL;
-		_free_ char *path = page_path(f->watch, token);
 
-		r = kube_get(f->client, path, f->watch->deadline_ms, f->watch->cancel, &list, e);
-		if (r == -ESTALE && token) {
-			str_set(&token, NULL);
-			continue;
-		}
+		r = get_page(f, token, &list, e);
 		if (r < 0)
 			return r;
 		r = hand_out(f, list, e);
 		if (r != 0)
 			return r;
 		str_set(&token, json_get_str(list, "metadata.continue"));
-		str_set(&f->version, json_get_str(list, "metadata.resourceVersion"));
-	} while (!str_empty(token));
+		str_set(&version, json_get_str(list, "metadata.resourceVersion"));
+		if (str_empty(token))
+			str_set(&token, NULL);
+	} while (token);
+	if (!version)
+		return fail(e, EPROTO, "the list '%s' has no version", f->watch->path);
+	f->version = TAKE_PTR(version);
 	return 0;
 }
 
@@ -145,22 +163,56 @@ static int follow_once(struct follow *f, struct error *e)
 		.on_data = on_data,
 		.arg = f,
 	};
+	const struct kube_answer *answer;
 	int r;
 
 	f->asked_ms = -1;
+	f->next = KUBE_LATER;
 	kube_stream_done(&f->stream);
 	kube_stream_init(&f->stream);
 	r = http_do(kube_http(f->client), &request, &response, e);
 	if (r < 0)
 		return r;
+	answer = kube_answer(response.status, NULL);
 	f->asked_ms = response.retry_after_ms;
-	r = kube_errno(response.status, NULL);
-	return r ? fail(e, r, "watching '%s': %u", f->watch->path, response.status) : 0;
+	f->next = answer->next;
+	return answer->error ? fail(e, answer->error, "watching '%s': %u", f->watch->path,
+				    response.status)
+			     : 0;
 }
 
-static bool is_refusal(int r)
+/* Whether the answer of a watch ends it.  That its version is gone does not. */
+static bool is_refusal(struct follow *f, int r)
 {
-	return r == -EACCES || r == -ENOENT || r == -EINVAL;
+	if (f->next == KUBE_BELIEVE)
+		return true;
+	if (f->next != KUBE_INSIST || r == -ESTALE) {
+		f->refused_until_ms = 0;
+		return false;
+	}
+	if (f->refused_until_ms == 0)
+		f->refused_until_ms = deadline_in(kube_refusal_ms(f->client));
+	return now_ms() >= f->refused_until_ms;
+}
+
+/* Whether to go on after the end of a connection with R. */
+static int check_end(struct follow *f, int r, struct error *e)
+{
+	const struct kube_watch *w = f->watch;
+
+	if (f->result != 0)
+		return f->result;
+	if (w->cancel && cancel_is_raised(w->cancel))
+		return fail(e, ECANCELED, "the watch of '%s' was cancelled", w->path);
+	if (now_ms() >= w->deadline_ms)
+		return fail(e, ETIMEDOUT, "the watch of '%s' saw nothing in time", w->path);
+	if (is_refusal(f, r))
+		return r;
+	if (r == -ESTALE)
+		str_set(&f->version, NULL);
+	if (r < 0)
+		log_debug("%s; going on", e->msg);
+	return 0;
 }
 
 /* Lists if need be, then follows one connection.  Returns > 0 or < 0 to end the watch. */
@@ -168,26 +220,18 @@ static int follow_round(struct follow *f, struct error *e)
 {
 	const struct kube_watch *w = f->watch;
 	uint64_t began = now_ms();
-	int r;
+	int r = 0;
 
-	if (!f->version) {
+	if (!f->version)
 		r = list_all(f, e);
+	if (r != 0 && r != -ESTALE)
+		return r;
+	if (r == 0) {
+		r = follow_once(f, e);
+		r = check_end(f, r, e);
 		if (r != 0)
 			return r;
 	}
-	r = follow_once(f, e);
-	if (f->result != 0)
-		return f->result;
-	if (w->cancel && cancel_is_raised(w->cancel))
-		return fail(e, ECANCELED, "the watch of '%s' was cancelled", w->path);
-	if (now_ms() >= w->deadline_ms)
-		return fail(e, ETIMEDOUT, "the watch of '%s' saw nothing in time", w->path);
-	if (is_refusal(r))
-		return r;
-	if (r == -ESTALE)
-		str_set(&f->version, NULL);
-	if (r < 0)
-		log_debug("%s; going on", e->msg);
 	if (now_ms() - began > HEALTHY_MS)
 		backoff_reset(&f->backoff);
 	return wait_pause(backoff_asked(&f->backoff, f->asked_ms), w->path, w->deadline_ms,

@@ -35,6 +35,7 @@ static void start(struct client *c, const struct fake_turn *turns, size_t n, con
 	config.token_file = (char *)(uintptr_t)token_file;
 	assert_int_equal(kube_open(&config, "test/1", &c->kube, &e), 0);
 	kube_set_backoff(c->kube, 1, 5);
+	kube_set_refusal(c->kube, 0);
 }
 
 static void stop(struct client *c)
@@ -86,7 +87,15 @@ static void test_get_that_is_refused_is_not_repeated(void **state)
 		{ "404 Not Found", "{\"message\":\"no such node\"}", ENOENT },
 		{ "403 Forbidden", "{\"message\":\"no such node\"}", EACCES },
 		{ "409 Conflict", "{\"message\":\"no such node\"}", EBUSY },
+		{ "409 Conflict",
+		  "{\"message\":\"no such node\",\"reason\":\"Conflict\","
+		  "\"details\":{\"causes\":[{\"reason\":\"FieldManagerConflict\"}]}}",
+		  EBUSY },
+		{ "410 Gone", "{\"message\":\"no such node\"}", ESTALE },
 		{ "422 Unprocessable", "{\"message\":\"no such node\"}", EINVAL },
+		{ "301 Moved\r\nLocation: /api/v1/nodes/n2", "{\"message\":\"no such node\"}",
+		  EPROTO },
+		{ "501 Not Implemented", "{\"message\":\"no such node\"}", ENOSYS },
 	};
 
 	(void)state;
@@ -129,24 +138,101 @@ static void test_token_that_rotates_is_read_again(void **state)
 	(void)state;
 	assert_int_equal(file_replace(path, "one\n", 4, 0600, &e), 0);
 	start(&c, turns, ARRAY_SIZE(turns), path, path);
+	kube_set_refusal(c.kube, WAIT_MS);
 	if (get_node(&c, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 	stop(&c);
 	folder_remove(dir);
 }
 
-static void test_token_that_is_refused_twice_is_an_error(void **state)
+/* An API server that has just started, or one of several that lags behind. */
+static void test_refusal_that_passes_is_not_believed(void **state)
 {
 	static const struct fake_turn turns[] = {
 		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "409 Conflict", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "410 Gone", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "200 OK", "<html>", FAKE_KEEP, NULL },
 		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, OK2, FAKE_KEEP, NULL },
 	};
 	struct client c;
 	struct error e;
 
 	(void)state;
 	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	kube_set_refusal(c.kube, WAIT_MS);
+	if (get_node(&c, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&c);
+}
+
+/* A right that is missing, as opposed to an account that is: other calls succeed in between. */
+static void test_refusal_that_lasts_is_believed_and_remembered(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { "GET /x " }, OK2, FAKE_KEEP, NULL },
+		{ { NODE }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { "GET /x " }, OK2, FAKE_KEEP, NULL },
+		{ { "GET /x " }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { "GET /x " }, OK2, FAKE_KEEP, NULL },
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	/* A random pause below 35 years is cut to the end of the doubt. */
+	kube_set_backoff(c.kube, UINT64_C(1) << 40, UINT64_C(1) << 40);
+	kube_set_refusal(c.kube, 50);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(get_node(&c, NULL, &e), -EACCES);
+		assert_int_equal(kube_get(c.kube, "/x", deadline_in(WAIT_MS), NULL, NULL, &e), 0);
+	}
+	assert_int_equal(kube_get(c.kube, "/x", deadline_in(WAIT_MS), NULL, NULL, &e), 0);
+	stop(&c);
+}
+
+static void test_account_that_is_refused_for_long_is_so_for_everything(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { NODE }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { "GET /x " }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+	};
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	kube_set_backoff(c.kube, UINT64_C(1) << 40, UINT64_C(1) << 40);
+	kube_set_refusal(c.kube, 50);
 	assert_int_equal(get_node(&c, NULL, &e), -EACCES);
+	assert_int_equal(kube_get(c.kube, "/x", deadline_in(WAIT_MS), NULL, NULL, &e), -EACCES);
+	stop(&c);
+}
+
+static void test_get_waits_as_long_as_the_status_object_asks(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { NODE },
+		  "504 Timeout",
+		  "{\"details\":{\"retryAfterSeconds\":1}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { NODE }, OK2, FAKE_KEEP, NULL },
+	};
+	uint64_t began = now_ms();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(get_node(&c, NULL, &e), 0);
+	assert_true(now_ms() - began >= 1000);
 	stop(&c);
 }
 
@@ -438,6 +524,83 @@ static void test_watch_waits_as_long_as_the_server_asks(void **state)
 	stop(&c);
 }
 
+#define PAGE(name, token)                                                        \
+	"200 OK",                                                                \
+		"{\"metadata\":{\"resourceVersion\":\"5\",\"continue\":\"" token \
+		"\"},\"items\":[{\"metadata\":{\"name\":\"" name "\"}}]}",       \
+		FAKE_KEEP, NULL
+#define NEXT "GET /n?fieldSelector=metadata.name%3Dn1&limit=500&continue="
+
+static void test_list_goes_through_all_pages(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST }, PAGE("a", "x/1") },
+		{ { NEXT "x%2F1 " }, "503 Busy", "{}", FAKE_KEEP, NULL },
+		{ { NEXT "x%2F1 " }, PAGE("b", "y") },
+		{ { NEXT "y " }, PAGE("c", "") },
+	};
+	struct seen s = { .stop_at = 3 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa Ab Ac ");
+	stop(&c);
+}
+
+/* What is behind the lost place would never be seen. */
+static void test_list_whose_place_is_gone_begins_again(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST }, PAGE("a", "x") },
+		{ { NEXT "x " }, "410 Gone", "{\"reason\":\"Expired\"}", FAKE_KEEP, NULL },
+		{ { LIST }, PAGE("a", "y") },
+		{ { NEXT "y " }, PAGE("b", "") },
+		{ { WATCH, "&resourceVersion=5 " },
+		  STREAM,
+		  "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"c\"}}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 4 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	kube_set_refusal(c.kube, WAIT_MS);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa Aa Ab Ac ");
+	stop(&c);
+}
+
+static void test_watch_outlives_a_refusal_that_passes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { LIST }, PAGE("a", "") },
+		{ { WATCH }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+		{ { WATCH }, "401 Unauthorized", "{}", FAKE_KEEP, NULL },
+		{ { WATCH },
+		  STREAM,
+		  "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"b\"}}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 2 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	kube_set_refusal(c.kube, WAIT_MS);
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa Ab ");
+	stop(&c);
+}
+
 static void test_watch_that_is_forbidden_ends(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -568,7 +731,10 @@ int main(void)
 		cmocka_unit_test(test_get_is_repeated_until_the_server_can),
 		cmocka_unit_test(test_get_that_is_refused_is_not_repeated),
 		cmocka_unit_test(test_token_that_rotates_is_read_again),
-		cmocka_unit_test(test_token_that_is_refused_twice_is_an_error),
+		cmocka_unit_test(test_refusal_that_passes_is_not_believed),
+		cmocka_unit_test(test_refusal_that_lasts_is_believed_and_remembered),
+		cmocka_unit_test(test_account_that_is_refused_for_long_is_so_for_everything),
+		cmocka_unit_test(test_get_waits_as_long_as_the_status_object_asks),
 		cmocka_unit_test(test_get_that_is_cancelled_ends_while_the_server_hangs),
 		cmocka_unit_test(test_get_keeps_the_last_error_at_its_deadline),
 		cmocka_unit_test(test_get_waits_as_long_as_the_server_asks),
@@ -579,6 +745,9 @@ int main(void)
 		cmocka_unit_test(test_watch_goes_on_across_closed_connections),
 		cmocka_unit_test(test_watch_lists_again_when_its_version_is_gone),
 		cmocka_unit_test(test_watch_waits_as_long_as_the_server_asks),
+		cmocka_unit_test(test_list_goes_through_all_pages),
+		cmocka_unit_test(test_list_whose_place_is_gone_begins_again),
+		cmocka_unit_test(test_watch_outlives_a_refusal_that_passes),
 		cmocka_unit_test(test_watch_that_is_forbidden_ends),
 		cmocka_unit_test(test_stream_cut_anywhere_gives_the_same_events),
 		cmocka_unit_test(test_stream_that_is_wrong_is_refused),

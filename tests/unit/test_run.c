@@ -89,8 +89,9 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 					  { "INSTALLATION_PREFIX", w->dir },
 					  { "KATA_ARTIFACTS", w->dir },
 					  { "KATA_CONTAINERD_SOCKET", socket },
-					  { "KATA_CUSTOM_CONFIGS", w->dir } },
-		6);
+					  { "KATA_CUSTOM_CONFIGS", w->dir },
+					  { "KATA_REFUSED_WAIT", "0" } },
+		7);
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 
@@ -309,8 +310,7 @@ static void test_cleanup_believes_no_passing_refusal(void **state)
 		DAEMONSET("200 OK", "{\"spec\":{}}"),
 		NAMESPACE("200 OK", "{}"),
 		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
-		DAEMONSET("200 OK", "{\"spec\":{}}"),
-		NAMESPACE("200 OK", "{}"),
+		ANSWER("GET /api/v1/nodes/n1 ", "401 Unauthorized", "{}"),
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 	};
 	struct world w;
@@ -318,6 +318,7 @@ static void test_cleanup_believes_no_passing_refusal(void **state)
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
+	w.settings.refused_wait_s = 10;
 	assert_int_equal(run_cleanup(&w.settings, NULL, &e), 0);
 	stop(&w);
 }
@@ -334,7 +335,6 @@ static void test_cleanup_believes_a_refusal_that_lasts(void **state)
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
-	w.settings.refused_wait_s = 0;
 	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
 	assert_non_null(strstr(e.msg, "containerd"));
 	stop(&w);
