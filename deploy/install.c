@@ -58,10 +58,12 @@ static int name_offers(struct install *in, char *const *names, struct error *e)
 	size_t n = strv_len(names);
 
 	in->offers = xcalloc(n, sizeof(*in->offers));
+	in->handlers = xcalloc(n, sizeof(*in->handlers));
 	for (size_t i = 0; i < n; i++) {
 		in->n_offers = i + 1;
 		if (offer_init(&in->offers[i], in->settings, in->root, names[i], e) < 0)
 			return -e->code;
+		in->handlers[i] = offer_handler(&in->offers[i]);
 	}
 	return 0;
 }
@@ -70,7 +72,6 @@ static int read_offers(struct install *in, struct error *e)
 {
 	if (name_offers(in, in->settings->shims, e) < 0)
 		return -e->code;
-	in->handlers = xcalloc(in->n_offers, sizeof(*in->handlers));
 	for (size_t i = 0; i < in->n_offers; i++) {
 		if (offer_read(&in->offers[i], in->settings, e) < 0)
 			return -e->code;
@@ -81,18 +82,17 @@ static int read_offers(struct install *in, struct error *e)
 
 int install_read_runtime(struct install *in, struct error *e)
 {
-	const struct settings *s = in->settings;
-	int r = endpoint_version(s->containerd_socket, deadline_in(RUNTIME_MS), in->cancel,
-				 &in->runtime_version, e);
+	struct engine *engine = &in->engine;
+	int r = engine_identify(engine, deadline_in(RUNTIME_MS), in->cancel, e);
 
-	if (r < 0 || cri_driver_for(in->runtime_version, &in->driver, e) < 0)
-		return -e->code;
-	if (*s->suffix && in->driver->max_major < 2)
+	if (r < 0)
+		return r;
+	if (*in->settings->suffix && !engine->driver->has_drop_ins(engine))
 		return fail(
 			e, ENOTSUP,
 			"MULTI_INSTALL_SUFFIX needs drop-ins that merge: containerd 2 or later, "
 			"this is %s",
-			in->runtime_version);
+			engine->version);
 	return 0;
 }
 
@@ -160,7 +160,8 @@ static bool is_unserved(const struct install *in)
 {
 	_cri_status_ struct cri_status s = { 0 };
 	struct error e;
-	int r = endpoint_status(in->node.socket, deadline_in(RUNTIME_MS), in->cancel, &s, &e);
+	int r = in->engine.driver->status(in->engine.socket, deadline_in(RUNTIME_MS), in->cancel,
+					  &s, &e);
 
 	if (r < 0)
 		return r == -ENOSYS;
@@ -181,6 +182,34 @@ static int open_kube(struct install *in, struct error *e)
 	return 0;
 }
 
+static const char *either(const char *set, const char *otherwise)
+{
+	return str_empty(set) ? otherwise : set;
+}
+
+/* The flavour's places, unless the settings name others. */
+static void set_engine(struct install *in, const struct flavour *flavour)
+{
+	const struct settings *s = in->settings;
+
+	in->engine = (struct engine){
+		.driver = engine_driver(flavour),
+		.flavour = flavour,
+		.root = in->root,
+		.socket = either(s->containerd_socket, flavour->socket),
+		.dir = either(s->containerd_dir, flavour->dir),
+		.main_file = either(s->containerd_file, flavour->main_file),
+		.drop_in = in->drop_in,
+		.restart_command = s->restart_command,
+		.exec = node_exec,
+	};
+}
+
+struct handlers install_handlers(const struct install *in, enum presence presence)
+{
+	return (struct handlers){ .list = in->handlers, .n = in->n_offers, .presence = presence };
+}
+
 int install_open(const struct settings *s, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e)
 {
@@ -189,17 +218,15 @@ int install_open(const struct settings *s, const struct cancel *cancel, struct i
 		.cancel = cancel,
 		.deadline_ms = deadline_in(RUN_MS),
 	};
+	const struct flavour *flavour = NULL;
 
+	if (flavour_find(s->distribution, &flavour, e) < 0)
+		return fail_wrap(e, "K8S_DISTRIBUTION");
 	if (open_kube(&in, e) < 0)
 		return -e->code;
 	in.root = settings_root(s);
 	in.drop_in = xasprintf("kata-deploy%s%s.toml", *s->suffix ? "-" : "", s->suffix);
-	in.site = (struct cri_site){
-		.dir = s->containerd_dir,
-		.main_file = s->containerd_file,
-		.drop_in = in.drop_in,
-	};
-	in.node = (struct node){ .root = in.root, .socket = s->containerd_socket };
+	set_engine(&in, flavour);
 	*ret_install = in;
 	return 0;
 }
@@ -251,7 +278,7 @@ void install_done(struct install *in)
 	free(in->archive);
 	free(in->folder);
 	free(in->version_dir);
-	free(in->runtime_version);
+	engine_done(&in->engine);
 	free(in->drop_in);
 	free(in->guest_kernel);
 	free(in->proof);

@@ -24,12 +24,9 @@ struct install {
 	char *version_dir; /* its absolute path, there or not */
 	struct offer *offers;
 	size_t n_offers;
-	struct cri_handler *handlers; /* one per offer */
+	struct handler *handlers; /* one per offer */
 
-	struct node node;
-	char *runtime_version;
-	const struct cri_driver *driver; /* NULL until install_read_runtime() */
-	struct cri_site site;
+	struct engine engine; /* its version is known after install_read_runtime() */
 	char *drop_in;
 
 	/* NULL: not read, not there, or not ours to see. */
@@ -53,7 +50,7 @@ int install_open(const struct settings *s, const struct cancel *cancel, struct i
 		 struct error *e);
 /* The Node object as it is now.  ENOENT, or EACCES without the right to see it. */
 int install_read_node(struct install *in, struct error *e);
-/* What containerd says it is, and which driver fits. */
+/* What the container engine says it is, and whether that is supported. */
 int install_read_runtime(struct install *in, struct error *e);
 /* Everything that installing needs. */
 int install_gather(struct install *in, struct error *e);
@@ -69,6 +66,9 @@ void install_done(struct install *in);
 extern const struct step install_steps[];
 extern const struct step cleanup_steps[];
 extern const struct step reset_steps[];
+
+/* Our handlers, as they are wished. */
+struct handlers install_handlers(const struct install *in, enum presence presence);
 
 /* Deadline of one request to the API server. */
 uint64_t install_ask_ms(const struct install *in);

@@ -23,7 +23,8 @@ struct settings {
 	uint32_t health_port;
 	uint32_t remove_wait_s;
 	uint32_t refused_wait_s;
-	char *containerd_dir;
+	char *distribution;   /* name of a flavour */
+	char *containerd_dir; /* empty, as the next two: the flavour's */
 	char *containerd_file;
 	char *containerd_socket;
 	strv restart_command;

@@ -140,9 +140,9 @@ void offer_done(struct offer *o)
 	*o = (struct offer){ 0 };
 }
 
-struct cri_handler offer_handler(const struct offer *o)
+struct handler offer_handler(const struct offer *o)
 {
-	return (struct cri_handler){
+	return (struct handler){
 		.name = o->handler,
 		.runtime_path = o->runtime_path,
 		.config_path = o->config_path,
@@ -157,7 +157,7 @@ void candidate_init(struct candidate *c, const struct offer *o, const char *vers
 		strcmp(o->config_path, o->delivered) == 0
 			? xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration)
 			: xstrdup(o->config_path);
-	c->handler = (struct cri_handler){
+	c->handler = (struct handler){
 		.name = o->handler,
 		.runtime_path = c->runtime_path,
 		.config_path = c->config_path,

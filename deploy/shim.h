@@ -3,7 +3,7 @@
 #define DEPLOY_SHIM_H
 
 #include "deploy/settings.h"
-#include "lib/host/cri.h"
+#include "lib/host/engine.h"
 
 /* The kinds of sandboxes a release can offer (SHIMS), and what each means on this node. */
 struct shim {
@@ -35,13 +35,13 @@ int offer_init(struct offer *o, const struct settings *s, const char *root, cons
 int offer_read(struct offer *o, const struct settings *s, struct error *e);
 void offer_done(struct offer *o);
 
-struct cri_handler offer_handler(const struct offer *o);
+struct handler offer_handler(const struct offer *o);
 
 /* The same handler from VERSION_DIR, which need not be current: for a canary. */
 struct candidate {
 	char *runtime_path;
 	char *config_path;
-	struct cri_handler handler;
+	struct handler handler;
 };
 
 void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir);

@@ -215,7 +215,7 @@ static int look(void *arg, struct live *l, struct error *e)
 	struct install *in = arg;
 	_strv_ strv used = NULL;
 
-	if (live_containers(in->node.socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
+	if (in->engine.driver->live(in->engine.socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
 	    live_versions(LIVE_RECORDS, &used, e) < 0)
 		return -e->code;
 	l->sandboxes += (unsigned)strv_len(used);
@@ -262,7 +262,7 @@ int drain_run(void *context, struct error *e)
 	};
 
 	/* The canary of a killed run is nobody's but ours. */
-	return node_clear(&in->node, e) < 0 ? -e->code : drain_wait(&d, e);
+	return node_clear(&in->engine, e) < 0 ? -e->code : drain_wait(&d, e);
 }
 
 int remove_check(void *context, struct error *e)
@@ -288,7 +288,7 @@ int remove_run(void *context, struct error *e)
 	_free_ char *versions = path_join(in->root, "versions");
 	_free_ char *lock = path_join(in->root, ".lock");
 
-	if (node_clear(&in->node, e) < 0 || store_unlink(in->root, e) < 0 ||
+	if (node_clear(&in->engine, e) < 0 || store_unlink(in->root, e) < 0 ||
 	    store_switch(in->root, NULL, e) < 0 || remove_versions(in, NULL, e) < 0 ||
 	    store_sweep(in->root, e) < 0 || remove_overrides(in, e) < 0)
 		return -e->code;

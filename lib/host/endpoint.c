@@ -132,7 +132,7 @@ static struct json_object *config_of(const struct cri_status *s, const char *nam
 	return found;
 }
 
-static bool has_handler(const struct cri_status *s, const struct cri_handler *h)
+static bool has_handler(const struct cri_status *s, const struct handler *h)
 {
 	struct json_object *config = config_of(s, h->name);
 	const char *config_path = json_get_str(config, "options.ConfigPath");
@@ -147,8 +147,8 @@ static bool has_handler(const struct cri_status *s, const struct cri_handler *h)
 		(h->launcher && strcmp(shim, h->launcher) == 0));
 }
 
-const struct cri_handler *endpoint_lacks(const struct cri_status *s,
-					 const struct cri_handler *handlers, size_t n_handlers)
+const struct handler *endpoint_lacks(const struct cri_status *s, const struct handler *handlers,
+				     size_t n_handlers)
 {
 	for (size_t i = 0; i < n_handlers; i++)
 		if (!has_handler(s, &handlers[i]))
@@ -156,11 +156,11 @@ const struct cri_handler *endpoint_lacks(const struct cri_status *s,
 	return NULL;
 }
 
-static int ask_ready(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+static int ask_ready(const char *socket, const struct handler *handlers, size_t n_handlers,
 		     uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
 	_cri_status_ struct cri_status s = { 0 };
-	const struct cri_handler *lacking;
+	const struct handler *lacking;
 	int r = endpoint_status(socket, deadline_ms, cancel, &s, e);
 
 	if (r < 0)
@@ -173,7 +173,7 @@ static int ask_ready(const char *socket, const struct cri_handler *handlers, siz
 		       : 0;
 }
 
-int endpoint_wait(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_handlers,
 		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
 	struct error wait;

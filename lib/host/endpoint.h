@@ -2,7 +2,7 @@
 #ifndef LIB_HOST_ENDPOINT_H
 #define LIB_HOST_ENDPOINT_H
 
-#include "lib/host/cri.h"
+#include "lib/host/engine.h"
 #include "lib/wait.h"
 
 /* What the running container runtime says about itself on its socket. */
@@ -24,10 +24,10 @@ int endpoint_version(const char *socket, uint64_t deadline_ms, const struct canc
 int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct cri_status *ret_status, struct error *e);
 /* Asks until it is ready and has all HANDLERS; says what was missing in the end. */
-int endpoint_wait(const char *socket, const struct cri_handler *handlers, size_t n_handlers,
+int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_handlers,
 		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 /* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
-const struct cri_handler *endpoint_lacks(const struct cri_status *s,
-					 const struct cri_handler *handlers, size_t n_handlers);
+const struct handler *endpoint_lacks(const struct cri_status *s, const struct handler *handlers,
+				     size_t n_handlers);
 
 #endif

@@ -43,10 +43,10 @@ static int copy_program(const char *to, struct error *e)
 }
 
 /* ROOT/.work/ID with rootfs/ holding this program and the FOLDERS to mount on. */
-static int make_work(const struct node *node, const char *id, const char *const *folders,
+static int make_work(const struct engine *engine, const char *id, const char *const *folders,
 		     char **ret_dir, struct error *e)
 {
-	_free_ char *dir = xasprintf("%s/.work/%s", node->root, id);
+	_free_ char *dir = xasprintf("%s/.work/%s", engine->root, id);
 	_free_ char *rootfs = path_join(dir, "rootfs");
 	_free_ char *program = path_join(rootfs, PROGRAM);
 
@@ -64,9 +64,9 @@ static int make_work(const struct node *node, const char *id, const char *const 
 	return 0;
 }
 
-static void remove_work(const struct node *node, const char *id)
+static void remove_work(const struct engine *engine, const char *id)
 {
-	_free_ char *work = path_join(node->root, ".work");
+	_free_ char *work = path_join(engine->root, ".work");
 	_free_ char *dir = path_join(work, id);
 	struct error e;
 
@@ -185,7 +185,7 @@ static struct json_object *exec_oci(char *const *argv)
 	return oci;
 }
 
-int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
+int node_exec(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
 	      const struct cancel *cancel, struct task_result *ret_result, struct error *e)
 {
 	static const char *const folders[] = { "host", "proc", NULL };
@@ -195,19 +195,19 @@ int node_exec(const struct node *node, char *const *argv, uint64_t deadline_ms,
 	_free_ char *rootfs = NULL;
 	_free_ char *dir = NULL;
 	struct task_spec spec = {
-		.socket = node->socket,
+		.socket = engine->socket,
 		.id = id,
 		.runtime = "io.containerd.runc.v2",
 		.oci = oci,
 	};
-	int r = make_work(node, name, folders, &dir, e);
+	int r = make_work(engine, name, folders, &dir, e);
 
 	if (r >= 0) {
 		spec.rootfs = rootfs = path_join(dir, "rootfs");
 		spec.fifo_dir = dir;
-		r = task_run(&spec, deadline_ms, cancel, ret_result, e);
+		r = engine->driver->run(&spec, deadline_ms, cancel, ret_result, e);
 	}
-	remove_work(node, name);
+	remove_work(engine, name);
 	return r < 0 ? fail_wrap(e, "running '%s' on the node", argv[0]) : 0;
 }
 
@@ -248,7 +248,7 @@ static int check_answer(const char *output, const char *nonce, char **ret_kernel
 	return 0;
 }
 
-static int run_canary(const struct node *node, const struct cri_handler *handler, const char *dir,
+static int run_canary(const struct engine *engine, const struct handler *handler, const char *dir,
 		      const char *nonce, uint64_t deadline_ms, const struct cancel *cancel,
 		      char **ret_kernel, struct error *e)
 {
@@ -257,7 +257,7 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 	_free_ char *rootfs = path_join(dir, "rootfs");
 	_task_result_ struct task_result result = { 0 };
 	const struct task_spec spec = {
-		.socket = node->socket,
+		.socket = engine->socket,
 		.id = nonce,
 		.runtime = runtime,
 		.runtime_path = handler->runtime_path,
@@ -266,7 +266,7 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 		.fifo_dir = dir,
 		.oci = oci,
 	};
-	int r = task_run(&spec, deadline_ms, cancel, &result, e);
+	int r = engine->driver->run(&spec, deadline_ms, cancel, &result, e);
 
 	if (r < 0)
 		return r;
@@ -276,7 +276,7 @@ static int run_canary(const struct node *node, const struct cri_handler *handler
 	return check_answer(result.out, nonce, ret_kernel, e);
 }
 
-int node_canary(const struct node *node, const struct cri_handler *handler, uint64_t deadline_ms,
+int node_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,
 		const struct cancel *cancel, char **ret_kernel, struct error *e)
 {
 	static const char *const folders[] = { "proc", "dev", "sys", NULL };
@@ -284,18 +284,18 @@ int node_canary(const struct node *node, const struct cri_handler *handler, uint
 	_free_ char *dir = NULL;
 	int r;
 
-	r = make_work(node, "canary", folders, &dir, e);
+	r = make_work(engine, "canary", folders, &dir, e);
 	if (r >= 0)
-		r = run_canary(node, handler, dir, nonce, deadline_ms, cancel, ret_kernel, e);
-	remove_work(node, "canary");
+		r = run_canary(engine, handler, dir, nonce, deadline_ms, cancel, ret_kernel, e);
+	remove_work(engine, "canary");
 	return r < 0 ? fail_wrap(e, "canary sandbox of '%s'", handler->name) : 0;
 }
 
-int node_clear(const struct node *node, struct error *e)
+int node_clear(const struct engine *engine, struct error *e)
 {
-	_free_ char *work = path_join(node->root, ".work");
+	_free_ char *work = path_join(engine->root, ".work");
 
-	return task_clear(node->socket, e) < 0 ? -e->code : tree_remove(work, e);
+	return engine->driver->clear_tasks(engine->socket, e) < 0 ? -e->code : tree_remove(work, e);
 }
 
 /* The executable of the process that listens on SOCKET: the very one that runs, wherever its file

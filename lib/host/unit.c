@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unit - restart a service through systemd's own socket.
+ * unit - restart or reload a service through systemd's own socket.
  *
  * The private socket needs no bus daemon and works for root from inside a container; on it every
- * signal of the manager arrives unasked.  RestartUnit answers with a job; its JobRemoved signal
+ * signal of the manager arrives unasked.  A request is answered with a job; its JobRemoved signal
  * says how it ended.  The job can end before the answer is read, so signals are kept until it is
  * known. May block, with a deadline; a cancel is seen within half a second.
  *
@@ -22,6 +22,7 @@
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER      "org.freedesktop.systemd1.Manager"
 #define PEER         "org.freedesktop.DBus.Peer"
+#define NO_SUCH_UNIT SYSTEMD ".NoSuchUnit"
 #define SLICE_MS     500
 #define QUIET_MS     (SLICE_MS / 2)
 
@@ -69,8 +70,8 @@ static int on_reply(struct job *job, DBusMessage *m, struct error *e)
 		set_string(dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_ERROR ? &why : &job->path,
 			   &i);
 	if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_ERROR)
-		return fail(e, EREMOTEIO, "systemd refuses: %s",
-			    why ? why : dbus_message_get_error_name(m));
+		return fail(e, dbus_message_is_error(m, NO_SUCH_UNIT) ? ENXIO : EREMOTEIO,
+			    "systemd refuses: %s", why ? why : dbus_message_get_error_name(m));
 	return job->path ? 0 : fail(e, EPROTO, "systemd's answer names no job");
 }
 
@@ -144,11 +145,11 @@ static int wait_job(struct job *job, uint64_t deadline_ms, const struct cancel *
 	return 0;
 }
 
-static int send_restart(struct job *job, const char *unit, struct error *e)
+static int send_request(struct job *job, const char *method, const char *unit, struct error *e)
 {
 	static const char mode[] = "replace";
 	const char *mode_arg = mode;
-	DBusMessage *m = dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER, "RestartUnit");
+	DBusMessage *m = dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER, method);
 	bool is_sent = m &&
 		       dbus_message_append_args(m, DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING,
 						&mode_arg, DBUS_TYPE_INVALID) &&
@@ -159,31 +160,52 @@ static int send_restart(struct job *job, const char *unit, struct error *e)
 	return is_sent ? 0 : fail(e, EIO, "cannot send the request");
 }
 
-int unit_restart(const char *socket, const char *unit, uint64_t deadline_ms,
-		 const struct cancel *cancel, struct error *e)
+static int connect_to(const char *socket, DBusConnection **ret_bus, struct error *e)
 {
 	_free_ char *address = xasprintf("unix:path=%s", socket);
-	struct job job = { 0 };
 	DBusError error;
-	int r;
 
 	if (!file_exists(socket))
 		return fail(e, ENOENT, "there is no systemd at '%s'", socket);
 	dbus_error_init(&error);
-	job.bus = dbus_connection_open_private(address, &error);
-	if (!job.bus) {
-		r = fail(e, ECONNREFUSED, "cannot connect to systemd at '%s': %s", socket,
-			 error.message);
-		dbus_error_free(&error);
-		return r;
+	*ret_bus = dbus_connection_open_private(address, &error);
+	if (*ret_bus) {
+		dbus_connection_set_exit_on_disconnect(*ret_bus, FALSE);
+		return 0;
 	}
-	dbus_connection_set_exit_on_disconnect(job.bus, FALSE);
-	r = send_restart(&job, unit, e);
+	(void)fail(e, ECONNREFUSED, "cannot connect to systemd at '%s': %s", socket, error.message);
+	dbus_error_free(&error);
+	return -e->code;
+}
+
+static int do_one(DBusConnection *bus, const char *method, const char *unit, uint64_t deadline_ms,
+		  const struct cancel *cancel, struct error *e)
+{
+	struct job job = { .bus = bus };
+	int r = send_request(&job, method, unit, e);
+
 	if (r >= 0)
 		r = wait_job(&job, deadline_ms, cancel, e);
-	dbus_connection_close(job.bus);
-	dbus_connection_unref(job.bus);
 	free(job.path);
 	strv_free(job.removed);
-	return r < 0 ? fail_wrap(e, "restarting '%s'", unit) : 0;
+	return r;
+}
+
+int unit_do(const char *socket, const char *job, const char *const *units, uint64_t deadline_ms,
+	    const struct cancel *cancel, struct error *e)
+{
+	const char *verb = strcmp(job, "ReloadUnit") == 0 ? "reloading" : "restarting";
+	DBusConnection *bus = NULL;
+	int r = connect_to(socket, &bus, e);
+
+	if (r < 0)
+		return r;
+	do {
+		r = do_one(bus, job, *units, deadline_ms, cancel, e);
+		if (r < 0)
+			(void)fail_wrap(e, "%s '%s'", verb, *units);
+	} while (r == -ENXIO && *++units);
+	dbus_connection_close(bus);
+	dbus_connection_unref(bus);
+	return r;
 }

@@ -20,8 +20,8 @@ target_compile_definitions(test_pbjson PRIVATE TEST_DATA="${CMAKE_CURRENT_SOURCE
 kata_unit_test(test_manifest.c LIBS kata_host)
 kata_unit_test(test_store.c LIBS kata_host)
 kata_unit_test(test_plan.c LIBS kata_host)
-kata_unit_test(test_cri.c LIBS kata_host)
-target_compile_definitions(test_cri PRIVATE
+kata_unit_test(test_containerd.c LIBS kata_host)
+target_compile_definitions(test_containerd PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_kube.c LIBS kata_kube)
 kata_unit_test(test_serve.c LIBS kata_http)

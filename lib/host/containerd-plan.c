@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cri-containerd - our handlers in containerd's configuration.
+ * containerd-plan - our handlers in containerd's configuration.
  *
  * The two major versions read imported files differently.  1.x replaces a plugin's whole section by
  * that of the imported file, so a drop-in of handlers takes every other handler away, the CRI
@@ -10,7 +10,7 @@
  * block.  The name of the CRI plugin follows the version of the configuration format, not that of
  * containerd.  Any thread.
  */
-#include "lib/host/cri-containerd.h"
+#include "lib/host/containerd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,6 @@
 #define CREATED     "# Created by kata-deploy, removed with it while nothing else is added.\n"
 #define FRESH1      CREATED "version = 2\n\n"
 #define FRESH2      CREATED "version = 3\n"
-#define DROP_IN_DIR "conf.d"
 
 enum { FILE_MAIN, FILE_DROP_IN };
 
@@ -68,7 +67,7 @@ enum lookup {
 };
 
 /* The tables of the handlers, as TOML. */
-static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_t version,
+static char *handler_tables(const struct handler *handlers, size_t n, int64_t version,
 			    enum lookup lookup)
 {
 	char *text = NULL;
@@ -76,7 +75,7 @@ static char *handler_tables(const struct cri_handler *handlers, size_t n, int64_
 	FILE *f = open_memstream(&text, &size);
 
 	for (size_t i = 0; i < n; i++) {
-		const struct cri_handler *h = &handlers[i];
+		const struct handler *h = &handlers[i];
 		_free_ char *table =
 			xasprintf("plugins.%s.containerd.runtimes.%s", plugin_id(version), h->name);
 		_free_ char *shim = toml_quote(h->runtime_path);
@@ -142,8 +141,8 @@ static bool is_fresh(const char *text)
 }
 
 /* Handlers of our names that somebody else configured, such as an older kata-deploy, give way. */
-static int strip_handlers(char **text, const struct cri_handler *handlers, size_t n,
-			  int64_t version, struct error *e)
+static int strip_handlers(char **text, const struct handler *handlers, size_t n, int64_t version,
+			  struct error *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		_free_ char *table = xasprintf("plugins.%s.containerd.runtimes.%s",
@@ -165,7 +164,7 @@ static int check_toml(const char *text, const char *name, struct error *e)
 	return format_version(text, name, &version, e);
 }
 
-static int plan_block(struct edit_file *f, const struct cri_handler *handlers, size_t n,
+static int plan_block(struct edit_file *f, const struct handler *handlers, size_t n,
 		      struct error *e)
 {
 	_free_ char *rest = NULL;
@@ -187,11 +186,11 @@ static int plan_block(struct edit_file *f, const struct cri_handler *handlers, s
 	return check_toml(f->new_text, f->path, e);
 }
 
-static int plan1(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
+static int plan1(const struct engine *engine, const struct handler *handlers, size_t n,
 		 struct edit *ret_edit, struct error *e)
 {
 	_edit_ struct edit edit = { 0 };
-	_free_ char *path = path_join(site->dir, site->main_file);
+	_free_ char *path = path_join(engine->dir, engine->main_file);
 	struct edit_file *f = edit_add(&edit, path, e);
 
 	if (!f || plan_block(f, handlers, n, e) < 0)
@@ -201,15 +200,11 @@ static int plan1(const struct cri_site *site, const struct cri_handler *handlers
 	return 0;
 }
 
-static int candidate1(const struct edit *edit, char *const *stand_ins, char **ret_text,
-		      struct error *e)
+static char *candidate1(const struct edit *edit)
 {
 	const char *text = edit->files[FILE_MAIN].new_text;
 
-	(void)stand_ins;
-	(void)e;
-	*ret_text = xstrdup(text ? text : "version = 2\n");
-	return 0;
+	return xstrdup(text ? text : "version = 2\n");
 }
 
 /* The strings of "imports". */
@@ -284,9 +279,9 @@ static int set_import(const char *text, const char *main_path, const char *drop_
 	return 0;
 }
 
-static char *drop_in_path(const struct cri_site *site)
+static char *drop_in_path(const struct engine *engine)
 {
-	return xasprintf("%s/" DROP_IN_DIR "/%s", site->dir, site->drop_in);
+	return xasprintf("%s/%s/%s", engine->dir, engine->flavour->drop_in_dir, engine->drop_in);
 }
 
 /* Before its upgrade in place, containerd 1 had our block in this file. */
@@ -302,7 +297,7 @@ static int plan_main(struct edit_file *f, const char *drop_in, bool is_wanted, s
 	return 0;
 }
 
-static int plan_drop_in(struct edit *edit, const struct cri_handler *handlers, size_t n,
+static int plan_drop_in(struct edit *edit, const struct handler *handlers, size_t n,
 			struct error *e)
 {
 	struct edit_file *main_file = &edit->files[FILE_MAIN];
@@ -326,12 +321,12 @@ static int plan_drop_in(struct edit *edit, const struct cri_handler *handlers, s
 	return check_toml(drop_in->new_text, drop_in->path, e);
 }
 
-static int plan2(const struct cri_site *site, const struct cri_handler *handlers, size_t n,
+static int plan2(const struct engine *engine, const struct handler *handlers, size_t n,
 		 struct edit *ret_edit, struct error *e)
 {
 	_edit_ struct edit edit = { 0 };
-	_free_ char *main_path = path_join(site->dir, site->main_file);
-	_free_ char *drop_in = drop_in_path(site);
+	_free_ char *main_path = path_join(engine->dir, engine->main_file);
+	_free_ char *drop_in = drop_in_path(engine);
 
 	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in, e))
 		return -e->code;
@@ -395,12 +390,12 @@ static int merge_main(const char *path, const char *drop_in, const char *now, co
 /* For every version: it may change between an edit and its undo, and a runtime that does not start
  * any more does not say which it is.  A main file that is gone
  * went with our part of it.  The drop-in is ours as a whole. */
-int cri_merge(const void *context, const char *path, const char *now, const char *old,
-	      char **ret_text, struct error *e)
+int containerd_merge(const void *context, const char *path, const char *now, const char *old,
+		     char **ret_text, struct error *e)
 {
-	const struct cri_site *site = context;
-	_free_ char *main_path = path_join(site->dir, site->main_file);
-	_free_ char *drop_in = drop_in_path(site);
+	const struct engine *engine = context;
+	_free_ char *main_path = path_join(engine->dir, engine->main_file);
+	_free_ char *drop_in = drop_in_path(engine);
 
 	if (strcmp(path, main_path) != 0) {
 		*ret_text = old ? xstrdup(old) : NULL;
@@ -413,7 +408,7 @@ int cri_merge(const void *context, const char *path, const char *now, const char
 	return merge_main(path, drop_in, now, old ? old : "", ret_text, e);
 }
 
-int cri_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
+int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
 	_strv_ strv names = NULL;
@@ -434,18 +429,21 @@ int cri_dump_handlers(const char *dump, size_t len, strv *ret_names, struct erro
 	return 0;
 }
 
-const struct cri_driver cri_containerd1 = {
-	.name = "containerd 1",
-	.min_major = 1,
-	.max_major = 1,
-	.plan = plan1,
-	.candidate = candidate1,
-};
+int containerd_plan(const struct engine *engine, const struct handlers *handlers,
+		    struct edit *ret_edit, struct error *e)
+{
+	size_t n = handlers->presence == HANDLERS_PRESENT ? handlers->n : 0;
 
-const struct cri_driver cri_containerd2 = {
-	.name = "containerd 2",
-	.min_major = 2,
-	.max_major = 2,
-	.plan = plan2,
-	.candidate = candidate2,
-};
+	if (engine->major < 2)
+		return plan1(engine, handlers->list, n, ret_edit, e);
+	return plan2(engine, handlers->list, n, ret_edit, e);
+}
+
+int containerd_candidate(const struct engine *engine, const struct edit *edit,
+			 char *const *stand_ins, char **ret_text, struct error *e)
+{
+	if (engine->major >= 2)
+		return candidate2(edit, stand_ins, ret_text, e);
+	*ret_text = candidate1(edit);
+	return 0;
+}

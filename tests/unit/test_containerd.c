@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_cri - edits of containerd's configuration: what is ours comes and goes, the rest stays.
+ * test_containerd - edits of containerd's configuration: what is ours comes and goes, the rest
+ * stays.
  */
 
 #include "tests/unit/folder.h"
@@ -9,13 +10,13 @@
 #include <string.h>
 
 #include "lib/file.h"
-#include "lib/host/cri.h"
+#include "lib/host/engine.h"
 #include "lib/toml.h"
 
 #define RUNTIMES1 "plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes"
 #define RUNTIMES2 "plugins.\"io.containerd.cri.v1.runtime\".containerd.runtimes"
 
-static const struct cri_handler handlers[] = {
+static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/share/c.toml",
 	  "/etc/kata/launcher" },
 };
@@ -24,17 +25,22 @@ struct fixture {
 	char *dir;
 	char *main_path;
 	char *drop_in;
-	struct cri_site site;
+	struct engine engine;
 };
 
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct error e;
 
 	f->dir = folder_new();
 	f->main_path = path_join(f->dir, "config.toml");
 	f->drop_in = path_join(f->dir, "conf.d/kata-deploy.toml");
-	f->site = (struct cri_site){ f->dir, "config.toml", "kata-deploy.toml" };
+	assert_int_equal(flavour_find("k8s", &f->engine.flavour, &e), 0);
+	f->engine.driver = engine_driver(f->engine.flavour);
+	f->engine.dir = f->dir;
+	f->engine.main_file = "config.toml";
+	f->engine.drop_in = "kata-deploy.toml";
 	*state = f;
 	return 0;
 }
@@ -44,6 +50,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	folder_remove(f->dir);
+	engine_done(&f->engine);
 	free(f->main_path);
 	free(f->drop_in);
 	free(f);
@@ -65,18 +72,29 @@ static void write_text(const char *path, const char *text)
 	assert_int_equal(file_replace(path, text, strlen(text), 0640, &e), 0);
 }
 
-static void plan(const struct fixture *f, const char *version, size_t n, struct edit *ret_edit)
+static int try_plan(struct fixture *f, const char *version, size_t n, struct edit *ret_edit,
+		    struct error *e)
 {
-	const struct cri_driver *driver;
+	const struct handlers all = {
+		.list = handlers,
+		.n = ARRAY_SIZE(handlers),
+		.presence = n > 0 ? HANDLERS_PRESENT : HANDLERS_ABSENT,
+	};
+	int r = engine_set_version(&f->engine, version, e);
+
+	return r < 0 ? r : f->engine.driver->plan(&f->engine, &all, ret_edit, e);
+}
+
+static void plan(struct fixture *f, const char *version, size_t n, struct edit *ret_edit)
+{
 	struct error e;
 
-	if (cri_driver_for(version, &driver, &e) < 0 ||
-	    driver->plan(&f->site, handlers, n, ret_edit, &e) < 0)
+	if (try_plan(f, version, n, ret_edit, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
 /* Plans and applies N handlers for VERSION.  Returns whether anything had to change. */
-static bool edit(const struct fixture *f, const char *version, size_t n)
+static bool edit(struct fixture *f, const char *version, size_t n)
 {
 	_edit_ struct edit edit = { 0 };
 	struct error e = { 0 };
@@ -192,7 +210,6 @@ static void test_containerd1_of_the_oldest_format_uses_its_names(void **state)
 static void test_containerd1_with_half_a_block_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	const struct cri_driver *driver;
 	_edit_ struct edit edit = { 0 };
 	_free_ char *text = NULL;
 	char *end;
@@ -201,11 +218,9 @@ static void test_containerd1_with_half_a_block_is_refused(void **state)
 	assert_true(edit_is_needed(&edit) == false);
 	write_text(f->main_path, "version = 2\n");
 	{
-		const struct cri_driver *d;
 		_edit_ struct edit first = { 0 };
 
-		assert_int_equal(cri_driver_for("1.6", &d, &e), 0);
-		assert_int_equal(d->plan(&f->site, handlers, 1, &first, &e), 0);
+		assert_int_equal(try_plan(f, "1.6", 1, &first, &e), 0);
 		assert_int_equal(edit_apply(&first, &e), 0);
 	}
 	text = read_text(f->main_path);
@@ -213,8 +228,7 @@ static void test_containerd1_with_half_a_block_is_refused(void **state)
 	assert_non_null(end);
 	*end = '\0';
 	write_text(f->main_path, text);
-	assert_int_equal(cri_driver_for("1.6", &driver, &e), 0);
-	assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), -EINVAL);
+	assert_int_equal(try_plan(f, "1.6", 1, &edit, &e), -EINVAL);
 }
 
 static void test_containerd2_leaves_a_main_file_that_imports_the_folder(void **state)
@@ -281,12 +295,10 @@ static void test_configuration_that_does_not_parse_is_refused(void **state)
 
 	write_text(f->main_path, "version = 2\n[plugins\n");
 	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-		const struct cri_driver *driver;
 		_edit_ struct edit edit = { 0 };
 		struct error e;
 
-		assert_int_equal(cri_driver_for(versions[i], &driver, &e), 0);
-		assert_true(driver->plan(&f->site, handlers, 1, &edit, &e) < 0);
+		assert_true(try_plan(f, versions[i], 1, &edit, &e) < 0);
 		assert_non_null(strstr(e.msg, "config.toml:2"));
 	}
 }
@@ -294,28 +306,25 @@ static void test_configuration_that_does_not_parse_is_refused(void **state)
 static void test_runtime_that_is_not_supported_is_named(void **state)
 {
 	static const char *const cases[] = { "cri-o://1.30.0", "containerd://3.0.0", "x", "" };
+	struct fixture *f = *state;
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct cri_driver *driver;
 		struct error e;
 
-		assert_true(cri_driver_for(cases[i], &driver, &e) < 0);
+		assert_true(engine_set_version(&f->engine, cases[i], &e) < 0);
 	}
 }
 
 static void test_edit_is_taken_back_from_what_was_saved(void **state)
 {
 	struct fixture *f = *state;
-	const struct cri_driver *driver;
 	_json_ struct json_object *data = json_object_new_object();
 	_edit_ struct edit edit = { 0 };
 	_free_ char *after = NULL;
 	struct error e;
 
 	write_text(f->main_path, "version = 3\n");
-	assert_int_equal(cri_driver_for("2.0", &driver, &e), 0);
-	assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), 0);
+	assert_int_equal(try_plan(f, "2.0", 1, &edit, &e), 0);
 	edit_save(&edit, data);
 	assert_int_equal(edit_apply(&edit, &e), 0);
 	assert_int_equal(edit_restore(data, NULL, NULL, &e), 1);
@@ -326,7 +335,7 @@ static void test_edit_is_taken_back_from_what_was_saved(void **state)
 }
 
 /* A step to N handlers that fails at either file, and its undo that fails at either. */
-static void check_imports_on_the_way_to(const struct fixture *f, size_t n)
+static void check_imports_on_the_way_to(struct fixture *f, size_t n)
 {
 	const char *const paths[] = { f->main_path, f->drop_in };
 	_json_ struct json_object *data = json_object_new_object();
@@ -406,12 +415,10 @@ static void test_link_that_leads_nowhere_is_refused_and_stays(void **state)
 
 	assert_int_equal(symlink("/nowhere/config.toml", f->main_path), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-		const struct cri_driver *driver;
 		_edit_ struct edit edit = { 0 };
 		struct error e;
 
-		assert_int_equal(cri_driver_for(versions[i], &driver, &e), 0);
-		assert_int_equal(driver->plan(&f->site, handlers, 1, &edit, &e), -ENOTSUP);
+		assert_int_equal(try_plan(f, versions[i], 1, &edit, &e), -ENOTSUP);
 		assert_non_null(strstr(e.msg, f->main_path));
 		assert_non_null(strstr(e.msg, "'/nowhere/config.toml'"));
 	}
@@ -557,7 +564,7 @@ static void append(const struct fixture *f, const char *text)
 }
 
 /* Plans N handlers and applies them, saved for the undo. */
-static struct json_object *edit_saved(const struct fixture *f, const char *version, size_t n)
+static struct json_object *edit_saved(struct fixture *f, const char *version, size_t n)
 {
 	struct json_object *data = json_object_new_object();
 	_edit_ struct edit edit = { 0 };
@@ -573,7 +580,7 @@ static struct json_object *edit_saved(const struct fixture *f, const char *versi
 static int undo(const struct fixture *f, struct json_object *data)
 {
 	struct error e = { 0 };
-	int r = edit_restore(data, cri_merge, &f->site, &e);
+	int r = edit_restore(data, f->engine.driver->merge, &f->engine, &e);
 
 	if (r < 0)
 		fail_msg("%s", e.msg);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_FLAVOUR_H
+#define LIB_HOST_FLAVOUR_H
+
+#include "lib/str.h"
+
+/*
+ * Where a container engine lives on a kind of machine: data, no code.
+ *
+ * The same containerd is a service of its own on one node, a child of k3s on the next and in a snap
+ * on a third; what differs are names, and what a restart takes along.
+ */
+
+enum activation {
+	ACTIVATE_RESTART,
+	ACTIVATE_RELOAD,  /* the service reads its configuration again and goes on */
+	ACTIVATE_NOTHING, /* it watches the file itself */
+};
+
+#define FLAVOUR_UNITS_MAX 4
+
+struct flavour {
+	const char *name;                     /* "k8s", as K8S_DISTRIBUTION has it */
+	const char *driver;                   /* "containerd" */
+	const char *units[FLAVOUR_UNITS_MAX]; /* of systemd: the first one that is loaded */
+	const char *socket;
+	const char *dir;         /* of the configuration */
+	const char *main_file;   /* in it */
+	const char *drop_in_dir; /* likewise */
+	enum activation activation;
+	const char *takes_along; /* what a restart ends beside the engine; NULL: nothing */
+};
+
+/* EINVAL names the known ones. */
+int flavour_find(const char *name, const struct flavour **ret_flavour, struct error *e);
+/* The I-th of all; NULL behind the last. */
+const struct flavour *flavour_at(size_t i);
+
+#endif
