@@ -10,6 +10,7 @@
 #include "lib/buf.h"
 
 #include <string.h>
+#include <sys/socket.h>
 
 #define KEEP_WHEN_EMPTY 4096
 
@@ -127,6 +128,21 @@ ssize_t buf_write(struct buf *b, int fd, struct error *e)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return fail(e, errno, "cannot write: %m");
+	buf_consume(b, (size_t)n);
+	return n;
+}
+
+ssize_t buf_send(struct buf *b, int fd, struct error *e)
+{
+	ssize_t n;
+
+	if (!b->len)
+		return 0;
+	do
+		n = send(fd, b->data, b->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return fail(e, errno, "cannot send: %m");
 	buf_consume(b, (size_t)n);
 	return n;
 }

@@ -33,5 +33,8 @@ void buf_consume(struct buf *b, size_t len);
 ssize_t buf_read(struct buf *b, int fd, size_t max, struct error *e);
 /* One write(2) of what is waiting; what was written is consumed.  Returns the count. */
 ssize_t buf_write(struct buf *b, int fd, struct error *e);
+/* The same on a socket, whatever its mode without waiting: -EAGAIN when there is no room, and a
+ * peer that is gone is EPIPE or ECONNRESET, never SIGPIPE. */
+ssize_t buf_send(struct buf *b, int fd, struct error *e);
 
 #endif

@@ -20,6 +20,7 @@
 
 #include "lib/buf.h"
 #include "lib/file.h"
+#include "lib/listener.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/str.h"
@@ -57,7 +58,7 @@ struct session {
 
 struct console {
 	struct loop *loop;
-	struct io listener;
+	struct listener listener;
 	struct session *sessions;
 	unsigned n_sessions;
 };
@@ -234,18 +235,14 @@ static int session_start(struct session *s, struct error *e)
 	return watch_end(loop, &s->socket, s->socket.io.fd, e);
 }
 
-static void on_listener(struct io *io, uint32_t events)
+static void on_accepted(struct listener *l, int own_fd)
 {
-	struct console *c = CONTAINER_OF(io, struct console, listener);
-	int fd = sock_accept(io->fd);
+	struct console *c = CONTAINER_OF(l, struct console, listener);
 	struct session *s;
 	struct error e;
 
-	(void)events;
-	if (fd < 0)
-		return;
 	if (c->n_sessions == SESSIONS_MAX) {
-		(void)close(fd);
+		(void)close(own_fd);
 		return;
 	}
 	s = xcalloc(1, sizeof(*s));
@@ -256,7 +253,7 @@ static void on_listener(struct io *io, uint32_t events)
 	end_init(&s->socket, on_socket);
 	end_init(&s->terminal, on_terminal);
 	s->child = (struct io){ .fd = -1, .ready = on_child };
-	s->socket.io.fd = fd;
+	s->socket.io.fd = own_fd;
 	if (session_start(s, &e) == 0)
 		return;
 	log_warn("no debug console: %s", e.msg);
@@ -266,10 +263,11 @@ static void on_listener(struct io *io, uint32_t events)
 struct console *console_new(struct loop *loop, const struct sock_address *address, struct error *e)
 {
 	struct console *c = xcalloc(1, sizeof(*c));
+	int fd = sock_listen(address, e);
 
 	c->loop = loop;
-	c->listener = (struct io){ .fd = sock_listen(address, e), .ready = on_listener };
-	if (c->listener.fd >= 0 && loop_add(loop, &c->listener, EPOLLIN, e) == 0)
+	c->listener = LISTENER_NONE;
+	if (fd >= 0 && listener_open(&c->listener, loop, fd, on_accepted, e) == 0)
 		return c;
 	console_free(c);
 	return NULL;
@@ -281,8 +279,7 @@ void console_free(struct console *c)
 		return;
 	while (c->sessions)
 		session_free(c->sessions);
-	loop_del(c->loop, &c->listener);
-	(void)close_fd(c->listener.fd);
+	listener_close(&c->listener);
 	free(c);
 }
 

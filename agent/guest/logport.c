@@ -13,6 +13,7 @@
 #include <linux/vm_sockets.h>
 #include <sys/socket.h>
 
+#include "lib/listener.h"
 #include "lib/log.h"
 #include "lib/sock.h"
 
@@ -20,7 +21,7 @@
 
 struct logport {
 	struct loop *loop;
-	struct io listener;
+	struct listener listener;
 	struct io reader; /* the connection; fd -1: nobody */
 	struct io pipe;   /* the end we read; watched while somebody is connected */
 	int write_fd;
@@ -33,7 +34,7 @@ static void drop_reader(struct logport *l)
 	loop_del(l->loop, &l->pipe);
 	loop_del(l->loop, &l->reader);
 	l->reader.fd = close_fd(l->reader.fd);
-	loop_mod(l->loop, &l->listener, EPOLLIN);
+	listener_go_on(&l->listener);
 }
 
 static bool send_chunk(struct logport *l)
@@ -85,17 +86,13 @@ static void on_reader(struct io *io, uint32_t events)
 		drop_reader(l);
 }
 
-static void on_listener(struct io *io, uint32_t events)
+static void on_accepted(struct listener *listener, int own_fd)
 {
-	struct logport *l = CONTAINER_OF(io, struct logport, listener);
+	struct logport *l = CONTAINER_OF(listener, struct logport, listener);
 	struct error e;
-	int fd = sock_accept(io->fd);
 
-	(void)events;
-	if (fd < 0)
-		return;
-	l->reader.fd = fd;
-	loop_mod(l->loop, io, 0);
+	l->reader.fd = own_fd;
+	listener_hold(listener);
 	if (loop_add(l->loop, &l->reader, 0, &e) < 0 ||
 	    loop_add(l->loop, &l->pipe, EPOLLIN, &e) < 0)
 		drop_reader(l);
@@ -107,10 +104,10 @@ struct logport *logport_new(struct loop *loop, uint32_t port, int *ret_fd, struc
 					      .cid = VMADDR_CID_ANY,
 					      .port = port };
 	struct logport *l = xcalloc(1, sizeof(*l));
-	int ends[2];
+	int fd, ends[2];
 
 	l->loop = loop;
-	l->listener = (struct io){ .fd = -1, .ready = on_listener };
+	l->listener = LISTENER_NONE;
 	l->reader = (struct io){ .fd = -1, .ready = on_reader };
 	l->pipe = (struct io){ .fd = -1, .ready = on_pipe };
 	l->write_fd = -1;
@@ -121,8 +118,8 @@ struct logport *logport_new(struct loop *loop, uint32_t port, int *ret_fd, struc
 	}
 	l->pipe.fd = ends[0];
 	l->write_fd = ends[1];
-	l->listener.fd = sock_listen(&address, e);
-	if (l->listener.fd < 0 || loop_add(loop, &l->listener, EPOLLIN, e) < 0) {
+	fd = sock_listen(&address, e);
+	if (fd < 0 || listener_open(&l->listener, loop, fd, on_accepted, e) < 0) {
 		logport_free(l);
 		return NULL;
 	}
@@ -134,10 +131,9 @@ void logport_free(struct logport *l)
 {
 	if (!l)
 		return;
-	loop_del(l->loop, &l->listener);
+	listener_close(&l->listener);
 	loop_del(l->loop, &l->reader);
 	loop_del(l->loop, &l->pipe);
-	(void)close_fd(l->listener.fd);
 	(void)close_fd(l->reader.fd);
 	(void)close_fd(l->pipe.fd);
 	(void)close_fd(l->write_fd);

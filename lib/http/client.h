@@ -53,6 +53,7 @@ struct http_response {
 void http_response_done(struct http_response *r);
 #define _http_response_ _cleanup_(http_response_done)
 
+/* The first one makes the process ignore SIGPIPE. */
 int http_client_new(const struct http_target *target, struct http_client **ret_client,
 		    struct error *e);
 void http_client_free(struct http_client *client);

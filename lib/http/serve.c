@@ -4,8 +4,10 @@
  *
  * Probes come every few seconds from the kubelet for the life of the node, so the server costs no
  * thread, no TLS and no library.  A connection is read until its header is complete (at most
- * 8 KiB), answered and closed; one that is slow is dropped after 5 s, and of more than 32 at once
- * the newest is refused, so a stranger can hold neither memory nor descriptors.  Io thread.
+ * 8 KiB), answered and closed.  Strangers can hold neither memory nor descriptors, and can keep
+ * nobody out: a connection that is slow is dropped after 5 s, and there are at most 32, 8 of them
+ * from one address; for one more the oldest goes, of that address first.  A probe that sends its
+ * request at once is answered as soon as it is accepted.  Io thread.
  */
 #include "lib/http/serve.h"
 
@@ -15,29 +17,34 @@
 #include <sys/socket.h>
 
 #include "lib/buf.h"
+#include "lib/listener.h"
 #include "lib/str.h"
+#include "lib/wait.h"
 
-#define REQUEST_MAX 8192
-#define ANSWER_MAX  (4 * MIB)
-#define PEERS_MAX   32
-#define PATIENCE_MS 5000
+#define REQUEST_MAX     8192
+#define ANSWER_MAX      (4 * MIB)
+#define PEERS_MAX       32
+#define PER_ADDRESS_MAX 8
+#define PATIENCE_MS     5000
+#define BACKLOG         128
 
 struct peer {
 	struct io io;
-	struct io timer;
 	struct http_server *server;
-	struct peer *next;
+	struct peer *next; /* younger */
+	struct sockaddr_storage address;
+	uint64_t deadline_ms;
 	struct buf in;
 	struct buf out;
 };
 
 struct http_server {
-	struct io io;
+	struct listener listener;
+	struct io timer; /* expires with the oldest peer */
 	struct loop *loop;
 	const struct http_route *routes;
 	void *context;
-	struct peer *peers;
-	unsigned n_peers;
+	struct peer *peers; /* oldest first */
 };
 
 static const struct {
@@ -68,11 +75,8 @@ static void peer_free(struct peer *p)
 		at = &(*at)->next;
 	if (*at)
 		*at = p->next;
-	server->n_peers--;
 	loop_del(server->loop, &p->io);
-	loop_del(server->loop, &p->timer);
 	p->io.fd = close_fd(p->io.fd);
-	p->timer.fd = close_fd(p->timer.fd);
 	buf_done(&p->in);
 	buf_done(&p->out);
 	free(p);
@@ -151,7 +155,7 @@ static void refuse(struct peer *p, const struct error *e)
 static void peer_write(struct peer *p)
 {
 	struct error e;
-	ssize_t n = buf_write(&p->out, p->io.fd, &e);
+	ssize_t n = buf_send(&p->out, p->io.fd, &e);
 
 	if (p->out.len == 0 || (n < 0 && n != -EAGAIN))
 		peer_free(p);
@@ -196,68 +200,116 @@ static void on_peer(struct io *io, uint32_t events)
 		peer_free(p);
 }
 
-static void on_impatience(struct io *io, uint32_t events)
+static void arm_timer(struct http_server *server)
 {
-	struct peer *p = CONTAINER_OF(io, struct peer, timer);
+	const struct peer *oldest = server->peers;
+	uint64_t now = now_ms();
 
-	(void)events;
-	peer_free(p);
+	if (oldest)
+		timer_arm(server->timer.fd,
+			  oldest->deadline_ms > now ? oldest->deadline_ms - now : 1, 0);
 }
 
-static int peer_new(struct http_server *server, int own_fd, struct error *e)
+static void on_timer(struct io *io, uint32_t events)
 {
+	struct http_server *server = CONTAINER_OF(io, struct http_server, timer);
+	uint64_t now = now_ms();
+
+	(void)events;
+	timer_read(io->fd);
+	while (server->peers && server->peers->deadline_ms <= now)
+		peer_free(server->peers);
+	arm_timer(server);
+}
+
+static bool is_same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_in *a4 = (const void *)a, *b4 = (const void *)b;
+	const struct sockaddr_in6 *a6 = (const void *)a, *b6 = (const void *)b;
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET)
+		return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+	return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
+}
+
+/* Who has to go now that there is one more, from ADDRESS; NULL if nobody. */
+static struct peer *find_victim(const struct http_server *server,
+				const struct sockaddr_storage *address)
+{
+	struct peer *oldest_there = NULL;
+	unsigned n = 0, n_there = 0;
+
+	for (struct peer *p = server->peers; p; p = p->next) {
+		n++;
+		if (!is_same_address(&p->address, address))
+			continue;
+		n_there++;
+		if (!oldest_there)
+			oldest_there = p;
+	}
+	if (n_there > PER_ADDRESS_MAX)
+		return oldest_there;
+	return n > PEERS_MAX ? server->peers : NULL;
+}
+
+static struct peer *peer_new(struct http_server *server, int own_fd)
+{
+	struct peer **end = &server->peers;
 	struct peer *p = xcalloc(1, sizeof(*p));
+	socklen_t len = sizeof(p->address);
 
 	p->server = server;
 	p->io = (struct io){ .fd = own_fd, .ready = on_peer };
-	p->timer = (struct io){ .fd = timer_open(e), .ready = on_impatience };
+	p->deadline_ms = deadline_in(PATIENCE_MS);
+	(void)getpeername(own_fd, (struct sockaddr *)&p->address, &len);
 	buf_init(&p->in, REQUEST_MAX);
 	buf_init(&p->out, ANSWER_MAX);
-	p->next = server->peers;
-	server->peers = p;
-	server->n_peers++;
-	if (p->timer.fd < 0 || loop_add(server->loop, &p->timer, EPOLLIN, e) < 0 ||
-	    loop_add(server->loop, &p->io, EPOLLIN, e) < 0) {
-		peer_free(p);
-		return -e->code;
-	}
-	timer_arm(p->timer.fd, PATIENCE_MS, 0);
-	return 0;
+	while (*end)
+		end = &(*end)->next;
+	*end = p;
+	return p;
 }
 
-static void on_listener(struct io *io, uint32_t events)
+static void on_accepted(struct listener *l, int own_fd)
 {
-	struct http_server *server = CONTAINER_OF(io, struct http_server, io);
+	struct http_server *server = CONTAINER_OF(l, struct http_server, listener);
+	struct peer *p = peer_new(server, own_fd);
+	struct peer *victim;
 	struct error e;
-	int fd;
 
-	(void)events;
-	fd = accept4(io->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd < 0)
-		return;
-	if (server->n_peers >= PEERS_MAX) {
-		(void)close(fd);
+	victim = find_victim(server, &p->address);
+	if (loop_add(server->loop, &p->io, EPOLLIN, &e) < 0) {
+		peer_free(p);
+		listener_pause(l);
 		return;
 	}
-	(void)peer_new(server, fd, &e);
+	if (victim)
+		peer_free(victim);
+	peer_read(p);
+	arm_timer(server);
 }
 
 int http_server_new(struct loop *loop, int own_fd, const struct http_route *routes, void *context,
 		    struct http_server **ret_server, struct error *e)
 {
-	struct http_server *server = xcalloc(1, sizeof(*server));
+	_cleanup_(http_server_freep) struct http_server *server = xcalloc(1, sizeof(*server));
+	int r;
 
 	*server = (struct http_server){
-		.io = { .fd = own_fd, .ready = on_listener },
+		.timer = { .fd = -1, .ready = on_timer },
 		.loop = loop,
 		.routes = routes,
 		.context = context,
 	};
-	if (loop_add(loop, &server->io, EPOLLIN, e) < 0) {
-		http_server_free(server);
+	r = listener_open(&server->listener, loop, own_fd, on_accepted, e);
+	if (r < 0)
+		return r;
+	server->timer.fd = timer_open(e);
+	if (server->timer.fd < 0 || loop_add(loop, &server->timer, EPOLLIN, e) < 0)
 		return -e->code;
-	}
-	*ret_server = server;
+	*ret_server = TAKE_PTR(server);
 	return 0;
 }
 
@@ -267,8 +319,9 @@ void http_server_free(struct http_server *server)
 		return;
 	while (server->peers)
 		peer_free(server->peers);
-	loop_del(server->loop, &server->io);
-	server->io.fd = close_fd(server->io.fd);
+	listener_close(&server->listener);
+	loop_del(server->loop, &server->timer);
+	(void)close_fd(server->timer.fd);
 	free(server);
 }
 
@@ -292,7 +345,7 @@ int http_listen(uint16_t port, struct error *e)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		r = bind(fd, (const struct sockaddr *)&any, sizeof(any));
 	}
-	if (r < 0 || listen(fd, PEERS_MAX) < 0)
+	if (r < 0 || listen(fd, BACKLOG) < 0)
 		return fail(e, errno, "cannot listen on port %u: %m", port);
 	return TAKE_FD(fd);
 }

@@ -6,7 +6,8 @@
 
 /*
  * A small HTTP/1.1 server for what a node's daemon says about itself: probes, metrics, a page.
- * GET and HEAD only, no request body, one answer per connection, everything from memory.
+ * GET and HEAD only, no request body, one answer per connection, everything from memory.  A client
+ * has 5 s, an address 8 connections, all have 32 together.
  */
 struct http_server;
 
@@ -22,7 +23,8 @@ struct http_route {
 	void (*answer)(void *context, struct http_answer *answer);
 };
 
-/* Serves ROUTES (ends with a NULL path, not copied) on OWN_FD, a listening socket. */
+/* Serves ROUTES (ends with a NULL path, not copied) on OWN_FD, a listening socket, which it takes,
+ * also when it fails. */
 int http_server_new(struct loop *loop, int own_fd, const struct http_route *routes, void *context,
 		    struct http_server **ret_server, struct error *e);
 void http_server_free(struct http_server *server);

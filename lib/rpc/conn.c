@@ -38,21 +38,17 @@ static void watch(struct conn *conn)
 	loop_mod(conn->loop, &conn->io, events);
 }
 
-/* Not buf_write(): a closed peer must be an error here, not SIGPIPE. */
 static void send_some(struct conn *conn)
 {
+	struct error e;
 	ssize_t n;
 
 	while (conn->out.len) {
-		n = send(conn->io.fd, conn->out.data, conn->out.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-		if (n > 0) {
-			buf_consume(&conn->out, (size_t)n);
-			continue;
-		}
-		if (errno == EINTR)
+		n = buf_send(&conn->out, conn->io.fd, &e);
+		if (n > 0)
 			continue;
 		/* Ends the stream for our own next read, where that is handled. */
-		if (errno != EAGAIN) {
+		if (n != -EAGAIN) {
 			(void)shutdown(conn->io.fd, SHUT_RDWR);
 			buf_consume(&conn->out, conn->out.len);
 		}

@@ -21,19 +21,16 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "lib/listener.h"
 #include "lib/rpc/conn.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/ttrpc.pb-c.h"
-#include "lib/sock.h"
 #include "lib/str.h"
 
-/* After the system refused a descriptor for a connection. */
-#define ACCEPT_PAUSE_MS 500
-
-struct listener {
-	struct listener *next;
+struct entrance {
+	struct entrance *next;
 	struct rpc_server *server;
-	struct io io;
+	struct listener listener;
 };
 
 struct connection {
@@ -73,10 +70,9 @@ struct rpc_server {
 	struct loop *loop;
 	struct work_pool *pool;
 	struct rpc_service service;
-	struct listener *listeners;
+	struct entrance *entrances;
 	struct connection *connections;
 	unsigned n_connections;
-	bool is_accepting;
 	struct io timer;
 	uint64_t timer_ms;    /* when it expires; NO_DEADLINE: disarmed */
 	struct io answer;     /* readable while `answers` is not empty */
@@ -305,15 +301,6 @@ static uint64_t expire(struct connection *c, uint64_t now)
 	return next_ms;
 }
 
-static void watch_listeners(struct rpc_server *server, bool is_accepting)
-{
-	if (server->is_accepting == is_accepting)
-		return;
-	server->is_accepting = is_accepting;
-	for (struct listener *l = server->listeners; l; l = l->next)
-		loop_mod(server->loop, &l->io, is_accepting ? EPOLLIN : 0);
-}
-
 static void timer_expired(struct io *io, uint32_t events)
 {
 	struct rpc_server *server = CONTAINER_OF(io, struct rpc_server, timer);
@@ -324,7 +311,6 @@ static void timer_expired(struct io *io, uint32_t events)
 	server->timer_ms = NO_DEADLINE;
 	for (struct connection *c = server->connections; c; c = c->next)
 		next_ms = min_u64(next_ms, expire(c, now));
-	watch_listeners(server, server->n_connections < RPC_CONNECTIONS_MAX);
 	arm_timer(server, next_ms);
 }
 
@@ -495,7 +481,8 @@ static void on_ended(struct conn *conn, const struct error *e)
 	server->n_connections--;
 	if (!c->requests)
 		connection_free(c);
-	watch_listeners(server, true);
+	for (struct entrance *at = server->entrances; at; at = at->next)
+		listener_go_on(&at->listener);
 	if (server->service.closed)
 		server->service.closed(server->service.context);
 }
@@ -526,44 +513,31 @@ int rpc_server_serve(struct rpc_server *server, int own_fd, struct error *e)
 	return 0;
 }
 
-static bool is_passing(int code)
+static void on_accepted(struct listener *l, int own_fd)
 {
-	return code == EAGAIN || code == EINTR || code == ECONNABORTED;
-}
-
-/* A system out of descriptors would wake us for ever: look away for a while instead. */
-static void accept_one(struct io *io, uint32_t events)
-{
-	struct rpc_server *server = CONTAINER_OF(io, struct listener, io)->server;
+	struct rpc_server *server = CONTAINER_OF(l, struct entrance, listener)->server;
 	struct error e;
-	int r, fd = sock_accept(io->fd);
 
-	(void)events;
-	if (fd < 0 && is_passing(errno))
+	if (rpc_server_serve(server, own_fd, &e) < 0)
+		listener_pause(l);
+	if (server->n_connections < RPC_CONNECTIONS_MAX)
 		return;
-	r = fd < 0 ? -errno : rpc_server_serve(server, fd, &e);
-	if (r < 0) {
-		watch_listeners(server, false);
-		arm_timer(server, deadline_in(ACCEPT_PAUSE_MS));
-	} else if (server->n_connections >= RPC_CONNECTIONS_MAX) {
-		watch_listeners(server, false);
-	}
+	for (struct entrance *at = server->entrances; at; at = at->next)
+		listener_hold(&at->listener);
 }
 
 int rpc_server_listen(struct rpc_server *server, int own_fd, struct error *e)
 {
-	_close_ int fd = own_fd;
-	_free_ struct listener *l = xcalloc(1, sizeof(*l));
-	int r;
+	_free_ struct entrance *at = xcalloc(1, sizeof(*at));
+	int r = listener_open(&at->listener, server->loop, own_fd, on_accepted, e);
 
-	l->server = server;
-	l->io = (struct io){ .fd = fd, .ready = accept_one };
-	r = loop_add(server->loop, &l->io, server->is_accepting ? EPOLLIN : 0, e);
 	if (r < 0)
 		return r;
-	(void)TAKE_FD(fd);
-	l->next = server->listeners;
-	server->listeners = TAKE_PTR(l);
+	at->server = server;
+	if (server->n_connections >= RPC_CONNECTIONS_MAX)
+		listener_hold(&at->listener);
+	at->next = server->entrances;
+	server->entrances = TAKE_PTR(at);
 	return 0;
 }
 
@@ -575,7 +549,6 @@ struct rpc_server *rpc_server_new(struct loop *loop, struct work_pool *pool,
 	server->loop = loop;
 	server->pool = pool;
 	server->service = *service;
-	server->is_accepting = true;
 	server->timer_ms = NO_DEADLINE;
 	server->last_answer = &server->answers;
 	server->timer = (struct io){ .fd = -1, .ready = timer_expired };
@@ -595,15 +568,14 @@ struct rpc_server *rpc_server_new(struct loop *loop, struct work_pool *pool,
 	return TAKE_PTR(server);
 }
 
-static void listeners_free(struct rpc_server *server)
+static void entrances_free(struct rpc_server *server)
 {
-	struct listener *l, *next;
+	struct entrance *at, *next;
 
-	for (l = server->listeners; l; l = next) {
-		next = l->next;
-		loop_del(server->loop, &l->io);
-		(void)close_fd(l->io.fd);
-		free(l);
+	for (at = server->entrances; at; at = next) {
+		next = at->next;
+		listener_close(&at->listener);
+		free(at);
 	}
 }
 
@@ -613,7 +585,7 @@ void rpc_server_free(struct rpc_server *server)
 		return;
 	if (server->answer.fd >= 0)
 		take_answers(&server->answer, 0);
-	listeners_free(server);
+	entrances_free(server);
 	while (server->connections) {
 		while (server->connections->requests)
 			request_free(server->connections->requests);

@@ -5,6 +5,8 @@
 
 #include "tests/unit/folder.h"
 
+#include <signal.h>
+
 #include "tests/unit/fake-api.h"
 
 #include "lib/file.h"
@@ -74,6 +76,18 @@ static void test_get_is_repeated_until_the_server_can(void **state)
 	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
 	if (get_node(&c, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
+	stop(&c);
+}
+
+static void test_client_has_no_sigpipe(void **state)
+{
+	struct sigaction now = { 0 };
+	struct client c;
+
+	(void)state;
+	start(&c, NULL, 0, NULL, NULL);
+	assert_int_equal(sigaction(SIGPIPE, NULL, &now), 0);
+	assert_true(now.sa_handler == SIG_IGN);
 	stop(&c);
 }
 
@@ -729,6 +743,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get_is_repeated_until_the_server_can),
+		cmocka_unit_test(test_client_has_no_sigpipe),
 		cmocka_unit_test(test_get_that_is_refused_is_not_repeated),
 		cmocka_unit_test(test_token_that_rotates_is_read_again),
 		cmocka_unit_test(test_refusal_that_passes_is_not_believed),

@@ -9,10 +9,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "lib/http/serve.h"
 #include "lib/str.h"
+#include "lib/wait.h"
 
 struct fixture {
 	struct loop *loop;
@@ -20,6 +23,7 @@ struct fixture {
 	struct loop_task stop;
 	pthread_t thread;
 	uint16_t port;
+	int gate[2]; /* pairs of sockets: the answer /late waits for a byte, after it said so */
 };
 
 static void answer_hello(void *context, struct http_answer *answer)
@@ -29,7 +33,21 @@ static void answer_hello(void *context, struct http_answer *answer)
 	answer->body = xstrdup("hello\n");
 }
 
-static const struct http_route routes[] = { { "/hello", answer_hello }, { NULL, NULL } };
+static void answer_late(void *context, struct http_answer *answer)
+{
+	struct fixture *f = context;
+	char byte = 0;
+
+	(void)!write(f->gate[1], &byte, 1);
+	(void)!read(f->gate[1], &byte, 1);
+	answer->body = xstrdup("late\n");
+}
+
+static const struct http_route routes[] = {
+	{ "/hello", answer_hello },
+	{ "/late", answer_late },
+	{ NULL, NULL },
+};
 
 static void on_stop(struct loop_task *task)
 {
@@ -58,7 +76,8 @@ static int setup(void **state)
 	if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &len) < 0)
 		return -1;
 	f->port = address.sin6_port;
-	if (http_server_new(f->loop, fd, routes, NULL, &f->server, &e) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, f->gate) < 0 ||
+	    http_server_new(f->loop, fd, routes, f, &f->server, &e) < 0)
 		return -1;
 	*state = f;
 	return pthread_create(&f->thread, NULL, thread_main, f);
@@ -72,18 +91,29 @@ static int teardown(void **state)
 	(void)pthread_join(f->thread, NULL);
 	http_server_free(f->server);
 	loop_free(f->loop);
+	(void)close(f->gate[0]);
+	(void)close(f->gate[1]);
 	free(f);
 	return 0;
 }
 
-static int dial(const struct fixture *f)
+/* From 127.0.0.HOST. */
+static int dial_from(const struct fixture *f, uint32_t host)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = f->port };
+	struct sockaddr_in own = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	own.sin_addr.s_addr = htonl(0x7f000000 + host);
+	assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	return fd;
+}
+
+static int dial(const struct fixture *f)
+{
+	return dial_from(f, 1);
 }
 
 /* Sends REQUEST piece by piece and reads everything that comes back. */
@@ -153,17 +183,122 @@ static void test_header_without_end_is_refused(void **state)
 	assert_true(str_starts(answer, "HTTP/1.1 400 ") || answer[0] == '\0');
 }
 
-static void test_idle_connections_do_not_keep_others_out(void **state)
-{
-	int idle[31];
-	_free_ char *answer = NULL;
+#define SLOW 64
 
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
-		idle[i] = dial(*state);
-	answer = ask(*state, "GET /hello HTTP/1.1\r\n\r\n", 100);
+static void dial_slow(const struct fixture *f, int fds[SLOW], uint32_t hosts)
+{
+	for (uint32_t i = 0; i < SLOW; i++) {
+		fds[i] = dial_from(f, 1 + i % hosts);
+		assert_int_equal(send(fds[i], "GET /", 5, MSG_NOSIGNAL), 5);
+	}
+}
+
+static unsigned count_open_and_close(const int fds[SLOW])
+{
+	unsigned n = 0;
+	char byte;
+
+	for (size_t i = 0; i < SLOW; i++) {
+		n += recv(fds[i], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+		(void)close(fds[i]);
+	}
+	return n;
+}
+
+static void assert_answered(const struct fixture *f)
+{
+	_free_ char *answer = ask(f, "GET /hello HTTP/1.1\r\n\r\n", 100);
+
 	assert_true(str_starts(answer, "HTTP/1.1 503 "));
-	for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
-		(void)close(idle[i]);
+}
+
+static void test_slow_clients_of_one_address_keep_nobody_out(void **state)
+{
+	int slow[SLOW];
+
+	dial_slow(*state, slow, 1);
+	for (unsigned i = 0; i < 10; i++)
+		assert_answered(*state);
+	assert_true(count_open_and_close(slow) < 8);
+}
+
+static void test_slow_clients_of_many_addresses_keep_nobody_out(void **state)
+{
+	int slow[SLOW];
+
+	dial_slow(*state, slow, 16);
+	for (unsigned i = 0; i < 10; i++)
+		assert_answered(*state);
+	assert_in_range(count_open_and_close(slow), 16, 32);
+}
+
+static void test_slow_client_has_five_seconds(void **state)
+{
+	_close_ int fd = dial(*state);
+	uint64_t began_ms = now_ms();
+	char byte;
+
+	assert_int_equal(send(fd, "GET /", 5, MSG_NOSIGNAL), 5);
+	(void)!read(fd, &byte, 1);
+	assert_in_range(now_ms() - began_ms, 4900, 20000);
+	assert_answered(*state);
+}
+
+/* A reset after the end of what the client sends is EPIPE for the server, and without care a
+ * SIGPIPE. */
+static void test_client_that_resets_harms_nobody(void **state)
+{
+	static const char request[] = "GET /late HTTP/1.1\r\n\r\n";
+	const struct linger reset = { .l_onoff = 1 };
+	const struct fixture *f = *state;
+	int fd = dial(f);
+	char byte;
+
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	(void)shutdown(fd, SHUT_WR);
+	assert_int_equal(read(f->gate[0], &byte, 1), 1);
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	(void)close(fd);
+	assert_int_equal(write(f->gate[0], &byte, 1), 1);
+	assert_answered(f);
+}
+
+static uint64_t used_cpu_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void test_server_without_descriptors_rests_and_goes_on(void **state)
+{
+	static const char request[] = "GET /hello HTTP/1.1\r\n\r\n";
+	_close_ int fd = dial(*state);
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	socklen_t len = sizeof(to);
+	struct rlimit limit, none;
+	char answer[13] = "";
+	uint64_t used_ms;
+	struct error e;
+	int second;
+
+	assert_int_equal(getpeername(fd, (struct sockaddr *)&to, &len), 0);
+	second = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3; /* poll(2) looks at it as well */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect(second, (struct sockaddr *)&to, len), 0);
+	assert_int_equal(send(second, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	used_ms = used_cpu_ms();
+	assert_int_equal(wait_pause(300, "the server", NO_DEADLINE, NULL, &e), 0);
+	used_ms = used_cpu_ms() - used_ms;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_in_range(used_ms, 0, 100);
+	assert_int_equal(recv(second, answer, sizeof(answer) - 1, MSG_WAITALL), 12);
+	assert_string_equal(answer, "HTTP/1.1 503");
+	(void)close(second);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -175,7 +310,11 @@ int main(void)
 		T(test_head_has_no_body),
 		T(test_request_that_is_wrong_is_refused),
 		T(test_header_without_end_is_refused),
-		T(test_idle_connections_do_not_keep_others_out),
+		T(test_slow_clients_of_one_address_keep_nobody_out),
+		T(test_slow_clients_of_many_addresses_keep_nobody_out),
+		T(test_slow_client_has_five_seconds),
+		T(test_client_that_resets_harms_nobody),
+		T(test_server_without_descriptors_rests_and_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
