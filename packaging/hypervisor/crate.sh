@@ -6,11 +6,12 @@
 # Static, against Debian's static libseccomp and libcap-ng, so that it runs on any node.  The target
 # is named although it is the host's own: only then are the flags for the program kept away from the
 # compiler plug-ins, which cannot be static.  cargo fetches the crate, and it is built only when its
-# digest is the recorded one; those of all others are in its Cargo.lock.
+# digest is the recorded one; those of all others are in its Cargo.lock.  crates/NAME/ has patches that mend
+# errors that we met, each says which.
 set -euo pipefail
 name=$1 out=$2
 . "$KATA_TOP/packaging/recipe.sh"
-need cargo rustc gcc pkg-config dpkg-query
+need cargo rustc gcc pkg-config dpkg-query patch
 
 version=$(field "$name" version)
 target=$(rustc -vV | sed -n 's/^host: //p')
@@ -34,6 +35,10 @@ crate=$(find "$cargo_home/registry/cache" -name "$name-$version.crate" | head -n
 [ -n "$crate" ] || die "cargo left no $name-$version.crate to check the digest of"
 check_digest "$name" "$version" "$crate"
 tar xf "$crate"
+for patch in "$KATA_TOP/packaging/hypervisor/crates/$name"/*.patch; do
+	[ ! -e "$patch" ] || patch -d "$name-$version" -p1 --forward --fuzz=0 <"$patch" ||
+		die "$patch does not fit $name $version; adapt it, or remove it if the crate has mended that"
+done
 cargo install --locked --target "$target" --root "$PWD/root" --path "$name-$version"
 
 install -D -m 0755 "root/bin/$name" "$out/libexec/$name"

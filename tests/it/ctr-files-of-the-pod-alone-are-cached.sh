@@ -36,6 +36,13 @@ for place in /root /empty; do
 	[ "$n" -lt $((count / 8)) ] || fail "reading what was just written in $place took $n reads of virtiofsd"
 done
 
+# The guest's kernel reads the page that a program, which may only write, writes a part of.
+for place in /root /empty /host; do
+	expect "what was written into a file that grew, $place" "abcdef6003" "$(in_container "f=$place/grown
+		exec 3>\$f 4>>\$f && truncate -s 6000 \$f && printf abc >&3 && printf def >&4 &&
+			head -c 3 \$f && tail -c 3 \$f && stat -c %s \$f")"
+done
+
 expect "a file of the host's" one "$(in_container 'cat /host/changed')"
 echo two >"$work/host/changed"
 sleep 1.5
