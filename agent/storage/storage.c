@@ -34,6 +34,9 @@
 
 #define DIR_MODE      0755
 #define WATCHABLE_DIR SANDBOX_SHARED_DIR "/watchable"
+#define IMAGE_DEVICE  "device="
+#define OVERLAY_LOWER "lowerdir="
+#define FS_STRING_MAX 255 /* of a value that a file system is given */
 #define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
 #define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
 
@@ -180,6 +183,54 @@ static int mount_block(struct request *q, struct error *e)
 	return r < 0 ? r : mount_fs(q, q->in->fstype, node, e);
 }
 
+/* The files of one file system, open for as long as the kernel looks them up by these names. */
+struct image {
+	int fds[MOUNT_OPTIONS_MAX + 1];
+	size_t n;
+};
+
+static void image_done(struct image *image)
+{
+	while (image->n > 0)
+		(void)close_fd(image->fds[--image->n]);
+}
+
+static int image_add(struct image *image, const char *path, int *ret_fd, struct error *e)
+{
+	struct stat st;
+	int fd = run_dir_contains(path) ? run_dir_open(path, O_RDONLY, e)
+					: fail(e, EINVAL, "'%.256s' is no share", path);
+
+	if (fd < 0)
+		return fd;
+	image->fds[image->n++] = *ret_fd = fd;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return fail(e, EINVAL, "'%.256s' is no file", path);
+	return 0;
+}
+
+/* A file of a share as a file system, whose other files "device=" names.  No block device is
+ * needed: erofs reads files. */
+static int mount_image(struct request *q, struct error *e)
+{
+	_cleanup_(image_done) struct image image = { .n = 0 };
+	int fd = -1, source = -1;
+	int r = need_fstype(q, e);
+
+	if (r == 0)
+		r = image_add(&image, q->in->source, &source, e);
+	for (char **option = q->options; r == 0 && option && *option; option++) {
+		if (!str_starts(*option, IMAGE_DEVICE))
+			continue;
+		r = image_add(&image, *option + strlen(IMAGE_DEVICE), &fd, e);
+		if (r == 0) {
+			free(*option);
+			*option = xasprintf("%s%s", IMAGE_DEVICE, fd_path(fd).s);
+		}
+	}
+	return r < 0 ? r : mount_fs(q, q->in->fstype, fd_path(source).s, e);
+}
+
 /* mkdir -p of a path of the host's, which must be the sandbox's. */
 static int make_sandbox_dir(const char *path, struct error *e)
 {
@@ -217,12 +268,34 @@ static int add_overlay_upper(struct request *q, struct error *e)
 	return 0;
 }
 
+/* The kernel takes a long list of layers only one by one. */
+static void part_layers(struct request *q)
+{
+	strv parted = NULL;
+
+	for (char *const *option = q->options; option && *option; option++) {
+		const char *list = *option + strlen(OVERLAY_LOWER);
+		_strv_ strv layers = NULL;
+
+		if (!str_starts(*option, OVERLAY_LOWER) || strlen(list) <= FS_STRING_MAX) {
+			strv_add(&parted, *option);
+			continue;
+		}
+		layers = strv_split(list, ":");
+		for (char *const *layer = layers; layer && *layer; layer++)
+			strv_addf(&parted, "lowerdir+=%s", *layer);
+	}
+	strv_free(q->options);
+	q->options = parted;
+}
+
 static int mount_overlay(struct request *q, struct error *e)
 {
 	int r = make_overlay_dirs(q, e);
 
 	if (r == 0 && q->is_overlay_rw)
 		r = add_overlay_upper(q, e);
+	part_layers(q);
 	return r < 0 ? r : mount_fs(q, "overlay", "overlay", e);
 }
 
@@ -240,6 +313,7 @@ struct driver {
 static const struct driver block_driver = { NULL, KIND_VOLUME, mount_block };
 static const struct driver drivers[] = {
 	{ "ephemeral", KIND_VOLUME, mount_ephemeral },
+	{ "image-file", KIND_OTHER, mount_image },
 	{ "local", KIND_VOLUME, make_local },
 	{ "overlayfs", KIND_OTHER, mount_overlay },
 	{ "virtio-fs", KIND_OTHER, mount_virtiofs },
@@ -481,13 +555,30 @@ static int hold_watchable(struct request *q, strv *mounts, struct error *e)
 	return 0;
 }
 
+/* What is made of a share keeps it. */
+static int hold_shares(struct request *q, strv *mounts, struct error *e)
+{
+	static const char *const sources[] = { "watchable-bind", "image-file" };
+	static const char *const options[] = { IMAGE_DEVICE, "upperdir=", "workdir=" };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(sources); i++)
+		if (str_equal(q->in->driver, sources[i]))
+			r = share_hold(q->st->points, q->in->source, q->deadline_ms, mounts, e);
+	for (size_t i = 0; r >= 0 && i < q->in->n_options && i < MOUNT_OPTIONS_MAX; i++)
+		for (size_t j = 0; r >= 0 && j < ARRAY_SIZE(options); j++)
+			if (str_starts(q->in->options[i], options[j]))
+				r = share_hold(q->st->points,
+					       q->in->options[i] + strlen(options[j]),
+					       q->deadline_ms, mounts, e);
+	return r;
+}
+
 /* Appends everything Q uses to *MOUNTS, also on failure. */
 static int add_one(struct request *q, strv *mounts, struct error *e)
 {
-	int r = 0;
+	int r = hold_shares(q, mounts, e);
 
-	if (str_equal(q->in->driver, "watchable-bind"))
-		r = share_hold(q->st->points, q->in->source, q->deadline_ms, mounts, e);
 	if (r >= 0)
 		r = hold_watchable(q, mounts, e);
 	if (r >= 0)

@@ -11,6 +11,10 @@
  * layers are named relative to the folder they have in common, which the kernel resolves against
  * the working directory; the thread that works in a mount namespace has one of its own.
  *
+ * Layers (layers.h) are mounted on folders of a tmpfs on the root's folder, and the last of them,
+ * which names those, covers it.  A file is mounted as it is where its file system can that, else
+ * by a loop device, which goes with the mount.
+ *
  * Where users are mapped, snapshotters keep the owners of an image's layers and ask for a mount
  * that shows others (options uidmap= and gidmap=).  An overlay cannot, but its layers can: each is
  * covered by such a mount of itself before the overlay takes it.
@@ -24,16 +28,22 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/idmap.h"
 #include "lib/mount.h"
+#include "runtime/sandbox/layers.h"
+#include "runtime/sandbox/loopdev.h"
 #include "runtime/sandbox/mountns.h"
 
 #define LOWER_OPTION   "lowerdir="
 #define USERS_OPTION   "uidmap="
 #define GROUPS_OPTION  "gidmap="
+#define DEVICE_OPTION  "device="
+#define FILE_OPTION    "loop"
 #define STACKED_MOUNTS 64
+#define FILES_MAX      64 /* of one file system */
 
 static const struct {
 	const char *name;
@@ -212,7 +222,7 @@ static int mount_in(const char *folder, const struct rootfs_mount *m, const char
 	return code ? fail(e, code, "cannot mount %s on '%s': %m", m->type, target) : 0;
 }
 
-static int mount_plain(const struct rootfs_mount *m, const char *target, struct error *e)
+static int mount_device(const struct rootfs_mount *m, const char *target, struct error *e)
 {
 	unsigned long bits;
 	_free_ char *data = rootfs_options(m->options, m->n_options, &bits);
@@ -228,6 +238,86 @@ static int mount_plain(const struct rootfs_mount *m, const char *target, struct 
 		return fail(e, errno, "cannot mount %s '%s' on '%s': %m", m->type, m->source,
 			    target);
 	return 0;
+}
+
+/* A file system that lies in files, and the loop devices of them. */
+struct image {
+	strv options;
+	strv nodes;
+	int fds[FILES_MAX];
+	size_t n;
+};
+
+static void image_done(struct image *image)
+{
+	while (image->n > 0)
+		(void)close_fd(image->fds[--image->n]);
+	strv_free(image->options);
+	strv_free(image->nodes);
+}
+
+/* *ret_node is borrowed from IMAGE. */
+static int add_loop(struct image *image, const char *file, enum loopdev_access access,
+		    const char **ret_node, struct error *e)
+{
+	char *node = NULL;
+	int fd = image->n < FILES_MAX ? loopdev_attach(file, access, &node, e)
+				      : fail(e, E2BIG, "a file system of too many files");
+
+	if (fd < 0)
+		return fd;
+	image->fds[image->n++] = fd;
+	strv_take(&image->nodes, node);
+	*ret_node = node;
+	return 0;
+}
+
+static int mount_by_loops(const struct rootfs_mount *m, const char *target, struct error *e)
+{
+	_cleanup_(image_done) struct image image = { 0 };
+	struct rootfs_mount by_loops = *m;
+	unsigned long bits;
+	_free_ char *ignored = rootfs_options(m->options, m->n_options, &bits);
+	enum loopdev_access access = bits & MS_RDONLY ? LOOPDEV_READ_ONLY : LOOPDEV_READ_WRITE;
+	int r = add_loop(&image, m->source, access, &by_loops.source, e);
+
+	for (size_t i = 0; r >= 0 && i < m->n_options; i++) {
+		const char *node = m->options[i];
+
+		if (!str_starts(node, DEVICE_OPTION)) {
+			strv_add(&image.options, node);
+			continue;
+		}
+		r = add_loop(&image, node + strlen(DEVICE_OPTION), access, &node, e);
+		if (r >= 0)
+			strv_addf(&image.options, "%s%s", DEVICE_OPTION, node);
+	}
+	by_loops.options = image.options;
+	by_loops.n_options = strv_len(image.options);
+	return r < 0 ? r : mount_device(&by_loops, target, e);
+}
+
+static int mount_file(const struct rootfs_mount *m, const char *target, struct error *e)
+{
+	struct rootfs_mount plain = *m;
+	_strv_ strv options = NULL;
+	int r;
+
+	for (size_t i = 0; i < m->n_options; i++)
+		if (!str_equal(m->options[i], FILE_OPTION))
+			strv_add(&options, m->options[i]);
+	plain.options = options;
+	plain.n_options = strv_len(options);
+	r = mount_device(&plain, target, e);
+	return r == -ENOTBLK ? mount_by_loops(&plain, target, e) : r;
+}
+
+static int mount_plain(const struct rootfs_mount *m, const char *target, struct error *e)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_equal(m->options[i], FILE_OPTION))
+			return mount_file(m, target, e);
+	return mount_device(m, target, e);
 }
 
 static int mount_one(const struct rootfs_mount *m, const char *target, struct error *e)
@@ -288,11 +378,76 @@ static int mount_there(const struct root *root, const struct rootfs_mount *m, st
 	return mounted < 0 ? mounted : set_bind_flags(m, fd_path(mounted).s, e);
 }
 
+static int make_folders(const struct layers_mount *m, struct error *e)
+{
+	for (char *const *folder = m->folders; folder && *folder; folder++) {
+		_free_ char *path = NULL;
+		mode_t mode;
+		int r = layers_folder(*folder, &path, &mode, e);
+
+		if (r >= 0 && mkdir(path, mode) < 0 && errno != EEXIST)
+			r = fail(e, errno, "cannot make '%s': %m", path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* PLACES are those of the mounts before it, and get this one's. */
+static int mount_layer(const struct rootfs_mount *raw, struct layers_place *places, size_t number,
+		       const char *point, struct error *e)
+{
+	_layers_mount_ struct layers_mount m = { 0 };
+	struct rootfs_mount filled;
+	int r = layers_fill(raw, places, number, &m, e);
+
+	if (r >= 0)
+		r = make_folders(&m, e);
+	if (r < 0)
+		return r;
+	filled = (struct rootfs_mount){ .type = m.type,
+					.source = m.source,
+					.options = m.options,
+					.n_options = strv_len(m.options) };
+	r = mount_one(&filled, point, e);
+	if (r >= 0)
+		r = set_bind_flags(&filled, point, e);
+	if (r >= 0)
+		places[number] = (struct layers_place){ xstrdup(m.source), xstrdup(point) };
+	return r;
+}
+
+static int mount_layers(const struct root *root, struct error *e)
+{
+	_free_ struct layers_place *places = xcalloc(root->n_mounts, sizeof(*places));
+	size_t last = root->n_mounts - 1;
+	int r = 0;
+
+	if (mount("layers", root->dir, "tmpfs", 0, "mode=0700") < 0)
+		return fail(e, errno, "cannot mount a tmpfs on '%s': %m", root->dir);
+	for (size_t i = 0; r >= 0 && i < last; i++) {
+		_free_ char *point = xasprintf("%s/%zu", root->dir, i);
+
+		r = dir_make(point, 0700, e);
+		if (r >= 0)
+			r = mount_layer(&root->mounts[i], places, i, point, e);
+	}
+	if (r >= 0)
+		r = mount_layer(&root->mounts[last], places, last, root->dir, e);
+	for (size_t i = 0; i <= last; i++) {
+		free(places[i].source);
+		free(places[i].point);
+	}
+	return r;
+}
+
 static int mount_all(void *arg, struct error *e)
 {
 	const struct root *root = arg;
 	int r = dir_make(root->dir, 0711, e);
 
+	if (r >= 0 && layers_are(root->mounts, root->n_mounts))
+		return mount_layers(root, e);
 	for (size_t i = 0; r >= 0 && i < root->n_mounts; i++)
 		r = mount_there(root, &root->mounts[i], e);
 	return r;

@@ -18,6 +18,7 @@
 
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/containerd.pb-c.h"
+#include "runtime/sandbox/layers.h"
 #include "runtime/shim/actions.h"
 
 #define USAGE                                                                                     \
@@ -130,9 +131,15 @@ static const char features[] =
 	"\"selinux\":{\"enabled\":false},\"intelRdt\":{\"enabled\":false},"
 	"\"mountExtensions\":{\"idmap\":{\"enabled\":true}}}}";
 
+/* What containerd 2.2 and later shall leave to us of a root file system: its layers. */
+#define ALLOWED_MOUNTS_KEY "containerd.io/runtime-allow-mounts"
+
 static int print_info(void)
 {
 	Containerd__RuntimeInfo info = CONTAINERD__RUNTIME_INFO__INIT;
+	Containerd__RuntimeInfo__AnnotationsEntry allowed =
+		CONTAINERD__RUNTIME_INFO__ANNOTATIONS_ENTRY__INIT;
+	Containerd__RuntimeInfo__AnnotationsEntry *annotations[] = { &allowed };
 	Containerd__RuntimeVersion version = CONTAINERD__RUNTIME_VERSION__INIT;
 	Pb__Any any = PB__ANY__INIT;
 	_free_ uint8_t *bytes = NULL;
@@ -144,6 +151,10 @@ static int print_info(void)
 	any.type_url = (char *)(uintptr_t)features_type;
 	any.value = (ProtobufCBinaryData){ sizeof(features) - 1, (uint8_t *)(uintptr_t)features };
 	info.features = &any;
+	allowed.key = (char[]){ ALLOWED_MOUNTS_KEY };
+	allowed.value = (char[]){ LAYERS_ALLOWED };
+	info.annotations = annotations;
+	info.n_annotations = ARRAY_SIZE(annotations);
 	len = message_pack(&info, &bytes);
 	return fwrite(bytes, 1, len, stdout) == len ? 0 : 1;
 }

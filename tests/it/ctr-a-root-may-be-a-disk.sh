@@ -1,19 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 300
+# variants: FS=ext4
+# variants.full: FS=xfs
 #
-# A root file system of the snapshotter blockfile is mounted by the guest, not by the host: it is ext4
-# there, with what virtio-fs cannot do (flags of files); what a container wrote is on the disk when it
-# has gone, and a disk that is a loop device of the host is refused.
+# A root file system of the snapshotter blockfile is mounted by the guest, not by the host: it is of its
+# own type there, with what virtio-fs cannot do (flags of files); what a container wrote is on the disk
+# when it has gone, and a disk that is a loop device of the host is refused.  Where guests shall have no
+# disks, the host mounts it and shares it.
+fs=${FS:-ext4}
+command -v "mkfs.$fs" >/dev/null || { echo "mkfs.$fs is missing"; exit 77; }
 scratch=$(mktemp -d /tmp/kata-scratch.XXXXXX)
 containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   root_path = \"$scratch/snapshots\"
   scratch_file = \"$scratch/empty\"
-  fs_type = \"ext4\"
+  fs_type = \"$fs\"
   mount_options = []
   recreate_scratch = false"
-truncate -s 64M "$scratch/empty"
-mkfs.ext4 -q -F "$scratch/empty" || exit 77
+truncate -s 320M "$scratch/empty"
+"mkfs.$fs" -q "$scratch/empty" || exit 77
 . "$(dirname "$0")/testing.sh"
 cleanup rm -rf "$scratch"
 
@@ -24,7 +29,7 @@ run_disk() { # NAME COMMAND...
 }
 root=$(run_disk first$$ sh -c 'grep " / " /proc/mounts; echo kept >/kept; lsattr -d /kept 2>/dev/null; true')
 if [ "$runtime" != io.containerd.runc.v2 ]; then
-	expect_match "the root in the guest" '^/dev/[vs]d[a-z]+ / ext4 ' "$root"
+	expect_match "the root in the guest" "^/dev/[vs]d[a-z]+ / $fs " "$root"
 fi
 eventually 10 "everything to go" nothing_left first$$
 key=$(ctr containers info first$$ | sed -n 's/.*"SnapshotKey": "\(.*\)".*/\1/p')
@@ -37,4 +42,12 @@ expect "what the container wrote" kept "$(inside cat "$work/mnt/kept")"
 inside umount "$work/mnt"
 expect "the same root again" 0 "$(ctr task start first$$ >/dev/null 2>&1; echo $?)"
 ctr containers delete first$$
+
+if [ "$runtime" != io.containerd.runc.v2 ]; then
+	printf '[hypervisor.qemu]\ndisable_block_device_use = true\n' \
+		>"$kata/share/defaults/kata-containers/config.d/20-test.toml"
+	expect_match "the root where guests have no disks" ' / virtiofs ' "$(run_disk second$$ grep ' / ' /proc/mounts)"
+	eventually 10 "everything to go" nothing_left second$$
+	ctr containers delete second$$
+fi
 passed

@@ -20,6 +20,7 @@
 
 /* clang-format off */
 #define WAYS(row)                                                         \
+	row(way_layered_root)  /* layers: erofs */                        \
 	row(way_block_root)    /* a disk: devmapper, blockfile */         \
 	row(way_root_mounts)   /* containerd's mounts, shared */          \
 	row(way_root_folder)   /* a folder of the host, shared */         \
