@@ -82,7 +82,7 @@ static const struct rpc_method methods[] = {
 	WORK("AddARPNeighbors", add_arpneighbors, pb__empty, network_rpc_add_neighbors),
 	WORK("CreateContainer", create_container, pb__empty, container_rpc_create),
 	WORK("StartContainer", start_container, pb__empty, container_rpc_start),
-	WORK("RemoveContainer", remove_container, pb__empty, container_rpc_remove),
+	WORK("RemoveContainer", remove_container, agent__remove_container_response, container_rpc_remove),
 	WORK("ExecProcess", exec_process, pb__empty, container_rpc_exec),
 	WORK("UpdateContainer", update_container, pb__empty, container_rpc_update),
 	WORK("StatsContainer", stats_container, agent__stats_container_response, container_rpc_stats),

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -297,6 +298,13 @@ static int remove_tree(int dirfd, const char *name, struct error *e)
 	return r;
 }
 
+int tree_remove_at(int dirfd, const char *name, struct error *e)
+{
+	int r = remove_one(dirfd, name, e);
+
+	return r > 0 ? remove_tree(dirfd, name, e) : r;
+}
+
 int tree_remove(const char *path, struct error *e)
 {
 	_free_ char *parent = path_parent(path);
@@ -305,10 +313,41 @@ int tree_remove(const char *path, struct error *e)
 
 	if (dirfd < 0)
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot open '%s': %m", parent);
-	r = remove_one(dirfd, path_base(path), e);
-	if (r > 0)
-		r = remove_tree(dirfd, path_base(path), e);
+	r = tree_remove_at(dirfd, path_base(path), e);
 	return r < 0 ? fail_wrap(e, "removing '%s'", path) : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int dir_list(int dirfd, size_t max, strv *ret_names, struct error *e)
+{
+	_strv_ strv names = NULL;
+	int r = 0, fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		r = fail(e, errno, "cannot list a folder: %m");
+		(void)close_fd(fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir))) {
+		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, ".."))
+			continue;
+		if (strv_len(names) >= max)
+			r = fail(e, E2BIG, "there are more than %zu entries", max);
+		strv_add(&names, entry->d_name);
+	}
+	(void)closedir(dir);
+	if (r < 0)
+		return r;
+	if (names)
+		qsort(names, strv_len(names), sizeof(*names), by_name);
+	*ret_names = TAKE_PTR(names);
+	return 0;
 }
 
 int open_in_root(int rootfd, const char *path, int flags, mode_t mode, struct error *e)

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "lib/error.h"
+#include "lib/str.h"
 
 /* The whole file, NUL-terminated (the NUL is not counted in *ret_len, which may be NULL).  EFBIG
  * if it is larger than MAX. */
@@ -36,6 +37,9 @@ int dir_make(const char *path, mode_t mode, struct error *e);
 /* Removes PATH and everything below it, never following a link, never crossing a mount point.
  * A PATH that does not exist is success. */
 int tree_remove(const char *path, struct error *e);
+int tree_remove_at(int dirfd, const char *name, struct error *e);
+/* The names in DIRFD, which may be O_PATH, sorted by byte.  E2BIG if there are more than MAX. */
+int dir_list(int dirfd, size_t max, strv *ret_names, struct error *e);
 
 /* openat2(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS): PATH and every link in it are taken as if
  * ROOTFD were "/".  For every path that comes from a guest, an image or a user.  Returns a

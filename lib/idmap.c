@@ -217,6 +217,25 @@ void idmap_done(struct idmap *map)
 	*map = (struct idmap){ 0 };
 }
 
+static Oci__LinuxIDMapping **copy_lines(Oci__LinuxIDMapping *const *lines, size_t n)
+{
+	Oci__LinuxIDMapping **copy = xcalloc(n + 1, sizeof(*copy));
+
+	for (size_t i = 0; i < n; i++) {
+		copy[i] = xcalloc(1, sizeof(**copy));
+		*copy[i] = *lines[i];
+	}
+	return copy;
+}
+
+struct idmap idmap_copy(const struct idmap *map)
+{
+	return (struct idmap){ .users = copy_lines(map->users, map->n_users),
+			       .n_users = map->n_users,
+			       .groups = copy_lines(map->groups, map->n_groups),
+			       .n_groups = map->n_groups };
+}
+
 char *idmap_text(const struct idmap *map)
 {
 	_free_ char *users = text_of(map->users, map->n_users);

@@ -44,6 +44,8 @@ int idmap_group(const struct idmap *map, gid_t id, gid_t *ret_id, struct error *
 /* "0:65536:65536,...", as snapshotters write maps.  idmap_done() frees what was parsed. */
 int idmap_parse(const char *users, const char *groups, struct idmap *ret_map, struct error *e);
 void idmap_done(struct idmap *map);
+/* One of its own, for idmap_done(). */
+struct idmap idmap_copy(const struct idmap *map);
 
 /* The same as text, to be compared.  Caller frees. */
 char *idmap_text(const struct idmap *map);

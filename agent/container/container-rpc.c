@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "agent/container/container-object.h"
+#include "agent/storage/copy.h"
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -118,13 +119,20 @@ int container_rpc_start(struct rpc_request *req, const void *in, void *out, stru
 int container_rpc_remove(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Agent__RemoveContainerRequest *request = in;
+	Agent__RemoveContainerResponse *response = out;
 	struct container *c = container_of_call(req, request->container_id, e);
 	uint64_t wait_ms = request->timeout ? (uint64_t)request->timeout * 1000 : REMOVE_MS;
+	struct error ignored;
 	int r;
 
-	(void)out;
-	if (!c)
+	if (!c) {
+		/* What the host has sent for one that was never made. */
+		if (check_id(request->container_id, "container id", SANDBOX_ID_MAX, &ignored) == 0)
+			copy_forget(request->container_id);
 		return -e->code;
+	}
+	if (request->last_words_path[0])
+		copy_last_words(request->last_words_path, c->id, &response->last_words);
 	/* Without its cancel: one raised while it was made stays raised. */
 	r = container_destroy(c, deadline_of(req, wait_ms), NULL, e);
 	if (r < 0)

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "agent/storage/copy.h"
 #include "agent/storage/storage.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -276,6 +277,7 @@ static void release(struct container *c)
 	c->storages = NULL;
 	(void)hugepages_change(&c->all->pools, &c->hugepages, &no_pages, &e);
 	release_directory(c);
+	copy_forget(c->id);
 	c->planfd = close_fd(c->planfd);
 }
 

@@ -34,8 +34,7 @@
 #include "lib/mount.h"
 #include "lib/mountinfo.h"
 
-#define NESTED_MAX      4096 /* paths of one container */
-#define FUSE_FILESYSTEM 0x65735546
+#define NESTED_MAX 4096 /* paths of one container */
 
 /* Where our runtime's shares are: those that others change as well, and those of the pod alone. */
 static const char *const tops[] = { SANDBOX_SHARED_DIR, SANDBOX_PRIVATE_DIR };

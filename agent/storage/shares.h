@@ -13,6 +13,9 @@ struct points;
  * paths, one a line, parents first. */
 #define SHARES_NESTED "io.katacontainers.share.nested"
 
+/* What statfs() says of a share. */
+#define FUSE_FILESYSTEM 0x65735546
+
 /*
  * What the host shares with the guest, entered by the agent once for all containers.  Any work
  * thread.

@@ -18,7 +18,6 @@
  */
 #include "agent/storage/watch.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
@@ -67,40 +66,6 @@ struct look {
 	bool is_torn; /* the host changed it meanwhile */
 };
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names in DIRFD, sorted: those that begin with ".." come first.  Caller frees. */
-static int list(int dirfd, unsigned max, strv *ret_names, struct error *e)
-{
-	_strv_ strv names = NULL;
-	int r = 0, fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
-
-	if (!dir) {
-		r = fail(e, errno, "cannot list a folder: %m");
-		(void)close_fd(fd);
-		return r;
-	}
-	while (r == 0 && (entry = readdir(dir))) {
-		if (str_equal(entry->d_name, ".") || str_equal(entry->d_name, ".."))
-			continue;
-		if (strv_len(names) >= max)
-			r = fail(e, E2BIG, "there are more than %u entries", max);
-		strv_add(&names, entry->d_name);
-	}
-	(void)closedir(dir);
-	if (r < 0)
-		return r;
-	if (names)
-		qsort(names, strv_len(names), sizeof(*names), by_name);
-	*ret_names = TAKE_PTR(names);
-	return 0;
-}
-
 static char *temporary_of(const char *name)
 {
 	return str_starts(name, "..") ? xasprintf("%s_tmp", name) : xasprintf("..%s_tmp", name);
@@ -139,7 +104,7 @@ static int remove_all_of(int dirfd, const char *name, unsigned depth, struct err
 
 	if (fd < 0)
 		return fail(e, errno, "cannot open '%s': %m", name);
-	r = list(fd, UINT_MAX, &names, e);
+	r = dir_list(fd, UINT_MAX, &names, e);
 	for (size_t i = strv_len(names); r >= 0 && i > 0; i--)
 		r = remove_name(fd, names[i - 1], depth + 1, e);
 	if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
@@ -286,7 +251,7 @@ static int copy_one(struct look *l, int from, int to, const char *name, enum pas
 static int remove_others(int to, char *const *kept, struct error *e)
 {
 	_strv_ strv names = NULL;
-	int r = list(to, UINT_MAX, &names, e);
+	int r = dir_list(to, UINT_MAX, &names, e);
 
 	/* The folder that "..data" led to is the last to go. */
 	for (size_t i = strv_len(names); r >= 0 && i > 0; i--)
@@ -298,7 +263,7 @@ static int remove_others(int to, char *const *kept, struct error *e)
 static int copy_folder(struct look *l, int from, int to, unsigned depth, struct error *e)
 {
 	_strv_ strv names = NULL;
-	int r = list(from, l->left.entries, &names, e);
+	int r = dir_list(from, l->left.entries, &names, e);
 
 	if (r < 0)
 		return r;

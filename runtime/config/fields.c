@@ -256,8 +256,11 @@ const struct field fields[] = {
 		.type = FIELD_TEXT,
 		.offset = HV(shared_fs),
 		.fallback = "virtio-fs",
-		.choices = "virtio-fs",
-		.help = "How files of the host reach the guest.",
+		.choices = "virtio-fs none",
+		.annotation = "shared_fs",
+		.help = "How files of the host reach the guest: virtio-fs shares them; with none "
+			"root file systems must be disks (snapshotters blockfile and devmapper) "
+			"and small read-only volumes are copied.",
 	},
 	{
 		.section = QEMU,

@@ -380,6 +380,7 @@ int config_settle(struct config *c, struct error *e)
 int config_check_paths(const struct config *c, struct error *e)
 {
 	const struct config_hypervisor *h = &c->hypervisor;
+	bool shares = strcmp(h->shared_fs, "none") != 0;
 	const struct {
 		const char *key;
 		const char *path;
@@ -391,7 +392,7 @@ int config_check_paths(const struct config *c, struct error *e)
 		{ "image", h->image, S_IFREG },
 		{ "firmware", h->firmware, S_IFREG },
 		{ "firmware_directory", h->firmware_directory, S_IFDIR },
-		{ "virtio_fs_daemon", h->virtio_fs_daemon, S_IFREG },
+		{ "virtio_fs_daemon", shares ? h->virtio_fs_daemon : "", S_IFREG },
 		{ "entropy_source", h->entropy_source, S_IFCHR },
 	};
 

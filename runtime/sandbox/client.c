@@ -49,12 +49,13 @@ static const struct {
 		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_SET_TIME] = CALL("SetGuestDateTime", agent__set_guest_date_time_request,
 				 agent__set_guest_date_time_response, CALL_WAIT_MS),
+	[CLIENT_COPY_FILE] = CALL("CopyFile", agent__copy_file_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_CREATE_CONTAINER] =
 		CALL("CreateContainer", agent__create_container_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_START_CONTAINER] =
 		CALL("StartContainer", agent__start_container_request, pb__empty, CREATE_WAIT_MS),
-	[CLIENT_REMOVE_CONTAINER] =
-		CALL("RemoveContainer", agent__remove_container_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_REMOVE_CONTAINER] = CALL("RemoveContainer", agent__remove_container_request,
+					 agent__remove_container_response, CALL_WAIT_MS),
 	[CLIENT_REMOVE_STALE_SHARES] =
 		CALL("RemoveStaleVirtiofsShareMounts",
 		     agent__remove_stale_virtiofs_share_mounts_request, pb__empty, STALE_WAIT_MS),

@@ -13,9 +13,11 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/lastwords.h"
 #include "runtime/sandbox/ways/way.h"
 
 #define REMOVE_WAIT_S  8
+#define LAST_WORDS_MAX 4096
 #define REMOVE_WAIT_MS (UINT64_C(10) * 1000)
 
 struct container {
@@ -24,6 +26,9 @@ struct container {
 	struct gifts gifts;
 	struct size size;
 	bool is_in_guest;
+	/* Of the file for its last words, where the guest has a copy of it: */
+	char *words_path;
+	char *words_copy; /* in the guest */
 };
 
 static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pidns, struct error *e)
@@ -41,6 +46,25 @@ static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pid
 	return client_call(sandbox_rpc(c->sandbox), CLIENT_CREATE_CONTAINER, &request, NULL,
 			   config->runtime.create_container_timeout * 1000,
 			   sandbox_canceller(c->sandbox), e);
+}
+
+/* Brings everything in, and notes where the guest has the file for the container's last words. */
+static int use_ways(struct container *c, const struct ways_params *ways, Oci__Spec *spec,
+		    struct error *e)
+{
+	const char *path = sandbox_copies(c->sandbox) ? lastwords_path(spec) : NULL;
+	_free_ char *destination = NULL;
+	const Oci__Mount *m;
+	int r;
+
+	c->words_path = path ? xstrdup(path) : NULL;
+	for (size_t i = 0; path && i < spec->n_mounts && !destination; i++)
+		if (spec->mounts[i]->source == path)
+			destination = xstrdup(spec->mounts[i]->destination);
+	r = ways_bring_in(ways, spec, &c->gifts, e);
+	m = r >= 0 && destination ? spec_mount_at(spec, destination) : NULL;
+	c->words_copy = m ? xstrdup(m->source) : NULL;
+	return r;
 }
 
 static int bring_in(struct container *c, const struct container_params *params, Oci__Spec *spec,
@@ -62,7 +86,7 @@ static int bring_in(struct container *c, const struct container_params *params, 
 	if (r < 0)
 		return r;
 	c->size = size;
-	r = ways_bring_in(&ways, spec, &c->gifts, e);
+	r = use_ways(c, &ways, spec, e);
 	if (r < 0)
 		return r;
 	spec_constrain(spec, config->runtime.disable_guest_seccomp ? SPEC_SECCOMP_DROP
@@ -149,17 +173,34 @@ int container_update(struct container *c, Oci__LinuxResources *resources, struct
 static bool remove_from_guest(struct container *c)
 {
 	Agent__RemoveContainerRequest request = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
+	_message_ Agent__RemoveContainerResponse *answer = NULL;
 	struct error e;
 	int r;
 
 	request.container_id = c->id;
 	request.timeout = REMOVE_WAIT_S;
+	if (c->words_copy)
+		request.last_words_path = c->words_copy;
 	c->is_in_guest = false;
-	r = client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_CONTAINER, &request, NULL,
+	r = client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_CONTAINER, &request, &answer,
 			REMOVE_WAIT_MS, sandbox_canceller(c->sandbox), &e);
 	if (r < 0)
 		log_warn("container '%s' may stay in the guest: %s", c->id, e.msg);
+	else if (answer->last_words.len > 0 && answer->last_words.len <= LAST_WORDS_MAX)
+		lastwords_put(c->words_path, answer->last_words.data, answer->last_words.len);
 	return r >= 0;
+}
+
+/* The agent takes away what was copied for a container that it has not made, too. */
+static void forget_copies(const struct container *c)
+{
+	Agent__RemoveContainerRequest request = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
+	struct error e;
+
+	request.container_id = c->id;
+	if (client_call(sandbox_rpc(c->sandbox), CLIENT_REMOVE_CONTAINER, &request, NULL, 0,
+			sandbox_canceller(c->sandbox), &e) < 0)
+		log_debug("%s", e.msg);
 }
 
 /* The guest lets go of what it remembers of shares that were just taken away, and so does
@@ -183,8 +224,12 @@ void container_forget(struct container *c)
 
 void container_remove(struct container *c)
 {
-	bool was_removed = c->is_in_guest && remove_from_guest(c);
+	bool has_copies = sandbox_copies(c->sandbox) && c->gifts.n_notes > 0;
+	bool was_made = c->is_in_guest, was_removed = was_made && remove_from_guest(c);
 	struct error e;
+
+	if (!was_made && has_copies)
+		forget_copies(c);
 
 	container_forget(c);
 	if (was_removed && sandbox_share(c->sandbox))
@@ -199,6 +244,8 @@ void container_free(struct container *c)
 	if (!c)
 		return;
 	gifts_done(&c->gifts);
+	free(c->words_path);
+	free(c->words_copy);
 	free(c->id);
 	free(c);
 }

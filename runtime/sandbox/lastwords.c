@@ -6,6 +6,8 @@
  * container has ended: `message` of the terminated state.  A container whose VM is gone did not get
  * to write any.  The file's name is in the container's specification: below the pod's folder, in
  * that of the container.  Only its content is under the guest's reach.
+ *
+ * Where nothing is shared the container writes into a copy, whose end the agent gives back.
  */
 #include "runtime/sandbox/lastwords.h"
 
@@ -35,22 +37,29 @@ const char *lastwords_path(const Oci__Spec *spec)
 	return NULL;
 }
 
+void lastwords_put(const char *path, const void *bytes, size_t len)
+{
+	_close_ int fd = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct error e;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
+		return;
+	if (write_all(fd, bytes, len, path, &e) < 0)
+		log_debug("%s", e.msg);
+}
+
 void lastwords_write(const char *bundle, const char *text)
 {
 	_message_ Oci__Spec *spec = NULL;
-	_close_ int fd = -1;
 	const char *path;
 	struct error e;
-	struct stat st;
 
 	if (spec_read(bundle, &spec, &e) < 0) {
 		log_debug("%s", e.msg);
 		return;
 	}
 	path = lastwords_path(spec);
-	fd = path ? open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > 0)
-		return;
-	if (write_all(fd, text, strlen(text), path, &e) < 0)
-		log_debug("%s", e.msg);
+	if (path)
+		lastwords_put(path, text, strlen(text));
 }

@@ -11,4 +11,7 @@ const char *lastwords_path(const Oci__Spec *spec);
  * Never fails: who cannot be told is not told.  Work thread. */
 void lastwords_write(const char *bundle, const char *text);
 
+/* The same of BYTES for the file PATH. */
+void lastwords_put(const char *path, const void *bytes, size_t len);
+
 #endif

@@ -42,6 +42,7 @@ struct sandbox {
 	char *id;
 	enum spec_type type;
 	struct loop *loop;
+	struct work_pool *pool;
 	const struct cancel *cancel;
 	struct config config;
 	char *hostname;
@@ -52,7 +53,8 @@ struct sandbox {
 
 	struct network *network;
 	struct cgroup cgroups;
-	struct share *share; /* NULL: shared_fs is "none" */
+	struct share *share;   /* NULL: shared_fs is "none" */
+	struct copies *copies; /* NULL: it is something else */
 	struct vmm *vmm;
 	struct rpc_client *rpc;
 	struct rpc_client *last_rpc; /* of its end */
@@ -167,6 +169,7 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 	s->id = xstrdup(params->id);
 	s->type = params->type;
 	s->loop = params->loop;
+	s->pool = params->pool;
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->cancel = params->cancel;
 	r = config_read(s, params, e);
@@ -223,12 +226,24 @@ static size_t kinds_of_share(const struct config_hypervisor *h)
 	return h->virtio_fs_private && may_remember ? N_SHARE_KIND : SHARE_PRIVATE;
 }
 
+static int send_copy(void *arg, const Agent__CopyFileRequest *request, struct error *e)
+{
+	struct sandbox *s = arg;
+
+	return client_call(s->rpc, CLIENT_COPY_FILE, request, NULL, 0, s->cancel, e);
+}
+
 static int open_share(struct sandbox *s, struct error *e)
 {
 	const struct config_hypervisor *h = &s->config.hypervisor;
+	const struct copies_params copies = {
+		.loop = s->loop, .pool = s->pool, .send = send_copy, .arg = s
+	};
 
-	if (strcmp(h->shared_fs, "none") == 0)
+	if (strcmp(h->shared_fs, "none") == 0) {
+		s->copies = copies_new(&copies);
 		return 0;
+	}
 	return share_open(NULL, s->id, kinds_of_share(h), &s->share, e);
 }
 
@@ -462,6 +477,7 @@ void sandbox_stop(struct sandbox *s)
 	save_disks(s);
 	if (s->rpc)
 		rpc_client_close(s->rpc);
+	copies_close(s->copies);
 	if (s->vmm)
 		vmm_stop(s->vmm);
 	if (s->network)
@@ -477,6 +493,7 @@ void sandbox_free(struct sandbox *s)
 {
 	if (!s)
 		return;
+	copies_free(s->copies);
 	rpc_client_free(s->rpc);
 	rpc_client_free(s->last_rpc);
 	vmm_free(s->vmm);
@@ -513,6 +530,11 @@ struct rpc_client *sandbox_rpc(struct sandbox *s)
 struct share *sandbox_share(struct sandbox *s)
 {
 	return s->share;
+}
+
+struct copies *sandbox_copies(struct sandbox *s)
+{
+	return s->copies;
 }
 
 const char *sandbox_shm_source(const struct sandbox *s)

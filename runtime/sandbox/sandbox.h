@@ -4,6 +4,7 @@
 
 #include "lib/rpc/client.h"
 #include "runtime/sandbox/block.h"
+#include "runtime/sandbox/copies.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/size.h"
 #include "runtime/vmm/vmm.h"
@@ -21,6 +22,7 @@ struct sandbox;
 
 struct sandbox_params {
 	struct loop *loop;
+	struct work_pool *pool;
 	const char *id;
 	const char *namespace_;
 	const char *bundle;
@@ -49,6 +51,7 @@ const char *sandbox_id(const struct sandbox *s);
 const struct config *sandbox_config(const struct sandbox *s);
 struct rpc_client *sandbox_rpc(struct sandbox *s); /* NULL before the agent answered */
 struct share *sandbox_share(struct sandbox *s);    /* NULL: nothing is shared */
+struct copies *sandbox_copies(struct sandbox *s);  /* NULL: something is */
 /* What the engine mounts on /dev/shm for the pod as a whole, a folder of the host; NULL if nothing.
  */
 const char *sandbox_shm_source(const struct sandbox *s);

@@ -81,6 +81,7 @@ static int start_sandbox(struct op *op, const Oci__Spec *spec, struct error *e)
 	_free_ char *options = options_path(in->options);
 	struct sandbox_params params = {
 		.loop = op->shim->loop,
+		.pool = op->shim->pool,
 		.id = in->id,
 		.namespace_ = op->shim->namespace_,
 		.bundle = in->bundle,

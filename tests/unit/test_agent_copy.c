@@ -127,7 +127,7 @@ static void test_file_in_chunks_appears_when_whole(void **state)
 	in.offset = 6;
 	assert_int_equal(copy_file(f->rootfd, &in, &e), 0);
 	expect_content(f, "big", "hello world");
-	expect_missing(f, "shared/big.tmp");
+	expect_missing(f, "shared/..big_tmp");
 }
 
 static void test_file_is_replaced(void **state)
@@ -231,7 +231,8 @@ static void test_dots_stay_inside(void **state)
 	expect_content(*state, "escaped", "x");
 }
 
-static void test_planted_links_stay_inside(void **state)
+/* Not even to another container's volume. */
+static void test_planted_links_are_not_followed(void **state)
 {
 	const struct fixture *f = *state;
 	_free_ char *outside = path_join(f->top, "outside");
@@ -240,16 +241,143 @@ static void test_planted_links_stay_inside(void **state)
 	assert_int_equal(mkdir(outside, 0755), 0);
 	expect_copied(f, "up", S_IFLNK | 0777, "../outside");
 	expect_copied(f, "abs", S_IFLNK | 0777, outside);
-	(void)copy(f, "up/x", S_IFREG | 0600, "x", &e);
-	(void)copy(f, "abs/x", S_IFREG | 0600, "x", &e);
+	expect_copied(f, "other", S_IFDIR | 0755, "");
+	expect_copied(f, "beside", S_IFLNK | 0777, "other");
+	assert_int_equal(copy(f, "up/x", S_IFREG | 0600, "x", &e), -ELOOP);
+	assert_int_equal(copy(f, "abs/x", S_IFREG | 0600, "x", &e), -ELOOP);
+	assert_int_equal(copy(f, "beside/x", S_IFREG | 0600, "x", &e), -ELOOP);
+	assert_int_equal(copy(f, "beside/new/x", S_IFREG | 0600, "x", &e), -ELOOP);
 	expect_missing(f, "outside/x");
+	expect_missing(f, "shared/other/x");
+}
+
+static void test_whatever_has_the_name_is_replaced(void **state)
+{
+	const struct fixture *f = *state;
+
+	expect_copied(f, "d/below/file", S_IFREG | 0600, "x");
+	expect_copied(f, "d", S_IFREG | 0600, "a file");
+	expect_content(f, "d", "a file");
+	expect_copied(f, "d", S_IFDIR | 0700, "");
+	expect_copied(f, "d/again", S_IFREG | 0600, "x");
+	expect_copied(f, "d", S_IFLNK | 0777, "file");
+	expect_copied(f, "file", S_IFREG | 0600, "by the link");
+	expect_content(f, "d", "by the link");
+	expect_copied(f, "d", S_IFDIR | 0700, "");
+	expect_copied(f, "d/x", S_IFREG | 0600, "x");
+	expect_content(f, "file", "by the link");
+}
+
+/* A file is not lost to another one on its way. */
+static void test_temporary_names_are_nobody_elses(void **state)
+{
+	expect_copied(*state, "v/a.tmp", S_IFREG | 0600, "one");
+	expect_copied(*state, "v/a", S_IFREG | 0600, "two");
+	expect_copied(*state, "v/a", S_IFLNK | 0777, "three");
+	expect_content(*state, "v/a.tmp", "one");
+}
+
+static void test_turn_of_data_takes_the_old_version_away(void **state)
+{
+	const struct fixture *f = *state;
+	_free_ char *gone = path_in(f, "v/gone"), *dangling = path_in(f, "v/dangling");
+	struct stat st;
+
+	expect_copied(f, "v/..1/kept", S_IFREG | 0600, "old");
+	expect_copied(f, "v/..1/gone", S_IFREG | 0600, "old");
+	expect_copied(f, "v/..data", S_IFLNK | 0777, "..1");
+	expect_copied(f, "v/kept", S_IFLNK | 0777, "..data/kept");
+	expect_copied(f, "v/gone", S_IFLNK | 0777, "..data/gone");
+	expect_copied(f, "v/dangling", S_IFLNK | 0777, "nowhere");
+	expect_copied(f, "v/..data", S_IFLNK | 0777, "..1");
+	expect_content(f, "v/gone", "old");
+	expect_copied(f, "v/..2/kept", S_IFREG | 0600, "new");
+	expect_content(f, "v/kept", "old");
+	expect_copied(f, "v/..data", S_IFLNK | 0777, "..2");
+	expect_content(f, "v/kept", "new");
+	expect_missing(f, "shared/v/..1");
+	assert_int_equal(lstat(gone, &st), -1);
+	assert_int_equal(lstat(dangling, &st), 0);
+}
+
+/* Wherever the host says that "..data" led. */
+static void test_turn_of_data_removes_nothing_outside(void **state)
+{
+	static const char *const targets[] = { "..", "../other", "../../victim",
+					       "/",  "plain",    "..data" };
+	const struct fixture *f = *state;
+	_free_ char *victim = path_join(f->top, "victim");
+
+	assert_int_equal(mkdir(victim, 0755), 0);
+	expect_copied(f, "other/file", S_IFREG | 0600, "kept");
+	expect_copied(f, "v/plain/file", S_IFREG | 0600, "kept");
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
+		expect_copied(f, "v/..data", S_IFLNK | 0777, targets[i]);
+	expect_content(f, "other/file", "kept");
+	expect_content(f, "v/plain/file", "kept");
+	assert_true(file_exists(victim));
+}
+
+#define CID    "c"
+#define DIGITS "0123456789abcdef"
+
+static void test_what_a_container_was_sent_goes_with_it(void **state)
+{
+	const struct fixture *f = *state;
+
+	expect_copied(f, CID "-" DIGITS "-v/d/file", S_IFREG | 0600, "x");
+	expect_copied(f, CID "-" DIGITS "-file", S_IFREG | 0600, "x");
+	expect_copied(f, CID "-2-" DIGITS "-v/file", S_IFREG | 0600, "kept");
+	expect_copied(f, CID "-" DIGITS "0-v", S_IFREG | 0600, "kept");
+	expect_copied(f, "b-" DIGITS "-v", S_IFREG | 0600, "kept");
+	copy_forget_below(f->rootfd, CID);
+	expect_missing(f, "shared/" CID "-" DIGITS "-v");
+	expect_missing(f, "shared/" CID "-" DIGITS "-file");
+	expect_content(f, CID "-2-" DIGITS "-v/file", "kept");
+	expect_content(f, CID "-" DIGITS "0-v", "kept");
+	expect_content(f, "b-" DIGITS "-v", "kept");
+}
+
+static void test_end_of_a_file_is_read_by_who_was_sent_it(void **state)
+{
+	static const struct {
+		const char *path;
+		int result;
+	} cases[] = {
+		{ SANDBOX_SHARED_DIR "/" CID "-" DIGITS "-words", 0 },
+		{ SANDBOX_SHARED_DIR "/" CID "-" DIGITS "-dir", -EINVAL },
+		{ SANDBOX_SHARED_DIR "/" CID "-" DIGITS "-link", -ELOOP },
+		{ SANDBOX_SHARED_DIR "/" CID "-" DIGITS "-none", -ENOENT },
+		{ SANDBOX_SHARED_DIR "/b-" DIGITS "-words", -EACCES },
+		{ "/etc/passwd", -EACCES },
+	};
+	const struct fixture *f = *state;
+	char long_text[COPY_END_MAX + 11];
+
+	memset(long_text, 'x', sizeof(long_text));
+	memcpy(long_text + sizeof(long_text) - 5, "end.", 5);
+	expect_copied(f, CID "-" DIGITS "-words", S_IFREG | 0600, long_text);
+	expect_copied(f, "b-" DIGITS "-words", S_IFREG | 0600, "x");
+	expect_copied(f, CID "-" DIGITS "-dir", S_IFDIR | 0700, "");
+	expect_copied(f, CID "-" DIGITS "-link", S_IFLNK | 0777, "b-" DIGITS "-words");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = NULL;
+		struct error e;
+		size_t len = 0;
+		int r = copy_read_end(f->rootfd, cases[i].path, CID, &text, &len, &e);
+
+		if (r != cases[i].result)
+			fail_msg("%s: %d", cases[i].path, r);
+		if (r == 0)
+			assert_string_equal(text + COPY_END_MAX - 4, "end.");
+	}
 }
 
 static void test_link_in_place_of_file_is_not_followed(void **state)
 {
 	const struct fixture *f = *state;
 	_free_ char *victim = path_join(f->top, "victim"), *text = NULL;
-	_free_ char *temporary = path_in(f, "file.tmp");
+	_free_ char *temporary = path_in(f, "..file_tmp");
 	struct error e;
 
 	assert_int_equal(file_replace(victim, "kept", 4, 0600, &e), 0);
@@ -276,7 +404,13 @@ int main(void)
 		TEST(test_path_outside_is_refused),
 		TEST(test_bad_names_and_modes_are_refused),
 		TEST(test_dots_stay_inside),
-		TEST(test_planted_links_stay_inside),
+		TEST(test_planted_links_are_not_followed),
+		TEST(test_whatever_has_the_name_is_replaced),
+		TEST(test_temporary_names_are_nobody_elses),
+		TEST(test_turn_of_data_takes_the_old_version_away),
+		TEST(test_turn_of_data_removes_nothing_outside),
+		TEST(test_what_a_container_was_sent_goes_with_it),
+		TEST(test_end_of_a_file_is_read_by_who_was_sent_it),
 		TEST(test_link_in_place_of_file_is_not_followed),
 	};
 

@@ -46,12 +46,14 @@ static void test_every_row_is_whole_and_named_once(void **state)
 struct share *__wrap_sandbox_share(struct sandbox *s);
 const char *__wrap_sandbox_shm_source(const struct sandbox *s);
 
+static bool is_shared = true;
+
 struct share *__wrap_sandbox_share(struct sandbox *s)
 {
 	static char is_there;
 
 	(void)s;
-	return (void *)&is_there;
+	return is_shared ? (void *)&is_there : NULL;
 }
 
 const char *__wrap_sandbox_shm_source(const struct sandbox *s)
@@ -149,6 +151,66 @@ static void test_emptydir_is_a_disk_where_that_is_asked_for(void **state)
 	folder_remove(dir);
 }
 
+static void test_nothing_is_shared_where_that_is_asked_for(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *settings = path_join(dir, "volumes/kubernetes.io~configmap/settings");
+	_free_ char *disk = path_join(dir, "volumes/kubernetes.io~empty-dir/disk");
+	const struct arrival overlay = {
+		.kind = WAY_ROOT,
+		.root_mounts = &(struct rootfs_mount){ .type = "overlay", .source = "overlay" },
+		.n_root_mounts = 1,
+	};
+	const struct way *taken = NULL;
+	struct error e;
+
+	(void)state;
+	assert_return_code(dir_make(settings, 0755, &e), 0);
+	assert_return_code(dir_make(disk, 0755, &e), 0);
+	is_shared = false;
+	assert_ptr_equal(way_of("bind", settings, "/data"), &way_copied_volume);
+	assert_ptr_equal(way_of("bind", dir, "/data"), &way_copied_volume);
+	assert_ptr_equal(way_of("bind", disk, "/data"), &way_guest_folder);
+	assert_ptr_equal(way_of("bind", "/run/pod/shm", "/dev/shm"), &way_pod_shm);
+	assert_ptr_equal(way_of("bind", "/proc/sys", "/host"), &way_guest_mount);
+	for (size_t i = 0; i < ARRAY_SIZE(rows) && !taken; i++)
+		if (rows[i]->kind == WAY_ROOT && rows[i]->match(&overlay, &e) > 0)
+			taken = rows[i];
+	assert_ptr_equal(taken, &way_unshared_root);
+	assert_int_equal(taken->give(&overlay, NULL, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "as 'overlay'"));
+	is_shared = true;
+	folder_remove(dir);
+}
+
+/* What is written must not be lost without a word. */
+static void test_volume_that_may_be_written_is_not_copied(void **state)
+{
+	static const char *const destinations[] = { "/data", "/etc/hostsx", "/etc/hosts" };
+	char *dir = folder_new();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(destinations); i++) {
+		_free_ char *text = xasprintf(
+			"{\"process\":{\"args\":[\"x\"]},\"root\":{\"path\":\"r\"},"
+			"\"linux\":{},\"mounts\":[{\"type\":\"bind\",\"source\":\"%s\","
+			"\"destination\":\"%s\",\"options\":[\"rbind\",\"rw\"]}]}",
+			dir, destinations[i]);
+		_message_ Oci__Spec *spec = NULL;
+		struct gifts g = { 0 };
+		struct arrival a = { .kind = WAY_MOUNT, .container = "c" };
+		struct error e;
+
+		assert_return_code(spec_parse(text, strlen(text), "config.json", &spec, &e), 0);
+		a.spec = spec;
+		a.mount = spec->mounts[0];
+		assert_int_equal(way_copied_volume.give(&a, &g, &e), -ENOTSUP);
+		assert_non_null(strstr(e.msg, "would not reach the host"));
+		assert_int_equal(g.n_notes, 0);
+	}
+	folder_remove(dir);
+}
+
 static strv undone;
 
 static void undo(struct sandbox *s, const char *what)
@@ -209,6 +271,8 @@ int main(void)
 		cmocka_unit_test(test_every_row_is_whole_and_named_once),
 		cmocka_unit_test(test_mount_goes_the_first_way_that_fits),
 		cmocka_unit_test(test_emptydir_is_a_disk_where_that_is_asked_for),
+		cmocka_unit_test(test_nothing_is_shared_where_that_is_asked_for),
+		cmocka_unit_test(test_volume_that_may_be_written_is_not_copied),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
 		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};

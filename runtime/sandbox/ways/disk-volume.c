@@ -27,23 +27,15 @@
 #include "runtime/sandbox/origin.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/ways/disk.h"
+#include "runtime/sandbox/ways/empty-dir.h"
 
-#define GUEST_ROOT "/run/kata-containers/sandbox/storage/empty-dir"
-#define IMAGE      "disk.img"
+#define IMAGE "disk.img"
 
 static int match(const struct arrival *a, struct error *e)
 {
-	const struct config *config = sandbox_config(a->sandbox);
-	_free_ char *volume = NULL;
-	struct stat st;
-
 	(void)e;
-	if (!str_equal(config->runtime.emptydir_mode, "block-plain") ||
-	    !spec_mount_is_bind(a->mount))
-		return 0;
-	volume = volume_of_pod(a->mount->source);
-	return volume && stat(volume, &st) == 0 && S_ISDIR(st.st_mode) &&
-	       stat(a->mount->source, &st) == 0 && S_ISDIR(st.st_mode);
+	return str_equal(sandbox_config(a->sandbox)->runtime.emptydir_mode, "block-plain") &&
+	       empty_dir_is(a->mount);
 }
 
 static int fill_image(int dir, int fd, struct error *e)
@@ -101,49 +93,6 @@ static int need_image(const char *volume, const char *container, struct error *e
 			      volume);
 }
 
-/* The path of the mount within VOLUME, "" for all of it. */
-static int find_part(const char *volume, const char *source, char **ret_part, struct error *e)
-{
-	_origin_ struct origin outer = ORIGIN_INIT, inner = ORIGIN_INIT;
-	const char *part = "";
-	int r;
-
-	if (strcmp(volume, source) != 0) {
-		r = origin_find(volume, &outer, e);
-		if (r >= 0)
-			r = origin_find(source, &inner, e);
-		if (r < 0)
-			return r;
-		part = origin_part(&outer, &inner);
-	}
-	if (!part)
-		return fail(e, EINVAL, "cannot tell which part of '%s' is '%s'", volume, source);
-	*ret_part = xstrdup(part);
-	return 0;
-}
-
-static int add_part(struct gifts *g, const char *source, const char *point, struct error *e)
-{
-	Agent__Storage *s;
-	strv options = NULL;
-	struct stat st;
-
-	if (stat(source, &st) < 0)
-		return fail(e, errno, "cannot look at '%s': %m", source);
-	strv_addf(&options, "mode=%o", st.st_mode & 07777);
-	if (st.st_gid)
-		strv_addf(&options, "fsgid=%u", st.st_gid);
-	s = gifts_add_storage(g);
-	s->driver = xstrdup("local");
-	s->source = xstrdup("local");
-	s->fstype = xstrdup("local");
-	s->mount_point = xstrdup(point);
-	s->options = options;
-	s->n_options = strv_len(options);
-	s->shared = true;
-	return 0;
-}
-
 static int give_disk(const struct arrival *a, struct gifts *g, const char *volume,
 		     const char *point, struct error *e)
 {
@@ -165,9 +114,9 @@ static int give_disk(const struct arrival *a, struct gifts *g, const char *volum
 static int give(const struct arrival *a, struct gifts *g, struct error *e)
 {
 	_free_ char *volume = volume_of_pod(a->mount->source);
-	_free_ char *point = xasprintf(GUEST_ROOT "/%s", path_base(volume));
+	_free_ char *point = empty_dir_point(volume);
 	_free_ char *part = NULL, *whole = NULL;
-	int r = find_part(volume, a->mount->source, &part, e);
+	int r = empty_dir_part(volume, a->mount->source, &part, e);
 
 	if (r >= 0)
 		r = give_disk(a, g, volume, point, e);
@@ -175,7 +124,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 		return r;
 	whole = part[0] ? path_join(point, part) : xstrdup(point);
 	if (part[0])
-		r = add_part(g, a->mount->source, whole, e);
+		r = empty_dir_add_folder(a, g, whole, e);
 	spec_set(&a->mount->source, whole);
 	spec_set(&a->mount->type, "bind");
 	return r;

@@ -24,11 +24,14 @@
 	row(way_block_root)    /* a disk: devmapper, blockfile */         \
 	row(way_root_mounts)   /* containerd's mounts, shared */          \
 	row(way_root_folder)   /* a folder of the host, shared */         \
+	row(way_unshared_root) /* one that only sharing could give: refused */ \
 	row(way_block_node)    /* a block device on a path */             \
 	row(way_direct_volume) /* a disk that a storage driver leaves to the guest */ \
 	row(way_pod_shm)       /* the guest's /dev/shm */                 \
 	row(way_memory_volume) /* emptyDir in memory, huge pages: the guest's */ \
 	row(way_disk_volume)   /* emptyDir on disk as a disk, where that is asked for */ \
+	row(way_guest_folder)  /* emptyDir on disk where nothing is shared: in the guest */ \
+	row(way_copied_volume) /* small volumes where nothing is shared */ \
 	row(way_watchable_volume) /* configMap and its like, copied by the agent */ \
 	row(way_shared_volume) /* any other folder or file, shared */     \
 	row(way_guest_mount)   /* the agent's own: proc, tmpfs, ... */    \
