@@ -100,6 +100,14 @@ static void on_disconnected(struct sandbox *sb)
 		loop_stop(agent->loop, 0);
 }
 
+static void print_version(void)
+{
+	(void)printf(
+		"kata-agent version %s (compatible with: %s, api version: %s, type: c, "
+		"extra-features: [seccomp])\n",
+		KATA_VERSION, KATA_COMPATIBLE, AGENT_API_VERSION);
+}
+
 /* "-s" and the like.  Returns -1 to go on, else the exit status. */
 static int parse_arguments(int argc, char **argv, struct config *config, struct error *e)
 {
@@ -122,10 +130,7 @@ static int parse_arguments(int argc, char **argv, struct config *config, struct 
 				return 2;
 			break;
 		case 'v':
-			(void)printf(
-				"kata-agent version %s (api version: %s, type: c, "
-				"extra-features: [seccomp])\n",
-				KATA_VERSION, AGENT_API_VERSION);
+			print_version();
 			return 0;
 		case 'h':
 			(void)fputs(usage, stdout);

@@ -45,7 +45,8 @@ static int version(struct rpc_request *req, const void *in, void *out, struct er
 	(void)in;
 	(void)e;
 	answer->grpc_version = xstrdup(AGENT_API_VERSION);
-	answer->agent_version = xstrdup(KATA_VERSION);
+	/* Who asks wants to know whose agent this is like. */
+	answer->agent_version = xstrdup(KATA_COMPATIBLE);
 	return 0;
 }
 

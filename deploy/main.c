@@ -155,7 +155,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (wants(argc, argv, "--version")) {
-		puts("kata-deploy " KATA_VERSION);
+		puts("kata-deploy " KATA_VERSION
+		     " (compatible with Kata Containers " KATA_COMPATIBLE ")");
 		return 0;
 	}
 	log_open("kata-deploy", STDERR_FILENO, LOG_TEXT, a.level);

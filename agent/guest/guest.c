@@ -185,7 +185,7 @@ static Agent__AgentDetails *agent_details(const struct sandbox *sb)
 	Agent__AgentDetails *d = message_new(&agent__agent_details__descriptor);
 	strv drivers = NULL, features = NULL;
 
-	d->version = xstrdup(KATA_VERSION);
+	d->version = xstrdup(KATA_COMPATIBLE);
 	d->init_daemon = sb->config->is_init;
 	d->supports_seccomp = file_exists("/proc/sys/kernel/seccomp");
 	for (size_t i = 0; storage_driver_name(i); i++)

@@ -92,4 +92,27 @@ build_release() {
 
 pack_release() { "$top/packaging/release/build.sh" "$top/build/release" "$top/build/dist"; }
 
+# What to do with the image: manifests/ and the chart name it so that no registry has to answer.
+show_image() {
+	local archive=build/dist/kata-deploy-image.tar version digest registry=registry.example.org/kata-deploy
+	version=$(cat "$top/VERSION")
+	digest=$(tar -xOf "$top/$archive" index.json | grep -oE 'sha256:[0-9a-f]{64}' | head -n 1)
+	cat <<-END
+
+		$archive is localhost/kata-deploy:$version, $digest.
+		It can go straight to the nodes, without a registry (copy the file to each; this is the way of an air gap, too):
+		  containerd     ctr -n k8s.io images import kata-deploy-image.tar
+		  k3s, rke2      cp kata-deploy-image.tar /var/lib/rancher/k3s/agent/images/     (rke2: .../rke2/agent/images/)
+		  kind           kind load image-archive kata-deploy-image.tar
+		or to a registry, from here:
+		  skopeo         skopeo copy oci-archive:$archive docker://$registry:$version
+		  crane          mkdir layout && tar -xf $archive -C layout && crane push layout $registry:$version
+		  containerd     ctr images import $archive
+		                 ctr images tag localhost/kata-deploy:$version $registry:$version && ctr images push $registry:$version
+		which is then named in one place, with a tag or with the digest above:
+		  kubectl        newName, newTag or digest in manifests/base/installer/kustomization.yaml
+		  helm           --set image.reference=$registry [--set image.digest=$digest]
+	END
+}
+
 pack_image() { "$top/packaging/image/build.sh" "$top/build/release" "$top/build/dist"; }

@@ -5,8 +5,8 @@
 #
 #   packaging/image/build.sh BUILD DIST       after packaging/release/build.sh BUILD DIST
 #
-# Leaves DIST/kata-deploy-image.tar, an OCI archive named $KATA_DEPLOY_IMAGE (by default upstream's
-# name with our version).  If it is there already and made of the same files, nothing is written.
+# Leaves DIST/kata-deploy-image.tar, an OCI archive named $KATA_DEPLOY_IMAGE (by default the name that
+# manifests/ and the chart have, which no registry answers to).  If it is there already and made of the same files, nothing is written.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -15,7 +15,7 @@ top=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
 program=$1/bin/kata-deploy
 dist=$2
 version=$(cat "$top/VERSION")
-reference=${KATA_DEPLOY_IMAGE:-quay.io/kata-containers/kata-deploy:$version}
+reference=${KATA_DEPLOY_IMAGE:-localhost/kata-deploy:$version}
 size_max=$((40 * 1000 * 1000))
 
 die() { echo "image: $*" >&2; exit 1; }

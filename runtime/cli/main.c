@@ -73,7 +73,8 @@ static int cmd_version(const struct cli *cli, int argc, char **argv, struct erro
 	(void)argc;
 	(void)argv;
 	(void)e;
-	printf("kata-runtime  : " KATA_VERSION "\n   OCI specs  : 1.1.0\n");
+	printf("kata-runtime  : " KATA_VERSION "\n   compatible : Kata Containers " KATA_COMPATIBLE
+	       "\n   OCI specs  : 1.1.0\n");
 	return 0;
 }
 

@@ -105,7 +105,8 @@ static int parse_arguments(struct arguments *a, char **argv, struct error *e)
 
 static int print_version(void)
 {
-	(void)printf("containerd-shim-kata-v2 version %s\n", KATA_VERSION);
+	(void)printf("containerd-shim-kata-v2 version %s (compatible with Kata Containers %s)\n",
+		     KATA_VERSION, KATA_COMPATIBLE);
 	return 0;
 }
 

@@ -14,7 +14,7 @@ export KATA_CLUSTER=deploy$containerd-$$
 cluster=$top/tests/cluster/cluster
 dist=${KATA_DIST_DIR:-$top/build/dist}
 name=d1
-image=quay.io/kata-containers/kata-deploy
+image=localhost/kata-deploy
 require_root
 [ -f "$dist/kata-deploy-image.tar" ] || skip "no $dist/kata-deploy-image.tar; './dev package' makes it"
 cleanup "$cluster" down

@@ -52,7 +52,7 @@ addresses_of() { inside ip -json addr show "$1" | jq -r '[.[].addr_info[] | sele
 
 check_health() {
 	expect "Check" '{"status":"SERVING"}' "$(ctl Check)"
-	expect "Version" "$(cat "$top/VERSION")" "$(ctl Version | jq -r .agent_version)"
+	expect "Version" "$(sed -n 's/^set(KATA_COMPATIBLE \(.*\))$/\1/p' "$top/CMakeLists.txt")" "$(ctl Version | jq -r .agent_version)"
 	expect_match "GetGuestDetails" 'virtio-fs' "$(ctl GetGuestDetails '{"mem_block_size": true}')"
 	refused "a method without a row" "no method 'SetPolicy'" ctl SetPolicy
 	expect_match "GetMetrics" 'kata_guest_meminfo\{item="MemTotal"\} [0-9]+' "$(ctl GetMetrics)"
