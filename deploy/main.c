@@ -15,6 +15,7 @@
 
 #include "deploy/run.h"
 #include "deploy/supervise.h"
+#include "deploy/uninstall.h"
 #include "lib/host/node.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -35,6 +36,8 @@ static const struct {
 	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
 	{ "apply", run_apply, "install and end" },
 	{ "cleanup", run_cleanup, "remove, unless the DaemonSet still wants this node" },
+	{ "uninstall", run_uninstall,
+	  "delete the DaemonSet and wait until every node has cleaned up (before its rights go)" },
 	{ "reset", run_reset, "take this node's labels away and restart its container runtime" },
 };
 
@@ -42,7 +45,7 @@ static void usage(FILE *out)
 {
 	fputs("usage: kata-deploy [--log-level error|warn|info|debug] ACTION\n\nActions:\n", out);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-		fprintf(out, "  %-8s  %s\n", actions[i].name, actions[i].help);
+		fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
 	fputs("\nEnvironment:\n", out);
 	settings_help(out);
 }

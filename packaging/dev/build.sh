@@ -30,6 +30,7 @@ machine_steps=(
 full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
+	"helm | artefact helm | $network"
 )
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"

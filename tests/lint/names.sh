@@ -21,6 +21,13 @@ says manifests/base/installer/daemonset.yaml '^ *image: ([^ ]*).*$' kata-deploy
 says packaging/image/build.sh '^reference=.*:-(.*):\$version\}$' "$image"
 says tests/cluster/installing.sh '^image=(.*)$' "$image"
 
+chart=charts/kata-deploy
+says $chart/Chart.yaml '^version: (.*)$' "$version"
+says $chart/Chart.yaml '^appVersion: (.*)$' "$version"
+says $chart/values.yaml '^  reference: (.*)$' "$image"
+cmp -s $chart/files/rbac.yaml manifests/base/installer/rbac.yaml ||
+	complain "$chart/files/rbac.yaml is not manifests/base/installer/rbac.yaml"
+
 # What is compatible with a version sorts above it.
 compatible=$(sed -nE 's/^set\(KATA_COMPATIBLE (.*)\)$/\1/p' CMakeLists.txt)
 [ -n "$compatible" ] || complain "CMakeLists.txt: no KATA_COMPATIBLE"

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# charts/kata-deploy with its defaults is what manifests/ are, its environment what `kata-deploy --help` says, each
+# variable of kata-deploy has a value, and a value that cannot be right is refused by its name.
+. "$(dirname "$0")/../lib.sh"
+
+require jq
+cache=${KATA_CACHE_DIR:-/var/cache/kata-containers-c}
+artefact() { echo "$cache/$1-$("$top/packaging/artefact" --key "$1")"; }
+helm=$(artefact helm)/helm kubectl=$(artefact hyperkube)/kubectl
+[ -x "$helm" ] || skip "no helm; 'packaging/artefact helm' builds it"
+[ -x "$kubectl" ] || skip "no kubectl; 'packaging/artefact hyperkube' builds it"
+[ -x "$KATA_BUILD_DIR/bin/kata-deploy" ] || skip "no $KATA_BUILD_DIR/bin/kata-deploy; build it first"
+chart=$top/charts/kata-deploy
+export HELM_CACHE_HOME=$work/helm HELM_CONFIG_HOME=$work/helm HELM_DATA_HOME=$work/helm
+render() { "$helm" template kata "$chart" -n kata-system "$@" 2>"$work/errors"; }
+
+# A chart that prints the documents of a file as JSON, one a line: nothing else here reads YAML.
+mkdir -p "$work/json/templates"
+printf 'apiVersion: v2\nname: json\nversion: 1.0.0\n' >"$work/json/Chart.yaml"
+cat >"$work/json/templates/all.yaml" <<'END'
+{{- range regexSplit "(?m)^---$" (.Files.Get "all") -1 }}
+{{- with fromYaml . }}
+# json {{ toJson . }}
+{{- end }}
+{{- end }}
+END
+to_json() {
+	cat >"$work/json/all"
+	"$helm" template json "$work/json" | sed -n 's/^# json //p'
+}
+
+note "lint"
+"$helm" lint --strict "$chart" >"$work/lint" 2>&1 || {
+	cat "$work/lint"
+	fail "helm lint"
+}
+
+note "the chart is what manifests/ are"
+render | to_json >"$work/chart"
+"$kubectl" kustomize "$top/manifests" | to_json >"$work/manifests"
+# Not compared: labels about the package, the environment (below), the Namespace, what only Helm needs.
+normal() {
+	jq -cS 'select(.kind != "Namespace" and .kind != "ConfigMap" and .metadata.annotations["helm.sh/hook"] == null)
+		| del(.metadata.labels)
+		| if .kind == "DaemonSet" then .spec.template.spec.containers[0] |= (del(.env)
+			| .livenessProbe |= ({failureThreshold: 3, timeoutSeconds: 1} + .)
+			| .readinessProbe |= ({failureThreshold: 3, timeoutSeconds: 1} + .)
+			| .startupProbe |= ({timeoutSeconds: 1} + .)) else . end' "$1" | sort
+}
+normal "$work/chart" >"$work/chart.normal"
+normal "$work/manifests" >"$work/manifests.normal"
+[ "$(wc -l <"$work/manifests.normal")" -ge 7 ] || fail "manifests/ has too few objects to compare"
+diff "$work/manifests.normal" "$work/chart.normal" || fail "the chart differs from manifests/"
+
+note "its environment is what kata-deploy says"
+environment() {
+	jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].env[] | "\(.name)=\(.value // "")"' "$1" | sort
+}
+environment "$work/chart" >"$work/chart.env"
+environment "$work/manifests" >"$work/manifests.env"
+expect "what manifests/ set and the chart does not" "" "$(comm -23 "$work/manifests.env" "$work/chart.env")"
+"$KATA_BUILD_DIR/bin/kata-deploy" --help | sed -n '/^Environment:/,$p' |
+	sed -nE 's/^  ([A-Z0-9_]+) .*/\1/p' >"$work/variables"
+[ "$(wc -l <"$work/variables")" -gt 15 ] || fail "--help names too few variables"
+while IFS='=' read -r variable value; do
+	says=$("$KATA_BUILD_DIR/bin/kata-deploy" --help | sed -nE "s/^  $variable +.* \((.*)\)\$/\1/p")
+	expect "default of $variable in --help" "$value" "$says"
+done < <(comm -13 "$work/manifests.env" "$work/chart.env")
+
+note "each variable has a value in the chart, but for what the image fixes"
+fixed="NODE_NAME POD_NAMESPACE DAEMONSET_NAME KATA_ARTIFACTS KATA_CUSTOM_CONFIGS KATA_ETC"
+while read -r variable; do
+	[[ " $fixed " != *" $variable "* ]] || continue
+	grep -q "list \"$variable\" " "$chart/templates/_helpers.tpl" ||
+		fail "$variable is not in the chart's table of variables (templates/_helpers.tpl)"
+	grep -q "($variable)" "$chart/values.yaml" || fail "no value of the chart says that it is $variable"
+done <"$work/variables"
+
+note "each shim is a value"
+for shim in "$top"/runtime/config/configuration-*.toml; do
+	shim=${shim##*/configuration-}
+	grep -q "^  ${shim%.toml}:" "$chart/values.yaml" || fail "shim ${shim%.toml} is not in values.yaml"
+done
+
+note "the names of a second installation are its own"
+render --set env.multiInstallSuffix=b | to_json >"$work/second"
+jq -r '"\(.kind) \(.metadata.namespace // "") \(.metadata.name)"' "$work/chart" | sort >"$work/first.names"
+jq -r '"\(.kind) \(.metadata.namespace // "") \(.metadata.name)"' "$work/second" | sort >"$work/second.names"
+expect "names that two installations share" "ConfigMap kata-system kata-kata-deploy-state" \
+	"$(comm -12 "$work/first.names" "$work/second.names")"
+expect "folder" /opt/kata-b "$(jq -r 'select(.kind == "DaemonSet").spec.template.spec.volumes[0].hostPath.path' "$work/second")"
+expect "subjects" kata-deploy-b "$(jq -r 'select(.kind == "ClusterRoleBinding").subjects[0].name' "$work/second")"
+
+note "what can be switched on"
+switched() { # OPTION... -> the kinds
+	render "$@" | to_json | jq -r .kind
+}
+expect_match "network policy" NetworkPolicy "$(switched --set networkPolicy.enabled=true)"
+expect_match "priority class" PriorityClass "$(switched --set priorityClass.create=true)"
+expect_match "rules" NodeFeatureRule "$(switched --set nodeFeatureRules.create=true)"
+expect_match "rules" NodeFeatureRule "$(switched --api-versions nfd.k8s-sigs.io/v1alpha1)"
+digest=sha256:$(printf x | sha256sum | cut -d' ' -f1)
+expect "image" "registry.example.org:5000/kata@$digest" \
+	"$(render --set image.reference=registry.example.org:5000/kata,image.digest="$digest" | to_json |
+		jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].image')"
+
+note "what cannot be right is refused by name"
+refused() { # REGEX OPTION...
+	local regex=$1
+	shift
+	if render "$@" >/dev/null; then
+		fail "'$*' was taken"
+	fi
+	expect_match "the refusal of '$*'" "$regex" "$(cat "$work/errors")"
+}
+refused 'health.*port' --set health.port=70000
+refused 'digest' --set image.digest=abc
+refused "'?imagge'?" --set imagge=x
+refused 'deploymentMode' --set deploymentMode=job
+refused 'shims.*clh' --set shims.clh.enabled=true
+refused 'no shim is enabled' --set shims.disableAll=true
+refused 'cannot both be set' --set pool=a,env.multiInstallSuffix=b
+refused 'multiInstallSuffix' --set env.multiInstallSuffix=UPPER
+refused 'installationPrefix' --set env.installationPrefix=/a/../b
+refused 'dropIn are both set' --set allowEmulation=true,shims.qemu.dropIn=x
+refused 'updateStrategy' --set updateStrategy.type=Recreate
