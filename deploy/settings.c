@@ -146,6 +146,9 @@ static int check_names(const struct settings *s, struct error *e)
 		return fail(e, EINVAL,
 			    "MULTI_INSTALL_SUFFIX '%s' and KATA_POOL '%s' cannot both be set",
 			    s->suffix, s->pool);
+	for (char *const *shim = s->shims; *shim; shim++)
+		if (strv_contains(shim + 1, *shim))
+			return fail(e, EINVAL, "SHIMS names '%s' twice", *shim);
 	if (!strv_contains(s->shims, s->default_shim))
 		return fail(e, EINVAL, "DEFAULT_SHIM '%s' is not one of SHIMS", s->default_shim);
 	return 0;

@@ -300,20 +300,35 @@ static int remove_tree(int dirfd, const char *name, struct error *e)
 
 int tree_remove_at(int dirfd, const char *name, struct error *e)
 {
-	int r = remove_one(dirfd, name, e);
+	int r;
 
+	/* These are no entries of DIRFD, and the kernel says of some that they do not exist. */
+	if (str_empty(name) || str_equal(name, ".") || str_equal(name, ".."))
+		return fail(e, EINVAL, "'%s' names no entry of a folder", name);
+	r = remove_one(dirfd, name, e);
 	return r > 0 ? remove_tree(dirfd, name, e) : r;
+}
+
+/* PATH without slashes at its end.  Caller frees. */
+static char *without_end_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	return xstrndup(path, len);
 }
 
 int tree_remove(const char *path, struct error *e)
 {
-	_free_ char *parent = path_parent(path);
+	_free_ char *whole = without_end_slashes(path);
+	_free_ char *parent = path_parent(whole);
 	_close_ int dirfd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	if (dirfd < 0)
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot open '%s': %m", parent);
-	r = tree_remove_at(dirfd, path_base(path), e);
+	r = tree_remove_at(dirfd, path_base(whole), e);
 	return r < 0 ? fail_wrap(e, "removing '%s'", path) : 0;
 }
 

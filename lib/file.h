@@ -35,7 +35,8 @@ bool file_exists(const char *path);
 /* Makes PATH and its missing parents.  Existing directories keep their mode. */
 int dir_make(const char *path, mode_t mode, struct error *e);
 /* Removes PATH and everything below it, never following a link, never crossing a mount point.
- * A PATH that does not exist is success. */
+ * A PATH that does not exist is success; one that names no entry of a folder ("/", "", "a/..") is
+ * EINVAL.  Slashes at its end mean nothing: a link is removed, not what it leads to. */
 int tree_remove(const char *path, struct error *e);
 int tree_remove_at(int dirfd, const char *name, struct error *e);
 /* The names in DIRFD, which may be O_PATH, sorted by byte.  E2BIG if there are more than MAX. */

@@ -3,7 +3,8 @@
  * wait - every wait has a deadline and a way to be cancelled.
  *
  * A cancel is an eventfd that is written once and never read, so it stays readable for all who poll
- * it, however late.  For work threads: the io thread never waits here.
+ * it, however late.  For work threads: the io thread never waits here.  A thread remembers the
+ * deadline it waits for, to say how long it did.
  */
 
 #include "lib/wait.h"
@@ -64,6 +65,19 @@ static int poll_timeout(uint64_t deadline_ms)
 	return deadline_ms <= now ? 0 : (int)min_u64(deadline_ms - now, INT_MAX);
 }
 
+/* Since when this thread has waited for DEADLINE_MS.  Most waits are one of many for the same
+ * deadline, each for a few bytes, and a message that named the last would say 2 ms. */
+static uint64_t waiting_since_ms(uint64_t deadline_ms)
+{
+	static _Thread_local uint64_t last_deadline_ms, began_ms;
+
+	if (deadline_ms != last_deadline_ms || deadline_ms == NO_DEADLINE) {
+		last_deadline_ms = deadline_ms;
+		began_ms = now_ms();
+	}
+	return began_ms;
+}
+
 int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const struct cancel *c,
 	    struct error *e)
 {
@@ -71,7 +85,7 @@ int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const 
 		{ .fd = fd, .events = events },
 		{ .fd = c ? c->fd : -1, .events = POLLIN },
 	};
-	uint64_t began_ms = now_ms();
+	uint64_t began_ms = waiting_since_ms(deadline_ms);
 	int r;
 
 	for (;;) {

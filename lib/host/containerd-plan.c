@@ -32,9 +32,10 @@ static const struct {
 } plugins[] = {
 	{ 3, "\"io.containerd.cri.v1.runtime\"" },
 	{ 2, "\"io.containerd.grpc.v1.cri\"" },
-	{ 0, "cri" },
+	{ 1, "cri" },
 };
 
+/* VERSION is at least 1. */
 static const char *plugin_id(int64_t version)
 {
 	size_t i = 0;
@@ -44,7 +45,7 @@ static const char *plugin_id(int64_t version)
 	return plugins[i].id;
 }
 
-/* Version of the format of TEXT; a file that says none has version 1. */
+/* Version of the format of TEXT; a file that says none, or 0, has version 1. */
 static int format_version(const char *text, const char *name, int64_t *ret_version, struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
@@ -54,7 +55,12 @@ static int format_version(const char *text, const char *name, int64_t *ret_versi
 	if (r < 0)
 		return fail_wrap(e, "the configuration of containerd");
 	version = toml_get(root, "version");
-	*ret_version = version && version->type == TOML_INTEGER ? version->integer : 1;
+	if (version && (version->type != TOML_INTEGER || version->integer < 0))
+		return fail(e, EINVAL,
+			    "the configuration of containerd: '%s', line %u: the version is no "
+			    "positive number",
+			    name, version->line);
+	*ret_version = version && version->integer > 0 ? version->integer : 1;
 	return 0;
 }
 
@@ -196,7 +202,7 @@ static int plan1(const struct engine *engine, const struct handler *handlers, si
 	if (!f || plan_block(f, handlers, n, e) < 0)
 		return -e->code;
 	*ret_edit = edit;
-	edit.n_files = 0;
+	edit = (struct edit){ 0 };
 	return 0;
 }
 
@@ -333,7 +339,7 @@ static int plan2(const struct engine *engine, const struct handler *handlers, si
 	if (plan_drop_in(&edit, handlers, n, e) < 0)
 		return -e->code;
 	*ret_edit = edit;
-	edit.n_files = 0;
+	edit = (struct edit){ 0 };
 	return 0;
 }
 

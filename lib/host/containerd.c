@@ -82,7 +82,7 @@ static char *candidate_path(const struct engine *engine, const char *what)
 static int write_candidate(const struct engine *engine, const struct edit *edit,
 			   const char *main_path, const char *drop_in, struct error *e)
 {
-	char *stand_ins[EDIT_FILES_MAX] = { NULL };
+	char *stand_ins[2] = { NULL }; /* main file, drop-in */
 	_free_ char *stand_in = xstrdup(drop_in);
 	_free_ char *text = NULL;
 

@@ -48,10 +48,6 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 	struct stat st;
 	int r;
 
-	if (edit->n_files >= EDIT_FILES_MAX) {
-		(void)fail(e, E2BIG, "more than %d files to edit", EDIT_FILES_MAX);
-		return NULL;
-	}
 	if (follow(path, &target, e) < 0)
 		return NULL;
 	r = file_read(target, EDIT_TEXT_MAX, &f.old_text, NULL, e);
@@ -60,6 +56,7 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 	if (f.old_text && stat(target, &st) == 0)
 		f.mode = st.st_mode & 0777;
 	f.path = xstrdup(path);
+	edit->files = xrealloc(edit->files, edit->n_files + 1, sizeof(*edit->files));
 	edit->files[edit->n_files++] = f;
 	return &edit->files[edit->n_files - 1];
 }
@@ -232,5 +229,6 @@ void edit_done(struct edit *edit)
 		free(edit->files[i].old_text);
 		free(edit->files[i].new_text);
 	}
+	free(edit->files);
 	*edit = (struct edit){ 0 };
 }

@@ -17,16 +17,15 @@ struct edit_file {
 	mode_t mode;
 };
 
-#define EDIT_FILES_MAX 16
-#define EDIT_TEXT_MAX  (4 * MIB)
+#define EDIT_TEXT_MAX (4 * MIB)
 
 struct edit {
-	struct edit_file files[EDIT_FILES_MAX];
+	struct edit_file *files;
 	size_t n_files;
 };
 
-/* Adds PATH with its text as it is, to be given a new one.  NULL with *e filled on failure; ENOTSUP
- * for a link that leads to nothing. */
+/* Adds PATH with its text as it is, to be given a new one.  What it returns is valid until the next
+ * file is added.  NULL with *e filled on failure; ENOTSUP for a link that leads to nothing. */
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);

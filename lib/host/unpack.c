@@ -2,18 +2,18 @@
 /*
  * unpack - from a packed release to a folder.
  *
- * The manifest decides what is written: a member that it does not list, or lists with another type,
- * size, mode or digest, refuses the whole archive, so no trick of the tar format (absolute names,
- * links, devices, sparse files, duplicates) reaches the disk.  Files are created with O_EXCL below
- * one folder descriptor and nothing there is a link until all files are written.  The size of every
- * file is bounded by the manifest before it is read.  One thread; may block.
+ * The manifest decides what is written: a member that it does not list, or lists with another type
+ * or size, refuses the whole archive, so no trick of the tar format (absolute names, links,
+ * devices, sparse files, duplicates) reaches the disk.  Files are created with O_EXCL below one
+ * folder descriptor and nothing there is a link until all files are written.  The size of every
+ * file is bounded by the manifest before it is read.  Digests are compared once, when the files are
+ * read back (store.c).  One thread; may block.
  */
 #include "lib/host/unpack.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -130,9 +130,8 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 	return 0;
 }
 
-/* Copies the member's bytes; counts and digests what really came. */
-static int copy_data(struct archive *a, int fd, const struct manifest_entry *entry, EVP_MD_CTX *ctx,
-		     struct error *e)
+/* Copies the member's bytes; counts what really came. */
+static int copy_data(struct archive *a, int fd, const struct manifest_entry *entry, struct error *e)
 {
 	_free_ char *bytes = xmalloc(BLOCK_SIZE);
 	uint64_t total = 0;
@@ -147,7 +146,6 @@ static int copy_data(struct archive *a, int fd, const struct manifest_entry *ent
 		total += (uint64_t)n;
 		if (total > entry->size)
 			break;
-		(void)EVP_DigestUpdate(ctx, bytes, (size_t)n);
 		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
 			return -e->code;
 	}
@@ -159,24 +157,13 @@ static int copy_data(struct archive *a, int fd, const struct manifest_entry *ent
 static int write_file(struct archive *a, int fd, const struct manifest_entry *entry,
 		      struct error *e)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char digest[32];
-	_free_ char *hex = NULL;
-	int r;
+	int r = copy_data(a, fd, entry, e);
 
-	(void)EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	r = copy_data(a, fd, entry, ctx, e);
-	(void)EVP_DigestFinal_ex(ctx, digest, NULL);
-	EVP_MD_CTX_free(ctx);
 	if (r < 0)
 		return r;
-	hex = hex_encode(digest, sizeof(digest));
-	if (strcmp(hex, entry->sha256) != 0)
-		return fail(e, EBADMSG, "'%s' has SHA-256 %s, the manifest says %s", entry->path,
-			    hex, entry->sha256);
-	if (fchmod(fd, entry->mode) < 0 || fsync(fd) < 0)
-		return fail(e, errno, "cannot finish '%s': %m", entry->path);
-	return 0;
+	return fchmod(fd, entry->mode) < 0
+		       ? fail(e, errno, "cannot set the mode of '%s': %m", entry->path)
+		       : 0;
 }
 
 static int place_file(struct archive *a, int dirfd, const struct manifest_entry *entry,

@@ -11,9 +11,9 @@
 /* Reads the manifest only. */
 int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct error *e);
 
-/* Writes the release into the empty folder DIRFD: every file of M and nothing else, each compared
- * with its size and SHA-256 while it is written.  Nothing is followed or written outside.  On
- * failure the folder holds a part; the caller removes it. */
+/* Writes the release into the empty folder DIRFD: every file of M, with its size, and nothing else.
+ * Digests are for the caller to compare, with what the disk gives back.  Nothing is followed or
+ * written outside.  On failure the folder holds a part; the caller removes it. */
 int unpack_into(const char *archive, const struct manifest *m, int dirfd,
 		const struct cancel *cancel, struct error *e);
 

@@ -303,6 +303,36 @@ static void test_configuration_that_does_not_parse_is_refused(void **state)
 	}
 }
 
+static void test_configuration_with_no_such_version_is_refused(void **state)
+{
+	static const char *const texts[] = { "version = -6\n", "version = '2'\n",
+					     "version = -9223372036854775808\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_edit_ struct edit edit = { 0 };
+		struct error e;
+
+		write_text(f->main_path, texts[i]);
+		assert_int_equal(try_plan(f, "1.6.20", 1, &edit, &e), -EINVAL);
+		assert_non_null(strstr(e.msg, "config.toml', line 1"));
+	}
+}
+
+static void test_edit_takes_as_many_files_as_there_are(void **state)
+{
+	struct fixture *f = *state;
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	for (int i = 0; i < 100; i++) {
+		_free_ char *path = xasprintf("%s.%d", f->main_path, i);
+
+		assert_non_null(edit_add(&edit, path, &e));
+	}
+	assert_int_equal(edit.n_files, 100);
+}
+
 static void test_runtime_that_is_not_supported_is_named(void **state)
 {
 	static const char *const cases[] = { "cri-o://1.30.0", "containerd://3.0.0", "x", "" };
@@ -711,6 +741,8 @@ int main(void)
 		T(test_containerd2_adds_its_import_beside_others),
 		T(test_containerd2_without_a_file_makes_and_removes_one),
 		T(test_configuration_that_does_not_parse_is_refused),
+		T(test_configuration_with_no_such_version_is_refused),
+		T(test_edit_takes_as_many_files_as_there_are),
 		T(test_runtime_that_is_not_supported_is_named),
 		T(test_edit_is_taken_back_from_what_was_saved),
 		T(test_containerd2_never_imports_a_file_that_is_not_there),

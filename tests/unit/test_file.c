@@ -91,6 +91,39 @@ static void *remove_on_thread(void *path)
 }
 
 /* A work thread of the agent has such a stack, and a container makes the folders. */
+static void test_tree_remove_with_slashes_at_the_end_removes(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *path = path_join(dir, "a//");
+	struct error e;
+
+	(void)state;
+	folder_put(dir, "a/b/file", "");
+	assert_int_equal(tree_remove(path, &e), 0);
+	assert_false(file_exists(path));
+	folder_remove(dir);
+}
+
+static void test_tree_remove_of_no_entry_is_refused(void **state)
+{
+	static const char *const ends[] = { "/a/.", "/a/..", "/a/./", "/a/..//" };
+	char *dir = folder_new();
+	_free_ char *kept = path_join(dir, "a/b/file");
+	struct error e;
+
+	(void)state;
+	folder_put(dir, "a/b/file", "");
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		_free_ char *path = xasprintf("%s%s", dir, ends[i]);
+
+		assert_int_equal(tree_remove(path, &e), -EINVAL);
+		assert_true(file_exists(kept));
+	}
+	assert_int_equal(tree_remove("", &e), -EINVAL);
+	assert_int_equal(tree_remove("/", &e), -EINVAL);
+	folder_remove(dir);
+}
+
 static void test_tree_remove_needs_little_stack_whatever_the_depth(void **state)
 {
 	_free_ char *tree = path_join(*state, "tree");
@@ -207,6 +240,8 @@ int main(void)
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),
 		TEST(test_tree_remove_does_not_follow_links),
+		TEST(test_tree_remove_with_slashes_at_the_end_removes),
+		TEST(test_tree_remove_of_no_entry_is_refused),
 		TEST(test_tree_remove_needs_little_stack_whatever_the_depth),
 		TEST(test_open_in_root_keeps_links_and_dots_inside),
 		TEST(test_dir_make_in_root_makes_parents_inside),

@@ -8,8 +8,11 @@
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/loop.h"
@@ -266,6 +269,26 @@ static void test_wait_fd_past_deadline_fails_with_etimedout(void **state)
 	assert_int_equal(wait_pause(1000, "pause", deadline_in(1), NULL, &e), -ETIMEDOUT);
 }
 
+/* As a handshake does that reads byte by byte. */
+static void test_waits_for_one_deadline_say_how_long_all_took(void **state)
+{
+	uint64_t deadline_ms = deadline_in(150);
+	struct error e;
+	uint64_t named;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	assert_true(write(fds[1], "", 1) == 1);
+	while (now_ms() + 10 < deadline_ms)
+		assert_int_equal(wait_fd(fds[0], POLLIN, "byte", deadline_ms, NULL, &e), POLLIN);
+	assert_int_equal(wait_fd(-1, 0, "byte", deadline_ms, NULL, &e), -ETIMEDOUT);
+	assert_int_equal(sscanf(e.msg, "byte: timed out after %" SCNu64 " ms", &named), 1);
+	assert_in_range(named, 140, 10000);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +303,7 @@ int main(void)
 			test_jobs_of_different_queues_never_wait_for_one_another, setup, teardown),
 		cmocka_unit_test(test_wait_fd_cancelled_fails_with_ecanceled),
 		cmocka_unit_test(test_wait_fd_past_deadline_fails_with_etimedout),
+		cmocka_unit_test(test_waits_for_one_deadline_say_how_long_all_took),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,7 @@ static void test_settings_that_are_wrong_name_the_variable(void **state)
 		{ "INSTALLATION_PREFIX", "relative" },
 		{ "INSTALLATION_PREFIX", "/a/../b" },
 		{ "DEFAULT_SHIM", "clh" },
+		{ "SHIMS", "qemu qemu" },
 	};
 
 	(void)state;
