@@ -4,8 +4,8 @@
  *
  * kubelet updates a volume by turning its link "..data".  The kernel tells of that (inotify), so
  * nobody looks at volumes at rest: the io thread notes which volume it was, and a job sends what is
- * new.  Another turn meanwhile is noted as well, and sent by the same job when it has done.  A
- * volume that went away while it was read was turned again, which is the next thing to be noted.
+ * new.  Another turn meanwhile is noted as well, and sent by the same job when it has done.  What
+ * went away while it was read is looked at again.
  *
  * inotify holds the folder's inode and not its mount, so that the host unmounts a volume when it
  * likes.  One folder has one watch, however many containers have copies of it.
@@ -127,11 +127,11 @@ static void run_changes(struct job *job)
 
 	for (struct copied *v = take_changed(c); v; v = take_changed(c)) {
 		struct error e;
-		int r = send_volume(c, v, &e);
+		int r = -ESTALE;
 
-		if (r == -ENOENT || r == -ESTALE)
-			log_debug("'%s' changes while it is sent: %s", v->source, e.msg);
-		else if (r < 0)
+		for (int i = 0; i < TRIES && (r == -ENOENT || r == -ESTALE); i++)
+			r = send_volume(c, v, &e);
+		if (r < 0)
 			log_warn("the guest's copy of '%s' is not what it should be: %s", v->source,
 				 e.msg);
 		else

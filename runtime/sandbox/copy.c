@@ -254,7 +254,7 @@ static int send_others(struct walk *w, int fd, char *const *names, const struct 
 		if (str_starts(*names, ".."))
 			continue;
 		if (fstatat(fd, *names, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return fail(e, errno, "cannot look at '%s': %m", *names);
+			continue; /* its key is gone */
 		if (S_ISLNK(st.st_mode)) {
 			_free_ char *link = NULL;
 
@@ -300,16 +300,16 @@ static int send_data(struct walk *w, int fd, const struct stat *st, const char *
 		r = walk_below(w, fd, target, folder, 0, e);
 	if (r >= 0)
 		r = send_data_link(w, fd, target, e);
+	if (r >= 0)
+		r = send_others(w, fd, names, state, &now, e);
+	if (r >= 0)
+		r = send_plain(w, top, st, e);
 	if (r < 0)
 		return r;
-	free(state->data);
+	copy_state_done(state);
 	state->data = xstrdup(target);
-	r = send_others(w, fd, names, state, &now, e);
-	if (r < 0)
-		return r;
-	strv_free(state->others);
 	state->others = TAKE_PTR(now);
-	return send_plain(w, top, st, e);
+	return 0;
 }
 
 static bool is_data_folder(const char *target)
@@ -324,17 +324,18 @@ static int copy_folder(int fd, const struct copy_target *to, const struct stat *
 	struct walk w = { .to = NULL, .entries = COPY_ENTRIES_MAX, .bytes = COPY_BYTES_MAX };
 	_free_ char *path = xstrdup(to->path), *target = NULL;
 	struct error ignored;
+	bool is_data = read_link(fd, DATA_LINK, &target, &ignored) >= 0 && is_data_folder(target);
 	int r;
 
-	if (read_link(fd, DATA_LINK, &target, &ignored) >= 0 && is_data_folder(target) &&
-	    str_equal(target, state->data))
+	if (is_data && str_equal(target, state->data))
 		return 0;
-	r = walk_folder(&w, fd, path, st, 0, e);
+	/* Not the version before, which may be about to be removed. */
+	r = is_data ? walk_below(&w, fd, target, path, 0, e) : walk_folder(&w, fd, path, st, 0, e);
 	if (r < 0)
 		return r;
 	w = (struct walk){ .to = to, .entries = COPY_ENTRIES_MAX, .bytes = COPY_BYTES_MAX };
-	return target && is_data_folder(target) ? send_data(&w, fd, st, target, state, e)
-						: walk_folder(&w, fd, path, st, 0, e);
+	return is_data ? send_data(&w, fd, st, target, state, e)
+		       : walk_folder(&w, fd, path, st, 0, e);
 }
 
 int copy_volume(int sourcefd, const struct copy_target *target, struct copy_state *state,

@@ -230,6 +230,43 @@ static void test_turn_of_data_sends_what_is_new(void **state)
 	copy_state_done(&known);
 }
 
+/* It may be removed at any moment; so may the links of its keys. */
+static void test_version_before_is_not_looked_at(void **state)
+{
+	const char *dir = *state;
+	_free_ char *large = path_join(dir, "..1/key");
+	struct copy_state known = { 0 };
+	struct sent sent = { 0 };
+
+	put_version(dir, "..1", "key");
+	assert_return_code(truncate(large, (off_t)COPY_BYTES_MAX + 1), errno);
+	put_version(dir, "..2", "key");
+	link_in(dir, "..data", "..2");
+	expect_all_sent(&sent, dir, &known);
+	EXPECT_SENT(&sent, "/", "/..2/", "/..2/key=3 of 3 at 0", "/..2/", "/..data -> ..2",
+		    "/key -> ..data/key", "/");
+	copy_state_done(&known);
+}
+
+/* One that failed half way is sent again, all that is left of it. */
+static void test_version_that_failed_is_sent_again(void **state)
+{
+	static const struct idmap none = { 0 };
+	struct copy_state known = { 0 };
+	struct sent sent = { .forbidden = "/key" };
+	struct error e;
+
+	put_version(*state, "..1", "key");
+	link_in(*state, "..data", "..1");
+	assert_int_equal(send_all(&sent, *state, &none, &known, &e), -EIO);
+	strv_free(TAKE_PTR(sent.list));
+	sent.forbidden = NULL;
+	expect_all_sent(&sent, *state, &known);
+	EXPECT_SENT(&sent, "/", "/..1/", "/..1/key=3 of 3 at 0", "/..1/", "/..data -> ..1",
+		    "/key -> ..data/key", "/");
+	copy_state_done(&known);
+}
+
 /* It is the host's, but a volume need not be kubelet's. */
 static void test_data_that_leads_elsewhere_is_a_link(void **state)
 {
@@ -316,6 +353,8 @@ int main(void)
 		TEST(test_more_files_than_allowed_are_refused),
 		TEST(test_owners_are_those_of_the_map),
 		TEST(test_turn_of_data_sends_what_is_new),
+		TEST(test_version_before_is_not_looked_at),
+		TEST(test_version_that_failed_is_sent_again),
 		TEST(test_data_that_leads_elsewhere_is_a_link),
 		TEST(test_volume_is_sent_again_when_data_turns),
 		TEST(test_refused_file_is_an_error_with_the_volumes_name),
