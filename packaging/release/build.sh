@@ -72,6 +72,7 @@ fetch() { # SOURCE OUT
 	case $1 in
 	program:*) strip_program "$rest" "$2" ;;
 	made:*) "make_$rest" "$2" ;;
+	man:*) "$top/packaging/man/page.sh" "$rest" "$build" >"$2" ;;
 	link:*) ln -s "$rest" "$2" ;;
 	tree:* | artefact:*)
 		file=$top/$rest

@@ -19,6 +19,19 @@ expect "configuration" "$prefix/share/defaults/kata-containers/configuration.tom
 expect_match "where it is searched" "$prefix/share/defaults/kata-containers/configuration.toml" \
 	"$("$prefix/bin/kata-runtime" --show-default-config-paths)"
 
+note "manual pages name all that the programs and the table of keys have"
+man=$prefix/share/man
+pages() { sed -n '/^\.TP/{n;s/^\.B //;s/\\-/-/g;s/ .*//;p}' "$1" | sort -u; }
+"$prefix/bin/kata-deploy" --help | sed -nE 's/^  ([A-Za-z0-9_]+) .*/\1/p' | sort -u >"$work/wanted"
+[ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kata-deploy has too few rows"
+diff "$work/wanted" <(pages "$man/man8/kata-deploy.8") || fail "kata-deploy.8 differs from --help"
+"$prefix/bin/kata-runtime" --help | sed -nE 's/^  ([a-z-]+)(,.*|$| .*)/\1/p' | sort -u >"$work/wanted"
+diff "$work/wanted" <(pages "$man/man8/kata-runtime.8" | tr -d ,) || fail "kata-runtime.8 differs from --help"
+sed -nE 's/^\| `([a-z_0-9]+)` \|.*/\1/p' "$top/docs/configuration.md" | sort -u >"$work/wanted"
+[ "$(wc -l <"$work/wanted")" -gt 40 ] || fail "docs/configuration.md has too few keys"
+diff "$work/wanted" <(pages "$man/man5/kata-configuration.5") || fail "kata-configuration.5 differs from the table"
+
+note "warnings"
 if grep -rn -e '-Werror' --include=CMakeLists.txt --include='*.cmake' "$top/CMakeLists.txt" "$top/lib" "$top/runtime" \
 	"$top/agent" "$top/deploy"; then
 	fail "-Werror outside the presets"
