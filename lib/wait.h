@@ -24,8 +24,8 @@ void cancel_raise(struct cancel *c);
 bool cancel_is_raised(const struct cancel *c);
 
 /* Waits until FD has one of EVENTS (poll(2)), the deadline or the cancel (may be NULL).  Returns
- * the events; ETIMEDOUT or ECANCELED name WHAT, and the first how long the calling thread has waited
- * for this deadline, here and before.  Not for the io thread. */
+ * the events; ETIMEDOUT or ECANCELED name WHAT, and the first how long the calling thread has
+ * waited for this deadline, here and before.  Not for the io thread. */
 int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const struct cancel *c,
 	    struct error *e);
 
