@@ -9,7 +9,7 @@
 # the same below opt/kata.  What it consists of is the table packaging/release/layout; MANIFEST, whose
 # format lib/host/manifest.h describes, lists it with sizes and digests.  Equal inputs give equal
 # bytes: order, owner, mode and time are fixed and zstd runs with one thread.  If OUT already holds
-# this very release, nothing is written.
+# this very release, nothing is written.  KATA_PACK_LEVEL is how hard zstd tries (19).
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -135,7 +135,7 @@ pack() {
 	} >"$work/members"
 	tar -C "$work" --no-recursion -T "$work/members" --format=ustar --owner=0 --group=0 \
 		--numeric-owner --mtime=@0 -cf - |
-		zstd -q -19 --single-thread -c >"$work/archive"
+		zstd -q "-${KATA_PACK_LEVEL:-19}" --single-thread -c >"$work/archive"
 }
 
 lay_out

@@ -64,7 +64,7 @@ start_vm() {
 	eventually 10 "the vsock device" test -S "$work/vhost"
 	# A network namespace for the tap of the guest's network device.
 	unshare --net "$version_dir/bin/qemu-system-x86_64" -L "$version_dir/share/kata-qemu/qemu" \
-		-M q35,memory-backend=mem -accel tcg,thread=multi -cpu max \
+		-M q35,memory-backend=mem -accel tcg,thread=multi -cpu max,erms=off,fsrm=off \
 		-smp 1,maxcpus=2,sockets=2,cores=1,threads=1 -m 256,slots=2,maxmem=1G \
 		-object memory-backend-memfd,id=mem,size=256M,share=on \
 		-nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console" \

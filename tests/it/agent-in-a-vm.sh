@@ -47,12 +47,12 @@ start_vm() {
 	cleanup kill $!
 	eventually 10 "the vsock device" test -S "$work/vhost"
 	"$version_dir/bin/qemu-system-x86_64" -L "$version_dir/share/kata-qemu/qemu" \
-		-M q35,memory-backend=mem -accel tcg,thread=multi -cpu max -smp 2 -m 384 \
+		-M q35,memory-backend=mem -accel tcg,thread=multi -cpu max,erms=off,fsrm=off -smp 2 -m 384 \
 		-object memory-backend-memfd,id=mem,size=384M,share=on \
 		-nodefaults -no-user-config -display none -no-reboot -serial "file:$work/console" \
 		-chardev "socket,id=vsock,path=$work/vhost" -device vhost-user-vsock-pci,chardev=vsock \
 		-kernel "$share/vmlinux.container" -initrd "$work/initrd" \
-		-append "console=ttyS0 reboot=t panic=-1 quiet cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1" \
+		-append "console=ttyS0 reboot=t panic=-1 quiet norandmaps cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1" \
 		>"$work/qemu.log" 2>&1 &
 	qemu_pid=$!
 	cleanup kill_vm

@@ -5,7 +5,7 @@
 # own: nothing of the ended one is held by virtiofsd, no descriptor and so no space on the disk, while the pod goes on.
 . "$(dirname "$0")/testing.sh"
 
-pod=pod$$ rounds=4 size_mib=24
+pod=pod$$ rounds=2 size_mib=24
 cri=io.kubernetes.cri
 mkdir -p "$work/volume"
 ctr run -d --runtime "$runtime" --annotation $cri.container-type=sandbox --annotation $cri.sandbox-id=$pod "$image" $pod sleep 1000

@@ -26,7 +26,7 @@ musl-gcc -Os -static -s -o "$work/init" "$work/init.c"
 "$top/packaging/guest/initrd.sh" "$work/init" "$work/initrd"
 
 note "boot"
-timeout 60 "$qemu/bin/qemu-system-x86_64" -M q35 -accel tcg -cpu max -m 128 -nodefaults \
+timeout 60 "$qemu/bin/qemu-system-x86_64" -M q35 -accel tcg -cpu max,erms=off,fsrm=off -m 128 -nodefaults \
 	-no-user-config -display none -serial stdio -no-reboot -bios qboot.rom \
 	-kernel "$kernel/vmlinux" -initrd "$work/initrd" \
 	-append "console=ttyS0 panic=-1 quiet reboot=t" </dev/null >"$work/console" 2>&1 ||

@@ -96,7 +96,7 @@ socat -u "UNIX-LISTEN:$work/vsock_5000" "CREATE:$work/heard" &
 cleanup kill $!
 eventually 10 "the daemons' sockets" test -S "$work/fs" -a -S "$work/vs" -a -S "$work/vsock_5000"
 
-"$qemu/bin/qemu-system-x86_64" -M q35,memory-backend=mem0 -accel tcg -cpu max \
+"$qemu/bin/qemu-system-x86_64" -M q35,memory-backend=mem0 -accel tcg -cpu max,erms=off,fsrm=off \
 	-smp 1,maxcpus=2,sockets=2 -m 128,slots=2,maxmem=1G -nodefaults -no-user-config -display none \
 	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny \
 	-object memory-backend-memfd,id=mem0,size=128M,share=on -bios qboot.rom \
