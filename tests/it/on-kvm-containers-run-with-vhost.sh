@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# tier: full
 # timeout: 900
 # place: machine
 #
@@ -59,16 +60,7 @@ vm sh -euc '
 	head -c 3000000 /dev/zero >/tmp/www/file
 	ip netns exec far busybox httpd -p 10.88.7.1:80 -h /tmp/www'
 vm "${run[@]}" -d --with-ns network:/run/netns/pod --memory-limit 134217728 --cpus 0.5 $image box sleep 1000
-arguments=$(vm sh -c 'tr "\0" " " </proc/$(pidof qemu-system-x86_64)/cmdline')
-expect_match "KVM" 'accel[ =]kvm' "$arguments"
-expect_match "the kernel's vsock" 'vhost-vsock-pci' "$arguments"
-expect_match "the kernel's network" 'vhost=on|vhostfds?=' "$arguments"
-threads=$(vm ps -e -o comm)
-[[ $threads != *vhost-device-v* ]] || fail "vhost-device-vsock runs beside the kernel's vsock"
-vm sh -c 'ls -l /proc/$(pidof qemu-system-x86_64)/fd' >"$work/fds"
-for device in kvm vhost-vsock vhost-net; do
-	grep -q "/dev/$device\$" "$work/fds" || fail "QEMU has no /dev/$device open"
-done
+expect_vhost
 
 guest() { vm ctr tasks exec --exec-id "e$RANDOM$RANDOM" box "$@"; }
 guest ping -c 1 -W 5 10.88.7.1 >/dev/null
@@ -89,14 +81,5 @@ stopped() { [[ $(vm ctr tasks ls) =~ box\ +[0-9]+\ +STOPPED ]]; }
 eventually 60 "the task to stop" stopped
 vm ctr tasks delete box >/dev/null 2>&1 || true
 vm ctr containers delete box
-left() {
-	vm sh -c 'ps -e -o comm | grep -E "containerd-shim|qemu|virtiofsd|vhost-device"
-		find /run/kata-containers /run/vc -path "*/box*" 2>/dev/null
-		find /sys/fs/cgroup -type d \( -name box -o -name "*kata*" \)
-		grep kata /proc/mounts | grep -v " /node "
-		ip -n pod -o link | grep tap
-		true'
-}
-nothing_left() { [ -z "$(left)" ] || { left; return 1; }; }
-eventually 30 "everything to go" nothing_left
+eventually 30 "everything to go" vm_left
 passed

@@ -6,7 +6,8 @@
 # On a node with systemd the DaemonSet's pod, which has no capability, restarts containerd through
 # systemd's own socket: a restart that systemd reports as failed is taken back, and once the cause is
 # gone kata-deploy installs by itself.  Then a pod of RuntimeClass kata runs on KVM in the cgroup that
-# the kubelet and systemd made, and its limits bound its VM.
+# the kubelet and systemd made, its limits bound its VM, the kernel's vsock and network serve it, and nothing
+# of it is left when it is deleted.
 #
 # The node is a machine of its own, with Debian's containerd and the kubelet as services; the control
 # plane is that of tests/cluster, and a rule of nftables stands for its Service of the API server.
@@ -28,11 +29,12 @@ system() { k -n kata-system "$@"; }
 # What lies on the node's second disk: /node/etc becomes part of /etc.
 bring() {
 	local to=$work/node
-	mkdir -p "$to"/{images,kubernetes,pki,etc/containerd,etc/cni/net.d,etc/systemd/system}
+	mkdir -p "$to"/{images,www,kubernetes,pki,etc/containerd,etc/cni/net.d,etc/systemd/system}
 	mkdir -p "$to/etc/kata-containers/kata-qemu/config.d"
 	# A guest of an emulated machine starts late: its pod takes some 40 s, and more on a slower machine.
 	printf '[agent.kata]\ndial_timeout = 200\n' >"$to/etc/kata-containers/kata-qemu/config.d/late.toml"
 	cp "$("$top/packaging/artefact" test-images)"/*.tar "$dist/kata-deploy-image.tar" "$to/images/"
+	head -c 3000000 /dev/zero >"$to/www/file"
 	cp "$(readlink -f "$state/kubernetes/kubelet")" "$to/kubernetes/kubelet"
 	"$here/pki.sh" node "$state/pki" $name "$address"
 	cp "$state"/pki/{ca.crt,kubelet-$name.crt,kubelet-$name.key,node-$name.kubeconfig} "$to/pki/"
@@ -145,4 +147,12 @@ overhead() { k get runtimeclass kata -o "jsonpath={.overhead.podFixed.$1}"; }
 mebibytes=$(overhead memory) millis=$(overhead cpu)
 expect "limits of the pod's cgroup" "$(((128 + ${mebibytes%Mi}) << 20)) $(((1500 + ${millis%m}) * 100)) 100000" \
 	"$(vm sh -c "cd /sys/fs/cgroup${group%/*} && cat memory.max cpu.max" | tr '\n' ' ' | sed 's/ $//')"
+expect_vhost
+vm busybox httpd -p 8099 -h /node/www
+expect "bytes received" 3000000 "$(k exec box -- sh -c "wget -q -O - http://$address:8099/file | wc -c" | tr -d ' ')"
+expect_status 7 k exec box -- sh -c 'exit 7'
+
+note "it is deleted"
+k delete pod box --grace-period=1 --timeout=60s >/dev/null
+eventually 60 "everything to go" vm_left
 passed

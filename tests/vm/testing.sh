@@ -8,6 +8,9 @@
 # disk, at /node of the machine.  The machine is on a tap in a network namespace; commands go in by
 # ssh over one connection that stays.
 #
+# Its programs lie at fixed addresses (norandmaps), as QEMU keeps what it translated by its address and would
+# translate each process anew.
+#
 # One thread emulates both processors.  QEMU 7.2 with a thread for each errs where a VM runs in the
 # machine: the VM resets itself, the machine's kernel panics or waits for a processor for good.  What can
 # still happen is no start, on a busy host that cannot measure the machine's clock.  Where the machine
@@ -45,7 +48,7 @@ boot_vm() {
 	ip netns exec "$2" "$vmm" -nodefaults -display none -no-reboot -L "$version_dir/share/kata-qemu/qemu" \
 		-machine q35 -accel tcg,thread=single -cpu EPYC -smp $vm_processors -m $vm_memory \
 		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
-		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
+		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
 		-drive "if=none,id=d0,file=$work/disk.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
 		-drive "if=none,id=d1,file=$work/node.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
 		-netdev "tap,id=n0,ifname=vm-$1,script=no,downscript=no" -device virtio-net-pci,netdev=n0,romfile= \
@@ -75,6 +78,31 @@ vm() { ssh_vm -- "$(printf '%q ' "$@")"; }
 
 # vm_file PATH - stdin becomes that file of the machine.
 vm_file() { ssh_vm -- "mkdir -p $(dirname "$1") && cat >$1"; }
+
+# The one VM in the machine runs on what the machine's kernel gives: KVM, vsock and network.
+expect_vhost() {
+	local arguments threads device
+	arguments=$(vm sh -c 'tr "\0" " " </proc/$(pidof qemu-system-x86_64)/cmdline')
+	expect_match "KVM" 'accel[ =]kvm' "$arguments"
+	expect_match "the kernel's vsock" 'vhost-vsock-pci' "$arguments"
+	expect_match "the kernel's network" 'vhost=on|vhostfds?=' "$arguments"
+	threads=$(vm ps -e -o comm)
+	[[ $threads != *vhost-device-v* ]] || fail "vhost-device-vsock runs beside the kernel's vsock"
+	vm sh -c 'ls -l /proc/$(pidof qemu-system-x86_64)/fd' >"$work/fds"
+	for device in kvm vhost-vsock vhost-net; do
+		grep -q "/dev/$device\$" "$work/fds" || fail "QEMU has no /dev/$device open"
+	done
+}
+
+# vm_left - of a sandbox that was the only one; fails if there is something.
+vm_left() {
+	[ -z "$(vm sh -c 'ps -e -o args | grep -E "[c]ontainerd-shim-kata|[q]emu-system|[v]irtiofsd|[v]host-device"
+		find /run/kata-containers/shared/sandboxes /run/vc/sbs /run/vc/vm -mindepth 1 2>/dev/null
+		find /sys/fs/cgroup -type d -name "kata_*"
+		grep kata-containers /proc/mounts
+		ip netns list | cut -d" " -f1 | while read -r name; do ip -n "$name" -o link | grep tap; done
+		true' | tee /dev/stderr)" ]
+}
 
 # Prints what the emulated machine did that no program in it can be blamed for.
 machine_error() {

@@ -6,6 +6,9 @@
 # Servers and tools that people run in pods start, serve, restart and keep their data in a guest as they do under
 # runc beside it: servers/ask starts and asks each, servers/answers says what is right.  By hand, SERVERS='git|go'
 # asks only these.
+#
+# Programs lie at fixed addresses (setarch -R), under both: QEMU keeps what it translated by its address, and would
+# translate each process anew.
 . "$(dirname "$0")/../testing.sh"
 servers=$top/tests/cluster/servers
 need_image test-servers servers
@@ -31,7 +34,7 @@ server_pod() { # NAME CLASS COMMAND PRIVILEGED
 
 start_pods() { # NAME
 	local command='[sleep, "100000"]' privileged=false class
-	[ "$1" != systemd ] || command='[sh, -c, ": >/etc/machine-id; exec /sbin/init"]' privileged=true # no first boot, which enables all
+	[ "$1" != systemd ] || command='[sh, -c, ": >/etc/machine-id; exec setarch -R /sbin/init"]' privileged=true # no first boot, which enables all
 	for class in kata runc; do
 		server_pod "$1" $class "$command" $privileged
 	done
@@ -40,7 +43,7 @@ start_pods() { # NAME
 }
 
 asked() { # POD CLASS NAME - standard output; the rest is for whoever reads the log
-	timeout 600 "$cluster" kubectl -n "$namespace" exec "$1-$2" -c c -- bash /ask/ask "$3" 2>"$work/stderr" || {
+	timeout 1000 "$cluster" kubectl -n "$namespace" exec "$1-$2" -c c -- setarch -R bash /ask/ask "$3" 2>"$work/stderr" || {
 		echo "status $?"
 		tail -n 5 "$work/stderr"
 	}
