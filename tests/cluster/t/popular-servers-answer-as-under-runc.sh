@@ -1,20 +1,25 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tier: full
-# timeout: 2400
+# timeout: 1800
+# variants: POD=web POD=data POD=code POD=systemd POD=rabbitmq
 #
 # Servers and tools that people run in pods start, serve, restart and keep their data in a guest as they do under
 # runc beside it: servers/ask starts and asks each, servers/answers says what is right.  By hand, SERVERS='git|go'
-# asks only these.
+# asks only these.  A variant is a pod of the table.
 #
 # Programs lie at fixed addresses (setarch -R), under both: QEMU keeps what it translated by its address, and would
 # translate each process anew.
+#
+# RabbitMQ's Erlang looks for each of its modules in a hundred folders, of which nearly all say no by way of
+# virtiofsd: 255 s on an emulated guest with the machine for itself, over 600 s beside others.  Where that is the
+# reason, and only there, its row is skipped.
 . "$(dirname "$0")/../testing.sh"
 servers=$top/tests/cluster/servers
 need_image test-servers servers
 k create configmap ask --from-file="$servers/ask" >/dev/null
 
-rows() { sed -n 's/^== //p' "$servers/answers" | grep -E " (${SERVERS:-.*})\$"; }
+rows() { sed -n 's/^== //p' "$servers/answers" | grep -E "^${POD:-.*} (${SERVERS:-.*})\$"; }
 answer() { # POD NAME
 	awk -v head="== $1 $2" '$0 == head { on = 1; next } /^== / { on = 0 } on' "$servers/answers"
 }
@@ -49,6 +54,11 @@ asked() { # POD CLASS NAME - standard output; the rest is for whoever reads the 
 	}
 }
 
+# Whether this is the answer of a server that is still starting, where there is no KVM.
+is_too_slow() { # ANSWER
+	[[ $1 == *"gave up waiting for"* ]] && ! on_node test -c /dev/kvm
+}
+
 wrong=0
 compare() { # POD NAME
 	local class got wanted began
@@ -57,6 +67,8 @@ compare() { # POD NAME
 		began=$SECONDS
 		got=$(asked "$1" $class "$2")
 		note "$2 under $class answered in $((SECONDS - began)) s"
+		[ "$2-$class" != rabbitmq-kata ] || ! is_too_slow "$got" ||
+			skip "an emulated guest did not start RabbitMQ in $((SECONDS - began)) s"
 		[ "$got" = "$wanted" ] || {
 			printf 'WRONG: %s under %s: wanted\n%s\ngot\n%s\n' "$2" $class "$wanted" "$got"
 			wrong=$((wrong + 1))
