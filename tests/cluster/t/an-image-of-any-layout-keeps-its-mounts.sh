@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 600
 # variants: LAYOUT=links
 # variants.full: LAYOUT=debian LAYOUT=fedora LAYOUT=alpine
 # twin: runc
