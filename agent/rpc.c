@@ -12,6 +12,7 @@
 #include "agent/rpc.h"
 
 #include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/csi.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
@@ -25,6 +26,7 @@
 #include "agent/storage/copy.h"
 #include "agent/storage/shares.h"
 #include "agent/storage/storage.h"
+#include "agent/storage/volume.h"
 
 static int check(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
@@ -74,6 +76,8 @@ static const struct rpc_method methods[] = {
 	INLINE("SetGuestDateTime", set_guest_date_time, agent__set_guest_date_time_response, clock_rpc_set),
 	WORK("UpdateEphemeralMounts", update_ephemeral_mounts, pb__empty, storage_rpc_update_ephemeral),
 	WORK("RemoveStaleVirtiofsShareMounts", remove_stale_virtiofs_share_mounts, pb__empty, share_rpc_remove_stale),
+	WORK("GetVolumeStats", volume_stats, csi__volume_stats_response, volume_rpc_stats),
+	WORK("ResizeVolume", resize_volume, pb__empty, volume_rpc_resize),
 	WORK("CopyFile", copy_file, pb__empty, copy_rpc_file),
 	WORK("GetMetrics", get_metrics, agent__metrics, metrics_rpc_get),
 	WORK("UpdateInterface", update_interface, types__interface, network_rpc_update_interface),
@@ -103,7 +107,7 @@ static const struct rpc_method methods[] = {
 /* Calls that change nothing another call depends on. */
 static rpc_handler *const alone[] = {
 	guest_rpc_details,           copy_rpc_file,           metrics_rpc_get,
-	network_rpc_list_interfaces, network_rpc_list_routes,
+	network_rpc_list_interfaces, network_rpc_list_routes, volume_rpc_stats,
 };
 
 const struct rpc_method *agent_methods(size_t *ret_n)

@@ -134,6 +134,20 @@ check_disks() {
 	wait $! || fail "CreateSandbox: $(cat "$work/sandbox")"
 }
 
+volume_bytes() { ctl GetVolumeStats "$1" | jq -r '.usage[] | select(.unit == "BYTES") | .total'; }
+
+check_a_disk_grows() {
+	local volume='"volume_guest_path":"/run/kata-containers/sandbox/storage/late"' before
+	before=$(volume_bytes "{$volume}")
+	truncate -s 32M "$work/late"
+	if ctl ResizeVolume "{$volume,\"size\":33554432}" >/dev/null 2>&1; then
+		fail "a file system grew over its disk"
+	fi
+	qmp block_resize '{"node-name":"late","size":33554432}'
+	ctl ResizeVolume "{$volume,\"size\":33554432}" >/dev/null
+	[ "$(volume_bytes "{$volume}")" -gt $((before + 15000000)) ] || fail "it had $before bytes and has $(volume_bytes "{$volume}")"
+}
+
 check_network() {
 	nsenter --target "$qemu_pid" --net ip tuntap add tap0 mode tap
 	qmp netdev_add '{"type":"tap","id":"net0","ifname":"tap0","script":"no","downscript":"no"}'
@@ -219,7 +233,7 @@ vm_is_off() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 
 make_initrd
 start_vm
-for check in ready disks network processors_and_memory clock_and_entropy containers_cannot_reach_it console log size \
+for check in ready disks a_disk_grows network processors_and_memory clock_and_entropy containers_cannot_reach_it console log size \
 	end; do
 	note "$check"
 	"check_$check"

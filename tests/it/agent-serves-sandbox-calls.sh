@@ -155,6 +155,34 @@ check_copy() {
 	refused "a device" "no file, directory or symbolic link" copy $shared/null $((020666)) 0 0 </dev/null
 }
 
+check_volumes() {
+	local fs volume=/run/kata-containers/sandbox/volume
+	refused "figures of what is no volume" "not below" ctl GetVolumeStats '{"volume_guest_path": "/etc"}'
+	refused "a volume that is not there" "No such file" ctl GetVolumeStats '{"volume_guest_path": "'$volume/x'"}'
+	inside mkdir -p $volume
+	for fs in ext4 xfs; do
+		command -v mkfs.$fs >/dev/null || continue
+		truncate -s 320M "$work/$fs"
+		mkfs.$fs -q "$work/$fs"
+		truncate -s 640M "$work/$fs"
+		inside mount -o loop "$work/$fs" $volume
+		expect "bytes and inodes of $fs" "$(inside stat -f -c '%b %f %c' $volume | jq -Rc --argjson s "$(inside stat -f -c %S $volume)" \
+			'split(" ") | map(tonumber) | [(.[0] * $s | tostring), ((.[0] - .[1]) * $s | tostring), (.[2] | tostring)]')" \
+			"$(ctl GetVolumeStats '{"volume_guest_path": "'$volume'"}' | jq -c '[(.usage[] | select(.unit == "BYTES") | .total, .used),
+				(.usage[] | select(.unit == "INODES") | .total)] | map(tostring)')"
+		refused "a smaller $fs" "cannot become smaller" ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 1048576}'
+		# ext4 asks for CAP_SYS_RESOURCE, which not every root has.
+		[ $fs = xfs ] || (($(inside sed -n 's/CapEff:\t/0x/p' /proc/self/status) >> 24 & 1)) || { inside umount $volume; continue; }
+		refused "$fs larger than its disk" "cannot have" ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 1073741824}'
+		ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 671088640}' >/dev/null
+		[ "$(inside df -k --output=size $volume | tail -n 1)" -gt 500000 ] || fail "$fs did not grow: $(inside df -k $volume)"
+		ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 671088640}' >/dev/null
+		inside umount $volume
+	done
+	refused "a tmpfs" "cannot grow" ctl ResizeVolume '{"volume_guest_path": "/run/kata-containers/sandbox", "size": 1099511627776}'
+	inside rmdir $volume
+}
+
 check_machine_is_left_alone() {
 	refused "the clock" "not the first process" ctl SetGuestDateTime '{"Sec": 1}'
 	refused "the random generator" "not the first process" ctl ReseedRandomDev
@@ -173,7 +201,7 @@ check_end() {
 }
 
 start_agent
-for check in health interfaces routes sandbox copy machine_is_left_alone end; do
+for check in health interfaces routes sandbox copy volumes machine_is_left_alone end; do
 	note "$check"
 	"check_$check"
 done
