@@ -17,6 +17,24 @@
 #include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
+static bool spreads(const Oci__Mount *m)
+{
+	for (size_t i = 0; i < m->n_options; i++)
+		if (str_equal(m->options[i], "rshared") || str_equal(m->options[i], "shared"))
+			return true;
+	return false;
+}
+
+/* A volume that a container mounts in for others keeps these mounts when the container has gone,
+ * for those that come later, as after an init container. */
+static int hold_volume(const Oci__Mount *m, struct points *points, uint64_t deadline_ms,
+		       strv *mounts, struct error *e)
+{
+	int r = share_hold(points, m->source, deadline_ms, mounts, e);
+
+	return r >= 0 && spreads(m) ? share_hold(points, m->source, deadline_ms, NULL, e) : r;
+}
+
 static int hold_shares(const Oci__Spec *spec, struct points *points, uint64_t deadline_ms,
 		       strv *mounts, struct error *e)
 {
@@ -26,7 +44,7 @@ static int hold_shares(const Oci__Spec *spec, struct points *points, uint64_t de
 	r = share_hold(points, spec->root->path, deadline_ms, mounts, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_mounts; i++)
 		if (launch_is_bind(spec->mounts[i]))
-			r = share_hold(points, spec->mounts[i]->source, deadline_ms, mounts, e);
+			r = hold_volume(spec->mounts[i], points, deadline_ms, mounts, e);
 	for (size_t i = 0; r >= 0 && i < spec->n_annotations; i++)
 		if (!strcmp(spec->annotations[i]->key, SHARES_NESTED))
 			r = share_enter_nested(spec->annotations[i]->value, *mounts, e);

@@ -144,7 +144,8 @@ int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *
 	r = points_take(ps, share, 1, enter, NULL, deadline_ms, e);
 	if (r < 0)
 		return r;
-	strv_add(mounts, share);
+	if (mounts)
+		strv_add(mounts, share);
 	return 0;
 }
 

@@ -22,7 +22,7 @@ struct points;
  */
 
 /* Adds a use of the share that PATH lies in and appends it to *MOUNTS, which are given up by
- * points_release().  A PATH that lies in none is success. */
+ * points_release(); without MOUNTS it is never given up.  A PATH that lies in none is success. */
 int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *mounts,
 	       struct error *e);
 

@@ -50,6 +50,7 @@ struct item {
 	bool has_origin;
 	struct origin origin;
 	bool follows;
+	bool stays;
 	bool is_writable;
 	char *map; /* of its owners; "" as they are */
 	struct use *uses;
@@ -339,6 +340,7 @@ static int get_locked(struct share *s, struct origin *o, const struct share_use 
 	if (r < 0)
 		return r;
 	use_add(item, use->ticket, use->writes);
+	item->stays |= use->stays;
 	*ret_path = path ? TAKE_PTR(path) : guest_path(item, "");
 	for (char *const *p = below; p && *p; p++)
 		strv_addf(nested, "%s/%s", *ret_path, *p);
@@ -421,7 +423,7 @@ void share_put(struct share *s, const char *ticket)
 		next = item->next;
 		if (!end_use(item, ticket))
 			continue;
-		if (item->uses)
+		if (item->uses || item->stays)
 			forbid_writing(s, item);
 		else
 			item_drop(s, item);

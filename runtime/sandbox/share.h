@@ -59,6 +59,7 @@ struct share_use {
 	enum share_kind kind; /* if it is not shared already */
 	bool writes;  /* while nobody does, the host refuses it to the guest's root as well */
 	bool follows; /* wants to see what the host mounts in it later */
+	bool stays;   /* remains when its last user has gone: the guest has mounts below it */
 	enum mount_idmap idmap; /* wants to see the owners that MAP says: a share of its own */
 	struct idmap map;
 };

@@ -227,10 +227,14 @@ void spec_mount_forget_idmap(Oci__Mount *m)
 	m->n_options = kept;
 }
 
+bool spec_mount_spreads(const Oci__Mount *m)
+{
+	return has_option(m, "shared") || has_option(m, "rshared");
+}
+
 bool spec_mount_follows(const Oci__Mount *m)
 {
-	return has_option(m, "slave") || has_option(m, "rslave") || has_option(m, "shared") ||
-	       has_option(m, "rshared");
+	return has_option(m, "slave") || has_option(m, "rslave") || spec_mount_spreads(m);
 }
 
 static bool is_host_namespace(const char *type)

@@ -52,6 +52,8 @@ enum mount_idmap spec_mount_idmap(const Oci__Spec *spec, const Oci__Mount *m,
 void spec_mount_forget_idmap(Oci__Mount *m);
 /* True if mounts that are made below its source later belong to M. */
 bool spec_mount_follows(const Oci__Mount *m);
+/* True if what the container mounts below M is to be seen in others that have its source. */
+bool spec_mount_spreads(const Oci__Mount *m);
 
 /* True if the container may use every device, as a privileged one may. */
 bool spec_gives_all_devices(const Oci__Spec *spec);

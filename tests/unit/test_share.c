@@ -194,7 +194,7 @@ static int guest_open(const struct fixture *f, const char *guest, const char *na
 	return q.code;
 }
 
-enum { WRITES = 1, FOLLOWS = 2 };
+enum { WRITES = 1, FOLLOWS = 2, STAYS = 4 };
 
 static char *get_within(struct fixture *f, const char *ticket, const char *source, int how,
 			const char *within)
@@ -204,7 +204,8 @@ static char *get_within(struct fixture *f, const char *ticket, const char *sourc
 				       .within = within,
 				       .hint = "vol/ume",
 				       .writes = how & WRITES,
-				       .follows = how & FOLLOWS };
+				       .follows = how & FOLLOWS,
+				       .stays = how & STAYS };
 	_strv_ strv nested = NULL;
 	char *guest = NULL;
 	struct error e;
@@ -332,6 +333,20 @@ static void test_one_folder_is_one_share_however_often_it_is_used(void **state)
 	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), 0);
 	share_put(f->share, "b");
 	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), -ENOENT);
+}
+
+static void test_share_with_mounts_of_the_guest_stays_for_later_users(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *a = NULL, *b = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get(f, "a", f->source, WRITES | STAYS);
+	share_put(f->share, "a");
+	b = get(f, "b", f->source, WRITES);
+	assert_string_equal(a, b);
+	assert_int_equal(guest_open(f, b, "late one", O_RDONLY), 0);
 }
 
 /* What the pod alone has lies elsewhere, if there is a place for it; whichever use came first. */
@@ -730,6 +745,7 @@ int main(void)
 		TEST(test_read_only_volume_of_an_old_kernel_is_no_different),
 		TEST(test_read_only_file_of_an_old_kernel_stays_so),
 		TEST(test_one_folder_is_one_share_however_often_it_is_used),
+		TEST(test_share_with_mounts_of_the_guest_stays_for_later_users),
 		TEST(test_private_folder_is_shared_apart),
 		TEST(test_part_of_a_share_is_that_part),
 		TEST(test_part_alone_shows_nothing_beside_it),

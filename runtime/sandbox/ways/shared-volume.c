@@ -3,7 +3,9 @@
  * shared-volume - a folder or file of the host, shared by virtio-fs.
  *
  * An emptyDir belongs to its pod alone, so of its part (subPath) the whole is shared, whoever
- * mounts it later finds the same file system, and the guest may cache it.
+ * mounts it later finds the same file system, and the guest may cache it.  A volume that a
+ * container mounts in for others (Bidirectional) remains for those that come when it has gone, as
+ * after an init container.
  *
  * Work thread.
  */
@@ -46,6 +48,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 		.kind = whole ? SHARE_PRIVATE : SHARE_WITH_HOST,
 		.writes = !spec_mount_is_read_only(a->mount),
 		.follows = follows(a->mount, whole),
+		.stays = spec_mount_spreads(a->mount),
 	};
 	_free_ char *guest = NULL;
 	int r;
