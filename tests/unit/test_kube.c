@@ -79,6 +79,23 @@ static void test_get_is_repeated_until_the_server_can(void **state)
 	stop(&c);
 }
 
+static void test_client_obeys_no_proxy_of_the_environment(void **state)
+{
+	static const struct fake_turn turns[] = { { { NODE }, OK2, FAKE_KEEP, NULL } };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+	assert_int_equal(setenv("ALL_PROXY", "http://127.0.0.1:1", 1), 0);
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(WAIT_MS), NULL, NULL, &e),
+			 0);
+	stop(&c);
+	(void)unsetenv("http_proxy");
+	(void)unsetenv("ALL_PROXY");
+}
+
 static void test_client_has_no_sigpipe(void **state)
 {
 	struct sigaction now = { 0 };
@@ -743,6 +760,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get_is_repeated_until_the_server_can),
+		cmocka_unit_test(test_client_obeys_no_proxy_of_the_environment),
 		cmocka_unit_test(test_client_has_no_sigpipe),
 		cmocka_unit_test(test_get_that_is_refused_is_not_repeated),
 		cmocka_unit_test(test_token_that_rotates_is_read_again),
