@@ -109,8 +109,26 @@ int file_sync_parent(const char *path, struct error *e)
 	return 0;
 }
 
+struct owner {
+	uid_t uid;
+	gid_t gid;
+};
+
+/* What a new file gets by itself is left alone: that needs no right. */
+static int give(int fd, const char *path, const struct owner *owner, struct error *e)
+{
+	struct stat st;
+
+	if (!owner || (fstat(fd, &st) == 0 && st.st_uid == owner->uid && st.st_gid == owner->gid))
+		return 0;
+	if (fchown(fd, owner->uid, owner->gid) < 0)
+		return fail(e, errno, "cannot give '%s' to user %u and group %u: %m", path,
+			    (unsigned)owner->uid, (unsigned)owner->gid);
+	return 0;
+}
+
 static int write_temporary(const char *path, const void *bytes, size_t len, mode_t mode,
-			   struct error *e)
+			   const struct owner *owner, struct error *e)
 {
 	_close_ int fd = -1;
 	int r;
@@ -120,6 +138,8 @@ static int write_temporary(const char *path, const void *bytes, size_t len, mode
 	if (fd < 0)
 		return fail(e, errno, "cannot create '%s': %m", path);
 	r = write_all(fd, bytes, len, path, e);
+	if (r >= 0)
+		r = give(fd, path, owner, e);
 	if (r < 0)
 		return r;
 	if (fchmod(fd, mode) < 0)
@@ -129,12 +149,13 @@ static int write_temporary(const char *path, const void *bytes, size_t len, mode
 	return 0;
 }
 
-int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e)
+static int replace(const char *path, const void *bytes, size_t len, mode_t mode,
+		   const struct owner *owner, struct error *e)
 {
 	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
 	int r;
 
-	r = write_temporary(temporary, bytes, len, mode, e);
+	r = write_temporary(temporary, bytes, len, mode, owner, e);
 	if (r == 0 && rename(temporary, path) < 0)
 		r = fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
 	if (r < 0) {
@@ -142,6 +163,19 @@ int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, s
 		return r;
 	}
 	return file_sync_parent(path, e);
+}
+
+int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e)
+{
+	return replace(path, bytes, len, mode, NULL, e);
+}
+
+int file_replace_owned(const char *path, const void *bytes, size_t len, mode_t mode, uid_t uid,
+		       gid_t gid, struct error *e)
+{
+	const struct owner owner = { uid, gid };
+
+	return replace(path, bytes, len, mode, &owner, e);
 }
 
 bool file_exists(const char *path)

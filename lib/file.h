@@ -23,6 +23,9 @@ int file_write_at(int dirfd, const char *path, const char *text, struct error *e
 
 /* Replaces PATH by a temporary file beside it, fsync and rename; readers see old or new. */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e);
+/* The same for a file that belongs to UID and GID; EPERM without the right to give it to them. */
+int file_replace_owned(const char *path, const void *bytes, size_t len, mode_t mode, uid_t uid,
+		       gid_t gid, struct error *e);
 
 /* All of the bytes, EINTR and short writes handled. */
 int write_all(int fd, const void *bytes, size_t len, const char *name, struct error *e);

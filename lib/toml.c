@@ -21,6 +21,7 @@
 
 struct parser {
 	const char *begin;
+	const char *first; /* behind a byte order mark */
 	const char *at;
 	const char *end;
 	const char *name;
@@ -709,7 +710,7 @@ static const char *line_start(const struct parser *p)
 {
 	const char *s = p->at;
 
-	while (s > p->begin && s[-1] != '\n')
+	while (s > p->first && s[-1] != '\n')
 		s--;
 	return s;
 }
@@ -744,6 +745,7 @@ static int parse_document(struct parser *p, struct toml *root)
 		return fail(p->e, EFBIG, "%s: larger than 4 MiB", p->name);
 	r = check_utf8(p);
 	(void)skip(p, "\xef\xbb\xbf");
+	p->first = p->at;
 	while (r == 0) {
 		r = skip_gap(p);
 		if (r < 0 || at_end(p))

@@ -6,104 +6,59 @@
  * that of the imported file, so a drop-in of handlers takes every other handler away, the CRI
  * plugin fails and the node is lost; there our tables go into a marked block at the end of
  * config.toml and every byte before it stays as it is.  2.x merges, so a file of our own beside it
- * does, and the main file is touched only if it does not import that file yet or still has the
- * block.  The name of the CRI plugin follows the version of the configuration format, not that of
- * containerd.  Any thread.
+ * does, and the main file is touched only if it does not import that file yet, still has the block
+ * or handlers of our names.  Those give way wherever they are: merged with ours they would lend it
+ * what ours does not say.
+ *
+ * Some flavours write the main file themselves.  k0s reads our drop-in without being told; k3s and
+ * rke2 do so with containerd 2, and before that write what a template says, which gets the block.
+ * Any thread; may block where an import is only to be seen on the node.
  */
-#include "lib/host/containerd.h"
-
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/file.h"
-#include "lib/toml.h"
+#include "lib/host/containerd-parts.h"
+#include "lib/host/containerd.h"
 
-#define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
-#define BLOCK_END   "# END kata-deploy\n"
-#define CREATED     "# Created by kata-deploy, removed with it while nothing else is added.\n"
-#define FRESH1      CREATED "version = 2\n\n"
-#define FRESH2      CREATED "version = 3\n"
+#define BLOCK_BEGIN   "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
+#define BLOCK_END     "# END kata-deploy"
+#define CREATED       "# Created by kata-deploy, removed with it while nothing else is added.\n"
+#define FRESH1        CREATED "version = 2\n\n"
+#define FRESH2        CREATED "version = 3\n"
+#define BASE_TEMPLATE "{{ template \"base\" . }}\n"
+#define MANAGED       "# Managed by kata-deploy: changes are lost.\n"
+#define OWN_FOLDER    "# Its folder was made for it.\n"
 
-enum { FILE_MAIN, FILE_DROP_IN };
-
-static const struct {
-	int64_t min_version; /* of the configuration format */
-	const char *id;
-} plugins[] = {
-	{ 3, "\"io.containerd.cri.v1.runtime\"" },
-	{ 2, "\"io.containerd.grpc.v1.cri\"" },
-	{ 1, "cri" },
+enum home {
+	HOME_BLOCK,    /* in the main file */
+	HOME_DROP_IN,  /* a file of our own, which the main file imports */
+	HOME_TOLD,     /* the same, and the main file is somebody else's */
+	HOME_TEMPLATE, /* a block in what the main file is made from */
 };
 
-/* VERSION is at least 1. */
-static const char *plugin_id(int64_t version)
-{
-	size_t i = 0;
-
-	while (version < plugins[i].min_version)
-		i++;
-	return plugins[i].id;
-}
-
-/* Version of the format of TEXT; a file that says none, or 0, has version 1. */
-static int format_version(const char *text, const char *name, int64_t *ret_version, struct error *e)
-{
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	const struct toml *version;
-	int r = toml_parse(text, strlen(text), name, &root, e);
-
-	if (r < 0)
-		return fail_wrap(e, "the configuration of containerd");
-	version = toml_get(root, "version");
-	if (version && (version->type != TOML_INTEGER || version->integer < 0))
-		return fail(e, EINVAL,
-			    "the configuration of containerd: '%s', line %u: the version is no "
-			    "positive number",
-			    name, version->line);
-	*ret_version = version && version->integer > 0 ? version->integer : 1;
-	return 0;
-}
-
-/* How the runtime finds the shim. */
-enum lookup {
-	BY_TYPE, /* runtime_type itself is the path: the CRI plugin of 1.6 ignores runtime_path */
-	/* runtime_path, of the launcher: options would have a type that containerd cannot add to,
-	 * as it does for a container whose users are mapped. */
-	BY_PATH,
+struct plan {
+	const struct engine *engine;
+	const struct handlers *handlers;
+	bool is_wanted;
+	char *main_path;
+	struct containerd_files files; /* as they are */
+	struct format format;
+	char *drop_in;  /* path */
+	char *template; /* path; NULL: there is none */
+	enum home home;
+	struct edit edit;
 };
 
-/* The tables of the handlers, as TOML. */
-static char *handler_tables(const struct handler *handlers, size_t n, int64_t version,
-			    enum lookup lookup)
+static void plan_done(struct plan *p)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	for (size_t i = 0; i < n; i++) {
-		const struct handler *h = &handlers[i];
-		_free_ char *table =
-			xasprintf("plugins.%s.containerd.runtimes.%s", plugin_id(version), h->name);
-		_free_ char *shim = toml_quote(h->runtime_path);
-		_free_ char *config = toml_quote(h->config_path);
-		_free_ char *launcher = toml_quote(h->launcher);
-
-		fprintf(f, "[%s]\n", table);
-		if (lookup == BY_TYPE)
-			fprintf(f, "runtime_type = %s\n", shim);
-		else
-			fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\nruntime_path = %s\n",
-				h->name, launcher);
-		fputs("privileged_without_host_devices = true\n", f);
-		fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
-		fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n",
-		      f);
-		if (lookup == BY_TYPE)
-			fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
-	}
-	(void)fclose(f);
-	return text;
+	free(p->main_path);
+	containerd_files_done(&p->files);
+	free(p->drop_in);
+	free(p->template);
+	edit_done(&p->edit);
 }
+
+/* ---- the block ---- */
 
 /* Where our block is in TEXT, of length 0 if it is not; one that does not end is refused rather
  * than guessed at. */
@@ -118,262 +73,459 @@ static int find_block(const char *text, const char *name, size_t *ret_begin, siz
 			    "'%s' has the line that begins our block but not the one that ends it; "
 			    "remove the block by hand",
 			    name);
-	*ret_begin = begin ? (size_t)(begin - text) : 0;
-	*ret_len = begin ? (size_t)(end - begin) + strlen(BLOCK_END) : 0;
+	*ret_begin = 0;
+	*ret_len = 0;
+	if (!begin)
+		return 0;
+	end += strlen(BLOCK_END);
+	*ret_begin = (size_t)(begin - text);
+	*ret_len = (size_t)(end - begin) + (*end == '\n');
 	return 0;
 }
 
-/* TEXT without our block. */
+/* TEXT without our block.  One whose last line is open was put behind a line that was. */
 static int strip_block(const char *text, const char *name, char **ret_text, struct error *e)
 {
 	size_t begin, len;
+	bool is_open;
 
 	if (find_block(text, name, &begin, &len, e) < 0)
 		return -e->code;
-	*ret_text = xasprintf("%.*s%s", (int)begin, text, text + begin + len);
+	is_open =
+		len > 0 && begin > 0 && text[begin + len] == '\0' && text[begin + len - 1] != '\n';
+	*ret_text = xasprintf("%.*s%s", (int)(begin - is_open), text, text + begin + len);
 	return 0;
 }
 
-/* BLOCK behind TEXT, on a line of its own. */
+/* BLOCK behind TEXT, on a line of its own; a last line that is open stays one. */
 static char *append_block(const char *text, const char *block)
 {
-	return xasprintf("%s%s%s", text, str_ends(text, "\n") || !*text ? "" : "\n", block);
+	bool is_open = *text && !str_ends(text, "\n");
+	size_t len = strlen(block) - (is_open && str_ends(block, "\n"));
+
+	return xasprintf("%s%s%.*s", text, is_open ? "\n" : "", (int)len, block);
 }
 
-/* That nobody added anything to a main file that we created. */
+static char *make_block(const char *tables, const char *others)
+{
+	return xasprintf(BLOCK_BEGIN "%s%s" BLOCK_END "\n", tables, others);
+}
+
+/* That nobody added anything to a file that we created. */
 static bool is_fresh(const char *text)
 {
 	return str_equal(text, FRESH1) || str_equal(text, FRESH2);
 }
 
-/* Handlers of our names that somebody else configured, such as an older kata-deploy, give way. */
-static int strip_handlers(char **text, const struct handler *handlers, size_t n, int64_t version,
-			  struct error *e)
-{
-	for (size_t i = 0; i < n; i++) {
-		_free_ char *table = xasprintf("plugins.%s.containerd.runtimes.%s",
-					       plugin_id(version), handlers[i].name);
-		char *shorter = NULL;
+/* ---- paths and homes ---- */
 
-		if (toml_remove_table(*text, table, &shorter, e) < 0)
-			return -e->code;
-		free(*text);
-		*text = shorter;
-	}
+static const char *by_version(const char *newest, const char *older, int64_t version)
+{
+	return version >= 3 && newest ? newest : older;
+}
+
+static char *drop_in_path(const struct engine *engine, int64_t version)
+{
+	const struct flavour *f = engine->flavour;
+
+	return xasprintf("%s/%s/%s", engine->dir,
+			 by_version(f->drop_in_dir3, f->drop_in_dir, version), engine->drop_in);
+}
+
+static bool is_somebody_elses(const struct flavour *f, const struct containerd_files *files)
+{
+	return f->writer &&
+	       (!f->writer_mark || (files->n > 0 && strstr(files->list[0].text, f->writer_mark)));
+}
+
+static bool is_covered(const struct plan *p)
+{
+	_strv_ strv imports = NULL;
+	struct error ignored;
+
+	if (p->files.n == 0)
+		return false;
+	(void)imports_read(p->files.list[0].root, p->main_path, &imports, &ignored);
+	return imports_cover(imports, p->drop_in);
+}
+
+static enum home find_home(const struct plan *p)
+{
+	bool merges = p->engine->major >= 2;
+
+	if (!is_somebody_elses(p->engine->flavour, &p->files))
+		return merges ? HOME_DROP_IN : HOME_BLOCK;
+	if (p->template && !(merges && is_covered(p)))
+		return HOME_TEMPLATE;
+	return HOME_TOLD;
+}
+
+static int plan_init(struct plan *p, struct error *e)
+{
+	const struct flavour *f = p->engine->flavour;
+	const char *template;
+
+	p->is_wanted = p->handlers->presence == HANDLERS_PRESENT;
+	p->main_path = path_join(p->engine->dir, p->engine->main_file);
+	if (containerd_load(p->engine, NULL, &p->files, e) < 0)
+		return -e->code;
+	p->format.version = p->engine->major < 2 ? 2 : 3;
+	if (p->files.n > 0)
+		p->format.version = p->files.list[0].version;
+	p->drop_in = drop_in_path(p->engine, p->format.version);
+	template = by_version(f->template3, f->template, p->format.version);
+	p->template = template ? path_join(p->engine->dir, template) : NULL;
+	p->format = containerd_format(p->engine, &p->files, p->drop_in);
+	p->home = find_home(p);
 	return 0;
+}
+
+/* ---- the main file ---- */
+
+static const struct toml *main_root(const struct plan *p)
+{
+	return p->files.n > 0 ? p->files.list[0].root : NULL;
+}
+
+/* That the main file says what we would, although a tool took our marks away. */
+static bool is_said(const struct plan *p, const struct edit_file *f, const char *tables)
+{
+	return p->is_wanted && f->old_text && !strstr(f->old_text, BLOCK_BEGIN) && main_root(p) &&
+	       containerd_says(main_root(p), p->handlers, tables);
 }
 
 static int check_toml(const char *text, const char *name, struct error *e)
 {
-	int64_t version;
+	_cleanup_(toml_freep) struct toml *root = NULL;
 
-	return format_version(text, name, &version, e);
+	return toml_parse(text, strlen(text), name, &root, e) < 0
+		       ? fail_wrap(e, "the configuration of containerd")
+		       : 0;
 }
 
-static int plan_block(struct edit_file *f, const struct handler *handlers, size_t n,
-		      struct error *e)
+static int add_block(const struct plan *p, struct edit_file *f, const char *rest,
+		     const char *tables, struct error *e)
 {
-	_free_ char *rest = NULL;
-	_free_ char *tables = NULL;
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *others = NULL;
 	_free_ char *block = NULL;
-	int64_t version;
 
-	if (strip_block(f->old_text ? f->old_text : FRESH1, f->path, &rest, e) < 0 ||
-	    format_version(rest, f->path, &version, e) < 0 ||
-	    strip_handlers(&rest, handlers, n, version, e) < 0)
+	if (toml_parse(rest, strlen(rest), f->path, &root, e) < 0)
 		return -e->code;
-	if (n == 0) {
-		f->new_text = is_fresh(rest) ? NULL : TAKE_PTR(rest);
-		return 0;
-	}
-	tables = handler_tables(handlers, n, version, BY_TYPE);
-	block = xasprintf(BLOCK_BEGIN "%s" BLOCK_END, tables);
+	others = containerd_default_table(p->engine, root, p->format.names);
+	block = make_block(tables, others);
 	f->new_text = append_block(rest, block);
 	return check_toml(f->new_text, f->path, e);
 }
 
-static int plan1(const struct engine *engine, const struct handler *handlers, size_t n,
-		 struct edit *ret_edit, struct error *e)
+static int plan_block(struct plan *p, struct error *e)
 {
-	_edit_ struct edit edit = { 0 };
-	_free_ char *path = path_join(engine->dir, engine->main_file);
-	struct edit_file *f = edit_add(&edit, path, e);
+	struct edit_file *f = edit_add(&p->edit, p->main_path, e);
+	_free_ char *tables = NULL;
+	_free_ char *rest = NULL;
 
-	if (!f || plan_block(f, handlers, n, e) < 0)
+	if (!f)
 		return -e->code;
-	*ret_edit = edit;
-	edit = (struct edit){ 0 };
+	tables = containerd_tables(p->handlers, p->format.names, BY_TYPE);
+	if (is_said(p, f, tables)) {
+		str_set(&f->new_text, f->old_text);
+		return 0;
+	}
+	if (strip_block(f->old_text ? f->old_text : FRESH1, f->path, &rest, e) < 0 ||
+	    check_toml(rest, f->path, e) < 0 ||
+	    containerd_strip(&rest, f->path, p->handlers, e) < 0)
+		return -e->code;
+	if (p->is_wanted)
+		return add_block(p, f, rest, tables, e);
+	f->new_text = is_fresh(rest) ? NULL : TAKE_PTR(rest);
 	return 0;
-}
-
-static char *candidate1(const struct edit *edit)
-{
-	const char *text = edit->files[FILE_MAIN].new_text;
-
-	return xstrdup(text ? text : "version = 2\n");
-}
-
-/* The strings of "imports". */
-static int read_imports(const char *text, const char *name, strv *ret_imports, struct error *e)
-{
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	const struct toml *imports;
-	int r = toml_parse(text, strlen(text), name, &root, e);
-
-	if (r < 0)
-		return r;
-	imports = toml_get(root, "imports");
-	if (imports && imports->type != TOML_ARRAY)
-		return fail(e, EINVAL, "%s:%u: 'imports' is not an array", name, imports->line);
-	for (const struct toml *i = imports ? imports->children : NULL; i; i = i->next)
-		if (i->type == TOML_STRING)
-			strv_add(ret_imports, i->text.s);
-	return 0;
-}
-
-static int write_imports(const char *text, char *const *imports, char **ret_text, struct error *e)
-{
-	_strv_ strv quoted = NULL;
-	_free_ char *joined = NULL;
-	_free_ char *literal = NULL;
-
-	if (strv_len(imports) == 0)
-		return toml_unset(text, "", "imports", ret_text, e);
-	for (char *const *i = imports; *i; i++)
-		strv_take(&quoted, toml_quote(*i));
-	joined = strv_join(quoted, ", ");
-	literal = xasprintf("[%s]", joined);
-	return toml_set(text, "", "imports", literal, ret_text, e);
-}
-
-/* That IMPORT is the path of DROP_IN: containerd takes a relative one from the main file's folder.
- */
-static bool names(const char *import, const char *dir, const char *drop_in)
-{
-	_free_ char *path = import[0] == '/' ? xstrdup(import) : path_join(dir, import);
-
-	return str_equal(path, drop_in);
-}
-
-/* To containerd a pattern is what has a star.  Relative ones do not count: older versions take them
- * from the daemon's working folder. */
-static bool covers(const char *import, const char *drop_in)
-{
-	return import[0] == '/' && strchr(import, '*') && str_matches(drop_in, import);
 }
 
 /* TEXT with an import of DROP_IN of its own or without; a pattern that covers it is left alone. */
 static int set_import(const char *text, const char *main_path, const char *drop_in, bool is_wanted,
 		      char **ret_text, struct error *e)
 {
+	_cleanup_(toml_freep) struct toml *root = NULL;
 	_free_ char *dir = path_parent(main_path);
 	_strv_ strv imports = NULL;
-	_strv_ strv kept = NULL;
+	bool is_named, is_covered_;
 
-	if (read_imports(text, main_path, &imports, e) < 0)
+	if (toml_parse(text, strlen(text), main_path, &root, e) < 0 ||
+	    imports_read(root, main_path, &imports, e) < 0)
 		return -e->code;
-	for (char **i = imports; i && *i; i++) {
-		is_wanted &= !covers(*i, drop_in);
-		if (!names(*i, dir, drop_in))
-			strv_add(&kept, *i);
-	}
-	if (is_wanted)
-		strv_add(&kept, drop_in);
-	if (strv_len(kept) != strv_len(imports))
-		return write_imports(text, kept, ret_text, e);
+	is_named = imports_name(imports, dir, drop_in);
+	is_covered_ = imports_cover(imports, drop_in);
+	if (is_named && (!is_wanted || is_covered_))
+		return imports_remove(text, main_path, dir, drop_in, ret_text, e);
+	if (is_wanted && !is_named && !is_covered_)
+		return imports_add(text, main_path, drop_in, ret_text, e);
 	*ret_text = xstrdup(text);
 	return 0;
 }
 
-static char *drop_in_path(const struct engine *engine)
-{
-	return xasprintf("%s/%s/%s", engine->dir, engine->flavour->drop_in_dir, engine->drop_in);
-}
-
 /* Before its upgrade in place, containerd 1 had our block in this file. */
-static int plan_main(struct edit_file *f, const char *drop_in, bool is_wanted, struct error *e)
+static int plan_main(struct plan *p, struct error *e)
 {
+	struct edit_file *f = &p->edit.files[0];
 	_free_ char *rest = NULL;
 
 	if (strip_block(f->old_text ? f->old_text : FRESH2, f->path, &rest, e) < 0 ||
-	    set_import(rest, f->path, drop_in, is_wanted, &f->new_text, e) < 0)
+	    containerd_strip(&rest, f->path, p->handlers, e) < 0 ||
+	    set_import(rest, f->path, p->drop_in, p->is_wanted, &f->new_text, e) < 0)
 		return -e->code;
-	if (!is_wanted && is_fresh(f->new_text))
+	if (!p->is_wanted && is_fresh(f->new_text))
 		str_set(&f->new_text, NULL);
 	return 0;
 }
 
-static int plan_drop_in(struct edit *edit, const struct handler *handlers, size_t n,
-			struct error *e)
-{
-	struct edit_file *main_file = &edit->files[FILE_MAIN];
-	struct edit_file *drop_in = &edit->files[FILE_DROP_IN];
-	_free_ char *tables = NULL;
-	int64_t version = 3;
+/* ---- a file of our own ---- */
 
-	if (main_file->old_text &&
-	    format_version(main_file->old_text, main_file->path, &version, e) < 0)
-		return -e->code;
-	if (plan_main(main_file, drop_in->path, n > 0, e) < 0)
-		return -e->code;
-	if (n == 0)
-		return 0;
-	/* containerd 2 reads older formats too, and merges by the plugin names of the main file. */
-	tables = handler_tables(handlers, n, version, BY_PATH);
-	drop_in->new_text = xasprintf(
-		"# Managed by kata-deploy: changes are lost.\n"
-		"version = %lld\n\n%s",
-		(long long)version, tables);
-	return check_toml(drop_in->new_text, drop_in->path, e);
+static void fill_drop_in(const struct plan *p, struct edit_file *f)
+{
+	_free_ char *tables = NULL;
+	bool is_own_folder = f->old_text ? strstr(f->old_text, OWN_FOLDER) != NULL : !f->has_folder;
+
+	f->takes_folder = is_own_folder;
+	if (!p->is_wanted)
+		return;
+	tables = containerd_tables(p->handlers, p->format.names, BY_PATH);
+	f->new_text = xasprintf(MANAGED "%sversion = %lld\n\n%s", is_own_folder ? OWN_FOLDER : "",
+				(long long)p->format.version, tables);
 }
 
-static int plan2(const struct engine *engine, const struct handler *handlers, size_t n,
-		 struct edit *ret_edit, struct error *e)
+/* Handlers of our names in files that others made. */
+static int plan_others(struct plan *p, struct error *e)
 {
-	_edit_ struct edit edit = { 0 };
-	_free_ char *main_path = path_join(engine->dir, engine->main_file);
-	_free_ char *drop_in = drop_in_path(engine);
+	for (size_t i = 1; i < p->files.n; i++) {
+		const struct containerd_file *other = &p->files.list[i];
+		_free_ char *text = xstrdup(other->text);
+		struct edit_file *f;
 
-	if (!edit_add(&edit, main_path, e) || !edit_add(&edit, drop_in, e))
-		return -e->code;
-	if (plan_drop_in(&edit, handlers, n, e) < 0)
-		return -e->code;
-	*ret_edit = edit;
-	edit = (struct edit){ 0 };
+		if (strcmp(other->path, p->drop_in) == 0)
+			continue;
+		if (containerd_strip(&text, other->path, p->handlers, e) < 0)
+			return -e->code;
+		if (strcmp(text, other->text) == 0)
+			continue;
+		f = edit_add(&p->edit, other->path, e);
+		if (!f)
+			return -e->code;
+		if (!f->old_text)
+			return fail(e, ENOTSUP,
+				    "'%s' has handlers of our names and cannot be changed from "
+				    "here; remove them there",
+				    f->path);
+		f->new_text = TAKE_PTR(text);
+	}
 	return 0;
 }
 
-/* The main file with the stand-in imported instead of the drop-in. */
-static int candidate2(const struct edit *edit, char *const *stand_ins, char **ret_text,
-		      struct error *e)
+static int plan_drop_in(struct plan *p, struct error *e)
 {
-	const struct edit_file *f = &edit->files[FILE_MAIN];
-	const char *text = f->new_text ? f->new_text : "version = 3\n";
-	_free_ char *dir = path_parent(f->path);
-	_strv_ strv imports = NULL;
-	_strv_ strv replaced = NULL;
+	bool is_ours_to_edit = p->home == HOME_DROP_IN;
+	struct edit_file *drop_in;
 
-	if (read_imports(text, f->path, &imports, e) < 0)
+	if (is_ours_to_edit && (!edit_add(&p->edit, p->main_path, e) || plan_main(p, e) < 0))
 		return -e->code;
-	for (char **i = imports; i && *i; i++)
-		if (!names(*i, dir, edit->files[FILE_DROP_IN].path))
-			strv_add(&replaced, *i);
-	if (stand_ins[FILE_DROP_IN])
-		strv_add(&replaced, stand_ins[FILE_DROP_IN]);
-	return write_imports(text, replaced, ret_text, e);
+	drop_in = edit_add(&p->edit, p->drop_in, e);
+	if (!drop_in)
+		return -e->code;
+	fill_drop_in(p, drop_in);
+	if (drop_in->new_text && check_toml(drop_in->new_text, drop_in->path, e) < 0)
+		return -e->code;
+	return plan_others(p, e);
 }
+
+/* ---- a template, which is no TOML ---- */
+
+static int plan_template(struct plan *p, struct error *e)
+{
+	struct edit_file *f = edit_add(&p->edit, p->template, e);
+	_free_ char *tables = NULL;
+	_free_ char *block = NULL;
+	_free_ char *rest = NULL;
+
+	if (!f)
+		return -e->code;
+	if (strip_block(f->old_text ? f->old_text : CREATED BASE_TEMPLATE, f->path, &rest, e) < 0)
+		return -e->code;
+	if (!p->is_wanted) {
+		if (!str_equal(rest, CREATED BASE_TEMPLATE))
+			f->new_text = TAKE_PTR(rest);
+		return 0;
+	}
+	tables = containerd_tables(p->handlers, p->format.names,
+				   p->engine->major < 2 ? BY_TYPE : BY_PATH);
+	block = make_block(tables, "");
+	f->new_text = append_block(rest, block);
+	return 0;
+}
+
+/* ---- what another version of the engine made us leave elsewhere ---- */
+
+static int strip_template(struct plan *p, struct error *e)
+{
+	struct edit_file *f;
+
+	if (!p->template || !file_exists(p->template))
+		return 0;
+	f = edit_add(&p->edit, p->template, e);
+	if (!f || strip_block(f->old_text ? f->old_text : "", f->path, &f->new_text, e) < 0)
+		return -e->code;
+	if (str_equal(f->new_text, CREATED BASE_TEMPLATE))
+		str_set(&f->new_text, NULL);
+	return 0;
+}
+
+/* containerd 1 would have nothing but our handlers in its CRI section. */
+static int drop_drop_in(struct plan *p, struct error *e)
+{
+	struct edit_file *main_file = &p->edit.files[0];
+	struct edit_file *f;
+	char *text = NULL;
+
+	if (!file_exists(p->drop_in))
+		return 0;
+	if (p->home == HOME_BLOCK && main_file->new_text) {
+		if (set_import(main_file->new_text, main_file->path, p->drop_in, false, &text, e) <
+		    0)
+			return -e->code;
+		free(main_file->new_text);
+		main_file->new_text = text;
+	}
+	f = edit_add(&p->edit, p->drop_in, e);
+	if (!f)
+		return -e->code;
+	f->takes_folder = f->old_text && strstr(f->old_text, OWN_FOLDER);
+	return 0;
+}
+
+int containerd_plan(const struct engine *engine, const struct handlers *handlers,
+		    struct edit *ret_edit, struct error *e)
+{
+	_cleanup_(plan_done) struct plan p = { .engine = engine, .handlers = handlers };
+	int r = plan_init(&p, e);
+
+	if (r < 0)
+		return r;
+	switch (p.home) {
+	case HOME_BLOCK:
+		r = plan_block(&p, e) < 0 ? -e->code : drop_drop_in(&p, e);
+		break;
+	case HOME_DROP_IN:
+	case HOME_TOLD:
+		r = plan_drop_in(&p, e) < 0 ? -e->code : strip_template(&p, e);
+		break;
+	case HOME_TEMPLATE:
+		r = plan_template(&p, e) < 0 ? -e->code : drop_drop_in(&p, e);
+		break;
+	}
+	if (r < 0)
+		return r;
+	*ret_edit = p.edit;
+	p.edit = (struct edit){ 0 };
+	return 0;
+}
+
+/* ---- candidates ---- */
+
+static const struct edit_file *find_file(const struct edit *edit, const char *path)
+{
+	for (size_t i = 0; i < edit->n_files; i++)
+		if (strcmp(edit->files[i].path, path) == 0)
+			return &edit->files[i];
+	return NULL;
+}
+
+/* TEXT that imports STAND_IN (NULL: nothing) in place of the drop-in. */
+static int stand_in_for(const struct plan *p, const char *text, const char *stand_in,
+			char **ret_text, struct error *e)
+{
+	_free_ char *without = NULL;
+
+	if (imports_remove(text, p->main_path, p->engine->dir, p->drop_in, &without, e) < 0)
+		return -e->code;
+	if (stand_in)
+		return imports_add(without, p->main_path, stand_in, ret_text, e);
+	*ret_text = TAKE_PTR(without);
+	return 0;
+}
+
+/* What the writer of the main file will make of the template. */
+static int render(const struct plan *p, const struct edit_file *template, char **ret_text,
+		  struct error *e)
+{
+	const char *now = p->files.n > 0 ? p->files.list[0].text : "version = 2\n";
+	const char *new_text = template->new_text ? template->new_text : "";
+	_free_ char *rest = NULL;
+	_free_ char *block = NULL;
+	size_t begin, len;
+
+	if (strip_block(now, p->main_path, &rest, e) < 0 ||
+	    containerd_strip(&rest, p->main_path, p->handlers, e) < 0 ||
+	    find_block(new_text, template->path, &begin, &len, e) < 0)
+		return -e->code;
+	block = xstrndup(new_text + begin, len);
+	*ret_text = append_block(rest, block);
+	return 0;
+}
+
+int containerd_candidate(const struct engine *engine, const struct edit *edit, const char *stand_in,
+			 char **ret_drop_in, char **ret_text, struct error *e)
+{
+	const struct handlers none = { 0 };
+	_cleanup_(plan_done) struct plan p = { .engine = engine, .handlers = &none };
+	const struct edit_file *main_file, *drop_in, *template;
+	const char *text = engine->major < 2 ? "version = 2\n" : "version = 3\n";
+
+	if (plan_init(&p, e) < 0)
+		return -e->code;
+	main_file = find_file(edit, p.main_path);
+	drop_in = find_file(edit, p.drop_in);
+	template = p.template ? find_file(edit, p.template) : NULL;
+	*ret_drop_in = NULL;
+	if (template)
+		return render(&p, template, ret_text, e);
+	if (main_file && main_file->new_text)
+		text = main_file->new_text;
+	else if (!main_file && p.files.n > 0)
+		text = p.files.list[0].text;
+	if (!drop_in) {
+		*ret_text = xstrdup(text);
+		return 0;
+	}
+	*ret_drop_in = drop_in->new_text ? xstrdup(drop_in->new_text) : NULL;
+	return stand_in_for(&p, text, *ret_drop_in ? stand_in : NULL, ret_text, e);
+}
+
+/* ---- the undo ---- */
 
 static bool imports_drop_in(const char *text, const char *main_path, const char *drop_in)
 {
+	_cleanup_(toml_freep) struct toml *root = NULL;
 	_free_ char *dir = path_parent(main_path);
 	_strv_ strv imports = NULL;
 	struct error ignored;
 
-	(void)read_imports(text, main_path, &imports, &ignored);
-	for (char **i = imports; i && *i; i++)
-		if (names(*i, dir, drop_in))
-			return true;
-	return false;
+	if (toml_parse(text, strlen(text), main_path, &root, &ignored) < 0)
+		return false;
+	(void)imports_read(root, main_path, &imports, &ignored);
+	return imports_name(imports, dir, drop_in);
+}
+
+/* NOW with the block as it is in OLD. */
+static int merge_block(const char *path, const char *now, const char *old, char **ret_text,
+		       struct error *e)
+{
+	_free_ char *rest = NULL;
+	_free_ char *block = NULL;
+	size_t begin, len;
+
+	if (strip_block(now, path, &rest, e) < 0 || find_block(old, path, &begin, &len, e) < 0)
+		return -e->code;
+	block = xstrndup(old + begin, len);
+	*ret_text = len > 0 ? append_block(rest, block) : TAKE_PTR(rest);
+	return 0;
 }
 
 /* NOW with the block and the import as they are in OLD. */
@@ -382,28 +534,31 @@ static int merge_main(const char *path, const char *drop_in, const char *now, co
 {
 	_free_ char *rest = NULL;
 	_free_ char *text = NULL;
-	_free_ char *block = NULL;
-	size_t begin, len;
 
-	if (strip_block(now, path, &rest, e) < 0 || find_block(old, path, &begin, &len, e) < 0 ||
+	if (strip_block(now, path, &rest, e) < 0 ||
 	    set_import(rest, path, drop_in, imports_drop_in(old, path, drop_in), &text, e) < 0)
 		return -e->code;
-	block = xstrndup(old + begin, len);
-	*ret_text = len > 0 ? append_block(text, block) : TAKE_PTR(text);
-	return 0;
+	return merge_block(path, text, old, ret_text, e);
 }
 
-/* For every version: it may change between an edit and its undo, and a runtime that does not start
- * any more does not say which it is.  A main file that is gone
- * went with our part of it.  The drop-in is ours as a whole. */
+static bool is_template(const struct engine *engine, const char *path)
+{
+	const char *name = path_base(path);
+
+	return str_equal(name, engine->flavour->template) ||
+	       str_equal(name, engine->flavour->template3);
+}
+
+/* A main file that is gone went with our part of it.  The drop-in is ours as a whole. */
 int containerd_merge(const void *context, const char *path, const char *now, const char *old,
 		     char **ret_text, struct error *e)
 {
 	const struct engine *engine = context;
 	_free_ char *main_path = path_join(engine->dir, engine->main_file);
-	_free_ char *drop_in = drop_in_path(engine);
+	_free_ char *drop_in = drop_in_path(engine, 2);
+	_free_ char *drop_in3 = drop_in_path(engine, 3);
 
-	if (strcmp(path, main_path) != 0) {
+	if (strcmp(path, drop_in) == 0 || strcmp(path, drop_in3) == 0) {
 		*ret_text = old ? xstrdup(old) : NULL;
 		return 0;
 	}
@@ -411,45 +566,11 @@ int containerd_merge(const void *context, const char *path, const char *now, con
 		*ret_text = NULL;
 		return 0;
 	}
-	return merge_main(path, drop_in, now, old ? old : "", ret_text, e);
-}
-
-int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
-{
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	_strv_ strv names = NULL;
-	int r = toml_parse(dump, len, "containerd config dump", &root, e);
-
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
-		_free_ char *path = xasprintf("plugins.%s.containerd.runtimes", plugins[i].id);
-		const struct toml *runtimes = toml_get(root, path);
-
-		if (!runtimes || runtimes->type != TOML_TABLE)
-			continue;
-		for (const struct toml *t = runtimes->children; t; t = t->next)
-			strv_add(&names, t->key);
-	}
-	*ret_names = TAKE_PTR(names);
-	return 0;
-}
-
-int containerd_plan(const struct engine *engine, const struct handlers *handlers,
-		    struct edit *ret_edit, struct error *e)
-{
-	size_t n = handlers->presence == HANDLERS_PRESENT ? handlers->n : 0;
-
-	if (engine->major < 2)
-		return plan1(engine, handlers->list, n, ret_edit, e);
-	return plan2(engine, handlers->list, n, ret_edit, e);
-}
-
-int containerd_candidate(const struct engine *engine, const struct edit *edit,
-			 char *const *stand_ins, char **ret_text, struct error *e)
-{
-	if (engine->major >= 2)
-		return candidate2(edit, stand_ins, ret_text, e);
-	*ret_text = candidate1(edit);
+	if (strcmp(path, main_path) == 0)
+		return merge_main(path, drop_in, now, old ? old : "", ret_text, e);
+	if (is_template(engine, path))
+		return merge_block(path, now, old ? old : "", ret_text, e);
+	/* Somebody else's, who has changed it since we took our names out of it. */
+	*ret_text = xstrdup(now);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/host/containerd-parts.h"
 #include "lib/host/endpoint.h"
 #include "lib/host/live.h"
 #include "lib/host/node.h"
@@ -24,9 +25,12 @@ static bool has_drop_ins(const struct engine *engine)
 	return engine->major >= 2;
 }
 
-/* The handlers in the configuration that the running containerd makes of the file at PATH. */
-static int dump_handlers(const struct engine *engine, const char *path, uint64_t deadline_ms,
-			 const struct cancel *cancel, strv *ret_names, struct error *e)
+/* What the running containerd makes of the file at PATH.  2.0 brings old names up to date only in
+ * "migrate", which later is the same as "dump"; 1.6 has none, and no dump of a file that is not
+ * there.
+ */
+static int dump(const struct engine *engine, const char *path, uint64_t deadline_ms,
+		const struct cancel *cancel, char **ret_text, struct error *e)
 {
 	_task_result_ struct task_result result = { 0 };
 	_strv_ strv argv = NULL;
@@ -36,35 +40,42 @@ static int dump_handlers(const struct engine *engine, const char *path, uint64_t
 	strv_add(&argv, "-c");
 	strv_add(&argv, path);
 	strv_add(&argv, "config");
-	strv_add(&argv, "dump");
+	strv_add(&argv, engine->major >= 2 ? "migrate" : file_exists(path) ? "dump" : "default");
 	r = engine->exec(engine, argv, deadline_ms, cancel, &result, e);
 	if (r < 0)
 		return r;
 	if (result.status != 0)
 		return fail(e, EINVAL, "containerd refuses the configuration: %.400s",
 			    str_trim(result.err));
-	return containerd_dump_handlers(result.out, strlen(result.out), ret_names, e);
+	*ret_text = TAKE_PTR(result.out);
+	return 0;
 }
 
-static int compare_handlers(const struct handlers *handlers, char *const *before,
-			    char *const *after, struct error *e)
+static int must_have(const struct handlers *handlers, const char *text, struct error *e)
 {
-	for (char *const *name = before; name && *name; name++) {
-		bool is_ours = str_starts(*name, "kata");
+	_strv_ strv names = NULL;
+	int r = containerd_dump_handlers(text, strlen(text), &names, e);
 
-		if (!is_ours && !strv_contains(after, *name))
-			return fail(e, EINVAL,
-				    "with the new configuration containerd would lose the handler "
-				    "'%s'; nothing was changed",
-				    *name);
-	}
-	for (size_t i = 0; i < handlers->n && handlers->presence == HANDLERS_PRESENT; i++)
-		if (!strv_contains(after, handlers->list[i].name))
+	for (size_t i = 0; r >= 0 && i < handlers->n; i++)
+		if (handlers->presence == HANDLERS_PRESENT &&
+		    !strv_contains(names, handlers->list[i].name))
 			return fail(e, EINVAL,
 				    "containerd does not see the handler '%s': does a file in "
 				    "'imports' replace the CRI section?",
 				    handlers->list[i].name);
-	return 0;
+	return r;
+}
+
+/* Its own "dump" lets a missing import pass; the daemon does not start. */
+static int must_be_complete(const struct engine *engine, const struct edit *edit, struct error *e)
+{
+	_containerd_files_ struct containerd_files files = { 0 };
+	int r = containerd_load(engine, edit, &files, e);
+
+	if (r >= 0 && strv_len(files.missing) > 0)
+		r = fail(e, ENOENT, "there is no %s: containerd would not start again",
+			 files.missing[0]);
+	return r;
 }
 
 static int write_text(const char *path, const char *text, struct error *e)
@@ -72,26 +83,21 @@ static int write_text(const char *path, const char *text, struct error *e)
 	return file_replace(path, text, strlen(text), 0644, e);
 }
 
-/* Beside the main file: imports may be relative. */
+/* Beside the main file, as imports may be relative, and not "*.toml", which may be imported. */
 static char *candidate_path(const struct engine *engine, const char *what)
 {
-	return xasprintf("%s/" CANDIDATE "%s.toml", engine->dir, what);
+	return xasprintf("%s/" CANDIDATE "%s", engine->dir, what);
 }
 
 /* Writes what the edit would make to names that containerd does not read by itself. */
 static int write_candidate(const struct engine *engine, const struct edit *edit,
-			   const char *main_path, const char *drop_in, struct error *e)
+			   const char *main_path, const char *stand_in, struct error *e)
 {
-	char *stand_ins[2] = { NULL }; /* main file, drop-in */
-	_free_ char *stand_in = xstrdup(drop_in);
+	_free_ char *drop_in = NULL;
 	_free_ char *text = NULL;
 
-	if (edit->n_files > 1 && edit->files[1].new_text) {
-		stand_ins[1] = stand_in;
-		if (write_text(drop_in, edit->files[1].new_text, e) < 0)
-			return -e->code;
-	}
-	if (containerd_candidate(engine, edit, stand_ins, &text, e) < 0)
+	if (containerd_candidate(engine, edit, stand_in, &drop_in, &text, e) < 0 ||
+	    (drop_in && write_text(stand_in, drop_in, e) < 0))
 		return -e->code;
 	return write_text(main_path, text, e);
 }
@@ -99,32 +105,44 @@ static int write_candidate(const struct engine *engine, const struct edit *edit,
 static void clear(const struct engine *engine)
 {
 	_free_ char *main_path = candidate_path(engine, "");
-	_free_ char *drop_in = candidate_path(engine, "-import");
+	_free_ char *stand_in = candidate_path(engine, "-import");
 
 	(void)unlink(main_path);
-	(void)unlink(drop_in);
+	(void)unlink(stand_in);
+}
+
+static int dump_both(const struct engine *engine, const struct edit *edit, uint64_t deadline_ms,
+		     const struct cancel *cancel, char **ret_before, char **ret_after,
+		     struct error *e)
+{
+	_free_ char *now = path_join(engine->dir, engine->main_file);
+	_free_ char *main_path = candidate_path(engine, "");
+	_free_ char *stand_in = candidate_path(engine, "-import");
+	int r = dump(engine, now, deadline_ms, cancel, ret_before, e);
+
+	if (r >= 0)
+		r = write_candidate(engine, edit, main_path, stand_in, e);
+	if (r >= 0)
+		r = dump(engine, main_path, deadline_ms, cancel, ret_after, e);
+	clear(engine);
+	return r;
 }
 
 static int validate(const struct engine *engine, const struct edit *edit,
 		    const struct handlers *handlers, uint64_t deadline_ms,
 		    const struct cancel *cancel, struct error *e)
 {
-	_free_ char *main_path = candidate_path(engine, "");
-	_free_ char *drop_in = candidate_path(engine, "-import");
-	_strv_ strv before = NULL;
-	_strv_ strv after = NULL;
-	int r = 0;
+	_free_ char *before = NULL;
+	_free_ char *after = NULL;
+	int r = must_be_complete(engine, edit, e);
 
-	if (edit->files[0].old_text)
-		r = dump_handlers(engine, edit->files[0].path, deadline_ms, cancel, &before, e);
 	if (r >= 0)
-		r = write_candidate(engine, edit, main_path, drop_in, e);
+		r = dump_both(engine, edit, deadline_ms, cancel, &before, &after, e);
 	if (r >= 0)
-		r = dump_handlers(engine, main_path, deadline_ms, cancel, &after, e);
-	clear(engine);
-	if (r < 0)
-		return fail_wrap(e, "validating the configuration of containerd");
-	return compare_handlers(handlers, before, after, e);
+		r = must_have(handlers, after, e);
+	if (r >= 0)
+		r = containerd_compare(before, after, e);
+	return r < 0 ? fail_wrap(e, "validating the configuration of containerd") : 0;
 }
 
 const struct engine_driver containerd_driver = {

@@ -11,12 +11,9 @@ int containerd_plan(const struct engine *engine, const struct handlers *handlers
 		    struct edit *ret_edit, struct error *e);
 edit_merge containerd_merge;
 
-/* The text of a main configuration that is as valid as the edit, although the edit's other files
- * are only at STAND_INS (in their order, NULL for the main file).  Caller frees. */
-int containerd_candidate(const struct engine *engine, const struct edit *edit,
-			 char *const *stand_ins, char **ret_text, struct error *e);
-
-/* The handler names in a configuration as containerd itself prints it ("config dump"). */
-int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e);
+/* The text of a main configuration that is as valid as the edit, although the drop-in, of which
+ * *ret_drop_in is the new text (NULL: there is none), is only at STAND_IN.  Caller frees both. */
+int containerd_candidate(const struct engine *engine, const struct edit *edit, const char *stand_in,
+			 char **ret_drop_in, char **ret_text, struct error *e);
 
 #endif

@@ -5,11 +5,12 @@
  * Whoever reads one of the files sees the old text or the new one, and the old one is kept until
  * the new one has proved itself.  Files that are already as they should be are not written, nor
  * are those that somebody else changed since they were read; between that look and the rename is
- * no lock that others would know.  A link stays one: its target is replaced.  Any thread, one at a
- * time.
+ * no lock that others would know.  A link stays one: its target is replaced.  Mode and owner stay.
+ * Any thread, one at a time.
  */
 #include "lib/host/edit.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,18 +44,29 @@ static int follow(const char *path, char **ret_target, struct error *e)
 
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 {
-	struct edit_file f = { .mode = 0644 };
+	struct edit_file f = { .mode = 0644, .uid = geteuid(), .gid = getegid() };
 	_free_ char *target = NULL;
+	_free_ char *folder = path_parent(path);
+	size_t len = 0;
 	struct stat st;
 	int r;
 
 	if (follow(path, &target, e) < 0)
 		return NULL;
-	r = file_read(target, EDIT_TEXT_MAX, &f.old_text, NULL, e);
+	r = file_read(target, EDIT_TEXT_MAX, &f.old_text, &len, e);
 	if (r < 0 && r != -ENOENT)
 		return NULL;
-	if (f.old_text && stat(target, &st) == 0)
+	if (f.old_text && strlen(f.old_text) != len) {
+		(void)fail(e, EINVAL, "'%s' has a NUL byte", path);
+		free(f.old_text);
+		return NULL;
+	}
+	if (f.old_text && stat(target, &st) == 0) {
 		f.mode = st.st_mode & 0777;
+		f.uid = st.st_uid;
+		f.gid = st.st_gid;
+	}
+	f.has_folder = file_exists(folder);
 	f.path = xstrdup(path);
 	edit->files = xrealloc(edit->files, edit->n_files + 1, sizeof(*edit->files));
 	edit->files[edit->n_files++] = f;
@@ -107,29 +119,56 @@ static int write_new(const struct edit_file *f, struct error *e)
 	/* The folder's own name must last as well before another file may import what is in it. */
 	if (dir_make(parent, 0755, e) < 0 || file_sync_parent(parent, e) < 0)
 		return -e->code;
-	return file_replace(target, f->new_text, strlen(f->new_text), f->mode, e);
+	return file_replace_owned(target, f->new_text, strlen(f->new_text), f->mode, f->uid, f->gid,
+				  e);
+}
+
+/* Tries it with a file that has no name. */
+static int look_at_owner(const struct edit_file *f, const char *target, struct error *e)
+{
+	_free_ char *parent = path_parent(target);
+	_close_ int fd = -1;
+
+	if (!f->new_text || (f->uid == geteuid() && f->gid == getegid()))
+		return 0;
+	fd = open(parent, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd >= 0 && fchown(fd, f->uid, f->gid) < 0)
+		return fail(e, errno,
+			    "'%s' belongs to user %u and group %u and could not keep them (%m); "
+			    "give it to root, or this program the capability CHOWN",
+			    f->path, (unsigned)f->uid, (unsigned)f->gid);
+	return 0;
 }
 
 /* Of a link only the link: nobody reads its target any more. */
 static int remove_old(const struct edit_file *f, struct error *e)
 {
 	_free_ char *target = NULL;
+	_free_ char *folder = NULL;
 	int r = look(f, &target, e);
 
 	if (r <= 0)
 		return r;
 	if (unlink(f->path) < 0)
 		return fail(e, errno, "cannot remove '%s': %m", f->path);
-	return file_sync_parent(f->path, e);
+	if (file_sync_parent(f->path, e) < 0)
+		return -e->code;
+	folder = path_parent(f->path);
+	if (f->takes_folder && rmdir(folder) == 0)
+		return file_sync_parent(folder, e);
+	return 0;
 }
 
 static int look_at_all(const struct edit *edit, struct error *e)
 {
 	for (size_t i = 0; i < edit->n_files; i++) {
 		_free_ char *target = NULL;
+		int r = look(&edit->files[i], &target, e);
 
-		if (look(&edit->files[i], &target, e) < 0)
-			return -e->code;
+		if (r > 0)
+			r = look_at_owner(&edit->files[i], target, e);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -171,6 +210,9 @@ void edit_save(const struct edit *edit, struct json_object *data)
 		json_set_str(file, "text", edit->files[i].old_text);
 		json_set_str(file, "new", mark);
 		json_set_int(file, "mode", edit->files[i].mode);
+		json_set_int(file, "uid", edit->files[i].uid);
+		json_set_int(file, "gid", edit->files[i].gid);
+		json_set_bool(file, "folder", edit->files[i].has_folder);
 		(void)json_object_array_add(files, file);
 	}
 }
@@ -199,9 +241,12 @@ static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge
 	f = edit_add(edit, path, e);
 	if (!f)
 		return -e->code;
+	f->takes_folder = !json_get_bool(saved, "folder", true);
 	if (merge && is_foreign(saved, f->old_text))
 		return merge(context, path, f->old_text, old, &f->new_text, e);
 	f->mode = (mode_t)json_get_int(saved, "mode", f->mode) & 0777;
+	f->uid = (uid_t)json_get_int(saved, "uid", f->uid);
+	f->gid = (gid_t)json_get_int(saved, "gid", f->gid);
 	str_set(&f->new_text, old);
 	return 0;
 }

@@ -15,6 +15,10 @@ struct edit_file {
 	char *old_text; /* NULL: there is no such file */
 	char *new_text; /* NULL: there shall be none */
 	mode_t mode;
+	uid_t uid; /* as it is, and stays */
+	gid_t gid;
+	bool has_folder;   /* it was there before */
+	bool takes_folder; /* a removed file takes its folder along if nothing else is in it */
 };
 
 #define EDIT_TEXT_MAX (4 * MIB)
@@ -25,7 +29,8 @@ struct edit {
 };
 
 /* Adds PATH with its text as it is, to be given a new one.  What it returns is valid until the next
- * file is added.  NULL with *e filled on failure; ENOTSUP for a link that leads to nothing. */
+ * file is added.  NULL with *e filled on failure; ENOTSUP for a link that leads to nothing, EINVAL
+ * for a text with NUL, whose rest would be lost. */
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);
@@ -33,7 +38,7 @@ bool edit_is_needed(const struct edit *edit);
 /* Writes the new texts, each by rename, and then removes what shall go.  A file may import those
  * added after it: at no time, a power cut included, does one import a file that is not there.
  * EAGAIN, before anything is written, if a file has neither its old text nor its new one: somebody
- * else changed it since it was added. */
+ * else changed it since it was added; EPERM, likewise, if it cannot keep its owner. */
 int edit_apply(const struct edit *edit, struct error *e);
 /* Puts the old texts into DATA, for edit_restore() of a later run. */
 void edit_save(const struct edit *edit, struct json_object *data);

@@ -17,6 +17,69 @@ static const struct flavour flavours[] = {
 		.main_file = "config.toml",
 		.drop_in_dir = "conf.d",
 	},
+	{
+		/* Its nodes are containers with a systemd of their own. */
+		.name = "kind",
+		.driver = "containerd",
+		.units = { "containerd.service" },
+		.socket = "/run/containerd/containerd.sock",
+		.dir = "/etc/containerd",
+		.main_file = "config.toml",
+		.drop_in_dir = "conf.d",
+	},
+	{
+		/* Writes the main file at each start, from a template if there is one; what it
+		 * writes for containerd 2 imports the folders. */
+		.name = "k3s",
+		.driver = "containerd",
+		.units = { "k3s.service", "k3s-agent.service" },
+		.socket = "/run/k3s/containerd/containerd.sock",
+		.dir = "/var/lib/rancher/k3s/agent/etc/containerd",
+		.main_file = "config.toml",
+		.drop_in_dir = "config.toml.d",
+		.drop_in_dir3 = "config-v3.toml.d",
+		.template = "config.toml.tmpl",
+		.template3 = "config-v3.toml.tmpl",
+		.writer = "k3s",
+		.takes_along = "the kubelet, which then sets the node's labels anew",
+	},
+	{
+		.name = "rke2",
+		.driver = "containerd",
+		.units = { "rke2-agent.service", "rke2-server.service" },
+		.socket = "/run/k3s/containerd/containerd.sock",
+		.dir = "/var/lib/rancher/rke2/agent/etc/containerd",
+		.main_file = "config.toml",
+		.drop_in_dir = "config.toml.d",
+		.drop_in_dir3 = "config-v3.toml.d",
+		.template = "config.toml.tmpl",
+		.template3 = "config-v3.toml.tmpl",
+		.writer = "rke2",
+		.takes_along = "the kubelet, which then sets the node's labels anew",
+	},
+	{
+		/* Watches the folder; merges its files for containerd 1, too. */
+		.name = "k0s",
+		.driver = "containerd",
+		.units = { "k0sworker.service", "k0scontroller.service" },
+		.socket = "/run/k0s/containerd.sock",
+		.dir = "/etc/k0s",
+		.main_file = "containerd.toml",
+		.drop_in_dir = "containerd.d",
+		.writer = "k0s",
+		.writer_mark = "# k0s_managed=true",
+		.activation = ACTIVATE_NOTHING,
+	},
+	{
+		/* The main file is a template with names to fill in, and TOML nonetheless. */
+		.name = "microk8s",
+		.driver = "containerd",
+		.units = { "snap.microk8s.daemon-containerd.service" },
+		.socket = "/var/snap/microk8s/common/run/containerd.sock",
+		.dir = "/var/snap/microk8s/current/args",
+		.main_file = "containerd-template.toml",
+		.drop_in_dir = "conf.d",
+	},
 };
 
 const struct flavour *flavour_at(size_t i)

@@ -26,9 +26,15 @@ struct flavour {
 	const char *socket;
 	const char *dir;         /* of the configuration */
 	const char *main_file;   /* in it */
-	const char *drop_in_dir; /* likewise */
+	const char *drop_in_dir; /* likewise, of our own file */
+	/* The next ones are NULL where nothing is to be said. */
+	const char *drop_in_dir3; /* the same, for version 3 of the format */
+	const char *template;     /* in it: what the main file is made from */
+	const char *template3;
+	const char *writer;      /* who writes the main file: it is not ours to edit */
+	const char *writer_mark; /* only if it has this text */
 	enum activation activation;
-	const char *takes_along; /* what a restart ends beside the engine; NULL: nothing */
+	const char *takes_along; /* what a restart ends beside the engine */
 };
 
 /* EINVAL names the known ones. */

@@ -31,6 +31,9 @@ full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
 	"helm | artefact helm | $network"
+	"containerd 1.7 | artefact containerd-1.7 | $network"
+	"containerd 2.0 | artefact containerd-2.0 | $network"
+	"containerd 2.2 | artefact containerd-2.2 | $network"
 )
 dev_steps=(
 	"our programs and tests with sanitizers | build_dev | $retry"

@@ -21,6 +21,8 @@ kata_unit_test(test_manifest.c LIBS kata_host)
 kata_unit_test(test_store.c LIBS kata_host)
 kata_unit_test(test_plan.c LIBS kata_host)
 kata_unit_test(test_containerd.c LIBS kata_host)
+kata_unit_test(test_engines.c LIBS kata_host)
+kata_unit_test(test_found.c LIBS kata_host)
 target_compile_definitions(test_containerd PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_kube.c LIBS kata_kube)
@@ -29,3 +31,9 @@ kata_unit_test(test_grpc.c LIBS kata_http kata_proto_base)
 kata_unit_test(test_unit.c LIBS kata_host)
 kata_unit_test(test_hostcheck.c LIBS kata_host)
 kata_unit_test(test_live.c LIBS kata_host)
+
+# Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
+add_executable(engine-edit ${PROJECT_SOURCE_DIR}/tests/it/engine-edit.c)
+target_link_libraries(engine-edit PRIVATE kata_flags)
+kata_link(engine-edit PRIVATE kata_host)
+set_target_properties(engine-edit PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)

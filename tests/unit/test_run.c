@@ -88,10 +88,11 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 					  { "KUBECONFIG", kubeconfig },
 					  { "INSTALLATION_PREFIX", w->dir },
 					  { "KATA_ARTIFACTS", w->dir },
+					  { "KATA_CONTAINERD_DIR", w->dir },
 					  { "KATA_CONTAINERD_SOCKET", socket },
 					  { "KATA_CUSTOM_CONFIGS", w->dir },
 					  { "KATA_REFUSED_WAIT", "0" } },
-		7);
+		8);
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 
@@ -279,7 +280,7 @@ static void test_recovery_restores_a_runtime_that_does_not_answer(void **state)
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
-	path = interrupt_edit(&w, "cri", "config.toml", ",\"new\":\"none\"");
+	path = interrupt_edit(&w, "cri", "conf.d/kata-deploy.toml", ",\"new\":\"none\"");
 	assert_true(run_apply(&w.settings, NULL, &e) < 0);
 	assert_text(path, "old");
 	assert_true(has_journal(&w));

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * containerd-compare - does a new configuration change anything but our handlers?
+ *
+ * Both are what containerd itself makes of its files, so whatever a file can do to another one
+ * shows here before the daemon sees it: a section that is replaced, or dropped for its version.
+ * What is empty counts as not there: a table that says its defaults has more of them than none. Any
+ * thread.
+ */
+#include <string.h>
+
+#include "lib/host/containerd-parts.h"
+
+/* Names of ours, of any installation and version. */
+#define OUR_PREFIX "kata"
+
+static const struct toml *find(const struct toml *table, const char *key)
+{
+	const struct toml *c = table ? table->children : NULL;
+
+	while (c && strcmp(c->key, key) != 0)
+		c = c->next;
+	return c;
+}
+
+static bool is_ignored(const struct toml *parent, const struct toml *t)
+{
+	if (!parent->key)
+		return strcmp(t->key, "imports") == 0;
+	return (strcmp(parent->key, "runtimes") == 0 ||
+		strcmp(parent->key, "runtime_platforms") == 0) &&
+	       str_starts(t->key, OUR_PREFIX);
+}
+
+static bool is_empty(const struct toml *t)
+{
+	if (!t)
+		return true;
+	switch (t->type) {
+	case TOML_STRING:
+	case TOML_DATETIME:
+		return t->text.len == 0;
+	case TOML_BOOL:
+		return !t->boolean;
+	case TOML_INTEGER:
+		return t->integer == 0;
+	case TOML_FLOAT:
+		return t->real >= 0 && t->real <= 0;
+	case TOML_ARRAY:
+		return !t->children;
+	case TOML_TABLE:
+		for (const struct toml *c = t->children; c; c = c->next)
+			if (!is_ignored(t, c) && !is_empty(c))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+static bool differ(const struct toml *a, const struct toml *b, strv *path);
+
+/* A key of A that B lacks or has differently; PATH leads to it then. */
+static bool lacks(const struct toml *a, const struct toml *b, strv *path)
+{
+	for (const struct toml *c = a->children; c; c = c->next) {
+		if (is_ignored(a, c) || !differ(c, find(b, c->key), path))
+			continue;
+		strv_add(path, c->key);
+		return true;
+	}
+	return false;
+}
+
+static bool differ_in_array(const struct toml *a, const struct toml *b, strv *path)
+{
+	const struct toml *x = a->children;
+	const struct toml *y = b->children;
+
+	for (; x && y; x = x->next, y = y->next)
+		if (differ(x, y, path))
+			return true;
+	return x || y;
+}
+
+static bool differ(const struct toml *a, const struct toml *b, strv *path)
+{
+	bool is_inside = a && b && a->type == TOML_TABLE && b->type == TOML_TABLE;
+
+	if (!is_inside && (is_empty(a) || is_empty(b)))
+		return is_empty(a) != is_empty(b);
+	if (a->type != b->type)
+		return true;
+	switch (a->type) {
+	case TOML_STRING:
+	case TOML_DATETIME:
+		return strcmp(a->text.s, b->text.s) != 0;
+	case TOML_BOOL:
+		return a->boolean != b->boolean;
+	case TOML_INTEGER:
+		return a->integer != b->integer;
+	case TOML_FLOAT:
+		return a->real < b->real || a->real > b->real;
+	case TOML_ARRAY:
+		return differ_in_array(a, b, path);
+	case TOML_TABLE:
+		return lacks(a, b, path) || lacks(b, a, path);
+	}
+	return true;
+}
+
+/* PATH was filled from its end. */
+static char *path_text(strv path)
+{
+	_strv_ strv forward = NULL;
+
+	for (size_t n = strv_len(path); n > 0; n--)
+		strv_add(&forward, path[n - 1]);
+	return strv_join(forward, " > ");
+}
+
+int containerd_compare(const char *before, const char *after, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *old = NULL;
+	_cleanup_(toml_freep) struct toml *new = NULL;
+	_strv_ strv path = NULL;
+	_free_ char *text = NULL;
+
+	if (toml_parse(before, strlen(before), "containerd's configuration", &old, e) < 0 ||
+	    toml_parse(after, strlen(after), "containerd's new configuration", &new, e) < 0)
+		return -e->code;
+	if (!differ(old, new, &path))
+		return 0;
+	text = path_text(path);
+	return fail(e, EINVAL,
+		    "with our handlers containerd would have something else at '%s', too; nothing "
+		    "was changed",
+		    text);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine-edit - configure our handlers in a folder for a containerd binary: BINARY DIR
+ * present|absent
+ *
+ * What an installer does but for the restart: plan, validation by that very program, edit.  Its
+ * exit status is 0 if a change was made, 2 if none was needed, 1 with the reason if it is refused.
+ * Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/file.h"
+#include "lib/host/engine.h"
+#include "lib/host/node.h"
+#include "lib/proc.h"
+
+#define OUTPUT_MAX (4 * MIB)
+#define WAIT_MS    60000
+
+static const char *arg_binary;
+
+static const struct handler handlers[] = {
+	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/c.toml", "/etc/kata/l" },
+};
+
+static char *text_of(int fd)
+{
+	char *text = NULL;
+	struct error e;
+
+	(void)lseek(fd, 0, SEEK_SET);
+	return file_read_fd(fd, "output", OUTPUT_MAX, &text, NULL, &e) < 0 ? xstrdup("") : text;
+}
+
+/* The binary in place of the daemon that listens on the socket. */
+static int run_here(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
+		    const struct cancel *cancel, struct task_result *ret_result, struct error *e)
+{
+	_close_ int out = memfd_create("out", MFD_CLOEXEC);
+	_close_ int err = memfd_create("err", MFD_CLOEXEC);
+	const struct proc_fd fds[] = { { out, 1 }, { err, 2 } };
+	_strv_ strv own = strv_copy(argv);
+	struct proc_spec spec = { .env = environ, .fds = fds, .n_fds = ARRAY_SIZE(fds) };
+	struct proc p = { 0 };
+	int status = 0;
+	int r;
+
+	(void)engine;
+	if (str_starts(own[0], NODE_PEER))
+		str_set(&own[0], arg_binary);
+	spec.argv = own;
+	r = proc_start(&spec, &p, e);
+	if (r >= 0)
+		r = proc_wait(&p, deadline_ms, cancel, &status, e);
+	proc_done(&p);
+	if (r < 0)
+		return r;
+	*ret_result = (struct task_result){ (unsigned)status, text_of(out), text_of(err) };
+	return 0;
+}
+
+/* "containerd github.com/containerd/containerd/v2 v2.0.5 ..." */
+static int ask_version(struct engine *engine, struct error *e)
+{
+	_task_result_ struct task_result result = { 0 };
+	static char program[] = NODE_PEER, option[] = "--version";
+	char *argv[] = { program, option, NULL };
+	_strv_ strv words = NULL;
+
+	if (run_here(engine, argv, deadline_in(WAIT_MS), NULL, &result, e) < 0)
+		return -e->code;
+	words = strv_split(result.out, " \n");
+	return strv_len(words) < 3 ? fail(e, EPROTO, "no version")
+				   : engine_set_version(engine, words[2], e);
+}
+
+static int change(const struct engine *engine, enum presence presence, struct error *e)
+{
+	const struct handlers all = { handlers, ARRAY_SIZE(handlers), presence };
+	const struct engine_driver *driver = engine->driver;
+	_edit_ struct edit edit = { 0 };
+
+	if (driver->plan(engine, &all, &edit, e) < 0)
+		return -e->code;
+	if (!edit_is_needed(&edit))
+		return 0;
+	if (driver->validate(engine, &edit, &all, deadline_in(WAIT_MS), NULL, e) < 0)
+		return -e->code;
+	return edit_apply(&edit, e) < 0 ? -e->code : 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct engine engine = {
+		.main_file = "config.toml",
+		.drop_in = "kata-deploy.toml",
+		.socket = "",
+		.exec = run_here,
+	};
+	struct error e = { 0 };
+	int r;
+
+	if (argc != 4)
+		return 64;
+	arg_binary = argv[1];
+	engine.dir = argv[2];
+	r = flavour_find("k8s", &engine.flavour, &e);
+	engine.driver = r < 0 ? NULL : engine_driver(engine.flavour);
+	if (r >= 0)
+		r = ask_version(&engine, &e);
+	if (r >= 0)
+		r = change(&engine,
+			   str_equal(argv[3], "absent") ? HANDLERS_ABSENT : HANDLERS_PRESENT, &e);
+	engine_done(&engine);
+	if (r < 0)
+		fprintf(stderr, "%s\n", e.msg);
+	return r < 0 ? 1 : r == 0 ? 2 : 0;
+}
