@@ -6,8 +6,9 @@
  * binary that is running, on the node): it must parse, keep every handler there was and have ours.
  * Then it is written, and the runtime restarted, only if something differs from what the running
  * one says it uses.  Afterwards its CRI service is asked; the undo brings the old text back (where
- * somebody else changed the file since, only our part of it) and asks again.  An undo never looks
- * at the cancel: it must end.
+ * somebody else changed the file since, only our part of it) and asks again.  Nobody waits for more
+ * than was there: where the CRI service did not answer before, an undo or a removal does not ask it
+ * afterwards.  An undo never looks at the cancel: it must end.
  */
 #include "deploy/install.h"
 
@@ -21,6 +22,15 @@
 #define RESTART_MS  (120 * UINT64_C(1000))
 #define SETTLE_MS   (120 * UINT64_C(1000))
 #define CANARY_MS   (180 * UINT64_C(1000))
+#define WAS_SERVING "served"
+
+static int plan_edit(const struct install *in, enum presence presence, struct edit *edit,
+		     struct error *e)
+{
+	const struct handlers handlers = install_handlers(in, presence);
+
+	return in->engine.driver->plan(&in->engine, &handlers, edit, e);
+}
 
 int host_check(void *context, struct error *e)
 {
@@ -37,6 +47,7 @@ int host_check(void *context, struct error *e)
 int host_run(void *context, struct error *e)
 {
 	struct install *in = context;
+	_edit_ struct edit unused = { 0 };
 	_strv_ strv warnings = NULL;
 	struct host_facts facts = {
 		.arch = in->release.arch,
@@ -47,20 +58,14 @@ int host_run(void *context, struct error *e)
 	};
 	int r;
 
+	if (plan_edit(in, HANDLERS_PRESENT, &unused, e) < 0)
+		return -e->code;
 	for (size_t i = 0; i < in->n_offers; i++)
 		facts.allow_emulation &= offer_bool(&in->offers[i], NULL, "allow_emulation", false);
 	r = hostcheck_run(&facts, &warnings, e);
 	for (char **w = warnings; w && *w; w++)
 		log_warn("%s", *w);
 	return r;
-}
-
-static int plan_edit(const struct install *in, enum presence presence, struct edit *edit,
-		     struct error *e)
-{
-	const struct handlers handlers = install_handlers(in, presence);
-
-	return in->engine.driver->plan(&in->engine, &handlers, edit, e);
 }
 
 /* 1 if the running runtime does not use what is configured. */
@@ -87,15 +92,39 @@ int cri_check(void *context, struct error *e)
 	return edit_is_needed(&edit) ? 1 : is_behind(in, e);
 }
 
-int cri_save(void *context, struct json_object *data, struct error *e)
+/* What cannot be asked does not serve. */
+static bool is_serving(const struct install *in)
 {
-	struct install *in = context;
+	_cri_status_ struct cri_status s = { 0 };
+	struct error ignored;
+
+	return in->engine.driver->status(in->engine.socket, deadline_in(SETTLE_MS), in->cancel, &s,
+					 &ignored) >= 0 &&
+	       s.is_ready;
+}
+
+static int save(const struct install *in, enum presence presence, struct json_object *data,
+		struct error *e)
+{
 	_edit_ struct edit edit = { 0 };
 
-	if (plan_edit(in, HANDLERS_PRESENT, &edit, e) < 0)
+	if (plan_edit(in, presence, &edit, e) < 0)
 		return -e->code;
 	edit_save(&edit, data);
+	json_set_bool(data, WAS_SERVING, is_serving(in));
 	return 0;
+}
+
+int cri_save(void *context, struct json_object *data, struct error *e)
+{
+	return save(context, HANDLERS_PRESENT, data, e);
+}
+
+static int restart(struct install *in, const struct cancel *cancel, struct error *e)
+{
+	in->restarts++;
+	log_info("restarting %s", in->engine.driver->name);
+	return engine_activate(&in->engine, deadline_in(RESTART_MS), cancel, e);
 }
 
 static int restart_and_wait(struct install *in, enum presence presence, const struct cancel *cancel,
@@ -104,9 +133,7 @@ static int restart_and_wait(struct install *in, enum presence presence, const st
 	const struct engine *engine = &in->engine;
 	size_t n = presence == HANDLERS_PRESENT ? in->n_offers : 0;
 
-	in->restarts++;
-	log_info("restarting %s", engine->driver->name);
-	if (engine_activate(engine, deadline_in(RESTART_MS), cancel, e) < 0)
+	if (restart(in, cancel, e) < 0)
 		return -e->code;
 	if (endpoint_wait(engine->socket, in->handlers, n, deadline_in(SETTLE_MS), cancel, e) < 0)
 		return fail_wrap(e, "%s after its restart", engine->driver->name);
@@ -118,6 +145,7 @@ static int configure(struct install *in, enum presence presence, struct error *e
 	const struct engine *engine = &in->engine;
 	const struct handlers handlers = install_handlers(in, presence);
 	_edit_ struct edit edit = { 0 };
+	bool shall_serve = presence == HANDLERS_PRESENT || is_serving(in);
 
 	if (plan_edit(in, presence, &edit, e) < 0)
 		return -e->code;
@@ -127,7 +155,8 @@ static int configure(struct install *in, enum presence presence, struct error *e
 	     edit_apply(&edit, e) < 0))
 		return -e->code;
 	in->writes += edit_changes(&edit);
-	return restart_and_wait(in, presence, in->cancel, e);
+	return shall_serve ? restart_and_wait(in, presence, in->cancel, e)
+			   : restart(in, in->cancel, e);
 }
 
 int cri_run(void *context, struct error *e)
@@ -143,6 +172,9 @@ int cri_undo(void *context, struct json_object *data, struct error *e)
 	/* What killed that run or its undo can have come between the files and the restart. */
 	if (changed < 0 || (changed == 0 && !in->is_recovering))
 		return changed;
+	/* The journal of an older version does not say. */
+	if (!json_get_bool(data, WAS_SERVING, true))
+		return restart(in, NULL, e);
 	return restart_and_wait(in, HANDLERS_ABSENT, NULL, e);
 }
 
@@ -165,13 +197,7 @@ int cri_remove_check(void *context, struct error *e)
 
 int cri_remove_save(void *context, struct json_object *data, struct error *e)
 {
-	struct install *in = context;
-	_edit_ struct edit edit = { 0 };
-
-	if (plan_edit(in, HANDLERS_ABSENT, &edit, e) < 0)
-		return -e->code;
-	edit_save(&edit, data);
-	return 0;
+	return save(context, HANDLERS_ABSENT, data, e);
 }
 
 int cri_remove_run(void *context, struct error *e)

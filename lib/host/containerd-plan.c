@@ -180,6 +180,49 @@ static int plan_init(struct plan *p, struct error *e)
 	return 0;
 }
 
+/* ---- a containerd that Kubernetes does not use ---- */
+
+/* The plugins without one of which there is no CRI service, and the first version that has them. */
+static const struct {
+	const char *name;
+	unsigned major;
+} cri_plugins[] = {
+	{ "cri", 1 }, /* in the first version of the format */
+	{ "io.containerd.grpc.v1.cri", 1 },
+	{ "io.containerd.cri.v1.runtime", 2 },
+	{ "io.containerd.cri.v1.images", 2 },
+};
+
+static bool is_cri(const struct engine *engine, const struct toml *name)
+{
+	for (size_t i = 0; name->type == TOML_STRING && i < ARRAY_SIZE(cri_plugins); i++)
+		if (engine->major >= cri_plugins[i].major &&
+		    strcmp(name->text.s, cri_plugins[i].name) == 0)
+			return true;
+	return false;
+}
+
+/* The lists of all files count together. */
+static int must_have_cri(const struct plan *p, struct error *e)
+{
+	for (size_t i = 0; i < p->files.n; i++) {
+		const struct containerd_file *f = &p->files.list[i];
+		const struct toml *list = toml_get(f->root, "disabled_plugins");
+		bool is_list = list && list->type == TOML_ARRAY;
+
+		for (const struct toml *c = is_list ? list->children : NULL; c; c = c->next)
+			if (is_cri(p->engine, c))
+				return fail(e, ENOTSUP,
+					    "containerd has no CRI service: '%s' has '%s' in "
+					    "disabled_plugins, as Docker's package does; take it "
+					    "out there and restart containerd, or, if the kubelet "
+					    "uses another runtime, keep this node out with the "
+					    "DaemonSet's nodeSelector",
+					    f->path, c->text.s);
+	}
+	return 0;
+}
+
 /* ---- the main file ---- */
 
 static const struct toml *main_root(const struct plan *p)
@@ -406,6 +449,8 @@ int containerd_plan(const struct engine *engine, const struct handlers *handlers
 	_cleanup_(plan_done) struct plan p = { .engine = engine, .handlers = handlers };
 	int r = plan_init(&p, e);
 
+	if (r >= 0 && p.is_wanted)
+		r = must_have_cri(&p, e);
 	if (r < 0)
 		return r;
 	switch (p.home) {

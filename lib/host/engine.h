@@ -69,7 +69,8 @@ struct engine_driver {
 	/* Whether two installations can each have a file of their own. */
 	bool (*has_drop_ins)(const struct engine *engine);
 	/* Plans the edit that makes HANDLERS, and none else of ours, the configured ones, or that
-	 * there are none of these. */
+	 * there are none of these.  ENOTSUP for the former where Kubernetes cannot use the engine.
+	 */
 	int (*plan)(const struct engine *engine, const struct handlers *handlers,
 		    struct edit *ret_edit, struct error *e);
 	/* For edit_restore() of a planned edit; its context is the engine.  For every version: it

@@ -2,6 +2,7 @@
 
 kata_unit_test(test_advice.c LIBS kata_deploy_parts)
 kata_unit_test(test_classes.c LIBS kata_deploy_parts)
+kata_unit_test(test_cri.c LIBS kata_deploy_parts)
 kata_unit_test(test_settings.c LIBS kata_deploy_parts)
 kata_unit_test(test_supervise.c LIBS kata_deploy_parts)
 kata_unit_test(test_drain.c LIBS kata_deploy_parts)

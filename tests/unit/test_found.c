@@ -326,6 +326,43 @@ static void test_files_that_import_each_other_are_read_once(void **state)
 	assert_int_equal(files.n, 2);
 }
 
+/* ---- a containerd without CRI ---- */
+
+static void test_containerd_without_cri_is_refused_and_cleaned(void **state)
+{
+	static const struct {
+		const char *text, *version;
+		int result;
+	} cases[] = {
+		{ "# Docker's\n\ndisabled_plugins = [\"cri\"]\n\n#[grpc]\n", "1.7.29", -ENOTSUP },
+		{ "disabled_plugins = [\"cri\"]\n", "2.2.0", -ENOTSUP },
+		{ "version = 2\ndisabled_plugins = ['a', 'io.containerd.grpc.v1.cri']\n", "1.6.20",
+		  -ENOTSUP },
+		{ "version = 2\ndisabled_plugins = ['io.containerd.grpc.v1.cri']\n", "2.0.5",
+		  -ENOTSUP },
+		{ "version = 3\ndisabled_plugins = ['io.containerd.cri.v1.runtime']\n", "2.1.0",
+		  -ENOTSUP },
+		{ "version = 3\ndisabled_plugins = ['io.containerd.cri.v1.images']\n", "2.4.2",
+		  -ENOTSUP },
+		{ "version = 2\ndisabled_plugins = ['io.containerd.cri.v1.images']\n", "1.7.29",
+		  0 },
+		{ "version = 3\ndisabled_plugins = ['io.containerd.snapshotter.v1.zfs']\n", "2.1.0",
+		  0 },
+		{ "version = 3\nimports = ['@/other.toml']\n", "2.1.0", -ENOTSUP },
+	};
+	struct fixture *f = *state;
+
+	folder_put(f->dir, "other.toml", "disabled_plugins = ['cri']\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		put_main(f, cases[i].text);
+		assert_int_equal(plan(f, cases[i].version, HANDLERS_PRESENT), cases[i].result);
+		if (cases[i].result < 0)
+			assert_has(f->e.msg, "nodeSelector");
+		assert_int_equal(plan(f, cases[i].version, HANDLERS_ABSENT), 0);
+		assert_false(edit_is_needed(&f->edit));
+	}
+}
+
 /* ---- what containerd makes of it ---- */
 
 static void test_comparison_names_what_changes_and_ignores_ours(void **state)
@@ -372,6 +409,7 @@ int main(void)
 		T(test_import_that_others_wrote_differently_is_found),
 		T(test_missing_import_is_named),
 		T(test_files_that_import_each_other_are_read_once),
+		T(test_containerd_without_cri_is_refused_and_cleaned),
 		T(test_comparison_names_what_changes_and_ignores_ours),
 	};
 

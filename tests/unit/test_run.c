@@ -287,6 +287,30 @@ static void test_recovery_restores_a_runtime_that_does_not_answer(void **state)
 	stop(&w);
 }
 
+/* Docker's containerd, say: to wait for its CRI service would never end. */
+static void test_recovery_waits_for_no_cri_that_was_not_there(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-static"),
+	};
+	_free_ char *path = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	/* It is not restarted by us. */
+	str_set(&w.settings.distribution, "k0s");
+	path = interrupt_edit(&w, "cri", "containerd.d/kata-deploy.toml",
+			      "}],\"served\":false,"
+			      "\"unused\":[{\"a\":1");
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_text(path, "old");
+	assert_false(has_journal(&w));
+	stop(&w);
+}
+
 static void test_recovery_without_the_right_to_label_goes_on(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -415,6 +439,7 @@ int main(void)
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_restores_a_runtime_that_does_not_answer),
+		cmocka_unit_test(test_recovery_waits_for_no_cri_that_was_not_there),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
