@@ -167,7 +167,10 @@ int cri_run(void *context, struct error *e)
 int cri_undo(void *context, struct json_object *data, struct error *e)
 {
 	struct install *in = context;
-	int changed = edit_restore(data, in->engine.driver->merge, &in->engine, e);
+	int changed;
+
+	in->engine.driver->clear(&in->engine);
+	changed = edit_restore(data, in->engine.driver->merge, &in->engine, e);
 
 	/* What killed that run or its undo can have come between the files and the restart. */
 	if (changed < 0 || (changed == 0 && !in->is_recovering))

@@ -288,6 +288,7 @@ int remove_run(void *context, struct error *e)
 	_free_ char *versions = path_join(in->root, "versions");
 	_free_ char *lock = path_join(in->root, ".lock");
 
+	in->engine.driver->clear(&in->engine);
 	if (node_clear(&in->engine, e) < 0 || store_unlink(in->root, e) < 0 ||
 	    store_switch(in->root, NULL, e) < 0 || remove_versions(in, NULL, e) < 0 ||
 	    store_sweep(in->root, e) < 0 || remove_overrides(in, e) < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "deploy/install.h"
+#include "lib/file.h"
 
 struct world {
 	char *dir;
@@ -47,10 +48,32 @@ static void test_containerd_without_cri_is_refused_by_the_first_step(void **stat
 	}
 }
 
+/* The removal's last step, where there is no containerd to go on with. */
+static void test_removal_removes_what_a_killed_validation_left(void **state)
+{
+	const struct step *s = cleanup_steps;
+	_free_ char *path = NULL;
+	struct world w;
+
+	(void)state;
+	begin(&w, "2.2.0", "");
+	w.in.root = xstrdup(w.dir);
+	w.in.engine.root = w.in.root;
+	w.in.engine.socket = "/none";
+	folder_put(w.dir, ".kata-deploy-candidate", "");
+	path = path_join(w.dir, ".kata-deploy-candidate");
+	while (strcmp(s->name, "remove") != 0)
+		s++;
+	assert_true(s->run(&w.in, &w.e) < 0);
+	assert_false(file_exists(path));
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containerd_without_cri_is_refused_by_the_first_step),
+		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,34 @@ static void test_recovery_waits_for_no_cri_that_was_not_there(void **state)
 	stop(&w);
 }
 
+static bool has_file(const struct world *w, const char *name)
+{
+	_free_ char *path = path_join(w->dir, name);
+
+	return file_exists(path);
+}
+
+static void test_recovery_removes_what_a_killed_validation_left(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-static"),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	str_set(&w.settings.distribution, "k0s");
+	interrupt_in(&w, "cri", "{\"files\":[],\"served\":false}");
+	folder_put(w.dir, ".kata-deploy-candidate", "");
+	folder_put(w.dir, ".kata-deploy-candidate-import", "");
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_false(has_file(&w, ".kata-deploy-candidate"));
+	assert_false(has_file(&w, ".kata-deploy-candidate-import"));
+	stop(&w);
+}
+
 static void test_recovery_without_the_right_to_label_goes_on(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -440,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_restores_a_runtime_that_does_not_answer),
 		cmocka_unit_test(test_recovery_waits_for_no_cri_that_was_not_there),
+		cmocka_unit_test(test_recovery_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
