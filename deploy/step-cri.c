@@ -2,13 +2,14 @@
 /*
  * step-cri - check the node, configure its container runtime, and prove it with a sandbox.
  *
- * The runtime itself validates the new configuration before it is in place ("config dump" by the
- * binary that is running, on the node): it must parse, keep every handler there was and have ours.
- * Then it is written, and the runtime restarted, only if something differs from what the running
- * one says it uses.  Afterwards its CRI service is asked; the undo brings the old text back (where
- * somebody else changed the file since, only our part of it) and asks again.  Nobody waits for more
- * than was there: where the CRI service did not answer before, an undo or a removal does not ask it
- * afterwards.  An undo never looks at the cancel: it must end.
+ * The node's kubelet must use the very runtime that listens on the socket.  That one validates the
+ * new configuration before it is in place ("config dump" by the binary that is running, on the
+ * node): it must parse, keep every handler there was and have ours.  Then it is written, and the
+ * runtime restarted, only if something differs from what the running one says it uses.  Afterwards
+ * its CRI service is asked; the undo brings the old text back (where somebody else changed the file
+ * since, only our part of it) and asks again.  Nobody waits for more than was there: where the CRI
+ * service did not answer before, an undo or a removal does not ask it afterwards.  An undo never
+ * looks at the cancel: it must end.
  */
 #include "deploy/install.h"
 
@@ -30,6 +31,15 @@ static int plan_edit(const struct install *in, enum presence presence, struct ed
 	const struct handlers handlers = install_handlers(in, presence);
 
 	return in->engine.driver->plan(&in->engine, &handlers, edit, e);
+}
+
+/* A node that has just come does not say yet. */
+static int must_be_the_kubelets(const struct install *in, struct error *e)
+{
+	const char *version =
+		json_get_str(in->node_object, "status.nodeInfo.containerRuntimeVersion");
+
+	return str_empty(version) ? 0 : engine_must_be(&in->engine, version, e);
 }
 
 int host_check(void *context, struct error *e)
@@ -58,7 +68,7 @@ int host_run(void *context, struct error *e)
 	};
 	int r;
 
-	if (plan_edit(in, HANDLERS_PRESENT, &unused, e) < 0)
+	if (must_be_the_kubelets(in, e) < 0 || plan_edit(in, HANDLERS_PRESENT, &unused, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < in->n_offers; i++)
 		facts.allow_emulation &= offer_bool(&in->offers[i], NULL, "allow_emulation", false);

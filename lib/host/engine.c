@@ -87,6 +87,40 @@ int engine_identify(struct engine *engine, uint64_t deadline_ms, const struct ca
 	return r < 0 ? r : engine_set_version(engine, version, e);
 }
 
+/* Length of "1.6.20" in "1.6.20~ds1". */
+static size_t numbers_len(const char *number)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		size_t digits = strspn(number + len + (i > 0), "0123456789");
+
+		if (digits == 0 || (i > 0 && number[len] != '.'))
+			break;
+		len += digits + (i > 0);
+	}
+	return len;
+}
+
+int engine_must_be(const struct engine *engine, const char *version, struct error *e)
+{
+	const char *theirs = NULL;
+	const char *ours = NULL;
+	size_t len;
+	int r = skip_name(engine->driver, version, &theirs, e);
+
+	if (r < 0 || skip_name(engine->driver, engine->version, &ours, e) < 0)
+		return -e->code;
+	len = numbers_len(ours);
+	if (numbers_len(theirs) == len && strncmp(ours, theirs, len) == 0)
+		return 0;
+	return fail(e, EINVAL,
+		    "the kubelet uses '%s', but %s '%s' listens on '%s': is it another one?  Name "
+		    "the kubelet's in K8S_DISTRIBUTION, or in KATA_CONTAINERD_SOCKET and "
+		    "KATA_CONTAINERD_DIR",
+		    version, engine->driver->name, engine->version, engine->socket);
+}
+
 static int restart_by_command(const struct engine *engine, uint64_t deadline_ms,
 			      const struct cancel *cancel, struct error *e)
 {

@@ -48,6 +48,40 @@ static void test_containerd_without_cri_is_refused_by_the_first_step(void **stat
 	}
 }
 
+static void test_runtime_of_another_kubelet_is_refused_by_the_first_step(void **state)
+{
+	static const struct {
+		const char *ours, *kubelets, *says; /* the text that stops here */
+	} cases[] = {
+		{ "v2.4.2", "cri-o://1.36.0", "cri-o" },
+		{ "v2.4.2", "docker://28.0.1", "docker" },
+		{ "v2.4.2", "containerd://1.7.2", "KATA_CONTAINERD_SOCKET" },
+		{ "v2.4.2", "containerd://2.4.20", "KATA_CONTAINERD_SOCKET" },
+		{ "v2.4.2", "containerd://2.4.2", "disabled_plugins" },
+		{ "1.6.20~ds1", "containerd://1.6.20", "disabled_plugins" },
+		{ "v1.7.27-k3s1", "containerd://1.7.27-k3s1", "disabled_plugins" },
+		{ "v1.7.27.m", "containerd://1.7.27", "disabled_plugins" },
+		{ "v2.4.2", "", "disabled_plugins" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct json_object *status;
+		struct world w;
+
+		begin(&w, cases[i].ours, "disabled_plugins = [\"cri\"]\n");
+		w.in.engine.socket = "/none";
+		w.in.node_object = json_object_new_object();
+		status = json_set_object(w.in.node_object, "status");
+		json_set_str(json_set_object(status, "nodeInfo"), "containerRuntimeVersion",
+			     cases[i].kubelets);
+		assert_true(install_steps[0].run(&w.in, &w.e) < 0);
+		if (!strstr(w.e.msg, cases[i].says))
+			fail_msg("%s, not '%s'", w.e.msg, cases[i].says);
+		end(&w);
+	}
+}
+
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
@@ -73,6 +107,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containerd_without_cri_is_refused_by_the_first_step),
+		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_by_the_first_step),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 	};
 
