@@ -98,11 +98,13 @@ static int check_path(const char *path, struct error *e)
 	return 0;
 }
 
-/* A link may climb as many folders as it lies deep, never more. */
+/* A link may climb as many folders as it lies deep, never more, and before it descends: of "a/.."
+ * nobody knows where it leads, if "a" is a link. */
 static int check_target(const char *target, const char *path, struct error *e)
 {
-	long depth = 0;
 	const char *part = target;
+	bool descends = false;
+	long depth = 0;
 
 	for (const char *c = path; *c; c++)
 		depth += *c == '/';
@@ -110,13 +112,13 @@ static int check_target(const char *target, const char *path, struct error *e)
 		return fail(e, EINVAL, "link '%s' leads out of the release", path);
 	while (*part) {
 		size_t len = strcspn(part, "/");
+		bool climbs = len == 2 && strncmp(part, "..", 2) == 0;
 
-		if (len == 2 && strncmp(part, "..", 2) == 0)
-			depth--;
-		else if (len > 0 && !(len == 1 && *part == '.'))
-			depth++;
-		if (depth < 0)
+		if (climbs && descends)
+			return fail(e, EINVAL, "link '%s' has '..' behind a name", path);
+		if (climbs && --depth < 0)
 			return fail(e, EINVAL, "link '%s' leads out of the release", path);
+		descends |= !climbs && len > 0 && !(len == 1 && *part == '.');
 		part += len;
 		part += *part == '/';
 	}
@@ -139,7 +141,7 @@ static struct manifest_entry *entry_new(struct manifest *m, const char *path, st
 	}
 	m->entries = xrealloc(m->entries, m->n_entries + 1, sizeof(*m->entries));
 	entry = &m->entries[m->n_entries++];
-	*entry = (struct manifest_entry){ .path = xstrdup(path) };
+	*entry = (struct manifest_entry){ .path = xstrdup(path), .line = m->n_lines };
 	return entry;
 }
 
@@ -263,23 +265,140 @@ static int parse_lines(struct manifest *m, size_t len, struct error *e)
 {
 	static const char header[] = "kata-manifest 1";
 	_free_ char *body = xstrndup(m->text, len);
-	unsigned number = 0;
 	char *next = body;
 	char *text;
 
 	while (*next) {
 		text = next;
 		next = strchr(text, '\n');
-		number++;
+		m->n_lines++;
 		if (!next)
-			return fail(e, EINVAL, "line %u does not end", number);
+			return fail(e, EINVAL, "line %u does not end", m->n_lines);
 		*next++ = '\0';
-		if (number == 1 && strcmp(text, header) != 0)
+		if (m->n_lines == 1 && strcmp(text, header) != 0)
 			return fail(e, EINVAL, "it does not begin with '%s'", header);
-		if (number > 1 && parse_line(m, text, e) < 0)
-			return fail_wrap(e, "line %u", number);
+		if (m->n_lines > 1 && parse_line(m, text, e) < 0)
+			return fail_wrap(e, "line %u", m->n_lines);
 	}
 	return m->version && m->arch ? 0 : fail(e, EINVAL, "it names no version or architecture");
+}
+
+/* A path of LEN bytes among all entries. */
+struct key {
+	const char *path;
+	size_t len;
+};
+
+static int compare_key(const void *a, const void *b)
+{
+	const struct key *key = a;
+	const struct manifest_entry *const *entry = b;
+	int r = strncmp(key->path, (*entry)->path, key->len);
+
+	return r ? r : -((*entry)->path[key->len] != '\0');
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	const struct manifest_entry *const *left = a;
+	const struct manifest_entry *const *right = b;
+
+	return strcmp((*left)->path, (*right)->path);
+}
+
+/* The entries by name: a manifest of others may ask for a look-up of each part of each path. */
+struct index {
+	const struct manifest_entry **entries;
+	size_t n;
+};
+
+static const struct manifest_entry *lookup(const struct index *index, const char *path, size_t len)
+{
+	const struct key key = { path, len };
+	const struct manifest_entry **found =
+		bsearch(&key, index->entries, index->n, sizeof(*index->entries), compare_key);
+
+	return found ? *found : NULL;
+}
+
+/* Below a link a file would be somewhere else than its path says, below a file it cannot be. */
+static int check_parents(const struct index *index, const struct manifest_entry *entry,
+			 struct error *e)
+{
+	for (const char *c = strchr(entry->path, '/'); c; c = strchr(c + 1, '/')) {
+		const struct manifest_entry *above =
+			lookup(index, entry->path, (size_t)(c - entry->path));
+
+		if (above)
+			return fail(e, EINVAL,
+				    "line %u: path '%s' lies below '%s', a %s of line %u",
+				    entry->line, entry->path, above->path,
+				    above->target ? "link" : "file", above->line);
+	}
+	return 0;
+}
+
+/* Where the link leads, without "." and "..", of which check_target() allows only leading ones. */
+static char *resolve(const struct manifest_entry *link)
+{
+	char *path = xstrdup(link->path);
+	const char *part = link->target;
+	char *slash = strrchr(path, '/');
+
+	*(slash ? slash : path) = '\0';
+	while (*part) {
+		size_t len = strcspn(part, "/");
+		_free_ char *before = path;
+
+		slash = strrchr(path, '/');
+		if (len == 2 && strncmp(part, "..", 2) == 0)
+			*(slash ? slash : path) = '\0';
+		if (len == 0 || (len <= 2 && strncmp(part, "..", len) == 0))
+			path = xstrdup(before);
+		else
+			path = xasprintf("%s%s%.*s", before, *before ? "/" : "", (int)len, part);
+		part += len;
+		part += *part == '/';
+	}
+	return path;
+}
+
+static int check_chain(const struct index *index, const struct manifest_entry *link,
+		       struct error *e)
+{
+	_free_ char *target = resolve(link);
+	size_t len = 0;
+
+	while (target[len]) {
+		const struct manifest_entry *via;
+
+		len += strcspn(target + len, "/");
+		via = lookup(index, target, len);
+		if (via && via->target)
+			return fail(e, EINVAL,
+				    "line %u: link '%s' goes through '%s', a link of line %u",
+				    link->line, link->path, via->path, via->line);
+		len += target[len] == '/';
+	}
+	return 0;
+}
+
+/* What only all lines together tell: no path and no link goes through a link. */
+static int check_together(const struct manifest *m, struct error *e)
+{
+	_free_ const struct manifest_entry **entries = xcalloc(m->n_entries + 1, sizeof(*entries));
+	const struct index index = { entries, m->n_entries };
+	int r = 0;
+
+	for (size_t i = 0; i < m->n_entries; i++)
+		entries[i] = &m->entries[i];
+	qsort(entries, m->n_entries, sizeof(*entries), compare_paths);
+	for (size_t i = 0; i < m->n_entries && r >= 0; i++) {
+		r = check_parents(&index, &m->entries[i], e);
+		if (r >= 0 && m->entries[i].target)
+			r = check_chain(&index, &m->entries[i], e);
+	}
+	return r;
 }
 
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest *ret_manifest,
@@ -294,7 +413,8 @@ int manifest_parse(const char *text, size_t len, const char *name, struct manife
 	if (memchr(text, '\0', len))
 		return fail(e, EINVAL, "manifest '%s' has a NUL byte", name);
 	m.text = xstrndup(text, len);
-	if (check_digest(&m, len, &body, e) < 0 || parse_lines(&m, body, e) < 0)
+	if (check_digest(&m, len, &body, e) < 0 || parse_lines(&m, body, e) < 0 ||
+	    check_together(&m, e) < 0)
 		return fail_wrap(e, "manifest '%s'", name);
 	*ret_manifest = m;
 	m = (struct manifest){ 0 };

@@ -26,6 +26,7 @@
 #define MANIFEST_MAX_ENTRIES 4096
 
 struct manifest_entry {
+	unsigned line;
 	char *path;
 	char *target; /* of a link; NULL for a file */
 	mode_t mode;
@@ -40,6 +41,7 @@ struct manifest {
 	char digest[SHA256_HEX + 1];
 	struct manifest_entry *entries;
 	size_t n_entries;
+	unsigned n_lines;
 	uint64_t total_size; /* of all files */
 };
 

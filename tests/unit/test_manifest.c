@@ -70,6 +70,9 @@ static void test_manifest_that_is_wrong_is_refused(void **state)
 		HEAD "link .. a\n",
 		HEAD "link ../../x bin/a\n",
 		HEAD "link x/../../../y bin/a\n",
+		HEAD "file 0755 12 " ZERO64 " a/..\n",
+		HEAD "file 0755 12 " ZERO64 " a/.\n",
+		HEAD "link b/.. a\n",
 		HEAD "device 1 2 a\n",
 	};
 
@@ -82,6 +85,50 @@ static void test_manifest_that_is_wrong_is_refused(void **state)
 		if (manifest_parse(text, strlen(text), "test", &m, &e) >= 0)
 			fail_msg("accepted: %s", bodies[i]);
 	}
+}
+
+static void test_link_that_leads_through_another_is_refused_by_its_line(void **state)
+{
+	static const struct {
+		const char *body, *wanted;
+	} cases[] = {
+		{ "link b a\nfile 0755 0 " ZERO64 " a/x\n", "line 5: path 'a/x' lies below 'a'" },
+		{ "file 0755 0 " ZERO64 " a/x\nlink b a\n", "line 4: path 'a/x' lies below 'a'" },
+		{ "link b a\nlink c a/b/x\n", "line 5: path 'a/b/x' lies below 'a', a link" },
+		{ "file 0755 0 " ZERO64 " a\nlink c a/x\n", "lies below 'a', a file of line 4" },
+		{ "link a a\n", "line 4: link 'a' goes through 'a'" },
+		{ "link b a\nlink c b\n", "line 4: link 'a' goes through 'b', a link of line 5" },
+		{ "link d/e/f a\nlink b a.b\nlink a/.. c\n", "has '..' behind a name" },
+		{ "link x d/l\nlink ./d//l/y a\n", "line 5: link 'a' goes through 'd/l'" },
+		{ "link x d/l\nlink ../../d/l/y e/f/a\n", "link 'e/f/a' goes through 'd/l'" },
+		{ "link x d/l\nlink l/y d/a\n", "link 'd/a' goes through 'd/l'" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *body = xasprintf(HEAD "%s", cases[i].body);
+		_free_ char *text = sealed(body);
+		_manifest_ struct manifest m = { 0 };
+		struct error e = { 0 };
+
+		if (manifest_parse(text, strlen(text), "test", &m, &e) >= 0 ||
+		    !strstr(e.msg, cases[i].wanted))
+			fail_msg("wanted '%s', got '%s'", cases[i].wanted, e.msg);
+	}
+}
+
+/* Names that only begin like a link's, links beside links, links to folders. */
+static void test_links_that_meet_no_other_are_read(void **state)
+{
+	_free_ char *text = sealed(HEAD "link b a\nfile 0755 0 " ZERO64
+					" ab/x\nlink ab a-b\n"
+					"link ../ab/x d/e\nlink . f\nlink e2 d/e-\n");
+	_manifest_ struct manifest m = { 0 };
+	struct error e = { 0 };
+
+	(void)state;
+	if (manifest_parse(text, strlen(text), "test", &m, &e) < 0)
+		fail_msg("%s", e.msg);
 }
 
 static void test_manifest_with_a_changed_byte_is_damaged(void **state)
@@ -118,6 +165,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_manifest_that_is_right_is_read),
 		cmocka_unit_test(test_manifest_that_is_wrong_is_refused),
+		cmocka_unit_test(test_link_that_leads_through_another_is_refused_by_its_line),
+		cmocka_unit_test(test_links_that_meet_no_other_are_read),
 		cmocka_unit_test(test_manifest_with_a_changed_byte_is_damaged),
 		cmocka_unit_test(test_manifest_cut_anywhere_is_refused),
 	};
