@@ -41,7 +41,8 @@ struct install {
 	unsigned writes;    /* files written and links moved on the node by this run */
 	unsigned restarts;  /* of the container runtime by this run */
 	char *guest_kernel; /* of the canary */
-	char *proof;        /* names what the canary proves: version and configuration */
+	char attempt[SHA256_HEX + 1]; /* of the container runtime's configuration, see attempt.h */
+	char *proof;                  /* names what the canary proves: version and configuration */
 };
 
 /* What it takes to undo steps and to reach the cluster: settings, paths and a client.  Asks nobody

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "lib/host/store.h"
 #include "lib/kube/event.h"
@@ -259,31 +260,43 @@ static bool has_handlers(const struct install *in, struct json_object *node)
 	return true;
 }
 
+struct waiting {
+	const struct install *in;
+	bool is_lacking; /* the node was Ready when it was seen last, and without our handlers */
+};
+
 static int on_node(void *arg, enum watch_type type, struct json_object *node, struct error *e)
 {
-	const struct install *in = arg;
+	struct waiting *w = arg;
+	bool is_ready = str_equal(condition(node, "Ready"), "True");
 
 	if (type == WATCH_DELETED)
 		return fail(e, ENOENT, "the node object was deleted");
-	return str_equal(condition(node, "Ready"), "True") && has_handlers(in, node);
+	w->is_lacking = is_ready && !has_handlers(w->in, node);
+	return is_ready && !w->is_lacking;
 }
 
 int handlers_run(void *context, struct error *e)
 {
 	struct install *in = context;
 	_free_ char *selector = xasprintf("metadata.name=%s", in->settings->node_name);
+	struct waiting waiting = { .in = in };
 	const struct kube_watch watch = {
 		.path = "/api/v1/nodes",
 		.field_selector = selector,
 		.handler = on_node,
-		.arg = in,
+		.arg = &waiting,
 		.deadline_ms = deadline_in(HANDLERS_MS),
 		.cancel = in->cancel,
 	};
 	int r = kube_watch(in->kube, &watch, e);
 
-	return r < 0 ? fail_wrap(e, "the kubelet does not report the node Ready with our handlers")
-		     : 0;
+	if (r >= 0)
+		return 0;
+	(void)fail_wrap(e, "the kubelet does not report the node Ready with our handlers");
+	if (r == -ETIMEDOUT && waiting.is_lacking)
+		attempt_failed(in, e);
+	return r;
 }
 
 int ready_check(void *context, struct error *e)

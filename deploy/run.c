@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "deploy/advice.h"
+#include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "lib/log.h"
@@ -110,6 +111,7 @@ static int apply(const struct settings *s, const struct cancel *cancel, struct e
 		r = run_steps(&in, install_steps, j, e);
 	if (r < 0)
 		return r;
+	attempt_forget(&in);
 	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
 		 in.folder, (unsigned long long)(now_ms() - began), r == 0 ? ", nothing to do" : "",
 		 r, in.writes, in.restarts);

@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "deploy/attempt.h"
 #include "lib/host/endpoint.h"
 #include "lib/host/hostcheck.h"
 #include "lib/log.h"
@@ -57,7 +58,7 @@ int host_check(void *context, struct error *e)
 int host_run(void *context, struct error *e)
 {
 	struct install *in = context;
-	_edit_ struct edit unused = { 0 };
+	_edit_ struct edit edit = { 0 };
 	_strv_ strv warnings = NULL;
 	struct host_facts facts = {
 		.arch = in->release.arch,
@@ -68,7 +69,8 @@ int host_run(void *context, struct error *e)
 	};
 	int r;
 
-	if (must_be_the_kubelets(in, e) < 0 || plan_edit(in, HANDLERS_PRESENT, &unused, e) < 0)
+	if (must_be_the_kubelets(in, e) < 0 || plan_edit(in, HANDLERS_PRESENT, &edit, e) < 0 ||
+	    attempt_begin(in, &edit, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < in->n_offers; i++)
 		facts.allow_emulation &= offer_bool(&in->offers[i], NULL, "allow_emulation", false);
@@ -145,9 +147,12 @@ static int restart_and_wait(struct install *in, enum presence presence, const st
 
 	if (restart(in, cancel, e) < 0)
 		return -e->code;
-	if (endpoint_wait(engine->socket, in->handlers, n, deadline_in(SETTLE_MS), cancel, e) < 0)
-		return fail_wrap(e, "%s after its restart", engine->driver->name);
-	return 0;
+	if (endpoint_wait(engine->socket, in->handlers, n, deadline_in(SETTLE_MS), cancel, e) >= 0)
+		return 0;
+	(void)fail_wrap(e, "%s after its restart", engine->driver->name);
+	if (presence == HANDLERS_PRESENT)
+		attempt_failed(in, e);
+	return -e->code;
 }
 
 static int configure(struct install *in, enum presence presence, struct error *e)
@@ -229,6 +234,7 @@ int restart_run(void *context, struct error *e)
 {
 	struct install *in = context;
 
+	attempt_forget(in);
 	return restart_and_wait(in, HANDLERS_ABSENT, in->cancel, e);
 }
 

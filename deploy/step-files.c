@@ -7,6 +7,7 @@
  * it, and not in the run that made another one current: a shim that was just started from it has
  * then had minutes to write its record.
  */
+#include "deploy/attempt.h"
 #include "deploy/install.h"
 
 #include <string.h>
@@ -293,6 +294,7 @@ int remove_run(void *context, struct error *e)
 	    store_switch(in->root, NULL, e) < 0 || remove_versions(in, NULL, e) < 0 ||
 	    store_sweep(in->root, e) < 0 || remove_overrides(in, e) < 0)
 		return -e->code;
+	attempt_forget(in);
 	(void)rmdir(versions);
 	(void)unlink(lock);
 	return 0;

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "lib/file.h"
 
@@ -82,6 +83,59 @@ static void test_runtime_of_another_kubelet_is_refused_by_the_first_step(void **
 	}
 }
 
+static int begin_attempt(struct world *w)
+{
+	_edit_ struct edit edit = { 0 };
+	const struct handlers none = { .presence = HANDLERS_PRESENT };
+
+	assert_int_equal(w->in.engine.driver->plan(&w->in.engine, &none, &edit, &w->e), 0);
+	return attempt_begin(&w->in, &edit, &w->e);
+}
+
+static void test_attempt_that_failed_is_repeated_once_something_changed(void **state)
+{
+	const struct error failure = { .code = ETIMEDOUT, .msg = "no handler" };
+	const struct error cancel = { .code = ECANCELED, .msg = "cancelled" };
+	struct world w;
+
+	(void)state;
+	begin(&w, "2.2.0", "version = 3\n");
+	w.in.root = xstrdup(w.dir);
+	w.in.proof = xstrdup("5.0.0");
+	assert_int_equal(begin_attempt(&w), 0);
+	attempt_failed(&w.in, &cancel);
+	assert_int_equal(begin_attempt(&w), 0);
+	attempt_failed(&w.in, &failure);
+	assert_int_equal(begin_attempt(&w), -EALREADY);
+	assert_non_null(strstr(w.e.msg, "no handler"));
+	assert_int_equal(begin_attempt(&w), -EALREADY);
+	folder_put(w.dir, "conf.d/other.toml", "version = 3\n");
+	assert_int_equal(begin_attempt(&w), 0);
+	attempt_failed(&w.in, &failure);
+	assert_int_equal(begin_attempt(&w), -EALREADY);
+	str_set(&w.in.proof, "5.0.1");
+	assert_int_equal(begin_attempt(&w), 0);
+	str_set(&w.in.proof, "5.0.0");
+	assert_int_equal(begin_attempt(&w), -EALREADY);
+	attempt_forget(&w.in);
+	assert_int_equal(begin_attempt(&w), 0);
+	end(&w);
+}
+
+static void test_first_step_refuses_what_failed(void **state)
+{
+	const struct error failure = { .code = ETIMEDOUT, .msg = "no handler" };
+	struct world w;
+
+	(void)state;
+	begin(&w, "2.2.0", "version = 3\n");
+	w.in.root = xstrdup(w.dir);
+	assert_int_equal(begin_attempt(&w), 0);
+	attempt_failed(&w.in, &failure);
+	assert_int_equal(install_steps[0].run(&w.in, &w.e), -EALREADY);
+	end(&w);
+}
+
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
@@ -108,6 +162,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containerd_without_cri_is_refused_by_the_first_step),
 		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_by_the_first_step),
+		cmocka_unit_test(test_attempt_that_failed_is_repeated_once_something_changed),
+		cmocka_unit_test(test_first_step_refuses_what_failed),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 	};
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * attempt - do not restart the container runtime again for what has failed.
+ *
+ * Each try costs the node two restarts, and a retry every few minutes never ends.  So ROOT/.failed
+ * names the attempt by a digest of all that can make a difference: the files in the runtime's
+ * folders and what they were to become, the runtime, the release with its settings, and the boot.
+ * Whoever changed something else says so with the action reset.  What comes before the runtime has
+ * read the files, as a restart that systemd reports as failed, is not remembered.  One thread.
+ */
+#include "deploy/attempt.h"
+
+#include <glob.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deploy/install.h"
+#include "lib/file.h"
+#include "lib/log.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static char *record_path(const struct install *in)
+{
+	return path_join(in->root, ".failed");
+}
+
+/* With its end, so that no two lists of texts are one. */
+static void add(struct sha256 *s, const char *text)
+{
+	text = text ? text : "";
+	sha256_add(s, text, strlen(text) + 1);
+}
+
+/* What cannot be read counts as empty. */
+static void add_file(struct sha256 *s, const char *path)
+{
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	(void)file_read(path, EDIT_TEXT_MAX, &text, NULL, &ignored);
+	add(s, path);
+	add(s, text);
+}
+
+static void add_folder(struct sha256 *s, const char *dir, const char *name)
+{
+	_free_ char *pattern = xasprintf("%s/%s/*", dir, name ? name : ".");
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		add_file(s, found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void name_attempt(struct install *in, const struct edit *edit)
+{
+	const struct engine *engine = &in->engine;
+	struct sha256 s;
+
+	sha256_init(&s);
+	add(&s, in->proof);
+	add(&s, engine->version);
+	add(&s, engine->socket);
+	add_file(&s, BOOT_ID);
+	add_folder(&s, engine->dir, NULL);
+	add_folder(&s, engine->dir, engine->flavour->drop_in_dir);
+	add_folder(&s, engine->dir, engine->flavour->drop_in_dir3);
+	for (size_t i = 0; i < edit->n_files; i++) {
+		add(&s, edit->files[i].path);
+		add(&s, edit->files[i].new_text);
+	}
+	sha256_end(&s, in->attempt);
+}
+
+int attempt_begin(struct install *in, const struct edit *edit, struct error *e)
+{
+	_free_ char *path = record_path(in);
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	name_attempt(in, edit);
+	if (file_read(path, 1024, &text, NULL, &ignored) < 0 || !str_starts(text, in->attempt))
+		return 0;
+	return fail(e, EALREADY,
+		    "this has failed here before and nothing has changed since, so %s is not "
+		    "restarted for it again; change its configuration, or run 'kata-deploy "
+		    "reset': %s",
+		    in->engine.driver->name, str_trim(text + strlen(in->attempt)));
+}
+
+void attempt_failed(const struct install *in, const struct error *e)
+{
+	_free_ char *path = record_path(in);
+	_free_ char *text = xasprintf("%s %.400s\n", in->attempt, e->msg);
+	struct error failure;
+
+	if (e->code != ECANCELED && *in->attempt &&
+	    file_replace(path, text, strlen(text), 0600, &failure) < 0)
+		log_warn("%s", failure.msg);
+}
+
+void attempt_forget(const struct install *in)
+{
+	_free_ char *path = record_path(in);
+
+	(void)unlink(path);
+}
