@@ -269,7 +269,8 @@ static int plan_block(struct plan *p, struct error *e)
 
 	if (!f)
 		return -e->code;
-	tables = containerd_tables(p->handlers, p->format.names, BY_TYPE);
+	if (p->is_wanted)
+		tables = containerd_tables(p->handlers, p->format.names, BY_TYPE);
 	if (is_said(p, f, tables)) {
 		str_set(&f->new_text, f->old_text);
 		return 0;

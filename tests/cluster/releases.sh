@@ -79,7 +79,12 @@ begin_pod() {
 	}
 }
 
-end_installation() { system delete daemonset kata-deploy --cascade=foreground --timeout=200s >/dev/null; }
+# What the installer says while it removes goes with its pod, unless somebody listens.
+end_installation() {
+	system logs -l app=kata-deploy -f --tail=40 >"$work/removal.log" 2>&1 &
+	system delete daemonset kata-deploy --cascade=foreground --timeout=200s >/dev/null
+	wait $! || true
+}
 
 expect_restored() {
 	expect "what is left in /opt/kata" "" "$(ls -A "$root/opt/kata")"
@@ -94,6 +99,7 @@ show() {
 	grep -E 'canary-' "$root/var/log/containerd.log" | tail -n 60 | cut -c1-300 || true
 	echo "kata-deploy says:"
 	says || true
+	cat "$work/removal.log" 2>/dev/null || true
 }
 cleanup show
 

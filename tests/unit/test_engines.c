@@ -140,6 +140,11 @@ static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/qemu.toml", "/etc/kata/qemu" },
 	{ "kata-clh", "/opt/kata/bin/shim", "/opt/kata/share/clh.toml", "/etc/kata/clh" },
 };
+/* What a removal knows: it reads no configuration. */
+static const struct handler known[] = {
+	{ "kata-qemu", "/opt/kata/bin/shim", NULL, "/etc/kata/qemu" },
+	{ "kata-clh", "/opt/kata/bin/shim", NULL, "/etc/kata/clh" },
+};
 
 /* ---- folders ---- */
 
@@ -227,7 +232,8 @@ static void end(struct world *w)
 
 static void plan(const struct world *w, enum presence presence, struct edit *ret_edit)
 {
-	const struct handlers all = { handlers, ARRAY_SIZE(handlers), presence };
+	const struct handlers all = { presence == HANDLERS_PRESENT ? handlers : known,
+				      ARRAY_SIZE(handlers), presence };
 	struct error e;
 
 	if (w->engine.driver->plan(&w->engine, &all, ret_edit, &e) < 0)

@@ -17,6 +17,10 @@
 static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/c.toml", "/etc/kata/launcher" },
 };
+/* What a removal knows: it reads no configuration. */
+static const struct handler known[] = {
+	{ "kata-qemu", "/opt/kata/bin/shim", NULL, "/etc/kata/launcher" },
+};
 
 struct fixture {
 	char *dir;
@@ -63,7 +67,8 @@ static void put_main(const struct fixture *f, const char *format)
 
 static int plan(struct fixture *f, const char *version, enum presence presence)
 {
-	const struct handlers all = { handlers, ARRAY_SIZE(handlers), presence };
+	const struct handlers all = { presence == HANDLERS_PRESENT ? handlers : known,
+				      ARRAY_SIZE(handlers), presence };
 
 	edit_done(&f->edit);
 	assert_int_equal(engine_set_version(&f->engine, version, &f->e), 0);

@@ -54,7 +54,7 @@ work 5 2>/dev/null &
 sleep 3
 same_time "at work"
 wait $!
-for ((i = 1; i <= 3 * MINUTES; i++)); do
+for ((i = 1; i <= 3 * ${MINUTES:-0}; i++)); do
 	sleep 20
 	same_time "$((20 * i)) s later"
 done
