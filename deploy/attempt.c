@@ -4,9 +4,10 @@
  *
  * Each try costs the node two restarts, and a retry every few minutes never ends.  So ROOT/.failed
  * names the attempt by a digest of all that can make a difference: the files in the runtime's
- * folders and what they were to become, the runtime, the release with its settings, and the boot.
- * Whoever changed something else says so with the action reset.  What comes before the runtime has
- * read the files, as a restart that systemd reports as failed, is not remembered.  One thread.
+ * folders and what they were to become, the runtime and what it has in use, the release with its
+ * settings, and the boot. Whoever changed something else says so with the action reset.  What comes
+ * before the runtime has read the files, as a restart that systemd reports as failed, is not
+ * remembered.  One thread.
  */
 #include "deploy/attempt.h"
 
@@ -16,8 +17,10 @@
 
 #include "deploy/install.h"
 #include "lib/file.h"
+#include "lib/host/endpoint.h"
 #include "lib/log.h"
 
+#define ASK_MS  (10 * UINT64_C(1000))
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 static char *record_path(const struct install *in)
@@ -55,6 +58,17 @@ static void add_folder(struct sha256 *s, const char *dir, const char *name)
 	globfree(&found);
 }
 
+/* What the runtime has in use: a restart may have changed that although no file of ours did. */
+static void add_status(struct sha256 *s, const struct install *in)
+{
+	_cri_status_ struct cri_status now = { 0 };
+	struct error ignored;
+
+	(void)in->engine.driver->status(in->engine.socket, deadline_in(ASK_MS), in->cancel, &now,
+					&ignored);
+	add(s, now.config ? json_object_to_json_string(now.config) : "");
+}
+
 static void name_attempt(struct install *in, const struct edit *edit)
 {
 	const struct engine *engine = &in->engine;
@@ -64,6 +78,7 @@ static void name_attempt(struct install *in, const struct edit *edit)
 	add(&s, in->proof);
 	add(&s, engine->version);
 	add(&s, engine->socket);
+	add_status(&s, in);
 	add_file(&s, BOOT_ID);
 	add_folder(&s, engine->dir, NULL);
 	add_folder(&s, engine->dir, engine->flavour->drop_in_dir);

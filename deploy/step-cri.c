@@ -105,25 +105,25 @@ int cri_check(void *context, struct error *e)
 }
 
 /* What cannot be asked does not serve. */
-static bool is_serving(const struct install *in)
+static bool is_serving(const struct install *in, struct cri_status *ret_status)
 {
-	_cri_status_ struct cri_status s = { 0 };
 	struct error ignored;
 
-	return in->engine.driver->status(in->engine.socket, deadline_in(SETTLE_MS), in->cancel, &s,
-					 &ignored) >= 0 &&
-	       s.is_ready;
+	return in->engine.driver->status(in->engine.socket, deadline_in(SETTLE_MS), in->cancel,
+					 ret_status, &ignored) >= 0 &&
+	       ret_status->is_ready;
 }
 
 static int save(const struct install *in, enum presence presence, struct json_object *data,
 		struct error *e)
 {
+	_cri_status_ struct cri_status now = { 0 };
 	_edit_ struct edit edit = { 0 };
 
 	if (plan_edit(in, presence, &edit, e) < 0)
 		return -e->code;
 	edit_save(&edit, data);
-	json_set_bool(data, WAS_SERVING, is_serving(in));
+	json_set_bool(data, WAS_SERVING, is_serving(in, &now));
 	return 0;
 }
 
@@ -155,12 +155,28 @@ static int restart_and_wait(struct install *in, enum presence presence, const st
 	return -e->code;
 }
 
+/* Everybody's pods depend on what was there. */
+static int must_keep(const struct install *in, const struct cri_status *before, struct error *e)
+{
+	_cri_status_ struct cri_status now = { 0 };
+	int r = in->engine.driver->status(in->engine.socket, deadline_in(SETTLE_MS), in->cancel,
+					  &now, e);
+
+	if (r < 0)
+		return r;
+	r = endpoint_compare(before, &now, e);
+	if (r < 0)
+		attempt_failed(in, e);
+	return r;
+}
+
 static int configure(struct install *in, enum presence presence, struct error *e)
 {
 	const struct engine *engine = &in->engine;
 	const struct handlers handlers = install_handlers(in, presence);
 	_edit_ struct edit edit = { 0 };
-	bool shall_serve = presence == HANDLERS_PRESENT || is_serving(in);
+	_cri_status_ struct cri_status before = { 0 };
+	bool shall_serve = is_serving(in, &before) || presence == HANDLERS_PRESENT;
 
 	if (plan_edit(in, presence, &edit, e) < 0)
 		return -e->code;
@@ -170,8 +186,11 @@ static int configure(struct install *in, enum presence presence, struct error *e
 	     edit_apply(&edit, e) < 0))
 		return -e->code;
 	in->writes += edit_changes(&edit);
-	return shall_serve ? restart_and_wait(in, presence, in->cancel, e)
-			   : restart(in, in->cancel, e);
+	if (!shall_serve)
+		return restart(in, in->cancel, e);
+	if (restart_and_wait(in, presence, in->cancel, e) < 0)
+		return -e->code;
+	return presence == HANDLERS_PRESENT ? must_keep(in, &before, e) : 0;
 }
 
 int cri_run(void *context, struct error *e)

@@ -156,6 +156,50 @@ const struct handler *endpoint_lacks(const struct cri_status *s, const struct ha
 	return NULL;
 }
 
+/* Names of ours, of any installation and version. */
+#define OUR_PREFIX "kata"
+
+static int must_be_same(const struct cri_status *before, const struct cri_status *now,
+			const char *path, struct error *e)
+{
+	const char *old = json_get_str(before->config, path);
+	const char *new = json_get_str(now->config, path);
+
+	return str_equal(old ? old : "", new ? new : "")
+		       ? 0
+		       : fail(e, EINVAL, "the container runtime's '%s' was '%s' and is '%s'", path,
+			      old ? old : "", new ? new : "");
+}
+
+static int must_have_same(const struct cri_status *before, const struct cri_status *now,
+			  const char *handler, struct error *e)
+{
+	const char *old = json_get_str(config_of(before, handler), "runtimeType");
+	const char *new = json_get_str(config_of(now, handler), "runtimeType");
+
+	if (!strv_contains(now->handlers, handler))
+		return fail(e, EINVAL, "the container runtime has lost the handler '%s'", handler);
+	if (old && !str_equal(old, new))
+		return fail(e, EINVAL, "the handler '%s' was '%s' and is '%s'", handler, old,
+			    new ? new : "");
+	return 0;
+}
+
+int endpoint_compare(const struct cri_status *before, const struct cri_status *now, struct error *e)
+{
+	static const char *const paths[] = { "containerd.defaultRuntimeName",
+					     "containerd.snapshotter", "cni.binDir", "cni.confDir",
+					     "registry.configPath" };
+
+	for (char **h = before->handlers; h && *h; h++)
+		if (!str_starts(*h, OUR_PREFIX) && must_have_same(before, now, *h, e) < 0)
+			return -e->code;
+	for (size_t i = 0; before->config && now->config && i < ARRAY_SIZE(paths); i++)
+		if (must_be_same(before, now, paths[i], e) < 0)
+			return -e->code;
+	return 0;
+}
+
 static int ask_ready(const char *socket, const struct handler *handlers, size_t n_handlers,
 		     uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {

@@ -29,5 +29,10 @@ int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_h
 /* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
 const struct handler *endpoint_lacks(const struct cri_status *s, const struct handler *handlers,
 				     size_t n_handlers);
+/* EINVAL, with what, if NOW lacks a handler that is not ours or has another value of those that
+ * decide on everybody's pods.  Both may differ in the rest, such as in defaults that are spelt out.
+ */
+int endpoint_compare(const struct cri_status *before, const struct cri_status *now,
+		     struct error *e);
 
 #endif

@@ -9,6 +9,7 @@
 #include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "lib/file.h"
+#include "lib/host/endpoint.h"
 
 struct world {
 	char *dir;
@@ -20,6 +21,7 @@ static void begin(struct world *w, const char *version, const char *text)
 {
 	*w = (struct world){ .dir = folder_new() };
 	w->in.engine.dir = w->dir;
+	w->in.engine.socket = "/none";
 	w->in.engine.main_file = "config.toml";
 	w->in.engine.drop_in = "kata-deploy.toml";
 	assert_int_equal(flavour_find("k8s", &w->in.engine.flavour, &w->e), 0);
@@ -136,6 +138,45 @@ static void test_first_step_refuses_what_failed(void **state)
 	end(&w);
 }
 
+static int compare(const char *before, const char *now, struct error *e)
+{
+	_cri_status_ struct cri_status a = { 0 };
+	_cri_status_ struct cri_status b = { 0 };
+
+	a.handlers = strv_split("runc kata-old", " ");
+	b.handlers = strv_split(strstr(now, "runc") ? "runc kata-qemu" : "kata-qemu", " ");
+	assert_int_equal(json_parse(before, strlen(before), "before", &a.config, e), 0);
+	assert_int_equal(json_parse(now, strlen(now), "now", &b.config, e), 0);
+	return endpoint_compare(&a, &b, e);
+}
+
+#define STATUS(snapshotter, runtimes) \
+	"{\"containerd\":{\"snapshotter\":\"" snapshotter "\",\"runtimes\":{" runtimes "}}}"
+#define RUNC(type) "\"runc\":{\"runtimeType\":\"" type "\"}"
+
+static void test_what_a_restart_takes_from_others_is_named(void **state)
+{
+	static const struct {
+		const char *now, *says; /* NULL: nothing is taken */
+	} cases[] = {
+		{ STATUS("overlayfs", RUNC("v2") ",\"kata-qemu\":{}"), NULL },
+		{ STATUS("overlayfs", "\"kata-qemu\":{}"), "lost the handler 'runc'" },
+		{ STATUS("overlayfs", RUNC("v1")), "'runc' was 'v2' and is 'v1'" },
+		{ STATUS("native", RUNC("v2")), "containerd.snapshotter" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error e = { 0 };
+		int r = compare(STATUS("overlayfs", RUNC("v2") ",\"kata-old\":{}"), cases[i].now,
+				&e);
+
+		assert_int_equal(r, cases[i].says ? -EINVAL : 0);
+		if (cases[i].says && !strstr(e.msg, cases[i].says))
+			fail_msg("%s", e.msg);
+	}
+}
+
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
@@ -164,6 +205,7 @@ int main(void)
 		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_by_the_first_step),
 		cmocka_unit_test(test_attempt_that_failed_is_repeated_once_something_changed),
 		cmocka_unit_test(test_first_step_refuses_what_failed),
+		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 	};
 
