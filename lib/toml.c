@@ -838,8 +838,13 @@ const struct toml *toml_get(const struct toml *root, const char *path)
 	if (toml_split_path(path, &keys, &e) < 0)
 		return NULL;
 	for (char **key = keys; root && key && *key; key++)
-		root = root->type == TOML_TABLE ? find(root, *key) : NULL;
+		root = toml_child(root, *key);
 	return root;
+}
+
+const struct toml *toml_child(const struct toml *table, const char *key)
+{
+	return table && table->type == TOML_TABLE ? find(table, key) : NULL;
 }
 
 const char *toml_type_name(enum toml_type type)

@@ -80,6 +80,8 @@ int toml_split_path(const char *path, strv *ret_keys, struct error *e);
 /* The value at a dotted PATH of bare keys; a part with other characters is quoted as in TOML.
  * NULL if there is none. */
 const struct toml *toml_get(const struct toml *root, const char *path);
+/* The value of KEY, as it is, in TABLE itself.  NULL if there is none, or no table. */
+const struct toml *toml_child(const struct toml *table, const char *key);
 const char *toml_type_name(enum toml_type type);
 
 /*

@@ -11,25 +11,13 @@
 
 #include "lib/host/containerd-parts.h"
 
-/* Names of ours, of any installation and version. */
-#define OUR_PREFIX "kata"
-
-static const struct toml *find(const struct toml *table, const char *key)
-{
-	const struct toml *c = table ? table->children : NULL;
-
-	while (c && strcmp(c->key, key) != 0)
-		c = c->next;
-	return c;
-}
-
 static bool is_ignored(const struct toml *parent, const struct toml *t)
 {
 	if (!parent->key)
 		return strcmp(t->key, "imports") == 0;
 	return (strcmp(parent->key, "runtimes") == 0 ||
 		strcmp(parent->key, "runtime_platforms") == 0) &&
-	       str_starts(t->key, OUR_PREFIX);
+	       handler_is_ours(t->key);
 }
 
 static bool is_empty(const struct toml *t)
@@ -63,7 +51,7 @@ static bool differ(const struct toml *a, const struct toml *b, strv *path);
 static bool lacks(const struct toml *a, const struct toml *b, strv *path)
 {
 	for (const struct toml *c = a->children; c; c = c->next) {
-		if (is_ignored(a, c) || !differ(c, find(b, c->key), path))
+		if (is_ignored(a, c) || !differ(c, toml_child(b, c->key), path))
 			continue;
 		strv_add(path, c->key);
 		return true;

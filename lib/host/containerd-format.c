@@ -122,15 +122,6 @@ char *containerd_default_table(const struct engine *engine, const struct toml *r
 		id, engine->minor >= 7 ? "sandbox_mode = \"podsandbox\"\n" : "", id);
 }
 
-static const struct toml *child(const struct toml *table, const char *key)
-{
-	const struct toml *c = table ? table->children : NULL;
-
-	while (c && strcmp(c->key, key) != 0)
-		c = c->next;
-	return c;
-}
-
 static size_t count(const struct toml *t)
 {
 	size_t n = 0;
@@ -149,7 +140,7 @@ static bool same_children(const struct toml *a, const struct toml *b)
 	if (count(a) != count(b))
 		return false;
 	for (const struct toml *x = a->children; x; x = x->next, y = y->next)
-		if (!same(x, a->type == TOML_TABLE ? child(b, x->key) : y))
+		if (!same(x, a->type == TOML_TABLE ? toml_child(b, x->key) : y))
 			return false;
 	return true;
 }
@@ -185,8 +176,9 @@ bool containerd_says(const struct toml *root, const struct handlers *handlers, c
 	for (size_t i = 0; i < handlers->n; i++)
 		for (size_t p = 0; p < ARRAY_SIZE(plugins); p++) {
 			const char *name = handlers->list[i].name;
-			const struct toml *is = child(runtimes(root, plugins[p].names), name);
-			const struct toml *be = child(runtimes(wanted, plugins[p].names), name);
+			const struct toml *is = toml_child(runtimes(root, plugins[p].names), name);
+			const struct toml *be =
+				toml_child(runtimes(wanted, plugins[p].names), name);
 
 			if ((is || be) && !same(is, be))
 				return false;
@@ -196,7 +188,7 @@ bool containerd_says(const struct toml *root, const struct handlers *handlers, c
 
 static bool leads_to(const struct toml *table, const char *key, const struct handler *h)
 {
-	const struct toml *value = child(table, key);
+	const struct toml *value = toml_child(table, key);
 
 	return value && value->type == TOML_STRING &&
 	       (str_equal(value->text.s, h->runtime_path) || str_equal(value->text.s, h->launcher));
@@ -233,7 +225,7 @@ static int strip_one(char **text, const char *path, const struct handler *h, enu
 	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
 		_free_ char *table =
 			xasprintf("plugins.%s.containerd.runtimes.%s", plugins[i].id, h->name);
-		const struct toml *is = child(runtimes(root, plugins[i].names), h->name);
+		const struct toml *is = toml_child(runtimes(root, plugins[i].names), h->name);
 		bool is_ours = leads_to(is, "runtime_type", h) || leads_to(is, "runtime_path", h);
 
 		if (!is || (presence == HANDLERS_ABSENT && !is_ours))

@@ -156,9 +156,6 @@ const struct handler *endpoint_lacks(const struct cri_status *s, const struct ha
 	return NULL;
 }
 
-/* Names of ours, of any installation and version. */
-#define OUR_PREFIX "kata"
-
 static int must_be_same(const struct cri_status *before, const struct cri_status *now,
 			const char *path, struct error *e)
 {
@@ -192,7 +189,7 @@ int endpoint_compare(const struct cri_status *before, const struct cri_status *n
 					     "registry.configPath" };
 
 	for (char **h = before->handlers; h && *h; h++)
-		if (!str_starts(*h, OUR_PREFIX) && must_have_same(before, now, *h, e) < 0)
+		if (!handler_is_ours(*h) && must_have_same(before, now, *h, e) < 0)
 			return -e->code;
 	for (size_t i = 0; before->config && now->config && i < ARRAY_SIZE(paths); i++)
 		if (must_be_same(before, now, paths[i], e) < 0)

@@ -29,6 +29,9 @@ struct handler {
 	const char *launcher;     /* a file that runs the shim with that configuration */
 };
 
+/* True for names of ours, of any installation and version. */
+bool handler_is_ours(const char *name);
+
 enum presence { HANDLERS_ABSENT, HANDLERS_PRESENT };
 
 struct handlers {
