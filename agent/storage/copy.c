@@ -100,8 +100,7 @@ static int own_and_mode(int fd, const Agent__CopyFileRequest *in, uint32_t modes
 	return 0;
 }
 
-/* Kubelet's names never begin so but for its own use. */
-static char *temporary_of(const char *name)
+char *copy_temporary_name(const char *name)
 {
 	return str_starts(name, "..") ? xasprintf("%s_tmp", name) : xasprintf("..%s_tmp", name);
 }
@@ -181,7 +180,7 @@ static void drop_old_data(int dirfd, const char *old, const char *target)
 /* The target is text: it means what the container that reads it makes of it. */
 static int copy_link(int dirfd, const char *name, const Agent__CopyFileRequest *in, struct error *e)
 {
-	_free_ char *target = NULL, *temporary = temporary_of(name), *old = NULL;
+	_free_ char *target = NULL, *temporary = copy_temporary_name(name), *old = NULL;
 	int r;
 
 	if (in->data.len == 0 || in->data.len > PATH_LEN_MAX ||
@@ -233,7 +232,7 @@ static int finish_file(int dirfd, int fd, const char *temporary, const char *nam
 static int copy_regular(int dirfd, const char *name, const Agent__CopyFileRequest *in,
 			struct error *e)
 {
-	_free_ char *temporary = temporary_of(name);
+	_free_ char *temporary = copy_temporary_name(name);
 	int flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 	_close_ int fd = -1;
 	int r;

@@ -14,6 +14,10 @@ int copy_file(int rootfd, const struct Agent__CopyFileRequest *in, struct error 
 
 rpc_handler copy_rpc_file;
 
+/* A name beside NAME for what is not whole yet: kubelet's never begin so but for its own use.
+ * Caller frees. */
+char *copy_temporary_name(const char *name);
+
 /* Removes from ROOTFD what the host has sent for CONTAINER.  Work thread. */
 void copy_forget_below(int rootfd, const char *container);
 /* The same where SANDBOX_SHARED_DIR is the guest's own. */

@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/storage/copy.h"
 #include "agent/storage/points.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -66,11 +67,6 @@ struct look {
 	bool is_torn; /* the host changed it meanwhile */
 };
 
-static char *temporary_of(const char *name)
-{
-	return str_starts(name, "..") ? xasprintf("%s_tmp", name) : xasprintf("..%s_tmp", name);
-}
-
 static bool is_same_owner(const struct stat *a, const struct stat *b)
 {
 	return a->st_mode == b->st_mode && a->st_uid == b->st_uid && a->st_gid == b->st_gid;
@@ -94,34 +90,6 @@ static int give(int fd, const struct stat *st, struct error *e)
 	return 0;
 }
 
-static int remove_name(int dirfd, const char *name, unsigned depth, struct error *e);
-
-static int remove_all_of(int dirfd, const char *name, unsigned depth, struct error *e)
-{
-	_close_ int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_strv_ strv names = NULL;
-	int r;
-
-	if (fd < 0)
-		return fail(e, errno, "cannot open '%s': %m", name);
-	r = dir_list(fd, UINT_MAX, &names, e);
-	for (size_t i = strv_len(names); r >= 0 && i > 0; i--)
-		r = remove_name(fd, names[i - 1], depth + 1, e);
-	if (r >= 0 && unlinkat(dirfd, name, AT_REMOVEDIR) < 0)
-		r = fail(e, errno, "cannot remove '%s': %m", name);
-	return r;
-}
-
-/* Of the target, which is this file's own and no deeper than it made it. */
-static int remove_name(int dirfd, const char *name, unsigned depth, struct error *e)
-{
-	if (unlinkat(dirfd, name, 0) == 0 || errno == ENOENT)
-		return 0;
-	if (errno != EISDIR || depth > DEPTH_MAX)
-		return fail(e, errno, "cannot remove '%s': %m", name);
-	return remove_all_of(dirfd, name, depth, e);
-}
-
 /* Makes room for what is of another type now. */
 static int replace_type(int dirfd, const char *name, mode_t type, struct stat *ret_st,
 			struct error *e)
@@ -131,15 +99,15 @@ static int replace_type(int dirfd, const char *name, mode_t type, struct stat *r
 	    (ret_st->st_mode & S_IFMT) == type)
 		return 0;
 	*ret_st = (struct stat){ 0 };
-	return remove_name(dirfd, name, 0, e);
+	return tree_remove_at(dirfd, name, e);
 }
 
 static int write_file(int dirfd, const char *name, const char *bytes, size_t len,
 		      const struct stat *st, struct error *e)
 {
-	_free_ char *temporary = temporary_of(name);
+	_free_ char *temporary = copy_temporary_name(name);
 	_close_ int fd = -1;
-	int r = remove_name(dirfd, temporary, 0, e);
+	int r = tree_remove_at(dirfd, temporary, e);
 
 	if (r < 0)
 		return r;
@@ -154,8 +122,8 @@ static int write_file(int dirfd, const char *name, const char *bytes, size_t len
 	return r;
 }
 
-static int copy_file(struct look *l, int from, int to, const char *name, const struct stat *st,
-		     struct error *e)
+static int copy_content(struct look *l, int from, int to, const char *name, const struct stat *st,
+			struct error *e)
 {
 	_close_ int fd = -1;
 	_free_ char *bytes = NULL;
@@ -179,7 +147,7 @@ static int copy_file(struct look *l, int from, int to, const char *name, const s
 
 static int copy_link(struct look *l, int from, int to, const char *name, struct error *e)
 {
-	_free_ char *temporary = temporary_of(name);
+	_free_ char *temporary = copy_temporary_name(name);
 	char target[PATH_MAX], have[PATH_MAX];
 	ssize_t n = readlinkat(from, name, target, sizeof(target) - 1), m;
 	struct stat st;
@@ -198,7 +166,7 @@ static int copy_link(struct look *l, int from, int to, const char *name, struct 
 		l->is_torn = true;
 		return 0;
 	}
-	r = remove_name(to, temporary, 0, e);
+	r = tree_remove_at(to, temporary, e);
 	if (r >= 0 && symlinkat(target, to, temporary) < 0)
 		r = fail(e, errno, "cannot make the link '%s': %m", name);
 	if (r >= 0 && renameat(to, temporary, to, name) < 0)
@@ -245,7 +213,7 @@ static int copy_one(struct look *l, int from, int to, const char *name, enum pas
 		return 0;
 	if (S_ISDIR(st.st_mode))
 		return copy_below(l, from, to, name, &st, depth, e);
-	return S_ISREG(st.st_mode) ? copy_file(l, from, to, name, &st, e) : 0;
+	return S_ISREG(st.st_mode) ? copy_content(l, from, to, name, &st, e) : 0;
 }
 
 static int remove_others(int to, char *const *kept, struct error *e)
@@ -256,7 +224,7 @@ static int remove_others(int to, char *const *kept, struct error *e)
 	/* The folder that "..data" led to is the last to go. */
 	for (size_t i = strv_len(names); r >= 0 && i > 0; i--)
 		if (!strv_contains(kept, names[i - 1]))
-			r = remove_name(to, names[i - 1], 0, e);
+			r = tree_remove_at(to, names[i - 1], e);
 	return r;
 }
 
