@@ -134,8 +134,11 @@ int cri_save(void *context, struct json_object *data, struct error *e)
 
 static int restart(struct install *in, const struct cancel *cancel, struct error *e)
 {
+	const char *along = in->engine.flavour->takes_along;
+
 	in->restarts++;
-	log_info("restarting %s", in->engine.driver->name);
+	log_info("restarting %s%s%s", in->engine.driver->name, along ? ", and with it " : "",
+		 along ? along : "");
 	return engine_activate(&in->engine, deadline_in(RESTART_MS), cancel, e);
 }
 

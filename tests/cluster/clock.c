@@ -2,11 +2,14 @@
 /*
  * clock - how far another machine's clock is from this one's, for tests.
  *
- *   clock serve PORT             answer each datagram with the time of day
- *   clock ask ADDRESS PORT N     ask N times; prints "OFFSET WRONG" in microseconds: how far the
- * other clock is before ours by the quickest answer, which came halfway between question and answer
- * give or take WRONG clock files FOLDER N         write N files; prints "PAST FUTURE" in
- * microseconds: how far the time of one was at most before it was made, or after it was written
+ * clock serve PORT: answers each datagram with the time of day.
+ *
+ * clock ask ADDRESS PORT N: asks N times and prints "OFFSET WRONG" in microseconds: how far the
+ * other clock is before ours by the quickest answer, which came halfway between question and
+ * answer, give or take WRONG.
+ *
+ * clock files FOLDER N: writes N files and prints "PAST FUTURE" in microseconds: how far the time
+ * of one was at most before it was made, or after it was written.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 require_root
-require jq unshare nsenter ip
+require jq unshare nsenter ip mkfs.ext4 mkfs.xfs
 build=${KATA_BUILD_DIR:-$top/build/dev}
 agent=$build/bin/kata-agent
 address=unix://$work/agent.sock
@@ -161,7 +161,6 @@ check_volumes() {
 	refused "a volume that is not there" "No such file" ctl GetVolumeStats '{"volume_guest_path": "'$volume/x'"}'
 	inside mkdir -p $volume
 	for fs in ext4 xfs; do
-		command -v mkfs.$fs >/dev/null || continue
 		truncate -s 320M "$work/$fs"
 		mkfs.$fs -q "$work/$fs"
 		truncate -s 640M "$work/$fs"
@@ -172,7 +171,11 @@ check_volumes() {
 				(.usage[] | select(.unit == "INODES") | .total)] | map(tostring)')"
 		refused "a smaller $fs" "cannot become smaller" ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 1048576}'
 		# ext4 asks for CAP_SYS_RESOURCE, which not every root has.
-		[ $fs = xfs ] || (($(inside sed -n 's/CapEff:\t/0x/p' /proc/self/status) >> 24 & 1)) || { inside umount $volume; continue; }
+		[ $fs = xfs ] || (($(inside sed -n 's/CapEff:\t/0x/p' /proc/self/status) >> 24 & 1)) || {
+			note "ext4 is not made larger here: no CAP_SYS_RESOURCE; it/agent-finds-what-is-plugged-in does it in a guest"
+			inside umount $volume
+			continue
+		}
 		refused "$fs larger than its disk" "cannot have" ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 1073741824}'
 		ctl ResizeVolume '{"volume_guest_path": "'$volume'", "size": 671088640}' >/dev/null
 		[ "$(inside df -k --output=size $volume | tail -n 1)" -gt 500000 ] || fail "$fs did not grow: $(inside df -k $volume)"

@@ -18,7 +18,7 @@ containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   mount_options = []
   recreate_scratch = false"
 truncate -s 320M "$scratch/empty"
-"mkfs.$fs" -q "$scratch/empty" || exit 77
+"mkfs.$fs" -q "$scratch/empty" || exit
 . "$(dirname "$0")/testing.sh"
 cleanup rm -rf "$scratch"
 

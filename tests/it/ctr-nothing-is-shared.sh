@@ -4,9 +4,9 @@
 #
 # With shared_fs = "none" a pod has no virtiofsd: a root of the snapshotter blockfile is a disk, small
 # volumes are copied with owners, modes and links, and what kubelet updates (its link "..data" is turned)
-# arrives within two seconds as the event a program waits for, without the keys that are gone.  An emptyDir
+# arrives within four seconds as the event a program waits for, without the keys that are gone.  An emptyDir
 # is the pod's own folder, last words reach the kubelet's file.  What cannot be kept right is refused with
-# the reason: a root that is no disk, a volume that may be written, one too large, a socket.
+# the reason: a root that is no disk, a volume that may be written, one too large, a fifo.
 scratch=$(mktemp -d /tmp/kata-scratch.XXXXXX)
 containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   root_path = \"$scratch/snapshots\"
@@ -15,7 +15,7 @@ containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   mount_options = []
   recreate_scratch = false"
 truncate -s 64M "$scratch/empty"
-mkfs.ext4 -q -F "$scratch/empty" || exit 77
+mkfs.ext4 -q -F "$scratch/empty" || exit
 . "$(dirname "$0")/testing.sh"
 cleanup rm -rf "$scratch"
 [ "$runtime" != io.containerd.runc.v2 ] || skip "with runc everything is shared"
@@ -135,7 +135,7 @@ expect "last words" "these are my last words" "$(cat "$words")"
 expect_match "a root that is no disk" 'as .overlay.*shared_fs = "none".*blockfile' "$(run_kata over$$ true 2>&1 || true)"
 eventually 10 "that to go" nothing_left over$$
 refused "a volume that may be written" "would not reach the host.*read-only" "$work/tree" /tree rw
-refused "a socket" "neither a file nor a folder" "$(mkfifo "$work/fifo"; echo "$work/fifo")" /fifo ro
+refused "a fifo" "neither a file nor a folder" "$(mkfifo "$work/fifo"; echo "$work/fifo")" /fifo ro
 truncate -s 40M "$work/single"
 refused "a file too large" "larger than 32 MiB" "$work/single" /single ro
 ctr tasks kill --signal KILL $pod

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine-edit - configure our handlers in a folder for a containerd binary: BINARY DIR
- * present|absent
+ * engine-edit - configure our handlers in a folder for a containerd binary.
+ *
+ * Arguments: BINARY DIR, and "present" or "absent".
  *
  * What an installer does but for the restart: plan, validation by that very program, edit.  Its
  * exit status is 0 if a change was made, 2 if none was needed, 1 with the reason if it is refused.

@@ -113,7 +113,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if or (eq $create "true") (and (eq $create "auto") (.Capabilities.APIVersions.Has "nfd.k8s-sigs.io/v1alpha1")) }}true{{ end -}}
 {{- end }}
 
-{{/* kata.pod DICT(top, restart): what pods of the installation share. */}}
+{{/* The security context that pods of the installation share. */}}
 {{- define "kata.security" -}}
 runAsUser: 0
 privileged: false

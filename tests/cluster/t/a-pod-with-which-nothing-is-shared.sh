@@ -7,61 +7,23 @@
 # that two containers share; a configMap, a secret and a projected volume, an update of which is an event; the message of a container
 # that has ended, also when it is restarted; a hostPath that may be written is refused with the reason, one for reading is there.
 . "$(dirname "$0")/../testing.sh"
-[ "$(on_node sh -c 'containerd --version' | sed 's/.* v\?\([0-9]\)\..*/\1/')" = 2 ] || skip "containerd 1.6 has no snapshotter of a handler"
 [ "$runtime_class" != runc ] || skip "with runc everything is shared"
-require mkfs.ext4
+. "$top/tests/cluster/blockfile.sh"
 
 handler=$runtime_class-unshared
-conf=$node_root/etc/containerd/conf.d/zz-unshared.toml
-snapshots() { on_node ctr -n k8s.io snapshots --snapshotter blockfile "$@" 2>/dev/null; }
-no_snapshots() {
-	local name
-	for name in $(snapshots ls | awk 'NR > 1 { print $1 }'); do
-		snapshots rm "$name" >/dev/null || true
-	done
-	[ "$(snapshots ls | wc -l)" -le 1 ]
-}
-as_before() {
-	"$cluster" kubectl delete runtimeclass "$handler" --ignore-not-found >/dev/null
-	k delete pod --all --wait --timeout=60s >/dev/null 2>&1
-	eventually 30 "the snapshots to go" no_snapshots
-	rm -f "$conf"
-	on_node systemctl restart containerd
-	rm -rf "$node_root/var/lib/disks" "$node_root/etc/kata-containers/unshared" "$node_root/var/lib/given"
-}
-cleanup as_before
-mkdir "$node_root/var/lib/disks" "$node_root/var/lib/given"
-echo given >"$node_root/var/lib/given/file"
-truncate -s 64M "$node_root/var/lib/disks/empty"
-mkfs.ext4 -q -F "$node_root/var/lib/disks/empty"
 class=$("$cluster" kubectl get runtimeclass "$runtime_class" -o 'jsonpath={.handler}')
-runtime=$(grep -rh -A 9 "containerd.runtimes.*$class\]" "$node_root/etc/containerd/conf.d" | sed '1d;/^\[/,$d;/^$/d')
 given=/etc/kata-containers/$class/configuration-qemu.toml
-mkdir -p "$node_root/etc/kata-containers"
-on_node cp -rL "${given%/*}" /etc/kata-containers/unshared
-mkdir -p "$node_root/etc/kata-containers/unshared/config.d"
-printf '[hypervisor.qemu]\nshared_fs = "none"\n' >"$node_root/etc/kata-containers/unshared/config.d/99-unshared.toml"
-cat >"$conf" <<END
-version = 3
-[plugins."io.containerd.snapshotter.v1.blockfile"]
-root_path = "/var/lib/disks/snapshots"
-scratch_file = "/var/lib/disks/empty"
-fs_type = "ext4"
-mount_options = []
-recreate_scratch = false
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$handler]
-$runtime
-snapshotter = "blockfile"
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$handler.options]
-ConfigPath = "/etc/kata-containers/unshared/${given##*/}"
-END
-on_node systemctl restart containerd
-"$cluster" kubectl create -f - >/dev/null <<END
-apiVersion: node.k8s.io/v1
-kind: RuntimeClass
-metadata: {name: $handler}
-handler: $handler
-END
+own=/etc/kata-containers/unshared
+cleanup rm -rf "$node_root$own" "$node_root/var/lib/given"
+mkdir "$node_root/var/lib/given"
+echo given >"$node_root/var/lib/given/file"
+on_node cp -rL "${given%/*}" "$own"
+mkdir -p "$node_root$own/config.d"
+printf '[hypervisor.qemu]\nshared_fs = "none"\n' >"$node_root$own/config.d/99-unshared.toml"
+make_blockfile_handler "$handler" < <(
+	keys_of_runtime
+	printf '[@TABLE@.options]\nConfigPath = "%s"\n' "$own/${given##*/}"
+)
 
 k create configmap settings --from-literal=color=red --from-literal=goes=old >/dev/null
 k create secret generic password --from-literal=word=first >/dev/null
@@ -96,7 +58,10 @@ volumes:
 END
 ready unshared 120
 in_d() { k exec unshared -c d -- "$@"; }
-expect "daemons of virtio-fs" "" "$(on_node pgrep virtiofsd -a | grep "$(k get pod unshared -o 'jsonpath={.metadata.uid}')" || true)"
+sandbox=$(on_node ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.pod.namespace\"==$namespace,labels.\"io.cri-containerd.kind\"==sandbox")
+its() { on_node ps -eo args | grep -F "$sandbox" | grep -c "$1" || true; } # a program of the sandbox, by its arguments
+expect "VMs" 1 "$(its '[q]emu-system')"
+expect "daemons of virtio-fs" 0 "$(its '[v]irtiofsd')"
 expect_match "the root" '^/dev/[a-z0-9]+ / ext4 rw' "$(in_d grep ' / ' /proc/mounts)"
 expect_match "the token" '^eyJ' "$(in_d cat /var/run/secrets/kubernetes.io/serviceaccount/token)"
 expect_match "hosts" 'unshared' "$(in_d cat /etc/hosts)"

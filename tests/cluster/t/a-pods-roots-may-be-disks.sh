@@ -6,60 +6,17 @@
 # A pod whose handler has a snapshotter of its own, blockfile (containerd 2): the root of each container is a disk, which the guest
 # mounts and the node does not.  It keeps what is written, is there for exec, is new after a restart; no disk, file or snapshot of the pod's is left.
 . "$(dirname "$0")/../testing.sh"
-[ "$(on_node sh -c 'containerd --version' | sed 's/.* v\?\([0-9]\)\..*/\1/')" = 2 ] || skip "containerd 1.6 has no snapshotter of a handler"
-require mkfs.ext4
+. "$top/tests/cluster/blockfile.sh"
 
 handler=$runtime_class-disks
-conf=$node_root/etc/containerd/conf.d/zz-disks.toml
-if [ "$runtime_class" = runc ]; then
-	runtime='runtime_type = "io.containerd.runc.v2"'
-	options='options = {BinaryName = "/usr/sbin/runc"}'
-else
-	class=$("$cluster" kubectl get runtimeclass "$runtime_class" -o 'jsonpath={.handler}')
-	runtime=$(grep -rh -A 9 "containerd.runtimes.*$class\]" "$node_root/etc/containerd/conf.d" | sed '1d;/^\[/,$d;/^$/d')
-	options=
-fi
-# containerd remembers the snapshots of a snapshotter that it has no more, so they go first, the last layer first.
-snapshots() { on_node ctr -n k8s.io snapshots --snapshotter blockfile "$@" 2>/dev/null; }
-no_snapshots() {
-	local name
-	for name in $(snapshots ls | awk 'NR > 1 { print $1 }'); do
-		snapshots rm "$name" >/dev/null || true
-	done
-	[ "$(snapshots ls | wc -l)" = 1 ]
+keys() {
+	if [ "$runtime_class" = runc ]; then
+		printf 'runtime_type = "io.containerd.runc.v2"\noptions = {BinaryName = "/usr/sbin/runc"}\n'
+	else
+		keys_of_runtime
+	fi
 }
-as_before() {
-	"$cluster" kubectl delete runtimeclass "$handler" --ignore-not-found >/dev/null
-	k delete pod --all --wait --timeout=60s >/dev/null 2>&1
-	eventually 30 "the snapshots to go" no_snapshots
-	rm -f "$conf"
-	on_node systemctl restart containerd
-	rm -rf "$node_root/var/lib/disks"
-}
-cleanup as_before
-mkdir "$node_root/var/lib/disks"
-truncate -s 64M "$node_root/var/lib/disks/empty"
-mkfs.ext4 -q -F "$node_root/var/lib/disks/empty"
-cat >"$conf" <<END
-version = 3
-[plugins."io.containerd.snapshotter.v1.blockfile"]
-root_path = "/var/lib/disks/snapshots"
-scratch_file = "/var/lib/disks/empty"
-fs_type = "ext4"
-mount_options = []
-recreate_scratch = false
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.$handler]
-$runtime
-$options
-snapshotter = "blockfile"
-END
-on_node systemctl restart containerd
-"$cluster" kubectl create -f - >/dev/null <<END
-apiVersion: node.k8s.io/v1
-kind: RuntimeClass
-metadata: {name: $handler}
-handler: $handler
-END
+make_blockfile_handler "$handler" < <(keys)
 
 pod disks "$handler" <<END
 containers:
