@@ -22,11 +22,16 @@ static const struct {
 	  "another in place of /opt" },
 };
 
-void advice_add(struct error *e)
+void advice_add_text(struct error *e, const char *text)
 {
 	size_t len = strlen(e->msg);
 
+	(void)snprintf(e->msg + len, sizeof(e->msg) - len, "; %s", text);
+}
+
+void advice_add(struct error *e)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
 		if (rows[i].code == e->code)
-			(void)snprintf(e->msg + len, sizeof(e->msg) - len, "; %s", rows[i].text);
+			advice_add_text(e, rows[i].text);
 }

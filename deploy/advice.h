@@ -6,5 +6,7 @@
 
 /* Adds to *e what to do about it, where its code says that a disk is the reason. */
 void advice_add(struct error *e);
+/* Adds TEXT as such a remedy. */
+void advice_add_text(struct error *e, const char *text);
 
 #endif

@@ -49,14 +49,58 @@ static int recover(const struct settings *s, struct journal *j, const struct can
 	return plan_recover(&plan, j, e);
 }
 
-static int open_both(const struct settings *s, const struct cancel *cancel, struct journal **ret_j,
-		     struct install *ret_in, struct error *e)
+/* A journal of which this version cannot make sense: a damaged one, or a newer version's.  Retries
+ * change nothing about it, and guesses would. */
+static bool is_unreadable(int r)
+{
+	return r == -EPROTONOSUPPORT;
+}
+
+/* With the lock, and nothing left of an interrupted run. */
+static int open_journal(const struct settings *s, const struct cancel *cancel,
+			struct journal **ret_journal, struct error *e)
 {
 	_free_ char *root = settings_root(s);
 	_cleanup_(journal_closep) struct journal *j = NULL;
+	int r = journal_open(root, deadline_in(LOCK_MS), cancel, &j, e);
 
-	if (journal_open(root, deadline_in(LOCK_MS), cancel, &j, e) < 0 ||
-	    recover(s, j, cancel, e) < 0 || install_open(s, cancel, ret_in, e) < 0)
+	if (r >= 0)
+		r = recover(s, j, cancel, e);
+	if (r >= 0)
+		*ret_journal = TAKE_PTR(j);
+	return r;
+}
+
+static int open_both(const struct settings *s, const struct cancel *cancel, struct journal **ret_j,
+		     struct install *ret_in, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	int r = open_journal(s, cancel, &j, e);
+
+	if (is_unreadable(r))
+		advice_add_text(e,
+				"install the version that wrote the journal, or let "
+				"'kata-deploy reset' in this pod put it aside");
+	if (r < 0 || install_open(s, cancel, ret_in, e) < 0)
+		return -e->code;
+	*ret_j = TAKE_PTR(j);
+	return 0;
+}
+
+/* The same for the one action that may forget what an interrupted run left: what is on the node is
+ * looked at anew by the next installation or removal. */
+static int open_anyway(const struct settings *s, const struct cancel *cancel,
+		       struct journal **ret_j, struct install *ret_in, struct error *e)
+{
+	_free_ char *root = settings_root(s);
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	int r = open_journal(s, cancel, &j, e);
+
+	if (is_unreadable(r)) {
+		log_warn("%s; it is put aside as '%s/" JOURNAL_ASIDE "'", e->msg, root);
+		r = journal_open_afresh(root, deadline_in(LOCK_MS), cancel, &j, e);
+	}
+	if (r < 0 || install_open(s, cancel, ret_in, e) < 0)
 		return -e->code;
 	*ret_j = TAKE_PTR(j);
 	return 0;
@@ -255,7 +299,7 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 	_install_ struct install in = { 0 };
 	enum wish wish = WISH_STAY;
 
-	if (open_both(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0 ||
+	if (open_anyway(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0 ||
 	    install_gather_names(&in, e) < 0)
 		return -e->code;
 	in.is_ending = wish == WISH_END;

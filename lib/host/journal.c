@@ -10,12 +10,14 @@
  *
  * A line counts once it ends with a newline; a torn last line means that its step did not begin.
  * The next run undoes what it finds, newest first, then starts afresh; a crash while undoing leaves
- * a shorter list for the run after.  Undo is therefore written to be repeatable.  The lock is an
+ * a shorter list for the run after.  What cannot be read is never guessed at: it blocks, until
+ * somebody has it put aside.  Undo is therefore written to be repeatable.  The lock is an
  * open file description lock, which the kernel drops with the process.  One thread.
  */
 #include "lib/host/journal.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/file.h"
@@ -62,6 +64,8 @@ static int parse_do(struct journal *j, char *rest, struct error *e)
 	*space = '\0';
 	if (json_parse(space + 1, strlen(space + 1), rest, &data, e) < 0)
 		return -e->code;
+	if (!json_object_is_type(data, json_type_object))
+		return fail(e, EBADMSG, "the data of step '%.64s' is no object", rest);
 	remember(j, rest, TAKE_PTR(data));
 	return 0;
 }
@@ -99,6 +103,9 @@ int journal_parse(struct journal *j, const char *text, size_t len, struct error 
 			return 0;
 		number++;
 		line = xstrndup(text, (size_t)(newline - text));
+		/* A power cut may leave zeros where a line was. */
+		if (memchr(text, '\0', (size_t)(newline - text)))
+			return fail(e, EBADMSG, "journal '%s', line %u: NUL byte", j->path, number);
 		if (parse_line(j, line, e) < 0)
 			return fail_wrap(e, "journal '%s', line %u", j->path, number);
 		text = newline + 1;
@@ -133,6 +140,13 @@ static int drop_torn_line(const char *path, const char *text, size_t len, struct
 	return truncate(path, (off_t)whole) < 0 ? fail(e, errno, "cannot cut '%s': %m", path) : 0;
 }
 
+/* Whatever its reason: no code of a write or of an undo says the same. */
+static int unreadable(struct error *e)
+{
+	e->code = EPROTONOSUPPORT;
+	return -e->code;
+}
+
 static int load(struct journal *j, struct error *e)
 {
 	_free_ char *text = NULL;
@@ -141,14 +155,17 @@ static int load(struct journal *j, struct error *e)
 
 	if (r == -ENOENT)
 		return 0;
+	if (r == -EFBIG)
+		return unreadable(e);
 	if (r < 0)
 		return r;
 	r = journal_parse(j, text, len, e);
-	return r < 0 ? r : drop_torn_line(j->path, text, len, e);
+	return r < 0 ? unreadable(e) : drop_torn_line(j->path, text, len, e);
 }
 
-int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-		 struct journal **ret_journal, struct error *e)
+/* Without a look at what is in it. */
+static int open_locked(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+		       struct journal **ret_journal, struct error *e)
 {
 	_free_ char *lock = path_join(root, ".lock");
 	_cleanup_(journal_closep) struct journal *j = xcalloc(1, sizeof(*j));
@@ -160,7 +177,34 @@ int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *ca
 	j->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (j->lock_fd < 0)
 		return fail(e, errno, "cannot open '%s': %m", lock);
-	if (take_lock(j->lock_fd, lock, deadline_ms, cancel, e) < 0 || load(j, e) < 0)
+	if (take_lock(j->lock_fd, lock, deadline_ms, cancel, e) < 0)
+		return -e->code;
+	*ret_journal = TAKE_PTR(j);
+	return 0;
+}
+
+int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+		 struct journal **ret_journal, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+
+	if (open_locked(root, deadline_ms, cancel, &j, e) < 0 || load(j, e) < 0)
+		return -e->code;
+	*ret_journal = TAKE_PTR(j);
+	return 0;
+}
+
+int journal_open_afresh(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+			struct journal **ret_journal, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_free_ char *aside = path_join(root, JOURNAL_ASIDE);
+
+	if (open_locked(root, deadline_ms, cancel, &j, e) < 0)
+		return -e->code;
+	if (rename(j->path, aside) < 0 && errno != ENOENT)
+		return fail(e, errno, "cannot move '%s' aside: %m", j->path);
+	if (file_sync_parent(j->path, e) < 0)
 		return -e->code;
 	*ret_journal = TAKE_PTR(j);
 	return 0;

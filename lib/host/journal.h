@@ -19,9 +19,16 @@ struct journal_entry {
 	bool is_done;
 };
 
-/* Makes ROOT if needed, waits for the lock and reads what an interrupted run left. */
+#define JOURNAL_ASIDE "journal.broken"
+
+/* Makes ROOT if needed, waits for the lock and reads what an interrupted run left.  EPROTONOSUPPORT
+ * if that cannot be read: it was damaged, or written by a version that writes it in another way. */
 int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
 		 struct journal **ret_journal, struct error *e);
+/* The same, but nothing of what an interrupted run left is read: it is moved to ROOT/journal.broken
+ * for whoever wants to see it. */
+int journal_open_afresh(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
+			struct journal **ret_journal, struct error *e);
 /* Releases the lock; the file stays as it is. */
 void journal_close(struct journal *j);
 DEFINE_CLEANUP(journal_closep, struct journal *, journal_close)

@@ -36,7 +36,8 @@ static int undo_last(const struct plan *plan, struct journal *j, struct error *e
 	const struct step *step = find(plan, entry->step);
 
 	if (!step || !step->undo)
-		return fail(e, ENOTSUP, "this version cannot undo the step '%s'", entry->step);
+		return fail(e, EPROTONOSUPPORT, "this version cannot undo the step '%s'",
+			    entry->step);
 	log_info("undoing: %s", step->what);
 	if (step->undo(plan->context, entry->data, e) < 0)
 		return fail_wrap(e, "undoing '%s'", step->name);

@@ -29,7 +29,8 @@ struct plan {
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };
 
-/* Undoes what an interrupted run left.  Returns the number of steps undone. */
+/* Undoes what an interrupted run left.  Returns the number of steps undone.  EPROTONOSUPPORT: a
+ * step that no row knows, of a newer version; what was done after it is undone. */
 int plan_recover(const struct plan *plan, struct journal *j, struct error *e);
 
 /* Runs the steps that are needed, in order.  On failure everything done is taken back, newest

@@ -281,8 +281,8 @@ static void test_journal_with_a_torn_line_ignores_it(void **state)
 
 static void test_journal_that_is_none_is_refused(void **state)
 {
-	static const char *const texts[] = { "hello\n", "ok zero\n", "undone zero\n", "do zero\n",
-					     "do zero {\n" };
+	static const char *const texts[] = { "hello\n",   "ok zero\n",   "undone zero\n",
+					     "do zero\n", "do zero {\n", "do zero 5\n" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -291,9 +291,63 @@ static void test_journal_that_is_none_is_refused(void **state)
 		struct error e;
 
 		assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &e), 0);
-		assert_true(go(w, true, &e) < 0);
+		assert_int_equal(go(w, true, &e), -EPROTONOSUPPORT);
 		world_free(w);
 	}
+}
+
+/* What a power cut leaves of blocks that were not written. */
+static void test_journal_with_zeros_in_a_line_is_refused(void **state)
+{
+	static const char text[] = "do zero {\"text\":\"old\"}\0\0\0\n";
+	struct world *w = world_new();
+	_free_ char *path = path_join(w->root, "journal");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(file_replace(path, text, sizeof(text) - 1, 0600, &e), 0);
+	assert_int_equal(go(w, true, &e), -EPROTONOSUPPORT);
+	assert_non_null(strstr(e.msg, "line 1: NUL"));
+	world_free(w);
+}
+
+static void test_journal_with_a_step_of_another_version_is_kept(void **state)
+{
+	static const char text[] = "do strange {}\nok strange\ndo zero {\"text\":\"old\"}\n";
+	struct world *w = world_new();
+	_free_ char *path = path_join(w->root, "journal");
+	struct error e;
+
+	(void)state;
+	assert_true(put(w, 0, "half", &e) >= 0);
+	assert_int_equal(file_replace(path, text, strlen(text), 0600, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(go(w, true, &e), -EPROTONOSUPPORT);
+		assert_non_null(strstr(e.msg, "'strange'"));
+	}
+	assert_all(w, "old");
+	assert_true(file_exists(path));
+	world_free(w);
+}
+
+static void test_journal_opened_afresh_moves_the_old_one_aside(void **state)
+{
+	struct world *w = world_new();
+	_free_ char *path = path_join(w->root, "journal");
+	_free_ char *aside = path_join(w->root, JOURNAL_ASIDE);
+	struct error e;
+
+	(void)state;
+	assert_int_equal(file_replace(path, "hello\n", 6, 0600, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_(journal_closep) struct journal *j = NULL;
+
+		assert_int_equal(journal_open_afresh(w->root, deadline_in(5000), NULL, &j, &e), 0);
+		assert_int_equal(journal_len(j), 0);
+		assert_true(file_exists(aside));
+	}
+	assert_int_equal(go(w, false, &e), N_FILES);
+	world_free(w);
 }
 
 int main(void)
@@ -305,6 +359,9 @@ int main(void)
 		cmocka_unit_test(test_plan_repeated_writes_nothing),
 		cmocka_unit_test(test_journal_with_a_torn_line_ignores_it),
 		cmocka_unit_test(test_journal_that_is_none_is_refused),
+		cmocka_unit_test(test_journal_with_zeros_in_a_line_is_refused),
+		cmocka_unit_test(test_journal_with_a_step_of_another_version_is_kept),
+		cmocka_unit_test(test_journal_opened_afresh_moves_the_old_one_aside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

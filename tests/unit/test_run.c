@@ -356,6 +356,57 @@ static void test_recovery_without_the_right_to_label_goes_on(void **state)
 	stop(&w);
 }
 
+static const char *const unreadable[] = { "strange", "over {}\ndamaged" };
+
+static void test_unreadable_journal_is_told_with_a_remedy(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-deploy reset"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(unreadable); i++) {
+		struct world w;
+		struct error e;
+
+		start(&w, turns, ARRAY_SIZE(turns));
+		interrupt_in(&w, unreadable[i], "{}");
+		assert_int_equal(run_apply(&w.settings, NULL, &e), -EPROTONOSUPPORT);
+		assert_true(has_journal(&w));
+		stop(&w);
+	}
+}
+
+/* Whatever becomes of the containerd that is not there. */
+static void test_reset_heals_an_unreadable_journal(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NAMESPACE("200 OK", "{}"),
+		NODE(""),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(unreadable); i++) {
+		_free_ char *aside = NULL;
+		_free_ char *root = NULL;
+		struct world w;
+		struct error e;
+
+		start(&w, turns, ARRAY_SIZE(turns));
+		root = settings_root(&w.settings);
+		aside = path_join(root, "journal.broken");
+		/* It is not restarted by us. */
+		str_set(&w.settings.distribution, "k0s");
+		interrupt_in(&w, unreadable[i], "{}");
+		(void)run_reset(&w.settings, NULL, &e);
+		assert_false(has_journal(&w));
+		assert_true(file_exists(aside));
+		stop(&w);
+	}
+}
+
 static void test_cleanup_believes_no_passing_refusal(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -470,6 +521,8 @@ int main(void)
 		cmocka_unit_test(test_recovery_waits_for_no_cri_that_was_not_there),
 		cmocka_unit_test(test_recovery_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
+		cmocka_unit_test(test_unreadable_journal_is_told_with_a_remedy),
+		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
