@@ -59,54 +59,63 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Two sources, ready in the same round.  Whichever is called takes both away; the loop
+ * goes on until a task of the next round ends it. */
 struct pair {
 	struct fixture *f;
-	struct io a, b;
+	struct source *sources[2];
+	struct loop_task end;
 	unsigned calls;
 };
 
-static void on_pair(struct pair *pair, struct io *other)
+struct source {
+	struct io io;
+	struct pair *pair;
+};
+
+static void end_pair(struct loop_task *task)
 {
-	pair->calls++;
-	loop_del(pair->f->loop, other);
-	loop_stop(pair->f->loop, 7);
+	loop_stop(CONTAINER_OF(task, struct pair, end)->f->loop, 7);
 }
 
-static void on_a(struct io *io, uint32_t events)
+static void on_source(struct io *io, uint32_t events)
 {
-	struct pair *pair = CONTAINER_OF(io, struct pair, a);
+	struct pair *pair = CONTAINER_OF(io, struct source, io)->pair;
 
 	(void)events;
-	on_pair(pair, &pair->b);
+	if (pair->calls++)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(pair->sources); i++)
+		loop_del(pair->f->loop, &pair->sources[i]->io);
+	loop_post(pair->f->loop, &pair->end);
 }
 
-static void on_b(struct io *io, uint32_t events)
+static struct source *ready_source(struct pair *pair)
 {
-	struct pair *pair = CONTAINER_OF(io, struct pair, b);
+	struct source *source = xcalloc(1, sizeof(*source));
+	struct error e;
 
-	(void)events;
-	on_pair(pair, &pair->a);
+	*source = (struct source){ { timer_open(&e), on_source }, pair };
+	timer_arm(source->io.fd, 1, 0);
+	assert_int_equal(
+		wait_fd(source->io.fd, POLLIN, "timer", deadline_in(WATCHDOG_MS), NULL, &e),
+		POLLIN);
+	assert_return_code(loop_add(pair->f->loop, &source->io, EPOLLIN, &e), 0);
+	return source;
 }
 
 static void test_loop_del_in_a_round_silences_the_deleted(void **state)
 {
-	struct pair pair = { .f = *state };
-	struct error e;
+	struct pair pair = { .f = *state, .end.run = end_pair };
 
-	pair.a = (struct io){ timer_open(&e), on_a };
-	pair.b = (struct io){ timer_open(&e), on_b };
-	timer_arm(pair.a.fd, 1, 0);
-	timer_arm(pair.b.fd, 1, 0);
-	assert_return_code(wait_fd(pair.a.fd, POLLIN, "a", deadline_in(WATCHDOG_MS), NULL, &e), 0);
-	assert_return_code(wait_fd(pair.b.fd, POLLIN, "b", deadline_in(WATCHDOG_MS), NULL, &e), 0);
-	assert_return_code(loop_add(pair.f->loop, &pair.a, EPOLLIN, &e), 0);
-	assert_return_code(loop_add(pair.f->loop, &pair.b, EPOLLIN, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pair.sources); i++)
+		pair.sources[i] = ready_source(&pair);
 	assert_int_equal(loop_run(pair.f->loop), 7);
 	assert_int_equal(pair.calls, 1);
-	loop_del(pair.f->loop, &pair.a);
-	loop_del(pair.f->loop, &pair.b);
-	(void)close_fd(pair.a.fd);
-	(void)close_fd(pair.b.fd);
+	for (size_t i = 0; i < ARRAY_SIZE(pair.sources); i++) {
+		(void)close_fd(pair.sources[i]->io.fd);
+		free(pair.sources[i]);
+	}
 }
 
 struct poster {
@@ -155,17 +164,27 @@ struct log_job {
 struct journal {
 	atomic_uint running;
 	atomic_bool overlapped;
-	unsigned order[16];
+	struct cancel began;  /* raised by each job */
+	struct cancel second; /* raised by the job that begins while another runs */
+	unsigned order[8];
 	unsigned n_done;
 	unsigned expected;
 };
 
+/* Long enough that a job which may begin beside another does. */
+#define JOB_MS 20
+
 static void run_logged(struct job *job)
 {
 	struct log_job *j = CONTAINER_OF(job, struct log_job, job);
+	struct error e;
 
-	if (atomic_fetch_add(&j->journal->running, 1))
+	cancel_raise(&j->journal->began);
+	if (atomic_fetch_add(&j->journal->running, 1)) {
 		atomic_store(&j->journal->overlapped, true);
+		cancel_raise(&j->journal->second);
+	}
+	(void)wait_pause(JOB_MS, "another job", NO_DEADLINE, &j->journal->second, &e);
 	(void)atomic_fetch_sub(&j->journal->running, 1);
 }
 
@@ -178,24 +197,33 @@ static void logged_done(struct job *job)
 		loop_stop(j->f->loop, 0);
 }
 
+/* The first job is on its thread when the others come: the queue is empty then, but busy. */
 static void test_jobs_of_one_queue_run_one_after_another_in_order(void **state)
 {
 	struct fixture *f = *state;
 	struct work_queue *queue = work_queue_new(f->pool);
-	struct journal journal = { .expected = 16 };
-	struct log_job jobs[16];
+	struct journal journal = { .expected = ARRAY_SIZE(journal.order) };
+	struct log_job jobs[ARRAY_SIZE(journal.order)];
+	struct error e;
 
+	assert_return_code(cancel_init(&journal.began, &e), 0);
+	assert_return_code(cancel_init(&journal.second, &e), 0);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++) {
 		jobs[i] = (struct log_job){
 			{ .run = run_logged, .done = logged_done }, f, &journal, i
 		};
 		work_submit(queue, &jobs[i].job);
+		assert_int_equal(wait_fd(journal.began.fd, POLLIN, "the first job",
+					 deadline_in(WATCHDOG_MS), NULL, &e),
+				 POLLIN);
 	}
 	work_queue_free(queue);
 	assert_int_equal(loop_run(f->loop), 0);
 	assert_false(journal.overlapped);
 	for (unsigned i = 0; i < ARRAY_SIZE(jobs); i++)
 		assert_int_equal(journal.order[i], i);
+	cancel_done(&journal.began);
+	cancel_done(&journal.second);
 }
 
 /* Each job waits for the other: they end only if they run beside one another. */
