@@ -215,3 +215,25 @@ int imports_remove(const char *text, const char *name, const char *dir, const ch
 	*ret_text = TAKE_PTR(now);
 	return 0;
 }
+
+int imports_set(const char *text, const char *main_path, const char *drop_in,
+		enum presence presence, char **ret_text, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *dir = path_parent(main_path);
+	_strv_ strv imports = NULL;
+	bool is_wanted = presence == HANDLERS_PRESENT;
+	bool is_named, is_covered;
+
+	if (toml_parse(text, strlen(text), main_path, &root, e) < 0 ||
+	    imports_read(root, main_path, &imports, e) < 0)
+		return -e->code;
+	is_named = imports_name(imports, dir, drop_in);
+	is_covered = imports_cover(imports, drop_in);
+	if (is_named && (!is_wanted || is_covered))
+		return imports_remove(text, main_path, dir, drop_in, ret_text, e);
+	if (is_wanted && !is_named && !is_covered)
+		return imports_add(text, main_path, drop_in, ret_text, e);
+	*ret_text = xstrdup(text);
+	return 0;
+}

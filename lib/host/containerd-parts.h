@@ -71,6 +71,47 @@ int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, stru
  * than handlers of ours and the list of files. */
 int containerd_compare(const char *before, const char *after, struct error *e);
 
+/* ---- where our handlers go (containerd-place.c) ---- */
+
+enum containerd_home {
+	HOME_BLOCK,    /* in the main file */
+	HOME_DROP_IN,  /* a file of our own, which the main file imports */
+	HOME_TOLD,     /* the same, and the main file is somebody else's */
+	HOME_TEMPLATE, /* a block in what the main file is made from */
+};
+
+struct containerd_place {
+	char *main_path;
+	struct containerd_files files; /* as they are */
+	struct format format;          /* of our own file */
+	char *drop_in;                 /* path */
+	char *template;                /* path; NULL: there is none */
+	enum containerd_home home;
+};
+
+/* Reads the configuration as it is. */
+int containerd_place(const struct engine *engine, struct containerd_place *ret_place,
+		     struct error *e);
+void containerd_place_done(struct containerd_place *p);
+#define _containerd_place_ _cleanup_(containerd_place_done)
+
+/* Path of our own file beside a main file of that version.  Caller frees. */
+char *containerd_drop_in_path(const struct engine *engine, int64_t version);
+
+/* ---- our block (containerd-block.c) ---- */
+
+#define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
+
+/* Where it is in TEXT, of the file NAME; length 0 if it is not.  EINVAL if it does not end. */
+int block_find(const char *text, const char *name, size_t *ret_begin, size_t *ret_len,
+	       struct error *e);
+/* TEXT without it. */
+int block_strip(const char *text, const char *name, char **ret_text, struct error *e);
+/* BLOCK behind TEXT, on a line of its own; a last line that is open stays one.  Caller frees. */
+char *block_append(const char *text, const char *block);
+/* A block of these tables.  Caller frees. */
+char *block_make(const char *tables, const char *others);
+
 /* ---- its array "imports" (containerd-imports.c) ---- */
 
 /* The strings in it. */
@@ -83,5 +124,8 @@ int imports_add(const char *text, const char *name, const char *drop_in, char **
 		struct error *e);
 int imports_remove(const char *text, const char *name, const char *dir, const char *drop_in,
 		   char **ret_text, struct error *e);
+/* TEXT with an import of DROP_IN of its own or without; a pattern that covers it is left alone. */
+int imports_set(const char *text, const char *main_path, const char *drop_in,
+		enum presence presence, char **ret_text, struct error *e);
 
 #endif

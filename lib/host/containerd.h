@@ -6,7 +6,7 @@
 
 extern const struct engine_driver containerd_driver;
 
-/* Parts of the driver (containerd-plan.c), public for its other file and the tests. */
+/* Parts of the driver, a file each. */
 int containerd_plan(const struct engine *engine, const struct handlers *handlers,
 		    struct edit *ret_edit, struct error *e);
 edit_merge containerd_merge;

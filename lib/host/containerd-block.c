@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * containerd-block - our part of a file that belongs to somebody else.
+ *
+ * Between two lines that say so, behind everything else, so that every byte before it stays as it
+ * is.  A file may end without a line end; that is given back when the block goes.  A block that
+ * does not end is refused rather than guessed at.  Any thread.
+ */
+#include <string.h>
+
+#include "lib/host/containerd-parts.h"
+
+#define BLOCK_END "# END kata-deploy"
+
+int block_find(const char *text, const char *name, size_t *ret_begin, size_t *ret_len,
+	       struct error *e)
+{
+	const char *begin = strstr(text, BLOCK_BEGIN);
+	const char *end = begin ? strstr(begin, BLOCK_END) : NULL;
+
+	if (begin && !end)
+		return fail(e, EINVAL,
+			    "'%s' has the line that begins our block but not the one that ends it; "
+			    "remove the block by hand",
+			    name);
+	*ret_begin = 0;
+	*ret_len = 0;
+	if (!begin)
+		return 0;
+	end += strlen(BLOCK_END);
+	*ret_begin = (size_t)(begin - text);
+	*ret_len = (size_t)(end - begin) + (*end == '\n');
+	return 0;
+}
+
+int block_strip(const char *text, const char *name, char **ret_text, struct error *e)
+{
+	size_t begin, len;
+	bool is_open;
+
+	if (block_find(text, name, &begin, &len, e) < 0)
+		return -e->code;
+	is_open =
+		len > 0 && begin > 0 && text[begin + len] == '\0' && text[begin + len - 1] != '\n';
+	*ret_text = xasprintf("%.*s%s", (int)(begin - is_open), text, text + begin + len);
+	return 0;
+}
+
+char *block_append(const char *text, const char *block)
+{
+	bool is_open = *text && !str_ends(text, "\n");
+	size_t len = strlen(block) - (is_open && str_ends(block, "\n"));
+
+	return xasprintf("%s%s%.*s", text, is_open ? "\n" : "", (int)len, block);
+}
+
+char *block_make(const char *tables, const char *others)
+{
+	return xasprintf(BLOCK_BEGIN "%s%s" BLOCK_END "\n", tables, others);
+}
