@@ -6,6 +6,7 @@
 # Comments are removed first.  The table: an extended regular expression, the files where it is
 # forbidden, and the file where it is allowed all the same.
 . "$(dirname "$0")/common.sh"
+need gcc
 
 table='
 (strcpy|strcat|sprintf|vsprintf|gets|strtok|strtok_r)[(]	.	-
@@ -15,15 +16,19 @@ table='
 (signal|readdir_r|gethostbyname|tmpnam|mktemp)[(]	.	-
 (getpwnam|getpwuid|getgrnam)[(]	^agent/	-
 '
-code=$(mktemp)
-trap 'rm -f "$code"' EXIT
-for file in $(sources lib agent runtime deploy manager); do
-	gcc -fpreprocessed -dD -E -P -x c "$file" 2>/dev/null | sed "s|^|$file: |"
-done >"$code"
+stripped=$(mktemp)
+trap 'rm -f "$stripped"' EXIT
+take sources "${code[@]}"
+for file in "${all[@]}"; do
+	gcc -fpreprocessed -dD -E -P -x c "$file" 2>/dev/null | sed "s|^|$file: |" ||
+		die "gcc cannot read $file"
+done >"$stripped"
+[ -s "$stripped" ] || die "gcc left nothing of ${#all[@]} files"
+
+banned() { # PATTERN WHERE ALLOWED
+	matches -E "(^|[^A-Za-z0-9_>.])$1" "$stripped" | matches -E "$2" | matches -vE -- "$3 "
+}
 while IFS=$'\t' read -r pattern where allowed; do
-	[ -n "$pattern" ] || continue
-	while read -r hit; do
-		complain "$hit"
-	done < <(grep -E "(^|[^A-Za-z0-9_>.])$pattern" "$code" | grep -E "$where" | grep -vE -- "$allowed " || true)
+	[ -z "$pattern" ] || complain_of "" banned "$pattern" "$where" "$allowed"
 done <<<"$table"
 finish

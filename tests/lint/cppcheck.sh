@@ -5,8 +5,9 @@
 #
 # normalCheckLevelMaxBranches and missingInclude are about cppcheck itself, not about the code.
 . "$(dirname "$0")/common.sh"
+need cppcheck
 
-mapfile -t all < <(sources lib agent runtime deploy manager | grep '\.c$')
+take c_files "${code[@]}"
 cppcheck -q -j 2 --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 	--suppress=missingInclude --suppress=unknownMacro -I "$top" -D_GNU_SOURCE \
 	'-D_cleanup_(x)=' '-D_printf_(a,b)=' -D_free_= -D_close_= -D_strv_= -D_buf_= -D_json_= -D_unused_= \

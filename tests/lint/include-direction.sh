@@ -6,11 +6,11 @@
 # Headers of ours are named by their path from the top ("lib/str.h") or, inside one folder, by their
 # name alone; generated ones (*.pb-c.h) and the system's are left alone.
 . "$(dirname "$0")/common.sh"
+need awk
 
-mapfile -t all < <(sources lib agent runtime deploy manager)
-while read -r hit; do
-	complain "$hit"
-done < <(awk '
+take sources "${code[@]}"
+against_the_arrows() {
+	awk '
 	function parent(path) { return sub("/[^/]*$", "", path) ? path : "" }
 	function row(folder) {
 		while (folder != "" && !(folder in may))
@@ -19,6 +19,7 @@ done < <(awk '
 	}
 	NR == FNR { if ($0 !~ /^#/ && NF) { may[$1] = " " $0 " "; gsub(/[ \t]+/, " ", may[$1]) } next }
 	/^#include "/ {
+		seen++
 		path = $2
 		gsub(/"/, "", path)
 		if (path ~ /\.pb-c\.h$/)
@@ -30,5 +31,8 @@ done < <(awk '
 			print FILENAME ": no row for " folder " in tests/lint/layers"
 		else if (target != folder && index(may[known], " " target " ") == 0)
 			print FILENAME ":" FNR ": " folder " may not include " path
-	}' "$top/tests/lint/layers" "${all[@]}")
+	}
+	END { exit !seen }' tests/lint/layers "${all[@]}"
+}
+complain_of "" against_the_arrows
 finish

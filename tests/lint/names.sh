@@ -3,7 +3,9 @@
 #
 # names - one version and one image: VERSION, manifests/ and charts/ agree, and no other project's image is named.
 . "$(dirname "$0")/common.sh"
+need sed cmp
 
+take files manifests charts packaging
 version=$(cat VERSION)
 image=localhost/kata-deploy
 
@@ -36,7 +38,6 @@ if [ "$lower" != "$compatible" ] || [ "$version" = "$compatible" ]; then
 	complain "VERSION: $version does not sort above $compatible, with which it is compatible"
 fi
 
-while read -r hit; do
-	complain "$hit: an image of another project"
-done < <(grep -rnE '(quay|ghcr|gcr|docker)\.io/' manifests charts packaging 2>/dev/null || true)
+images() { matches -nE '(quay|ghcr|gcr|docker)\.io/' "${all[@]}"; }
+complain_of "an image of another project" images
 finish

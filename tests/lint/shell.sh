@@ -3,7 +3,9 @@
 #
 # shell - shellcheck finds nothing in any script, whatever it is called.
 . "$(dirname "$0")/common.sh"
+need shellcheck
 
-mapfile -t scripts < <(files . | xargs -r grep -lIE '^#!/bin/(ba)?sh' | grep -v /corpus/ | sort -u)
-shellcheck "${scripts[@]}" || complain "shellcheck complains"
+scripts() { files . | matches -v /corpus/ | xargs -r -d '\n' grep -lIE '^#!/bin/(ba)?sh' || [ $? = 123 ]; }
+take scripts
+shellcheck "${all[@]}" || complain "shellcheck complains"
 finish

@@ -3,7 +3,9 @@
 #
 # spelling - no common misspelling in code, comments and pages (.codespellrc says which words are right).
 . "$(dirname "$0")/common.sh"
+need codespell
 
-mapfile -t all < <(files . | grep -vE '/corpus/|go\.(mod|sum)$|LICENSE')
+texts() { files . | matches -vE '/corpus/|go\.(mod|sum)$|LICENSE'; }
+take texts
 codespell "${all[@]}" || complain "codespell complains"
 finish
