@@ -15,9 +15,19 @@ expect "exec" alive "$(ctr tasks exec --exec-id e1 $box echo alive)"
 status=0
 ctr tasks exec --exec-id e2 $box sh -c 'exit 7' || status=$?
 expect "exit code of exec" 7 "$status"
-expect_match "processes" '[0-9]' "$(ctr tasks ps $box)"
-ctr tasks metrics $box >"$work/metrics"
-expect_match "metrics" 'memory' "$(cat "$work/metrics")"
+pid=$(ctr tasks ls | awk -v box="$box" '$1 == box { print $2 }')
+expect "processes" "$pid" "$(ctr tasks ps $box | awk 'NR > 1 { print $1 }')"
+
+# metric NAME FROM TO - of the box, within what one that sleeps can have.
+metric() {
+	local value
+	value=$(ctr tasks metrics $box | awk -v name="$1" '$1 == name { print $2 }')
+	[[ $value =~ ^[0-9]+$ ]] || fail "$1 is '$value'"
+	((value >= $2 && value <= $3)) || fail "$1 is $value, not between $2 and $3"
+}
+metric memory.usage_in_bytes 4096 $((64 << 20))
+metric cpuacct.usage 1000000 10000000000
+metric pids.current 1 1
 ctr tasks pause $box
 expect_match "paused" "$box +[0-9]+ +PAUSED" "$(ctr tasks ls)"
 ctr tasks resume $box

@@ -116,7 +116,9 @@ processes_of() {
 	inside ps -eo pid,args | grep -F -- "$1" | grep -E 'shim|qemu|virtiofsd|vhost-device' || true
 }
 
+# Where containerd is gone, so is all that could be found: that proves nothing.
 nothing_left() { # NAME
+	inside test -d "/proc/$(inside cat /run/containerd.pid)" || fail "containerd, in whose namespaces is looked, has died"
 	[ -z "$(processes_of "$1")" ] && ! inside grep -qF -- "$1" /proc/mounts &&
 		[ -z "$(inside find /run/kata-containers /run/vc -path "*$1*" 2>/dev/null)" ] &&
 		[ -z "$(find /sys/fs/cgroup -type d -path "*/$CONTAINERD_NAMESPACE/*$1*")" ]
