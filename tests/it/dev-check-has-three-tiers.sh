@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # tests/run takes the tests of the asked tier and of those before, a named one whatever its tier, counts
-# passes, failures and skips, and refuses what it does not know, as ./dev does before it builds anything.
+# passes, failures and skips, in text and as JUnit XML, and refuses what it does not know, as ./dev does
+# before it builds anything.
 . "$(dirname "$0")/../lib.sh"
+
+require xmllint
 
 tree=$work/tree
 mkdir -p "$tree"/tests/{it,cluster/t} "$tree/build"
-cp "$top/tests/run" "$tree/tests/"
+cp "$top/tests/run" "$top/tests/junit.sh" "$tree/tests/"
 export KATA_BUILD_DIR=$tree/build KATA_LOG_DIR=$tree/logs
 run() { "$tree/tests/run" "$@" 2>&1; }
 
@@ -50,6 +53,22 @@ expect "the last line" "8 passed, 1 failed, 1 skipped" "$(tail -n 1 <<<"$output"
 expect_match "the failure" "FAILED it/varied@A=3: $tree/logs/it.varied@A=3.log" "$output"
 expect "its log" A=3 "$(cat "$tree/logs/it.varied@A=3.log")"
 expect "the twin's runtime" io.containerd.runc.v2 "$(cat "$tree/logs/it.twin@RUNTIME=io.containerd.runc.v2.log")"
+
+note "the same as JUnit XML, whatever the logs have in them"
+script it/cmocka 'printf "[       OK ] test_a\n[  FAILED  ] test_b\n[  SKIPPED ] test_c\n[  FAILED  ] test_b\n"; exit 1'
+script it/sanitized 'printf "[       OK ] test_a\nERROR: AddressSanitizer\n"; exit 1'
+script it/odd 'printf "FAILED: 1 < 2 & \"3\" > \x01\x1b[0m\xff ]]>\n"; exit 1'
+run --full >/dev/null && fail "failures were not reported"
+junit=$tree/logs/junit.xml
+xmllint --noout "$junit" || fail "it is no XML: $(cat "$junit")"
+counted() { xmllint --xpath "string($1)" "$junit"; }
+expect "its counts" "16 4 2" "$(counted /testsuites/@tests) $(counted /testsuites/@failures) $(counted /testsuites/@skipped)"
+expect "its cases" "16 4 2" "$(counted 'count(//testcase)') $(counted 'count(//failure)') $(counted 'count(//skipped)')"
+suite="//testsuite[@name='it/cmocka']/testcase"
+expect "a suite's cases" "test_a test_b test_c" \
+	"$(counted "$suite[not(*)]/@name") $(counted "$suite[failure]/@name") $(counted "$suite[skipped]/@name")"
+expect "why one was skipped" "no command crio on this machine" "$(counted "//testsuite[@name='it/needs']//skipped/@message")"
+expect "a failure" 'FAILED: 1 < 2 & "3" > [0m ]]>' "$(counted "//testsuite[@name='it/odd']//failure/@message")"
 
 note "what is refused"
 refused() { # TEXT COMMAND...
