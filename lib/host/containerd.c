@@ -17,6 +17,7 @@
 #include "lib/host/endpoint.h"
 #include "lib/host/live.h"
 #include "lib/host/node.h"
+#include "lib/host/trial.h"
 
 #define CANDIDATE ".kata-deploy-candidate"
 
@@ -159,4 +160,6 @@ const struct engine_driver containerd_driver = {
 	.live = live_containers,
 	.run = task_run,
 	.clear_tasks = task_clear,
+	.try_sandbox = trial_run,
+	.clear_trials = trial_clear,
 };

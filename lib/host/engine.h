@@ -10,6 +10,7 @@ struct cri_status;
 struct live;
 struct task_result;
 struct task_spec;
+struct trial;
 
 /*
  * The container engine of a machine (containerd, ...) through its whole life: which version runs,
@@ -97,6 +98,11 @@ struct engine_driver {
 	int (*run)(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 		   struct task_result *ret_result, struct error *e);
 	int (*clear_tasks)(const char *socket, struct error *e);
+	/* Runs a sandbox as the kubelet does (trial.h), and removes what killed trials of OWNER
+	 * left.  Both NULL: it has no CRI service. */
+	int (*try_sandbox)(const struct trial *trial, uint64_t deadline_ms,
+			   const struct cancel *cancel, struct error *e);
+	int (*clear_trials)(const char *socket, const char *owner, struct error *e);
 };
 
 /* The driver that FLAVOUR names. */

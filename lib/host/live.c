@@ -148,22 +148,31 @@ int live_containers(const char *socket, uint64_t deadline_ms, const struct cance
 	return r < 0 ? fail_wrap(e, "looking for running sandboxes") : 0;
 }
 
-static int read_record(const char *dir, const char *id, strv *version_dirs, struct error *e)
+int live_version_of(const char *dir, const char *id, char **ret_version_dir, struct error *e)
 {
 	_free_ char *path = xasprintf("%s/%s/state.json", dir, id);
 	_json_ struct json_object *record = NULL;
 	const char *version_dir;
 	int r = json_read_file(path, RECORD_MAX, &record, e);
 
-	/* The sandbox has just gone, or its shim has not begun. */
-	if (r == -ENOENT || r == -ENOTDIR)
-		return 0;
 	if (r < 0)
-		return r;
+		return r == -ENOTDIR ? fail(e, ENOENT, "'%s' is no record", path) : r;
 	version_dir = json_get_str(record, "version_dir");
 	if (!version_dir)
 		return fail(e, EBADMSG, "record '%s' names no version", path);
-	strv_add(version_dirs, version_dir);
+	*ret_version_dir = xstrdup(version_dir);
+	return 0;
+}
+
+static int add_record(const char *dir, const char *id, strv *version_dirs, struct error *e)
+{
+	char *version_dir = NULL;
+	int r = live_version_of(dir, id, &version_dir, e);
+
+	/* The sandbox has just gone, or its shim has not begun. */
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	strv_take(version_dirs, version_dir);
 	return 0;
 }
 
@@ -178,7 +187,7 @@ int live_versions(const char *dir, strv *ret_version_dirs, struct error *e)
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot list '%s': %m", dir);
 	while (r >= 0 && (d = readdir(stream)) != NULL)
 		if (d->d_name[0] != '.')
-			r = read_record(dir, d->d_name, &found, e);
+			r = add_record(dir, d->d_name, &found, e);
 	(void)closedir(stream);
 	if (r >= 0)
 		*ret_version_dirs = TAKE_PTR(found);

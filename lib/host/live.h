@@ -39,5 +39,7 @@ char *live_text(const struct live *l);
 /* The version directory that each record below DIR names.  EBADMSG for a record that names none:
  * then nothing can be said to be unused. */
 int live_versions(const char *dir, strv *ret_version_dirs, struct error *e);
+/* That of the sandbox ID; ENOENT if it has no record there.  Caller frees. */
+int live_version_of(const char *dir, const char *id, char **ret_version_dir, struct error *e);
 
 #endif

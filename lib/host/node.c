@@ -20,6 +20,8 @@
 #include <sys/utsname.h>
 
 #include "lib/file.h"
+#include "lib/host/live.h"
+#include "lib/host/trial.h"
 #include "lib/log.h"
 
 #define PROGRAM     "kata-deploy"
@@ -291,11 +293,39 @@ int node_canary(const struct engine *engine, const struct handler *handler, uint
 	return r < 0 ? fail_wrap(e, "canary sandbox of '%s'", handler->name) : 0;
 }
 
+int node_trial(const struct engine *engine, const struct handler *handler, const char *version_dir,
+	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	const struct trial trial = {
+		.socket = engine->socket,
+		.handler = handler->name,
+		.version_dir = version_dir,
+		.records = LIVE_RECORDS,
+		.owner = engine->root,
+	};
+
+	if (!engine->driver->try_sandbox)
+		return 0;
+	return engine->driver->try_sandbox(&trial, deadline_ms, cancel, e);
+}
+
+static int clear_trials(const struct engine *engine, struct error *e)
+{
+	int r = 0;
+
+	if (engine->driver->clear_trials)
+		r = engine->driver->clear_trials(engine->socket, engine->root, e);
+	/* An engine whose CRI service failed runs no sandbox. */
+	return r == -ENOSYS ? 0 : r;
+}
+
 int node_clear(const struct engine *engine, struct error *e)
 {
 	_free_ char *work = path_join(engine->root, ".work");
 
-	return engine->driver->clear_tasks(engine->socket, e) < 0 ? -e->code : tree_remove(work, e);
+	if (engine->driver->clear_tasks(engine->socket, e) < 0 || clear_trials(engine, e) < 0)
+		return -e->code;
+	return tree_remove(work, e);
 }
 
 /* The executable of the process that listens on SOCKET: the very one that runs, wherever its file

@@ -26,7 +26,11 @@ engine_exec node_exec;
 int node_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,
 		const struct cancel *cancel, char **ret_kernel, struct error *e);
 
-/* Removes what killed runs of these two left, in the engine and in ROOT/.work. */
+/* The same through the engine's CRI service, with the handler as it is configured (trial.h). */
+int node_trial(const struct engine *engine, const struct handler *handler, const char *version_dir,
+	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
+
+/* Removes what killed runs of these three left, in the engine and in ROOT/.work. */
 int node_clear(const struct engine *engine, struct error *e);
 
 /* Runs the part of node_exec() or node_canary() that happens over there, if ARGV asks for it: then

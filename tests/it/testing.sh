@@ -8,7 +8,8 @@
 # leftovers are therefore made before that.  Cgroups are the machine's own: they are told apart by the
 # name of containerd's namespace, so that tests run side by side.  The shim is the release's (in
 # KATA_DIST_DIR, by default where `./dev package` puts it), with emulation allowed by a drop-in of its own.
-# A test may set containerd_plugins to more of containerd's configuration before it sources this.
+# A test may set containerd_plugins to more of containerd's configuration, and containerd_disabled to the plugins it
+# shall not have (none of CRI), before it sources this.
 # shellcheck disable=SC2034 # some names are for the tests only
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -16,6 +17,7 @@
 require_root
 require ctr containerd runc unshare nsenter
 image=kata.test/busybox:1
+no_cri='"io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"'
 runtime=${RUNTIME:-io.containerd.kata.v2}
 kata=$work/kata
 export CONTAINERD_NAMESPACE=test$$
@@ -51,7 +53,7 @@ start_containerd() {
 		version = 2
 		root = "$work/root"
 		state = "/run/containerd"
-		disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"]
+		disabled_plugins = [${containerd_disabled-$no_cri}]
 		[grpc]
 		  address = "/run/containerd/containerd.sock"
 		[debug]

@@ -33,7 +33,9 @@ kata_unit_test(test_hostcheck.c LIBS kata_host)
 kata_unit_test(test_live.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
-add_executable(engine-edit ${PROJECT_SOURCE_DIR}/tests/it/engine-edit.c)
-target_link_libraries(engine-edit PRIVATE kata_flags)
-kata_link(engine-edit PRIVATE kata_host)
-set_target_properties(engine-edit PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+foreach(program IN ITEMS engine-edit engine-trial)
+	add_executable(${program} ${PROJECT_SOURCE_DIR}/tests/it/${program}.c)
+	target_link_libraries(${program} PRIVATE kata_flags)
+	kata_link(${program} PRIVATE kata_host)
+	set_target_properties(${program} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endforeach()

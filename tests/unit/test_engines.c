@@ -136,6 +136,49 @@ static const struct found cases[] = {
 	      "  runtime_type = \"io.containerd.kata.v2\"\n" } } },
 };
 
+/* What somebody left under a name of ours: "theirs" must go from the whole of it. */
+static const struct found left[] = {
+	{ "in a drop-in, as upstream has it",
+	  "k8s",
+	  "2.2.0",
+	  { { "config.toml", "version = 3\nimports = [\"" HERE "/other/*.toml\"] # those\n" RUNC3 },
+	    { "other/kata-deploy.toml",
+	      "version = 3\n"
+	      "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu]\n"
+	      "  runtime_type = \"io.containerd.kata-qemu.v2\"\n"
+	      "  runtime_path = \"/theirs/shim\"\n"
+	      "  snapshotter = \"theirs\"\n"
+	      "  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu.options]\n"
+	      "    ConfigPath = \"/theirs/c.toml\"\n"
+	      "[plugins.'io.containerd.cri.v1.images'.runtime_platforms.kata-qemu]\n"
+	      "  snapshotter = \"theirs\"\n" } } },
+	{ "in the main file",
+	  "k8s",
+	  "2.0.5",
+	  { { "config.toml",
+	      "version = 2\n" RUNC2
+	      "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata-clh]\n"
+	      "  runtime_type = \"io.containerd.kata-clh.v2\" # theirs\n"
+	      "  snapshotter = \"theirs\"\n# ours to keep" } } },
+	{ "under names of version 1",
+	  "k8s",
+	  "1.7.20",
+	  { { "config.toml",
+	      "[plugins.cri.containerd.runtimes.kata-qemu]\n"
+	      "  runtime_type = \"/theirs/shim\"\n"
+	      "  snapshotter = \"theirs\"\n"
+	      "[plugins.cri.cni]\n  bin_dir = \"/x\"\n" } } },
+	{ "in somebody's template",
+	  "microk8s",
+	  "1.6.28",
+	  { { "containerd-template.toml",
+	      "version = 2\n" RUNC2
+	      "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata-qemu]\n"
+	      "  runtime_type = \"io.containerd.runc.v2\"\n"
+	      "  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata-qemu.options]\n"
+	      "    BinaryName = \"theirs\"\n" } } },
+};
+
 static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/qemu.toml", "/etc/kata/qemu" },
 	{ "kata-clh", "/opt/kata/bin/shim", "/opt/kata/share/clh.toml", "/etc/kata/clh" },
@@ -331,6 +374,35 @@ static void test_every_engine_leaves_what_it_found(void **state)
 	}
 }
 
+static void check_takeover(const struct found *c)
+{
+	_json_ struct json_object *first = NULL;
+	_free_ char *before = NULL;
+	_free_ char *with = NULL;
+	struct world w;
+
+	begin(&w, c);
+	before = picture(w.dir);
+	first = change(&w, HANDLERS_PRESENT);
+	assert_true(has_handlers(&w));
+	with = picture(w.dir);
+	if (strstr(with, "theirs"))
+		fail_msg("%s", with);
+	assert_settled(&w, HANDLERS_PRESENT);
+	restore(&w, first);
+	assert_picture(&w, before);
+	end(&w);
+}
+
+static void test_handler_that_somebody_left_is_taken_over_as_a_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+		say(&left[i]);
+		check_takeover(&left[i]);
+	}
+}
+
 /* Adds a line to the main file in front of what is there, as a person does. */
 static char *add_foreign(const struct world *w, const char *line)
 {
@@ -401,6 +473,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_engine_leaves_what_it_found),
+		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
 		cmocka_unit_test(test_every_flavour_is_whole_and_has_a_case),
 	};

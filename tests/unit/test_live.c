@@ -39,6 +39,22 @@ static void test_versions_of_records_are_listed(void **state)
 	folder_remove(dir);
 }
 
+static void test_version_of_one_sandbox_is_its_records(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *version = NULL;
+	struct error e;
+
+	(void)state;
+	put_record(dir, "a", "{\"version_dir\":\"/opt/kata/versions/1\"}");
+	put_record(dir, "starting", NULL);
+	assert_int_equal(live_version_of(dir, "a", &version, &e), 0);
+	assert_string_equal(version, "/opt/kata/versions/1");
+	assert_int_equal(live_version_of(dir, "starting", &version, &e), -ENOENT);
+	assert_int_equal(live_version_of(dir, "b", &version, &e), -ENOENT);
+	folder_remove(dir);
+}
+
 static void test_record_that_says_nothing_is_an_error(void **state)
 {
 	static const char *const texts[] = { "", "{", "{}", "{\"version_dir\":1}", "[]" };
@@ -158,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_containers_of_a_deleted_pod_do_not_run),
 		cmocka_unit_test(test_containers_that_may_run_are_counted),
 		cmocka_unit_test(test_versions_of_records_are_listed),
+		cmocka_unit_test(test_version_of_one_sandbox_is_its_records),
 		cmocka_unit_test(test_record_that_says_nothing_is_an_error),
 		cmocka_unit_test(test_machine_without_records_has_no_versions),
 	};
