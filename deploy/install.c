@@ -222,6 +222,9 @@ int install_open(const struct settings *s, const struct cancel *cancel, struct i
 
 	if (flavour_find(s->distribution, &flavour, e) < 0)
 		return fail_wrap(e, "K8S_DISTRIBUTION");
+	if (flavour->is_bare)
+		return fail(e, EINVAL, "K8S_DISTRIBUTION: '%s' is a machine without a kubelet",
+			    flavour->name);
 	if (open_kube(&in, e) < 0)
 		return -e->code;
 	in.root = settings_root(s);

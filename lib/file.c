@@ -178,6 +178,21 @@ int file_replace_owned(const char *path, const void *bytes, size_t len, mode_t m
 	return replace(path, bytes, len, mode, &owner, e);
 }
 
+int link_replace(const char *path, const char *target, struct error *e)
+{
+	_free_ char *temporary = xasprintf("%s.new", path);
+
+	(void)unlink(temporary);
+	if (symlink(target, temporary) < 0)
+		return fail(e, errno, "cannot make link '%s': %m", temporary);
+	if (rename(temporary, path) < 0) {
+		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
+		(void)unlink(temporary);
+		return -e->code;
+	}
+	return file_sync_parent(path, e);
+}
+
 bool file_exists(const char *path)
 {
 	return faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;

@@ -33,6 +33,8 @@ int write_all(int fd, const void *bytes, size_t len, const char *name, struct er
 /* fsync of the directory that contains PATH: makes a create, rename or unlink durable. */
 int file_sync_parent(const char *path, struct error *e);
 
+/* PATH becomes a link to TARGET, likewise. */
+int link_replace(const char *path, const char *target, struct error *e);
 bool file_exists(const char *path);
 
 /* Makes PATH and its missing parents.  Existing directories keep their mode. */

@@ -42,6 +42,14 @@ static int follow(const char *path, char **ret_target, struct error *e)
 		path, (int)n, link);
 }
 
+static struct edit_file *add(struct edit *edit, const struct edit_file *f, const char *path)
+{
+	edit->files = xrealloc(edit->files, edit->n_files + 1, sizeof(*edit->files));
+	edit->files[edit->n_files] = *f;
+	edit->files[edit->n_files].path = xstrdup(path);
+	return &edit->files[edit->n_files++];
+}
+
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 {
 	struct edit_file f = { .mode = 0644, .uid = geteuid(), .gid = getegid() };
@@ -67,10 +75,33 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 		f.gid = st.st_gid;
 	}
 	f.has_folder = file_exists(folder);
-	f.path = xstrdup(path);
-	edit->files = xrealloc(edit->files, edit->n_files + 1, sizeof(*edit->files));
-	edit->files[edit->n_files++] = f;
-	return &edit->files[edit->n_files - 1];
+	return add(edit, &f, path);
+}
+
+/* Where the link at PATH leads; ENOENT, or EEXIST if it is none. */
+static int read_link(const char *path, char **ret_target, struct error *e)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target));
+
+	if (n < 0 && errno == EINVAL)
+		return fail(e, EEXIST, "'%s' is there and no link", path);
+	if (n < 0)
+		return fail(e, errno, "cannot read the link '%s': %m", path);
+	*ret_target = xstrndup(target, (size_t)n);
+	return 0;
+}
+
+struct edit_file *edit_add_link(struct edit *edit, const char *path, struct error *e)
+{
+	struct edit_file f = { .uid = geteuid(), .gid = getegid(), .is_link = true };
+	_free_ char *folder = path_parent(path);
+	int r = read_link(path, &f.old_text, e);
+
+	if (r < 0 && r != -ENOENT)
+		return NULL;
+	f.has_folder = file_exists(folder);
+	return add(edit, &f, path);
 }
 
 unsigned edit_changes(const struct edit *edit)
@@ -90,11 +121,11 @@ bool edit_is_needed(const struct edit *edit)
 /* 1: the file still has its old text, 0: it has the new one already. */
 static int look(const struct edit_file *f, char **ret_target, struct error *e)
 {
-	_free_ char *target = NULL;
+	_free_ char *target = f->is_link ? xstrdup(f->path) : NULL;
 	_free_ char *now = NULL;
-	int r = follow(f->path, &target, e);
+	int r = f->is_link ? read_link(f->path, &now, e) : follow(f->path, &target, e);
 
-	if (r >= 0)
+	if (r >= 0 && !f->is_link)
 		r = file_read(target, EDIT_TEXT_MAX, &now, NULL, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
@@ -119,6 +150,8 @@ static int write_new(const struct edit_file *f, struct error *e)
 	/* The folder's own name must last as well before another file may import what is in it. */
 	if (dir_make(parent, 0755, e) < 0 || file_sync_parent(parent, e) < 0)
 		return -e->code;
+	if (f->is_link)
+		return link_replace(target, f->new_text, e);
 	return file_replace_owned(target, f->new_text, strlen(f->new_text), f->mode, f->uid, f->gid,
 				  e);
 }
@@ -129,7 +162,7 @@ static int look_at_owner(const struct edit_file *f, const char *target, struct e
 	_free_ char *parent = path_parent(target);
 	_close_ int fd = -1;
 
-	if (!f->new_text || (f->uid == geteuid() && f->gid == getegid()))
+	if (!f->new_text || f->is_link || (f->uid == geteuid() && f->gid == getegid()))
 		return 0;
 	fd = open(parent, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
 	if (fd >= 0 && fchown(fd, f->uid, f->gid) < 0)
@@ -213,6 +246,8 @@ void edit_save(const struct edit *edit, struct json_object *data)
 		json_set_int(file, "uid", edit->files[i].uid);
 		json_set_int(file, "gid", edit->files[i].gid);
 		json_set_bool(file, "folder", edit->files[i].has_folder);
+		if (edit->files[i].is_link)
+			json_set_bool(file, "link", true);
 		(void)json_object_array_add(files, file);
 	}
 }
@@ -238,7 +273,8 @@ static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge
 
 	if (!path)
 		return fail(e, EBADMSG, "a saved file has no path");
-	f = edit_add(edit, path, e);
+	f = json_get_bool(saved, "link", false) ? edit_add_link(edit, path, e)
+						: edit_add(edit, path, e);
 	if (!f)
 		return -e->code;
 	f->takes_folder = !json_get_bool(saved, "folder", true);

@@ -17,6 +17,7 @@ struct edit_file {
 	mode_t mode;
 	uid_t uid; /* as it is, and stays */
 	gid_t gid;
+	bool is_link;      /* a symbolic one; its text is where it leads */
 	bool has_folder;   /* it was there before */
 	bool takes_folder; /* a removed file takes its folder along if nothing else is in it */
 };
@@ -32,6 +33,8 @@ struct edit {
  * file is added.  NULL with *e filled on failure; ENOTSUP for a link that leads to nothing, EINVAL
  * for a text with NUL, whose rest would be lost. */
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
+/* The same for a symbolic link; EEXIST if there is something else. */
+struct edit_file *edit_add_link(struct edit *edit, const char *path, struct error *e);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);

@@ -12,10 +12,13 @@
 #include <string.h>
 
 #include "lib/host/containerd.h"
+#include "lib/host/docker.h"
+#include "lib/host/nerdctl.h"
 #include "lib/host/task.h"
 #include "lib/host/unit.h"
 
-static const struct engine_driver *const drivers[] = { &containerd_driver };
+static const struct engine_driver *const drivers[] = { &containerd_driver, &docker_driver,
+						       &nerdctl_driver };
 
 bool handler_is_ours(const char *name)
 {

@@ -82,7 +82,7 @@ struct engine_driver {
 	 * not say which it is. */
 	edit_merge *merge;
 	/* Has the engine itself judge the edit before it is made: it must be accepted, keep every
-	 * handler there was and have ours. */
+	 * handler there was and have ours.  NULL, as the next two: nothing is configured. */
 	int (*validate)(const struct engine *engine, const struct edit *edit,
 			const struct handlers *handlers, uint64_t deadline_ms,
 			const struct cancel *cancel, struct error *e);

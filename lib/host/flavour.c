@@ -80,6 +80,28 @@ static const struct flavour flavours[] = {
 		.main_file = "containerd-template.toml",
 		.drop_in_dir = "conf.d",
 	},
+	{
+		.name = "docker",
+		.driver = "docker",
+		.units = { "docker.service" },
+		.socket = "/run/docker.sock",
+		.dir = "/etc/docker",
+		.main_file = "daemon.json",
+		.activation = ACTIVATE_RELOAD,
+		.pid_file = "/run/docker.pid",
+		.is_bare = true,
+	},
+	{
+		/* A link in the PATH of containerd is all that nerdctl and ctr need. */
+		.name = "nerdctl",
+		.driver = "nerdctl",
+		.units = { "containerd.service" },
+		.socket = "/run/containerd/containerd.sock",
+		.dir = "/usr/local/bin",
+		.main_file = "containerd-shim-kata-v2",
+		.activation = ACTIVATE_NOTHING,
+		.is_bare = true,
+	},
 };
 
 const struct flavour *flavour_at(size_t i)

@@ -24,10 +24,10 @@ struct flavour {
 	const char *driver;                   /* "containerd" */
 	const char *units[FLAVOUR_UNITS_MAX]; /* of systemd: the first one that is loaded */
 	const char *socket;
-	const char *dir;         /* of the configuration */
-	const char *main_file;   /* in it */
-	const char *drop_in_dir; /* likewise, of our own file */
+	const char *dir;       /* of the configuration */
+	const char *main_file; /* in it */
 	/* The next ones are NULL where nothing is to be said. */
+	const char *drop_in_dir;  /* likewise, of our own file */
 	const char *drop_in_dir3; /* the same, for version 3 of the format */
 	const char *template;     /* in it: what the main file is made from */
 	const char *template3;
@@ -35,6 +35,8 @@ struct flavour {
 	const char *writer_mark; /* only if it has this text */
 	enum activation activation;
 	const char *takes_along; /* what a restart ends beside the engine */
+	const char *pid_file;    /* of the daemon, where another one holds its socket */
+	bool is_bare;            /* a machine without a kubelet */
 };
 
 /* EINVAL names the known ones. */

@@ -72,18 +72,24 @@ static const char *label_of(const Client__Container *c, const char *key)
 	return NULL;
 }
 
+void live_add_user(struct live *l, char *own_text)
+{
+	_free_ char *text = own_text;
+
+	if (strv_len(l->users) < USERS_MAX && !strv_contains(l->users, text))
+		strv_take(&l->users, TAKE_PTR(text));
+}
+
 static void add_user(struct live *l, const char *namespace, const Client__Container *c)
 {
 	const char *pod_namespace = label_of(c, "io.kubernetes.pod.namespace");
 	const char *pod = label_of(c, "io.kubernetes.pod.name");
-	_free_ char *text = NULL;
 
 	if (pod_namespace && pod)
-		text = xasprintf("pod '%s/%s'", pod_namespace, pod);
+		live_add_user(l, xasprintf("pod '%s/%s'", pod_namespace, pod));
 	else
-		text = xasprintf("container '%s' in containerd's namespace '%s'", c->id, namespace);
-	if (strv_len(l->users) < USERS_MAX && !strv_contains(l->users, text))
-		strv_take(&l->users, TAKE_PTR(text));
+		live_add_user(l, xasprintf("container '%s' in containerd's namespace '%s'", c->id,
+					   namespace));
 }
 
 /* A state that containerd cannot tell is one that may still run. */

@@ -25,6 +25,9 @@ void live_done(struct live *l);
 int live_containers(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct live *l, struct error *e);
 
+/* Adds OWN_TEXT, for people, unless it is there or there are enough of them. */
+void live_add_user(struct live *l, char *own_text);
+
 /* What one containerd namespace has, added to *l.  Public for the tests. */
 struct Client__ListContainersResponse;
 struct Client__ListTasksResponse;

@@ -278,22 +278,6 @@ int store_current(const char *root, char **ret_folder, struct error *e)
 	return 0;
 }
 
-/* Puts a link at PATH in one step, whatever link is there. */
-static int replace_link(const char *path, const char *target, struct error *e)
-{
-	_free_ char *temporary = xasprintf("%s.new", path);
-
-	(void)unlink(temporary);
-	if (symlink(target, temporary) < 0)
-		return fail(e, errno, "cannot make link '%s': %m", temporary);
-	if (rename(temporary, path) < 0) {
-		(void)fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
-		(void)unlink(temporary);
-		return -e->code;
-	}
-	return file_sync_parent(path, e);
-}
-
 int store_switch(const char *root, const char *folder, struct error *e)
 {
 	_free_ char *link = path_join(root, "current");
@@ -309,7 +293,7 @@ int store_switch(const char *root, const char *folder, struct error *e)
 	if (!file_exists(path))
 		return fail(e, ENOENT, "there is no version '%s'", path);
 	target = path_join("versions", folder);
-	return replace_link(link, target, e);
+	return link_replace(link, target, e);
 }
 
 static bool links_to(const char *path, const char *target)
@@ -333,7 +317,7 @@ static int link_one(const char *root, const char *name, struct error *e)
 			    "'%s' exists and is not ours: another installation of Kata; "
 			    "remove it first",
 			    path);
-	return replace_link(path, target, e) < 0 ? -e->code : 1;
+	return link_replace(path, target, e) < 0 ? -e->code : 1;
 }
 
 int store_link(const char *root, struct error *e)

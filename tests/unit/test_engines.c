@@ -9,14 +9,17 @@
 #include "tests/unit/folder.h"
 
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/host/engine.h"
 
 #define FILES_MAX 4
 #define HERE      "@DIR@"
+#define SHIM      "/opt/kata/bin/containerd-shim-kata-v2"
 #define RUNC2                                                                \
 	"[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n" \
 	"  runtime_type = \"io.containerd.runc.v2\"\n"
@@ -134,6 +137,72 @@ static const struct found cases[] = {
 	      "  snapshotter = \"${SNAPSHOTTER}\"\n" RUNC2
 	      "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata]\n"
 	      "  runtime_type = \"io.containerd.kata.v2\"\n" } } },
+	{ "no file", "docker", "26.1.5+dfsg1", { { 0 } } },
+	{ "an empty file", "docker", "26.1.5", { { "daemon.json", "" } } },
+	{ "an open line without anything", "docker", "26.1.5", { { "daemon.json", " \t" } } },
+	{ "lines without anything", "docker", "28.5.2", { { "daemon.json", "\n\n" } } },
+	{ "braces", "docker", "28.5.2", { { "daemon.json", "{}" } } },
+	{ "braces in a line", "docker", "28.5.2", { { "daemon.json", "{}\n" } } },
+	{ "braces in two lines", "docker", "28.5.2", { { "daemon.json", "{\n}\n" } } },
+	{ "braces and a blank", "docker", "28.5.2", { { "daemon.json", "{ }\n" } } },
+	{ "one line",
+	  "docker",
+	  "26.1.5",
+	  { { "daemon.json", "{\"debug\":true,\"hosts\":[\"fd://\"]}" } } },
+	{ "one line with blanks", "docker", "26.1.5", { { "daemon.json", "{ \"a\" : 1 }\n" } } },
+	{ "what a person writes",
+	  "docker",
+	  "27.0.3",
+	  { { "daemon.json",
+	      "{\n  \"log-driver\": \"json-file\",\n  \"log-opts\": {\n    "
+	      "\"max-size\": \"10m\"\n  }\n}\n" } } },
+	{ "tabs, the last line open",
+	  "docker",
+	  "27.0.3",
+	  { { "daemon.json", "{\n\t\"live-restore\": true,\n\n\t\"debug\": false\n}" } } },
+	{ "no indentation", "docker", "27.0.3", { { "daemon.json", "{\n\"a\": \"}{,\"\n}\n" } } },
+	{ "line ends of Windows",
+	  "docker",
+	  "29.0.1",
+	  { { "daemon.json", "{\r\n    \"debug\": true\r\n}\r\n" } } },
+	{ "a byte order mark",
+	  "docker",
+	  "29.0.1",
+	  { { "daemon.json", "\xef\xbb\xbf{\n  \"debug\": true\n}\n" } } },
+	{ "a byte order mark alone", "docker", "29.0.1", { { "daemon.json", "\xef\xbb\xbf" } } },
+	{ "the runtime of a toolkit",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json",
+	      "{\n    \"default-runtime\": \"nvidia\",\n    \"runtimes\": {\n        \"nvidia\": "
+	      "{\n"
+	      "            \"args\": [],\n            \"path\": \"nvidia-container-runtime\"\n"
+	      "        }\n    }\n}" } } },
+	{ "runtimes between others",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json",
+	      "{\"runtimes\": {\"crun\": {\"path\": \"/usr/bin/crun\"} ,\n\t\"runsc\": {}}\n, "
+	      "\"x\": "
+	      "[{\"runtimes\": 1}]}\n" } } },
+	{ "no runtimes in their braces",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json", "{\n  \"runtimes\": {},\n  \"debug\": true\n}\n" } } },
+	{ "no runtimes in two lines",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json", "{\n  \"runtimes\": {\n  }\n}\n" } } },
+	{ "runtimes twice",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json", "{\"runtimes\": {\"a\": {}}, \"runtimes\": {\"b\": {}}}" } } },
+	{ "runtimes in escapes",
+	  "docker",
+	  "28.5.2",
+	  { { "daemon.json", "{\"\\u0072untimes\": {\"a\\\"b\": {}}}" } } },
+	{ "no link", "nerdctl", "2.0.5", { { 0 } } },
+	{ "other programs", "nerdctl", "1.7.24", { { "nerdctl", "#!/bin/sh\n" } } },
 };
 
 /* What somebody left under a name of ours: "theirs" must go from the whole of it. */
@@ -180,13 +249,13 @@ static const struct found left[] = {
 };
 
 static const struct handler handlers[] = {
-	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/qemu.toml", "/etc/kata/qemu" },
-	{ "kata-clh", "/opt/kata/bin/shim", "/opt/kata/share/clh.toml", "/etc/kata/clh" },
+	{ "kata-qemu", SHIM, "/opt/kata/share/qemu.toml", "/etc/kata/qemu" },
+	{ "kata-clh", SHIM, "/opt/kata/share/clh.toml", "/etc/kata/clh" },
 };
 /* What a removal knows: it reads no configuration. */
 static const struct handler known[] = {
-	{ "kata-qemu", "/opt/kata/bin/shim", NULL, "/etc/kata/qemu" },
-	{ "kata-clh", "/opt/kata/bin/shim", NULL, "/etc/kata/clh" },
+	{ "kata-qemu", SHIM, NULL, "/etc/kata/qemu" },
+	{ "kata-clh", SHIM, NULL, "/etc/kata/clh" },
 };
 
 /* ---- folders ---- */
@@ -207,12 +276,26 @@ static char *fill(const char *text, const char *dir)
 
 static FILE *listing;
 
+static char *target_of(const char *path)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlink(path, target, sizeof(target));
+
+	return xstrndup(target, n < 0 ? 0 : (size_t)n);
+}
+
 static int list_one(const char *path, const struct stat *st, int kind, struct FTW *level)
 {
 	_free_ char *text = NULL;
 	struct error e;
 
 	(void)level;
+	if (kind == FTW_SL) {
+		_free_ char *target = target_of(path);
+
+		fprintf(listing, "%s leads to\n<%s>\n", path, target);
+		return 0;
+	}
 	fprintf(listing, "%s %o %u %u\n", path, st->st_mode, st->st_uid, st->st_gid);
 	if (kind == FTW_F && file_read(path, MIB, &text, NULL, &e) >= 0)
 		fprintf(listing, "<%s>\n", text);
@@ -327,6 +410,8 @@ static bool has_handlers(const struct world *w)
 {
 	_free_ char *all = picture(w->dir);
 
+	if (str_equal(w->engine.flavour->driver, "nerdctl"))
+		return strstr(all, "\n<" SHIM);
 	return strstr(all, "kata-qemu") && strstr(all, "kata-clh");
 }
 
@@ -404,6 +489,8 @@ static void test_handler_that_somebody_left_is_taken_over_as_a_whole(void **stat
 }
 
 /* Adds a line to the main file in front of what is there, as a person does. */
+/* Adds a line to the main file in front of what is there, as a person does.  JSON knows no
+ * comments. */
 static char *add_foreign(const struct world *w, const char *line)
 {
 	_free_ char *now = NULL;
@@ -419,14 +506,15 @@ static char *add_foreign(const struct world *w, const char *line)
 
 static void check_foreign_change(const struct found *c)
 {
-	static const char line[] = "# somebody's own\n";
+	const char *line = str_equal(c->flavour, "docker") ? "\n" : "# somebody's own\n";
 	_json_ struct json_object *first = NULL;
 	_free_ char *before = NULL;
 	_free_ char *changed = NULL;
 	struct world w;
 	struct error e;
 
-	if (!c->files[0].path || str_starts(c->files[0].text, "\xef\xbb\xbf"))
+	if (!c->files[0].path || str_equal(c->flavour, "nerdctl") ||
+	    str_starts(c->files[0].text, "\xef\xbb\xbf"))
 		return;
 	begin(&w, c);
 	assert_int_equal(file_read(w.main_path, MIB, &before, NULL, &e), 0);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * nerdctl - the driver of a containerd on a machine of its own, without Kubernetes.
+ *
+ * nerdctl and ctr name a runtime by its type, and containerd looks in its PATH for the shim that
+ * belongs to it: "io.containerd.kata.v2" is the program containerd-shim-kata-v2.  So nothing is
+ * configured and nothing is activated; there is one link.  The sandbox has the configuration that
+ * the shim finds by itself.  Any thread; may block.
+ */
+#include "lib/host/nerdctl.h"
+
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/endpoint.h"
+#include "lib/host/live.h"
+#include "lib/host/task.h"
+
+static bool has_drop_ins(const struct engine *engine)
+{
+	(void)engine;
+	return false;
+}
+
+int shim_link_plan(const char *dir, const char *shim, enum presence presence, struct edit *edit,
+		   struct error *e)
+{
+	_free_ char *path = path_join(dir, path_base(shim));
+	struct edit_file *f = edit_add_link(edit, path, e);
+	bool is_ours;
+
+	if (!f)
+		return -e->code;
+	is_ours = str_equal(f->old_text, shim);
+	if (presence == HANDLERS_PRESENT && f->old_text && !is_ours)
+		return fail(e, EEXIST,
+			    "'%s' is a link to '%s', of somebody else; remove it, or do without",
+			    path, f->old_text);
+	if (presence == HANDLERS_PRESENT)
+		str_set(&f->new_text, shim);
+	else if (!is_ours)
+		str_set(&f->new_text, f->old_text);
+	return 0;
+}
+
+/* Somebody else's since: there is no part of it that could be ours. */
+static int merge(const void *context, const char *path, const char *now, const char *old,
+		 char **ret_text, struct error *e)
+{
+	(void)context;
+	(void)path;
+	(void)old;
+	(void)e;
+	*ret_text = now ? xstrdup(now) : NULL;
+	return 0;
+}
+
+static int plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
+		struct error *e)
+{
+	_edit_ struct edit edit = { 0 };
+
+	if (handlers->n > 0 && shim_link_plan(engine->dir, handlers->list[0].runtime_path,
+					      handlers->presence, &edit, e) < 0)
+		return -e->code;
+	*ret_edit = edit;
+	edit = (struct edit){ 0 };
+	return 0;
+}
+
+const struct engine_driver nerdctl_driver = {
+	.name = "nerdctl",
+	.min_major = 1,
+	.max_major = 2,
+	.ask_version = endpoint_version,
+	.has_drop_ins = has_drop_ins,
+	.plan = plan,
+	.merge = merge,
+	.live = live_containers,
+	.run = task_run,
+	.clear_tasks = task_clear,
+};
