@@ -17,15 +17,13 @@
 
 #include "deploy/install.h"
 #include "lib/file.h"
-#include "lib/host/endpoint.h"
 #include "lib/log.h"
 
-#define ASK_MS  (10 * UINT64_C(1000))
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
-static char *record_path(const struct install *in)
+static char *record_path(const struct facts *f)
 {
-	return path_join(in->root, ".failed");
+	return path_join(f->root, ".failed");
 }
 
 /* With its end, so that no two lists of texts are one. */
@@ -58,27 +56,20 @@ static void add_folder(struct sha256 *s, const char *dir, const char *name)
 	globfree(&found);
 }
 
-/* What the runtime has in use: a restart may have changed that although no file of ours did. */
-static void add_status(struct sha256 *s, const struct install *in)
+/* What the engine has in use counts as well: a restart may have changed that although no file of
+ * ours did. */
+static void name_attempt(const struct facts *f, const struct edit *edit,
+			 char ret_name[SHA256_HEX + 1])
 {
-	_cri_status_ struct cri_status now = { 0 };
-	struct error ignored;
-
-	(void)in->engine.driver->status(in->engine.socket, deadline_in(ASK_MS), in->cancel, &now,
-					&ignored);
-	add(s, now.config ? json_object_to_json_string(now.config) : "");
-}
-
-static void name_attempt(struct install *in, const struct edit *edit)
-{
-	const struct engine *engine = &in->engine;
+	const struct engine *engine = &f->engine;
+	struct json_object *config = f->status.config;
 	struct sha256 s;
 
 	sha256_init(&s);
-	add(&s, in->proof);
+	add(&s, f->proof);
 	add(&s, engine->version);
 	add(&s, engine->socket);
-	add_status(&s, in);
+	add(&s, config ? json_object_to_json_string(config) : "");
 	add_file(&s, BOOT_ID);
 	add_folder(&s, engine->dir, NULL);
 	add_folder(&s, engine->dir, engine->flavour->drop_in_dir);
@@ -87,39 +78,48 @@ static void name_attempt(struct install *in, const struct edit *edit)
 		add(&s, edit->files[i].path);
 		add(&s, edit->files[i].new_text);
 	}
-	sha256_end(&s, in->attempt);
+	sha256_end(&s, ret_name);
 }
 
-int attempt_begin(struct install *in, const struct edit *edit, struct error *e)
+int attempt_must_be_new(const struct facts *f, const struct edit *edit, struct error *e)
 {
-	_free_ char *path = record_path(in);
+	_free_ char *path = record_path(f);
 	_free_ char *text = NULL;
+	char name[SHA256_HEX + 1];
 	struct error ignored;
 
-	name_attempt(in, edit);
-	if (file_read(path, 1024, &text, NULL, &ignored) < 0 || !str_starts(text, in->attempt))
+	if (file_read(path, 1024, &text, NULL, &ignored) < 0)
+		return 0;
+	name_attempt(f, edit, name);
+	if (!str_starts(text, name))
 		return 0;
 	return fail(e, EALREADY,
 		    "this has failed here before and nothing has changed since, so %s is not "
 		    "restarted for it again; change its configuration, or run 'kata-deploy "
 		    "reset': %s",
-		    in->engine.driver->name, str_trim(text + strlen(in->attempt)));
+		    f->engine.driver->name, str_trim(text + strlen(name)));
+}
+
+void attempt_begin(struct install *in, const struct edit *edit)
+{
+	name_attempt(in->facts, edit, in->results.attempt);
 }
 
 void attempt_failed(const struct install *in, const struct error *e)
 {
-	_free_ char *path = record_path(in);
-	_free_ char *text = xasprintf("%s %.400s\n", in->attempt, e->msg);
+	const char *name = in->results.attempt;
+	_free_ char *path = record_path(in->facts);
+	_free_ char *text = xasprintf("%s %.400s\n", name, e->msg);
 	struct error failure;
 
-	if (e->code != ECANCELED && *in->attempt &&
+	if (e->code != ECANCELED && *name &&
 	    file_replace(path, text, strlen(text), 0600, &failure) < 0)
 		log_warn("%s", failure.msg);
 }
 
-void attempt_forget(const struct install *in)
+void attempt_forget(const struct facts *f)
 {
-	_free_ char *path = record_path(in);
+	_free_ char *path = record_path(f);
 
 	(void)unlink(path);
 }

@@ -5,16 +5,18 @@
 #include "lib/error.h"
 
 struct edit;
+struct facts;
 struct install;
 
-/* A configuration that the container runtime took up and that did not serve, remembered below the
+/* A configuration that the container engine took up and that did not serve, remembered below the
  * installation's root. */
 
-/* Names what EDIT would make of the runtime in in->attempt.  EALREADY, with what went wrong, if
- * that was tried and nothing has changed since. */
-int attempt_begin(struct install *in, const struct edit *edit, struct error *e);
+/* EALREADY, with what went wrong, if EDIT was tried and nothing has changed since. */
+int attempt_must_be_new(const struct facts *f, const struct edit *edit, struct error *e);
+/* Names what EDIT, not made yet, is about to make of the engine in in->results. */
+void attempt_begin(struct install *in, const struct edit *edit);
 /* Remembers that the attempt begun last failed with *E; a cancel is no failure. */
 void attempt_failed(const struct install *in, const struct error *e);
-void attempt_forget(const struct install *in);
+void attempt_forget(const struct facts *f);
 
 #endif

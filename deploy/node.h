@@ -3,17 +3,45 @@
 #define DEPLOY_NODE_H
 
 #include "lib/error.h"
+#include "lib/json.h"
 
+struct facts;
 struct install;
 
+#define NODE_LABEL    "katacontainers.io/kata-runtime"
+#define NODE_LABEL_OF "kata-deploy.katacontainers.io/" /* followed by the instance */
+
+/* What the Node object says of this installation.  The texts are borrowed; NULL: it does not say,
+ * or shall not any more. */
+struct node_marks {
+	const char *shared;   /* label NODE_LABEL */
+	const char *instance; /* label of the instance */
+	const char *proof;    /* annotation */
+};
+
+/* As they were when the facts were read. */
+struct node_marks node_marks(const struct facts *f);
+/* Of a node that cannot start a sandbox of ours. */
+struct node_marks node_marks_untrue(const struct facts *f);
+int node_set_marks(const struct install *in, const struct node_marks *marks, struct error *e);
+/* The shared label as another installation on this node keeps it; NULL if there is none. */
+const char *node_others_label(const struct facts *f);
+/* The key of the instance's label and annotation.  Caller frees. */
+char *node_label(const struct facts *f);
+bool node_is_true(const char *value);
+/* The node says all that it shall say after the canary of this proof. */
+bool node_is_ready(const struct facts *f);
+
+/* The status of the condition TYPE of NODE; NULL if it has none such. */
+const char *node_condition_status(struct json_object *node, const char *type);
 /* The condition KataReady of the Node. */
-int node_condition(struct install *in, bool is_ready, const char *reason, const char *message,
+int node_condition(const struct install *in, bool is_ready, const char *reason, const char *message,
 		   struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels
  * outlive their installation when the right to change the node was deleted with it; or no handler,
  * as containerd's configuration has other writers, too. */
-int node_retract(struct install *in, struct error *e);
+int node_retract(const struct install *in, struct error *e);
 /* An Event about the Node; a failure is only logged. */
-void node_event(struct install *in, bool is_warning, const char *reason, const char *note);
+void node_event(const struct install *in, bool is_warning, const char *reason, const char *note);
 
 #endif

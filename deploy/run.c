@@ -17,19 +17,13 @@
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
+#define TRIES   3
 #define TELL_MS (30 * UINT64_C(1000))
-
-/* What the cluster wants when a pod of ours ends. */
-enum wish {
-	WISH_STAY,  /* another pod follows this one */
-	WISH_LEAVE, /* no pod on this node any more */
-	WISH_END,   /* nor on any other */
-};
 
 static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
 {
 	(void)context;
-	log_info("step %u of %u: %s", number, total, step->what);
+	log_info("step %u of %u: %s", number, total, step->purpose);
 }
 
 /* Undoes what an interrupted run left.  Not with the means of an installation: what that needs,
@@ -38,14 +32,14 @@ static void on_step(void *context, const struct step *step, unsigned number, uns
 static int recover(const struct settings *s, struct journal *j, const struct cancel *cancel,
 		   struct error *e)
 {
+	_facts_ struct facts facts = { 0 };
 	_install_ struct install in = { 0 };
 	const struct plan plan = { .steps = install_steps, .context = &in };
 
 	if (journal_len(j) == 0)
 		return 0;
-	if (install_open(s, cancel, &in, e) < 0)
+	if (facts_open(s, &facts, e) < 0 || install_open(&facts, cancel, &in, e) < 0)
 		return -e->code;
-	in.is_recovering = true;
 	return plan_recover(&plan, j, e);
 }
 
@@ -71,47 +65,57 @@ static int open_journal(const struct settings *s, const struct cancel *cancel,
 	return r;
 }
 
-static int open_both(const struct settings *s, const struct cancel *cancel, struct journal **ret_j,
-		     struct install *ret_in, struct error *e)
+/* What every real run has: the lock with the journal, the facts and the means. */
+struct run {
+	struct journal *journal;
+	struct facts facts;
+	struct install in;
+};
+
+static void run_done(struct run *run)
 {
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	int r = open_journal(s, cancel, &j, e);
+	install_done(&run->in);
+	facts_done(&run->facts);
+	journal_close(run->journal);
+}
+
+static int run_open(const struct settings *s, const struct cancel *cancel, struct run *run,
+		    struct error *e)
+{
+	int r = open_journal(s, cancel, &run->journal, e);
 
 	if (is_unreadable(r))
 		advice_add_text(e,
 				"install the version that wrote the journal, or let "
 				"'kata-deploy reset' in this pod put it aside");
-	if (r < 0 || install_open(s, cancel, ret_in, e) < 0)
+	if (r < 0 || facts_open(s, &run->facts, e) < 0)
 		return -e->code;
-	*ret_j = TAKE_PTR(j);
-	return 0;
+	return install_open(&run->facts, cancel, &run->in, e);
 }
 
 /* The same for the one action that may forget what an interrupted run left: what is on the node is
  * looked at anew by the next installation or removal. */
-static int open_anyway(const struct settings *s, const struct cancel *cancel,
-		       struct journal **ret_j, struct install *ret_in, struct error *e)
+static int run_open_anyway(const struct settings *s, const struct cancel *cancel, struct run *run,
+			   struct error *e)
 {
 	_free_ char *root = settings_root(s);
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	int r = open_journal(s, cancel, &j, e);
+	int r = open_journal(s, cancel, &run->journal, e);
 
 	if (is_unreadable(r)) {
 		log_warn("%s; it is put aside as '%s/" JOURNAL_ASIDE "'", e->msg, root);
-		r = journal_open_afresh(root, deadline_in(LOCK_MS), cancel, &j, e);
+		r = journal_open_afresh(root, deadline_in(LOCK_MS), cancel, &run->journal, e);
 	}
-	if (r < 0 || install_open(s, cancel, ret_in, e) < 0)
+	if (r < 0 || facts_open(s, &run->facts, e) < 0)
 		return -e->code;
-	*ret_j = TAKE_PTR(j);
-	return 0;
+	return install_open(&run->facts, cancel, &run->in, e);
 }
 
-static int run_steps(struct install *in, const struct step *steps, struct journal *j,
-		     struct error *e)
+static int run_steps(struct run *run, const struct step *const *steps, struct error *e)
 {
-	const struct plan plan = { .steps = steps, .context = in, .progress = on_step };
+	const struct plan plan = { .steps = steps, .context = &run->in, .progress = on_step };
+	_assessment_ struct assessment a = { 0 };
 
-	return plan_run(&plan, j, e);
+	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, run->journal, e);
 }
 
 /* Adds to *e what to do about it, and tells the node: in its Events, its condition and, where
@@ -120,6 +124,7 @@ static int run_steps(struct install *in, const struct step *steps, struct journa
 static void tell_failure(const struct settings *s, const struct cancel *cancel, const char *event,
 			 const char *reason, struct error *e)
 {
+	_facts_ struct facts facts = { 0 };
 	_install_ struct install in = { 0 };
 	struct error ignored;
 
@@ -127,11 +132,12 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
 	if (e->code == ECANCELED)
 		return;
-	if (install_open(s, cancel, &in, &ignored) >= 0) {
+	if (facts_open(s, &facts, &ignored) >= 0 &&
+	    install_open(&facts, cancel, &in, &ignored) >= 0) {
 		in.deadline_ms = deadline_in(TELL_MS);
-		(void)install_gather_state(&in, &ignored);
+		(void)facts_read_failure(&facts, &in, &ignored);
 	}
-	if (!in.node_object) {
+	if (!facts.node) {
 		log_warn("the node cannot be told: %s", ignored.msg);
 		return;
 	}
@@ -142,29 +148,43 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 		log_warn("%s", ignored.msg);
 }
 
-static int apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int apply_once(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	_install_ struct install in = { 0 };
+	_cleanup_(run_done) struct run run = { 0 };
+	const struct results *results = &run.in.results;
 	uint64_t began = now_ms();
-	int r = open_both(s, cancel, &j, &in, e);
+	int r = run_open(s, cancel, &run, e);
 
 	if (r >= 0)
-		r = install_gather(&in, e);
+		r = facts_read_install(&run.facts, &run.in, e);
 	if (r >= 0)
-		r = run_steps(&in, install_steps, j, e);
+		r = run_steps(&run, install_steps, e);
 	if (r < 0)
 		return r;
-	attempt_forget(&in);
+	attempt_forget(&run.facts);
 	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
-		 in.folder, (unsigned long long)(now_ms() - began), r == 0 ? ", nothing to do" : "",
-		 r, in.writes, in.restarts);
+		 run.facts.folder, (unsigned long long)(now_ms() - began),
+		 r == 0 ? ", nothing to do" : "", r, results->writes, results->restarts);
+	return r;
+}
+
+/* What somebody else changed between the assessment and the run is assessed anew. */
+static int again_while_stale(int (*once)(const struct settings *s, const struct cancel *cancel,
+					 struct error *e),
+			     const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	int r = once(s, cancel, e);
+
+	for (unsigned i = 1; r == -ESTALE && i < TRIES; i++) {
+		log_warn("%s", e->msg);
+		r = once(s, cancel, e);
+	}
 	return r;
 }
 
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	int r = apply(s, cancel, e);
+	int r = again_while_stale(apply_once, s, cancel, e);
 
 	if (r < 0)
 		tell_failure(s, cancel, "KataInstallFailed", "InstallFailed", e);
@@ -205,7 +225,7 @@ static int is_going(const struct install *in, const char *path, struct json_obje
  * right to see it is no condition of an installation. */
 static int is_namespace_going(const struct install *in, struct error *e)
 {
-	_free_ char *path = xasprintf("/api/v1/namespaces/%s", in->settings->namespace);
+	_free_ char *path = xasprintf("/api/v1/namespaces/%s", in->facts->settings->namespace);
 	_json_ struct json_object *namespace = NULL;
 	int r = is_going(in, path, &namespace, e);
 
@@ -213,10 +233,10 @@ static int is_namespace_going(const struct install *in, struct error *e)
 }
 
 /* What the cluster says of our DaemonSet and of this node. */
-static int look_at_wish(struct install *in, enum wish *ret_wish, struct error *e)
+static int look_at_wish(struct facts *f, const struct install *in, struct error *e)
 {
 	_free_ char *path = xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s",
-				      in->settings->namespace, in->settings->daemonset_name);
+				      f->settings->namespace, f->settings->daemonset_name);
 	_json_ struct json_object *daemonset = NULL;
 	int r = is_going(in, path, &daemonset, e);
 
@@ -225,60 +245,57 @@ static int look_at_wish(struct install *in, enum wish *ret_wish, struct error *e
 	if (r < 0)
 		return r;
 	if (r > 0) {
-		*ret_wish = WISH_END;
+		f->wish = WISH_END;
 		return 0;
 	}
-	r = install_read_node(in, e);
+	r = facts_read_node(f, in, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	*ret_wish = in->node_object && selects(daemonset, in->node_object) ? WISH_STAY : WISH_LEAVE;
+	f->wish = f->node && selects(daemonset, f->node) ? WISH_STAY : WISH_LEAVE;
 	return 0;
 }
 
 /* A right that is gone means that the installation is being deleted, and the pods' role or account
  * with it.  The client has asked for as long as a refusal may pass (KATA_REFUSED_WAIT). */
-static int find_wish(struct install *in, enum wish *ret_wish, struct error *e)
+static int read_wish(struct facts *f, const struct install *in, struct error *e)
 {
-	int r = look_at_wish(in, ret_wish, e);
+	int r = look_at_wish(f, in, e);
 
 	if (r != -EACCES)
 		return r;
 	log_warn("%s; taken for the end of the installation", e->msg);
-	*ret_wish = WISH_END;
+	f->wish = WISH_END;
 	return 0;
 }
 
-static int remove_all(struct install *in, struct journal *j, struct error *e)
+static int remove_all(struct run *run, struct error *e)
 {
-	const struct settings *s = in->settings;
+	const struct settings *s = run->facts.settings;
 
-	if (install_gather_names(in, e) < 0)
+	if (facts_read_removal(&run->facts, &run->in, e) < 0)
 		return -e->code;
-	if (!in->node_object)
+	if (!run->facts.node)
 		log_warn(
 			"the right to change node '%s' went before this pod: its labels stay; take "
 			"them away with 'kubectl label node %s katacontainers.io/kata-runtime- "
 			"kata-deploy.katacontainers.io/%s-'",
 			s->node_name, s->node_name, settings_instance(s));
-	return run_steps(in, cleanup_steps, j, e);
+	return run_steps(run, cleanup_steps, e);
 }
 
-static int cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int cleanup_once(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	_install_ struct install in = { 0 };
-	enum wish wish = WISH_STAY;
+	_cleanup_(run_done) struct run run = { 0 };
 	int r;
 
-	if (open_both(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0)
+	if (run_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0)
 		return -e->code;
-	if (wish == WISH_STAY) {
+	if (run.facts.wish == WISH_STAY) {
 		log_info("DaemonSet '%s' still wants node '%s': everything stays",
 			 s->daemonset_name, s->node_name);
 		return 0;
 	}
-	in.is_ending = wish == WISH_END;
-	r = remove_all(&in, j, e);
+	r = remove_all(&run, e);
 	if (r >= 0)
 		log_info("removed from node '%s': %d steps", s->node_name, r);
 	return r;
@@ -286,7 +303,7 @@ static int cleanup(const struct settings *s, const struct cancel *cancel, struct
 
 int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	int r = cleanup(s, cancel, e);
+	int r = again_while_stale(cleanup_once, s, cancel, e);
 
 	if (r < 0)
 		tell_failure(s, cancel, "KataRemoveFailed", "RemoveFailed", e);
@@ -295,13 +312,10 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	_install_ struct install in = { 0 };
-	enum wish wish = WISH_STAY;
+	_cleanup_(run_done) struct run run = { 0 };
 
-	if (open_anyway(s, cancel, &j, &in, e) < 0 || find_wish(&in, &wish, e) < 0 ||
-	    install_gather_names(&in, e) < 0)
+	if (run_open_anyway(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0 ||
+	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
-	in.is_ending = wish == WISH_END;
-	return run_steps(&in, reset_steps, j, e);
+	return run_steps(&run, reset_steps, e);
 }

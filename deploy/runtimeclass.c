@@ -10,7 +10,7 @@
  * that is deleted, Kubernetes deletes the class, also when the pods have lost the right to do it
  * themselves.
  */
-#include "deploy/install.h"
+#include "deploy/runtimeclass.h"
 
 #include <string.h>
 
@@ -28,13 +28,13 @@ static void set_labels(const struct install *in, struct json_object *metadata)
 	struct json_object *annotations = json_set_object(metadata, "annotations");
 
 	json_set_str(labels, "app.kubernetes.io/managed-by", "kata-deploy");
-	json_set_str(labels, "kata-deploy/instance", settings_instance(in->settings));
-	json_set_str(annotations, "katacontainers.io/kata-version", in->release.version);
+	json_set_str(labels, "kata-deploy/instance", settings_instance(in->facts->settings));
+	json_set_str(annotations, "katacontainers.io/kata-version", in->facts->release.version);
 }
 
 static void set_overhead(const struct install *in, const struct offer *o, struct json_object *class)
 {
-	const struct host_facts facts = { .arch = in->release.arch,
+	const struct host_facts facts = { .arch = in->facts->release.arch,
 					  .sys = "/sys",
 					  .proc = "/proc" };
 	const struct overhead *beside =
@@ -45,8 +45,8 @@ static void set_overhead(const struct install *in, const struct offer *o, struct
 	_free_ char *memory = NULL;
 
 	/* What is taken at once is taken, whether the guest uses it or not. */
-	if (offer_bool(o, in->version_dir, "enable_mem_prealloc", false))
-		guest = offer_int(o, in->version_dir, "default_memory", DEFAULT_MEMORY);
+	if (offer_bool(o, "enable_mem_prealloc", false))
+		guest = offer_int(o, "default_memory", DEFAULT_MEMORY);
 	memory = xasprintf("%lldMi", (long long)guest + beside->host_mib);
 	json_set_str(fixed, "memory", memory);
 	json_set_str(fixed, "cpu", cpu);
@@ -55,15 +55,15 @@ static void set_overhead(const struct install *in, const struct offer *o, struct
 /* NAME as the classes of this pool have it.  Caller frees. */
 static char *class_name(const struct install *in, const char *name)
 {
-	const char *pool = in->settings->pool;
+	const char *pool = in->facts->settings->pool;
 
 	return xasprintf("%s%s%s", name, *pool ? "-" : "", pool);
 }
 
 static void set_selector(const struct install *in, struct json_object *class)
 {
-	_free_ char *key =
-		xasprintf("kata-deploy.katacontainers.io/%s", settings_instance(in->settings));
+	_free_ char *key = xasprintf("kata-deploy.katacontainers.io/%s",
+				     settings_instance(in->facts->settings));
 	struct json_object *selector =
 		json_set_object(json_set_object(class, "scheduling"), "nodeSelector");
 
@@ -120,9 +120,9 @@ static int compare(const struct install *in, struct json_object *wanted, const c
 }
 
 /* Without the right to see the namespace the class has no owner: it is told, no reason to fail. */
-static int set_owner(struct install *in, struct json_object *class, struct error *e)
+static int set_owner(const struct install *in, struct json_object *class, struct error *e)
 {
-	const char *namespace = in->settings->namespace;
+	const char *namespace = in->facts->settings->namespace;
 	_free_ char *path = xasprintf("/api/v1/namespaces/%s", namespace);
 	_json_ struct json_object *object = NULL;
 	struct json_object *owner, *owners;
@@ -144,71 +144,105 @@ static int set_owner(struct install *in, struct json_object *class, struct error
 	return 0;
 }
 
-static int put_class(struct install *in, const struct offer *o, const char *base, bool is_dry,
+/* Another node may have been faster, so it is compared again. */
+static int put_class(const struct install *in, const struct offer *o, const char *name,
 		     struct error *e)
 {
-	_free_ char *name = class_name(in, base);
 	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
 	_json_ struct json_object *class = build(in, o, name);
 	int r = compare(in, class, path, e);
 
-	if (r <= 0 || is_dry)
+	if (r <= 0)
 		return r;
 	if (r == 2 && kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e) < 0)
 		return -e->code;
 	if (set_owner(in, class, e) < 0)
 		return -e->code;
-	r = kube_apply(in->kube, path, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel, NULL,
-		       e);
-	return r < 0 ? r : 1;
+	return kube_apply(in->kube, path, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel,
+			  NULL, e);
 }
 
-/* Every class of this installation, or with IS_DRY whether one is not as it should be. */
-static int put_all(struct install *in, bool is_dry, struct error *e)
+static int assess_class(const struct install *in, const struct offer *o, const char *name,
+			struct change *ret_change, struct error *e)
 {
-	const struct settings *s = in->settings;
-	int needed = 0;
+	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
+	_json_ struct json_object *class = build(in, o, name);
+	int r = compare(in, class, path, e);
+
+	if (r > 0)
+		change_add(ret_change, EFFECT_OBJECT, path,
+			   r == 2 ? "it has another handler and is made anew"
+				  : "it is not there, or not as it should be");
+	return r;
+}
+
+/* One RuntimeClass that shall be. */
+struct wanted {
+	const struct offer *offer;
+	char *name;
+};
+
+static void add_wanted(const struct install *in, struct wanted *list, size_t *n,
+		       const struct offer *o, const char *base)
+{
+	list[(*n)++] = (struct wanted){ .offer = o, .name = class_name(in, base) };
+}
+
+/* All that this installation has.  Returns their number; caller frees list and names. */
+static size_t list_wanted(const struct install *in, struct wanted **ret_list)
+{
+	const struct facts *f = in->facts;
+	const struct settings *s = f->settings;
+	struct wanted *list = xcalloc(2 * f->n_offers, sizeof(*list));
+	size_t n = 0;
+
+	for (size_t i = 0; s->create_runtimeclasses && i < f->n_offers; i++)
+		add_wanted(in, list, &n, &f->offers[i], f->offers[i].handler);
+	/* The name "kata" belongs to the installation without suffix. */
+	for (size_t i = 0; s->create_default_runtimeclass && !*s->suffix && i < f->n_offers; i++)
+		if (strcmp(f->offers[i].shim->name, s->default_shim) == 0)
+			add_wanted(in, list, &n, &f->offers[i], DEFAULT_CLASS);
+	*ret_list = list;
+	return n;
+}
+
+static void free_wanted(struct wanted *own_list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(own_list[i].name);
+	free(own_list);
+}
+
+int classes_assess(const struct install *in, struct change *ret_change, struct error *e)
+{
+	struct wanted *list = NULL;
+	size_t n = list_wanted(in, &list);
 	int r = 0;
 
-	for (size_t i = 0; s->create_runtimeclasses && i < in->n_offers && r >= 0; i++) {
-		const struct offer *o = &in->offers[i];
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = assess_class(in, list[i].offer, list[i].name, ret_change, e);
+	free_wanted(list, n);
+	return r;
+}
 
-		r = put_class(in, o, o->handler, is_dry, e);
-		needed |= r > 0;
+int classes_apply(const struct install *in, const struct change *change, struct error *e)
+{
+	struct wanted *list = NULL;
+	size_t n = list_wanted(in, &list);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++) {
+		_free_ char *path = xasprintf(CLASSES_PATH "/%s", list[i].name);
+
+		if (change_has(change, EFFECT_OBJECT, path))
+			r = put_class(in, list[i].offer, list[i].name, e);
 	}
-	/* The name "kata" belongs to the installation without suffix. */
-	for (size_t i = 0; s->create_default_runtimeclass && !*s->suffix && i < in->n_offers; i++) {
-		const struct offer *o = &in->offers[i];
-
-		if (r < 0 || strcmp(o->shim->name, s->default_shim) != 0)
-			continue;
-		r = put_class(in, o, DEFAULT_CLASS, is_dry, e);
-		needed |= r > 0;
-	}
-	return r < 0 ? r : needed;
-}
-
-int classes_check(void *context, struct error *e)
-{
-	return put_all(context, true, e);
-}
-
-int classes_run(void *context, struct error *e)
-{
-	return put_all(context, false, e);
-}
-
-int unclass_check(void *context, struct error *e)
-{
-	struct install *in = context;
-
-	(void)e;
-	/* They belong to the cluster: other nodes use them when it is only this one that leaves. */
-	return in->is_ending && in->node_object;
+	free_wanted(list, n);
+	return r < 0 ? r : 0;
 }
 
 /* Only classes that carry our instance's mark. */
-static int delete_class(struct install *in, const char *base, struct error *e)
+static int delete_class(const struct install *in, const char *base, struct error *e)
 {
 	_free_ char *name = class_name(in, base);
 	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
@@ -221,17 +255,31 @@ static int delete_class(struct install *in, const char *base, struct error *e)
 	(void)json_object_object_get_ex(json_at(class, "metadata.labels"), "kata-deploy/instance",
 					&instance);
 	if (!instance ||
-	    !str_equal(json_object_get_string(instance), settings_instance(in->settings)))
+	    !str_equal(json_object_get_string(instance), settings_instance(in->facts->settings)))
 		return 0;
 	return kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e);
 }
 
-int unclass_run(void *context, struct error *e)
+static void add_removal(const struct install *in, const char *base, struct change *ret_change)
 {
-	struct install *in = context;
+	_free_ char *name = class_name(in, base);
+	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
 
-	for (size_t i = 0; i < in->n_offers; i++)
-		if (delete_class(in, in->offers[i].handler, e) < 0)
+	change_add(ret_change, EFFECT_OBJECT, path,
+		   "the installation ends, and with it the class, if it is this one's");
+}
+
+void classes_add_removal(const struct install *in, struct change *ret_change)
+{
+	for (size_t i = 0; i < in->facts->n_offers; i++)
+		add_removal(in, in->facts->offers[i].handler, ret_change);
+	add_removal(in, DEFAULT_CLASS, ret_change);
+}
+
+int classes_remove(const struct install *in, struct error *e)
+{
+	for (size_t i = 0; i < in->facts->n_offers; i++)
+		if (delete_class(in, in->facts->offers[i].handler, e) < 0)
 			return -e->code;
 	return delete_class(in, DEFAULT_CLASS, e);
 }

@@ -137,6 +137,7 @@ void offer_done(struct offer *o)
 	free(o->config_path);
 	free(o->launcher);
 	free(o->custom);
+	free(o->text);
 	*o = (struct offer){ 0 };
 }
 
@@ -197,24 +198,25 @@ static char *annotation_literal(const char *text, const char *section, char *con
 	return xasprintf("[%s]", joined);
 }
 
-static int base_text(const struct offer *o, const struct settings *s, const char *version_dir,
-		     char **ret_text, struct error *e)
+char *offer_delivered(const struct offer *o)
 {
-	_free_ char *path = xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration);
-	_free_ char *text = NULL;
+	return xasprintf(DEFAULTS "/%s", o->shim->configuration);
+}
+
+/* The delivered text with what SETTINGS allow besides. */
+static int own_text(const struct offer *o, const struct settings *s, char **ret_text,
+		    struct error *e)
+{
 	_free_ char *literal = NULL;
 	_strv_ strv names = NULL;
-	int r = file_read(path, TEXT_MAX, &text, NULL, e);
 
-	if (r < 0)
-		return r;
 	allowed_annotations(s, o->shim, &names);
 	if (!names) {
-		*ret_text = TAKE_PTR(text);
+		*ret_text = xstrdup(o->text);
 		return 0;
 	}
-	literal = annotation_literal(text, o->shim->section, names);
-	return toml_set(text, o->shim->section, "enable_annotations", literal, ret_text, e);
+	literal = annotation_literal(o->text, o->shim->section, names);
+	return toml_set(o->text, o->shim->section, "enable_annotations", literal, ret_text, e);
 }
 
 /* Plans the file NAME of the handler's folder. */
@@ -249,13 +251,12 @@ static int plan_launcher(const struct offer *o, struct edit *edit, struct error 
 	return 0;
 }
 
-int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
-	       struct edit *edit, struct error *e)
+int offer_plan(const struct offer *o, const struct settings *s, struct edit *edit, struct error *e)
 {
 	_free_ char *debug = s->debug ? xasprintf(debug_text, o->shim->section) : NULL;
 	_free_ char *text = NULL;
 
-	if (is_own(o, s) && base_text(o, s, version_dir, &text, e) < 0)
+	if (is_own(o, s) && own_text(o, s, &text, e) < 0)
 		return -e->code;
 	if (plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
 	    plan_file(o, s, "config.d/" DEBUG_FILE, TAKE_PTR(debug), edit, e) < 0 ||
@@ -299,38 +300,28 @@ static bool lookup(const char *text, const char *path, struct toml *ret_value)
 	return true;
 }
 
-static bool find_value(const struct offer *o, const char *version_dir, const char *key,
-		       struct toml *ret_value)
+/* The drop-in wins over what is delivered. */
+static bool find_value(const struct offer *o, const char *key, struct toml *ret_value)
 {
 	_free_ char *path = xasprintf("%s.%s", o->shim->section, key);
-	_free_ char *file = NULL;
-	_free_ char *text = NULL;
-	struct error ignored;
 
-	if (lookup(o->custom, path, ret_value))
-		return true;
-	if (!version_dir)
-		return false;
-	file = xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration);
-	return file_read(file, TEXT_MAX, &text, NULL, &ignored) >= 0 &&
-	       lookup(text, path, ret_value);
+	return lookup(o->custom, path, ret_value) || lookup(o->text, path, ret_value);
 }
 
-bool offer_bool(const struct offer *o, const char *version_dir, const char *key, bool otherwise)
+bool offer_bool(const struct offer *o, const char *key, bool otherwise)
 {
 	struct toml value;
 
-	if (!find_value(o, version_dir, key, &value) || value.type != TOML_BOOL)
+	if (!find_value(o, key, &value) || value.type != TOML_BOOL)
 		return otherwise;
 	return value.boolean;
 }
 
-int64_t offer_int(const struct offer *o, const char *version_dir, const char *key,
-		  int64_t otherwise)
+int64_t offer_int(const struct offer *o, const char *key, int64_t otherwise)
 {
 	struct toml value;
 
-	if (!find_value(o, version_dir, key, &value) || value.type != TOML_INTEGER)
+	if (!find_value(o, key, &value) || value.type != TOML_INTEGER)
 		return otherwise;
 	return value.integer;
 }

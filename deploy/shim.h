@@ -27,12 +27,15 @@ struct offer {
 			     */
 	char *launcher;     /* what runs the shim with it, for containerd 2 */
 	char *custom;       /* text of the drop-in for this node; NULL if there is none */
+	char *text;         /* of the delivered configuration; NULL: not read */
 };
 
 int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
 	       struct error *e);
 /* Adds what this node wants to be different: custom and config_path. */
 int offer_read(struct offer *o, const struct settings *s, struct error *e);
+/* The name of the delivered configuration in the release.  Caller frees. */
+char *offer_delivered(const struct offer *o);
 void offer_done(struct offer *o);
 
 struct handler offer_handler(const struct offer *o);
@@ -47,19 +50,17 @@ struct candidate {
 void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir);
 void candidate_done(struct candidate *c);
 
-/* Plans the node's own configuration: a copy of the one in VERSION_DIR with the allowed
- * annotations, and its drop-ins; or that there is none.  A copy that is not wanted any more goes.
- */
-int offer_plan(const struct offer *o, const struct settings *s, const char *version_dir,
-	       struct edit *edit, struct error *e);
+/* Plans the node's own configuration: a copy of the delivered one, whose text must be read, with
+ * the allowed annotations, and its drop-ins; or that there is none.  A copy that is not wanted any
+ * more goes. */
+int offer_plan(const struct offer *o, const struct settings *s, struct edit *edit, struct error *e);
 
 /* Removes what offer_plan() made; files of others in the handler's folder stay. */
 int offer_remove(const struct offer *o, const struct settings *s, struct error *e);
 
-/* Values that decide on the node: read from the drop-in, else from the configuration in VERSION_DIR
- * (NULL: not there yet), else OTHERWISE. */
-bool offer_bool(const struct offer *o, const char *version_dir, const char *key, bool otherwise);
-int64_t offer_int(const struct offer *o, const char *version_dir, const char *key,
-		  int64_t otherwise);
+/* Values that decide on the node: read from the drop-in, else from the delivered configuration,
+ * else OTHERWISE. */
+bool offer_bool(const struct offer *o, const char *key, bool otherwise);
+int64_t offer_int(const struct offer *o, const char *key, int64_t otherwise);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan - run a table of steps, all or nothing.
+ * plan - assess a table of steps, then run it, all or nothing.
  *
- * A step that is not needed costs its check and writes nothing, so a repeated plan is free.  A
- * needed one is journalled, run, marked.  The journal is removed only when all steps are done: a
- * half-installed node would be worse than the old version, so an interrupted plan is taken back
- * rather than continued.  One thread.
+ * Steps are assessed in two rounds: first those that look at the machine alone, then those that
+ * follow from what others will do, such as a label that is taken away while something changes. A
+ * step without an effect is not run, so a repeated plan is free.  A needed one is journalled, run,
+ * marked.  The journal is removed only when all steps are done: a half-installed node would be
+ * worse than the old version, so an interrupted plan is taken back rather than continued.  One
+ * thread.
  */
 #include "lib/host/plan.h"
 
@@ -13,24 +15,139 @@
 
 #include "lib/log.h"
 
-static const struct step *find(const struct plan *plan, const char *name)
+static const char *const kind_names[] = {
+	[EFFECT_FILE] = "file",   [EFFECT_REMOVAL] = "removal", [EFFECT_RESTART] = "restart",
+	[EFFECT_LABEL] = "label", [EFFECT_OBJECT] = "object",   [EFFECT_PROBE] = "probe",
+};
+_Static_assert(ARRAY_SIZE(kind_names) == N_EFFECT_KIND, "a kind of effect has no name");
+
+/* ---- the assessment ---- */
+
+void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why)
 {
-	for (const struct step *s = plan->steps; s->name; s++)
-		if (strcmp(s->name, name) == 0)
-			return s;
-	return NULL;
+	c->effects = xrealloc(c->effects, c->n_effects + 1, sizeof(*c->effects));
+	c->effects[c->n_effects++] = (struct effect){
+		.kind = kind,
+		.what = xstrdup(what),
+		.why = xstrdup(why),
+	};
 }
 
-static unsigned count(const struct plan *plan)
+void change_add_edit(struct change *c, const struct edit *edit, const char *why)
+{
+	for (size_t i = 0; i < edit->n_files; i++) {
+		const struct edit_file *f = &edit->files[i];
+
+		if (!str_equal(f->old_text, f->new_text))
+			change_add(c, EFFECT_FILE, f->path,
+				   f->new_text ? why : "it is not wanted any more");
+	}
+}
+
+bool change_has(const struct change *c, enum effect_kind kind, const char *what)
+{
+	for (size_t i = 0; i < c->n_effects; i++)
+		if (c->effects[i].kind == kind && strcmp(c->effects[i].what, what) == 0)
+			return true;
+	return false;
+}
+
+bool change_is_needed(const struct change *c)
+{
+	return c->n_effects > 0;
+}
+
+static unsigned count(const struct step *const *steps)
 {
 	unsigned n = 0;
 
-	while (plan->steps[n].name)
+	while (steps[n])
 		n++;
 	return n;
 }
 
-static int undo_last(const struct plan *plan, struct journal *j, struct error *e)
+int plan_assess(const struct plan *plan, struct assessment *ret_assessment, struct error *e)
+{
+	static const enum assess_order rounds[] = { ASSESS_ALONE, ASSESS_AFTER };
+	_assessment_ struct assessment a = { .n_changes = count(plan->steps) };
+
+	a.changes = xcalloc(a.n_changes, sizeof(*a.changes));
+	for (size_t i = 0; i < a.n_changes; i++)
+		a.changes[i].step = plan->steps[i];
+	for (size_t round = 0; round < ARRAY_SIZE(rounds); round++)
+		for (size_t i = 0; i < a.n_changes; i++) {
+			struct change *c = &a.changes[i];
+
+			if (c->step->order == rounds[round] &&
+			    c->step->assess(plan->context, &a, c, e) < 0)
+				return fail_wrap(e, "%s", c->step->purpose);
+		}
+	*ret_assessment = a;
+	a = (struct assessment){ 0 };
+	return 0;
+}
+
+bool assessment_has(const struct assessment *a, enum effect_kind kind)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		for (size_t j = 0; j < a->changes[i].n_effects; j++)
+			if (a->changes[i].effects[j].kind == kind)
+				return true;
+	return false;
+}
+
+const struct change *assessment_find(const struct assessment *a, const char *name)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		if (strcmp(a->changes[i].step->name, name) == 0)
+			return &a->changes[i];
+	return NULL;
+}
+
+static void print_change(const struct change *c, FILE *out)
+{
+	for (size_t i = 0; i < c->n_effects; i++)
+		(void)fprintf(out, "%s: %s: %s: %s\n", c->step->name,
+			      kind_names[c->effects[i].kind], c->effects[i].what,
+			      c->effects[i].why);
+}
+
+void assessment_print(const struct assessment *a, FILE *out)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		print_change(&a->changes[i], out);
+}
+
+static void change_done(struct change *c)
+{
+	for (size_t i = 0; i < c->n_effects; i++) {
+		free(c->effects[i].what);
+		free(c->effects[i].why);
+	}
+	free(c->effects);
+	edit_done(&c->edit);
+}
+
+void assessment_done(struct assessment *a)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		change_done(&a->changes[i]);
+	free(a->changes);
+	*a = (struct assessment){ 0 };
+}
+
+/* ---- the journal ---- */
+
+static const struct step *find(const struct plan *plan, const char *name)
+{
+	for (const struct step *const *s = plan->steps; *s; s++)
+		if (strcmp((*s)->name, name) == 0)
+			return *s;
+	return NULL;
+}
+
+static int undo_last(const struct plan *plan, struct journal *j, enum undo_reason reason,
+		     struct error *e)
 {
 	const struct journal_entry *entry = journal_at(j, journal_len(j) - 1);
 	const struct step *step = find(plan, entry->step);
@@ -38,17 +155,18 @@ static int undo_last(const struct plan *plan, struct journal *j, struct error *e
 	if (!step || !step->undo)
 		return fail(e, EPROTONOSUPPORT, "this version cannot undo the step '%s'",
 			    entry->step);
-	log_info("undoing: %s", step->what);
-	if (step->undo(plan->context, entry->data, e) < 0)
+	log_info("undoing: %s", step->purpose);
+	if (step->undo(plan->context, entry->data, reason, e) < 0)
 		return fail_wrap(e, "undoing '%s'", step->name);
 	return journal_pop(j, e);
 }
 
 /* Ends with an empty, removed journal or an error. */
-static int undo_all(const struct plan *plan, struct journal *j, struct error *e)
+static int undo_all(const struct plan *plan, struct journal *j, enum undo_reason reason,
+		    struct error *e)
 {
 	while (journal_len(j) > 0)
-		if (undo_last(plan, j, e) < 0)
+		if (undo_last(plan, j, reason, e) < 0)
 			return -e->code;
 	return journal_finish(j, e);
 }
@@ -61,58 +179,55 @@ int plan_recover(const struct plan *plan, struct journal *j, struct error *e)
 		return 0;
 	log_warn("an earlier run was interrupted in step '%s': undoing it",
 		 journal_at(j, (size_t)n - 1)->step);
-	return undo_all(plan, j, e) < 0 ? -e->code : n;
+	return undo_all(plan, j, UNDO_INTERRUPTED, e) < 0 ? -e->code : n;
 }
 
-static int run_journalled(const struct plan *plan, const struct step *step, struct journal *j,
+/* ---- the run ---- */
+
+static int run_journalled(const struct plan *plan, const struct change *c, struct journal *j,
 			  struct error *e)
 {
 	_json_ struct json_object *data = json_object_new_object();
 
-	if (step->save(plan->context, data, e) < 0 || journal_begin(j, step->name, data, e) < 0 ||
-	    step->run(plan->context, e) < 0)
+	if (c->step->save(plan->context, c, data, e) < 0 ||
+	    journal_begin(j, c->step->name, data, e) < 0 || c->step->run(plan->context, c, e) < 0)
 		return -e->code;
 	return journal_done(j, e);
 }
 
-/* 1 if the step ran. */
-static int run_step(const struct plan *plan, const struct step *step, struct journal *j,
+static int run_step(const struct plan *plan, const struct change *c, struct journal *j,
 		    unsigned number, struct error *e)
 {
-	int needed = step->check(plan->context, e);
-
-	if (needed <= 0)
-		return needed;
 	if (plan->progress)
-		plan->progress(plan->context, step, number, count(plan));
-	if (!step->undo)
-		return step->run(plan->context, e) < 0 ? -e->code : 1;
-	return run_journalled(plan, step, j, e) < 0 ? -e->code : 1;
+		plan->progress(plan->context, c->step, number, count(plan->steps));
+	return c->step->undo ? run_journalled(plan, c, j, e) : c->step->run(plan->context, c, e);
 }
 
 static int take_back(const struct plan *plan, struct journal *j, struct error *e)
 {
 	struct error undo;
 
-	if (undo_all(plan, j, &undo) >= 0)
+	if (undo_all(plan, j, UNDO_FAILED, &undo) >= 0)
 		return -e->code;
 	log_error("%s; the next run will try again", undo.msg);
 	return -e->code;
 }
 
-int plan_run(const struct plan *plan, struct journal *j, struct error *e)
+int plan_run(const struct plan *plan, const struct assessment *a, struct journal *j,
+	     struct error *e)
 {
-	unsigned number = 0;
 	int ran = 0;
-	int r;
 
-	for (const struct step *s = plan->steps; s->name; s++) {
-		r = run_step(plan, s, j, ++number, e);
-		if (r < 0) {
-			(void)fail_wrap(e, "%s", s->what);
+	for (size_t i = 0; i < a->n_changes; i++) {
+		const struct change *c = &a->changes[i];
+
+		if (!change_is_needed(c))
+			continue;
+		if (run_step(plan, c, j, (unsigned)i + 1, e) < 0) {
+			(void)fail_wrap(e, "%s", c->step->purpose);
 			return take_back(plan, j, e);
 		}
-		ran += r;
+		ran++;
 	}
 	if (journal_len(j) > 0 && journal_finish(j, e) < 0)
 		return -e->code;

@@ -2,40 +2,117 @@
 #ifndef LIB_HOST_PLAN_H
 #define LIB_HOST_PLAN_H
 
+#include <stdio.h>
+
+#include "lib/host/edit.h"
 #include "lib/host/journal.h"
 
 /*
- * A plan is a table of steps.  Each says whether it is needed, does it, and can take it back; the
- * journal in between makes the whole survive anything.  CONTEXT is the owner's.
+ * A plan is a table of steps.  All are assessed before the first one runs, and the assessment says
+ * everything that they will do: it is what a dry run prints and what a real run follows.  The
+ * journal makes the whole survive anything.  CONTEXT is the owner's.
  */
-struct step {
-	const char *name;
-	const char *what; /* for a person: "unpack the release" */
-	/* 1: must run, 0: everything is as it should be. */
-	int (*check)(void *context, struct error *e);
-	int (*run)(void *context, struct error *e);
-	/* Puts what undo() needs into DATA; NULL with undo NULL: a step that changes nothing that
-	 * would have to be taken back, or takes back its own failure. */
-	int (*save)(void *context, struct json_object *data, struct error *e);
-	/* Must do the right thing whether run() has not begun, is half done, or complete, and when
-	 * called again. */
-	int (*undo)(void *context, struct json_object *data, struct error *e);
+
+/* What a step does to the machine or the cluster. */
+enum effect_kind {
+	EFFECT_FILE,    /* a file written, a link moved */
+	EFFECT_REMOVAL, /* of files */
+	EFFECT_RESTART, /* of a unit, or what stands for one */
+	EFFECT_LABEL,   /* or an annotation or a condition */
+	EFFECT_OBJECT,  /* of the cluster: made, changed or deleted */
+	EFFECT_PROBE,   /* something asked, tried or waited for that leaves nothing behind */
+	N_EFFECT_KIND
 };
 
+struct effect {
+	enum effect_kind kind;
+	char *what; /* "/etc/containerd/config.toml" */
+	char *why;
+};
+
+struct step;
+
+/* Everything that one step will do; nothing means that it need not run. */
+struct change {
+	const struct step *step;
+	struct effect *effects;
+	size_t n_effects;
+	struct edit edit; /* of the step's own; may be empty */
+};
+
+/* One change per step, in the order of the table. */
+struct assessment {
+	struct change *changes;
+	size_t n_changes;
+};
+
+enum assess_order {
+	ASSESS_ALONE, /* from what the machine is and shall be */
+	ASSESS_AFTER, /* from what the other steps will do, once all of those are assessed */
+};
+
+/* Why something is taken back. */
+enum undo_reason {
+	UNDO_FAILED,      /* a step of this very run failed */
+	UNDO_INTERRUPTED, /* an earlier run ended, who knows where */
+};
+
+struct step {
+	const char *name;    /* in journals: once released, it stays */
+	const char *purpose; /* for a person: "unpack the release" */
+	enum assess_order order;
+	/* Adds to *ret_change what the step will do.  Read only.  OTHERS has the changes that are
+	 * known so far.  An error refuses the whole plan. */
+	int (*assess)(const void *context, const struct assessment *others,
+		      struct change *ret_change, struct error *e);
+	/* Does what CHANGE says.  NULL: a step that only refuses. */
+	int (*run)(void *context, const struct change *change, struct error *e);
+	/* Puts what undo() needs into DATA; NULL with undo NULL: a step that changes nothing that
+	 * would have to be taken back, or takes back its own failure. */
+	int (*save)(const void *context, const struct change *change, struct json_object *data,
+		    struct error *e);
+	/* Must do the right thing whether run() has not begun, is half done, or complete, and when
+	 * called again. */
+	int (*undo)(void *context, struct json_object *data, enum undo_reason reason,
+		    struct error *e);
+};
+
+/* A table ends with NULL. */
+typedef const struct step *const step_table[];
+
 struct plan {
-	const struct step *steps; /* ends with a NULL name */
+	const struct step *const *steps;
 	void *context;
-	/* Told before each step that must run, and before each undo; may be NULL. */
+	/* Told before each step that must run; may be NULL. */
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };
+
+/* Adds an effect, for an assess(). */
+void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why);
+/* Adds one for each file that EDIT changes. */
+void change_add_edit(struct change *c, const struct edit *edit, const char *why);
+bool change_has(const struct change *c, enum effect_kind kind, const char *what);
+bool change_is_needed(const struct change *c);
+
+/* Asks every step of the plan, read only. */
+int plan_assess(const struct plan *plan, struct assessment *ret_assessment, struct error *e);
+/* Whether any step has an effect of this kind. */
+bool assessment_has(const struct assessment *a, enum effect_kind kind);
+/* The change of the step with this name; NULL if the table has none. */
+const struct change *assessment_find(const struct assessment *a, const char *name);
+/* Writes it for a person, one line per effect. */
+void assessment_print(const struct assessment *a, FILE *out);
+void assessment_done(struct assessment *a);
+#define _assessment_ _cleanup_(assessment_done)
 
 /* Undoes what an interrupted run left.  Returns the number of steps undone.  EPROTONOSUPPORT: a
  * step that no row knows, of a newer version; what was done after it is undone. */
 int plan_recover(const struct plan *plan, struct journal *j, struct error *e);
 
-/* Runs the steps that are needed, in order.  On failure everything done is taken back, newest
- * first, and the error is that of the step; if taking back fails too, the journal stays for the
- * next run and the message says so.  Returns the number of steps that ran. */
-int plan_run(const struct plan *plan, struct journal *j, struct error *e);
+/* Runs the steps that A says are needed, in order.  On failure everything done is taken back,
+ * newest first, and the error is that of the step; if taking back fails too, the journal stays for
+ * the next run and the message says so.  Returns the number of steps that ran. */
+int plan_run(const struct plan *plan, const struct assessment *a, struct journal *j,
+	     struct error *e);
 
 #endif

@@ -116,6 +116,44 @@ int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct e
 	return r < 0 ? r : read_manifest(a, archive, ret_manifest, e);
 }
 
+/* The text of the member that the archive is at. */
+static int read_text(struct archive *a, const struct manifest_entry *entry, char **ret_text,
+		     struct error *e)
+{
+	_free_ char *text = xmalloc(entry->size + 1);
+	char digest[SHA256_HEX + 1];
+	la_ssize_t n = archive_read_data(a, text, entry->size);
+
+	if (n < 0)
+		return fail_archive(a, entry->path, e);
+	sha256_bytes(text, (size_t)n, digest);
+	if (strcmp(digest, entry->sha256) != 0)
+		return fail(e, EBADMSG, "'%s' is not the one of the manifest", entry->path);
+	text[n] = '\0';
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+int unpack_file(const char *archive, const struct manifest_entry *entry, char **ret_text,
+		struct error *e)
+{
+	_archive_ struct archive *a = NULL;
+	struct archive_entry *member;
+	const char *path;
+	int r = open_archive(archive, &a, e);
+
+	if (r >= 0 && entry->size > UNPACK_TEXT_MAX)
+		return fail(e, EFBIG, "'%s' is too large", entry->path);
+	while (r >= 0) {
+		r = next_member(a, archive, &member, &path, e);
+		if (r == 0)
+			return fail(e, ENOENT, "archive '%s' has no '%s'", archive, entry->path);
+		if (r > 0 && strcmp(path, entry->path) == 0)
+			return read_text(a, entry, ret_text, e);
+	}
+	return r;
+}
+
 /* Folders exist once; in between nobody else writes here. */
 static int make_parents(int dirfd, const char *path, struct error *e)
 {

@@ -11,6 +11,12 @@
 /* Reads the manifest only. */
 int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct error *e);
 
+#define UNPACK_TEXT_MAX (4 * MIB)
+
+/* Reads one file of the release, which ENTRY of its manifest names, without writing anything. */
+int unpack_file(const char *archive, const struct manifest_entry *entry, char **ret_text,
+		struct error *e);
+
 /* Writes the release into the empty folder DIRFD: every file of M, with its size, and nothing else.
  * Digests are for the caller to compare, with what the disk gives back.  Nothing is followed or
  * written outside.  On failure the folder holds a part; the caller removes it. */

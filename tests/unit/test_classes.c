@@ -5,7 +5,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "deploy/install.h"
+#include "deploy/runtimeclass.h"
 #include "lib/host/hostcheck.h"
 #include "lib/overhead.h"
 #include "tests/unit/fake-api.h"
@@ -17,8 +17,8 @@ struct site {
 	char *dir;
 	struct fake_api api;
 	struct settings settings;
+	struct facts facts;
 	struct install in;
-	struct offer offer;
 };
 
 static void begin(struct site *s, const char *pool, const struct fake_turn *turns, size_t n)
@@ -42,30 +42,35 @@ static void begin(struct site *s, const char *pool, const struct fake_turn *turn
 	assert_int_equal(setenv("KATA_CUSTOM_CONFIGS", s->dir, 1), 0);
 	assert_int_equal(setenv("KATA_POOL", pool, 1), 0);
 	assert_int_equal(settings_read(&s->settings, &e), 0);
-	assert_int_equal(install_open(&s->settings, NULL, &s->in, &e), 0);
-	assert_int_equal(offer_init(&s->offer, &s->settings, s->dir, "qemu", &e), 0);
-	s->in.release.arch = xstrdup("x86_64");
-	s->in.release.version = xstrdup("1");
+	assert_int_equal(facts_open(&s->settings, &s->facts, &e), 0);
+	assert_int_equal(install_open(&s->facts, NULL, &s->in, &e), 0);
+	s->facts.offers = xcalloc(1, sizeof(*s->facts.offers));
+	s->facts.n_offers = 1;
+	assert_int_equal(offer_init(&s->facts.offers[0], &s->settings, s->dir, "qemu", &e), 0);
+	s->facts.release.arch = xstrdup("x86_64");
+	s->facts.release.version = xstrdup("1");
 }
+
+extern const struct step step_classes;
 
 static void apply(struct site *s)
 {
+	static step_table steps = { &step_classes, NULL };
+	const struct plan plan = { .steps = steps, .context = &s->in };
+	_assessment_ struct assessment a = { 0 };
 	struct error e;
 
-	assert_int_equal(offer_read(&s->offer, &s->settings, &e), 0);
-	s->in.offers = &s->offer;
-	s->in.n_offers = 1;
-	assert_int_equal(classes_run(&s->in, &e), 1);
+	assert_int_equal(offer_read(&s->facts.offers[0], &s->settings, &e), 0);
+	assert_int_equal(plan_assess(&plan, &a, &e), 0);
+	assert_int_equal(step_classes.run(&s->in, &a.changes[0], &e), 0);
 }
 
 static void end(struct site *s)
 {
 	const char *fault;
 
-	s->in.offers = NULL;
-	s->in.n_offers = 0;
-	offer_done(&s->offer);
 	install_done(&s->in);
+	facts_done(&s->facts);
 	fault = fake_stop(&s->api);
 	if (fault)
 		fail_msg("%s", fault);
@@ -100,6 +105,8 @@ static void test_overhead_is_what_a_sandbox_takes_here(void **state)
 	const char *instance = "\"kata-deploy.katacontainers.io/default\":\"true\"";
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu"),
+		MISSING("kata"),
+		MISSING("kata-qemu"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu?", overhead, instance },
 		  .status = "201 Created",
@@ -124,6 +131,8 @@ static void test_pool_has_classes_of_its_own_for_its_own_nodes(void **state)
 	const char *handler = "\"handler\":\"kata-qemu\"";
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu-slow"),
+		MISSING("kata-slow"),
+		MISSING("kata-qemu-slow"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu-slow?", handler, instance },
 		  .status = "201 Created",
@@ -146,6 +155,8 @@ static void test_memory_taken_at_once_is_booked(void **state)
 {
 	_free_ char *overhead = overhead_text(512);
 	const struct fake_turn turns[] = {
+		MISSING("kata-qemu"),
+		MISSING("kata"),
 		MISSING("kata-qemu"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu?", overhead },

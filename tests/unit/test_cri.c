@@ -13,30 +13,44 @@
 
 struct world {
 	char *dir;
+	struct facts facts;
 	struct install in;
 	struct error e;
 };
 
+extern const struct step step_cri, step_remove;
+
 static void begin(struct world *w, const char *version, const char *text)
 {
 	*w = (struct world){ .dir = folder_new() };
-	w->in.engine.dir = w->dir;
-	w->in.engine.socket = "/none";
-	w->in.engine.main_file = "config.toml";
-	w->in.engine.drop_in = "kata-deploy.toml";
-	assert_int_equal(flavour_find("k8s", &w->in.engine.flavour, &w->e), 0);
-	w->in.engine.driver = engine_driver(w->in.engine.flavour);
-	assert_int_equal(engine_set_version(&w->in.engine, version, &w->e), 0);
+	w->in.facts = &w->facts;
+	w->facts.engine.dir = w->dir;
+	w->facts.engine.socket = "/none";
+	w->facts.engine.main_file = "config.toml";
+	w->facts.engine.drop_in = "kata-deploy.toml";
+	assert_int_equal(flavour_find("k8s", &w->facts.engine.flavour, &w->e), 0);
+	w->facts.engine.driver = engine_driver(w->facts.engine.flavour);
+	assert_int_equal(engine_set_version(&w->facts.engine, version, &w->e), 0);
 	folder_put(w->dir, "config.toml", text);
 }
 
 static void end(struct world *w)
 {
 	install_done(&w->in);
+	facts_done(&w->facts);
 	folder_remove(w->dir);
 }
 
-static void test_containerd_without_cri_is_refused_by_the_first_step(void **state)
+static int assess(struct world *w)
+{
+	static step_table steps = { &step_cri, NULL };
+	const struct plan plan = { .steps = steps, .context = &w->in };
+	_assessment_ struct assessment a = { 0 };
+
+	return plan_assess(&plan, &a, &w->e);
+}
+
+static void test_containerd_without_cri_is_refused_before_anything_runs(void **state)
 {
 	static const char *const versions[] = { "1.7.29", "2.2.0" };
 
@@ -45,13 +59,13 @@ static void test_containerd_without_cri_is_refused_by_the_first_step(void **stat
 		struct world w;
 
 		begin(&w, versions[i], "disabled_plugins = [\"cri\"]\n");
-		assert_int_equal(install_steps[0].run(&w.in, &w.e), -ENOTSUP);
+		assert_int_equal(assess(&w), -ENOTSUP);
 		assert_non_null(strstr(w.e.msg, "disabled_plugins"));
 		end(&w);
 	}
 }
 
-static void test_runtime_of_another_kubelet_is_refused_by_the_first_step(void **state)
+static void test_runtime_of_another_kubelet_is_refused_before_anything_runs(void **state)
 {
 	static const struct {
 		const char *ours, *kubelets, *says; /* the text that stops here */
@@ -73,12 +87,12 @@ static void test_runtime_of_another_kubelet_is_refused_by_the_first_step(void **
 		struct world w;
 
 		begin(&w, cases[i].ours, "disabled_plugins = [\"cri\"]\n");
-		w.in.engine.socket = "/none";
-		w.in.node_object = json_object_new_object();
-		status = json_set_object(w.in.node_object, "status");
+		w.facts.engine.socket = "/none";
+		w.facts.node = json_object_new_object();
+		status = json_set_object(w.facts.node, "status");
 		json_set_str(json_set_object(status, "nodeInfo"), "containerRuntimeVersion",
 			     cases[i].kubelets);
-		assert_true(install_steps[0].run(&w.in, &w.e) < 0);
+		assert_true(assess(&w) < 0);
 		if (!strstr(w.e.msg, cases[i].says))
 			fail_msg("%s, not '%s'", w.e.msg, cases[i].says);
 		end(&w);
@@ -90,8 +104,9 @@ static int begin_attempt(struct world *w)
 	_edit_ struct edit edit = { 0 };
 	const struct handlers none = { .presence = HANDLERS_PRESENT };
 
-	assert_int_equal(w->in.engine.driver->plan(&w->in.engine, &none, &edit, &w->e), 0);
-	return attempt_begin(&w->in, &edit, &w->e);
+	assert_int_equal(w->facts.engine.driver->plan(&w->facts.engine, &none, &edit, &w->e), 0);
+	attempt_begin(&w->in, &edit);
+	return attempt_must_be_new(&w->facts, &edit, &w->e);
 }
 
 static void test_attempt_that_failed_is_repeated_once_something_changed(void **state)
@@ -102,8 +117,8 @@ static void test_attempt_that_failed_is_repeated_once_something_changed(void **s
 
 	(void)state;
 	begin(&w, "2.2.0", "version = 3\n");
-	w.in.root = xstrdup(w.dir);
-	w.in.proof = xstrdup("5.0.0");
+	w.facts.root = xstrdup(w.dir);
+	w.facts.proof = xstrdup("5.0.0");
 	assert_int_equal(begin_attempt(&w), 0);
 	attempt_failed(&w.in, &cancel);
 	assert_int_equal(begin_attempt(&w), 0);
@@ -115,26 +130,26 @@ static void test_attempt_that_failed_is_repeated_once_something_changed(void **s
 	assert_int_equal(begin_attempt(&w), 0);
 	attempt_failed(&w.in, &failure);
 	assert_int_equal(begin_attempt(&w), -EALREADY);
-	str_set(&w.in.proof, "5.0.1");
+	str_set(&w.facts.proof, "5.0.1");
 	assert_int_equal(begin_attempt(&w), 0);
-	str_set(&w.in.proof, "5.0.0");
+	str_set(&w.facts.proof, "5.0.0");
 	assert_int_equal(begin_attempt(&w), -EALREADY);
-	attempt_forget(&w.in);
+	attempt_forget(&w.facts);
 	assert_int_equal(begin_attempt(&w), 0);
 	end(&w);
 }
 
-static void test_first_step_refuses_what_failed(void **state)
+static void test_what_failed_is_refused_before_anything_runs(void **state)
 {
 	const struct error failure = { .code = ETIMEDOUT, .msg = "no handler" };
 	struct world w;
 
 	(void)state;
 	begin(&w, "2.2.0", "version = 3\n");
-	w.in.root = xstrdup(w.dir);
+	w.facts.root = xstrdup(w.dir);
 	assert_int_equal(begin_attempt(&w), 0);
 	attempt_failed(&w.in, &failure);
-	assert_int_equal(install_steps[0].run(&w.in, &w.e), -EALREADY);
+	assert_int_equal(assess(&w), -EALREADY);
 	end(&w);
 }
 
@@ -180,20 +195,17 @@ static void test_what_a_restart_takes_from_others_is_named(void **state)
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
-	const struct step *s = cleanup_steps;
 	_free_ char *path = NULL;
 	struct world w;
 
 	(void)state;
 	begin(&w, "2.2.0", "");
-	w.in.root = xstrdup(w.dir);
-	w.in.engine.root = w.in.root;
-	w.in.engine.socket = "/none";
+	w.facts.root = xstrdup(w.dir);
+	w.facts.engine.root = w.facts.root;
+	w.facts.engine.socket = "/none";
 	folder_put(w.dir, ".kata-deploy-candidate", "");
 	path = path_join(w.dir, ".kata-deploy-candidate");
-	while (strcmp(s->name, "remove") != 0)
-		s++;
-	assert_true(s->run(&w.in, &w.e) < 0);
+	assert_true(step_remove.run(&w.in, NULL, &w.e) < 0);
 	assert_false(file_exists(path));
 	end(&w);
 }
@@ -201,10 +213,10 @@ static void test_removal_removes_what_a_killed_validation_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_containerd_without_cri_is_refused_by_the_first_step),
-		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_by_the_first_step),
+		cmocka_unit_test(test_containerd_without_cri_is_refused_before_anything_runs),
+		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_before_anything_runs),
 		cmocka_unit_test(test_attempt_that_failed_is_repeated_once_something_changed),
-		cmocka_unit_test(test_first_step_refuses_what_failed),
+		cmocka_unit_test(test_what_failed_is_refused_before_anything_runs),
 		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 	};

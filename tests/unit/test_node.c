@@ -18,34 +18,44 @@
 	"\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}," \
 	"{\"type\":\"KataReady\",\"status\":\"" status "\"}]}"
 
+extern const struct step step_ready, step_claim;
+
+static void read_node(const char *text, struct facts *f)
+{
+	struct error e;
+
+	assert_int_equal(json_parse(text, strlen(text), "node", &f->node, &e), 0);
+}
+
 static void test_ready_is_needed_until_the_node_says_all_of_it(void **state)
 {
 	static const struct {
 		const char *node;
-		int needed;
+		bool is_needed;
 	} cases[] = {
-		{ "{\"metadata\":{" LABELS "," PROOF("p") "}," CONDITIONS("True") "}", 0 },
-		{ "{\"metadata\":{" LABELS "," PROOF("p") "}," CONDITIONS("False") "}", 1 },
-		{ "{\"metadata\":{" LABELS "," PROOF("p") "}}", 1 },
-		{ "{\"metadata\":{" LABELS "," PROOF("old") "}," CONDITIONS("True") "}", 1 },
-		{ "{\"metadata\":{" PROOF("p") "}," CONDITIONS("True") "}", 1 },
+		{ "{\"metadata\":{" LABELS "," PROOF("p") "}," CONDITIONS("True") "}", false },
+		{ "{\"metadata\":{" LABELS "," PROOF("p") "}," CONDITIONS("False") "}", true },
+		{ "{\"metadata\":{" LABELS "," PROOF("p") "}}", true },
+		{ "{\"metadata\":{" LABELS "," PROOF("old") "}," CONDITIONS("True") "}", true },
+		{ "{\"metadata\":{" PROOF("p") "}," CONDITIONS("True") "}", true },
 	};
 	static char none[] = "", proof[] = "p";
+	static step_table steps = { &step_ready, NULL };
 	const struct settings settings = { .suffix = none };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct install in = { .settings = &settings, .proof = proof };
+		struct facts f = { .settings = &settings, .proof = proof };
+		struct install in = { .facts = &f };
+		const struct plan plan = { .steps = steps, .context = &in };
+		_assessment_ struct assessment a = { 0 };
 		struct error e;
-		int r;
 
-		assert_int_equal(json_parse(cases[i].node, strlen(cases[i].node), "node",
-					    &in.node_object, &e),
-				 0);
-		r = ready_check(&in, &e);
-		json_putp(&in.node_object);
-		if (r != cases[i].needed)
-			fail_msg("case %zu: %d", i, r);
+		read_node(cases[i].node, &f);
+		assert_int_equal(plan_assess(&plan, &a, &e), 0);
+		json_putp(&f.node);
+		if (change_is_needed(&a.changes[0]) != cases[i].is_needed)
+			fail_msg("case %zu", i);
 	}
 }
 
@@ -68,15 +78,15 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct install in = { .settings = &settings, .is_unserved = cases[i].is_unserved };
 		_json_ struct json_object *data = json_object_new_object();
+		struct facts f = { .settings = &settings };
+		struct install in = { .facts = &f };
 		struct error e;
 
-		assert_int_equal(json_parse(cases[i].node, strlen(cases[i].node), "node",
-					    &in.node_object, &e),
-				 0);
-		assert_int_equal(claim_save(&in, data, &e), 0);
-		json_putp(&in.node_object);
+		f.no_status.code = cases[i].is_unserved ? ENOSYS : EIO;
+		read_node(cases[i].node, &f);
+		assert_int_equal(step_claim.save(&in, NULL, data, &e), 0);
+		json_putp(&f.node);
 		assert_true(str_equal(json_get_str(data, "shared"), cases[i].label));
 		assert_true(str_equal(json_get_str(data, "instance"), cases[i].label));
 		assert_true(str_equal(json_get_str(data, "proof"), cases[i].proof));

@@ -21,14 +21,14 @@
 
 struct world {
 	char *root;
-	int dies_at;  /* counts down; -1: lives */
+	int *dies_at; /* counts down; -1: lives */
 	int fails_at; /* step that fails; -1: none */
 	unsigned writes;
 };
 
-static void point(struct world *w)
+static void point(const struct world *w)
 {
-	if (w->dies_at >= 0 && w->dies_at-- == 0)
+	if (*w->dies_at >= 0 && (*w->dies_at)-- == 0)
 		_exit(9);
 }
 
@@ -54,14 +54,16 @@ static int put(struct world *w, int i, const char *text, struct error *e)
 	return file_replace(path, text, strlen(text), 0644, e);
 }
 
-static int check(const struct world *w, int i)
+static void assess(const struct world *w, int i, struct change *c)
 {
 	_free_ char *now = content(w, i);
+	_free_ char *path = file_of(w, i);
 
-	return strcmp(now, "new") != 0;
+	if (strcmp(now, "new") != 0)
+		change_add(c, EFFECT_FILE, path, "it is not new");
 }
 
-static int save(struct world *w, int i, struct json_object *data)
+static int save(const struct world *w, int i, struct json_object *data)
 {
 	_free_ char *now = content(w, i);
 
@@ -95,36 +97,47 @@ static int undo(struct world *w, int i, struct json_object *data, struct error *
 	return r;
 }
 
-#define STEP(i)                                                                \
-	static int check##i(void *c, struct error *e)                          \
-	{                                                                      \
-		(void)e;                                                       \
-		return check(c, i);                                            \
-	}                                                                      \
-	static int save##i(void *c, struct json_object *data, struct error *e) \
-	{                                                                      \
-		(void)e;                                                       \
-		return save(c, i, data);                                       \
-	}                                                                      \
-	static int run##i(void *c, struct error *e)                            \
-	{                                                                      \
-		return run(c, i, e);                                           \
-	}                                                                      \
-	static int undo##i(void *c, struct json_object *data, struct error *e) \
-	{                                                                      \
-		return undo(c, i, data, e);                                    \
-	}
+#define STEP(i, title)                                                                           \
+	static int assess##i(const void *c, const struct assessment *others, struct change *ret, \
+			     struct error *e)                                                    \
+	{                                                                                        \
+		(void)others;                                                                    \
+		(void)e;                                                                         \
+		assess(c, i, ret);                                                               \
+		return 0;                                                                        \
+	}                                                                                        \
+	static int save##i(const void *c, const struct change *change, struct json_object *data, \
+			   struct error *e)                                                      \
+	{                                                                                        \
+		(void)change;                                                                    \
+		(void)e;                                                                         \
+		return save(c, i, data);                                                         \
+	}                                                                                        \
+	static int run##i(void *c, const struct change *change, struct error *e)                 \
+	{                                                                                        \
+		(void)change;                                                                    \
+		return run(c, i, e);                                                             \
+	}                                                                                        \
+	static int undo##i(void *c, struct json_object *data, enum undo_reason reason,           \
+			   struct error *e)                                                      \
+	{                                                                                        \
+		(void)reason;                                                                    \
+		return undo(c, i, data, e);                                                      \
+	}                                                                                        \
+	static const struct step step##i = {                                                     \
+		.name = title,                                                                   \
+		.purpose = "move file " #i,                                                      \
+		.assess = assess##i,                                                             \
+		.run = run##i,                                                                   \
+		.save = save##i,                                                                 \
+		.undo = undo##i,                                                                 \
+	};
 
-STEP(0)
-STEP(1)
-STEP(2)
+STEP(0, "zero")
+STEP(1, "one")
+STEP(2, "two")
 
-static const struct step steps[] = {
-	{ "zero", "move file 0", check0, run0, save0, undo0 },
-	{ "one", "move file 1", check1, run1, save1, undo1 },
-	{ "two", "move file 2", check2, run2, save2, undo2 },
-	{ NULL, NULL, NULL, NULL, NULL, NULL },
-};
+static step_table steps = { &step0, &step1, &step2, NULL };
 
 static struct world *world_new(void)
 {
@@ -132,7 +145,8 @@ static struct world *world_new(void)
 	struct error e;
 
 	w->root = folder_new();
-	w->dies_at = w->fails_at = -1;
+	w->dies_at = xmalloc(sizeof(*w->dies_at));
+	*w->dies_at = w->fails_at = -1;
 	for (int i = 0; i < N_FILES; i++)
 		assert_true(put(w, i, "old", &e) >= 0);
 	w->writes = 0;
@@ -142,6 +156,7 @@ static struct world *world_new(void)
 static void world_free(struct world *w)
 {
 	folder_remove(w->root);
+	free(w->dies_at);
 	free(w);
 }
 
@@ -166,11 +181,14 @@ static int go(struct world *w, bool only_recover, struct error *e)
 {
 	const struct plan plan = { .steps = steps, .context = w };
 	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
 
 	if (journal_open(w->root, deadline_in(5000), NULL, &j, e) < 0 ||
 	    plan_recover(&plan, j, e) < 0)
 		return -e->code;
-	return only_recover ? 0 : plan_run(&plan, j, e);
+	if (only_recover)
+		return 0;
+	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, j, e);
 }
 
 /* Runs in a child that dies at the n-th point.  True if it died. */
@@ -183,7 +201,7 @@ static bool die_at(struct world *w, int n, bool only_recover)
 	if (pid == 0) {
 		struct error e;
 
-		w->dies_at = n;
+		*w->dies_at = n;
 		_exit(go(w, only_recover, &e) < 0 ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -175,6 +175,15 @@ static void read_place(const struct place *p, struct settings *s, const char *an
 	assert_int_equal(with(env, s, &e), 0);
 }
 
+static void read_delivered(const struct place *p, struct offer *o)
+{
+	_free_ char *name = offer_delivered(o);
+	_free_ char *path = path_join(p->version, name);
+	struct error e;
+
+	assert_int_equal(file_read(path, 1 * MIB, &o->text, NULL, &e), 0);
+}
+
 static void test_offer_without_wishes_uses_the_delivered_file(void **state)
 {
 	struct place *p = *state;
@@ -186,17 +195,18 @@ static void test_offer_without_wishes_uses_the_delivered_file(void **state)
 	read_place(p, &s, "");
 	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
 	assert_int_equal(offer_read(&o, &s, &e), 0);
+	read_delivered(p, &o);
 	assert_string_equal(o.handler, "kata-qemu");
 	assert_string_equal(o.config_path,
 			    "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml");
-	assert_int_equal(offer_plan(&o, &s, p->version, &edit, &e), 0);
+	assert_int_equal(offer_plan(&o, &s, &edit, &e), 0);
 	assert_int_equal(edit_changes(&edit), 1);
 	assert_string_equal(edit.files[3].path, o.launcher);
 	assert_int_equal(edit.files[3].mode, 0755);
 	assert_string_equal(edit.files[3].new_text,
 			    "#!/opt/kata/bin/containerd-shim-kata-v2 -config=/opt/kata/share/"
 			    "defaults/kata-containers/configuration-qemu.toml\n");
-	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 2048);
+	assert_int_equal(offer_int(&o, "default_memory", 0), 2048);
 }
 
 static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
@@ -214,10 +224,11 @@ static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
 	read_place(p, &s, "qemu:default_vcpus,kernel_params other:x");
 	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
 	assert_int_equal(offer_read(&o, &s, &e), 0);
+	read_delivered(p, &o);
 	assert_true(str_starts(o.config_path, p->dir));
-	assert_true(offer_bool(&o, NULL, "allow_emulation", false));
-	assert_int_equal(offer_int(&o, p->version, "default_memory", 0), 256);
-	assert_int_equal(offer_plan(&o, &s, p->version, &edit, &e), 0);
+	assert_true(offer_bool(&o, "allow_emulation", false));
+	assert_int_equal(offer_int(&o, "default_memory", 0), 256);
+	assert_int_equal(offer_plan(&o, &s, &edit, &e), 0);
 	assert_non_null(strstr(edit.files[0].new_text,
 			       "enable_annotations = [\"kernel_params\", \"default_vcpus\"]"));
 	assert_string_equal(edit.files[2].new_text, text);
@@ -225,7 +236,7 @@ static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
 	{
 		_edit_ struct edit again = { 0 };
 
-		assert_int_equal(offer_plan(&o, &s, p->version, &again, &e), 0);
+		assert_int_equal(offer_plan(&o, &s, &again, &e), 0);
 		assert_false(edit_is_needed(&again));
 	}
 }

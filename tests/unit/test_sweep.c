@@ -5,7 +5,8 @@
 
 #include "tests/unit/unit.h"
 
-#include "deploy/install.h"
+#include "deploy/usage.h"
+#include "lib/str.h"
 
 static void test_version_that_a_record_names_by_any_path_stays(void **state)
 {
@@ -14,7 +15,7 @@ static void test_version_that_a_record_names_by_any_path_stays(void **state)
 	_strv_ strv unused = NULL;
 
 	(void)state;
-	versions_unused(all, used, "3-ccc", &unused);
+	usage_unused(all, used, "3-ccc", &unused);
 	assert_int_equal(strv_len(unused), 1);
 	assert_string_equal(unused[0], "4-ddd");
 }

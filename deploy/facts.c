@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * facts - read what a run of the installer has to know.
+ *
+ * Everything here reads, and each kind of run reads no more than it needs: the settings for one
+ * that takes an interrupted run back; the Node object, the names of the handlers and what the
+ * container engine says, if it does, for one that removes; the release's manifest (its first few
+ * kilobytes), the node's drop-ins and the engine for one that installs.  The delivered
+ * configuration of a version that is not unpacked yet comes out of the archive, so that what the
+ * node will have is known before anything is written.  One thread; may block.
+ */
+#include "deploy/facts.h"
+
+#include <glob.h>
+#include <string.h>
+
+#include "deploy/install.h"
+#include "lib/file.h"
+#include "lib/host/node.h"
+#include "lib/host/unpack.h"
+#include "lib/log.h"
+
+#define ENGINE_MS (60 * UINT64_C(1000))
+
+/* ---- where ---- */
+
+static const char *either(const char *set, const char *otherwise)
+{
+	return str_empty(set) ? otherwise : set;
+}
+
+/* The flavour's places, unless the settings name others. */
+static void set_engine(struct facts *f, const struct flavour *flavour)
+{
+	const struct settings *s = f->settings;
+
+	f->engine = (struct engine){
+		.driver = engine_driver(flavour),
+		.flavour = flavour,
+		.root = f->root,
+		.socket = either(s->containerd_socket, flavour->socket),
+		.dir = either(s->containerd_dir, flavour->dir),
+		.main_file = either(s->containerd_file, flavour->main_file),
+		.drop_in = f->drop_in,
+		.restart_command = s->restart_command,
+		.exec = node_exec,
+	};
+}
+
+int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e)
+{
+	struct facts f = { .settings = s };
+	const struct flavour *flavour = NULL;
+
+	if (flavour_find(s->distribution, &flavour, e) < 0)
+		return fail_wrap(e, "K8S_DISTRIBUTION");
+	if (flavour->is_bare)
+		return fail(e, EINVAL, "K8S_DISTRIBUTION: '%s' is a machine without a kubelet",
+			    flavour->name);
+	f.root = settings_root(s);
+	f.drop_in = xasprintf("kata-deploy%s%s.toml", *s->suffix ? "-" : "", s->suffix);
+	set_engine(&f, flavour);
+	*ret_facts = f;
+	return 0;
+}
+
+/* ---- what shall be ---- */
+
+static int find_archive(const char *dir, char **ret_path, struct error *e)
+{
+	_free_ char *pattern = path_join(dir, "kata-static*.tar.zst");
+	glob_t found;
+	int r = glob(pattern, 0, NULL, &found);
+
+	if (r == 0 && found.gl_pathc == 1)
+		*ret_path = xstrdup(found.gl_pathv[0]);
+	else
+		r = fail(e, ENOENT, "there is not exactly one '%s'", pattern);
+	globfree(&found);
+	return r;
+}
+
+static int read_release(struct facts *f, struct error *e)
+{
+	_free_ char *versions = NULL;
+
+	if (find_archive(f->settings->artifacts, &f->archive, e) < 0 ||
+	    unpack_manifest(f->archive, &f->release, e) < 0)
+		return fail_wrap(e, "the release in this image");
+	f->folder = manifest_folder(&f->release);
+	versions = path_join(f->root, "versions");
+	f->version_dir = path_join(versions, f->folder);
+	return 0;
+}
+
+/* The offers for the shims of these NAMES, without what the node adds to them. */
+static int name_offers(struct facts *f, char *const *names, struct error *e)
+{
+	size_t n = strv_len(names);
+
+	f->offers = xcalloc(n, sizeof(*f->offers));
+	f->handlers = xcalloc(n, sizeof(*f->handlers));
+	for (size_t i = 0; i < n; i++) {
+		f->n_offers = i + 1;
+		if (offer_init(&f->offers[i], f->settings, f->root, names[i], e) < 0)
+			return -e->code;
+		f->handlers[i] = offer_handler(&f->offers[i]);
+	}
+	return 0;
+}
+
+/* The delivered configuration, from the version if it is there and whole. */
+static int read_delivered(const struct facts *f, struct offer *o, struct error *e)
+{
+	_free_ char *path = offer_delivered(o);
+	const struct manifest_entry *entry = manifest_find(&f->release, path);
+	_free_ char *file = path_join(f->version_dir, path);
+	char digest[SHA256_HEX + 1] = "";
+	struct error ignored;
+	size_t len = 0;
+
+	if (!entry)
+		return fail(e, ENOENT, "the release has no '%s'", path);
+	if (file_read(file, entry->size, &o->text, &len, &ignored) >= 0)
+		sha256_bytes(o->text, len, digest);
+	if (strcmp(digest, entry->sha256) == 0)
+		return 0;
+	free(TAKE_PTR(o->text));
+	return unpack_file(f->archive, entry, &o->text, e);
+}
+
+static int read_offers(struct facts *f, struct error *e)
+{
+	if (name_offers(f, f->settings->shims, e) < 0)
+		return -e->code;
+	for (size_t i = 0; i < f->n_offers; i++) {
+		struct offer *o = &f->offers[i];
+
+		if (offer_read(o, f->settings, e) < 0 || read_delivered(f, o, e) < 0 ||
+		    offer_plan(o, f->settings, &f->configuration, e) < 0)
+			return -e->code;
+		f->handlers[i] = offer_handler(o);
+	}
+	return 0;
+}
+
+/* Names the version and all that its sandboxes will read, so that a canary is needed exactly once
+ * for each pair. */
+static char *make_proof(const struct facts *f)
+{
+	_strv_ strv parts = NULL;
+	_free_ char *text = NULL;
+	char digest[SHA256_HEX + 1];
+
+	for (size_t i = 0; i < f->n_offers; i++) {
+		strv_add(&parts, f->offers[i].handler);
+		strv_add(&parts, f->offers[i].config_path);
+	}
+	for (size_t i = 0; i < f->configuration.n_files; i++) {
+		const struct edit_file *file = &f->configuration.files[i];
+
+		strv_add(&parts, file->path);
+		strv_add(&parts, file->new_text ? file->new_text : "");
+	}
+	text = strv_join(parts, "\n");
+	sha256_bytes(text, strlen(text), digest);
+	return xasprintf("%s.%.12s", f->folder, digest);
+}
+
+struct handlers facts_handlers(const struct facts *f, enum presence presence)
+{
+	return (struct handlers){ .list = f->handlers, .n = f->n_offers, .presence = presence };
+}
+
+/* ---- what is there ---- */
+
+static int identify(struct facts *f, const struct install *in, struct error *e)
+{
+	struct engine *engine = &f->engine;
+	int r = engine_identify(engine, deadline_in(ENGINE_MS), in->cancel, e);
+
+	if (r < 0)
+		return r;
+	if (*f->settings->suffix && !engine->driver->has_drop_ins(engine))
+		return fail(
+			e, ENOTSUP,
+			"MULTI_INSTALL_SUFFIX needs drop-ins that merge: containerd 2 or later, "
+			"this is %s",
+			engine->version);
+	return 0;
+}
+
+static void read_status(struct facts *f, const struct install *in)
+{
+	const struct engine *engine = &f->engine;
+
+	if (engine->driver->status(engine->socket, deadline_in(ENGINE_MS), in->cancel, &f->status,
+				   &f->no_status) >= 0)
+		f->no_status.code = 0;
+}
+
+int facts_read_node(struct facts *f, const struct install *in, struct error *e)
+{
+	_free_ char *path = xasprintf("/api/v1/nodes/%s", f->settings->node_name);
+
+	json_putp(&f->node);
+	return kube_get(in->kube, path, install_ask_ms(in), in->cancel, &f->node, e);
+}
+
+/* Without a Node object, or the right to see it, files can still be removed. */
+static int read_node_if_any(struct facts *f, const struct install *in, struct error *e)
+{
+	int r = facts_read_node(f, in, e);
+
+	if (r != -ENOENT && r != -EACCES)
+		return r;
+	log_warn("%s", e->msg);
+	return 0;
+}
+
+static int must_have_node(const struct facts *f, struct error *e)
+{
+	return f->node ? 0
+		       : fail(e, ENOENT,
+			      "node '%s' cannot be read; is NODE_NAME right, and does the "
+			      "service account have the role of manifests/?",
+			      f->settings->node_name);
+}
+
+/* ---- for each kind of run ---- */
+
+int facts_read_install(struct facts *f, const struct install *in, struct error *e)
+{
+	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || identify(f, in, e) < 0 ||
+	    read_node_if_any(f, in, e) < 0 || must_have_node(f, e) < 0)
+		return -e->code;
+	read_status(f, in);
+	f->proof = make_proof(f);
+	return 0;
+}
+
+int facts_read_removal(struct facts *f, const struct install *in, struct error *e)
+{
+	_strv_ strv names = shim_names();
+
+	if (name_offers(f, names, e) < 0 || (!f->node && read_node_if_any(f, in, e) < 0))
+		return -e->code;
+	if (identify(f, in, &f->silence) >= 0)
+		f->silence.code = 0;
+	read_status(f, in);
+	return 0;
+}
+
+int facts_read_failure(struct facts *f, const struct install *in, struct error *e)
+{
+	_strv_ strv names = shim_names();
+
+	if (name_offers(f, names, e) < 0 || read_node_if_any(f, in, e) < 0)
+		return -e->code;
+	read_status(f, in);
+	return 0;
+}
+
+bool facts_is_unserved(const struct facts *f)
+{
+	if (f->no_status.code)
+		return f->no_status.code == ENOSYS;
+	for (size_t i = 0; i < f->n_offers; i++)
+		if (strv_contains(f->status.handlers, f->offers[i].handler))
+			return false;
+	return true;
+}
+
+bool facts_is_serving(const struct facts *f)
+{
+	return f->status.is_ready;
+}
+
+void facts_done(struct facts *f)
+{
+	for (size_t i = 0; i < f->n_offers; i++)
+		offer_done(&f->offers[i]);
+	free(f->offers);
+	free(f->handlers);
+	manifest_done(&f->release);
+	edit_done(&f->configuration);
+	json_putp(&f->node);
+	cri_status_done(&f->status);
+	engine_done(&f->engine);
+	free(f->root);
+	free(f->drop_in);
+	free(f->archive);
+	free(f->folder);
+	free(f->version_dir);
+	free(f->proof);
+	*f = (struct facts){ 0 };
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_FACTS_H
+#define DEPLOY_FACTS_H
+
+#include "deploy/settings.h"
+#include "deploy/shim.h"
+#include "lib/host/endpoint.h"
+#include "lib/host/manifest.h"
+
+struct install;
+
+/* What the cluster wants of this node when a pod of ours ends. */
+enum wish {
+	WISH_STAY,  /* another pod follows this one */
+	WISH_LEAVE, /* no pod on this node any more */
+	WISH_END,   /* nor on any other */
+};
+
+/* What is there and what shall be.  Read once, before the first step; steps see it const. */
+struct facts {
+	/* ---- where: of every run ---- */
+	const struct settings *settings;
+	char *root;
+	char *drop_in;
+	struct engine engine; /* its version once it was asked */
+
+	/* ---- what shall be ---- */
+	struct offer *offers;
+	size_t n_offers;
+	struct handler *handlers; /* one per offer */
+	/* of an installation alone: */
+	char *archive;
+	struct manifest release;
+	char *folder;              /* of the release among the versions */
+	char *version_dir;         /* its absolute path, there or not */
+	struct edit configuration; /* the node's own, of sandboxes */
+	char *proof;               /* names what the canary proves: version and configuration */
+	/* of a removal alone: */
+	enum wish wish;
+
+	/* ---- what is there ---- */
+	struct json_object *node; /* NULL: not read, not there, or not ours to see */
+	struct error silence;     /* why the engine did not say its version; code 0: it did */
+	struct cri_status status; /* of its CRI service, empty if that did not answer */
+	struct error no_status;   /* why that did not; code 0: it did */
+};
+
+/* The place of everything, from the settings.  Asks nobody. */
+int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e);
+void facts_done(struct facts *f);
+#define _facts_ _cleanup_(facts_done)
+
+/* Each reads a part and changes nothing.  IN has the means to ask. */
+
+/* The Node object as it is now.  ENOENT, or EACCES without the right to see it. */
+int facts_read_node(struct facts *f, const struct install *in, struct error *e);
+/* Everything that installing needs. */
+int facts_read_install(struct facts *f, const struct install *in, struct error *e);
+/* What removing needs: the Node object, if it can be seen, all names that this release gives to
+ * something, whatever SHIMS and drop-ins say now, and what the engine says, if it does. */
+int facts_read_removal(struct facts *f, const struct install *in, struct error *e);
+/* What a failure leaves, as far as it can be known. */
+int facts_read_failure(struct facts *f, const struct install *in, struct error *e);
+
+/* Our handlers, as they are wished. */
+struct handlers facts_handlers(const struct facts *f, enum presence presence);
+/* The running engine has no handler of ours.  One that did not answer says nothing; a handler of
+ * another configuration is that of an earlier version, which works. */
+bool facts_is_unserved(const struct facts *f);
+/* It works for the pods of others. */
+bool facts_is_serving(const struct facts *f);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_RUNTIMECLASS_H
+#define DEPLOY_RUNTIMECLASS_H
+
+#include "deploy/install.h"
+
+/* The RuntimeClasses of this installation, one effect each. */
+
+/* Adds those that are not as they should be. */
+int classes_assess(const struct install *in, struct change *ret_change, struct error *e);
+/* Applies those that CHANGE has. */
+int classes_apply(const struct install *in, const struct change *change, struct error *e);
+/* Adds all; those without the mark of this installation stay. */
+void classes_add_removal(const struct install *in, struct change *ret_change);
+int classes_remove(const struct install *in, struct error *e);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * claim - keep new pods away while something about the node's sandboxes changes.
+ *
+ * The undo brings the labels back as they were, but no promise that the engine breaks.
+ */
+#include "deploy/install.h"
+#include "deploy/node.h"
+#include "lib/log.h"
+
+static const struct node_marks pending = { .shared = "false", .instance = "false" };
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	static const char why[] = "no sandbox shall begin while something changes";
+	const struct install *in = context;
+	const struct node_marks now = node_marks(in->facts);
+	_free_ char *key = node_label(in->facts);
+
+	(void)e;
+	if (!install_is_changing(others))
+		return 0;
+	if (str_equal(now.instance, pending.instance) && str_equal(now.shared, pending.shared))
+		return 0;
+	change_add(ret_change, EFFECT_LABEL, NODE_LABEL "=false", why);
+	change_add(ret_change, EFFECT_LABEL, key, why);
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	(void)change;
+	return node_set_marks(context, &pending, e);
+}
+
+static int save(const void *context, const struct change *change, struct json_object *data,
+		struct error *e)
+{
+	const struct install *in = context;
+	struct node_marks before = node_marks(in->facts);
+
+	(void)change;
+	(void)e;
+	/* A repair that fails leaves the node as bad as it was, and it has to say so. */
+	if (facts_is_unserved(in->facts) && node_is_true(before.instance))
+		before = node_marks_untrue(in->facts);
+	json_set_str(data, "shared", before.shared);
+	json_set_str(data, "instance", before.instance);
+	json_set_str(data, "proof", before.proof);
+	return 0;
+}
+
+static int undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)
+{
+	const struct node_marks before = {
+		.shared = json_get_str(data, "shared"),
+		.instance = json_get_str(data, "instance"),
+		.proof = json_get_str(data, "proof"),
+	};
+	int r = node_set_marks(context, &before, e);
+
+	(void)reason;
+	/* Nobody can do more, and the files must not stay for it.  "false" promises nothing. */
+	if (r == -EACCES || r == -ENOENT) {
+		log_warn("the labels stay as they are: %s", e->msg);
+		return 0;
+	}
+	return r;
+}
+
+const struct step step_claim = {
+	.name = "claim",
+	.purpose = "keep new pods away",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+	.run = run,
+	.save = save,
+	.undo = undo,
+};

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * drain - wait for what still uses a sandbox, before handlers or files go that it needs.
+ *
+ * From here on a removal needs the container engine; what comes before does not.
+ */
+#include "deploy/drain.h"
+
+#include "deploy/install.h"
+#include "deploy/usage.h"
+#include "lib/host/node.h"
+
+#define RUNNING_MS (40 * UINT64_C(1000)) /* a pod's usual grace period and what comes after it */
+#define LOOK_MS    1000
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+
+	(void)e;
+	if (f->silence.code)
+		change_add(ret_change, EFFECT_PROBE, f->engine.socket, f->silence.msg);
+	else if (assessment_has(others, EFFECT_RESTART) || assessment_has(others, EFFECT_FILE) ||
+		 assessment_has(others, EFFECT_REMOVAL))
+		change_add(ret_change, EFFECT_PROBE, f->engine.socket,
+			   "what still uses a sandbox is waited for");
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+	const struct facts *f = in->facts;
+	const struct drain d = {
+		.look = usage_look,
+		.arg = in,
+		.wait_ms = f->settings->remove_wait_s * UINT64_C(1000),
+		.running_ms = RUNNING_MS,
+		.poll_ms = LOOK_MS,
+		.cancel = in->cancel,
+	};
+
+	(void)change;
+	if (f->silence.code) {
+		*e = f->silence;
+		return -e->code;
+	}
+	/* The canary of a killed run is nobody's but ours. */
+	return node_clear(&f->engine, e) < 0 ? -e->code : drain_wait(&d, e);
+}
+
+const struct step step_drain = {
+	.name = "drain",
+	.purpose = "wait for what still uses a sandbox",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+	.run = run,
+};

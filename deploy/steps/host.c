@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host - find out whether this machine can run sandboxes, before anything changes.
+ *
+ * An installation that stands is not looked at: it works as long as nothing says otherwise.  Read
+ * only, so all of it happens while the plan is assessed.
+ */
+#include "deploy/install.h"
+#include "lib/host/hostcheck.h"
+#include "lib/log.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+	_strv_ strv warnings = NULL;
+	struct host_facts facts = {
+		.arch = f->release.arch,
+		.root = f->root,
+		.sys = "/sys",
+		.proc = "/proc",
+		.allow_emulation = true,
+	};
+	int r;
+
+	(void)ret_change;
+	if (!install_is_changing(others))
+		return 0;
+	for (size_t i = 0; i < f->n_offers; i++)
+		facts.allow_emulation &= offer_bool(&f->offers[i], "allow_emulation", false);
+	r = hostcheck_run(&facts, &warnings, e);
+	for (char **w = warnings; w && *w; w++)
+		log_warn("%s", *w);
+	return r;
+}
+
+const struct step step_host = {
+	.name = "host",
+	.purpose = "check the node",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+};

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ready - label the node, with its condition and an Event, once a sandbox has answered.
+ */
+#include "deploy/install.h"
+#include "deploy/node.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	_free_ char *key = node_label(in->facts);
+
+	(void)e;
+	if (!install_is_changing(others) && node_is_ready(in->facts))
+		return 0;
+	change_add(ret_change, EFFECT_LABEL, "KataReady", "a sandbox has answered");
+	change_add(ret_change, EFFECT_LABEL, NODE_LABEL "=true", "a sandbox has answered");
+	change_add(ret_change, EFFECT_LABEL, key, "a sandbox has answered");
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+	const struct node_marks ready = {
+		.shared = "true",
+		.instance = "true",
+		.proof = in->facts->proof,
+	};
+	_free_ char *message = xasprintf("version %s, a sandbox with kernel %s answered",
+					 in->facts->folder, in->results.guest_kernel);
+
+	(void)change;
+	if (node_condition(in, true, "SandboxAnswered", message, e) < 0 ||
+	    node_set_marks(in, &ready, e) < 0)
+		return -e->code;
+	node_event(in, false, "KataInstalled", message);
+	return 0;
+}
+
+const struct step step_ready = {
+	.name = "ready",
+	.purpose = "label the node",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+	.run = run,
+};

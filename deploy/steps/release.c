@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * release - take this installation's labels off the node.
+ */
+#include "deploy/install.h"
+#include "deploy/node.h"
+#include "lib/log.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	static const char why[] = "the node offers no sandbox of this installation any more";
+	const struct install *in = context;
+	_free_ char *key = node_label(in->facts);
+
+	(void)others;
+	(void)e;
+	if (!node_marks(in->facts).instance)
+		return 0;
+	change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
+	change_add(ret_change, EFFECT_LABEL, key, why);
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+	const struct node_marks gone = { .shared = node_others_label(in->facts) };
+	struct error ignored;
+
+	(void)change;
+	if (node_set_marks(in, &gone, e) < 0)
+		return -e->code;
+	if (node_condition(in, false, "Removed", "kata-deploy has removed Kata from this node",
+			   &ignored) < 0)
+		log_warn("%s", ignored.msg);
+	return 0;
+}
+
+const struct step step_release = {
+	.name = "release",
+	.purpose = "take the labels away",
+	.assess = assess,
+	.run = run,
+};

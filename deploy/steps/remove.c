@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * remove - remove every file of this installation from the node.
+ */
+#include <unistd.h>
+
+#include "deploy/attempt.h"
+#include "deploy/install.h"
+#include "deploy/usage.h"
+#include "lib/file.h"
+#include "lib/host/node.h"
+#include "lib/host/store.h"
+#include "lib/log.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+
+	(void)others;
+	(void)e;
+	if (usage_is_installed(in->facts))
+		change_add(ret_change, EFFECT_REMOVAL, in->facts->root, "all versions go");
+	return 0;
+}
+
+static int remove_versions(const struct facts *f, struct error *e)
+{
+	_strv_ strv unused = NULL;
+
+	if (usage_unused_versions(f, NULL, &unused, e) < 0)
+		return -e->code;
+	for (char **folder = unused; folder && *folder; folder++) {
+		log_info("removing version '%s'", *folder);
+		if (store_remove(f->root, *folder, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+static int remove_configurations(const struct facts *f, struct error *e)
+{
+	for (size_t i = 0; i < f->n_offers; i++)
+		if (offer_remove(&f->offers[i], f->settings, e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+	const struct facts *f = in->facts;
+	_free_ char *versions = path_join(f->root, "versions");
+	_free_ char *lock = path_join(f->root, ".lock");
+
+	(void)change;
+	f->engine.driver->clear(&f->engine);
+	if (usage_must_be_none(in, e) < 0 || node_clear(&f->engine, e) < 0 ||
+	    store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
+	    remove_versions(f, e) < 0 || store_sweep(f->root, e) < 0 ||
+	    remove_configurations(f, e) < 0)
+		return -e->code;
+	attempt_forget(f);
+	(void)rmdir(versions);
+	(void)unlink(lock);
+	return 0;
+}
+
+const struct step step_remove = {
+	.name = "remove",
+	.purpose = "remove the files",
+	.assess = assess,
+	.run = run,
+};

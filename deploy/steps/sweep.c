@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sweep - remove the versions that nobody uses, and the rest of a crash.
+ *
+ * Not in the run that makes another version current: a shim that was just started from the old one
+ * has then had minutes to write its record.
+ */
+#include "deploy/install.h"
+#include "deploy/usage.h"
+#include "lib/host/store.h"
+#include "lib/log.h"
+
+/* What cannot be swept now is swept later: no reason to call an installation failed. */
+static int only_warn(int r, const struct error *e)
+{
+	if (r < 0)
+		log_warn("old versions stay for now: %s", e->msg);
+	return 0;
+}
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+	_strv_ strv unused = NULL;
+	int r;
+
+	if (store_has_rest(f->root))
+		change_add(ret_change, EFFECT_REMOVAL, f->root, "a crash left half a version");
+	if (install_is_changing(others))
+		return 0;
+	r = usage_unused_versions(f, f->folder, &unused, e);
+	for (char **folder = unused; folder && *folder; folder++)
+		change_add(ret_change, EFFECT_REMOVAL, *folder, "no sandbox uses this version");
+	return only_warn(r, e);
+}
+
+static int remove_versions(const struct facts *f, const struct change *change, struct error *e)
+{
+	_strv_ strv unused = NULL;
+
+	if (usage_unused_versions(f, f->folder, &unused, e) < 0)
+		return -e->code;
+	for (char **folder = unused; folder && *folder; folder++) {
+		if (!change_has(change, EFFECT_REMOVAL, *folder))
+			continue;
+		log_info("removing version '%s'", *folder);
+		if (store_remove(f->root, *folder, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	const struct install *in = context;
+	int r = store_sweep(in->facts->root, e);
+
+	if (r >= 0)
+		r = remove_versions(in->facts, change, e);
+	return only_warn(r, e);
+}
+
+const struct step step_sweep = {
+	.name = "sweep",
+	.purpose = "remove versions nobody uses",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+	.run = run,
+};

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unclass - remove the RuntimeClasses of this installation.
+ *
+ * They belong to the cluster: other nodes use them when it is only this one that leaves.
+ */
+#include "deploy/runtimeclass.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+
+	(void)others;
+	(void)e;
+	if (in->facts->wish == WISH_END && in->facts->node)
+		classes_add_removal(in, ret_change);
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	(void)change;
+	return classes_remove(context, e);
+}
+
+const struct step step_unclass = {
+	.name = "unclass",
+	.purpose = "remove the RuntimeClasses",
+	.assess = assess,
+	.run = run,
+};

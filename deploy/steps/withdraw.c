@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * withdraw - take our handlers out of the container engine's configuration.
+ *
+ * In journals it has the name of the step that brings them: both are undone in the same way.
+ */
+#include "deploy/runtime.h"
+#include "deploy/usage.h"
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+
+	(void)others;
+	/* Then the step before this one fails. */
+	if (f->silence.code)
+		return 0;
+	if (runtime_plan(f, HANDLERS_ABSENT, ret_change, e) < 0)
+		return -e->code;
+	if (!edit_is_needed(&ret_change->edit))
+		return 0;
+	change_add_edit(ret_change, &ret_change->edit, "it has handlers of ours");
+	runtime_add_restart(f, ret_change, "its configuration changes");
+	return 0;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	return usage_must_be_none(context, e) < 0
+		       ? -e->code
+		       : runtime_configure(context, change, HANDLERS_ABSENT, e);
+}
+
+const struct step step_withdraw = {
+	.name = "cri",
+	.purpose = "remove our handlers from the container runtime",
+	.assess = assess,
+	.run = run,
+	.save = runtime_save,
+	.undo = runtime_undo,
+};

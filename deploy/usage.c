@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * usage - what uses the installation on this node.
+ *
+ * A sandbox has a record from before its VM until after its last trace is gone, and the engine
+ * knows its containers; a version goes when no record names it.  One thread; may block.
+ */
+#include "deploy/usage.h"
+
+#include "deploy/drain.h"
+#include "deploy/install.h"
+#include "lib/file.h"
+#include "lib/host/store.h"
+
+int usage_look(void *arg, struct live *l, struct error *e)
+{
+	struct install *in = arg;
+	const struct engine *engine = &in->facts->engine;
+	_strv_ strv used = NULL;
+
+	if (engine->driver->live(engine->socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
+	    live_versions(LIVE_RECORDS, &used, e) < 0)
+		return -e->code;
+	l->sandboxes += (unsigned)strv_len(used);
+	return 0;
+}
+
+int usage_must_be_none(struct install *in, struct error *e)
+{
+	_live_ struct live l = { 0 };
+
+	if (usage_look(in, &l, e) < 0)
+		return -e->code;
+	return live_is_used(&l) ? drain_fail(&l, e) : 0;
+}
+
+/* By name, which has a digest in it: a shim records the path that its file really has, and /opt is
+ * a link on some systems. */
+void usage_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders)
+{
+	_strv_ strv names = NULL;
+
+	for (; used && *used; used++)
+		strv_add(&names, path_base(*used));
+	for (; all && *all; all++)
+		if (!str_equal(*all, keep) && !strv_contains(names, *all))
+			strv_add(ret_folders, *all);
+}
+
+int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_folders,
+			  struct error *e)
+{
+	_strv_ strv all = NULL;
+	_strv_ strv used = NULL;
+	int r = live_versions(LIVE_RECORDS, &used, e);
+
+	if (r >= 0)
+		r = store_list(f->root, &all, e);
+	if (r < 0)
+		return r;
+	usage_unused(all, used, keep, ret_folders);
+	return 0;
+}
+
+bool usage_is_installed(const struct facts *f)
+{
+	_free_ char *versions = path_join(f->root, "versions");
+
+	return file_exists(versions);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DEPLOY_USAGE_H
+#define DEPLOY_USAGE_H
+
+#include "lib/host/live.h"
+
+struct facts;
+struct install;
+
+/* What uses an installation, and which versions nobody does. */
+
+/* Adds what uses a sandbox on this node now, for struct drain; ARG is the install. */
+int usage_look(void *arg, struct live *l, struct error *e);
+/* EBUSY, with what it is, while something does: then neither its handler nor its files may go. */
+int usage_must_be_none(struct install *in, struct error *e);
+
+/* Versions but KEEP (NULL: none is kept) that no sandbox uses. */
+int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_folders,
+			  struct error *e);
+/* Versions in ALL, but KEEP, that nothing in USED names; USED has paths.  For that and the tests.
+ */
+void usage_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders);
+/* Whether versions of ours are on the node. */
+bool usage_is_installed(const struct facts *f);
+
+#endif
