@@ -16,7 +16,7 @@
 
 #include "deploy/install.h"
 #include "lib/file.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 #include "lib/host/unpack.h"
 #include "lib/log.h"
 
@@ -43,7 +43,7 @@ static void set_engine(struct facts *f, const struct flavour *flavour)
 		.main_file = either(s->containerd_file, flavour->main_file),
 		.drop_in = f->drop_in,
 		.restart_command = s->restart_command,
-		.exec = node_exec,
+		.exec = envoy_exec,
 	};
 }
 
@@ -285,7 +285,7 @@ void facts_done(struct facts *f)
 	manifest_done(&f->release);
 	edit_done(&f->configuration);
 	json_putp(&f->node);
-	cri_status_done(&f->status);
+	endpoint_state_done(&f->status);
 	engine_done(&f->engine);
 	free(f->root);
 	free(f->drop_in);

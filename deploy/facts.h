@@ -39,10 +39,10 @@ struct facts {
 	enum wish wish;
 
 	/* ---- what is there ---- */
-	struct json_object *node; /* NULL: not read, not there, or not ours to see */
-	struct error silence;     /* why the engine did not say its version; code 0: it did */
-	struct cri_status status; /* of its CRI service, empty if that did not answer */
-	struct error no_status;   /* why that did not; code 0: it did */
+	struct json_object *node;     /* NULL: not read, not there, or not ours to see */
+	struct error silence;         /* why the engine did not say its version; code 0: it did */
+	struct endpoint_state status; /* of its CRI service, empty if that did not answer */
+	struct error no_status;       /* why that did not; code 0: it did */
 };
 
 /* The place of everything, from the settings.  Asks nobody. */

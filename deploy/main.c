@@ -6,8 +6,8 @@
  *
  * The settings come from the environment (--help lists them).  The same program runs in four
  * places: as the pod's first process, as its child that does the work, on the node and in the
- * canary sandbox (lib/host/node.h).  SIGTERM reaches the work as a cancel: a signal descriptor that
- * is never read.
+ * canary sandbox (lib/host/envoy.h).  SIGTERM reaches the work as a cancel: a signal descriptor
+ * that is never read.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "deploy/run.h"
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -149,7 +149,7 @@ int main(int argc, char **argv)
 {
 	struct arguments a = { .level = LOG_LEVEL_INFO, .report_fd = -1 };
 	struct error e;
-	int status = node_main(argc, argv);
+	int status = envoy_main(argc, argv);
 
 	if (status >= 0)
 		return status;

@@ -15,7 +15,6 @@
 
 #include "deploy/install.h"
 #include "lib/host/store.h"
-#include "lib/kube/event.h"
 #include "lib/log.h"
 
 #define CONDITION "KataReady"
@@ -90,8 +89,8 @@ static char *time_text(void)
 	return xstrdup(text);
 }
 
-int node_condition(const struct install *in, bool is_ready, const char *reason, const char *message,
-		   struct error *e)
+int node_condition(const struct install *in, enum node_state state, const char *reason,
+		   const char *message, struct error *e)
 {
 	_free_ char *path = xasprintf("/api/v1/nodes/%s/status", in->facts->settings->node_name);
 	_free_ char *now = time_text();
@@ -102,7 +101,7 @@ int node_condition(const struct install *in, bool is_ready, const char *reason, 
 	json_set_str(object, "kind", "Node");
 	json_set_str(json_set_object(object, "metadata"), "name", in->facts->settings->node_name);
 	json_set_str(condition, "type", CONDITION);
-	json_set_str(condition, "status", is_ready ? "True" : "False");
+	json_set_str(condition, "status", state == NODE_READY ? "True" : "False");
 	json_set_str(condition, "reason", reason);
 	json_set_str(condition, "message", message);
 	json_set_str(condition, "lastTransitionTime", now);
@@ -113,12 +112,13 @@ int node_condition(const struct install *in, bool is_ready, const char *reason, 
 			  e);
 }
 
-void node_event(const struct install *in, bool is_warning, const char *reason, const char *note)
+void node_event(const struct install *in, enum kube_event_type type, const char *reason,
+		const char *note)
 {
 	const struct kube_event event = {
 		.node = in->facts->settings->node_name,
 		.node_uid = json_get_str(in->facts->node, "metadata.uid"),
-		.type = is_warning ? KUBE_EVENT_WARNING : KUBE_EVENT_NORMAL,
+		.type = type,
 		.reason = reason,
 		.action = "Install",
 		.note = note,

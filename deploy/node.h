@@ -4,6 +4,7 @@
 
 #include "lib/error.h"
 #include "lib/json.h"
+#include "lib/kube/event.h"
 
 struct facts;
 struct install;
@@ -34,14 +35,16 @@ bool node_is_ready(const struct facts *f);
 
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);
+enum node_state { NODE_READY, NODE_NOT_READY };
 /* The condition KataReady of the Node. */
-int node_condition(const struct install *in, bool is_ready, const char *reason, const char *message,
-		   struct error *e);
+int node_condition(const struct install *in, enum node_state state, const char *reason,
+		   const char *message, struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels
  * outlive their installation when the right to change the node was deleted with it; or no handler,
  * as containerd's configuration has other writers, too. */
 int node_retract(const struct install *in, struct error *e);
 /* An Event about the Node; a failure is only logged. */
-void node_event(const struct install *in, bool is_warning, const char *reason, const char *note);
+void node_event(const struct install *in, enum kube_event_type type, const char *reason,
+		const char *note);
 
 #endif

@@ -143,8 +143,8 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 	}
 	if (node_retract(&in, &ignored) < 0)
 		log_warn("%s", ignored.msg);
-	node_event(&in, true, event, e->msg);
-	if (node_condition(&in, false, reason, e->msg, &ignored) < 0)
+	node_event(&in, KUBE_EVENT_WARNING, event, e->msg);
+	if (node_condition(&in, NODE_NOT_READY, reason, e->msg, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 }
 

@@ -76,7 +76,7 @@ int runtime_restart(struct install *in, struct error *e)
 static int must_keep(const struct install *in, struct error *e)
 {
 	const struct engine *engine = &in->facts->engine;
-	_cri_status_ struct cri_status now = { 0 };
+	_endpoint_state_ struct endpoint_state now = { 0 };
 	int r = engine->driver->status(engine->socket, deadline_in(SETTLE_MS), in->cancel, &now, e);
 
 	if (r < 0)

@@ -151,25 +151,25 @@ struct handler offer_handler(const struct offer *o)
 	};
 }
 
-void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir)
+void preview_init(struct preview *p, const struct offer *o, const char *version_dir)
 {
-	c->runtime_path = xasprintf("%s/" SHIM_PROGRAM, version_dir);
-	c->config_path =
+	p->runtime_path = xasprintf("%s/" SHIM_PROGRAM, version_dir);
+	p->config_path =
 		strcmp(o->config_path, o->delivered) == 0
 			? xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration)
 			: xstrdup(o->config_path);
-	c->handler = (struct handler){
+	p->handler = (struct handler){
 		.name = o->handler,
-		.runtime_path = c->runtime_path,
-		.config_path = c->config_path,
+		.runtime_path = p->runtime_path,
+		.config_path = p->config_path,
 		.launcher = o->launcher,
 	};
 }
 
-void candidate_done(struct candidate *c)
+void preview_done(struct preview *p)
 {
-	free(c->runtime_path);
-	free(c->config_path);
+	free(p->runtime_path);
+	free(p->config_path);
 }
 
 /* The union of what the file allows and NAMES, in that order, as TOML. */

@@ -41,14 +41,14 @@ void offer_done(struct offer *o);
 struct handler offer_handler(const struct offer *o);
 
 /* The same handler from VERSION_DIR, which need not be current: for a canary. */
-struct candidate {
+struct preview {
 	char *runtime_path;
 	char *config_path;
 	struct handler handler;
 };
 
-void candidate_init(struct candidate *c, const struct offer *o, const char *version_dir);
-void candidate_done(struct candidate *c);
+void preview_init(struct preview *p, const struct offer *o, const char *version_dir);
+void preview_done(struct preview *p);
 
 /* Plans the node's own configuration: a copy of the delivered one, whose text must be read, with
  * the allowed annotations, and its drop-ins; or that there is none.  A copy that is not wanted any

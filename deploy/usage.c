@@ -7,8 +7,8 @@
  */
 #include "deploy/usage.h"
 
-#include "deploy/drain.h"
 #include "deploy/install.h"
+#include "deploy/unused.h"
 #include "lib/file.h"
 #include "lib/host/store.h"
 
@@ -31,7 +31,7 @@ int usage_must_be_none(struct install *in, struct error *e)
 
 	if (usage_look(in, &l, e) < 0)
 		return -e->code;
-	return live_is_used(&l) ? drain_fail(&l, e) : 0;
+	return live_is_used(&l) ? unused_fail(&l, e) : 0;
 }
 
 /* By name, which has a digest in it: a shim records the path that its file really has, and /opt is

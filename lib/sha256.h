@@ -18,5 +18,7 @@ void sha256_add(struct sha256 *s, const void *bytes, size_t len);
 /* Gives the digest in lower-case hexadecimal.  *S is used up: sha256_init() before it is used
  * again. */
 void sha256_end(struct sha256 *s, char ret_hex[SHA256_HEX + 1]);
+/* All three at once. */
+void sha256_bytes(const void *bytes, size_t len, char ret_hex[SHA256_HEX + 1]);
 
 #endif

@@ -7,7 +7,7 @@
  */
 #include "deploy/install.h"
 #include "deploy/node.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 #include "lib/log.h"
 
 #define CANARY_MS (180 * UINT64_C(1000))
@@ -29,14 +29,14 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static int boot_one(struct install *in, const struct offer *o, struct error *e)
 {
-	_cleanup_(candidate_done) struct candidate c = { 0 };
+	_cleanup_(preview_done) struct preview c = { 0 };
 	char **kernel = &in->results.guest_kernel;
 	uint64_t began = now_ms();
 
-	candidate_init(&c, o, in->facts->version_dir);
+	preview_init(&c, o, in->facts->version_dir);
 	free(TAKE_PTR(*kernel));
-	if (node_canary(&in->facts->engine, &c.handler, deadline_in(CANARY_MS), in->cancel, kernel,
-			e) < 0)
+	if (envoy_canary(&in->facts->engine, &c.handler, deadline_in(CANARY_MS), in->cancel, kernel,
+			 e) < 0)
 		return -e->code;
 	log_info("a sandbox of '%s' with kernel %s answered after %llu ms", o->handler, *kernel,
 		 (unsigned long long)(now_ms() - began));

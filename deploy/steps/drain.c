@@ -4,11 +4,11 @@
  *
  * From here on a removal needs the container engine; what comes before does not.
  */
-#include "deploy/drain.h"
+#include "deploy/unused.h"
 
 #include "deploy/install.h"
 #include "deploy/usage.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 
 #define RUNNING_MS (40 * UINT64_C(1000)) /* a pod's usual grace period and what comes after it */
 #define LOOK_MS    1000
@@ -33,7 +33,7 @@ static int run(void *context, const struct change *change, struct error *e)
 {
 	struct install *in = context;
 	const struct facts *f = in->facts;
-	const struct drain d = {
+	const struct unused d = {
 		.look = usage_look,
 		.arg = in,
 		.wait_ms = f->settings->remove_wait_s * UINT64_C(1000),
@@ -48,7 +48,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		return -e->code;
 	}
 	/* The canary of a killed run is nobody's but ours. */
-	return node_clear(&f->engine, e) < 0 ? -e->code : drain_wait(&d, e);
+	return envoy_clear(&f->engine, e) < 0 ? -e->code : unused_wait(&d, e);
 }
 
 const struct step step_drain = {

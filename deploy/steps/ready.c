@@ -32,10 +32,10 @@ static int run(void *context, const struct change *change, struct error *e)
 					 in->facts->folder, in->results.guest_kernel);
 
 	(void)change;
-	if (node_condition(in, true, "SandboxAnswered", message, e) < 0 ||
+	if (node_condition(in, NODE_READY, "SandboxAnswered", message, e) < 0 ||
 	    node_set_marks(in, &ready, e) < 0)
 		return -e->code;
-	node_event(in, false, "KataInstalled", message);
+	node_event(in, KUBE_EVENT_NORMAL, "KataInstalled", message);
 	return 0;
 }
 

@@ -31,8 +31,8 @@ static int run(void *context, const struct change *change, struct error *e)
 	(void)change;
 	if (node_set_marks(in, &gone, e) < 0)
 		return -e->code;
-	if (node_condition(in, false, "Removed", "kata-deploy has removed Kata from this node",
-			   &ignored) < 0)
+	if (node_condition(in, NODE_NOT_READY, "Removed",
+			   "kata-deploy has removed Kata from this node", &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	return 0;
 }

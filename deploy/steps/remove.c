@@ -8,7 +8,7 @@
 #include "deploy/install.h"
 #include "deploy/usage.h"
 #include "lib/file.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 
@@ -55,7 +55,7 @@ static int run(void *context, const struct change *change, struct error *e)
 
 	(void)change;
 	f->engine.driver->clear(&f->engine);
-	if (usage_must_be_none(in, e) < 0 || node_clear(&f->engine, e) < 0 ||
+	if (usage_must_be_none(in, e) < 0 || envoy_clear(&f->engine, e) < 0 ||
 	    store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
 	    remove_versions(f, e) < 0 || store_sweep(f->root, e) < 0 ||
 	    remove_configurations(f, e) < 0)

@@ -15,8 +15,8 @@
 #include "lib/file.h"
 #include "lib/host/containerd-parts.h"
 #include "lib/host/endpoint.h"
+#include "lib/host/envoy.h"
 #include "lib/host/live.h"
-#include "lib/host/node.h"
 #include "lib/host/trial.h"
 
 #define CANDIDATE ".kata-deploy-candidate"
@@ -37,7 +37,7 @@ static int dump(const struct engine *engine, const char *path, uint64_t deadline
 	_strv_ strv argv = NULL;
 	int r;
 
-	strv_addf(&argv, NODE_PEER "%s", engine->socket);
+	strv_addf(&argv, ENVOY_PEER "%s", engine->socket);
 	strv_add(&argv, "-c");
 	strv_add(&argv, path);
 	strv_add(&argv, "config");

@@ -83,11 +83,11 @@ static int ask_version(const char *socket, uint64_t deadline_ms, const struct ca
 
 /* Its list of runtimes has the members that containerd's CRI service gives its own. */
 static int status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		  struct cri_status *ret_status, struct error *e)
+		  struct endpoint_state *ret_status, struct error *e)
 {
 	_json_ struct json_object *answer = NULL;
 	struct json_object *runtimes, *containerd;
-	struct cri_status s = { .is_ready = true };
+	struct endpoint_state s = { .is_ready = true };
 
 	if (ask(socket, "/info", deadline_ms, cancel, &answer, e) < 0)
 		return -e->code;

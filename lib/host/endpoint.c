@@ -31,12 +31,12 @@ static const struct grpc_method status_method = {
 	.out = &cri__status_response__descriptor,
 };
 
-void cri_status_done(struct cri_status *s)
+void endpoint_state_done(struct endpoint_state *s)
 {
 	free(s->why_not);
 	json_putp(&s->config);
 	strv_free(s->handlers);
-	*s = (struct cri_status){ 0 };
+	*s = (struct endpoint_state){ 0 };
 }
 
 static int ask(const char *socket, const struct grpc_method *method, const void *in, void *ret_out,
@@ -64,7 +64,7 @@ int endpoint_version(const char *socket, uint64_t deadline_ms, const struct canc
 	return 0;
 }
 
-static void read_conditions(const Cri__RuntimeStatus *status, struct cri_status *s)
+static void read_conditions(const Cri__RuntimeStatus *status, struct endpoint_state *s)
 {
 	for (size_t i = 0; status && i < status->n_conditions; i++) {
 		const Cri__RuntimeCondition *c = status->conditions[i];
@@ -76,13 +76,13 @@ static void read_conditions(const Cri__RuntimeStatus *status, struct cri_status 
 	}
 }
 
-static void add_handler(struct cri_status *s, const char *name)
+static void add_handler(struct endpoint_state *s, const char *name)
 {
 	if (!str_empty(name) && !strv_contains(s->handlers, name))
 		strv_add(&s->handlers, name);
 }
 
-static void read_config(const Cri__StatusResponse *out, struct cri_status *s)
+static void read_config(const Cri__StatusResponse *out, struct endpoint_state *s)
 {
 	struct json_object *runtimes;
 	struct error ignored;
@@ -103,11 +103,11 @@ static void read_config(const Cri__StatusResponse *out, struct cri_status *s)
 }
 
 int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		    struct cri_status *ret_status, struct error *e)
+		    struct endpoint_state *ret_status, struct error *e)
 {
 	Cri__StatusRequest in = CRI__STATUS_REQUEST__INIT;
 	_message_ Cri__StatusResponse *out = NULL;
-	struct cri_status s = { 0 };
+	struct endpoint_state s = { 0 };
 	int r;
 
 	in.verbose = true;
@@ -122,7 +122,7 @@ int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cance
 	return 0;
 }
 
-static struct json_object *config_of(const struct cri_status *s, const char *name)
+static struct json_object *config_of(const struct endpoint_state *s, const char *name)
 {
 	struct json_object *runtimes = json_at(s->config, "containerd.runtimes");
 	struct json_object *found = NULL;
@@ -132,7 +132,7 @@ static struct json_object *config_of(const struct cri_status *s, const char *nam
 	return found;
 }
 
-static bool has_handler(const struct cri_status *s, const struct handler *h)
+static bool has_handler(const struct endpoint_state *s, const struct handler *h)
 {
 	struct json_object *config = config_of(s, h->name);
 	const char *config_path = json_get_str(config, "options.ConfigPath");
@@ -147,7 +147,7 @@ static bool has_handler(const struct cri_status *s, const struct handler *h)
 		(h->launcher && strcmp(shim, h->launcher) == 0));
 }
 
-const struct handler *endpoint_lacks(const struct cri_status *s, const struct handler *handlers,
+const struct handler *endpoint_lacks(const struct endpoint_state *s, const struct handler *handlers,
 				     size_t n_handlers)
 {
 	for (size_t i = 0; i < n_handlers; i++)
@@ -156,7 +156,7 @@ const struct handler *endpoint_lacks(const struct cri_status *s, const struct ha
 	return NULL;
 }
 
-static int must_be_same(const struct cri_status *before, const struct cri_status *now,
+static int must_be_same(const struct endpoint_state *before, const struct endpoint_state *now,
 			const char *path, struct error *e)
 {
 	const char *old = json_get_str(before->config, path);
@@ -168,7 +168,7 @@ static int must_be_same(const struct cri_status *before, const struct cri_status
 			      old ? old : "", new ? new : "");
 }
 
-static int must_have_same(const struct cri_status *before, const struct cri_status *now,
+static int must_have_same(const struct endpoint_state *before, const struct endpoint_state *now,
 			  const char *handler, struct error *e)
 {
 	const char *old = json_get_str(config_of(before, handler), "runtimeType");
@@ -182,7 +182,8 @@ static int must_have_same(const struct cri_status *before, const struct cri_stat
 	return 0;
 }
 
-int endpoint_compare(const struct cri_status *before, const struct cri_status *now, struct error *e)
+int endpoint_compare(const struct endpoint_state *before, const struct endpoint_state *now,
+		     struct error *e)
 {
 	static const char *const paths[] = { "containerd.defaultRuntimeName",
 					     "containerd.snapshotter", "cni.binDir", "cni.confDir",
@@ -200,7 +201,7 @@ int endpoint_compare(const struct cri_status *before, const struct cri_status *n
 static int ask_ready(const char *socket, const struct handler *handlers, size_t n_handlers,
 		     uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
-	_cri_status_ struct cri_status s = { 0 };
+	_endpoint_state_ struct endpoint_state s = { 0 };
 	const struct handler *lacking;
 	int r = endpoint_status(socket, deadline_ms, cancel, &s, e);
 

@@ -7,32 +7,32 @@
 
 /* What the running container runtime says about itself on its socket. */
 
-struct cri_status {
+struct endpoint_state {
 	bool is_ready; /* the runtime's own condition; the network's is not ours to wait for */
 	char *why_not;
 	struct json_object *config; /* its CRI configuration in use; NULL if it does not tell */
 	strv handlers;
 };
 
-void cri_status_done(struct cri_status *s);
-#define _cri_status_ _cleanup_(cri_status_done)
+void endpoint_state_done(struct endpoint_state *s);
+#define _endpoint_state_ _cleanup_(endpoint_state_done)
 
 /* "1.6.20~ds1", "v2.4.2".  Caller frees. */
 int endpoint_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		     char **ret_version, struct error *e);
 /* Its CRI service, asked once.  ENOSYS: the process runs but its CRI plugin failed. */
 int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		    struct cri_status *ret_status, struct error *e);
+		    struct endpoint_state *ret_status, struct error *e);
 /* Asks until it is ready and has all HANDLERS; says what was missing in the end. */
 int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_handlers,
 		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 /* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
-const struct handler *endpoint_lacks(const struct cri_status *s, const struct handler *handlers,
+const struct handler *endpoint_lacks(const struct endpoint_state *s, const struct handler *handlers,
 				     size_t n_handlers);
 /* EINVAL, with what, if NOW lacks a handler that is not ours or has another value of those that
  * decide on everybody's pods.  Both may differ in the rest, such as in defaults that are spelt out.
  */
-int endpoint_compare(const struct cri_status *before, const struct cri_status *now,
+int endpoint_compare(const struct endpoint_state *before, const struct endpoint_state *now,
 		     struct error *e);
 
 #endif

@@ -6,7 +6,7 @@
 #include "lib/host/flavour.h"
 #include "lib/wait.h"
 
-struct cri_status;
+struct endpoint_state;
 struct live;
 struct task_result;
 struct task_spec;
@@ -43,7 +43,7 @@ struct handlers {
 
 struct engine;
 
-/* Runs ARGV on the machine as root; a non-zero exit is no error.  node_exec() (node.h) is one. */
+/* Runs ARGV on the machine as root; a non-zero exit is no error.  envoy_exec() (envoy.h) is one. */
 typedef int engine_exec(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
 			const struct cancel *cancel, struct task_result *ret_result,
 			struct error *e);
@@ -90,7 +90,7 @@ struct engine_driver {
 	void (*clear)(const struct engine *engine);
 	/* The handlers in use, and whether it works at all. */
 	int (*status)(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		      struct cri_status *ret_status, struct error *e);
+		      struct endpoint_state *ret_status, struct error *e);
 	/* What still uses a handler of ours, added to *l. */
 	int (*live)(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct live *l, struct error *e);

@@ -9,7 +9,6 @@
 #include "lib/host/manifest.h"
 
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <string.h>
 
 #include "lib/file.h"
@@ -18,7 +17,6 @@
 #define FILE_SIZE_MAX   (4 * GIB)
 #define TOTAL_SIZE_MAX  (16 * GIB)
 #define VERSION_LEN_MAX 64
-#define READ_SIZE       65536
 
 struct line {
 	char *fields[6];
@@ -26,51 +24,6 @@ struct line {
 };
 
 typedef int line_handler(struct manifest *m, const struct line *line, struct error *e);
-
-void sha256_bytes(const void *bytes, size_t len, char ret_hex[SHA256_HEX + 1])
-{
-	unsigned char digest[32];
-	_free_ char *hex = NULL;
-
-	(void)EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL);
-	hex = hex_encode(digest, sizeof(digest));
-	memcpy(ret_hex, hex, SHA256_HEX + 1);
-}
-
-static int digest_fd(EVP_MD_CTX *ctx, int fd, const char *name, struct error *e)
-{
-	_free_ char *bytes = xmalloc(READ_SIZE);
-	ssize_t n;
-
-	for (;;) {
-		n = read(fd, bytes, READ_SIZE);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return fail(e, errno, "cannot read '%s': %m", name);
-		if (n == 0)
-			return 0;
-		(void)EVP_DigestUpdate(ctx, bytes, (size_t)n);
-	}
-}
-
-int sha256_fd(int fd, const char *name, char ret_hex[SHA256_HEX + 1], struct error *e)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned char digest[32];
-	_free_ char *hex = NULL;
-	int r;
-
-	(void)EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	r = digest_fd(ctx, fd, name, e);
-	(void)EVP_DigestFinal_ex(ctx, digest, NULL);
-	EVP_MD_CTX_free(ctx);
-	if (r < 0)
-		return r;
-	hex = hex_encode(digest, sizeof(digest));
-	memcpy(ret_hex, hex, SHA256_HEX + 1);
-	return 0;
-}
 
 static bool is_sha256(const char *s)
 {

@@ -57,8 +57,4 @@ const struct manifest_entry *manifest_find(const struct manifest *m, const char 
 /* "VERSION-DIGEST12", the name of the folder the release is installed in.  Caller frees. */
 char *manifest_folder(const struct manifest *m);
 
-/* SHA-256 as lower-case hexadecimal. */
-void sha256_bytes(const void *bytes, size_t len, char ret_hex[SHA256_HEX + 1]);
-int sha256_fd(int fd, const char *name, char ret_hex[SHA256_HEX + 1], struct error *e);
-
 #endif

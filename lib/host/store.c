@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "lib/file.h"
+#include "lib/host/digest.h"
 #include "lib/host/unpack.h"
 
 #define NEW_PREFIX  ".new-"
@@ -66,7 +67,7 @@ static int verify_file(int dirfd, const struct manifest_entry *entry, struct err
 
 	if (fd < 0)
 		return fail(e, errno, "cannot open '%s': %m", entry->path);
-	r = sha256_fd(fd, entry->path, actual, e);
+	r = digest_fd(fd, entry->path, actual, e);
 	if (r < 0)
 		return r;
 	if (strcmp(actual, entry->sha256) != 0)

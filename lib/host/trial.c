@@ -204,7 +204,7 @@ static int remove_all(const struct run *t, struct error *e)
 /* The name by which a pod without a RuntimeClass runs. */
 static bool is_default_ours(const struct run *t)
 {
-	_cri_status_ struct cri_status s = { 0 };
+	_endpoint_state_ struct endpoint_state s = { 0 };
 	const char *name;
 	struct error ignored;
 

@@ -142,11 +142,8 @@ static void sum_file(struct config *c, const char *path, const char *text, size_
 {
 	char digest[SHA256_HEX + 1];
 	_free_ char *line = NULL;
-	struct sha256 s;
 
-	sha256_init(&s);
-	sha256_add(&s, text, len);
-	sha256_end(&s, digest);
+	sha256_bytes(text, len, digest);
 	line = xasprintf("%s  %s\n", digest, path);
 	sha256_add(&c->sum, line, strlen(line));
 }

@@ -15,7 +15,7 @@
 
 #include "lib/file.h"
 #include "lib/host/engine.h"
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 #include "lib/proc.h"
 
 #define OUTPUT_MAX (4 * MIB)
@@ -50,7 +50,7 @@ static int run_here(const struct engine *engine, char *const *argv, uint64_t dea
 	int r;
 
 	(void)engine;
-	if (str_starts(own[0], NODE_PEER))
+	if (str_starts(own[0], ENVOY_PEER))
 		str_set(&own[0], arg_binary);
 	spec.argv = own;
 	r = proc_start(&spec, &p, e);
@@ -67,7 +67,7 @@ static int run_here(const struct engine *engine, char *const *argv, uint64_t dea
 static int ask_version(struct engine *engine, struct error *e)
 {
 	_task_result_ struct task_result result = { 0 };
-	static char program[] = NODE_PEER, option[] = "--version";
+	static char program[] = ENVOY_PEER, option[] = "--version";
 	char *argv[] = { program, option, NULL };
 	_strv_ strv words = NULL;
 

@@ -155,8 +155,8 @@ static void test_what_failed_is_refused_before_anything_runs(void **state)
 
 static int compare(const char *before, const char *now, struct error *e)
 {
-	_cri_status_ struct cri_status a = { 0 };
-	_cri_status_ struct cri_status b = { 0 };
+	_endpoint_state_ struct endpoint_state a = { 0 };
+	_endpoint_state_ struct endpoint_state b = { 0 };
 
 	a.handlers = strv_split("runc kata-old", " ");
 	b.handlers = strv_split(strstr(now, "runc") ? "runc kata-qemu" : "kata-qemu", " ");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * drain - wait until nothing uses the installation that is to be removed.
+ * unused - wait until nothing uses the installation that is to be removed.
  *
  * The containers of a deleted pod stay in containerd until the kubelet collects them, up to a
  * minute later, and their shim is needed for that: a removal right after the last pod was deleted
@@ -8,7 +8,7 @@
  * time a pod takes to end, then the removal gives up and everything that a sandbox needs stays. One
  * thread.
  */
-#include "deploy/drain.h"
+#include "deploy/unused.h"
 
 #include <inttypes.h>
 
@@ -16,7 +16,7 @@
 
 #define SAY_MS (15 * UINT64_C(1000))
 
-int drain_fail(const struct live *l, struct error *e)
+int unused_fail(const struct live *l, struct error *e)
 {
 	_free_ char *text = live_text(l);
 
@@ -34,12 +34,12 @@ static void say(const struct live *l, uint64_t left_ms)
 		 left_ms / 1000);
 }
 
-static uint64_t limit_ms(const struct drain *d, const struct live *l)
+static uint64_t limit_ms(const struct unused *u, const struct live *l)
 {
-	return l->running > 0 ? min_u64(d->running_ms, d->wait_ms) : d->wait_ms;
+	return l->running > 0 ? min_u64(u->running_ms, u->wait_ms) : u->wait_ms;
 }
 
-int drain_wait(const struct drain *d, struct error *e)
+int unused_wait(const struct unused *u, struct error *e)
 {
 	uint64_t began_ms = now_ms();
 	uint64_t say_ms = began_ms;
@@ -47,19 +47,19 @@ int drain_wait(const struct drain *d, struct error *e)
 
 	for (;;) {
 		_live_ struct live l = { 0 };
-		int r = d->look(d->arg, &l, e);
+		int r = u->look(u->arg, &l, e);
 		uint64_t now = now_ms();
-		uint64_t end_ms = began_ms + limit_ms(d, &l);
+		uint64_t end_ms = began_ms + limit_ms(u, &l);
 
 		if (r >= 0 && !live_is_used(&l))
 			return 0;
 		if (now >= end_ms)
-			return r < 0 ? r : drain_fail(&l, e);
+			return r < 0 ? r : unused_fail(&l, e);
 		if (r >= 0 && now >= say_ms) {
 			say(&l, end_ms - now);
 			say_ms = now + SAY_MS;
 		}
-		if (wait_pause(d->poll_ms, "waiting for pods to leave", NO_DEADLINE, d->cancel,
+		if (wait_pause(u->poll_ms, "waiting for pods to leave", NO_DEADLINE, u->cancel,
 			       &wait) < 0) {
 			*e = wait;
 			return -e->code;

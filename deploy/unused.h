@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DEPLOY_DRAIN_H
-#define DEPLOY_DRAIN_H
+#ifndef DEPLOY_UNUSED_H
+#define DEPLOY_UNUSED_H
 
 #include "lib/host/live.h"
 
 /* How long removing waits for what uses the installation. */
-struct drain {
+struct unused {
 	/* Adds what uses it now to *l. */
 	int (*look)(void *arg, struct live *l, struct error *e);
 	void *arg;
@@ -17,9 +17,9 @@ struct drain {
 
 /* 0 once nothing uses it; EBUSY names what still does and says what to do.  An answer that
  * containerd owes is waited for like anything else. */
-int drain_wait(const struct drain *d, struct error *e);
+int unused_wait(const struct unused *u, struct error *e);
 
 /* Fills *e with what *l says. */
-int drain_fail(const struct live *l, struct error *e);
+int unused_fail(const struct live *l, struct error *e);
 
 #endif

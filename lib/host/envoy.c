@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * node - run something on the node, and something in a sandbox on it.
+ * envoy - run something on the node, and something in a sandbox on it.
  *
  * On the node: a runc task without namespaces but the mount namespace, whose root holds our own
  * static program and, mounted at /host, the node's root; the program changes its root to /host and
@@ -8,7 +8,7 @@
  * number it was given; the boot id proves that it is another kernel than the node's.  Neither needs
  * an image.  Files live below ROOT, because /run is often mounted noexec.  May block.
  */
-#include "lib/host/node.h"
+#include "lib/host/envoy.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,7 +170,7 @@ static struct json_object *exec_oci(char *const *argv)
 	_strv_ strv args = NULL;
 
 	strv_add(&args, "/" PROGRAM);
-	strv_add(&args, NODE_EXEC);
+	strv_add(&args, ENVOY_EXEC);
 	strv_add_all(&args, argv);
 	/* Enough to restart a service of the node and to read its files, and no more. */
 	set_capabilities(oci_process(oci, args),
@@ -187,8 +187,8 @@ static struct json_object *exec_oci(char *const *argv)
 	return oci;
 }
 
-int node_exec(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
-	      const struct cancel *cancel, struct task_result *ret_result, struct error *e)
+int envoy_exec(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
+	       const struct cancel *cancel, struct task_result *ret_result, struct error *e)
 {
 	static const char *const folders[] = { "host", "proc", NULL };
 	static const char name[] = "node-exec";
@@ -220,7 +220,7 @@ static struct json_object *canary_oci(const char *nonce)
 	_strv_ strv args = NULL;
 
 	strv_add(&args, "/" PROGRAM);
-	strv_add(&args, NODE_CANARY);
+	strv_add(&args, ENVOY_CANARY);
 	strv_add(&args, nonce);
 	(void)oci_process(oci, args);
 	mounts = json_set_array(oci, "mounts");
@@ -278,8 +278,8 @@ static int run_canary(const struct engine *engine, const struct handler *handler
 	return check_answer(result.out, nonce, ret_kernel, e);
 }
 
-int node_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,
-		const struct cancel *cancel, char **ret_kernel, struct error *e)
+int envoy_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,
+		 const struct cancel *cancel, char **ret_kernel, struct error *e)
 {
 	static const char *const folders[] = { "proc", "dev", "sys", NULL };
 	_free_ char *nonce = unique_id("canary");
@@ -293,8 +293,8 @@ int node_canary(const struct engine *engine, const struct handler *handler, uint
 	return r < 0 ? fail_wrap(e, "canary sandbox of '%s'", handler->name) : 0;
 }
 
-int node_trial(const struct engine *engine, const struct handler *handler, const char *version_dir,
-	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+int envoy_trial(const struct engine *engine, const struct handler *handler, const char *version_dir,
+		uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
 	const struct trial trial = {
 		.socket = engine->socket,
@@ -319,7 +319,7 @@ static int clear_trials(const struct engine *engine, struct error *e)
 	return r == -ENOSYS ? 0 : r;
 }
 
-int node_clear(const struct engine *engine, struct error *e)
+int envoy_clear(const struct engine *engine, struct error *e)
 {
 	_free_ char *work = path_join(engine->root, ".work");
 
@@ -354,10 +354,10 @@ static int exec_main(char **argv)
 		fprintf(stderr, "cannot enter the node's root: %m\n");
 		return 126;
 	}
-	if (str_starts(argv[0], NODE_PEER)) {
-		program = program_of_peer(argv[0] + strlen(NODE_PEER));
+	if (str_starts(argv[0], ENVOY_PEER)) {
+		program = program_of_peer(argv[0] + strlen(ENVOY_PEER));
 		if (!program) {
-			fprintf(stderr, "nobody answers on '%s'\n", argv[0] + strlen(NODE_PEER));
+			fprintf(stderr, "nobody answers on '%s'\n", argv[0] + strlen(ENVOY_PEER));
 			return 126;
 		}
 		argv[0] = program;
@@ -382,11 +382,11 @@ static int canary_main(const char *nonce)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
-int node_main(int argc, char **argv)
+int envoy_main(int argc, char **argv)
 {
-	if (argc >= 3 && strcmp(argv[1], NODE_EXEC) == 0)
+	if (argc >= 3 && strcmp(argv[1], ENVOY_EXEC) == 0)
 		return exec_main(argv + 2);
-	if (argc == 3 && strcmp(argv[1], NODE_CANARY) == 0)
+	if (argc == 3 && strcmp(argv[1], ENVOY_CANARY) == 0)
 		return canary_main(argv[2]);
 	return -1;
 }
