@@ -66,7 +66,7 @@ expect "its counts" "16 4 2" "$(counted /testsuites/@tests) $(counted /testsuite
 expect "its cases" "16 4 2" "$(counted 'count(//testcase)') $(counted 'count(//failure)') $(counted 'count(//skipped)')"
 suite="//testsuite[@name='it/cmocka']/testcase"
 expect "a suite's cases" "test_a test_b test_c" \
-	"$(counted "$suite[not(*)]/@name") $(counted "$suite[failure]/@name") $(counted "$suite[skipped]/@name")"
+	"$(counted "${suite}[not(*)]/@name") $(counted "${suite}[failure]/@name") $(counted "${suite}[skipped]/@name")"
 expect "why one was skipped" "no command crio on this machine" "$(counted "//testsuite[@name='it/needs']//skipped/@message")"
 expect "a failure" 'FAILED: 1 < 2 & "3" > [0m ]]>' "$(counted "//testsuite[@name='it/odd']//failure/@message")"
 
