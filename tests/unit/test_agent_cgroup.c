@@ -318,6 +318,19 @@ static char *get(const struct fake *fake, const char *file)
 	return text;
 }
 
+static void test_group_outside_the_root_is_refused(void **state)
+{
+	static const char *const paths[] = { "/../out", "/in/../../out", "..", "/in/./deep" };
+	struct fake *fake = *state;
+	struct cgroup cg;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		assert_int_equal(cgroup_make(fake->cg.fd, paths[i], "name", &cg, &e), -EINVAL);
+	assert_int_equal(cgroup_make(fake->cg.fd, "/in/deep", "name", &cg, &e), 0);
+	cgroup_done(&cg);
+}
+
 static void test_limit_writes_the_files_of_version_2(void **state)
 {
 	struct fake *fake = *state;
@@ -464,6 +477,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_follows_a_device_rule_for_all),
 		cmocka_unit_test(test_a_thousand_device_rules_are_one_when_all_is_allowed),
 		cmocka_unit_test(test_bad_device_rules_are_refused),
+		cmocka_unit_test_setup_teardown(test_group_outside_the_root_is_refused, make_fake,
+						remove_fake),
 		cmocka_unit_test_setup_teardown(test_limit_writes_the_files_of_version_2, make_fake,
 						remove_fake),
 		cmocka_unit_test_setup_teardown(test_limit_without_its_controller_is_refused,

@@ -144,6 +144,7 @@ static int make_root(void **state)
 	assert_int_equal(mkdirat(fd, "etc", 0755), 0);
 	assert_int_equal(symlinkat("../run/resolve/resolv.conf", fd, "etc/resolv.conf"), 0);
 	assert_int_equal(symlinkat("/run/../../../elsewhere", fd, "etc/out"), 0);
+	assert_int_equal(symlinkat("/srv/deep", fd, "etc/absolute"), 0);
 	assert_int_equal(symlinkat("b", fd, "a"), 0);
 	assert_int_equal(symlinkat("a", fd, "b"), 0);
 	(void)close(fd);
@@ -154,8 +155,9 @@ static int make_root(void **state)
 static void test_place_of_a_link_to_nothing_is_made(void **state)
 {
 	_free_ char *made = path_join(*state, "run/resolve/resolv.conf");
+	_free_ char *other = path_join(*state, "srv/deep");
 	_close_ int rootfd = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	_close_ int fd = -1;
+	_close_ int fd = -1, dir = -1;
 	struct error e;
 	struct stat st;
 
@@ -163,6 +165,10 @@ static void test_place_of_a_link_to_nothing_is_made(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(stat(made, &st), 0);
 	assert_true(S_ISREG(st.st_mode));
+	dir = rootfs_place(rootfd, "/etc/absolute", ROOTFS_DIR, &e);
+	assert_true(dir >= 0);
+	assert_int_equal(stat(other, &st), 0);
+	assert_true(S_ISDIR(st.st_mode));
 }
 
 static void test_place_never_leaves_the_root(void **state)

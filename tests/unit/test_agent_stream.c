@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_agent_stream - output and exit status go to a caller who is there.
+ * test_agent_stream - output and exit status go to a caller who is there; input waits for the
+ * process.
  *
  * The loop runs on the test's thread, a few rounds at a time, so a case decides what the server has
  * seen when something happens.
@@ -18,6 +19,7 @@
 
 #define ROUNDS      8
 #define EXIT_STATUS 7
+#define PIPE_SIZE   4096
 
 enum caller { CALLER_FIRST, CALLER_SECOND, N_CALLER };
 
@@ -28,7 +30,9 @@ struct fixture {
 	struct loop_task turn;
 	unsigned n_rounds;
 	int callers[N_CALLER];
-	int output; /* the process's end of its standard output */
+	uint32_t n_calls[N_CALLER];
+	int input;  /* the process's end of its standard input */
+	int output; /* and of its standard output */
 	int gate;   /* closed: the process ends */
 };
 
@@ -38,6 +42,14 @@ static int read_stdout(struct rpc_request *req, const void *in, void *out, struc
 	const Agent__ReadStreamRequest *request = in;
 
 	return stream_read(&f->process->out, req, request->len, out, e);
+}
+
+static int write_stdin(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	struct fixture *f = rpc_context(req);
+	const Agent__WriteStreamRequest *request = in;
+
+	return stream_write(&f->process->in, req, request->data.data, request->data.len, out, e);
 }
 
 static int wait_process(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -51,6 +63,8 @@ static int wait_process(struct rpc_request *req, const void *in, void *out, stru
 static const struct rpc_method methods[] = {
 	{ "t.T", "ReadStdout", &agent__read_stream_request__descriptor,
 	  &agent__read_stream_response__descriptor, RPC_INLINE, read_stdout },
+	{ "t.T", "WriteStdin", &agent__write_stream_request__descriptor,
+	  &agent__write_stream_response__descriptor, RPC_INLINE, write_stdin },
 	{ "t.T", "WaitProcess", &agent__wait_process_request__descriptor,
 	  &agent__wait_process_response__descriptor, RPC_INLINE, wait_process },
 };
@@ -95,7 +109,8 @@ static int setup(void **state)
 	f->server = rpc_server_new(f->loop, NULL, &service, &e);
 	launched.pid = start_process(f);
 	launched.pidfd = child_open(launched.pid, &e);
-	assert_return_code(process_pipes_open(&pipes, PROCESS_INPUT_PIPE, 0, &e), 0);
+	assert_return_code(process_pipes_open(&pipes, PROCESS_INPUT_PIPE, PIPE_SIZE, &e), 0);
+	f->input = TAKE_FD(pipes.theirs[0]);
 	f->output = TAKE_FD(pipes.theirs[1]);
 	f->process = process_new(f->loop, "p", &launched, &pipes, &e);
 	process_pipes_close(&pipes);
@@ -122,6 +137,7 @@ static int teardown(void **state)
 	loop_free(f->loop);
 	for (size_t i = 0; i < N_CALLER; i++)
 		(void)close_fd(f->callers[i]);
+	(void)close_fd(f->input);
 	(void)close_fd(f->output);
 	free(f);
 	return 0;
@@ -169,7 +185,7 @@ static void call(struct fixture *f, enum caller caller, const char *method, cons
 	request.payload.len = message_pack(in, &payload);
 	request.payload.data = payload;
 	len = message_pack(&request, &bytes);
-	peer_frame(f->callers[caller], 1, TTRPC_REQUEST, 0, bytes, len);
+	peer_frame(f->callers[caller], 1 + 2 * f->n_calls[caller]++, TTRPC_REQUEST, 0, bytes, len);
 }
 
 static void call_read(struct fixture *f, enum caller caller, int64_t timeout_nano)
@@ -187,11 +203,11 @@ static void call_wait(struct fixture *f, enum caller caller)
 	call(f, caller, "WaitProcess", &request, 0);
 }
 
-static void answer_to(struct fixture *f, enum caller caller, const ProtobufCMessageDescriptor *type,
-		      void *ret_out)
+/* The next answer CALLER gets. */
+static Ttrpc__Response *response_to(struct fixture *f, enum caller caller)
 {
-	_message_ Ttrpc__Response *response = NULL;
 	_free_ uint8_t *data = NULL;
+	Ttrpc__Response *response;
 	struct ttrpc_frame frame;
 	struct error e;
 
@@ -199,6 +215,15 @@ static void answer_to(struct fixture *f, enum caller caller, const ProtobufCMess
 	assert_true(peer_read_frame(f->callers[caller], &frame, &data));
 	assert_return_code(
 		message_unpack(&ttrpc__response__descriptor, data, frame.len, &response, &e), 0);
+	return response;
+}
+
+static void answer_to(struct fixture *f, enum caller caller, const ProtobufCMessageDescriptor *type,
+		      void *ret_out)
+{
+	_message_ Ttrpc__Response *response = response_to(f, caller);
+	struct error e;
+
 	assert_null(response->status);
 	assert_return_code(
 		message_unpack(type, response->payload.data, response->payload.len, ret_out, &e),
@@ -308,6 +333,71 @@ static void test_exit_status_is_kept_when_who_waited_has_gone(void **state)
 	assert_true(f->process->was_waited_for);
 }
 
+/* The process has ended, and a child it left keeps its output open. */
+static void test_output_that_a_child_holds_ends_soon_after_the_process(void **state)
+{
+	struct fixture *f = *state;
+
+	print(f, "last");
+	f->gate = close_fd(f->gate);
+	turn_until(f, f->process->pidfd);
+	call_read(f, CALLER_FIRST, 0);
+	expect_output(f, CALLER_FIRST, "last");
+	call_read(f, CALLER_FIRST, 0);
+	expect_output(f, CALLER_FIRST, "");
+	assert_true(stream_has_ended(&f->process->out));
+}
+
+static void test_calls_that_wait_are_bounded(void **state)
+{
+	struct fixture *f = *state;
+	_message_ Ttrpc__Response *response = NULL;
+
+	for (unsigned i = 0; i <= PARKED_MAX; i++)
+		call_read(f, CALLER_FIRST, 0);
+	response = response_to(f, CALLER_FIRST);
+	assert_non_null(response->status);
+	assert_non_null(strstr(response->status->message, "calls wait already"));
+}
+
+/* Reads what is there of the input; returns the bytes, or 0 at its end. */
+static size_t read_input(struct fixture *f, uint8_t *bytes, size_t max)
+{
+	struct pollfd p = { .fd = f->input, .events = POLLIN };
+	ssize_t n;
+
+	turn_until(f, f->input);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	n = read(f->input, bytes, max);
+	assert_true(n >= 0);
+	return (size_t)n;
+}
+
+/* More than the pipe takes, then its end: the call waits, all comes in order, and then the end. */
+static void test_input_that_does_not_fit_waits_and_comes_before_the_end(void **state)
+{
+	struct fixture *f = *state;
+	Agent__WriteStreamRequest request = AGENT__WRITE_STREAM_REQUEST__INIT;
+	_message_ Agent__WriteStreamResponse *out = NULL;
+	struct pollfd answer = { .fd = f->callers[CALLER_FIRST], .events = POLLIN };
+	uint8_t sent[5 * PIPE_SIZE], got[sizeof(sent) + 1];
+	size_t len = 0;
+
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (uint8_t)(i / 7 + i);
+	request.data = (ProtobufCBinaryData){ .len = sizeof(sent), .data = sent };
+	call(f, CALLER_FIRST, "WriteStdin", &request, 0);
+	turn(f);
+	assert_int_equal(poll(&answer, 1, 0), 0);
+	stream_end(&f->process->in);
+	for (size_t n = 1; n > 0 && len < sizeof(got); len += n)
+		n = read_input(f, got + len, sizeof(got) - len);
+	assert_int_equal(len, sizeof(sent));
+	assert_memory_equal(got, sent, sizeof(sent));
+	answer_to(f, CALLER_FIRST, &agent__write_stream_response__descriptor, &out);
+	assert_int_equal(out->len, sizeof(sent));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -319,6 +409,9 @@ int main(void)
 		TEST(test_output_is_not_given_to_a_caller_whose_deadline_passed),
 		TEST(test_a_gone_caller_does_not_stand_before_one_who_waits),
 		TEST(test_exit_status_is_kept_when_who_waited_has_gone),
+		TEST(test_output_that_a_child_holds_ends_soon_after_the_process),
+		TEST(test_calls_that_wait_are_bounded),
+		TEST(test_input_that_does_not_fit_waits_and_comes_before_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

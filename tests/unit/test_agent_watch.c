@@ -159,17 +159,25 @@ static void test_update_gives_the_events_of_kubelet(void **state)
 	assert_string_equal(later, "");
 }
 
+/* By a rename: nobody finds it gone. */
 static void test_changed_file_is_replaced_as_a_whole(void **state)
 {
 	struct fixture *f = *state;
+	_close_ int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	_free_ char *seen = NULL;
 	_close_ int old = -1;
 	char text[8] = "";
 
 	folder_put(f->from, "plain", "one");
 	copy(f);
 	old = openat(f->target, "plain", O_RDONLY | O_CLOEXEC);
+	assert_true(inotify_add_watch(watch, f->to, IN_ALL_EVENTS) >= 0);
 	folder_put(f->from, "plain", "two two");
 	copy(f);
+	seen = events(watch);
+	assert_string_equal(seen,
+			    "create ..plain_tmp, modify ..plain_tmp, from ..plain_tmp, "
+			    "to plain");
 	assert_content(f, "plain", "two two");
 	assert_int_equal(read(old, text, sizeof(text)), 3);
 	assert_string_equal(text, "one");

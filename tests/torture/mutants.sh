@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# mutants - break a promise at a time and see a unit test fail: mutants [--stale] [PATTERN]...
+#
+# mutants/*.txt are the tables.  A row is a line "= FILE | TEST | PROMISE", then lines to be found in FILE
+# as they are, once ("-" in front), and what comes in their place ("+").  Of a copy of the tree, built
+# without sanitizers, only TEST is built and run for each row.  It is killed when TEST fails, and has
+# survived when it passes; one that does not apply or does not compile is stale, a fault of the table.
+# PATTERN is a shell pattern for files; --stale only looks whether the rows apply.  docs/reliability.md
+# keeps the results.
+set -euo pipefail
+
+top=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+room=${KATA_MUTANTS_DIR:-$top/build/mutants}
+tree=$room/tree
+build=$room/build
+seconds=60
+killed=0 survived=0 stale=0
+
+copy_tree() {
+	mkdir -p "$tree"
+	# What is the same keeps its time, so that it is not compiled again.
+	(cd "$top" && git ls-files -co --exclude-standard | while read -r file; do
+		[ ! -f "$file" ] || cmp -s "$file" "$tree/$file" || cp --parents -P "$file" "$tree"
+	done)
+	cmake -S "$tree" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O0 >"$room/cmake.log" || {
+		tail -n 20 "$room/cmake.log"
+		exit 2
+	}
+}
+
+# Puts new where old stands in FILE; fails unless it stands there once.
+mutate() { # FILE
+	local text rest
+	text=$(cat "$top/$1" && echo .) || return 1
+	rest=${text#*"$old"}
+	[ "$rest" != "$text" ] && [ "${rest#*"$old"}" = "$rest" ] || return 1
+	text=${text/"$old"/"$new"}
+	[ -n "$only_look" ] || printf '%s' "${text%.}" >"$tree/$1"
+}
+
+# What the row's test says of it: sets verdict.
+try() { # FILE TEST
+	verdict=stale
+	mutate "$1" || return 0
+	verdict=applies
+	[ -z "$only_look" ] || return 0
+	verdict=stale
+	if ninja -C "$build" -j1 "$2" >"$room/ninja.log" 2>&1; then
+		verdict=killed
+		! (cd "$build/tests/unit" && timeout --kill-after=5 $seconds "./$2") >"$room/test.log" 2>&1 </dev/null || verdict=SURVIVED
+	fi
+	cp "$top/$1" "$tree/$1"
+}
+
+wanted() { # FILE
+	local pattern
+	[ ${#patterns[@]} -gt 0 ] || return 0
+	for pattern in "${patterns[@]}"; do
+		# shellcheck disable=SC2053 # the right side is meant as a pattern
+		[[ $1 != $pattern ]] || return 0
+	done
+	return 1
+}
+
+end_row() {
+	[ -n "${file:-}" ] && wanted "$file" || return 0
+	try "$file" "$test"
+	case $verdict in
+	killed) killed=$((killed + 1)) ;;
+	SURVIVED) survived=$((survived + 1)) ;;
+	stale) stale=$((stale + 1)) ;;
+	esac
+	printf '%-9s %-38s %-22s %s\n' "$verdict" "$file" "$test" "$promise"
+}
+
+read_table() { # FILE
+	local line file='' test='' promise='' old='' new=''
+	while IFS= read -r line; do
+		case $line in
+		=*)
+			end_row
+			IFS='|' read -r file test promise <<<"${line#= }"
+			read -r file <<<"$file"
+			read -r test <<<"$test"
+			read -r promise <<<"$promise"
+			old='' new=''
+			;;
+		-*) old+=${line#-}$'\n' ;;
+		+*) new+=${line#+}$'\n' ;;
+		esac
+	done <"$1"
+	end_row
+}
+
+only_look=
+[ "${1:-}" != --stale ] || { only_look=yes && shift; }
+patterns=("$@")
+[ -n "$only_look" ] || copy_tree
+for table in "$top"/tests/torture/mutants/*.txt; do
+	read_table "$table"
+done
+echo "$killed killed, $survived survived, $stale stale"
+[ $((survived + stale)) = 0 ]
