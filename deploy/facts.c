@@ -41,7 +41,7 @@ static void set_engine(struct facts *f, const struct flavour *flavour)
 		.socket = either(s->containerd_socket, flavour->socket),
 		.dir = either(s->containerd_dir, flavour->dir),
 		.main_file = either(s->containerd_file, flavour->main_file),
-		.drop_in = f->drop_in,
+		.owner = &s->owner,
 		.restart_command = s->restart_command,
 		.exec = envoy_exec,
 	};
@@ -58,7 +58,6 @@ int facts_open(const struct settings *s, struct facts *ret_facts, struct error *
 		return fail(e, EINVAL, "K8S_DISTRIBUTION: '%s' is a machine without a kubelet",
 			    flavour->name);
 	f.root = settings_root(s);
-	f.drop_in = xasprintf("kata-deploy%s%s.toml", *s->suffix ? "-" : "", s->suffix);
 	set_engine(&f, flavour);
 	*ret_facts = f;
 	return 0;
@@ -288,7 +287,6 @@ void facts_done(struct facts *f)
 	endpoint_state_done(&f->status);
 	engine_done(&f->engine);
 	free(f->root);
-	free(f->drop_in);
 	free(f->archive);
 	free(f->folder);
 	free(f->version_dir);

@@ -21,7 +21,6 @@ struct facts {
 	/* ---- where: of every run ---- */
 	const struct settings *settings;
 	char *root;
-	char *drop_in;
 	struct engine engine; /* its version once it was asked */
 
 	/* ---- what shall be ---- */

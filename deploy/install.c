@@ -6,16 +6,15 @@
  */
 #include "deploy/install.h"
 
-#define RUN_MS     (15 * 60 * UINT64_C(1000))
-#define ASK_MS     (2 * 60 * UINT64_C(1000))
-#define USER_AGENT "kata-deploy/" KATA_VERSION
+#define RUN_MS (15 * 60 * UINT64_C(1000))
+#define ASK_MS (2 * 60 * UINT64_C(1000))
 
 static int open_kube(struct install *in, struct error *e)
 {
 	_kube_config_ struct kube_config config = { 0 };
 	int r = kube_config_load(&config, e);
 
-	if (r < 0 || kube_open(&config, USER_AGENT, &in->kube, e) < 0)
+	if (r < 0 || kube_open(&config, &in->facts->settings->owner, &in->kube, e) < 0)
 		return -e->code;
 	kube_set_refusal(in->kube, in->facts->settings->refused_wait_s * UINT64_C(1000));
 	return 0;

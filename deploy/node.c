@@ -17,11 +17,9 @@
 #include "lib/host/store.h"
 #include "lib/log.h"
 
-#define CONDITION "KataReady"
-
-char *node_label(const struct facts *f)
+const char *node_label(const struct facts *f)
 {
-	return xasprintf(NODE_LABEL_OF "%s", settings_instance(f->settings));
+	return f->settings->owner.label;
 }
 
 /* Names of labels have dots, so json_at() is not for them. */
@@ -52,7 +50,7 @@ static void set_or_remove(struct json_object *map, const char *key, const char *
 
 struct node_marks node_marks(const struct facts *f)
 {
-	_free_ char *key = node_label(f);
+	const char *key = node_label(f);
 
 	return (struct node_marks){
 		.shared = label(f, NODE_LABEL),
@@ -68,7 +66,7 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 	struct json_object *labels = json_set_object(metadata, "labels");
 	struct json_object *annotations = json_set_object(metadata, "annotations");
 	_free_ char *path = xasprintf("/api/v1/nodes/%s", in->facts->settings->node_name);
-	_free_ char *key = node_label(in->facts);
+	const char *key = node_label(in->facts);
 
 	set_or_remove(labels, NODE_LABEL, marks->shared);
 	set_or_remove(labels, key, marks->instance);
@@ -100,7 +98,7 @@ int node_condition(const struct install *in, enum node_state state, const char *
 	json_set_str(object, "apiVersion", "v1");
 	json_set_str(object, "kind", "Node");
 	json_set_str(json_set_object(object, "metadata"), "name", in->facts->settings->node_name);
-	json_set_str(condition, "type", CONDITION);
+	json_set_str(condition, "type", in->facts->settings->owner.condition);
 	json_set_str(condition, "status", state == NODE_READY ? "True" : "False");
 	json_set_str(condition, "reason", reason);
 	json_set_str(condition, "message", message);
@@ -132,14 +130,15 @@ void node_event(const struct install *in, enum kube_event_type type, const char 
 const char *node_others_label(const struct facts *f)
 {
 	struct json_object *labels = json_at(f->node, "metadata.labels");
-	_free_ char *own_key = node_label(f);
+	const char *own_key = node_label(f);
+	size_t family = strcspn(own_key, "/") + 1;
 	const char *found = NULL;
 
 	if (!json_object_is_type(labels, json_type_object))
 		return NULL;
 	json_object_object_foreach(labels, name, value)
 	{
-		if (!str_starts(name, NODE_LABEL_OF) || strcmp(name, own_key) == 0)
+		if (strncmp(name, own_key, family) != 0 || strcmp(name, own_key) == 0)
 			continue;
 		if (node_is_true(json_object_get_string(value)))
 			return "true";
@@ -176,7 +175,7 @@ bool node_is_ready(const struct facts *f)
 
 	return node_is_true(now.shared) && node_is_true(now.instance) &&
 	       str_equal(now.proof, f->proof) &&
-	       str_equal(node_condition_status(f->node, CONDITION), "True");
+	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
 static bool has_version(const struct facts *f)

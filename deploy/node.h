@@ -9,8 +9,7 @@
 struct facts;
 struct install;
 
-#define NODE_LABEL    "katacontainers.io/kata-runtime"
-#define NODE_LABEL_OF "kata-deploy.katacontainers.io/" /* followed by the instance */
+#define NODE_LABEL "katacontainers.io/kata-runtime"
 
 /* What the Node object says of this installation.  The texts are borrowed; NULL: it does not say,
  * or shall not any more. */
@@ -27,8 +26,8 @@ struct node_marks node_marks_untrue(const struct facts *f);
 int node_set_marks(const struct install *in, const struct node_marks *marks, struct error *e);
 /* The shared label as another installation on this node keeps it; NULL if there is none. */
 const char *node_others_label(const struct facts *f);
-/* The key of the instance's label and annotation.  Caller frees. */
-char *node_label(const struct facts *f);
+/* The key of the instance's label and annotation. */
+const char *node_label(const struct facts *f);
 bool node_is_true(const char *value);
 /* The node says all that it shall say after the canary of this proof. */
 bool node_is_ready(const struct facts *f);
@@ -36,7 +35,7 @@ bool node_is_ready(const struct facts *f);
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);
 enum node_state { NODE_READY, NODE_NOT_READY };
-/* The condition KataReady of the Node. */
+/* The condition of this installation on the Node. */
 int node_condition(const struct install *in, enum node_state state, const char *reason,
 		   const char *message, struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels

@@ -56,7 +56,7 @@ static int open_journal(const struct settings *s, const struct cancel *cancel,
 {
 	_free_ char *root = settings_root(s);
 	_cleanup_(journal_closep) struct journal *j = NULL;
-	int r = journal_open(root, deadline_in(LOCK_MS), cancel, &j, e);
+	int r = journal_open(&s->owner, root, deadline_in(LOCK_MS), cancel, &j, e);
 
 	if (r >= 0)
 		r = recover(s, j, cancel, e);
@@ -103,7 +103,8 @@ static int run_open_anyway(const struct settings *s, const struct cancel *cancel
 
 	if (is_unreadable(r)) {
 		log_warn("%s; it is put aside as '%s/" JOURNAL_ASIDE "'", e->msg, root);
-		r = journal_open_afresh(root, deadline_in(LOCK_MS), cancel, &run->journal, e);
+		r = journal_open_afresh(&s->owner, root, deadline_in(LOCK_MS), cancel,
+					&run->journal, e);
 	}
 	if (r < 0 || facts_open(s, &run->facts, e) < 0)
 		return -e->code;
@@ -278,8 +279,8 @@ static int remove_all(struct run *run, struct error *e)
 		log_warn(
 			"the right to change node '%s' went before this pod: its labels stay; take "
 			"them away with 'kubectl label node %s katacontainers.io/kata-runtime- "
-			"kata-deploy.katacontainers.io/%s-'",
-			s->node_name, s->node_name, settings_instance(s));
+			"%s-'",
+			s->node_name, s->node_name, s->owner.label);
 	return run_steps(run, cleanup_steps, e);
 }
 

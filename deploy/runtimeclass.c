@@ -62,13 +62,11 @@ static char *class_name(const struct install *in, const char *name)
 
 static void set_selector(const struct install *in, struct json_object *class)
 {
-	_free_ char *key = xasprintf("kata-deploy.katacontainers.io/%s",
-				     settings_instance(in->facts->settings));
 	struct json_object *selector =
 		json_set_object(json_set_object(class, "scheduling"), "nodeSelector");
 
 	json_set_str(selector, "katacontainers.io/kata-runtime", "true");
-	json_set_str(selector, key, "true");
+	json_set_str(selector, in->facts->settings->owner.label, "true");
 }
 
 static struct json_object *build(const struct install *in, const struct offer *o, const char *name)

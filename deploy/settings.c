@@ -24,14 +24,17 @@ struct row {
 	const char *help;
 };
 
-#define NUMBER_MAX 65535
+#define NUMBER_MAX       65535
+#define NAME_MAX_LEN     32
+#define PROGRAM          "kata-deploy"
+#define DEFAULT_INSTANCE "default"
 
 #define AT(member) offsetof(struct settings, member)
 
 static const struct row rows[] = {
 	{ "NODE_NAME", AT(node_name), TEXT, NULL, false, "node this pod runs on (spec.nodeName)" },
-	{ "DAEMONSET_NAME", AT(daemonset_name), TEXT, "kata-deploy", false,
-	  "own DaemonSet, to tell a restart from a removal" },
+	{ "DAEMONSET_NAME", AT(daemonset_name), TEXT, PROGRAM, false,
+	  "own DaemonSet, to tell a restart from a removal; kata-deploy-SUFFIX with a suffix" },
 	{ "POD_NAMESPACE", AT(namespace), TEXT, "kata-system", false,
 	  "namespace of the DaemonSet" },
 	{ "SHIMS", AT(shims), WORDS, "qemu", true, "kinds of sandboxes to offer" },
@@ -72,6 +75,9 @@ static const struct row rows[] = {
 	  "folder with dropin-SHIM.toml, added to the shim's configuration" },
 	{ "KATA_ETC", AT(etc), TEXT, "/etc/kata-containers", false,
 	  "folder for sandbox configuration of the node's own" },
+	{ "KATA_LOCKS", AT(locks), WORDS, "/run/vc /etc/kata-containers", false,
+	  "folders that are locked while anything is changed, the same for all installations of a "
+	  "node" },
 };
 
 static const char *value_of(const struct row *row, const char *machine)
@@ -119,12 +125,19 @@ static void drop_last_slashes(char *path)
 		path[len - 1] = '\0';
 }
 
+/* It stands in names of objects and labels, and "default" is the name of the one without. */
 static int check_name(const char *name, const char *value, struct error *e)
 {
-	if (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(value) &&
-	    strlen(value) <= 32)
+	size_t len = strlen(value);
+
+	if (len == 0 ||
+	    (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789-") == len && len <= NAME_MAX_LEN &&
+	     value[0] != '-' && value[len - 1] != '-' && strcmp(value, DEFAULT_INSTANCE) != 0))
 		return 0;
-	return fail(e, EINVAL, "%s '%s' must be at most 32 of a-z, 0-9 and '-'", name, value);
+	return fail(e, EINVAL,
+		    "%s '%s' must be at most %d of a-z, 0-9 and, within, '-'; '" DEFAULT_INSTANCE
+		    "' is taken",
+		    name, value, NAME_MAX_LEN);
 }
 
 /* What becomes a part of paths and names of objects. */
@@ -154,6 +167,25 @@ static int check_names(const struct settings *s, struct error *e)
 	return 0;
 }
 
+/* Nodes belong to one pool, so pools need no names but for their label. */
+static void set_owner(struct settings *s)
+{
+	const char *dash = *s->suffix ? "-" : "";
+
+	s->name = xasprintf(PROGRAM "%s%s", dash, s->suffix);
+	if (str_empty(getenv("DAEMONSET_NAME")))
+		str_set(&s->daemonset_name, s->name);
+	s->condition = xasprintf("KataReady%s%s", dash, s->suffix);
+	s->label = xasprintf(PROGRAM ".katacontainers.io/%s", settings_instance(s));
+	s->owner = (struct owner){
+		.program = PROGRAM,
+		.name = s->name,
+		.label = s->label,
+		.condition = s->condition,
+		.locks = s->locks,
+	};
+}
+
 int settings_read(struct settings *ret_settings, struct error *e)
 {
 	_settings_ struct settings s = { 0 };
@@ -167,6 +199,7 @@ int settings_read(struct settings *ret_settings, struct error *e)
 	drop_last_slashes(s.prefix);
 	if (check_names(&s, e) < 0)
 		return -e->code;
+	set_owner(&s);
 	*ret_settings = s;
 	s = (struct settings){ 0 };
 	return 0;
@@ -183,6 +216,9 @@ void settings_done(struct settings *s)
 			strv_free(*(strv *)member);
 	}
 	free(s->machine);
+	free(s->name);
+	free(s->label);
+	free(s->condition);
 	*s = (struct settings){ 0 };
 }
 
@@ -206,5 +242,5 @@ const char *settings_instance(const struct settings *s)
 {
 	if (*s->suffix)
 		return s->suffix;
-	return str_empty(s->pool) ? "default" : s->pool;
+	return str_empty(s->pool) ? DEFAULT_INSTANCE : s->pool;
 }

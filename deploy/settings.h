@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "lib/owner.h"
 #include "lib/str.h"
 
 /* What the environment of the pod says.  One row of a table each (settings.c). */
@@ -31,7 +32,12 @@ struct settings {
 	char *artifacts; /* folder of the packed release */
 	char *custom;    /* folder of dropin-SHIM.toml */
 	char *etc;       /* folder of sandbox configuration that is the node's own */
+	strv locks;      /* folders, see owner.h */
 	char *machine;   /* of uname(2) */
+	char *name;      /* the next three are the owner's */
+	char *label;
+	char *condition;
+	struct owner owner; /* this installation */
 };
 
 /* Reads the environment.  EINVAL names the variable, its value and what would be right. */

@@ -12,7 +12,6 @@
 #include "lib/kube/apply.h"
 #include "lib/log.h"
 
-#define USER_AGENT "kata-deploy/" KATA_VERSION
 #define LEAVE_MS   (20 * 60 * UINT64_C(1000))
 #define ASK_MS     (60 * UINT64_C(1000))
 #define PAUSE_MS   UINT64_C(1000)
@@ -53,7 +52,7 @@ int run_uninstall(const struct settings *s, const struct cancel *cancel, struct 
 	_kube_config_ struct kube_config config = { 0 };
 	_cleanup_(kube_closep) struct kube_client *kube = NULL;
 
-	if (kube_config_load(&config, e) < 0 || kube_open(&config, USER_AGENT, &kube, e) < 0)
+	if (kube_config_load(&config, e) < 0 || kube_open(&config, &s->owner, &kube, e) < 0)
 		return -e->code;
 	kube_set_refusal(kube, s->refused_wait_s * UINT64_C(1000));
 	if (kube_delete(kube, foreground, deadline_in(ASK_MS), cancel, e) < 0 ||

@@ -16,7 +16,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	static const char why[] = "no sandbox shall begin while something changes";
 	const struct install *in = context;
 	const struct node_marks now = node_marks(in->facts);
-	_free_ char *key = node_label(in->facts);
+	const char *key = node_label(in->facts);
 
 	(void)e;
 	if (!install_is_changing(others))

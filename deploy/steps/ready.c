@@ -9,7 +9,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 		  struct error *e)
 {
 	const struct install *in = context;
-	_free_ char *key = node_label(in->facts);
+	const char *key = node_label(in->facts);
 
 	(void)e;
 	if (!install_is_changing(others) && node_is_ready(in->facts))

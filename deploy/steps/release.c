@@ -11,7 +11,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 {
 	static const char why[] = "the node offers no sandbox of this installation any more";
 	const struct install *in = context;
-	_free_ char *key = node_label(in->facts);
+	const char *key = node_label(in->facts);
 
 	(void)others;
 	(void)e;

@@ -10,13 +10,37 @@
 
 #include "lib/host/containerd-parts.h"
 
-#define BLOCK_END "# END kata-deploy"
+#define MARGIN "# %s %s%s"
+#define ABOUT  ": this block is managed, changes in it are lost\n"
 
-int block_find(const char *text, const char *name, size_t *ret_begin, size_t *ret_len,
-	       struct error *e)
+static char *first_line(const struct owner *owner)
 {
-	const char *begin = strstr(text, BLOCK_BEGIN);
-	const char *end = begin ? strstr(begin, BLOCK_END) : NULL;
+	return xasprintf(MARGIN, "BEGIN", owner->name, ABOUT);
+}
+
+static char *last_line(const struct owner *owner)
+{
+	return xasprintf(MARGIN, "END", owner->name, "");
+}
+
+/* LINE as a whole line of TEXT: "kata-deploy" is the beginning of other owners' names. */
+static const char *find_line(const char *text, const char *line)
+{
+	const char *found = strstr(text, line);
+	size_t len = strlen(line);
+
+	while (found && found[len] != '\n' && found[len] != '\0')
+		found = strstr(found + len, line);
+	return found;
+}
+
+int block_find(const struct owner *owner, const char *text, const char *name, size_t *ret_begin,
+	       size_t *ret_len, struct error *e)
+{
+	_free_ char *first = first_line(owner);
+	_free_ char *last = last_line(owner);
+	const char *begin = strstr(text, first);
+	const char *end = begin ? find_line(begin, last) : NULL;
 
 	if (begin && !end)
 		return fail(e, EINVAL,
@@ -27,18 +51,19 @@ int block_find(const char *text, const char *name, size_t *ret_begin, size_t *re
 	*ret_len = 0;
 	if (!begin)
 		return 0;
-	end += strlen(BLOCK_END);
+	end += strlen(last);
 	*ret_begin = (size_t)(begin - text);
 	*ret_len = (size_t)(end - begin) + (*end == '\n');
 	return 0;
 }
 
-int block_strip(const char *text, const char *name, char **ret_text, struct error *e)
+int block_strip(const struct owner *owner, const char *text, const char *name, char **ret_text,
+		struct error *e)
 {
 	size_t begin, len;
 	bool is_open;
 
-	if (block_find(text, name, &begin, &len, e) < 0)
+	if (block_find(owner, text, name, &begin, &len, e) < 0)
 		return -e->code;
 	is_open =
 		len > 0 && begin > 0 && text[begin + len] == '\0' && text[begin + len - 1] != '\n';
@@ -54,7 +79,10 @@ char *block_append(const char *text, const char *block)
 	return xasprintf("%s%s%.*s", text, is_open ? "\n" : "", (int)len, block);
 }
 
-char *block_make(const char *tables, const char *others)
+char *block_make(const struct owner *owner, const char *tables, const char *others)
 {
-	return xasprintf(BLOCK_BEGIN "%s%s" BLOCK_END "\n", tables, others);
+	_free_ char *first = first_line(owner);
+	_free_ char *last = last_line(owner);
+
+	return xasprintf("%s%s%s%s\n", first, tables, others, last);
 }

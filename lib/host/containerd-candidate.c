@@ -36,8 +36,8 @@ static int stand_in_for(const struct containerd_place *p, const char *text, cons
 }
 
 /* What the writer of the main file will make of the template. */
-static int render(const struct containerd_place *p, const struct edit_file *template,
-		  char **ret_text, struct error *e)
+static int render(const struct owner *owner, const struct containerd_place *p,
+		  const struct edit_file *template, char **ret_text, struct error *e)
 {
 	const char *now = p->files.n > 0 ? p->files.list[0].text : "version = 2\n";
 	const char *new_text = template->new_text ? template->new_text : "";
@@ -45,8 +45,8 @@ static int render(const struct containerd_place *p, const struct edit_file *temp
 	_free_ char *block = NULL;
 	size_t begin, len;
 
-	if (block_strip(now, p->main_path, &rest, e) < 0 ||
-	    block_find(new_text, template->path, &begin, &len, e) < 0)
+	if (block_strip(owner, now, p->main_path, &rest, e) < 0 ||
+	    block_find(owner, new_text, template->path, &begin, &len, e) < 0)
 		return -e->code;
 	block = xstrndup(new_text + begin, len);
 	*ret_text = block_append(rest, block);
@@ -67,7 +67,7 @@ int containerd_candidate(const struct engine *engine, const struct edit *edit, c
 	template = p.template ? find_file(edit, p.template) : NULL;
 	*ret_drop_in = NULL;
 	if (template)
-		return render(&p, template, ret_text, e);
+		return render(engine->owner, &p, template, ret_text, e);
 	if (main_file && main_file->new_text)
 		text = main_file->new_text;
 	else if (!main_file && p.files.n > 0)

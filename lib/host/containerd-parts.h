@@ -100,17 +100,17 @@ char *containerd_drop_in_path(const struct engine *engine, int64_t version);
 
 /* ---- our block (containerd-block.c) ---- */
 
-#define BLOCK_BEGIN "# BEGIN kata-deploy: this block is managed, changes in it are lost\n"
-
-/* Where it is in TEXT, of the file NAME; length 0 if it is not.  EINVAL if it does not end. */
-int block_find(const char *text, const char *name, size_t *ret_begin, size_t *ret_len,
-	       struct error *e);
+/* Where that of OWNER is in TEXT, of the file NAME; length 0 if it is not.  EINVAL if it does not
+ * end. */
+int block_find(const struct owner *owner, const char *text, const char *name, size_t *ret_begin,
+	       size_t *ret_len, struct error *e);
 /* TEXT without it. */
-int block_strip(const char *text, const char *name, char **ret_text, struct error *e);
+int block_strip(const struct owner *owner, const char *text, const char *name, char **ret_text,
+		struct error *e);
 /* BLOCK behind TEXT, on a line of its own; a last line that is open stays one.  Caller frees. */
 char *block_append(const char *text, const char *block);
 /* A block of these tables.  Caller frees. */
-char *block_make(const char *tables, const char *others);
+char *block_make(const struct owner *owner, const char *tables, const char *others);
 
 /* ---- its array "imports" (containerd-imports.c) ---- */
 

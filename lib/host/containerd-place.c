@@ -25,8 +25,8 @@ char *containerd_drop_in_path(const struct engine *engine, int64_t version)
 {
 	const struct flavour *f = engine->flavour;
 
-	return xasprintf("%s/%s/%s", engine->dir,
-			 by_version(f->drop_in_dir3, f->drop_in_dir, version), engine->drop_in);
+	return xasprintf("%s/%s/%s.toml", engine->dir,
+			 by_version(f->drop_in_dir3, f->drop_in_dir, version), engine->owner->name);
 }
 
 static bool is_somebody_elses(const struct flavour *f, const struct containerd_files *files)

@@ -14,11 +14,12 @@
 #include "lib/host/containerd-parts.h"
 #include "lib/host/containerd.h"
 
-#define CREATED       "# Created by kata-deploy, removed with it while nothing else is added.\n"
-#define FRESH1        CREATED "version = 2\n\n"
-#define FRESH2        CREATED "version = 3\n"
+#define CREATED_BY    "# Created by "
+#define CREATED       CREATED_BY "%s, removed with it while nothing else is added.\n%s"
+#define FRESH1        "version = 2\n\n"
+#define FRESH2        "version = 3\n"
 #define BASE_TEMPLATE "{{ template \"base\" . }}\n"
-#define MANAGED       "# Managed by kata-deploy: changes are lost.\n"
+#define MANAGED       "# Managed by %s: changes are lost.\n"
 #define OWN_FOLDER    "# Its folder was made for it.\n"
 
 struct plan {
@@ -35,10 +36,26 @@ static void plan_done(struct plan *p)
 	edit_done(&p->edit);
 }
 
-/* That nobody added anything to a file that we created. */
+/* A file that is made for our sake. */
+static char *fresh(const struct plan *p, const char *content)
+{
+	return xasprintf(CREATED, p->engine->owner->program, content);
+}
+
+/* That nobody added anything to one, whoever made it: the last owner to leave takes it along. */
 static bool is_fresh(const char *text)
 {
-	return str_equal(text, FRESH1) || str_equal(text, FRESH2);
+	static const char *const contents[] = { FRESH1, FRESH2, BASE_TEMPLATE };
+	const char *by = str_starts(text, CREATED_BY) ? text + strlen(CREATED_BY) : NULL;
+	_free_ char *program = by ? xstrndup(by, strcspn(by, ",\n")) : NULL;
+
+	for (size_t i = 0; by && i < ARRAY_SIZE(contents); i++) {
+		_free_ char *whole = xasprintf(CREATED, program, contents[i]);
+
+		if (strcmp(text, whole) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* ---- a containerd that Kubernetes does not use ---- */
@@ -91,10 +108,19 @@ static const struct toml *main_root(const struct plan *p)
 	return p->place.files.n > 0 ? p->place.files.list[0].root : NULL;
 }
 
+static bool has_block(const struct plan *p, const char *text)
+{
+	size_t begin, len = 1;
+	struct error ignored;
+
+	(void)block_find(p->engine->owner, text, "", &begin, &len, &ignored);
+	return len > 0;
+}
+
 /* That the main file says what we would, although a tool took our marks away. */
 static bool is_said(const struct plan *p, const struct edit_file *f, const char *tables)
 {
-	return p->is_wanted && f->old_text && !strstr(f->old_text, BLOCK_BEGIN) && main_root(p) &&
+	return p->is_wanted && f->old_text && !has_block(p, f->old_text) && main_root(p) &&
 	       containerd_says(main_root(p), p->handlers, tables);
 }
 
@@ -117,7 +143,7 @@ static int add_block(const struct plan *p, struct edit_file *f, const char *rest
 	if (toml_parse(rest, strlen(rest), f->path, &root, e) < 0)
 		return -e->code;
 	others = containerd_default_table(p->engine, root, p->place.format.names);
-	block = block_make(tables, others);
+	block = block_make(p->engine->owner, tables, others);
 	f->new_text = block_append(rest, block);
 	return check_toml(f->new_text, f->path, e);
 }
@@ -127,6 +153,7 @@ static int plan_block(struct plan *p, struct error *e)
 	struct edit_file *f = edit_add(&p->edit, p->place.main_path, e);
 	_free_ char *tables = NULL;
 	_free_ char *rest = NULL;
+	_free_ char *old = NULL;
 
 	if (!f)
 		return -e->code;
@@ -136,7 +163,8 @@ static int plan_block(struct plan *p, struct error *e)
 		str_set(&f->new_text, f->old_text);
 		return 0;
 	}
-	if (block_strip(f->old_text ? f->old_text : FRESH1, f->path, &rest, e) < 0 ||
+	old = f->old_text ? xstrdup(f->old_text) : fresh(p, FRESH1);
+	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0 ||
 	    check_toml(rest, f->path, e) < 0 ||
 	    containerd_strip(&rest, f->path, p->handlers, e) < 0)
 		return -e->code;
@@ -150,9 +178,10 @@ static int plan_block(struct plan *p, struct error *e)
 static int plan_main(struct plan *p, struct error *e)
 {
 	struct edit_file *f = &p->edit.files[0];
+	_free_ char *old = f->old_text ? xstrdup(f->old_text) : fresh(p, FRESH2);
 	_free_ char *rest = NULL;
 
-	if (block_strip(f->old_text ? f->old_text : FRESH2, f->path, &rest, e) < 0 ||
+	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0 ||
 	    containerd_strip(&rest, f->path, p->handlers, e) < 0 ||
 	    imports_set(rest, f->path, p->place.drop_in, p->handlers->presence, &f->new_text, e) <
 		    0)
@@ -173,8 +202,9 @@ static void fill_drop_in(const struct plan *p, struct edit_file *f)
 	if (!p->is_wanted)
 		return;
 	tables = containerd_tables(p->handlers, p->place.format.names, BY_PATH);
-	f->new_text = xasprintf(MANAGED "%sversion = %lld\n\n%s", is_own_folder ? OWN_FOLDER : "",
-				(long long)p->place.format.version, tables);
+	f->new_text = xasprintf(MANAGED "%sversion = %lld\n\n%s", p->engine->owner->name,
+				is_own_folder ? OWN_FOLDER : "", (long long)p->place.format.version,
+				tables);
 }
 
 /* Handlers of our names in files that others made. */
@@ -228,19 +258,21 @@ static int plan_template(struct plan *p, struct error *e)
 	_free_ char *tables = NULL;
 	_free_ char *block = NULL;
 	_free_ char *rest = NULL;
+	_free_ char *old = NULL;
 
 	if (!f)
 		return -e->code;
-	if (block_strip(f->old_text ? f->old_text : CREATED BASE_TEMPLATE, f->path, &rest, e) < 0)
+	old = f->old_text ? xstrdup(f->old_text) : fresh(p, BASE_TEMPLATE);
+	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0)
 		return -e->code;
 	if (!p->is_wanted) {
-		if (!str_equal(rest, CREATED BASE_TEMPLATE))
+		if (!is_fresh(rest))
 			f->new_text = TAKE_PTR(rest);
 		return 0;
 	}
 	tables = containerd_tables(p->handlers, p->place.format.names,
 				   p->engine->major < 2 ? BY_TYPE : BY_PATH);
-	block = block_make(tables, "");
+	block = block_make(p->engine->owner, tables, "");
 	f->new_text = block_append(rest, block);
 	return 0;
 }
@@ -254,9 +286,10 @@ static int strip_template(struct plan *p, struct error *e)
 	if (!p->place.template || !file_exists(p->place.template))
 		return 0;
 	f = edit_add(&p->edit, p->place.template, e);
-	if (!f || block_strip(f->old_text ? f->old_text : "", f->path, &f->new_text, e) < 0)
+	if (!f || block_strip(p->engine->owner, f->old_text ? f->old_text : "", f->path,
+			      &f->new_text, e) < 0)
 		return -e->code;
-	if (str_equal(f->new_text, CREATED BASE_TEMPLATE))
+	if (is_fresh(f->new_text))
 		str_set(&f->new_text, NULL);
 	return 0;
 }

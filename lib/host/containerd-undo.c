@@ -26,14 +26,15 @@ static bool imports_drop_in(const char *text, const char *main_path, const char 
 }
 
 /* NOW with the block as it is in OLD. */
-static int merge_block(const char *path, const char *now, const char *old, char **ret_text,
-		       struct error *e)
+static int merge_block(const struct owner *owner, const char *path, const char *now,
+		       const char *old, char **ret_text, struct error *e)
 {
 	_free_ char *rest = NULL;
 	_free_ char *block = NULL;
 	size_t begin, len;
 
-	if (block_strip(now, path, &rest, e) < 0 || block_find(old, path, &begin, &len, e) < 0)
+	if (block_strip(owner, now, path, &rest, e) < 0 ||
+	    block_find(owner, old, path, &begin, &len, e) < 0)
 		return -e->code;
 	block = xstrndup(old + begin, len);
 	*ret_text = len > 0 ? block_append(rest, block) : TAKE_PTR(rest);
@@ -41,18 +42,18 @@ static int merge_block(const char *path, const char *now, const char *old, char 
 }
 
 /* NOW with the block and the import as they are in OLD. */
-static int merge_main(const char *path, const char *drop_in, const char *now, const char *old,
-		      char **ret_text, struct error *e)
+static int merge_main(const struct owner *owner, const char *path, const char *drop_in,
+		      const char *now, const char *old, char **ret_text, struct error *e)
 {
 	enum presence presence =
 		imports_drop_in(old, path, drop_in) ? HANDLERS_PRESENT : HANDLERS_ABSENT;
 	_free_ char *rest = NULL;
 	_free_ char *text = NULL;
 
-	if (block_strip(now, path, &rest, e) < 0 ||
+	if (block_strip(owner, now, path, &rest, e) < 0 ||
 	    imports_set(rest, path, drop_in, presence, &text, e) < 0)
 		return -e->code;
-	return merge_block(path, text, old, ret_text, e);
+	return merge_block(owner, path, text, old, ret_text, e);
 }
 
 static bool is_template(const struct engine *engine, const char *path)
@@ -80,9 +81,9 @@ int containerd_merge(const void *context, const char *path, const char *now, con
 		return 0;
 	}
 	if (strcmp(path, main_path) == 0)
-		return merge_main(path, drop_in, now, old ? old : "", ret_text, e);
+		return merge_main(engine->owner, path, drop_in, now, old ? old : "", ret_text, e);
 	if (is_template(engine, path))
-		return merge_block(path, now, old ? old : "", ret_text, e);
+		return merge_block(engine->owner, path, now, old ? old : "", ret_text, e);
 	/* Somebody else's, who has changed it since we took our names out of it. */
 	*ret_text = xstrdup(now);
 	return 0;

@@ -19,8 +19,6 @@
 #include "lib/host/live.h"
 #include "lib/host/trial.h"
 
-#define CANDIDATE ".kata-deploy-candidate"
-
 static bool has_drop_ins(const struct engine *engine)
 {
 	return engine->major >= 2;
@@ -87,7 +85,7 @@ static int write_text(const char *path, const char *text, struct error *e)
 /* Beside the main file, as imports may be relative, and not "*.toml", which may be imported. */
 static char *candidate_path(const struct engine *engine, const char *what)
 {
-	return xasprintf("%s/" CANDIDATE "%s", engine->dir, what);
+	return xasprintf("%s/.%s-candidate%s", engine->dir, engine->owner->name, what);
 }
 
 /* Writes what the edit would make to names that containerd does not read by itself. */

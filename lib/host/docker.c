@@ -24,7 +24,6 @@
 #include "lib/host/task.h"
 #include "lib/http/client.h"
 
-#define CANDIDATE    ".kata-deploy-candidate"
 #define CONFIG_FILE  "--config-file"
 #define ASK_MS       (30 * UINT64_C(1000))
 #define ARGUMENT_MAX (128 * 1024)
@@ -202,7 +201,7 @@ static int set_file(strv *argv, char *const *arguments, const char *main_path,
 
 static char *candidate_path(const struct engine *engine)
 {
-	return path_join(engine->dir, CANDIDATE);
+	return xasprintf("%s/.%s-candidate", engine->dir, engine->owner->name);
 }
 
 static void clear(const struct engine *engine)
@@ -283,11 +282,12 @@ static int run(const struct task_spec *spec, uint64_t deadline_ms, const struct 
 	return task_run(&there, deadline_ms, cancel, ret_result, e);
 }
 
-static int clear_tasks(const char *socket, struct error *e)
+static int clear_tasks(const char *socket, const char *namespace, struct error *e)
 {
 	_free_ char *containerd = NULL;
 
-	return find_containerd(socket, &containerd, e) < 0 ? -e->code : task_clear(containerd, e);
+	return find_containerd(socket, &containerd, e) < 0 ? -e->code
+							   : task_clear(containerd, namespace, e);
 }
 
 const struct engine_driver docker_driver = {

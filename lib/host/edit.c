@@ -35,11 +35,11 @@ static int follow(const char *path, char **ret_target, struct error *e)
 		*ret_target = xstrdup(path);
 		return 0;
 	}
-	return fail(
-		e, ENOTSUP,
-		"'%s' is a link to '%.*s', which kata-deploy cannot see; put the file itself in "
-		"its place, or mount the target's folder under the same name",
-		path, (int)n, link);
+	return fail(e, ENOTSUP,
+		    "'%s' is a link to '%.*s', which is not to be seen from here; put the file "
+		    "itself in "
+		    "its place, or mount the target's folder under the same name",
+		    path, (int)n, link);
 }
 
 static struct edit_file *add(struct edit *edit, const struct edit_file *f, const char *path)

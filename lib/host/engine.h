@@ -4,6 +4,7 @@
 
 #include "lib/host/edit.h"
 #include "lib/host/flavour.h"
+#include "lib/owner.h"
 #include "lib/wait.h"
 
 struct endpoint_state;
@@ -51,11 +52,11 @@ typedef int engine_exec(const struct engine *engine, char *const *argv, uint64_t
 struct engine {
 	const struct engine_driver *driver;
 	const struct flavour *flavour;
+	const struct owner *owner;    /* whose handlers, and whose tasks */
 	const char *root;             /* "/opt/kata": what it runs for us lies in ROOT/.work */
 	const char *socket;           /* it listens there */
 	const char *dir;              /* "/etc/containerd" */
 	const char *main_file;        /* "config.toml" */
-	const char *drop_in;          /* "kata-deploy.toml", our own file where drop-ins merge */
 	char *const *restart_command; /* on a machine without systemd; NULL or empty: none */
 	engine_exec *exec;
 	char *version; /* as it says, once engine_identify() has asked */
@@ -97,7 +98,7 @@ struct engine_driver {
 	/* Runs a program to its end (task.h), and removes what killed runs left. */
 	int (*run)(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 		   struct task_result *ret_result, struct error *e);
-	int (*clear_tasks)(const char *socket, struct error *e);
+	int (*clear_tasks)(const char *socket, const char *namespace, struct error *e);
 	/* Runs a sandbox as the kubelet does (trial.h), and removes what killed trials of OWNER
 	 * left.  Both NULL: it has no CRI service. */
 	int (*try_sandbox)(const struct trial *trial, uint64_t deadline_ms,

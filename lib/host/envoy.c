@@ -24,7 +24,7 @@
 #include "lib/host/trial.h"
 #include "lib/log.h"
 
-#define PROGRAM     "kata-deploy"
+#define PROGRAM     "program"
 #define BOOT_ID     "/proc/sys/kernel/random/boot_id"
 #define COPY_SIZE   (1 << 20)
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -198,6 +198,7 @@ int envoy_exec(const struct engine *engine, char *const *argv, uint64_t deadline
 	_free_ char *dir = NULL;
 	struct task_spec spec = {
 		.socket = engine->socket,
+		.namespace = engine->owner->name,
 		.id = id,
 		.runtime = "io.containerd.runc.v2",
 		.oci = oci,
@@ -260,6 +261,7 @@ static int run_canary(const struct engine *engine, const struct handler *handler
 	_task_result_ struct task_result result = { 0 };
 	const struct task_spec spec = {
 		.socket = engine->socket,
+		.namespace = engine->owner->name,
 		.id = nonce,
 		.runtime = runtime,
 		.runtime_path = handler->runtime_path,
@@ -301,7 +303,7 @@ int envoy_trial(const struct engine *engine, const struct handler *handler, cons
 		.handler = handler->name,
 		.version_dir = version_dir,
 		.records = LIVE_RECORDS,
-		.owner = engine->root,
+		.owner = engine->owner->name,
 	};
 
 	if (!engine->driver->try_sandbox)
@@ -314,7 +316,7 @@ static int clear_trials(const struct engine *engine, struct error *e)
 	int r = 0;
 
 	if (engine->driver->clear_trials)
-		r = engine->driver->clear_trials(engine->socket, engine->root, e);
+		r = engine->driver->clear_trials(engine->socket, engine->owner->name, e);
 	/* An engine whose CRI service failed runs no sandbox. */
 	return r == -ENOSYS ? 0 : r;
 }
@@ -323,7 +325,8 @@ int envoy_clear(const struct engine *engine, struct error *e)
 {
 	_free_ char *work = path_join(engine->root, ".work");
 
-	if (engine->driver->clear_tasks(engine->socket, e) < 0 || clear_trials(engine, e) < 0)
+	if (engine->driver->clear_tasks(engine->socket, engine->owner->name, e) < 0 ||
+	    clear_trials(engine, e) < 0)
 		return -e->code;
 	return tree_remove(work, e);
 }

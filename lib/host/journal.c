@@ -11,8 +11,8 @@
  * A line counts once it ends with a newline; a torn last line means that its step did not begin.
  * The next run undoes what it finds, newest first, then starts afresh; a crash while undoing leaves
  * a shorter list for the run after.  What cannot be read is never guessed at: it blocks, until
- * somebody has it put aside.  Undo is therefore written to be repeatable.  The lock is an
- * open file description lock, which the kernel drops with the process.  One thread.
+ * somebody has it put aside.  Undo is therefore written to be repeatable.  The lock is
+ * the machine's (lock.c).  One thread.
  */
 #include "lib/host/journal.h"
 
@@ -21,13 +21,13 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/host/lock.h"
 
-#define JOURNAL_MAX  (16 * MIB)
-#define LOCK_POLL_MS 200
+#define JOURNAL_MAX (16 * MIB)
 
 struct journal {
 	char *path;
-	int lock_fd;
+	struct lock *lock;
 	int fd; /* -1 until the first entry */
 	struct journal_entry *entries;
 	size_t n;
@@ -113,22 +113,6 @@ int journal_parse(struct journal *j, const char *text, size_t len, struct error 
 	return 0;
 }
 
-static int take_lock(int fd, const char *path, uint64_t deadline_ms, const struct cancel *cancel,
-		     struct error *e)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	int r;
-
-	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
-		if (errno != EAGAIN && errno != EACCES)
-			return fail(e, errno, "cannot lock '%s': %m", path);
-		r = wait_pause(LOCK_POLL_MS, path, deadline_ms, cancel, e);
-		if (r < 0)
-			return fail_wrap(e, "another installer works on this node");
-	}
-	return 0;
-}
-
 /* A torn last line is cut off, else the next entry would be glued to it. */
 static int drop_torn_line(const char *path, const char *text, size_t len, struct error *e)
 {
@@ -164,43 +148,40 @@ static int load(struct journal *j, struct error *e)
 }
 
 /* Without a look at what is in it. */
-static int open_locked(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-		       struct journal **ret_journal, struct error *e)
+static int open_locked(const struct owner *owner, const char *root, uint64_t deadline_ms,
+		       const struct cancel *cancel, struct journal **ret_journal, struct error *e)
 {
-	_free_ char *lock = path_join(root, ".lock");
 	_cleanup_(journal_closep) struct journal *j = xcalloc(1, sizeof(*j));
+	_strv_ strv folders = NULL;
 
 	j->path = path_join(root, "journal");
-	j->fd = j->lock_fd = -1;
-	if (dir_make(root, 0755, e) < 0)
-		return -e->code;
-	j->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (j->lock_fd < 0)
-		return fail(e, errno, "cannot open '%s': %m", lock);
-	if (take_lock(j->lock_fd, lock, deadline_ms, cancel, e) < 0)
+	j->fd = -1;
+	strv_add_all(&folders, owner->locks);
+	strv_add(&folders, root);
+	if (lock_take(folders, deadline_ms, cancel, &j->lock, e) < 0)
 		return -e->code;
 	*ret_journal = TAKE_PTR(j);
 	return 0;
 }
 
-int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-		 struct journal **ret_journal, struct error *e)
+int journal_open(const struct owner *owner, const char *root, uint64_t deadline_ms,
+		 const struct cancel *cancel, struct journal **ret_journal, struct error *e)
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 
-	if (open_locked(root, deadline_ms, cancel, &j, e) < 0 || load(j, e) < 0)
+	if (open_locked(owner, root, deadline_ms, cancel, &j, e) < 0 || load(j, e) < 0)
 		return -e->code;
 	*ret_journal = TAKE_PTR(j);
 	return 0;
 }
 
-int journal_open_afresh(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-			struct journal **ret_journal, struct error *e)
+int journal_open_afresh(const struct owner *owner, const char *root, uint64_t deadline_ms,
+			const struct cancel *cancel, struct journal **ret_journal, struct error *e)
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_free_ char *aside = path_join(root, JOURNAL_ASIDE);
 
-	if (open_locked(root, deadline_ms, cancel, &j, e) < 0)
+	if (open_locked(owner, root, deadline_ms, cancel, &j, e) < 0)
 		return -e->code;
 	if (rename(j->path, aside) < 0 && errno != ENOENT)
 		return fail(e, errno, "cannot move '%s' aside: %m", j->path);
@@ -219,7 +200,7 @@ void journal_close(struct journal *j)
 	free(j->entries);
 	free(j->path);
 	closep(&j->fd);
-	closep(&j->lock_fd);
+	lock_release(j->lock);
 	free(j);
 }
 

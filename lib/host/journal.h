@@ -3,13 +3,14 @@
 #define LIB_HOST_JOURNAL_H
 
 #include "lib/json.h"
+#include "lib/owner.h"
 #include "lib/wait.h"
 
 /*
  * What is being done to this machine, written before it is done: ROOT/journal.
  *
  * The file exists only while something is under way or was interrupted.  Opening takes the
- * machine's lock (ROOT/.lock), so two installers never work at once.
+ * machine's lock (lock.h) and ROOT's, so two installers never work at once.
  */
 struct journal;
 
@@ -21,14 +22,15 @@ struct journal_entry {
 
 #define JOURNAL_ASIDE "journal.broken"
 
-/* Makes ROOT if needed, waits for the lock and reads what an interrupted run left.  EPROTONOSUPPORT
- * if that cannot be read: it was damaged, or written by a version that writes it in another way. */
-int journal_open(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-		 struct journal **ret_journal, struct error *e);
+/* Makes ROOT if needed, waits for OWNER's locks and reads what an interrupted run left.
+ * EPROTONOSUPPORT if that cannot be read: it was damaged, or written by a version that writes it in
+ * another way. */
+int journal_open(const struct owner *owner, const char *root, uint64_t deadline_ms,
+		 const struct cancel *cancel, struct journal **ret_journal, struct error *e);
 /* The same, but nothing of what an interrupted run left is read: it is moved to ROOT/journal.broken
  * for whoever wants to see it. */
-int journal_open_afresh(const char *root, uint64_t deadline_ms, const struct cancel *cancel,
-			struct journal **ret_journal, struct error *e);
+int journal_open_afresh(const struct owner *owner, const char *root, uint64_t deadline_ms,
+			const struct cancel *cancel, struct journal **ret_journal, struct error *e);
 /* Releases the lock; the file stays as it is. */
 void journal_close(struct journal *j);
 DEFINE_CLEANUP(journal_closep, struct journal *, journal_close)

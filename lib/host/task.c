@@ -22,7 +22,6 @@
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/runtimeoptions.pb-c.h"
 
-#define NAMESPACE    "kata-deploy"
 #define ASK_MS       60000
 #define REMOVE_MS    30000
 #define POLL_MS      200
@@ -87,7 +86,7 @@ static const struct grpc_method calls[] = {
 
 static int call(struct task *t, enum call which, const void *in, void *ret_out, struct error *e)
 {
-	static char header[] = "containerd-namespace: " NAMESPACE;
+	_free_ char *header = xasprintf("containerd-namespace: %s", t->spec->namespace);
 	char *headers[] = { header, NULL };
 	/* A sandbox boots during Create, which takes a slow node longer than any other call. */
 	uint64_t deadline_ms = which == TASK_CREATE ? t->deadline_ms
@@ -100,7 +99,7 @@ static int create_namespace(struct task *t, struct error *e)
 {
 	Client__Namespace namespace = CLIENT__NAMESPACE__INIT;
 	Client__CreateNamespaceRequest in = CLIENT__CREATE_NAMESPACE_REQUEST__INIT;
-	static char name[] = NAMESPACE;
+	_free_ char *name = xstrdup(t->spec->namespace);
 	int r;
 
 	namespace.name = name;
@@ -312,7 +311,7 @@ static int remove_listed(struct task *t, struct error *e)
 static int remove_all(const struct task *t, struct error *e)
 {
 	Client__DeleteNamespaceRequest ns = CLIENT__DELETE_NAMESPACE_REQUEST__INIT;
-	static char name[] = NAMESPACE;
+	_free_ char *name = xstrdup(t->spec->namespace);
 	struct task own = *t;
 	struct error ignored;
 	int r;
@@ -419,9 +418,9 @@ int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct ca
 	return 0;
 }
 
-int task_clear(const char *socket, struct error *e)
+int task_clear(const char *socket, const char *namespace, struct error *e)
 {
-	const struct task_spec spec = { .socket = socket };
+	const struct task_spec spec = { .socket = socket, .namespace = namespace };
 	struct task t = { .spec = &spec };
 	int r = grpc_open(socket, &t.client, e);
 

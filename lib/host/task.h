@@ -6,14 +6,15 @@
 #include "lib/wait.h"
 
 /*
- * One program run to its end by containerd, as a task in a namespace of ours ("kata-deploy"), seen
- * by neither the kubelet nor CRI.  It needs no image: its root is a folder.
+ * One program run to its end by containerd, as a task in a namespace of its owner, seen by
+ * neither the kubelet nor CRI.  It needs no image: its root is a folder.
  *
  * This is how an installer in a container runs something on the node, and something in a sandbox,
  * with no right of its own but containerd's socket.
  */
 struct task_spec {
 	const char *socket;       /* of containerd */
+	const char *namespace;    /* in it; nobody else uses it */
 	const char *id;           /* not used before: what has it may still be being cleaned up */
 	const char *runtime;      /* "io.containerd.runc.v2" */
 	const char *runtime_path; /* the shim; NULL: found by the runtime's name */
@@ -41,6 +42,6 @@ int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct ca
 	     struct task_result *ret_result, struct error *e);
 
 /* Removes what a killed run left, as task_run() does first; within its own deadline. */
-int task_clear(const char *socket, struct error *e);
+int task_clear(const char *socket, const char *namespace, struct error *e);
 
 #endif

@@ -26,7 +26,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/cri.pb-c.h"
 
-#define LABEL     "katacontainers.io/kata-deploy-trial"
+#define LABEL     "katacontainers.io/trial"
 #define ASK_MS    60000
 #define REMOVE_MS 60000
 #define POLL_MS   200
@@ -98,7 +98,7 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 	Cri__PodSandboxConfig config = CRI__POD_SANDBOX_CONFIG__INIT;
 	Cri__RunPodSandboxRequest in = CRI__RUN_POD_SANDBOX_REQUEST__INIT;
 	_message_ Cri__RunPodSandboxResponse *out = NULL;
-	static char name[] = "canary", namespace[] = "kata-deploy";
+	static char name[] = "canary";
 	_free_ char *own_handler = xstrdup(handler);
 	_free_ char *owner = xstrdup(t->trial->owner);
 	_free_ char *uid = NULL;
@@ -113,7 +113,7 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 	security.namespace_options = &namespaces;
 	linux_.security_context = &security;
 	metadata.name = name;
-	metadata.namespace_ = namespace;
+	metadata.namespace_ = owner;
 	metadata.uid = uid;
 	config.metadata = &metadata;
 	config.labels = labels;

@@ -25,9 +25,9 @@ int kube_apply(struct kube_client *client, const char *path, struct json_object 
 	       enum kube_conflict conflict, uint64_t deadline_ms, const struct cancel *cancel,
 	       struct json_object **ret_object, struct error *e)
 {
-	_free_ char *full = xasprintf("%s%cfieldManager=" KUBE_FIELD_MANAGER "&force=%s", path,
-				      strchr(path, '?') ? '&' : '?',
-				      conflict == KUBE_TAKE_OVER ? "true" : "false");
+	_free_ char *full =
+		xasprintf("%s%cfieldManager=%s&force=%s", path, strchr(path, '?') ? '&' : '?',
+			  kube_owner(client)->name, conflict == KUBE_TAKE_OVER ? "true" : "false");
 	const struct kube_call call = {
 		.method = "PATCH",
 		.path = full,
@@ -43,8 +43,8 @@ int kube_apply(struct kube_client *client, const char *path, struct json_object 
 int kube_merge(struct kube_client *client, const char *path, struct json_object *patch,
 	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
-	_free_ char *full = xasprintf("%s%cfieldManager=" KUBE_FIELD_MANAGER, path,
-				      strchr(path, '?') ? '&' : '?');
+	_free_ char *full = xasprintf("%s%cfieldManager=%s", path, strchr(path, '?') ? '&' : '?',
+				      kube_owner(client)->name);
 	const struct kube_call call = {
 		.method = "PATCH",
 		.path = full,

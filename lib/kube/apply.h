@@ -4,9 +4,8 @@
 
 #include "lib/kube/client.h"
 
-/* The verbs of kata-deploy, each until DEADLINE_MS.  *ret_object may be NULL everywhere. */
-
-#define KUBE_FIELD_MANAGER "kata-deploy"
+/* The verbs of an installer, each until DEADLINE_MS.  Fields are the client's owner's.  *ret_object
+ * may be NULL everywhere. */
 
 enum kube_conflict { KUBE_KEEP_OTHERS, KUBE_TAKE_OVER };
 

@@ -26,6 +26,7 @@
 #define TOKEN_MS       200 /* one request more every so often: 5 a second */
 
 struct kube_client {
+	const struct owner *owner;
 	struct http_client *http;
 	struct backoff backoff;
 	uint64_t bucket_ms; /* when the bucket was last empty, in the past */
@@ -219,17 +220,23 @@ void kube_set_refusal(struct kube_client *client, uint64_t wait_ms)
 	client->refusal_ms = wait_ms;
 }
 
+const struct owner *kube_owner(const struct kube_client *client)
+{
+	return client->owner;
+}
+
 uint64_t kube_refusal_ms(const struct kube_client *client)
 {
 	return client->refusal_ms;
 }
 
-int kube_open(const struct kube_config *config, const char *user_agent,
+int kube_open(const struct kube_config *config, const struct owner *owner,
 	      struct kube_client **ret_client, struct error *e)
 {
+	_free_ char *agent = xasprintf("%s/" KATA_VERSION, owner->program);
 	const struct http_target target = {
 		.base_url = config->server,
-		.user_agent = user_agent,
+		.user_agent = agent,
 		.ca_file = config->ca_file,
 		.ca_pem = config->ca_pem,
 		.cert_pem = config->cert_pem,
@@ -240,6 +247,7 @@ int kube_open(const struct kube_config *config, const char *user_agent,
 	_cleanup_(kube_closep) struct kube_client *client = xcalloc(1, sizeof(*client));
 	int r;
 
+	client->owner = owner;
 	kube_set_backoff(client, BACKOFF_MS, BACKOFF_CAP_MS);
 	kube_set_refusal(client, REFUSAL_MS);
 	r = http_client_new(&target, &client->http, e);

@@ -6,6 +6,7 @@
 #include "lib/json.h"
 #include "lib/kube/backoff.h"
 #include "lib/kube/config.h"
+#include "lib/owner.h"
 
 /*
  * A client of the Kubernetes API that is patient: it keeps below 5 requests a second, waits as long
@@ -26,8 +27,8 @@ struct kube_call {
 	bool resumes;
 };
 
-/* USER_AGENT is what audit logs and flow control see. */
-int kube_open(const struct kube_config *config, const char *user_agent,
+/* OWNER, which is borrowed, is what audit logs and flow control see, and whose the fields are. */
+int kube_open(const struct kube_config *config, const struct owner *owner,
 	      struct kube_client **ret_client, struct error *e);
 void kube_close(struct kube_client *client);
 DEFINE_CLEANUP(kube_closep, struct kube_client *, kube_close)
@@ -49,6 +50,7 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 
 /* A fresh set of pauses as kube_do() uses them. */
 struct backoff kube_backoff(const struct kube_client *client);
+const struct owner *kube_owner(const struct kube_client *client);
 /* The HTTP client below, for streams. */
 struct http_client *kube_http(struct kube_client *client);
 

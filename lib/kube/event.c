@@ -2,10 +2,10 @@
 /*
  * event - Events about a node.
  *
- * The name of the object is a hash of what it says, so a repeated message meets its own earlier
- * event (409) and becomes a series with a count; nothing has to be remembered here, and a program
- * that restarts every minute still makes one object.  Events about nodes live in the namespace
- * default.  Thread: that of the client.
+ * The name of the object is a hash of what is said by whom, so a repeated message meets its own
+ * earlier event (409) and becomes a series with a count; nothing has to be remembered here, and a
+ * program that restarts every minute still makes one object.  Events about nodes live in the
+ * namespace default.  Thread: that of the client.
  */
 #include "lib/kube/event.h"
 
@@ -26,10 +26,11 @@ static uint64_t hash(uint64_t h, const char *s)
 	return (h ^ 0xff) * UINT64_C(0x100000001b3);
 }
 
-static char *event_name(const struct kube_event *event)
+static char *event_name(const struct owner *owner, const struct kube_event *event)
 {
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
+	h = hash(h, owner->name);
 	h = hash(hash(hash(h, event->node_uid ? event->node_uid : ""), event->reason), event->note);
 	return xasprintf("%.200s.%016" PRIx64, event->node, h);
 }
@@ -47,12 +48,14 @@ static char *micro_time(void)
 	return xasprintf("%s.%06ldZ", text, now.tv_nsec / 1000);
 }
 
-static struct json_object *build(const struct kube_event *event, const char *name, const char *time)
+static struct json_object *build(const struct owner *owner, const struct kube_event *event,
+				 const char *name, const char *time)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *metadata = json_set_object(o, "metadata");
 	struct json_object *regarding = json_set_object(o, "regarding");
 	_free_ char *note = xstrndup(event->note, NOTE_MAX);
+	_free_ char *reporter = xasprintf("katacontainers.io/%s", owner->name);
 
 	json_set_str(o, "apiVersion", "events.k8s.io/v1");
 	json_set_str(o, "kind", "Event");
@@ -67,7 +70,7 @@ static struct json_object *build(const struct kube_event *event, const char *nam
 	json_set_str(o, "action", event->action);
 	json_set_str(o, "note", note);
 	json_set_str(o, "eventTime", time);
-	json_set_str(o, "reportingController", "katacontainers.io/kata-deploy");
+	json_set_str(o, "reportingController", reporter);
 	json_set_str(o, "reportingInstance", event->node);
 	return o;
 }
@@ -91,12 +94,14 @@ static int count_up(struct kube_client *client, const char *name, const char *ti
 int kube_event(struct kube_client *client, const struct kube_event *event, uint64_t deadline_ms,
 	       const struct cancel *cancel, struct error *e)
 {
-	_free_ char *name = event_name(event);
+	const struct owner *owner = kube_owner(client);
+	_free_ char *name = event_name(owner, event);
+	_free_ char *path = xasprintf(EVENTS_PATH "?fieldManager=%s", owner->name);
 	_free_ char *time = micro_time();
-	_json_ struct json_object *body = build(event, name, time);
+	_json_ struct json_object *body = build(owner, event, name, time);
 	const struct kube_call call = {
 		.method = "POST",
-		.path = EVENTS_PATH "?fieldManager=" KUBE_FIELD_MANAGER,
+		.path = path,
 		.content_type = "application/json",
 		.body = body,
 		.deadline_ms = deadline_ms,

@@ -93,11 +93,13 @@ static int change(const struct engine *engine, enum presence presence, struct er
 	return edit_apply(&edit, e) < 0 ? -e->code : 1;
 }
 
+static const struct owner owner = { .program = "kata-deploy", .name = "kata-deploy" };
+
 int main(int argc, char **argv)
 {
 	struct engine engine = {
 		.main_file = "config.toml",
-		.drop_in = "kata-deploy.toml",
+		.owner = &owner,
 		.socket = "",
 		.exec = run_here,
 	};

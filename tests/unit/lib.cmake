@@ -32,6 +32,7 @@ kata_unit_test(test_grpc.c LIBS kata_http kata_proto_base)
 kata_unit_test(test_unit.c LIBS kata_host)
 kata_unit_test(test_hostcheck.c LIBS kata_host)
 kata_unit_test(test_live.c LIBS kata_host)
+kata_unit_test(test_lock.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
 foreach(program IN ITEMS engine-edit engine-trial)

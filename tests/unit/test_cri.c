@@ -3,6 +3,7 @@
  * test_cri - what the installer refuses before it writes anything about the container runtime.
  */
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <string.h>
 
@@ -27,7 +28,7 @@ static void begin(struct world *w, const char *version, const char *text)
 	w->facts.engine.dir = w->dir;
 	w->facts.engine.socket = "/none";
 	w->facts.engine.main_file = "config.toml";
-	w->facts.engine.drop_in = "kata-deploy.toml";
+	w->facts.engine.owner = &test_owner;
 	assert_int_equal(flavour_find("k8s", &w->facts.engine.flavour, &w->e), 0);
 	w->facts.engine.driver = engine_driver(w->facts.engine.flavour);
 	assert_int_equal(engine_set_version(&w->facts.engine, version, &w->e), 0);

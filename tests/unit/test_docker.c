@@ -4,6 +4,7 @@
  * the daemon's own words are asked of.
  */
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,7 @@ static int setup(void **state)
 	f->flavour = *flavour;
 	f->flavour.pid_file = f->pid_file;
 	f->engine = (struct engine){
+		.owner = &test_owner,
 		.driver = engine_driver(flavour),
 		.flavour = &f->flavour,
 		.dir = f->dir,

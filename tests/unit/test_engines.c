@@ -7,6 +7,7 @@
  * was there before must be there afterwards, byte for byte, and nothing else.
  */
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <ftw.h>
 #include <limits.h>
@@ -343,7 +344,7 @@ static void begin(struct world *w, const struct found *c)
 	w->engine.driver = engine_driver(w->engine.flavour);
 	w->engine.dir = w->dir;
 	w->engine.main_file = w->engine.flavour->main_file;
-	w->engine.drop_in = "kata-deploy.toml";
+	w->engine.owner = &test_owner;
 	if (engine_set_version(&w->engine, c->version, &e) < 0)
 		fail_msg("%s", e.msg);
 	w->main_path = path_join(w->dir, w->engine.main_file);

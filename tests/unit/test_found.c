@@ -3,6 +3,7 @@
  * test_found - configurations of containerd as they are found, and what once went wrong with them.
  */
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,7 @@ static int setup(void **state)
 	f->engine.driver = engine_driver(f->engine.flavour);
 	f->engine.dir = f->dir;
 	f->engine.main_file = "config.toml";
-	f->engine.drop_in = "kata-deploy.toml";
+	f->engine.owner = &test_owner;
 	*state = f;
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 
 #include "tests/unit/fake-api.h"
+#include "tests/unit/owner.h"
 
 #include "lib/file.h"
 #include "lib/kube/apply.h"
@@ -35,7 +36,7 @@ static void start(struct client *c, const struct fake_turn *turns, size_t n, con
 	assert_true(fake_start(&c->api, turns, n, arg));
 	config.server = c->api.url;
 	config.token_file = (char *)(uintptr_t)token_file;
-	assert_int_equal(kube_open(&config, "test/1", &c->kube, &e), 0);
+	assert_int_equal(kube_open(&config, &test_owner, &c->kube, &e), 0);
 	kube_set_backoff(c->kube, 1, 5);
 	kube_set_refusal(c->kube, 0);
 }
@@ -58,7 +59,7 @@ static int get_node(struct client *c, const struct cancel *cancel, struct error 
 static void test_get_is_repeated_until_the_server_can(void **state)
 {
 	static const struct fake_turn turns[] = {
-		{ { NODE, "User-Agent: test/1" },
+		{ { NODE, "User-Agent: kata-deploy/" },
 		  "429 Too Many Requests\r\nRetry-After: 0",
 		  "",
 		  FAKE_KEEP,

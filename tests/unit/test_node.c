@@ -3,6 +3,7 @@
  * test_node - when the Node object says what it should, and when it has to be told.
  */
 
+#include "tests/unit/owner.h"
 #include "tests/unit/unit.h"
 
 #include <string.h>
@@ -41,7 +42,7 @@ static void test_ready_is_needed_until_the_node_says_all_of_it(void **state)
 	};
 	static char none[] = "", proof[] = "p";
 	static step_table steps = { &step_ready, NULL };
-	const struct settings settings = { .suffix = none };
+	const struct settings settings = { .suffix = none, .owner = test_owner };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -74,7 +75,7 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 		{ bare, true, NULL, NULL },
 	};
 	static char none[] = "";
-	const struct settings settings = { .suffix = none };
+	const struct settings settings = { .suffix = none, .owner = test_owner };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

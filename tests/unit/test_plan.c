@@ -8,6 +8,7 @@
  */
 
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -183,7 +184,7 @@ static int go(struct world *w, bool only_recover, struct error *e)
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 
-	if (journal_open(w->root, deadline_in(5000), NULL, &j, e) < 0 ||
+	if (journal_open(&test_owner, w->root, deadline_in(5000), NULL, &j, e) < 0 ||
 	    plan_recover(&plan, j, e) < 0)
 		return -e->code;
 	if (only_recover)
@@ -360,7 +361,9 @@ static void test_journal_opened_afresh_moves_the_old_one_aside(void **state)
 	for (int i = 0; i < 2; i++) {
 		_cleanup_(journal_closep) struct journal *j = NULL;
 
-		assert_int_equal(journal_open_afresh(w->root, deadline_in(5000), NULL, &j, &e), 0);
+		assert_int_equal(
+			journal_open_afresh(&test_owner, w->root, deadline_in(5000), NULL, &j, &e),
+			0);
 		assert_int_equal(journal_len(j), 0);
 		assert_true(file_exists(aside));
 	}

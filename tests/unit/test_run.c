@@ -91,8 +91,9 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 					  { "KATA_CONTAINERD_DIR", w->dir },
 					  { "KATA_CONTAINERD_SOCKET", socket },
 					  { "KATA_CUSTOM_CONFIGS", w->dir },
+					  { "KATA_LOCKS", w->dir },
 					  { "KATA_REFUSED_WAIT", "0" } },
-		8);
+		9);
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 

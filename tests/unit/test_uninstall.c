@@ -8,6 +8,7 @@
 #include "deploy/uninstall.h"
 #include "tests/unit/fake-api.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #define DAEMONSET "/apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy"
 #define DELETE    "DELETE " DAEMONSET "?propagationPolicy=Foreground HTTP/1.1"
@@ -19,7 +20,8 @@ static int uninstall(const char *folder, const struct fake_turn *turns, size_t n
 		     const char **ret_fault, struct error *e)
 {
 	const struct settings s = { .namespace = (char[]){ "kata-system" },
-				    .daemonset_name = (char[]){ "kata-deploy" } };
+				    .daemonset_name = (char[]){ "kata-deploy" },
+				    .owner = test_owner };
 	_free_ char *path = path_join(folder, "kubeconfig");
 	_free_ char *text = NULL;
 	static struct fake_api api;
