@@ -12,13 +12,14 @@
 #include <string.h>
 
 #include "lib/host/containerd.h"
+#include "lib/host/crio.h"
 #include "lib/host/docker.h"
 #include "lib/host/nerdctl.h"
 #include "lib/host/task.h"
 #include "lib/host/unit.h"
 
-static const struct engine_driver *const drivers[] = { &containerd_driver, &docker_driver,
-						       &nerdctl_driver };
+static const struct engine_driver *const drivers[] = { &containerd_driver, &crio_driver,
+						       &docker_driver, &nerdctl_driver };
 
 bool handler_is_ours(const char *name)
 {

@@ -95,7 +95,8 @@ struct engine_driver {
 	/* What still uses a handler of ours, added to *l. */
 	int (*live)(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct live *l, struct error *e);
-	/* Runs a program to its end (task.h), and removes what killed runs left. */
+	/* Runs a program to its end (task.h), and removes what killed runs left.  Both NULL: it
+	 * runs nothing but pods. */
 	int (*run)(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 		   struct task_result *ret_result, struct error *e);
 	int (*clear_tasks)(const char *socket, const char *namespace, struct error *e);

@@ -203,8 +203,12 @@ int envoy_exec(const struct engine *engine, char *const *argv, uint64_t deadline
 		.runtime = "io.containerd.runc.v2",
 		.oci = oci,
 	};
-	int r = make_work(engine, name, folders, &dir, e);
+	int r;
 
+	if (!engine->driver->run)
+		return fail(e, ENOTSUP, "%s runs nothing on the node for others, such as '%s'",
+			    engine->driver->name, argv[0]);
+	r = make_work(engine, name, folders, &dir, e);
 	if (r >= 0) {
 		spec.rootfs = rootfs = path_join(dir, "rootfs");
 		spec.fifo_dir = dir;
@@ -325,10 +329,10 @@ int envoy_clear(const struct engine *engine, struct error *e)
 {
 	_free_ char *work = path_join(engine->root, ".work");
 
-	if (engine->driver->clear_tasks(engine->socket, engine->owner->name, e) < 0 ||
-	    clear_trials(engine, e) < 0)
+	if (engine->driver->clear_tasks &&
+	    engine->driver->clear_tasks(engine->socket, engine->owner->name, e) < 0)
 		return -e->code;
-	return tree_remove(work, e);
+	return clear_trials(engine, e) < 0 ? -e->code : tree_remove(work, e);
 }
 
 /* The executable of the process that listens on SOCKET: the very one that runs, wherever its file

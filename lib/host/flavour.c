@@ -7,6 +7,8 @@
  */
 #include "lib/host/flavour.h"
 
+#include <string.h>
+
 static const struct flavour flavours[] = {
 	{
 		.name = "k8s",
@@ -81,6 +83,15 @@ static const struct flavour flavours[] = {
 		.drop_in_dir = "conf.d",
 	},
 	{
+		.name = "crio",
+		.driver = "cri-o",
+		.units = { "crio.service" },
+		.socket = "/run/crio/crio.sock",
+		.dir = "/etc/crio",
+		.main_file = "crio.conf",
+		.drop_in_dir = "crio.conf.d",
+	},
+	{
 		.name = "docker",
 		.driver = "docker",
 		.units = { "docker.service" },
@@ -107,6 +118,19 @@ static const struct flavour flavours[] = {
 const struct flavour *flavour_at(size_t i)
 {
 	return i < ARRAY_SIZE(flavours) ? &flavours[i] : NULL;
+}
+
+const struct flavour *flavour_of_runtime(const struct flavour *named, const char *version)
+{
+	const char *colon = version ? strstr(version, "://") : NULL;
+	_free_ char *driver = colon ? xstrndup(version, (size_t)(colon - version)) : NULL;
+
+	if (!driver || str_equal(named->driver, driver))
+		return named;
+	for (size_t i = 0; i < ARRAY_SIZE(flavours); i++)
+		if (!flavours[i].is_bare && str_equal(flavours[i].driver, driver))
+			return &flavours[i];
+	return named;
 }
 
 int flavour_find(const char *name, const struct flavour **ret_flavour, struct error *e)

@@ -41,6 +41,9 @@ struct flavour {
 
 /* EINVAL names the known ones. */
 int flavour_find(const char *name, const struct flavour **ret_flavour, struct error *e);
+/* That of a node whose kubelet says VERSION ("cri-o://1.36.3", NULL: it does not say): NAMED, or
+ * the first one with such an engine. */
+const struct flavour *flavour_of_runtime(const struct flavour *named, const char *version);
 /* The I-th of all; NULL behind the last. */
 const struct flavour *flavour_at(size_t i);
 

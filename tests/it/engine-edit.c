@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * engine-edit - configure our handlers in a folder for a containerd binary.
+ * engine-edit - configure our handlers in a folder for the binary of an engine.
  *
- * Arguments: BINARY DIR, and "present" or "absent".
+ * Arguments: BINARY DIR, "present" or "absent", and the flavour ("k8s").
  *
  * What an installer does but for the restart: plan, validation by that very program, edit.  Its
  * exit status is 0 if a change was made, 2 if none was needed, 1 with the reason if it is refused.
- * Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
+ * Run by tests of it/.
  */
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static int run_here(const struct engine *engine, char *const *argv, uint64_t dea
 	return 0;
 }
 
-/* "containerd github.com/containerd/containerd/v2 v2.0.5 ..." */
+/* "containerd github.com/containerd/containerd/v2 v2.0.5 ...", "crio version 1.36.3\n..." */
 static int ask_version(struct engine *engine, struct error *e)
 {
 	_task_result_ struct task_result result = { 0 };
@@ -98,7 +98,6 @@ static const struct owner owner = { .program = "kata-deploy", .name = "kata-depl
 int main(int argc, char **argv)
 {
 	struct engine engine = {
-		.main_file = "config.toml",
 		.owner = &owner,
 		.socket = "",
 		.exec = run_here,
@@ -106,14 +105,16 @@ int main(int argc, char **argv)
 	struct error e = { 0 };
 	int r;
 
-	if (argc != 4)
+	if (argc < 4 || argc > 5)
 		return 64;
 	arg_binary = argv[1];
 	engine.dir = argv[2];
-	r = flavour_find("k8s", &engine.flavour, &e);
-	engine.driver = r < 0 ? NULL : engine_driver(engine.flavour);
-	if (r >= 0)
+	r = flavour_find(argc == 5 ? argv[4] : "k8s", &engine.flavour, &e);
+	if (r >= 0) {
+		engine.driver = engine_driver(engine.flavour);
+		engine.main_file = engine.flavour->main_file;
 		r = ask_version(&engine, &e);
+	}
 	if (r >= 0)
 		r = change(&engine,
 			   str_equal(argv[3], "absent") ? HANDLERS_ABSENT : HANDLERS_PRESENT, &e);

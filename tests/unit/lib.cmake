@@ -33,6 +33,7 @@ kata_unit_test(test_unit.c LIBS kata_host)
 kata_unit_test(test_hostcheck.c LIBS kata_host)
 kata_unit_test(test_live.c LIBS kata_host)
 kata_unit_test(test_lock.c LIBS kata_host)
+kata_unit_test(test_crio.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
 foreach(program IN ITEMS engine-edit engine-trial)

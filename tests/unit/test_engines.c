@@ -138,6 +138,26 @@ static const struct found cases[] = {
 	      "  snapshotter = \"${SNAPSHOTTER}\"\n" RUNC2
 	      "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata]\n"
 	      "  runtime_type = \"io.containerd.kata.v2\"\n" } } },
+	{ "no file", "crio", "1.36.3", { { 0 } } },
+	{ "an empty file", "crio", "1.30.0", { { "crio.conf", "" } } },
+	{ "a folder and no main file",
+	  "crio",
+	  "1.36.3",
+	  { { "crio.conf.d/10-crio.conf",
+	      "[crio.image]\nsignature_policy = \"/etc/crio/policy.json\"\n\n"
+	      "[crio.runtime]\ndefault_runtime = \"crun\"\n\n"
+	      "[crio.runtime.runtimes.crun]\nruntime_path = \"/usr/libexec/crio/crun\"\n"
+	      "allowed_annotations = [\n    \"io.containers.trace-syscall\",\n]\n" } } },
+	{ "files of others, one in a folder, the last line open",
+	  "crio",
+	  "1.31.4",
+	  { { "crio.conf", "# a\n[crio]\n[crio.runtime]\nconmon_cgroup = \"pod\"" },
+	    { "crio.conf.d/00-default.conf", "" },
+	    { "crio.conf.d/sub/zz", "[crio.runtime.runtimes.runc]\nruntime_path = \"\"" } } },
+	{ "a handler of our name that leads elsewhere in a comment",
+	  "crio",
+	  "1.28.1",
+	  { { "crio.conf", "#[crio.runtime.runtimes.kata-qemu]\n#runtime_path = \"/x\"\n" } } },
 	{ "no file", "docker", "26.1.5+dfsg1", { { 0 } } },
 	{ "an empty file", "docker", "26.1.5", { { "daemon.json", "" } } },
 	{ "an open line without anything", "docker", "26.1.5", { { "daemon.json", " \t" } } },
@@ -238,6 +258,22 @@ static const struct found left[] = {
 	      "  runtime_type = \"/theirs/shim\"\n"
 	      "  snapshotter = \"theirs\"\n"
 	      "[plugins.cri.cni]\n  bin_dir = \"/x\"\n" } } },
+	{ "in a file that is named as CRI-O's others are, as upstream has it",
+	  "crio",
+	  "1.36.3",
+	  { { "crio.conf", "[crio.runtime]\n# mine\n" },
+	    { "crio.conf.d/99-kata-deploy",
+	      "[crio]\n  storage_option = [\n\t\"overlay.skip_mount_home=true\",\n  ]\n"
+	      "[crio.runtime.runtimes.kata-qemu]\n\truntime_path = \"/theirs/shim\"\n"
+	      "\truntime_type = \"vm\"\n\truntime_pull_image = true # theirs\n"
+	      "[crio.runtime.runtimes.kata-clh]\n\truntime_path = \"/theirs/shim\"\n" } } },
+	{ "in CRI-O's main file",
+	  "crio",
+	  "1.30.0",
+	  { { "crio.conf",
+	      "[crio.runtime.runtimes.runc]\nruntime_path = \"/usr/bin/runc\"\n\n"
+	      "[crio.runtime.runtimes.kata-clh]\nruntime_path = \"/theirs\"\n\n"
+	      "[crio.network]\nnetwork_dir = \"/etc/cni/net.d/\"" } } },
 	{ "in somebody's template",
 	  "microk8s",
 	  "1.6.28",
@@ -325,7 +361,6 @@ static char *picture(const char *dir)
 
 struct world {
 	char *dir;
-	char *main_path;
 	struct engine engine;
 };
 
@@ -347,13 +382,11 @@ static void begin(struct world *w, const struct found *c)
 	w->engine.owner = &test_owner;
 	if (engine_set_version(&w->engine, c->version, &e) < 0)
 		fail_msg("%s", e.msg);
-	w->main_path = path_join(w->dir, w->engine.main_file);
 }
 
 static void end(struct world *w)
 {
 	engine_done(&w->engine);
-	free(w->main_path);
 	folder_remove(w->dir);
 }
 
@@ -489,26 +522,24 @@ static void test_handler_that_somebody_left_is_taken_over_as_a_whole(void **stat
 	}
 }
 
-/* Adds a line to the main file in front of what is there, as a person does. */
-/* Adds a line to the main file in front of what is there, as a person does.  JSON knows no
- * comments. */
-static char *add_foreign(const struct world *w, const char *line)
+/* Adds a line to a file in front of what is there, as a person does.  JSON knows no comments. */
+static void add_foreign(const struct world *w, const char *name, const char *line)
 {
+	_free_ char *path = path_join(w->dir, name);
 	_free_ char *now = NULL;
 	_free_ char *longer = NULL;
 	struct error e;
 
-	if (file_read(w->main_path, MIB, &now, NULL, &e) < 0)
-		return NULL;
+	assert_int_equal(file_read(path, MIB, &now, NULL, &e), 0);
 	longer = xasprintf("%s%s", line, now);
-	folder_put(w->dir, w->engine.main_file, longer);
-	return xstrdup(longer);
+	folder_put(w->dir, name, longer);
 }
 
 static void check_foreign_change(const struct found *c)
 {
 	const char *line = str_equal(c->flavour, "docker") ? "\n" : "# somebody's own\n";
 	_json_ struct json_object *first = NULL;
+	_free_ char *path = NULL;
 	_free_ char *before = NULL;
 	_free_ char *changed = NULL;
 	struct world w;
@@ -518,13 +549,13 @@ static void check_foreign_change(const struct found *c)
 	    str_starts(c->files[0].text, "\xef\xbb\xbf"))
 		return;
 	begin(&w, c);
-	assert_int_equal(file_read(w.main_path, MIB, &before, NULL, &e), 0);
+	path = path_join(w.dir, c->files[0].path);
+	assert_int_equal(file_read(path, MIB, &before, NULL, &e), 0);
 	first = change(&w, HANDLERS_PRESENT);
-	changed = add_foreign(&w, line);
+	add_foreign(&w, c->files[0].path, line);
 	assert_settled(&w, HANDLERS_PRESENT);
-	free(changed);
 	restore(&w, first);
-	assert_int_equal(file_read(w.main_path, MIB, &changed, NULL, &e), 0);
+	assert_int_equal(file_read(path, MIB, &changed, NULL, &e), 0);
 	if (!str_starts(changed, line) || strcmp(changed + strlen(line), before) != 0)
 		fail_msg("wanted:\n%s%s\nfound:\n%s", line, before, changed);
 	end(&w);
