@@ -17,21 +17,19 @@
 
 #include "lib/file.h"
 #include "lib/host/crio.h"
+#include "lib/owner.h"
 #include "lib/toml.h"
 
-#define MANAGED    "# Managed by kata-deploy: changes are lost.\n"
+#define MANAGED    "# Managed by %s: changes are lost.\n"
 #define OWN_FOLDER "# Its folder was made for it.\n"
 #define RUNTIMES   "crio.runtime.runtimes"
 #define FILES_MAX  64
 #define DEPTH_MAX  4
 
-/* "kata-deploy.toml" is "kata-deploy.conf" here. */
 static char *drop_in_path(const struct engine *engine)
 {
-	size_t len = strlen(engine->drop_in) - (str_ends(engine->drop_in, ".toml") ? 5 : 0);
-
-	return xasprintf("%s/%s/%.*s.conf", engine->dir, engine->flavour->drop_in_dir, (int)len,
-			 engine->drop_in);
+	return xasprintf("%s/%s/%s.conf", engine->dir, engine->flavour->drop_in_dir,
+			 engine->owner->name);
 }
 
 /* ---- which files it reads ---- */
@@ -107,13 +105,13 @@ static void print_handler(FILE *f, const struct handler *h)
 		h->name, shim, config);
 }
 
-static char *make_drop_in(const struct handlers *handlers, bool is_own_folder)
+static char *make_drop_in(const char *owner, const struct handlers *handlers, bool is_own_folder)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	fprintf(f, MANAGED "%s", is_own_folder ? OWN_FOLDER : "");
+	fprintf(f, MANAGED "%s", owner, is_own_folder ? OWN_FOLDER : "");
 	for (size_t i = 0; i < handlers->n; i++)
 		print_handler(f, &handlers->list[i]);
 	(void)fclose(f);
@@ -184,8 +182,8 @@ static int strip(struct edit *edit, const char *path, const struct handlers *han
 	return 0;
 }
 
-static int plan_drop_in(struct edit *edit, const char *path, const struct handlers *handlers,
-			struct error *e)
+static int plan_drop_in(struct edit *edit, const char *path, const char *owner,
+			const struct handlers *handlers, struct error *e)
 {
 	struct edit_file *f = edit_add(edit, path, e);
 	bool is_own_folder;
@@ -195,7 +193,7 @@ static int plan_drop_in(struct edit *edit, const char *path, const struct handle
 	is_own_folder = f->old_text ? strstr(f->old_text, OWN_FOLDER) != NULL : !f->has_folder;
 	f->takes_folder = is_own_folder;
 	if (handlers->presence == HANDLERS_PRESENT)
-		f->new_text = make_drop_in(handlers, is_own_folder);
+		f->new_text = make_drop_in(owner, handlers, is_own_folder);
 	return 0;
 }
 
@@ -206,7 +204,8 @@ int crio_plan(const struct engine *engine, const struct handlers *handlers, stru
 	_strv_ strv paths = NULL;
 	_edit_ struct edit edit = { 0 };
 
-	if (list_files(engine, &paths, e) < 0 || plan_drop_in(&edit, drop_in, handlers, e) < 0)
+	if (list_files(engine, &paths, e) < 0 ||
+	    plan_drop_in(&edit, drop_in, engine->owner->name, handlers, e) < 0)
 		return -e->code;
 	for (char **path = paths; path && *path; path++)
 		if (strcmp(*path, drop_in) != 0 && strip(&edit, *path, handlers, e) < 0)

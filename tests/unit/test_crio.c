@@ -9,12 +9,15 @@
 #include "lib/file.h"
 #include "lib/host/crio.h"
 #include "lib/host/endpoint.h"
+#include "lib/owner.h"
 
 #define SHIM "/opt/kata/bin/containerd-shim-kata-v2"
 
 static const struct handler handlers[] = {
 	{ .name = "kata-qemu", .runtime_path = SHIM, .config_path = "/opt/kata/c.toml" },
 };
+
+static const struct owner owner = { .program = "kata-deploy", .name = "kata-deploy" };
 
 struct world {
 	char *dir;
@@ -31,7 +34,7 @@ static void begin(struct world *w)
 	assert_ptr_equal(w->engine.driver, &crio_driver);
 	w->engine.dir = w->dir;
 	w->engine.main_file = w->engine.flavour->main_file;
-	w->engine.drop_in = "kata-deploy.toml";
+	w->engine.owner = &owner;
 }
 
 static void plan(struct world *w, enum presence presence)
