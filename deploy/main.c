@@ -2,7 +2,7 @@
 /*
  * main - kata-deploy: install, keep and remove Kata on one node of a cluster.
  *
- *   kata-deploy [--log-level LEVEL] ACTION
+ *   kata-deploy [--log-level LEVEL] [--dry-run] ACTION
  *
  * The settings come from the environment (--help lists them).  The same program runs in four
  * places: as the pod's first process, as its child that does the work, on the node and in the
@@ -24,26 +24,35 @@ struct arguments {
 	const char *action;
 	enum log_level level;
 	bool has_level;
+	bool is_dry;
 	int report_fd; /* where a parent wants to read why we failed; -1: nowhere */
 };
 
-static const struct {
+static const struct action {
 	const char *name;
 	int (*run)(const struct settings *s, const struct cancel *cancel, struct error *e);
+	int (*dry_run)(const struct settings *s, const struct cancel *cancel, FILE *out,
+		       struct error *e);
 	const char *help;
 } actions[] = {
-	{ "install", NULL,
+	{ "install", NULL, NULL,
 	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
-	{ "apply", run_apply, "install and end" },
-	{ "cleanup", run_cleanup, "remove, unless the DaemonSet still wants this node" },
-	{ "uninstall", run_uninstall,
+	{ "apply", run_apply, dry_apply, "install and end" },
+	{ "cleanup", run_cleanup, dry_cleanup,
+	  "remove, unless the DaemonSet still wants this node" },
+	{ "uninstall", run_uninstall, NULL,
 	  "delete the DaemonSet and wait until every node has cleaned up (before its rights go)" },
-	{ "reset", run_reset, "take this node's labels away and restart its container runtime" },
+	{ "reset", run_reset, dry_reset,
+	  "take this node's labels away and restart its container runtime" },
 };
 
 static void usage(FILE *out)
 {
-	fputs("usage: kata-deploy [--log-level error|warn|info|debug] ACTION\n\nActions:\n", out);
+	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] ACTION\n\n"
+	      "  --dry-run  say what apply, cleanup or reset would change and why; change "
+	      "nothing\n\n"
+	      "Actions:\n",
+	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
 	fputs("\nEnvironment:\n", out);
@@ -77,6 +86,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *a, struct er
 		char *equals = strchr(name, '=');
 		const char *value = equals ? equals + 1 : i + 1 < argc ? argv[i + 1] : "";
 
+		if (strcmp(argv[i], "--dry-run") == 0) {
+			a->is_dry = true;
+			continue;
+		}
 		if (argv[i][0] != '-') {
 			if (a->action)
 				return fail(e, EINVAL, "more than one action: '%s' and '%s'",
@@ -101,8 +114,14 @@ static void report(const struct arguments *a, const struct error *e)
 		(void)!write(a->report_fd, e->msg, strlen(e->msg));
 }
 
-static int run_once(int (*run)(const struct settings *, const struct cancel *, struct error *),
-		    const struct arguments *a, const struct settings *s)
+static int call(const struct action *action, const struct arguments *a, const struct settings *s,
+		const struct cancel *cancel, struct error *e)
+{
+	return a->is_dry ? action->dry_run(s, cancel, stdout, e) : action->run(s, cancel, e);
+}
+
+static int run_once(const struct action *action, const struct arguments *a,
+		    const struct settings *s)
 {
 	struct cancel cancel = { .fd = -1 };
 	struct error e;
@@ -113,16 +132,31 @@ static int run_once(int (*run)(const struct settings *, const struct cancel *, s
 	(void)sigaddset(&set, SIGTERM);
 	(void)sigaddset(&set, SIGINT);
 	cancel.fd = signal_open(&set, &e);
-	r = cancel.fd < 0 ? cancel.fd : run(s, &cancel, &e);
+	r = cancel.fd < 0 ? cancel.fd : call(action, a, s, &cancel, &e);
 	closep(&cancel.fd);
 	if (r < 0)
 		report(a, &e);
 	return r < 0 ? 1 : 0;
 }
 
+static const struct action *find_action(const struct arguments *a, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+		if (strcmp(actions[i].name, a->action) != 0)
+			continue;
+		if (!a->is_dry || actions[i].dry_run)
+			return &actions[i];
+		(void)fail(e, EINVAL, "--dry-run is for apply, cleanup and reset");
+		return NULL;
+	}
+	(void)fail(e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
+	return NULL;
+}
+
 static int run_action(const struct arguments *a)
 {
 	_settings_ struct settings s = { 0 };
+	const struct action *action;
 	struct error e;
 
 	if (settings_read(&s, &e) < 0) {
@@ -132,12 +166,12 @@ static int run_action(const struct arguments *a)
 	if (s.debug && !a->has_level)
 		log_set_level(LOG_LEVEL_DEBUG);
 	log_set_field("node", s.node_name);
-	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-		if (strcmp(actions[i].name, a->action) == 0)
-			return actions[i].run ? run_once(actions[i].run, a, &s) : supervise(&s);
-	(void)fail(&e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
-	report(a, &e);
-	return 2;
+	action = find_action(a, &e);
+	if (!action) {
+		report(a, &e);
+		return 2;
+	}
+	return action->run ? run_once(action, a, &s) : supervise(&s);
 }
 
 static bool wants(int argc, char **argv, const char *option)

@@ -14,6 +14,7 @@
 #include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
+#include "lib/file.h"
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
@@ -319,4 +320,63 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	return run_steps(&run, reset_steps, e);
+}
+
+/* ---- the same, told and not done ---- */
+
+static int tell(struct run *run, const struct step *const *steps, FILE *out, struct error *e)
+{
+	const struct plan plan = { .steps = steps, .context = &run->in };
+	_assessment_ struct assessment a = { 0 };
+	_free_ char *journal = path_join(run->facts.root, "journal");
+
+	if (plan_assess(&plan, &a, e) < 0)
+		return -e->code;
+	if (file_exists(journal))
+		(void)fprintf(out, "journal: an interrupted run is undone before all this\n");
+	assessment_print(&a, out);
+	if (assessment_is_empty(&a))
+		(void)fprintf(out, "nothing to do\n");
+	return 0;
+}
+
+static int dry_open(const struct settings *s, const struct cancel *cancel, struct run *run,
+		    struct error *e)
+{
+	return facts_open(s, &run->facts, e) < 0 ? -e->code
+						 : install_open(&run->facts, cancel, &run->in, e);
+}
+
+int dry_apply(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e)
+{
+	_cleanup_(run_done) struct run run = { 0 };
+
+	if (dry_open(s, cancel, &run, e) < 0 || facts_read_install(&run.facts, &run.in, e) < 0)
+		return -e->code;
+	return tell(&run, install_steps, out, e);
+}
+
+int dry_cleanup(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e)
+{
+	_cleanup_(run_done) struct run run = { 0 };
+
+	if (dry_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0)
+		return -e->code;
+	if (run.facts.wish == WISH_STAY) {
+		(void)fprintf(out, "DaemonSet '%s' still wants node '%s': everything stays\n",
+			      s->daemonset_name, s->node_name);
+		return 0;
+	}
+	return facts_read_removal(&run.facts, &run.in, e) < 0 ? -e->code
+							      : tell(&run, cleanup_steps, out, e);
+}
+
+int dry_reset(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e)
+{
+	_cleanup_(run_done) struct run run = { 0 };
+
+	if (dry_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0 ||
+	    facts_read_removal(&run.facts, &run.in, e) < 0)
+		return -e->code;
+	return tell(&run, reset_steps, out, e);
 }

@@ -198,12 +198,12 @@ int endpoint_compare(const struct endpoint_state *before, const struct endpoint_
 	return 0;
 }
 
-static int ask_ready(const char *socket, const struct handler *handlers, size_t n_handlers,
+static int ask_ready(const struct engine *engine, const struct handler *handlers, size_t n_handlers,
 		     uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
 	_endpoint_state_ struct endpoint_state s = { 0 };
 	const struct handler *lacking;
-	int r = endpoint_status(socket, deadline_ms, cancel, &s, e);
+	int r = engine->driver->status(engine->socket, deadline_ms, cancel, &s, e);
 
 	if (r < 0)
 		return r;
@@ -215,14 +215,14 @@ static int ask_ready(const char *socket, const struct handler *handlers, size_t 
 		       : 0;
 }
 
-int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_handlers,
+int endpoint_wait(const struct engine *engine, const struct handler *handlers, size_t n_handlers,
 		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
 {
 	struct error wait;
 	int r;
 
 	for (;;) {
-		r = ask_ready(socket, handlers, n_handlers, deadline_ms, cancel, e);
+		r = ask_ready(engine, handlers, n_handlers, deadline_ms, cancel, e);
 		if (r >= 0)
 			return 0;
 		if (wait_pause(POLL_MS, "the CRI endpoint", deadline_ms, cancel, &wait) >= 0)

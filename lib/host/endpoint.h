@@ -24,7 +24,7 @@ int endpoint_version(const char *socket, uint64_t deadline_ms, const struct canc
 int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct endpoint_state *ret_status, struct error *e);
 /* Asks until it is ready and has all HANDLERS; says what was missing in the end. */
-int endpoint_wait(const char *socket, const struct handler *handlers, size_t n_handlers,
+int endpoint_wait(const struct engine *engine, const struct handler *handlers, size_t n_handlers,
 		  uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 /* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
 const struct handler *endpoint_lacks(const struct endpoint_state *s, const struct handler *handlers,

@@ -148,11 +148,26 @@ static int check_tun(const struct host_facts *f, struct error *e)
 		       : fail(e, ENODEV, "the node has no /dev/net/tun; load the module tun");
 }
 
+/* Of the folder that PATH will be made in, if it is not there yet. */
+static int look_at_file_system(const char *path, struct statvfs *ret_fs)
+{
+	_free_ char *dir = xstrdup(path);
+
+	while (statvfs(dir, ret_fs) < 0) {
+		_free_ char *parent = path_parent(dir);
+
+		if (errno != ENOENT || strcmp(parent, dir) == 0)
+			return -1;
+		str_set(&dir, parent);
+	}
+	return 0;
+}
+
 static int check_exec(const struct host_facts *f, struct error *e)
 {
 	struct statvfs fs;
 
-	if (statvfs(f->root, &fs) < 0)
+	if (look_at_file_system(f->root, &fs) < 0)
 		return fail(e, errno, "cannot look at '%s': %m", f->root);
 	if (fs.f_flag & ST_RDONLY)
 		return fail(e, EROFS, "'%s' is mounted read-only", f->root);

@@ -96,12 +96,12 @@ bool assessment_has(const struct assessment *a, enum effect_kind kind)
 	return false;
 }
 
-const struct change *assessment_find(const struct assessment *a, const char *name)
+bool assessment_is_empty(const struct assessment *a)
 {
 	for (size_t i = 0; i < a->n_changes; i++)
-		if (strcmp(a->changes[i].step->name, name) == 0)
-			return &a->changes[i];
-	return NULL;
+		if (change_is_needed(&a->changes[i]))
+			return false;
+	return true;
 }
 
 static void print_change(const struct change *c, FILE *out)

@@ -98,8 +98,7 @@ bool change_is_needed(const struct change *c);
 int plan_assess(const struct plan *plan, struct assessment *ret_assessment, struct error *e);
 /* Whether any step has an effect of this kind. */
 bool assessment_has(const struct assessment *a, enum effect_kind kind);
-/* The change of the step with this name; NULL if the table has none. */
-const struct change *assessment_find(const struct assessment *a, const char *name);
+bool assessment_is_empty(const struct assessment *a);
 /* Writes it for a person, one line per effect. */
 void assessment_print(const struct assessment *a, FILE *out);
 void assessment_done(struct assessment *a);
