@@ -49,9 +49,9 @@ static const struct action {
 static void usage(FILE *out)
 {
 	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] ACTION\n\n"
-	      "  --dry-run  say what apply, cleanup or reset would change and why; change "
-	      "nothing\n\n"
-	      "Actions:\n",
+	      "Options:\n"
+	      "  --dry-run  say what apply, cleanup or reset would change and why; change nothing\n"
+	      "\nActions:\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);

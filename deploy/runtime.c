@@ -58,8 +58,8 @@ static int restart_and_wait(struct install *in, size_t n_handlers, const struct 
 
 	if (activate(in, cancel, e) < 0)
 		return -e->code;
-	if (endpoint_wait(engine, in->facts->handlers, n_handlers, deadline_in(SETTLE_MS),
-			  cancel, e) >= 0)
+	if (endpoint_wait(engine, in->facts->handlers, n_handlers, deadline_in(SETTLE_MS), cancel,
+			  e) >= 0)
 		return 0;
 	(void)fail_wrap(e, "%s after its restart", engine->driver->name);
 	if (n_handlers > 0)

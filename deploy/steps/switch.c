@@ -12,6 +12,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 	_free_ char *link = path_join(f->root, "current");
+	_strv_ strv missing = store_missing_links(f->root);
 	_free_ char *current = NULL;
 	int r = store_current(f->root, &current, e);
 
@@ -20,9 +21,9 @@ static int assess(const void *context, const struct assessment *others, struct c
 		return r;
 	if (!str_equal(current, f->folder))
 		change_add(ret_change, EFFECT_FILE, link, "another version is current, or none");
-	if (!store_is_linked(f->root))
-		change_add(ret_change, EFFECT_FILE, f->root,
-			   "known paths do not lead through the current version");
+	for (char **path = missing; path && *path; path++)
+		change_add(ret_change, EFFECT_FILE, *path,
+			   "a known path does not lead through the current version");
 	return 0;
 }
 
@@ -42,6 +43,7 @@ static int save(const void *context, const struct change *change, struct json_ob
 		struct error *e)
 {
 	const struct install *in = context;
+	_strv_ strv missing = store_missing_links(in->facts->root);
 	_free_ char *current = NULL;
 	int r = store_current(in->facts->root, &current, e);
 
@@ -49,7 +51,7 @@ static int save(const void *context, const struct change *change, struct json_ob
 	if (r < 0)
 		return r;
 	json_set_str(data, "current", current);
-	json_set_bool(data, "linked", store_is_linked(in->facts->root));
+	json_set_bool(data, "linked", !missing);
 	return 0;
 }
 

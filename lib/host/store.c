@@ -335,16 +335,18 @@ int store_link(const char *root, struct error *e)
 	return changed;
 }
 
-bool store_is_linked(const char *root)
+strv store_missing_links(const char *root)
 {
+	strv paths = NULL;
+
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		_free_ char *path = path_join(root, known[i]);
 		_free_ char *target = path_join("current", known[i]);
 
 		if (!links_to(path, target))
-			return false;
+			strv_add(&paths, path);
 	}
-	return true;
+	return paths;
 }
 
 int store_unlink(const char *root, struct error *e)

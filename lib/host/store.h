@@ -38,7 +38,8 @@ int store_switch(const char *root, const char *folder, struct error *e);
 /* Makes the links bin, libexec, share; 1 if any was made, 0 if all were there.  EEXIST if something
  * else has one of these names: an installation that is not ours. */
 int store_link(const char *root, struct error *e);
-bool store_is_linked(const char *root);
+/* The paths of those that are not there; caller frees. */
+strv store_missing_links(const char *root);
 int store_unlink(const char *root, struct error *e);
 
 /* Removes a version that is not current. */
