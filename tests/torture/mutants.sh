@@ -21,8 +21,8 @@ killed=0 survived=0 stale=0
 copy_tree() {
 	mkdir -p "$tree"
 	# What is the same keeps its time, so that it is not compiled again.
-	(cd "$top" && git ls-files -co --exclude-standard | while read -r file; do
-		[ ! -f "$file" ] || cmp -s "$file" "$tree/$file" || cp --parents -P "$file" "$tree"
+	(cd "$top" && git ls-files -co --exclude-standard | while read -r path; do
+		[ ! -f "$path" ] || cmp -s "$path" "$tree/$path" || cp --parents -P "$path" "$tree"
 	done)
 	cmake -S "$tree" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O0 >"$room/cmake.log" || {
 		tail -n 20 "$room/cmake.log"
@@ -65,7 +65,8 @@ wanted() { # FILE
 }
 
 end_row() {
-	[ -n "${file:-}" ] && wanted "$file" || return 0
+	[ -n "$file" ] || return 0
+	wanted "$file" || return 0
 	try "$file" "$test"
 	case $verdict in
 	killed) killed=$((killed + 1)) ;;
