@@ -4,8 +4,8 @@
 # mutants - break a promise at a time and see a unit test fail: mutants [--stale] [PATTERN]...
 #
 # mutants/*.txt are the tables.  A row is a line "= FILE | TEST | PROMISE", then lines to be found in FILE
-# as they are, once ("-" in front), and what comes in their place ("+").  Of a copy of the tree, built
-# without sanitizers, only TEST is built and run for each row.  It is killed when TEST fails, and has
+# as they are, once ("-" in front), and what comes in their place ("+"), as often as needed where one
+# break is held twice.  Of a copy of the tree, built without sanitizers, only TEST is built and run for each row.  It is killed when TEST fails, and has
 # survived when it passes; one that does not apply or does not compile is stale, a fault of the table.
 # PATTERN is a shell pattern for files; --stale only looks whether the rows apply.  docs/reliability.md
 # keeps the results.
@@ -30,13 +30,15 @@ copy_tree() {
 	}
 }
 
-# Puts new where old stands in FILE; fails unless it stands there once.
+# Puts each new where its old stands in FILE; fails unless every one stands there once.
 mutate() { # FILE
-	local text rest
+	local text rest i
 	text=$(cat "$top/$1" && echo .) || return 1
-	rest=${text#*"$old"}
-	[ "$rest" != "$text" ] && [ "${rest#*"$old"}" = "$rest" ] || return 1
-	text=${text/"$old"/"$new"}
+	for i in "${!old[@]}"; do
+		rest=${text#*"${old[i]}"}
+		[ "$rest" != "$text" ] && [ "${rest#*"${old[i]}"}" = "$rest" ] || return 1
+		text=${text/"${old[i]}"/"${new[i]:-}"}
+	done
 	[ -n "$only_look" ] || printf '%s' "${text%.}" >"$tree/$1"
 }
 
@@ -77,7 +79,7 @@ end_row() {
 }
 
 read_table() { # FILE
-	local line file='' test='' promise='' old='' new=''
+	local line file='' test='' promise='' last=+ old=() new=()
 	while IFS= read -r line; do
 		case $line in
 		=*)
@@ -86,11 +88,15 @@ read_table() { # FILE
 			read -r file <<<"$file"
 			read -r test <<<"$test"
 			read -r promise <<<"$promise"
-			old='' new=''
+			old=() new=()
 			;;
-		-*) old+=${line#-}$'\n' ;;
-		+*) new+=${line#+}$'\n' ;;
+		-*)
+			[ "$last" = - ] || old+=('')
+			old[-1]+=${line#-}$'\n'
+			;;
+		+*) new[${#old[@]}-1]+=${line#+}$'\n' ;;
 		esac
+		last=${line:0:1}
 	done <"$1"
 	end_row
 }

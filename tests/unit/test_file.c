@@ -9,10 +9,14 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 
 #include "lib/file.h"
+#include "tests/unit/root.h"
 
 static void test_file_replace_leaves_the_new_text_and_no_temporary(void **state)
 {
@@ -146,6 +150,63 @@ static void test_tree_remove_needs_little_stack_whatever_the_depth(void **state)
 	assert_true(file_exists(*state));
 }
 
+#define NO_NAMESPACE 77
+
+/* In a mount namespace of its own: the folder kept is mounted deep in the tree, which is removed.
+ */
+static int remove_around_a_mount(const char *dir)
+{
+	_free_ char *kept = path_join(dir, "kept");
+	_free_ char *file = path_join(dir, "kept/deep/file");
+	_free_ char *point = path_join(dir, "tree/a/point");
+	_free_ char *tree = path_join(dir, "tree");
+	struct error e;
+	int r;
+
+	if (!become_root(CLONE_NEWNS))
+		return NO_NAMESPACE;
+	if (mount(kept, point, NULL, MS_BIND, NULL) < 0)
+		return 1;
+	r = tree_remove(tree, &e);
+	if (r >= 0 || !file_exists(file))
+		return 2;
+	/* Nor as the tree itself. */
+	r = tree_remove(point, &e);
+	return r >= 0 || !file_exists(file) ? 3 : 0;
+}
+
+static void test_tree_remove_never_crosses_a_mount(void **state)
+{
+	pid_t pid;
+	int status;
+
+	folder_put(*state, "kept/deep/file", "x");
+	folder_put(*state, "tree/a/point/under", "x");
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(remove_around_a_mount(*state));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_NAMESPACE)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* A link of /proc leads to where its process says, whatever the root is. */
+static void test_magic_links_are_not_followed(void **state)
+{
+	static const char *const links[] = { "self/exe", "self/root/etc", "self/cwd", "self/fd/0" };
+	_close_ int root = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++) {
+		assert_int_equal(open_in_root(root, links[i], O_PATH, 0, &e), -ELOOP);
+		assert_int_equal(open_without_links(root, links[i], O_PATH, &e), -ELOOP);
+	}
+}
+
 static void test_open_in_root_keeps_links_and_dots_inside(void **state)
 {
 	_close_ int root = open(*state, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -248,6 +309,8 @@ int main(void)
 		TEST(test_paths_without_links_are_opened_and_made),
 		TEST(test_a_link_in_such_a_path_is_refused),
 		TEST(test_path_parts),
+		TEST(test_tree_remove_never_crosses_a_mount),
+		TEST(test_magic_links_are_not_followed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,11 +8,14 @@
 #include "tests/unit/folder.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "lib/file.h"
+#include "lib/loop.h"
 #include "lib/proc.h"
 #include "tests/unit/root.h"
 
@@ -201,6 +204,59 @@ static void test_proc_without_capabilities_has_every_set_empty(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
+/* A process that starts another one, writes its pid to REPORT and ends when GATE closes. */
+static pid_t start_parent(bool dies_with_us, int report, int gate)
+{
+	char *argv[] = { (char[]){ "/bin/sleep" }, (char[]){ "1000" }, NULL };
+	const struct proc_spec spec = { .argv = argv, .dies_with_us = dies_with_us };
+	pid_t pid = fork();
+	struct error e;
+	struct proc p;
+	char byte;
+
+	if (pid != 0)
+		return pid;
+	if (proc_start(&spec, &p, &e) == 0)
+		(void)!write(report, &p.pid, sizeof(p.pid));
+	(void)!read(gate, &byte, 1);
+	_exit(0);
+}
+
+/* Whether a child that was started so ends within PATIENCE_MS of its parent's death. */
+static bool ends_with_its_parent(bool dies_with_us, int patience_ms)
+{
+	struct pollfd end = { .events = POLLIN };
+	int report[2], gate[2];
+	pid_t parent, pid;
+	struct error e;
+	bool has_ended;
+
+	assert_int_equal(pipe2(report, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(gate, O_CLOEXEC), 0);
+	parent = start_parent(dies_with_us, report[1], gate[0]);
+	assert_int_equal(read(report[0], &pid, sizeof(pid)), sizeof(pid));
+	end.fd = child_open(pid, &e);
+	assert_true(end.fd >= 0);
+	assert_int_equal(kill(parent, SIGKILL), 0);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	has_ended = poll(&end, 1, patience_ms) == 1;
+	if (!has_ended)
+		(void)kill(pid, SIGKILL);
+	(void)close(end.fd);
+	for (size_t i = 0; i < 2; i++) {
+		(void)close(report[i]);
+		(void)close(gate[i]);
+	}
+	return has_ended;
+}
+
+static void test_proc_that_dies_with_us_does_and_another_does_not(void **state)
+{
+	(void)state;
+	assert_true(ends_with_its_parent(true, LONG_MS));
+	assert_false(ends_with_its_parent(false, 100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +269,7 @@ int main(void)
 		TEST(test_proc_wait_reports_a_signal_as_128_plus),
 		TEST(test_proc_with_no_new_privs_says_so_and_another_does_not),
 		TEST(test_proc_without_capabilities_has_every_set_empty),
+		cmocka_unit_test(test_proc_that_dies_with_us_does_and_another_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,11 +7,16 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -208,6 +213,60 @@ static void test_switch_to_missing_version_keeps_current(void **state)
 	assert_int_equal(store_switch(f->root, "9.9-000000000000", &e), -ENOENT);
 	assert_int_equal(store_current(f->root, &current, &e), 0);
 	assert_string_equal(current, folder);
+}
+
+#define SWITCHES 500
+
+/* Whoever starts a sandbox meanwhile. */
+struct reader {
+	const char *path;
+	atomic_bool has_begun, ends;
+	unsigned missed;
+};
+
+static void *read_all_the_time(void *arg)
+{
+	struct reader *r = arg;
+
+	while (!atomic_load(&r->ends)) {
+		int fd = open(r->path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			r->missed++;
+		(void)close_fd(fd);
+		atomic_store(&r->has_begun, true);
+	}
+	return NULL;
+}
+
+static void test_switch_is_seen_as_the_old_or_the_new(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *path = path_join(f->root, "current/bin/shim");
+	_free_ char *one = NULL, *two = NULL;
+	/* A reader on a busy machine may look away in the moment in which the link is gone. */
+	_close_ int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct reader reader = { .path = path };
+	char event[4096] __attribute__((aligned(8)));
+	pthread_t thread;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &one, &e), 0);
+	write_release(f, "2.0", NULL, 0);
+	assert_int_equal(add(f, &two, &e), 0);
+	assert_int_equal(store_switch(f->root, one, &e), 0);
+	assert_true(inotify_add_watch(watch, f->root, IN_DELETE) >= 0);
+	assert_int_equal(pthread_create(&thread, NULL, read_all_the_time, &reader), 0);
+	while (!atomic_load(&reader.has_begun))
+		(void)sched_yield();
+	for (unsigned i = 0; i < SWITCHES; i++)
+		if (store_switch(f->root, i % 2 ? one : two, &e) < 0)
+			fail_msg("%s", e.msg);
+	atomic_store(&reader.ends, true);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(reader.missed, 0);
+	assert_int_equal(read(watch, event, sizeof(event)), -1);
 }
 
 static void test_add_of_hostile_archive_leaves_nothing(void **state)
@@ -437,6 +496,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rest_of_a_crash_is_seen_and_swept, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_link_over_foreign_folder_is_refused, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_switch_is_seen_as_the_old_or_the_new, setup,
 						teardown),
 	};
 
