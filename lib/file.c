@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 
 #include "lib/str.h"
 
@@ -127,8 +128,33 @@ static int give(int fd, const char *path, const struct owner *owner, struct erro
 	return 0;
 }
 
-static int write_temporary(const char *path, const void *bytes, size_t len, mode_t mode,
-			   const struct owner *owner, struct error *e)
+/* A label of security is what the folder gives where we may not choose one. */
+static int keep_attribute(int fd, int from, const char *name, const char *path, struct error *e)
+{
+	_free_ char *value = xmalloc(XATTR_SIZE_MAX);
+	ssize_t len = fgetxattr(from, name, value, XATTR_SIZE_MAX);
+
+	if (len < 0 || fsetxattr(fd, name, value, (size_t)len, 0) == 0 ||
+	    str_starts(name, "security."))
+		return 0;
+	return fail(e, errno, "cannot keep the attribute '%s' of '%s': %m", name, path);
+}
+
+/* Those of the file at PATH, if there is one, for the new one. */
+static int keep_attributes(int fd, const char *path, struct error *e)
+{
+	_close_ int from = open(path, O_RDONLY | O_CLOEXEC);
+	_free_ char *names = xmalloc(XATTR_LIST_MAX);
+	ssize_t len = from < 0 ? -1 : flistxattr(from, names, XATTR_LIST_MAX);
+	int r = 0;
+
+	for (ssize_t at = 0; r >= 0 && at < len; at += (ssize_t)strlen(names + at) + 1)
+		r = keep_attribute(fd, from, names + at, path, e);
+	return r;
+}
+
+static int write_temporary(const char *path, const char *model, const void *bytes, size_t len,
+			   mode_t mode, const struct owner *owner, struct error *e)
 {
 	_close_ int fd = -1;
 	int r;
@@ -144,6 +170,8 @@ static int write_temporary(const char *path, const void *bytes, size_t len, mode
 		return r;
 	if (fchmod(fd, mode) < 0)
 		return fail(e, errno, "cannot set the mode of '%s': %m", path);
+	if (owner && keep_attributes(fd, model, e) < 0)
+		return -e->code;
 	if (fsync(fd) < 0)
 		return fail(e, errno, "cannot sync '%s': %m", path);
 	return 0;
@@ -155,7 +183,7 @@ static int replace(const char *path, const void *bytes, size_t len, mode_t mode,
 	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
 	int r;
 
-	r = write_temporary(temporary, bytes, len, mode, owner, e);
+	r = write_temporary(temporary, path, bytes, len, mode, owner, e);
 	if (r == 0 && rename(temporary, path) < 0)
 		r = fail(e, errno, "cannot rename '%s' to '%s': %m", temporary, path);
 	if (r < 0) {

@@ -23,7 +23,8 @@ int file_write_at(int dirfd, const char *path, const char *text, struct error *e
 
 /* Replaces PATH by a temporary file beside it, fsync and rename; readers see old or new. */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e);
-/* The same for a file that belongs to UID and GID; EPERM without the right to give it to them. */
+/* The same for a file that belongs to UID and GID; EPERM without the right to give it to them.  It
+ * keeps what else hangs on the file that is there: extended attributes, a list of access rights. */
 int file_replace_owned(const char *path, const void *bytes, size_t len, mode_t mode, uid_t uid,
 		       gid_t gid, struct error *e);
 

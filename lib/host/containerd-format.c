@@ -59,14 +59,12 @@ struct format containerd_format(const struct engine *engine, const struct contai
 				const char *ours)
 {
 	struct format f = { .version = engine->major < 2 ? 2 : NEWEST };
-	size_t n = engine->major < 2 && files->n > 1 ? 1 : files->n;
 
-	for (size_t i = 0; i < n; i++) {
-		bool counts = engine->major < 2 || files->list[i].version > 1;
-
-		if (counts && strcmp(files->list[i].path, ours) != 0)
+	if (engine->major < 2 && files->n > 0)
+		f.version = files->list[0].version;
+	for (size_t i = 0; i < files->n; i++)
+		if (files->list[i].version > 1 && strcmp(files->list[i].path, ours) != 0)
 			f.version = files->list[i].version;
-	}
 	f.names = f.version < NEWEST ? f.version : NEWEST;
 	/* Old names are not looked at where the newest ones are there as well. */
 	if (engine->major >= 2 && f.names < NEWEST && has_newest_runtimes(files, ours))
@@ -112,7 +110,8 @@ char *containerd_default_table(const struct engine *engine, const struct toml *r
 	const struct toml *there = runtimes(root, names);
 	const char *id = plugin_id(names);
 
-	if (there && there->children)
+	/* An empty one says that there shall be none. */
+	if (there)
 		return xstrdup("");
 	return xasprintf(
 		"[plugins.%s.containerd.runtimes.runc]\n"

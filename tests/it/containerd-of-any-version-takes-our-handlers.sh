@@ -86,6 +86,19 @@ file config.toml <<-END
 	  runtime_type = "io.containerd.runc.v2"
 END
 takes
+begin "line ends of Windows"
+printf 'version = 2\r\nimports = [\r\n  "%s/one.toml",\r\n]\r\n# open' "$dir" | file config.toml
+file one.toml <<<'version = 2'
+takes
+# The version is then that of the imported file, for the names of the main one, too.
+begin "nothing but imports"
+file config.toml <<<"imports = [\"$dir/conf.d/*.toml\"]"
+file conf.d/one.toml <<<'version = 2'
+takes
+begin "a table of runtimes without any"
+file config.toml <<<"version = 2
+[$cri2.containerd.runtimes]"
+takes
 begin "a missing import"
 file config.toml <<-END
 	version = 2

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "lib/file.h"
 #include "tests/unit/root.h"
@@ -36,6 +37,24 @@ static void test_file_replace_leaves_the_new_text_and_no_temporary(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(*state), 0);
 	assert_int_equal(mkdir(*state, 0700), 0);
+}
+
+static void test_replaced_file_keeps_owner_mode_and_attributes(void **state)
+{
+	_free_ char *path = path_join(*state, "f");
+	char value[8] = "";
+	struct stat st;
+	struct error e;
+
+	folder_put(*state, "f", "old");
+	assert_int_equal(chmod(path, 0440), 0);
+	if (setxattr(path, "user.kata", "kept", 4, 0) < 0)
+		skip();
+	assert_int_equal(file_replace_owned(path, "new", 3, 0440, getuid(), getgid(), &e), 0);
+	assert_int_equal(getxattr(path, "user.kata", value, sizeof(value)), 4);
+	assert_string_equal(value, "kept");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0440);
 }
 
 static void test_file_read_over_its_limit_fails_and_names_the_file(void **state)
@@ -299,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
+		TEST(test_replaced_file_keeps_owner_mode_and_attributes),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),
 		TEST(test_tree_remove_does_not_follow_links),
 		TEST(test_tree_remove_with_slashes_at_the_end_removes),
