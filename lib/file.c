@@ -550,3 +550,15 @@ char *path_parent(const char *path)
 		return xstrdup(".");
 	return slash == path ? xstrdup("/") : xstrndup(path, (size_t)(slash - path));
 }
+
+char *path_tidy(const char *path)
+{
+	_strv_ strv parts = strv_split(path, "/"), kept = NULL;
+	_free_ char *joined = NULL;
+
+	for (char *const *part = parts; part && *part; part++)
+		if (strcmp(*part, ".") != 0)
+			strv_add(&kept, *part);
+	joined = strv_join(kept, "/");
+	return xasprintf("%s%s", path[0] == '/' ? "/" : "", joined);
+}

@@ -56,13 +56,6 @@ static int options_of(const char *const *words, size_t n, struct mount_options *
 	return mount_options_parse(list, n, ret, e);
 }
 
-static bool has_parent_part(const char *path)
-{
-	_strv_ strv parts = strv_split(path, "/");
-
-	return strv_contains(parts, "..");
-}
-
 static bool is_kernel_fs(const char *type)
 {
 	return !strcmp(type, "proc") || !strcmp(type, "sysfs");
@@ -264,8 +257,7 @@ static int mount_one(int rootfd, const Oci__Spec *spec, const Oci__Mount *m, int
 {
 	const struct idmap map = idmap_of_container(spec->linux);
 
-	if (m->destination[0] != '/' || has_parent_part(m->destination) ||
-	    !m->destination[strspn(m->destination, "/")])
+	if (m->destination[0] != '/' || !m->destination[strspn(m->destination, "/")])
 		return fail(e, EINVAL, "bad destination");
 	if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
 		return mount_cgroup(rootfd, m, e);

@@ -6,7 +6,9 @@
  * (exported.c) and its uses.  A use of something that is an item already, or a part of one, needs
  * no mount: the guest's path of it is all.  That a part is where the list of mounts says is checked
  * in the item itself, without following a link, by device and inode number; what a neighbour
- * exchanges afterwards is still inside what the pod sees.
+ * exchanges afterwards is still inside what the pod sees.  While a part is used it is held open, in
+ * the item: virtiofsd knows files by handles, and by that of a file whose name is gone it finds it
+ * only while somebody has it.  Nothing of the host's own mounts is held, which may go meanwhile.
  *
  * What nobody but the pod's guest changes lies in a folder of its own, with a virtiofsd that lets
  * the guest remember it.  Only what is asked for is shared, never
@@ -41,6 +43,7 @@ struct use {
 	struct use *next;
 	char *ticket;
 	bool writes;
+	int pin; /* O_PATH on the part of the item that it has, or -1 */
 };
 
 struct item {
@@ -111,14 +114,20 @@ static struct exported_folder *folder_of(struct share *s, const struct item *ite
 	return &s->exported.folders[item->kind];
 }
 
+static void use_free(struct use *use)
+{
+	(void)close_fd(use->pin);
+	free(use->ticket);
+	free(use);
+}
+
 static void item_free(struct item *item)
 {
 	while (item->uses) {
 		struct use *use = item->uses;
 
 		item->uses = use->next;
-		free(use->ticket);
-		free(use);
+		use_free(use);
 	}
 	origin_done(&item->origin);
 	free(item->name);
@@ -204,8 +213,10 @@ static int item_share(struct share *s, struct origin *o, const struct share_use 
 	item->has_origin = true;
 	free(item->map);
 	item->map = map_of(use);
+	/* The descriptor stays O's: kept, it would keep the host from unmounting the volume. */
 	item->origin = *o;
-	*o = (struct origin)ORIGIN_INIT;
+	item->origin.fd = -1;
+	*o = (struct origin){ .fd = o->fd };
 	item->follows = use->follows;
 	item->is_writable = use->writes;
 	*ret_item = item;
@@ -226,9 +237,21 @@ static bool suits(const struct share *s, const struct item *item, const struct s
 	return !item->is_writable || can_change;
 }
 
-/* True if PART of ITEM, no link followed, is what ORIGIN is. */
-static bool is_there(struct share *s, const struct item *item, const char *part,
-		     const struct origin *origin)
+/* What a use finds to be shared already: ITEM, and PART of it, "" for all. */
+struct found {
+	struct item *item;
+	const char *part;
+	int pin; /* on the part */
+};
+
+static void found_done(struct found *f)
+{
+	(void)close_fd(f->pin);
+}
+
+/* A descriptor of PART of ITEM if that, no link followed, is what ORIGIN is; else -1. */
+static int look_at_part(struct share *s, const struct item *item, const char *part,
+			const struct origin *origin)
 {
 	struct error ignored;
 	_close_ int top = exported_look(folder_of(s, item), item->name, &ignored);
@@ -236,33 +259,35 @@ static bool is_there(struct share *s, const struct item *item, const char *part,
 	struct stat st;
 
 	if (top < 0)
-		return false;
+		return -1;
 	fd = open_without_links(top, part, O_PATH | O_NOFOLLOW | O_CLOEXEC, &ignored);
-	return fd >= 0 && fstat(fd, &st) >= 0 && st.st_dev == origin->dev &&
-	       st.st_ino == origin->ino;
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != origin->dev || st.st_ino != origin->ino)
+		return -1;
+	return TAKE_FD(fd);
 }
 
-/* The item that O is, *ret_part "", or lies in; NULL without one. */
-static struct item *item_find(struct share *s, const struct origin *o, const struct share_use *use,
-			      const char **ret_part)
+/* The item that O is or lies in, if there is one. */
+static void item_find(struct share *s, const struct origin *o, const struct share_use *use,
+		      struct found *ret)
 {
 	for (struct item *item = s->items; item; item = item->next) {
 		if (!suits(s, item, use))
 			continue;
 		if (origin_is_same(&item->origin, o)) {
-			*ret_part = "";
-			return item;
+			ret->item = item;
+			return;
 		}
 	}
 	for (struct item *item = s->items; item; item = item->next) {
 		const char *part = suits(s, item, use) ? origin_part(&item->origin, o) : NULL;
 
-		if (part && is_there(s, item, part, o)) {
-			*ret_part = part;
-			return item;
+		ret->pin = part ? look_at_part(s, item, part, o) : -1;
+		if (ret->pin >= 0) {
+			ret->item = item;
+			ret->part = part;
+			return;
 		}
 	}
-	return NULL;
 }
 
 static int allow_writing(struct share *s, struct item *item, struct error *e)
@@ -274,12 +299,13 @@ static int allow_writing(struct share *s, struct item *item, struct error *e)
 	return r;
 }
 
-static void use_add(struct item *item, const char *ticket, bool writes)
+static void use_add(struct item *item, const char *ticket, bool writes, int own_pin)
 {
 	struct use *use = xcalloc(1, sizeof(*use));
 
 	use->ticket = xstrdup(ticket);
 	use->writes = writes;
+	use->pin = own_pin;
 	use->next = item->uses;
 	item->uses = use;
 }
@@ -292,10 +318,10 @@ static char *guest_path(const struct item *item, const char *part)
 		       : xasprintf("%s/%s", root, item->name);
 }
 
-/* The item that all of USE's folder is, made if it is not there; NULL if it is not asked for, or
+/* The item that all of USE's folder is, made if it is not there; none if it is not asked for, or
  * SOURCE is no part of it: then it is shared for itself. */
 static int find_whole(struct share *s, const struct origin *o, const struct share_use *use,
-		      struct item **ret_item, const char **ret_part, struct error *e)
+		      struct found *ret, struct error *e)
 {
 	_origin_ struct origin whole = ORIGIN_INIT;
 	struct error ignored;
@@ -311,12 +337,13 @@ static int find_whole(struct share *s, const struct origin *o, const struct shar
 	r = item_share(s, &whole, use, &item, e);
 	if (r < 0)
 		return r;
-	if (!is_there(s, item, part, o)) {
+	ret->pin = look_at_part(s, item, part, o);
+	if (ret->pin < 0) {
 		item_drop(s, item);
 		return 0;
 	}
-	*ret_item = item;
-	*ret_part = part;
+	ret->item = item;
+	ret->part = part;
 	return 0;
 }
 
@@ -324,24 +351,24 @@ static int get_locked(struct share *s, struct origin *o, const struct share_use 
 		      char **ret_path, strv *nested, struct error *e)
 {
 	_strv_ strv below = strv_copy(o->nested);
+	_cleanup_(found_done) struct found f = { .part = "", .pin = -1 };
 	_free_ char *path = NULL;
-	const char *part = "";
-	struct item *item = item_find(s, o, use, &part);
 	int r = 0;
 
-	if (!item)
-		r = find_whole(s, o, use, &item, &part, e);
-	if (r >= 0 && item)
-		path = guest_path(item, part);
+	item_find(s, o, use, &f);
+	if (!f.item)
+		r = find_whole(s, o, use, &f, e);
+	if (r >= 0 && f.item)
+		path = guest_path(f.item, f.part);
 	else if (r >= 0)
-		r = item_share(s, o, use, &item, e);
-	if (r >= 0 && use->writes && !item->is_writable)
-		r = allow_writing(s, item, e);
+		r = item_share(s, o, use, &f.item, e);
+	if (r >= 0 && use->writes && !f.item->is_writable)
+		r = allow_writing(s, f.item, e);
 	if (r < 0)
 		return r;
-	use_add(item, use->ticket, use->writes);
-	item->stays |= use->stays;
-	*ret_path = path ? TAKE_PTR(path) : guest_path(item, "");
+	use_add(f.item, use->ticket, use->writes, TAKE_FD(f.pin));
+	f.item->stays |= use->stays;
+	*ret_path = path ? TAKE_PTR(path) : guest_path(f.item, "");
 	for (char *const *p = below; p && *p; p++)
 		strv_addf(nested, "%s/%s", *ret_path, *p);
 	return 0;
@@ -378,7 +405,7 @@ int share_get_tree(struct share *s, const char *ticket, int treefd, const char *
 	if (r < 0) {
 		item_drop(s, item);
 	} else {
-		use_add(item, ticket, true);
+		use_add(item, ticket, true, -1);
 		*ret_path = guest_path(item, "");
 	}
 	(void)pthread_mutex_unlock(&s->lock);
@@ -393,8 +420,7 @@ static bool end_use(struct item *item, const char *ticket)
 		if (strcmp(use->ticket, ticket) != 0)
 			continue;
 		*at = use->next;
-		free(use->ticket);
-		free(use);
+		use_free(use);
 		return true;
 	}
 	return false;

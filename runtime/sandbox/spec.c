@@ -69,6 +69,16 @@ static int check(const Oci__Spec *spec, const char *name, struct error *e)
 	return 0;
 }
 
+/* A user may write "/dev/shm/": what is looked for by its place is found as well. */
+static void tidy(Oci__Spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		_free_ char *tidied = path_tidy(spec->mounts[i]->destination);
+
+		spec_set(&spec->mounts[i]->destination, tidied);
+	}
+}
+
 int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_spec,
 	       struct error *e)
 {
@@ -81,6 +91,7 @@ int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_s
 		r = check(spec, name, e);
 	if (r < 0)
 		return r;
+	tidy(spec);
 	*ret_spec = TAKE_PTR(spec);
 	return 0;
 }
@@ -161,12 +172,18 @@ const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination)
 	return NULL;
 }
 
-static bool has_option(const Oci__Mount *m, const char *option)
+bool spec_mount_has(const Oci__Mount *m, const char *option)
 {
 	for (size_t i = 0; i < m->n_options; i++)
 		if (strcmp(m->options[i], option) == 0)
 			return true;
 	return false;
+}
+
+void spec_mount_add_option(Oci__Mount *m, const char *option)
+{
+	m->options = xrealloc(m->options, m->n_options + 1, sizeof(*m->options));
+	m->options[m->n_options++] = xstrdup(option);
 }
 
 static bool is_below(const char *path, const char *dir)
@@ -176,7 +193,8 @@ static bool is_below(const char *path, const char *dir)
 
 bool spec_mount_is_bind(const Oci__Mount *m)
 {
-	return strcmp(m->type, "bind") == 0 || has_option(m, "bind") || has_option(m, "rbind");
+	return strcmp(m->type, "bind") == 0 || spec_mount_has(m, "bind") ||
+	       spec_mount_has(m, "rbind");
 }
 
 bool spec_mount_is_shared(const Oci__Mount *m)
@@ -190,12 +208,12 @@ bool spec_mount_is_shared(const Oci__Mount *m)
 
 bool spec_mount_is_read_only(const Oci__Mount *m)
 {
-	return has_option(m, "ro") || has_option(m, "rro");
+	return spec_mount_has(m, "ro") || spec_mount_has(m, "rro");
 }
 
 enum mount_idmap spec_mount_idmap(const Oci__Spec *spec, const Oci__Mount *m, struct idmap *ret_map)
 {
-	bool is_asked_for = has_option(m, "idmap") || has_option(m, "ridmap");
+	bool is_asked_for = spec_mount_has(m, "idmap") || spec_mount_has(m, "ridmap");
 
 	*ret_map = idmap_of_mount(m);
 	if (idmap_is_empty(ret_map) && !is_asked_for)
@@ -203,7 +221,7 @@ enum mount_idmap spec_mount_idmap(const Oci__Spec *spec, const Oci__Mount *m, st
 	/* Without maps of its own a mount has those of the container. */
 	if (idmap_is_empty(ret_map))
 		*ret_map = idmap_of_container(spec->linux);
-	return has_option(m, "ridmap") ? MOUNT_IDMAP_TREE : MOUNT_IDMAP_ONE;
+	return spec_mount_has(m, "ridmap") ? MOUNT_IDMAP_TREE : MOUNT_IDMAP_ONE;
 }
 
 static void free_maps(Oci__LinuxIDMapping **maps, size_t *n)
@@ -229,12 +247,12 @@ void spec_mount_forget_idmap(Oci__Mount *m)
 
 bool spec_mount_spreads(const Oci__Mount *m)
 {
-	return has_option(m, "shared") || has_option(m, "rshared");
+	return spec_mount_has(m, "shared") || spec_mount_has(m, "rshared");
 }
 
 bool spec_mount_follows(const Oci__Mount *m)
 {
-	return has_option(m, "slave") || has_option(m, "rslave") || spec_mount_spreads(m);
+	return spec_mount_has(m, "slave") || spec_mount_has(m, "rslave") || spec_mount_spreads(m);
 }
 
 static bool is_host_namespace(const char *type)

@@ -41,6 +41,8 @@ bool spec_shares_pidns(const Oci__Spec *spec);
 /* The mount on DESTINATION, borrowed; NULL without. */
 const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination);
 
+bool spec_mount_has(const Oci__Mount *m, const char *option);
+void spec_mount_add_option(Oci__Mount *m, const char *option);
 bool spec_mount_is_bind(const Oci__Mount *m);
 /* True if the host must share SOURCE of M with the guest, rather than M being made in the guest. */
 bool spec_mount_is_shared(const Oci__Mount *m);

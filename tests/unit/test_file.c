@@ -312,6 +312,25 @@ static void test_path_parts(void **state)
 	assert_string_equal(path_base("/a/b"), "b");
 }
 
+static void test_path_tidy_keeps_what_may_be_a_link(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/", "/" },
+		{ "/a/b", "/a/b" },
+		{ "//a/./b//", "/a/b" },
+		{ "/x/../a", "/x/../a" },
+		{ "a/", "a" },
+		{ "/...", "/..." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *tidied = path_tidy(cases[i][0]);
+
+		assert_string_equal(tidied, cases[i][1]);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 int main(void)
@@ -331,6 +350,7 @@ int main(void)
 		TEST(test_path_parts),
 		TEST(test_tree_remove_never_crosses_a_mount),
 		TEST(test_magic_links_are_not_followed),
+		TEST(test_path_tidy_keeps_what_may_be_a_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

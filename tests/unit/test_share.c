@@ -405,6 +405,52 @@ static void test_part_of_a_share_is_that_part(void **state)
 	assert_string_equal(c, want);
 }
 
+/* Descriptors of this process on the folder "late one" that is gone. */
+static size_t held(void)
+{
+	_close_ int fds = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_strv_ strv names = NULL;
+	size_t found = 0;
+	struct error e;
+
+	assert_return_code(dir_list(fds, 1000, &names, &e), errno);
+	for (char *const *name = names; name && *name; name++) {
+		char path[256] = "";
+
+		(void)!readlinkat(fds, *name, path, sizeof(path) - 1);
+		found += strstr(path, "late one (deleted)") != NULL;
+	}
+	return found;
+}
+
+static void test_part_is_held_while_it_is_used(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *a = NULL, *b = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get(f, "a", f->source, 0);
+	b = get(f, "b", f->late, 0);
+	assert_return_code(rmdir(f->late), errno);
+	assert_int_equal(held(), 1);
+	share_put(f->share, "b");
+	assert_int_equal(held(), 0);
+}
+
+static void test_host_may_unmount_what_is_shared(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *a = NULL, *b = NULL;
+
+	if (!has_mounts)
+		skip();
+	a = get(f, "a", f->source, WRITES);
+	b = get(f, "b", f->late, WRITES);
+	assert_return_code(umount2(f->source, 0), errno);
+	assert_int_equal(guest_open(f, a, "late one", O_RDONLY), 0);
+}
+
 static void test_part_alone_shows_nothing_beside_it(void **state)
 {
 	struct fixture *f = *state;
@@ -748,6 +794,8 @@ int main(void)
 		TEST(test_share_with_mounts_of_the_guest_stays_for_later_users),
 		TEST(test_private_folder_is_shared_apart),
 		TEST(test_part_of_a_share_is_that_part),
+		TEST(test_part_is_held_while_it_is_used),
+		TEST(test_host_may_unmount_what_is_shared),
 		TEST(test_part_alone_shows_nothing_beside_it),
 		TEST(test_part_of_a_pods_volume_brings_the_whole),
 		TEST(test_part_that_was_exchanged_for_a_link_is_not_followed),

@@ -16,8 +16,9 @@ echo file of the node >"$own/host/file"
 echo part >"$own/host/dir/sub/part"
 echo local >"$own/local/inner/f"
 python3 -c 'import os, socket, sys; os.chdir(sys.argv[1]); socket.socket(socket.AF_UNIX).bind("socket")' "$own/host"
-on_node mount -t tmpfs deep "/srv/$namespace/deep/mount"
-unmount() { on_node umount "/srv/$namespace/deep/mount"; }
+on_node mount -t tmpfs -o nosuid,nodev,noexec deep "/srv/$namespace/deep/mount"
+on_node cp /bin/busybox "/srv/$namespace/deep/mount/true"
+unmount() { ! on_node mountpoint -q "/srv/$namespace/deep/mount" || on_node umount "/srv/$namespace/deep/mount"; }
 cleanup unmount
 remove_claims() {
 	k delete pod,pvc --all --force --grace-period=0 >/dev/null 2>&1
@@ -103,6 +104,7 @@ containers:
   - {name: host-socket, mountPath: /host-socket}
   - {name: zero, mountPath: /dev/zero-of-mine}
   - {name: deep, mountPath: /deep, readOnly: true, recursiveReadOnly: Enabled}
+  - {name: flags, mountPath: "/no/../dotted//flags/"}
   - {name: local, mountPath: /local}
   - {name: local, mountPath: /local-dir, subPath: inner}
   - {name: local, mountPath: /local-file, subPath: inner/f}
@@ -136,6 +138,7 @@ volumes:
 - {name: host-socket, hostPath: {path: /srv/@NS@/host/socket, type: Socket}}
 - {name: zero, hostPath: {path: /dev/zero, type: CharDevice}}
 - {name: deep, hostPath: {path: /srv/@NS@/deep}}
+- {name: flags, hostPath: {path: /srv/@NS@/deep/mount}}
 - {name: local, persistentVolumeClaim: {claimName: claim}}
 - {name: image, image: {reference: "@IMAGE@", pullPolicy: IfNotPresent}}
 END
@@ -164,6 +167,7 @@ shows "its parts, written," c "part,b,a,c" 'echo b >>/host-part; echo a >/host-d
 expect "what the node has of it" "part b a c" "$(cat "$own"/host/dir/sub/part "$own"/host/dir/sub/new "$own"/host/dir-new/c | paste -sd' ')"
 shows "a device" c "character special file 1:5, 00 00" 'stat -c "%F %t:%T" /dev/zero-of-mine; head -c 2 /dev/zero-of-mine | od -An -tx1'
 shows "a volume read-only to its depth" c "refused,refused" "for f in /deep/x /deep/mount/x; do $refused; done"
+shows "what the node's mount forbids" c "nodev noexec nosuid,126" 'for o in nodev noexec nosuid; do grep " /dotted/flags " /proc/self/mountinfo | grep -wo $o; done | paste -sd" "; /dotted/flags/true; echo $?'
 shows "a local volume's parts" c "local,local,local,more" 'cat /local/inner/f /local-dir/f; echo more >>/local-file; cat /local-dir/f'
 shows "an image" c "runs,as many names,refused" 'n=$(ls /image-bin | wc -l); /image-bin/busybox echo runs; [ $n = $(ls /image/bin | wc -l) ] && echo as many names; '"f=/image/x; $refused"
 shows "volumes to be read" d "refused,refused,refused" "for f in /disk/x /local/x /host/x; do $refused; done"
@@ -175,4 +179,11 @@ looks() { [ -n "$(field all '.status.ephemeralContainerStatuses[0].state.running
 eventually 60 "the debugging container" looks
 shows "every volume" look "one,two,m,value a,local,more,runs" 'cat /disk/one /memory/f; echo $(cat /settings/a); cat /local/inner/f; /image/bin/busybox echo runs; echo seen >/disk/look'
 shows "what that wrote" c seen 'cat /disk/look'
+
+# What the node does to its files while the pod has them: a part that gets another file, and a mount that goes.
+echo another >"$own/another" && mv "$own/another" "$own/host/dir/sub/part"
+rm "$own/host/dir-new/c" && rmdir "$own/host/dir-new"
+unmount || fail "a volume of the pod keeps the node from unmounting"
+sleep 1.5
+shows "parts that have no name any more" c "part,b,0,refused,another" 'cat /host-part; ls /host-dir-new | wc -l; touch /host-dir-new/x || echo refused; cat /host/dir/sub/part'
 passed
