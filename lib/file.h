@@ -71,8 +71,8 @@ char *path_join(const char *a, const char *b);
 const char *path_base(const char *path);
 /* The part before it; "/" or "." where there is none.  Caller frees. */
 char *path_parent(const char *path);
-/* PATH without empty parts and parts ".": "/a//./b/" is "/a/b".  What ".." goes up from may be a link, so
- * it stays.  Caller frees. */
+/* PATH without empty parts and parts ".": "/a//./b/" is "/a/b".  What ".." goes up from may be a
+ * link, so it stays.  Caller frees. */
 char *path_tidy(const char *path);
 
 #endif
