@@ -27,8 +27,12 @@ static int assess(const void *context, const struct assessment *others, struct c
 	(void)ret_change;
 	if (!install_is_changing(others))
 		return 0;
-	for (size_t i = 0; i < f->n_offers; i++)
+	for (size_t i = 0; i < f->n_offers; i++) {
+		int64_t mib = offer_int(&f->offers[i], "default_memory", 0);
+
 		facts.allow_emulation &= offer_bool(&f->offers[i], "allow_emulation", false);
+		facts.guest_mib = max_u64(facts.guest_mib, (uint64_t)(mib > 0 ? mib : 0));
+	}
 	r = hostcheck_run(&facts, &warnings, e);
 	for (char **w = warnings; w && *w; w++)
 		log_warn("%s", *w);

@@ -381,13 +381,6 @@ static char *text_of(const struct stream *s)
 	return xstrndup(s->bytes.len > 0 ? (const char *)s->bytes.data : "", s->bytes.len);
 }
 
-void task_result_done(struct task_result *r)
-{
-	free(r->out);
-	free(r->err);
-	*r = (struct task_result){ 0 };
-}
-
 int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 	     struct task_result *ret_result, struct error *e)
 {

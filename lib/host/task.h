@@ -32,7 +32,12 @@ struct task_result {
 	char *err;       /* standard error */
 };
 
-void task_result_done(struct task_result *r);
+static inline void task_result_done(struct task_result *r)
+{
+	free(r->out);
+	free(r->err);
+	*r = (struct task_result){ 0 };
+}
 #define _task_result_ _cleanup_(task_result_done)
 
 /* Runs, waits, collects what it wrote, and removes every trace, on failure as well; first, what a

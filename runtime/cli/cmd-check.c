@@ -2,48 +2,24 @@
 /*
  * cmd-check - say whether this host can run Kata Containers, what is missing, and how to get it.
  *
- * One table of checks.  A check that fails says why in *e; its row says what to do and whether
- * sandboxes run without it.  All checks are made, so that one run names everything.  Nothing is
- * changed on the host.
+ * What the machine must have is the installer's own table (lib/host/hostcheck.h).  Added is what
+ * only an installation has: its configuration and the files that names.  The configuration is the
+ * one the node's handlers use; where several are in use, each is checked.  All checks are made, so
+ * that one run names everything.  Nothing is changed on the host.
  */
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/utsname.h>
 
-#include "lib/file.h"
+#include "lib/host/handlers.h"
+#include "lib/host/hostcheck.h"
 #include "runtime/cli/cli.h"
-#include "runtime/vmm/vmm.h"
 
-#define KERNEL_MAJOR 5
-#define KERNEL_MINOR 10
-
-/* What the checks look at. */
+/* What the checks of an installation look at. */
 struct subject {
 	const struct config *config; /* NULL: it could not be read */
 	struct error config_error;
 };
-
-static int check_root(const struct subject *s, struct error *e)
-{
-	(void)s;
-	return geteuid() == 0 ? 0 : fail(e, EPERM, "not run as root, so devices were not opened");
-}
-
-static int check_kernel(const struct subject *s, struct error *e)
-{
-	struct utsname name;
-	unsigned major = 0, minor = 0;
-
-	(void)s;
-	(void)uname(&name);
-	if (sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-	    (major > KERNEL_MAJOR || (major == KERNEL_MAJOR && minor >= KERNEL_MINOR)))
-		return 0;
-	return fail(e, ENOSYS, "Linux %s is too old", name.release);
-}
 
 static int check_config(const struct subject *s, struct error *e)
 {
@@ -58,106 +34,105 @@ static int check_files(const struct subject *s, struct error *e)
 	return s->config ? config_check_paths(s->config, e) : 0;
 }
 
-static int check_kvm(const struct subject *s, struct error *e)
-{
-	char reason[256];
-
-	(void)s;
-	return vmm_kvm_works(reason, sizeof(reason)) ? 0 : fail(e, ENODEV, "%s", reason);
-}
-
-static int check_device(const char *path, struct error *e)
-{
-	_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
-
-	return fd >= 0 ? 0 : fail(e, errno, "cannot open %s: %m", path);
-}
-
-static int check_tun(const struct subject *s, struct error *e)
-{
-	(void)s;
-	return check_device("/dev/net/tun", e);
-}
-
-static int check_vhost_vsock(const struct subject *s, struct error *e)
-{
-	(void)s;
-	return check_device("/dev/vhost-vsock", e);
-}
-
-static int check_vhost_net(const struct subject *s, struct error *e)
-{
-	(void)s;
-	return check_device("/dev/vhost-net", e);
-}
-
-static int check_memory(const struct subject *s, struct error *e)
-{
-	uint64_t mib;
-
-	if (!s->config)
-		return 0;
-	mib = s->config->hypervisor.default_maxmemory;
-	if (mib > s->config->hypervisor.default_memory)
-		return 0;
-	return fail(e, ENOMEM, "the host's memory is no more than one guest's (%llu MiB)",
-		    (unsigned long long)s->config->hypervisor.default_memory);
-}
-
-enum weight {
-	NEEDED,   /* no sandbox runs without it */
-	HELPFUL,  /* sandboxes run, less well */
-	EMULABLE, /* needed unless the configuration allows emulation */
-};
-
-static const struct check {
+static const struct {
 	const char *name;
 	int (*run)(const struct subject *s, struct error *e);
-	enum weight weight;
 	const char *remedy;
 } checks[] = {
-	{ "root", check_root, HELPFUL, "run: sudo kata-runtime check" },
-	{ "kernel", check_kernel, NEEDED, "install Linux 5.10 or newer" },
-	{ "configuration", check_config, NEEDED, "correct the file, or reinstall" },
-	{ "files", check_files, NEEDED, "reinstall this version, or correct the path" },
-	{ "kvm", check_kvm, EMULABLE,
-	  "use a machine with hardware virtualisation; or, for tests, set allow_emulation = true "
-	  "in "
-	  "[hypervisor.qemu]" },
-	{ "tun", check_tun, NEEDED, "run: modprobe tun" },
-	{ "vhost-vsock", check_vhost_vsock, HELPFUL,
-	  "run: modprobe vhost_vsock; without it each sandbox runs vhost-device-vsock" },
-	{ "vhost-net", check_vhost_net, HELPFUL,
-	  "run: modprobe vhost_net; without it the network is slower" },
-	{ "memory", check_memory, HELPFUL, "lower default_memory in [hypervisor.qemu]" },
+	{ "configuration", check_config, "correct the file, or reinstall" },
+	{ "files", check_files, "reinstall this version, or correct the path" },
 };
 
-static bool is_needed(const struct check *check, const struct subject *s)
+/* The result so far. */
+struct report {
+	bool is_verbose;
+	unsigned n_missing;
+};
+
+static void tell(struct report *report, const char *name, enum check_verdict verdict,
+		 const char *why, const char *remedy)
 {
-	if (check->weight == EMULABLE)
-		return !s->config || !s->config->hypervisor.allow_emulation;
-	return check->weight == NEEDED;
+	static const char *const words[] = {
+		[VERDICT_OK] = "ok",
+		[VERDICT_WARNING] = "warning",
+		[VERDICT_MISSING] = "missing",
+	};
+
+	report->n_missing += verdict == VERDICT_MISSING;
+	if (verdict != VERDICT_OK)
+		printf("%-8s %s: %s\n         -> %s\n", words[verdict], name, why, remedy);
+	else if (report->is_verbose)
+		printf("%-8s %s\n", words[verdict], name);
 }
 
-/* Returns the number of checks that failed and are needed. */
-static unsigned run_checks(const struct subject *s, bool is_verbose)
+static void check_installation(struct report *report, const struct subject *s)
 {
-	unsigned n_missing = 0;
-	struct error e;
-
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
-		bool is_ok = checks[i].run(s, &e) >= 0;
-		bool matters = is_needed(&checks[i], s);
+		struct error e = { 0 };
+		int r = checks[i].run(s, &e);
 
-		if (is_ok && is_verbose)
-			printf("ok       %s\n", checks[i].name);
-		if (is_ok)
-			continue;
-		printf("%-8s %s: %s\n         -> %s\n", matters ? "missing" : "warning",
-		       checks[i].name, e.msg, checks[i].remedy);
-		n_missing += matters;
+		tell(report, checks[i].name, r < 0 ? VERDICT_MISSING : VERDICT_OK, e.msg,
+		     checks[i].remedy);
 	}
-	return n_missing;
+}
+
+/* With what the configurations want of a machine in *facts. */
+static void add_wishes(struct host_facts *facts, const struct config *config)
+{
+	facts->allow_emulation &= config->hypervisor.allow_emulation;
+	facts->guest_mib = max_u64(facts->guest_mib, config->hypervisor.default_memory);
+}
+
+/* Checks the configuration at PATH (NULL: what the search finds), which USED_BY use. */
+static void check_one(const struct cli *cli, const char *path, char *const *used_by,
+		      struct report *report, struct host_facts *facts)
+{
+	const struct cli asked = { .config_path = path, .version_dir = cli->version_dir };
+	_free_ char *users = used_by ? strv_join(used_by, ", ") : NULL;
+	_config_ struct config config = { 0 };
+	struct subject s = { 0 };
+
+	if (cli_load_config(&asked, &config, &s.config_error) >= 0) {
+		s.config = &config;
+		add_wishes(facts, &config);
+	} else {
+		facts->allow_emulation = false;
+	}
+	printf("configuration %s, %s%s\n",
+	       s.config ? config.path
+	       : path   ? path
+			: "of the search",
+	       users ? "used by " : "found by the search", users ? users : "");
+	check_installation(report, &s);
+}
+
+static void check_configurations(const struct cli *cli, struct report *report,
+				 struct host_facts *facts)
+{
+	_handlers_found_ struct handlers_found found = { 0 };
+
+	if (cli->config_path || getenv("KATA_CONF_FILE")) {
+		check_one(cli, cli->config_path, NULL, report, facts);
+		return;
+	}
+	handlers_find("", &found);
+	for (char **p = found.problems; p && *p; p++)
+		tell(report, "handlers", VERDICT_WARNING, *p, "correct the file");
+	for (size_t i = 0; i < found.n; i++)
+		check_one(cli, found.list[i].path, found.list[i].used_by, report, facts);
+	if (found.n == 0)
+		check_one(cli, NULL, NULL, report, facts);
+}
+
+static void check_machine(struct report *report, const struct host_facts *facts)
+{
+	struct check_result r;
+
+	if (!facts->dev)
+		tell(report, "root", VERDICT_WARNING, "not run as root, so devices were not opened",
+		     "run: sudo kata-runtime check");
+	for (size_t i = 0; hostcheck_at(i, facts, &r); i++)
+		tell(report, r.check->name, r.verdict, r.why.msg, r.check->remedy);
 }
 
 static int parse_options(int argc, char **argv, bool *ret_verbose, struct error *e)
@@ -181,17 +156,21 @@ static int parse_options(int argc, char **argv, bool *ret_verbose, struct error 
 
 int cmd_check(const struct cli *cli, int argc, char **argv, struct error *e)
 {
-	_config_ struct config config = { 0 };
-	struct subject s = { 0 };
-	bool is_verbose = false;
-	int r;
+	struct host_facts facts = {
+		.root = cli->version_dir,
+		.allow_emulation = true,
+		.sys = "/sys",
+		.proc = "/proc",
+		.dev = geteuid() == 0 ? "/dev" : NULL,
+	};
+	struct report report = { 0 };
+	int r = parse_options(argc, argv, &report.is_verbose, e);
 
-	r = parse_options(argc, argv, &is_verbose, e);
 	if (r < 0)
 		return r;
-	if (cli_load_config(cli, &config, &s.config_error) >= 0)
-		s.config = &config;
-	if (run_checks(&s, is_verbose) > 0)
+	check_configurations(cli, &report, &facts);
+	check_machine(&report, &facts);
+	if (report.n_missing > 0)
 		return fail(e, ENODEV, "System is not capable of running Kata Containers");
 	printf("System is capable of running Kata Containers\n");
 	if (geteuid() == 0)

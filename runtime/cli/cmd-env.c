@@ -15,6 +15,7 @@
 
 #include "lib/file.h"
 #include "lib/json.h"
+#include "lib/kvm.h"
 #include "lib/proc.h"
 #include "lib/toml.h"
 #include "runtime/cli/cli.h"
@@ -170,7 +171,7 @@ static void put_host(struct json_object *root)
 	struct json_object *o = json_set_object(root, "Host");
 	struct json_object *distro;
 	struct utsname name;
-	char reason[256];
+	struct error ignored;
 
 	(void)uname(&name);
 	json_set_str(o, "Kernel", name.release);
@@ -180,7 +181,7 @@ static void put_host(struct json_object *root)
 	set_taken(distro, "Version", read_value("/etc/os-release", "VERSION_ID", '='));
 	put_processor(o);
 	put_memory(o);
-	json_set_bool(o, "VMContainerCapable", vmm_kvm_works(reason, sizeof(reason)));
+	json_set_bool(o, "VMContainerCapable", kvm_works(&ignored));
 	json_set_bool(o, "SupportVSocks", vsock_has_vhost());
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/kvm.h"
 #include "lib/log.h"
 #include "lib/overhead.h"
 #include "runtime/vmm/driver.h"
@@ -177,22 +178,22 @@ void vmm_free(struct vmm *vmm)
 
 static int choose_accelerator(struct vmm *vmm, struct error *e)
 {
-	char reason[256];
+	struct error why_not;
 
-	vmm->is_emulated = !vmm_kvm_works(reason, sizeof(reason));
+	vmm->is_emulated = !kvm_works(&why_not);
 	if (!vmm->is_emulated || vmm->config->hypervisor.allow_emulation)
 		return 0;
 	return fail(e, ENODEV,
 		    "this host cannot run virtual machines: %s; to run them by "
 		    "emulation, slowly, set allow_emulation = true in [hypervisor.%s]",
-		    reason, vmm->driver->name);
+		    why_not.msg, vmm->driver->name);
 }
 
 const struct overhead *vmm_overhead(void)
 {
-	char ignored[256];
+	struct error ignored;
 
-	return vmm_kvm_works(ignored, sizeof(ignored)) ? &overhead_kvm : &overhead_emulation;
+	return kvm_works(&ignored) ? &overhead_kvm : &overhead_emulation;
 }
 
 bool vmm_has_balloon(const struct config *config)

@@ -146,8 +146,4 @@ int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, cons
 struct overhead;
 const struct overhead *vmm_overhead(void);
 
-/* Whether hardware virtualisation works here and, if not, why, in words for a person.  /dev/kvm
- * that opens proves nothing: some modules offer it without a processor behind it. */
-bool vmm_kvm_works(char *ret_reason, size_t size);
-
 #endif

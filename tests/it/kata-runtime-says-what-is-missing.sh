@@ -20,6 +20,31 @@ expect_status 1 "$run" check >"$work/out" 2>&1
 expect_match "check" "missing  files: .*\[hypervisor.qemu\] path: cannot find '$version/bin/qemu" "$(cat "$work/out")"
 expect_match "check" "System is not capable of running Kata Containers" "$(cat "$work/out")"
 
+expect_match "check" "configuration $defaults/configuration.toml, found by the search" "$(cat "$work/out")"
+
+note "check of what the node's handlers use"
+if [ "$(id -u)" = 0 ]; then
+	cp "$defaults/configuration.toml" "$defaults/other.toml"
+	cat >"$work/containerd.toml" <<-END
+		version = 2
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-one]
+		runtime_type = "$version/bin/containerd-shim-kata-v2"
+		[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-one.options]
+		ConfigPath = "$defaults/other.toml"
+	END
+	status=0
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare --mount sh -euc '
+		mount -t tmpfs etc /etc
+		mkdir /etc/containerd
+		cp "$1" /etc/containerd/config.toml
+		exec "$2" check' sh "$work/containerd.toml" "$run" >"$work/out" 2>&1 || status=$?
+	expect "status" 1 $status
+	expect_match "handlers" \
+		"configuration $defaults/other.toml, used by kata-one \(/etc/containerd/config.toml\)" "$(cat "$work/out")"
+	rm "$defaults/other.toml"
+fi
+
 note "env"
 "$run" env --json >"$work/env.json"
 expect "format" 1.0.27 "$(jq -r .Meta.Version "$work/env.json")"

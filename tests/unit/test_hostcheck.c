@@ -42,7 +42,9 @@ static void start(struct machine *m)
 	put(m, "sys/class/misc/tun/dev", "10:200");
 	put(m, "sys/class/misc/vhost-vsock/dev", "10:241");
 	put(m, "sys/class/misc/vhost-net/dev", "10:238");
+	put(m, "sys/module/kvm_intel/refcnt", "0");
 	put(m, "proc/cpuinfo", "flags\t\t: fpu vmx sse\n");
+	put(m, "proc/meminfo", "MemTotal:        4194304 kB\nMemFree: 1 kB\n");
 }
 
 static void stop(struct machine *m)
@@ -114,6 +116,8 @@ static void test_machine_whose_kvm_has_no_hardware_is_refused(void **state)
 		put(&m, "proc/cpuinfo", "flags\t\t: fpu sse vmxnet\n");
 		assert_refused(&m, "check 'kvm'", 0);
 		put(&m, "proc/cpuinfo", "flags\t\t: fpu svm\n");
+		drop(&m, "sys/module/kvm_intel");
+		assert_refused(&m, "modprobe kvm_intel", 0);
 		put(&m, "sys/module/kvm_pvm/refcnt", "0");
 		assert_refused(&m, "kvm_pvm", 0);
 	}
@@ -130,6 +134,52 @@ static void test_machine_without_helpers_is_only_warned(void **state)
 	drop(&m, "sys/class/misc/vhost-net");
 	drop(&m, "sys/class/misc/tun");
 	assert_refused(&m, NULL, 3);
+	stop(&m);
+}
+
+static void test_machine_smaller_than_a_guest_is_warned(void **state)
+{
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	m.facts.guest_mib = 4095;
+	assert_refused(&m, NULL, 0);
+	m.facts.guest_mib = 4096;
+	assert_refused(&m, NULL, 1);
+	stop(&m);
+}
+
+/* The same machine with and without device nodes in sight: what one place cannot see is never said
+ * to be otherwise. */
+static void test_every_place_gives_the_same_answers(void **state)
+{
+	static const char *const gone[] = { "sys/class/misc/kvm", "sys/class/misc/tun",
+					    "sys/module/kvm_intel", "proc/meminfo" };
+	struct check_result here, there;
+	_free_ char *dev = NULL;
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	dev = path_join(m.dir, "dev");
+	put(&m, "dev/net/tun", "");
+	put(&m, "dev/vhost-vsock", "");
+	put(&m, "dev/vhost-net", "");
+	for (size_t g = 0; g <= ARRAY_SIZE(gone); g++) {
+		for (size_t i = 0;; i++) {
+			struct host_facts seen = m.facts;
+
+			seen.dev = dev;
+			if (!hostcheck_at(i, &m.facts, &here) || !hostcheck_at(i, &seen, &there))
+				break;
+			/* A file is no /dev/kvm. */
+			if (here.verdict != VERDICT_WARNING && !str_equal(here.check->name, "kvm"))
+				assert_int_equal(here.verdict, there.verdict);
+		}
+		if (g < ARRAY_SIZE(gone))
+			drop(&m, gone[g]);
+	}
 	stop(&m);
 }
 
@@ -151,6 +201,8 @@ int main(void)
 		cmocka_unit_test(test_machine_without_kvm_is_refused_or_emulates),
 		cmocka_unit_test(test_machine_whose_kvm_has_no_hardware_is_refused),
 		cmocka_unit_test(test_machine_without_helpers_is_only_warned),
+		cmocka_unit_test(test_machine_smaller_than_a_guest_is_warned),
+		cmocka_unit_test(test_every_place_gives_the_same_answers),
 		cmocka_unit_test(test_release_for_another_machine_is_refused),
 	};
 

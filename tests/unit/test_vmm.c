@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_vmm - what can be said about a VM without running one: whether KVM works, the ready signal,
- * the end of helper processes, and refusals.
+ * test_vmm - what can be said about a VM without running one: the ready signal, the end of helper
+ * processes, and refusals.
  */
 
 #include "tests/unit/folder.h"
@@ -15,43 +15,9 @@
 #include "lib/file.h"
 #include "lib/sock.h"
 #include "runtime/vmm/driver.h"
-#include "runtime/vmm/kvm.h"
 
 #define SHORT_MS 50
 #define LONG_MS  5000
-
-static char *put(const char *dir, const char *name, const char *text)
-{
-	folder_put(dir, name, text);
-	return path_join(dir, name);
-}
-
-static void test_kvm_needs_processor_module_and_device(void **state)
-{
-	_free_ char *plain = put(*state, "plain", "processor: 0\nflags\t\t: fpu svme vmxx\n");
-	_free_ char *capable = put(*state, "capable", "processor: 0\nflags\t\t: fpu svm lm\n");
-	_free_ char *pvm = put(*state, "pvm/kvm_pvm/x", "");
-	_free_ char *amd = put(*state, "amd/kvm_amd/x", "");
-	_free_ char *pvm_dir = path_join(*state, "pvm");
-	_free_ char *amd_dir = path_join(*state, "amd");
-	const struct {
-		struct kvm_places places;
-		const char *reason;
-	} cases[] = {
-		{ { "/dev/null", amd_dir, plain }, "no vmx or svm flag" },
-		{ { "/dev/null", amd_dir, "/does/not/exist" }, "no vmx or svm flag" },
-		{ { "/dev/null", pvm_dir, capable }, "kvm_pvm" },
-		{ { "/dev/null", "/does/not/exist", capable }, "modprobe" },
-		{ { "/does/not/exist", amd_dir, capable }, "cannot open /does/not/exist" },
-		{ { "/dev/null", amd_dir, capable }, "version 12" },
-	};
-	char reason[256];
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		assert_false(kvm_judge(&cases[i].places, reason, sizeof(reason)));
-		assert_non_null(strstr(reason, cases[i].reason));
-	}
-}
 
 struct guest {
 	struct vsock vsock;
@@ -353,7 +319,6 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_kvm_needs_processor_module_and_device),
 		TEST(test_ready_signal_carries_the_version),
 		TEST(test_ready_signal_of_a_liar_is_refused),
 		TEST(test_ready_signal_is_not_waited_for_longer_by_strangers),

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * handlers - find the handlers of Kata in the configuration of the machine's container engines.
+ *
+ * All engines keep a table "runtimes" whose entries name a shim: containerd in each version of its
+ * format, CRI-O, Docker.  So the files are searched for such tables, whatever stands around them,
+ * and what leads to a shim of Kata counts; a later file changes an earlier one's, as the engines
+ * read them.  A configuration is said by an option, by a key of CRI-O's, or by a launcher, the
+ * script that kata-deploy makes; else the shim searches.  No engine need run.  Any thread; may
+ * block on the disk.
+ */
+#include "lib/host/handlers.h"
+
+#include <glob.h>
+#include <string.h>
+
+#include "lib/file.h"
+#include "lib/host/containerd-parts.h"
+#include "lib/host/flavour.h"
+#include "lib/json.h"
+
+#define FILE_MAX      (1 * MIB)
+#define LAUNCHER_MAX  4096
+#define DEPTH_MAX     64
+#define SHIM_PREFIX   "containerd-shim-kata"
+#define TYPE_PREFIX   "io.containerd.kata"
+#define CONFIG_OPTION " -config="
+
+/* An entry of a table "runtimes".  Borrowed; NULL where nothing is said. */
+struct entry {
+	const char *name;
+	const char *type;
+	const char *path;
+	const char *config;
+};
+
+/* A handler, while later files can change it. */
+struct found {
+	char *name;
+	char *file;
+	char *config; /* NULL: the search */
+};
+
+struct search {
+	const char *prefix;
+	const char *file; /* being read */
+	struct found *list;
+	size_t n;
+	strv problems;
+};
+
+static bool is_shim(const char *path)
+{
+	return path && (str_starts(path_base(path), SHIM_PREFIX) || str_starts(path, TYPE_PREFIX));
+}
+
+/* What the launcher at PATH passes; NULL if it is none.  Caller frees. */
+static char *launched_config(const char *prefix, const char *path)
+{
+	_free_ char *full = path && *path == '/' ? xasprintf("%s%s", prefix, path) : NULL;
+	_free_ char *text = NULL;
+	struct error ignored;
+	char *option;
+
+	/* The shim itself is larger than any launcher. */
+	if (!full || file_read(full, LAUNCHER_MAX, &text, NULL, &ignored) < 0 ||
+	    !str_starts(text, "#!"))
+		return NULL;
+	text[strcspn(text, "\n")] = '\0';
+	option = strstr(text, CONFIG_OPTION);
+	return option ? xstrdup(option + strlen(CONFIG_OPTION)) : NULL;
+}
+
+static struct found *found_named(struct search *s, const char *name)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (str_equal(s->list[i].name, name))
+			return &s->list[i];
+	s->list = xrealloc(s->list, s->n + 1, sizeof(*s->list));
+	s->list[s->n] = (struct found){ .name = xstrdup(name) };
+	return &s->list[s->n++];
+}
+
+static void take_entry(struct search *s, const struct entry *e)
+{
+	struct found *f;
+
+	if (!is_shim(e->path) && !is_shim(e->type))
+		return;
+	f = found_named(s, e->name);
+	str_set(&f->file, s->file);
+	free(f->config);
+	f->config = e->config ? xstrdup(e->config) : NULL;
+	if (!f->config)
+		f->config = launched_config(s->prefix, e->path ? e->path : e->type);
+}
+
+/* ---- TOML ---- */
+
+static const char *toml_text(const struct toml *table, const char *key)
+{
+	const struct toml *value = toml_child(table, key);
+
+	return value && value->type == TOML_STRING && *value->text.s ? value->text.s : NULL;
+}
+
+static void take_toml_table(struct search *s, const struct toml *runtimes)
+{
+	for (const struct toml *t = runtimes->children; t; t = t->next) {
+		const char *config = toml_text(t, "runtime_config_path");
+
+		if (t->type != TOML_TABLE)
+			continue;
+		if (!config)
+			config = toml_text(toml_child(t, "options"), "ConfigPath");
+		take_entry(s, &(struct entry){ .name = t->key,
+					       .type = toml_text(t, "runtime_type"),
+					       .path = toml_text(t, "runtime_path"),
+					       .config = config });
+	}
+}
+
+/* Recursive; the parser bounds the depth. */
+static void search_toml(struct search *s, const struct toml *table)
+{
+	for (const struct toml *t = table->children; t; t = t->next) {
+		if (t->type != TOML_TABLE)
+			continue;
+		if (str_equal(t->key, "runtimes"))
+			take_toml_table(s, t);
+		else
+			search_toml(s, t);
+	}
+}
+
+static void search_containerd(struct search *s, const struct flavour *flavour, const char *dir)
+{
+	const struct engine engine = {
+		.flavour = flavour,
+		.dir = dir,
+		.main_file = flavour->main_file,
+		.major = 2,
+	};
+	_containerd_files_ struct containerd_files files = { 0 };
+	struct error e;
+
+	if (containerd_load(&engine, NULL, &files, &e) < 0) {
+		strv_add(&s->problems, e.msg);
+		return;
+	}
+	for (size_t i = 0; i < files.n; i++) {
+		s->file = files.list[i].path;
+		search_toml(s, files.list[i].root);
+	}
+}
+
+static void search_toml_file(struct search *s, const char *path)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *text = NULL;
+	size_t len = 0;
+	struct error e;
+	int r = file_read(path, FILE_MAX, &text, &len, &e);
+
+	if (r >= 0)
+		r = toml_parse(text, len, path, &root, &e);
+	s->file = path;
+	if (r >= 0)
+		search_toml(s, root);
+	else if (r != -ENOENT)
+		strv_add(&s->problems, e.msg);
+}
+
+/* ---- JSON ---- */
+
+static void search_json_file(struct search *s, const char *path)
+{
+	_json_ struct json_object *root = NULL;
+	struct json_object *runtimes;
+	struct error e;
+	int r = json_read_file(path, FILE_MAX, &root, &e);
+
+	if (r < 0 && r != -ENOENT)
+		strv_add(&s->problems, e.msg);
+	runtimes = r < 0 ? NULL : json_at(root, "runtimes");
+	if (!json_object_is_type(runtimes, json_type_object))
+		return;
+	s->file = path;
+	json_object_object_foreach(runtimes, name, o)
+	{
+		take_entry(s, &(struct entry){ .name = name,
+					       .type = json_get_str(o, "runtimeType"),
+					       .path = json_get_str(o, "path"),
+					       .config = json_get_str(o, "options.ConfigPath") });
+	}
+}
+
+/* ---- all ---- */
+
+static void search_drop_ins(struct search *s, const char *dir, const char *name)
+{
+	_free_ char *pattern = xasprintf("%s/%s/*", dir, name ? name : "");
+	glob_t paths;
+
+	if (!name || glob(pattern, 0, NULL, &paths) != 0)
+		return;
+	for (size_t i = 0; i < paths.gl_pathc; i++)
+		search_toml_file(s, paths.gl_pathv[i]);
+	globfree(&paths);
+}
+
+static void search_flavour(struct search *s, const struct flavour *f)
+{
+	_free_ char *dir = xasprintf("%s%s", s->prefix, f->dir);
+	_free_ char *main_path = path_join(dir, f->main_file);
+
+	if (str_ends(f->main_file, ".json")) {
+		search_json_file(s, main_path);
+		return;
+	}
+	if (str_equal(f->driver, "containerd"))
+		search_containerd(s, f, dir);
+	else if (str_ends(f->main_file, ".toml") || str_ends(f->main_file, ".conf"))
+		search_toml_file(s, main_path);
+	search_drop_ins(s, dir, f->drop_in_dir);
+	search_drop_ins(s, dir, f->drop_in_dir3);
+}
+
+static bool is_same_place(const struct flavour *a, const struct flavour *b)
+{
+	return str_equal(a->dir, b->dir) && str_equal(a->main_file, b->main_file);
+}
+
+static bool was_searched(size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (is_same_place(flavour_at(k), flavour_at(i)))
+			return true;
+	return false;
+}
+
+static void add_config(struct handlers_found *found, const struct found *f)
+{
+	struct handlers_config *c = NULL;
+
+	for (size_t i = 0; i < found->n && !c; i++)
+		if (str_equal(found->list[i].path, f->config))
+			c = &found->list[i];
+	if (!c) {
+		found->list = xrealloc(found->list, found->n + 1, sizeof(*found->list));
+		c = &found->list[found->n++];
+		*c = (struct handlers_config){ .path = f->config ? xstrdup(f->config) : NULL };
+	}
+	strv_addf(&c->used_by, "%s (%s)", f->name, f->file);
+}
+
+static void search_done(struct search *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->list[i].name);
+		free(s->list[i].file);
+		free(s->list[i].config);
+	}
+	free(s->list);
+	strv_free(s->problems);
+}
+
+void handlers_find(const char *prefix, struct handlers_found *ret_found)
+{
+	struct handlers_found found = { 0 };
+	const struct flavour *f;
+
+	for (size_t i = 0; (f = flavour_at(i)) != NULL; i++) {
+		_cleanup_(search_done) struct search s = { .prefix = prefix };
+
+		if (was_searched(i))
+			continue;
+		search_flavour(&s, f);
+		for (size_t k = 0; k < s.n; k++)
+			add_config(&found, &s.list[k]);
+		strv_add_all(&found.problems, s.problems);
+	}
+	*ret_found = found;
+}
+
+void handlers_found_done(struct handlers_found *found)
+{
+	for (size_t i = 0; i < found->n; i++) {
+		free(found->list[i].path);
+		strv_free(found->list[i].used_by);
+	}
+	free(found->list);
+	strv_free(found->problems);
+	*found = (struct handlers_found){ 0 };
+}
