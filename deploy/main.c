@@ -17,6 +17,7 @@
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
 #include "lib/host/envoy.h"
+#include "lib/host/flavour.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -46,6 +47,23 @@ static const struct action {
 	  "take this node's labels away and restart its container runtime" },
 };
 
+static void distributions(FILE *out)
+{
+	const struct flavour *f;
+
+	for (size_t i = 0; (f = flavour_at(i)) != NULL; i++) {
+		_strv_ strv units = NULL;
+		_free_ char *list = NULL;
+
+		for (size_t k = 0; f->units[k]; k++)
+			strv_add(&units, f->units[k]);
+		list = strv_join(units, " or ");
+		if (!f->is_bare)
+			fprintf(out, "  %-9s  %s/%s, socket %s, %s\n", f->name, f->dir,
+				f->main_file, f->socket, list);
+	}
+}
+
 static void usage(FILE *out)
 {
 	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] ACTION\n\n"
@@ -57,6 +75,8 @@ static void usage(FILE *out)
 		fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
 	fputs("\nEnvironment:\n", out);
 	settings_help(out);
+	fputs("\nDistributions:\n", out);
+	distributions(out);
 }
 
 static int parse_option(struct arguments *a, const char *name, const char *value, struct error *e)

@@ -56,7 +56,7 @@ static const struct row rows[] = {
 	  "and mean its nodes only" },
 	{ "HEALTH_PORT", AT(health_port), NUMBER, "8090", false, "port of /healthz and /readyz" },
 	{ "K8S_DISTRIBUTION", AT(distribution), TEXT, "k8s", false,
-	  "kind of node, which says where its containerd lives; the next three override that" },
+	  "kind of node (below), which says where its engine lives; the next three override that" },
 	{ "CONTAINERD_CONFIG_FILE_NAME", AT(containerd_file), TEXT, "", false,
 	  "containerd's main configuration in its folder" },
 	{ "KATA_CONTAINERD_DIR", AT(containerd_dir), TEXT, "", false,

@@ -47,12 +47,41 @@ normal() {
 		| if .kind == "DaemonSet" then .spec.template.spec.containers[0] |= (del(.env)
 			| .livenessProbe |= ({failureThreshold: 3, timeoutSeconds: 1} + .)
 			| .readinessProbe |= ({failureThreshold: 3, timeoutSeconds: 1} + .)
-			| .startupProbe |= ({timeoutSeconds: 1} + .)) else . end' "$1" | sort
+			| .startupProbe |= ({timeoutSeconds: 1} + .) | .volumeMounts |= sort_by(.name))
+			| .spec.template.spec.volumes |= sort_by(.name) else . end' "$1" | sort
 }
 normal "$work/chart" >"$work/chart.normal"
 normal "$work/manifests" >"$work/manifests.normal"
 [ "$(wc -l <"$work/manifests.normal")" -ge 7 ] || fail "manifests/ has too few objects to compare"
 diff "$work/manifests.normal" "$work/chart.normal" || fail "the chart differs from manifests/"
+
+note "on each kind of node it has what kata-deploy says of it, and an overlay has the same"
+"$KATA_BUILD_DIR/bin/kata-deploy" --help |
+	sed -nE '/^Distributions:/,$s|^  ([a-z0-9]+) +([^ ]*)/[^ /]*, socket ([^ ]*)/[^ /]*, .*|\1 \2 \3|p' >"$work/kinds"
+[ "$(wc -l <"$work/kinds")" -ge 6 ] || fail "--help names too few kinds of nodes"
+mounts() { # FILE -> "DISTRIBUTION FOLDER FOLDER", of the engine's configuration and socket, on the node and in the pod
+	jq -r 'select(.kind == "DaemonSet").spec.template.spec as $pod
+		| ($pod.volumes | map({(.name): .hostPath.path}) | add) as $node
+		| ($pod.containers[0].volumeMounts | map({(.name): .mountPath}) | add) as $here
+		| [$node, $here][] | ($pod.containers[0].env[] | select(.name == "K8S_DISTRIBUTION").value)
+			+ " \(.["etc-containerd"]) \(.["run-containerd"])"' "$1" | sort -u
+}
+while read -r kind dir socket; do
+	render --set k8sDistribution="$kind" | to_json >"$work/kind"
+	expect "the chart's mounts for $kind" "$kind $dir $socket" "$(mounts "$work/kind")"
+	[ -d "$top/manifests/overlays/$kind" ] || { [[ $kind = k8s || $kind = kind ]] || fail "no overlay $kind"; continue; }
+	"$kubectl" kustomize "$top/manifests/overlays/$kind" | to_json >"$work/overlay"
+	expect "the overlay's mounts for $kind" "$kind $dir $socket" "$(mounts "$work/overlay")"
+	normal "$work/kind" >"$work/kind.normal"
+	normal "$work/overlay" >"$work/overlay.normal"
+	diff "$work/overlay.normal" "$work/kind.normal" || fail "the chart differs from the overlay $kind"
+	expect "$kind: how it is restarted without systemd" "" "$(jq -r 'select(.kind == "DaemonSet")
+		.spec.template.spec.containers[0].env[] | select(.name == "KATA_RESTART_COMMAND").name' "$work/kind" "$work/overlay")"
+done <"$work/kinds"
+expect "a command of one's own" "rc-service k3s restart" \
+	"$(render --set k8sDistribution=k3s --set-string restartCommand='rc-service k3s restart' | to_json |
+		jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].env[]
+			| select(.name == "KATA_RESTART_COMMAND").value')"
 
 note "its environment is what kata-deploy says"
 environment() {
@@ -61,7 +90,7 @@ environment() {
 environment "$work/chart" >"$work/chart.env"
 environment "$work/manifests" >"$work/manifests.env"
 expect "what manifests/ set and the chart does not" "" "$(comm -23 "$work/manifests.env" "$work/chart.env")"
-"$KATA_BUILD_DIR/bin/kata-deploy" --help | sed -n '/^Environment:/,$p' |
+"$KATA_BUILD_DIR/bin/kata-deploy" --help | sed -n '/^Environment:/,/^$/p' |
 	sed -nE 's/^  ([A-Z0-9_]+) .*/\1/p' >"$work/variables"
 [ "$(wc -l <"$work/variables")" -gt 15 ] || fail "--help names too few variables"
 while IFS='=' read -r variable value; do
@@ -119,6 +148,7 @@ refused 'health.*port' --set health.port=70000
 refused 'digest' --set image.digest=abc
 refused "'?imagge'?" --set imagge=x
 refused 'deploymentMode' --set deploymentMode=job
+refused 'k8sDistribution' --set k8sDistribution=docker
 refused 'shims.*clh' --set shims.clh.enabled=true
 refused 'no shim is enabled' --set shims.disableAll=true
 refused 'cannot both be set' --set pool=a,env.multiInstallSuffix=b

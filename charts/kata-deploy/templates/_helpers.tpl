@@ -1,8 +1,21 @@
 {{/* SPDX-License-Identifier: Apache-2.0 */}}
 
-{{/* Where containerd lives on each kind of node: a row for each flavour of lib/host/flavour.c. */}}
+{{/* Where the container engine lives on each kind of node: a row for each of lib/host/flavour.c (kata-deploy --help).
+     "made": the folder need not be there before. */}}
 {{- define "kata.places" -}}
-k8s: {dir: /etc/containerd, socket: /run/containerd/containerd.sock}
+k8s: {dir: /etc/containerd, made: true, socket: /run/containerd/containerd.sock}
+kind: {dir: /etc/containerd, made: true, socket: /run/containerd/containerd.sock}
+k3s: {dir: /var/lib/rancher/k3s/agent/etc/containerd, socket: /run/k3s/containerd/containerd.sock}
+rke2: {dir: /var/lib/rancher/rke2/agent/etc/containerd, socket: /run/k3s/containerd/containerd.sock}
+k0s: {dir: /etc/k0s, socket: /run/k0s/containerd.sock}
+microk8s: {dir: /var/snap/microk8s/current/args, socket: /var/snap/microk8s/common/run/containerd.sock}
+crio: {dir: /etc/crio, made: true, socket: /run/crio/crio.sock}
+{{- end }}
+
+{{/* What restarts it without systemd: only where its service has the name that everybody gives it. */}}
+{{- define "kata.restart" -}}
+{{- $v := .Values -}}
+{{- $v.restartCommand | default (ternary "systemctl restart containerd" "" (has $v.k8sDistribution (list "k8s" "kind"))) -}}
 {{- end }}
 
 {{/* "" or "-NAME" of a second installation. */}}
@@ -81,7 +94,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- range list
 	(list "DAEMONSET_NAME" (include "kata.name" .))
-	(list "KATA_RESTART_COMMAND" $v.restartCommand)
+	(list "KATA_RESTART_COMMAND" (include "kata.restart" .))
 	(list "SHIMS" (include "kata.shims" .))
 	(list "DEFAULT_SHIM" $v.defaultShim.amd64)
 	(list "ALLOWED_HYPERVISOR_ANNOTATIONS" (include "kata.annotations" .))
