@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_archive - a packed release of arbitrary bytes, and the names of its members.
+ * fuzz_archive - a packed release of arbitrary bytes, the names of its members, and what is
+ * unpacked.
+ *
+ * A fuzzer cannot make a manifest with the right digest, so a right one is put in front of what it
+ * makes: the input is all that follows MANIFEST in a tar archive.  Whatever that is, nothing is
+ * written beside the folder; in it is nothing that the manifest does not list, of another type or
+ * size; and what is said to be complete is.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/host/unpack.h"
+#include "lib/sha256.h"
+
+#define BLOCK     512
+#define SHIM      "shim"
+#define NAMES_MAX 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +34,128 @@ static void fuzz_member(const uint8_t *data, size_t size)
 		abort();
 }
 
+static char *manifest_text(void)
+{
+	char shim[SHA256_HEX + 1], empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
+	_free_ char *body = NULL;
+
+	sha256_bytes(SHIM, strlen(SHIM), shim);
+	sha256_bytes("", 0, empty);
+	body = xasprintf(
+		"kata-manifest 1\nversion 1.0\narch x86_64\n"
+		"file 0755 %zu %s bin/shim\nlink shim bin/l\nfile 0644 0 %s share/a/b\n",
+		strlen(SHIM), shim, empty);
+	sha256_bytes(body, strlen(body), digest);
+	return xasprintf("%sdigest %s\n", body, digest);
+}
+
+/* The member MANIFEST as tar(5) has it. */
+static int put_manifest(int fd, struct error *e)
+{
+	_free_ char *text = manifest_text();
+	char header[BLOCK] = "opt/kata/MANIFEST", padding[BLOCK] = "";
+	size_t len = strlen(text);
+	unsigned sum = 0;
+	int r;
+
+	(void)snprintf(header + 100, 8, "%07o", 0644U);
+	(void)snprintf(header + 124, 12, "%011o", (unsigned)len);
+	memset(header + 148, ' ', 8);
+	header[156] = '0';
+	memcpy(header + 257, "ustar\00000", 8);
+	for (size_t i = 0; i < BLOCK; i++)
+		sum += (uint8_t)header[i];
+	(void)snprintf(header + 148, 8, "%06o", sum);
+	r = write_all(fd, header, BLOCK, "archive", e);
+	if (r >= 0)
+		r = write_all(fd, text, len, "archive", e);
+	return r < 0 ? r : write_all(fd, padding, (BLOCK - len % BLOCK) % BLOCK, "archive", e);
+}
+
+static void check_entry(int dirfd, const char *path, const struct stat *st,
+			const struct manifest *m)
+{
+	const struct manifest_entry *entry = manifest_find(m, path);
+	char target[64];
+
+	if (str_equal(path, MANIFEST_NAME) || S_ISDIR(st->st_mode))
+		return;
+	if (!entry || (entry->target ? !S_ISLNK(st->st_mode) : !S_ISREG(st->st_mode)))
+		abort();
+	if (S_ISREG(st->st_mode) && (uint64_t)st->st_size > entry->size)
+		abort();
+	if (S_ISLNK(st->st_mode) &&
+	    (readlinkat(dirfd, path, target, sizeof(target)) != (ssize_t)strlen(entry->target) ||
+	     memcmp(target, entry->target, strlen(entry->target)) != 0))
+		abort();
+}
+
+/* BELOW is "" or ends with a slash. */
+static void check_folder(int dirfd, const char *below, const struct manifest *m)
+{
+	_close_ int fd = openat(dirfd, *below ? below : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_strv_ strv names = NULL;
+	struct stat st;
+	struct error e;
+
+	if (fd < 0 || dir_list(fd, NAMES_MAX, &names, &e) < 0)
+		abort();
+	for (char *const *name = names; name && *name; name++) {
+		_free_ char *path = xasprintf("%s%s", below, *name);
+		_free_ char *deeper = xasprintf("%s/", path);
+
+		if (fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			abort();
+		check_entry(dirfd, path, &st, m);
+		if (S_ISDIR(st.st_mode))
+			check_folder(dirfd, deeper, m);
+	}
+}
+
+static void check_all_is_there(int dirfd, const struct manifest *m)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < m->n_entries; i++)
+		if (fstatat(dirfd, m->entries[i].path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			abort();
+}
+
+/* In OUTER/in; OUTER has nothing else afterwards. */
+static void unpack_below(const char *outer, const char *archive, const struct manifest *m)
+{
+	_free_ char *inner = path_join(outer, "in");
+	_close_ int outerfd = open(outer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_close_ int dirfd =
+		mkdir(inner, 0700) < 0 ? -1 : open(inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_strv_ strv names = NULL;
+	struct error e;
+
+	if (outerfd < 0 || dirfd < 0)
+		return;
+	if (unpack_into(archive, m, dirfd, NULL, &e) >= 0)
+		check_all_is_there(dirfd, m);
+	check_folder(dirfd, "", m);
+	if (dir_list(outerfd, NAMES_MAX, &names, &e) < 0 || strv_len(names) != 1)
+		abort();
+}
+
+static void fuzz_unpacking(const uint8_t *data, size_t size)
+{
+	_manifest_ struct manifest m = { 0 };
+	_close_ int fd = memfd_create("release", MFD_CLOEXEC);
+	char outer[] = "/tmp/kata-fuzz.XXXXXX";
+	struct error e;
+
+	if (fd < 0 || put_manifest(fd, &e) < 0 || write_all(fd, data, size, "archive", &e) < 0)
+		return;
+	/* What is not a member is found while MANIFEST is read, if it is in the same block. */
+	if (unpack_manifest(fd_path(fd).s, &m, &e) < 0 || !mkdtemp(outer))
+		return;
+	unpack_below(outer, fd_path(fd).s, &m);
+	(void)tree_remove(outer, &e);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_manifest_ struct manifest m = { 0 };
@@ -28,6 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error e;
 
 	fuzz_member(data, size);
+	fuzz_unpacking(data, size);
 	if (fd < 0 || write_all(fd, data, size, "archive", &e) < 0)
 		return 0;
 	(void)unpack_manifest(fd_path(fd).s, &m, &e);

@@ -37,6 +37,26 @@ static void check_nothing_above(const struct manifest *m, const char *path)
 	}
 }
 
+/* It climbs no higher than it lies deep, and only before it descends. */
+static void check_target(const char *path, const char *target)
+{
+	_strv_ strv parts = strv_split(target, "/");
+	size_t depth = 0;
+	bool descends = false;
+
+	for (const char *c = path; *c; c++)
+		depth += *c == '/';
+	if (*target == '/')
+		abort();
+	for (char *const *part = parts; part && *part; part++) {
+		bool climbs = strcmp(*part, "..") == 0;
+
+		if (climbs && (descends || depth-- == 0))
+			abort();
+		descends |= !climbs && strcmp(*part, ".") != 0;
+	}
+}
+
 static void check(const struct manifest *m)
 {
 	for (size_t i = 0; i < m->n_entries; i++) {
@@ -47,6 +67,8 @@ static void check(const struct manifest *m)
 		check_nothing_above(m, entry->path);
 		if (strpbrk(entry->path, " \n"))
 			abort();
+		if (entry->target)
+			check_target(entry->path, entry->target);
 		if (!entry->target || strchr(entry->path, '/'))
 			continue;
 		next = manifest_find(m, entry->target);

@@ -42,6 +42,14 @@ mutate() { # FILE
 	[ -n "$only_look" ] || printf '%s' "${text%.}" >"$tree/$1"
 }
 
+# A fuzz target is run over its corpus.
+run_test() { # TEST
+	case $1 in
+	fuzz_*) timeout --kill-after=5 $seconds "$build/tests/fuzz/$1" "$tree/tests/fuzz/corpus/${1#fuzz_}" ;;
+	*) cd "$build/tests/unit" && timeout --kill-after=5 $seconds "./$1" ;;
+	esac
+}
+
 # What the row's test says of it: sets verdict.
 try() { # FILE TEST
 	verdict=stale
@@ -51,7 +59,7 @@ try() { # FILE TEST
 	verdict=stale
 	if ninja -C "$build" -j1 "$2" >"$room/ninja.log" 2>&1; then
 		verdict=killed
-		! (cd "$build/tests/unit" && timeout --kill-after=5 $seconds "./$2") >"$room/test.log" 2>&1 </dev/null || verdict=SURVIVED
+		! (run_test "$2") >"$room/test.log" 2>&1 </dev/null || verdict=SURVIVED
 	fi
 	cp "$top/$1" "$tree/$1"
 }

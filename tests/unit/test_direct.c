@@ -6,6 +6,7 @@
 #include "tests/unit/folder.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
@@ -129,6 +130,22 @@ static void test_record_that_others_can_write_is_not_believed(void **state)
 	assert_int_equal(direct_read(root, VOLUME, &d, &e), -EPERM);
 }
 
+static void test_record_that_is_a_link_is_not_believed(void **state)
+{
+	_free_ char *name = direct_name(VOLUME);
+	_free_ char *file = xasprintf("%s/%s/mountInfo.json", root, name);
+	_free_ char *moved = path_join(root, "moved.json");
+	_direct_ struct direct d = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_return_code(direct_add(root, VOLUME, "{\"device\":\"/d\",\"fstype\":\"xfs\"}", &e),
+			   0);
+	assert_return_code(rename(file, moved), errno);
+	assert_return_code(symlink(moved, file), errno);
+	assert_int_equal(direct_read(root, VOLUME, &d, &e), -ELOOP);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
 
 int main(void)
@@ -139,6 +156,7 @@ int main(void)
 		TEST(test_removed_record_leaves_nothing),
 		TEST(test_what_is_asked_for_and_not_done_is_refused),
 		TEST(test_record_that_others_can_write_is_not_believed),
+		TEST(test_record_that_is_a_link_is_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,6 +202,24 @@ static void test_last_words_go_where_the_kubelet_looks(void **state)
 	folder_remove(root);
 }
 
+/* The container's file is under the guest's reach. */
+static void test_last_words_go_through_no_link(void **state)
+{
+	char *root = folder_new();
+	_free_ char *link = path_join(root, "link");
+	_free_ char *target = path_join(root, "target");
+	_free_ char *text = NULL;
+	struct error e;
+
+	(void)state;
+	put(root, "target", "");
+	assert_return_code(symlink(target, link), errno);
+	lastwords_put(link, "words", 5);
+	assert_int_equal(file_read(target, 100, &text, NULL, &e), 0);
+	assert_string_equal(text, "");
+	folder_remove(root);
+}
+
 static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 {
 	static const struct {
@@ -290,13 +308,15 @@ static void test_mount_options_become_flags_and_data(void **state)
 {
 	char *const options[] = { (char[]){ "rbind" },          (char[]){ "ro" },
 				  (char[]){ "nosuid" },         (char[]){ "suid" },
+				  (char[]){ "nosuid" },         (char[]){ "noexec" },
+				  (char[]){ "nodev" },          (char[]){ "exec" },
 				  (char[]){ "lowerdir=/a:/b" }, (char[]){ "index=off" } };
 	unsigned long flags;
 	_free_ char *data = rootfs_options(options, ARRAY_SIZE(options), &flags);
 
 	(void)state;
 	assert_string_equal(data, "lowerdir=/a:/b,index=off");
-	assert_true(flags == (MS_BIND | MS_REC | MS_RDONLY));
+	assert_true(flags == (MS_BIND | MS_REC | MS_RDONLY | MS_NOSUID | MS_NODEV));
 }
 
 static void fill(struct state *s)
@@ -348,6 +368,29 @@ static void test_process_of_another_start_time_is_not_alive(void **state)
 	assert_false(state_is_alive(&s.processes[STATE_VMM]));
 }
 
+/* It would be killed: everything by -1, this machine's first process by 1. */
+static void test_record_of_no_single_process_names_none(void **state)
+{
+	static const char *const pids[] = { "1", "0", "-1", "-7", "2147483648", "\"7\"" };
+	char *root = folder_new();
+	_free_ char *dir = path_join(root, "box");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(dir_make(dir, 0700, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		_state_ struct state read = { 0 };
+		_free_ char *text = xasprintf(
+			"{\"id\":\"box\",\"processes\":{\"vmm\":{\"pid\":%s,\"start_ticks\":1}}}",
+			pids[i]);
+
+		put(dir, "state.json", text);
+		assert_int_equal(state_load(&read, root, "box", &e), 0);
+		assert_int_equal(read.processes[STATE_VMM].pid, 0);
+	}
+	folder_remove(root);
+}
+
 static void test_record_damaged_or_missing_is_refused(void **state)
 {
 	static const char *const texts[] = { "", "{", "[]", "{\"id\":\"other\"}" };
@@ -384,6 +427,8 @@ int main(void)
 		cmocka_unit_test(test_record_is_read_as_it_was_written),
 		cmocka_unit_test(test_process_of_another_start_time_is_not_alive),
 		cmocka_unit_test(test_record_damaged_or_missing_is_refused),
+		cmocka_unit_test(test_last_words_go_through_no_link),
+		cmocka_unit_test(test_record_of_no_single_process_names_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

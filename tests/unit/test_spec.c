@@ -194,6 +194,11 @@ static void test_rules_that_mean_the_same_in_a_guest_arrive(void **state)
 	}
 }
 
+#define FEW_CAPABILITIES                                                                        \
+	"{\"process\":{\"args\":[\"x\"],\"capabilities\":{\"bounding\":[\"CAP_MKNOD\","         \
+	"\"CAP_SYS_ADMIN\"]}},\"root\":{\"path\":\"r\"},\"mounts\":[{\"destination\":\"/sys\"," \
+	"\"type\":\"sysfs\",\"options\":[\"rw\"]}],\"linux\":{\"resources\":{\"devices\":"      \
+	"[" DENY_ALL "]}}}"
 #define PRIVILEGED(sys, paths)                                                               \
 	"{\"process\":{\"args\":[\"x\"],\"capabilities\":{\"bounding\":[\"CAP_SYS_ADMIN\","  \
 	"\"CAP_SYS_RAWIO\",\"CAP_SYS_MODULE\",\"CAP_MKNOD\"]}},\"root\":{\"path\":\"r\"},"   \
@@ -210,6 +215,7 @@ static void test_privileged_may_use_every_device_of_the_guest(void **state)
 		{ PRIVILEGED("rw", ""), "-a -1:-1 +a -1:-1 " },
 		{ PRIVILEGED("ro", ""), "-a -1:-1 " },
 		{ PRIVILEGED("rw", "\"/proc/kcore\""), "-a -1:-1 " },
+		{ FEW_CAPABILITIES, "-a -1:-1 " },
 	};
 
 	(void)state;

@@ -301,7 +301,7 @@ static void test_add_of_hostile_archive_leaves_nothing(void **state)
 static void test_add_of_twice_the_same_member_is_refused(void **state)
 {
 	static const struct member twice[] = {
-		{ "opt/kata/./bin/shim", SHIM_TEXT, NULL, NULL },
+		{ "./opt/kata/bin/shim", SHIM_TEXT, NULL, NULL },
 	};
 	struct fixture *f = *state;
 	_free_ char *folder = NULL;
