@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/host/journal.h"
+#include "tests/unit/owner.h"
 
 #define LONG_MS 20000
 
@@ -32,7 +33,7 @@ static struct journal *open_journal(const char *root)
 	struct journal *j = NULL;
 	struct error e;
 
-	if (journal_open(root, deadline_in(LONG_MS), NULL, &j, &e) < 0)
+	if (journal_open(&test_owner, root, deadline_in(LONG_MS), NULL, &j, &e) < 0)
 		fail_msg("%s", e.msg);
 	return j;
 }
@@ -55,18 +56,21 @@ static void test_a_second_installer_waits_for_the_first(void **state)
 	struct cancel cancel;
 	struct error e;
 
-	assert_int_equal(journal_open(*state, deadline_in(50), NULL, &second, &e), -ETIMEDOUT);
-	assert_non_null(strstr(e.msg, "another installer works on this node"));
-	assert_int_equal(journal_open_afresh(*state, deadline_in(50), NULL, &second, &e),
+	assert_int_equal(journal_open(&test_owner, *state, deadline_in(50), NULL, &second, &e),
 			 -ETIMEDOUT);
+	assert_non_null(strstr(e.msg, "another installer works on this node"));
+	assert_int_equal(
+		journal_open_afresh(&test_owner, *state, deadline_in(50), NULL, &second, &e),
+		-ETIMEDOUT);
 	assert_return_code(cancel_init(&cancel, &e), 0);
 	cancel_raise(&cancel);
-	assert_int_equal(journal_open(*state, deadline_in(LONG_MS), &cancel, &second, &e),
-			 -ECANCELED);
+	assert_int_equal(
+		journal_open(&test_owner, *state, deadline_in(LONG_MS), &cancel, &second, &e),
+		-ECANCELED);
 	cancel_done(&cancel);
 	assert_null(second);
 	journal_close(first);
-	assert_int_equal(journal_open(*state, deadline_in(50), NULL, &second, &e), 0);
+	assert_int_equal(journal_open(&test_owner, *state, deadline_in(50), NULL, &second, &e), 0);
 }
 
 /* It dies with the lock, in the middle of a line. */
