@@ -87,18 +87,20 @@ static char *time_text(void)
 	return xstrdup(text);
 }
 
-int node_condition(const struct install *in, enum node_state state, const char *reason,
-		   const char *message, struct error *e)
+/* QUERY is empty, or "?..." for the API server. */
+static int put_condition(const struct install *in, const char *query, enum node_state state,
+			 const char *reason, const char *message, struct error *e)
 {
-	_free_ char *path = xasprintf("/api/v1/nodes/%s/status", in->facts->settings->node_name);
+	const struct settings *s = in->facts->settings;
+	_free_ char *path = xasprintf("/api/v1/nodes/%s/status%s", s->node_name, query);
 	_free_ char *now = time_text();
 	_json_ struct json_object *object = json_object_new_object();
 	struct json_object *condition = json_object_new_object();
 
 	json_set_str(object, "apiVersion", "v1");
 	json_set_str(object, "kind", "Node");
-	json_set_str(json_set_object(object, "metadata"), "name", in->facts->settings->node_name);
-	json_set_str(condition, "type", in->facts->settings->owner.condition);
+	json_set_str(json_set_object(object, "metadata"), "name", s->node_name);
+	json_set_str(condition, "type", s->owner.condition);
 	json_set_str(condition, "status", state == NODE_READY ? "True" : "False");
 	json_set_str(condition, "reason", reason);
 	json_set_str(condition, "message", message);
@@ -108,6 +110,19 @@ int node_condition(const struct install *in, enum node_state state, const char *
 				    condition);
 	return kube_apply(in->kube, path, object, KUBE_TAKE_OVER, install_ask_ms(in), NULL, NULL,
 			  e);
+}
+
+int node_condition(const struct install *in, enum node_state state, const char *reason,
+		   const char *message, struct error *e)
+{
+	return put_condition(in, "", state, reason, message, e);
+}
+
+int node_may_have_condition(const struct install *in, struct error *e)
+{
+	return put_condition(in, "?dryRun=All", NODE_READY, "Asked", "whether we may", e) < 0
+		       ? fail_wrap(e, "asking for the right to set the node's condition")
+		       : 0;
 }
 
 void node_event(const struct install *in, enum kube_event_type type, const char *reason,

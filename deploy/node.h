@@ -38,6 +38,8 @@ enum node_state { NODE_READY, NODE_NOT_READY };
 /* The condition of this installation on the Node. */
 int node_condition(const struct install *in, enum node_state state, const char *reason,
 		   const char *message, struct error *e);
+/* Asks the API server whether that would be allowed.  EACCES, ... if not. */
+int node_may_have_condition(const struct install *in, struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels
  * outlive their installation when the right to change the node was deleted with it; or no handler,
  * as containerd's configuration has other writers, too. */

@@ -160,6 +160,17 @@ static int put_class(const struct install *in, const struct offer *o, const char
 			  NULL, e);
 }
 
+/* A right that lacks is found before anything changes. */
+static int must_be_allowed(const struct install *in, const char *path, struct json_object *class,
+			   struct error *e)
+{
+	_free_ char *dry = xasprintf("%s?dryRun=All", path);
+	int r = kube_apply(in->kube, dry, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel,
+			   NULL, e);
+
+	return r < 0 ? fail_wrap(e, "asking for the right to apply a RuntimeClass") : 0;
+}
+
 static int assess_class(const struct install *in, const struct offer *o, const char *name,
 			struct change *ret_change, struct error *e)
 {
@@ -167,11 +178,12 @@ static int assess_class(const struct install *in, const struct offer *o, const c
 	_json_ struct json_object *class = build(in, o, name);
 	int r = compare(in, class, path, e);
 
-	if (r > 0)
-		change_add(ret_change, EFFECT_OBJECT, path,
-			   r == 2 ? "it has another handler and is made anew"
-				  : "it is not there, or not as it should be");
-	return r;
+	if (r <= 0)
+		return r;
+	change_add(ret_change, EFFECT_OBJECT, path,
+		   r == 2 ? "it has another handler and is made anew"
+			  : "it is not there, or not as it should be");
+	return r == 2 ? 0 : must_be_allowed(in, path, class, e);
 }
 
 /* One RuntimeClass that shall be. */

@@ -2,12 +2,16 @@
 /*
  * host - find out whether this machine can run sandboxes, before anything changes.
  *
- * An installation that stands is not looked at: it works as long as nothing says otherwise.  Read
- * only, so all of it happens while the plan is assessed.
+ * An installation that stands is not looked at: it works as long as nothing says otherwise.  What
+ * can be read happens while the plan is assessed.  What only a program on the node can see, the
+ * words with which the container engine was started, is asked when the plan runs, before the first
+ * change.
  */
 #include "deploy/install.h"
 #include "lib/host/hostcheck.h"
 #include "lib/log.h"
+
+#define ASK_MS (60 * UINT64_C(1000))
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -24,9 +28,11 @@ static int assess(const void *context, const struct assessment *others, struct c
 	};
 	int r;
 
-	(void)ret_change;
 	if (!install_is_changing(others))
 		return 0;
+	if (assessment_has(others, EFFECT_RESTART) && f->engine.driver->must_read)
+		change_add(ret_change, EFFECT_PROBE, f->engine.socket,
+			   "who listens there must read the configuration that changes");
 	for (size_t i = 0; i < f->n_offers; i++) {
 		int64_t mib = offer_int(&f->offers[i], "default_memory", 0);
 
@@ -39,9 +45,19 @@ static int assess(const void *context, const struct assessment *others, struct c
 	return r;
 }
 
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+	const struct engine *engine = &in->facts->engine;
+
+	(void)change;
+	return engine->driver->must_read(engine, deadline_in(ASK_MS), in->cancel, e);
+}
+
 const struct step step_host = {
 	.name = "host",
 	.purpose = "check the node",
 	.order = ASSESS_AFTER,
 	.assess = assess,
+	.run = run,
 };

@@ -11,13 +11,14 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const char *key = node_label(in->facts);
 
-	(void)e;
 	if (!install_is_changing(others) && node_is_ready(in->facts))
 		return 0;
-	change_add(ret_change, EFFECT_LABEL, "KataReady", "a sandbox has answered");
+	change_add(ret_change, EFFECT_LABEL, in->facts->settings->owner.condition,
+		   "a sandbox has answered");
 	change_add(ret_change, EFFECT_LABEL, NODE_LABEL "=true", "a sandbox has answered");
 	change_add(ret_change, EFFECT_LABEL, key, "a sandbox has answered");
-	return 0;
+	/* Of all rights the one that is needed last. */
+	return node_may_have_condition(in, e);
 }
 
 static int run(void *context, const struct change *change, struct error *e)

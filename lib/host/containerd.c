@@ -19,6 +19,8 @@
 #include "lib/host/live.h"
 #include "lib/host/trial.h"
 
+#define DEFAULT_CONFIG "/etc/containerd/config.toml"
+
 static bool has_drop_ins(const struct engine *engine)
 {
 	return engine->major >= 2;
@@ -48,6 +50,55 @@ static int dump(const struct engine *engine, const char *path, uint64_t deadline
 			    str_trim(result.err));
 	*ret_text = TAKE_PTR(result.out);
 	return 0;
+}
+
+/* The file that --config names among the words of a command line; NULL if none does. */
+static const char *config_option(char *const *words)
+{
+	static const char *const options[] = { "--config", "-config", "-c" };
+
+	for (; *words; words++)
+		for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+			const char *rest = *words + strlen(options[i]);
+
+			if (!str_starts(*words, options[i]))
+				continue;
+			if (*rest == '\0' && words[1])
+				return words[1];
+			if (*rest == '=')
+				return rest + 1;
+		}
+	return NULL;
+}
+
+int containerd_must_read(const struct engine *engine, uint64_t deadline_ms,
+			 const struct cancel *cancel, struct error *e)
+{
+	const char *name = engine->flavour->reads ? engine->flavour->reads : engine->main_file;
+	_task_result_ struct task_result result = { 0 };
+	_strv_ strv argv = NULL;
+	_strv_ strv lines = NULL;
+	const char *reads;
+
+	strv_addf(&argv, ENVOY_WORDS "%s", engine->socket);
+	strv_take(&argv, path_join(engine->dir, name));
+	strv_add(&argv, DEFAULT_CONFIG);
+	if (engine->exec(engine, argv, deadline_ms, cancel, &result, e) < 0)
+		return fail_wrap(e, "asking which configuration containerd reads");
+	lines = strv_split(result.out, "\n");
+	/* What cannot be seen is no mistake. */
+	if (result.status != 0 || strv_len(lines) < 3)
+		return 0;
+	reads = config_option(lines + 2);
+	if (!reads)
+		reads = lines[1];
+	if (reads[0] != '/' || strcmp(reads, lines[0]) == 0)
+		return 0;
+	return fail(e, EINVAL,
+		    "the containerd that listens on '%s' reads '%s', not '%s': name its folder "
+		    "and file in KATA_CONTAINERD_DIR and KATA_CONTAINERD_FILE, or the kind of "
+		    "node in K8S_DISTRIBUTION",
+		    engine->socket, reads, lines[0]);
 }
 
 static int must_have(const struct handlers *handlers, const char *text, struct error *e)
@@ -152,6 +203,7 @@ const struct engine_driver containerd_driver = {
 	.has_drop_ins = has_drop_ins,
 	.plan = containerd_plan,
 	.merge = containerd_merge,
+	.must_read = containerd_must_read,
 	.validate = validate,
 	.clear = clear,
 	.status = endpoint_status,

@@ -87,6 +87,10 @@ struct engine_driver {
 	int (*validate)(const struct engine *engine, const struct edit *edit,
 			const struct handlers *handlers, uint64_t deadline_ms,
 			const struct cancel *cancel, struct error *e);
+	/* EINVAL unless the daemon that listens was told to read the very file that is edited here.
+	 * NULL: nobody can say. */
+	int (*must_read)(const struct engine *engine, uint64_t deadline_ms,
+			 const struct cancel *cancel, struct error *e);
 	/* Removes what a killed validate() left. */
 	void (*clear)(const struct engine *engine);
 	/* The handlers in use, and whether it works at all. */

@@ -12,6 +12,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -27,6 +28,7 @@
 #define PROGRAM     "program"
 #define BOOT_ID     "/proc/sys/kernel/random/boot_id"
 #define COPY_SIZE   (1 << 20)
+#define WORDS_MAX   (128 * 1024)
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int copy_program(const char *to, struct error *e)
@@ -335,9 +337,8 @@ int envoy_clear(const struct engine *engine, struct error *e)
 	return clear_trials(engine, e) < 0 ? -e->code : tree_remove(work, e);
 }
 
-/* The executable of the process that listens on SOCKET: the very one that runs, wherever its file
- * is.  Caller frees. */
-static char *program_of_peer(const char *socket_path)
+/* The process that listens on SOCKET; 0 if there is none. */
+static int peer_of(const char *socket_path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -345,12 +346,49 @@ static char *program_of_peer(const char *socket_path)
 	socklen_t len = sizeof(peer);
 
 	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return NULL;
+		return 0;
 	memcpy(address.sun_path, socket_path, strlen(socket_path));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0)
-		return NULL;
-	return xasprintf("/proc/%d/exe", (int)peer.pid);
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0) {
+		fprintf(stderr, "nobody answers on '%s'\n", socket_path);
+		return 0;
+	}
+	return peer.pid;
+}
+
+/* A word may be a path, or an option with one. */
+static void print_word(const char *word)
+{
+	const char *equals = strchr(word, '=');
+	const char *path = equals && word[0] != '/' ? equals + 1 : word;
+	_free_ char *parent = path[0] == '/' ? path_parent(path) : NULL;
+	_free_ char *folder = parent ? realpath(parent, NULL) : NULL;
+
+	if (folder)
+		printf("%.*s%s/%s\n", (int)(path - word), word, folder, path_base(path));
+	else
+		printf("%s\n", word);
+}
+
+static int words_main(const char *socket_path, char *const *paths)
+{
+	int pid = peer_of(socket_path);
+	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
+	_free_ char *words = NULL;
+	struct error e;
+	size_t len;
+
+	if (pid == 0)
+		return 126;
+	if (file_read(path, WORDS_MAX, &words, &len, &e) < 0) {
+		fprintf(stderr, "%s\n", e.msg);
+		return 126;
+	}
+	for (; *paths; paths++)
+		print_word(*paths);
+	for (const char *word = words; word < words + len; word += strlen(word) + 1)
+		print_word(word);
+	return fflush(stdout) == 0 ? 0 : 1;
 }
 
 static int exec_main(char **argv)
@@ -361,13 +399,15 @@ static int exec_main(char **argv)
 		fprintf(stderr, "cannot enter the node's root: %m\n");
 		return 126;
 	}
+	if (str_starts(argv[0], ENVOY_WORDS))
+		return words_main(argv[0] + strlen(ENVOY_WORDS), argv + 1);
 	if (str_starts(argv[0], ENVOY_PEER)) {
-		program = program_of_peer(argv[0] + strlen(ENVOY_PEER));
-		if (!program) {
-			fprintf(stderr, "nobody answers on '%s'\n", argv[0] + strlen(ENVOY_PEER));
+		int pid = peer_of(argv[0] + strlen(ENVOY_PEER));
+
+		if (pid == 0)
 			return 126;
-		}
-		argv[0] = program;
+		/* The very one that runs, wherever its file is. */
+		argv[0] = program = xasprintf("/proc/%d/exe", pid);
 	}
 	(void)execvp(argv[0], argv);
 	fprintf(stderr, "cannot run '%s': %m\n", argv[0]);

@@ -16,6 +16,9 @@
 #define ENVOY_CANARY "node-canary"
 /* As argv[0] of envoy_exec(), followed by a path: the program that listens on that socket. */
 #define ENVOY_PEER "peer-of:"
+/* The same, to be told with which words that program was started: one a line, behind one for each
+ * path that follows in ARGV.  In paths, links are followed but for the last name. */
+#define ENVOY_WORDS "words-of:"
 
 /* Runs ARGV on the node as root, with the node's files, processes and network.  argv[0] without a
  * slash is looked up in the usual folders.  A non-zero exit is no error. */

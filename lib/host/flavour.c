@@ -80,6 +80,7 @@ static const struct flavour flavours[] = {
 		.socket = "/var/snap/microk8s/common/run/containerd.sock",
 		.dir = "/var/snap/microk8s/current/args",
 		.main_file = "containerd-template.toml",
+		.reads = "containerd.toml",
 		.drop_in_dir = "conf.d",
 	},
 	{

@@ -31,7 +31,8 @@ struct flavour {
 	const char *drop_in_dir3; /* the same, for version 3 of the format */
 	const char *template;     /* in it: what the main file is made from */
 	const char *template3;
-	const char *writer;      /* who writes the main file: it is not ours to edit */
+	const char *reads;  /* in it: what is made from the main file, and what the engine reads */
+	const char *writer; /* who writes the main file: it is not ours to edit */
 	const char *writer_mark; /* only if it has this text */
 	enum activation activation;
 	const char *takes_along; /* what a restart ends beside the engine */

@@ -402,15 +402,19 @@ static int assess_apart(struct run *r, const char *also_write)
 	{                                                                                  \
 		.expect = { "PATCH " path, __VA_ARGS__ }, .status = "200 OK", .body = "{}" \
 	}
-#define NODE GET("/api/v1/nodes/n1 ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
-#define NO_CLASSES                                        \
-	GET(CLASSES "kata-qemu ", "404 Not Found", "{}"), \
-		GET(CLASSES "kata ", "404 Not Found", "{}")
-#define NAMESPACE GET("/api/v1/namespaces/kata-system ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
+#define NODE           GET("/api/v1/nodes/n1 ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
+#define NO_CLASS(name) GET(CLASSES name " ", "404 Not Found", "{}")
+#define NO_CLASSES     NO_CLASS("kata-qemu"), NO_CLASS("kata")
+#define NAMESPACE      GET("/api/v1/namespaces/kata-system ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
+/* Applied on trial. */
+#define NEW_CLASSES                                                                      \
+	NO_CLASS("kata-qemu"), PATCH(CLASSES "kata-qemu?dryRun=All&"), NO_CLASS("kata"), \
+		PATCH(CLASSES "kata?dryRun=All&")
+#define CONDITION PATCH("/api/v1/nodes/n1/status?dryRun=All&")
 
 static void test_assessment_changes_nothing(void **state)
 {
-	static const struct fake_turn turns[] = { NODE, NO_CLASSES };
+	static const struct fake_turn turns[] = { NODE, NEW_CLASSES, CONDITION };
 	_strv_ strv before = NULL;
 	_strv_ strv after = NULL;
 	struct world w;
@@ -431,7 +435,7 @@ static void test_assessment_changes_nothing(void **state)
 
 static void test_the_rule_of_that_test_holds(void **state)
 {
-	static const struct fake_turn turns[] = { NODE, NO_CLASSES };
+	static const struct fake_turn turns[] = { NODE, NEW_CLASSES, CONDITION };
 	_free_ char *path = NULL;
 	struct world w;
 	struct run r;
@@ -509,7 +513,8 @@ static char *install_as_announced(const struct world *w)
 {
 	static const struct fake_turn turns[] = {
 		NODE,
-		NO_CLASSES,
+		NEW_CLASSES,
+		CONDITION,
 		PATCH("/api/v1/nodes/n1?", "\"false\""),
 		GET("/api/v1/nodes?", "200 OK",
 		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"
@@ -568,7 +573,7 @@ static void test_installation_does_what_was_assessed_and_then_nothing(void **sta
 	_free_ char *node = NULL;
 	struct fake_turn turns[] = {
 		GET("/api/v1/nodes/n1 ", "200 OK", NULL),
-		NO_CLASSES,
+		NEW_CLASSES,
 	};
 	struct world w;
 	struct run r;
@@ -625,6 +630,49 @@ static void remove_all(const struct world *w, const char *node)
 	run_end(&r);
 }
 
+static void test_right_that_lacks_is_found_before_anything_changes(void **state)
+{
+	static const struct fake_turn without_condition[] = {
+		NODE,
+		NEW_CLASSES,
+		{ .expect = { "PATCH /api/v1/nodes/n1/status?dryRun=All&" },
+		  .status = "403 Forbidden",
+		  .body = "{}" },
+	};
+	static const struct fake_turn without_classes[] = {
+		NODE,
+		NO_CLASS("kata-qemu"),
+		{ .expect = { "PATCH " CLASSES "kata-qemu?dryRun=All&" },
+		  .status = "403 Forbidden",
+		  .body = "{}" },
+	};
+	static const struct {
+		const struct fake_turn *turns;
+		size_t n;
+		const char *says;
+	} cases[] = {
+		{ without_condition, ARRAY_SIZE(without_condition), "condition" },
+		{ without_classes, ARRAY_SIZE(without_classes), "RuntimeClass" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_assessment_ struct assessment a = { 0 };
+		struct error e;
+		struct world w;
+		struct run r;
+
+		world_start(&w);
+		w.settings.refused_wait_s = 0;
+		run_start(&r, &w, install_steps, cases[i].turns, cases[i].n);
+		assert_int_equal(facts_read_install(&r.facts, &r.in, &e), 0);
+		assert_int_equal(plan_assess(&r.plan, &a, &e), -EACCES);
+		assert_non_null(strstr(e.msg, cases[i].says));
+		run_end(&r);
+		world_end(&w);
+	}
+}
+
 static void test_removal_leaves_what_was_there_before(void **state)
 {
 	_strv_ strv before = NULL;
@@ -651,6 +699,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_assessment_changes_nothing),
 		cmocka_unit_test(test_the_rule_of_that_test_holds),
+		cmocka_unit_test(test_right_that_lacks_is_found_before_anything_changes),
 		cmocka_unit_test(test_removal_leaves_what_was_there_before),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
 	};

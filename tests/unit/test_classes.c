@@ -93,6 +93,11 @@ static char *overhead_text(int64_t guest_mib)
 	{                                                                                      \
 		.expect = { "GET " CLASSES name " " }, .status = "404 Not Found", .body = "{}" \
 	}
+#define ALLOWED(name)                                                                   \
+	{                                                                               \
+		.expect = { "PATCH " CLASSES name "?dryRun=All&" }, .status = "200 OK", \
+		.body = "{}"                                                            \
+	}
 #define NAMESPACE                                                                        \
 	{                                                                                \
 		.expect = { "GET /api/v1/namespaces/kata-system " }, .status = "200 OK", \
@@ -105,7 +110,9 @@ static void test_overhead_is_what_a_sandbox_takes_here(void **state)
 	const char *instance = "\"kata-deploy.katacontainers.io/default\":\"true\"";
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu"),
+		ALLOWED("kata-qemu"),
 		MISSING("kata"),
+		ALLOWED("kata"),
 		MISSING("kata-qemu"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu?", overhead, instance },
@@ -131,7 +138,9 @@ static void test_pool_has_classes_of_its_own_for_its_own_nodes(void **state)
 	const char *handler = "\"handler\":\"kata-qemu\"";
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu-slow"),
+		ALLOWED("kata-qemu-slow"),
 		MISSING("kata-slow"),
+		ALLOWED("kata-slow"),
 		MISSING("kata-qemu-slow"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu-slow?", handler, instance },
@@ -156,7 +165,9 @@ static void test_memory_taken_at_once_is_booked(void **state)
 	_free_ char *overhead = overhead_text(512);
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu"),
+		ALLOWED("kata-qemu"),
 		MISSING("kata"),
+		ALLOWED("kata"),
 		MISSING("kata-qemu"),
 		NAMESPACE,
 		{ .expect = { "PATCH " CLASSES "kata-qemu?", overhead },

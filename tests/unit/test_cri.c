@@ -10,7 +10,9 @@
 #include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "lib/file.h"
+#include "lib/host/containerd.h"
 #include "lib/host/endpoint.h"
+#include "lib/host/task.h"
 
 struct world {
 	char *dir;
@@ -97,6 +99,65 @@ static void test_runtime_of_another_kubelet_is_refused_before_anything_runs(void
 		if (!strstr(w.e.msg, cases[i].says))
 			fail_msg("%s, not '%s'", w.e.msg, cases[i].says);
 		end(&w);
+	}
+}
+
+static const char *words; /* what the node says of the daemon, a line each */
+
+static int fake_exec(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
+		     const struct cancel *cancel, struct task_result *ret_result, struct error *e)
+{
+	(void)deadline_ms;
+	(void)cancel;
+	(void)e;
+	assert_non_null(strstr(argv[0], engine->socket));
+	*ret_result = (struct task_result){
+		.out = xasprintf("%s\n%s\n%s", argv[1], argv[2], words),
+		.err = xstrdup(""),
+	};
+	return 0;
+}
+
+static void test_daemon_that_reads_another_file_is_refused(void **state)
+{
+	static const struct {
+		const char *flavour, *words;
+		bool is_right;
+	} cases[] = {
+		{ "k8s", "/usr/bin/containerd\n", true },
+		{ "k8s", "/usr/bin/containerd\n--log-level=debug\n", true },
+		{ "k8s", "containerd\n-c\n/etc/containerd/config.toml\n", true },
+		{ "k8s", "containerd\n--config\n/etc/containerd/config.toml\n--x\n", true },
+		{ "k8s", "containerd\n--config=/etc/containerd/other.toml\n", false },
+		{ "k8s", "containerd\n-c\n/var/lib/rancher/k3s/agent/etc/containerd/config.toml\n",
+		  false },
+		{ "k3s", "containerd\n-c\n/var/lib/rancher/k3s/agent/etc/containerd/config.toml\n",
+		  true },
+		{ "k3s", "containerd\n", false },
+		{ "k0s", "containerd\n--root=/a\n--config=/etc/k0s/containerd.toml\n", true },
+		{ "microk8s",
+		  "containerd\n--config\n/var/snap/microk8s/current/args/containerd.toml\n", true },
+		{ "k8s", "containerd\n-c\nrelative.toml\n", true }, /* nobody knows to what */
+		{ "k8s", "", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct flavour *flavour = NULL;
+		struct engine engine = { .socket = "/s", .exec = fake_exec };
+		struct error e;
+		int r;
+
+		assert_int_equal(flavour_find(cases[i].flavour, &flavour, &e), 0);
+		engine.flavour = flavour;
+		engine.dir = flavour->dir;
+		engine.main_file = flavour->main_file;
+		words = cases[i].words;
+		r = containerd_must_read(&engine, NO_DEADLINE, NULL, &e);
+		if (r != (cases[i].is_right ? 0 : -EINVAL))
+			fail_msg("case %zu: %d", i, r);
+		if (r < 0)
+			assert_non_null(strstr(e.msg, "KATA_CONTAINERD_DIR"));
 	}
 }
 
@@ -216,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containerd_without_cri_is_refused_before_anything_runs),
 		cmocka_unit_test(test_runtime_of_another_kubelet_is_refused_before_anything_runs),
+		cmocka_unit_test(test_daemon_that_reads_another_file_is_refused),
 		cmocka_unit_test(test_attempt_that_failed_is_repeated_once_something_changed),
 		cmocka_unit_test(test_what_failed_is_refused_before_anything_runs),
 		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
