@@ -21,7 +21,8 @@
 	row(handlers)  /* wait for the kubelet */                       \
 	row(classes)   /* apply the RuntimeClasses */                   \
 	row(ready)     /* label the node */                             \
-	row(sweep)     /* remove versions nobody uses */
+	row(sweep)     /* remove versions nobody uses */                \
+	row(link)      /* put the shim into the PATH, if wished */
 
 /* The undo of an interrupted installation is that of INSTALL_STEPS; removing has none of its own
  * but for the container engine, whose old configuration comes back if it does not start. */
@@ -30,6 +31,7 @@
 	row(unclass)   /* remove the RuntimeClasses */                  \
 	row(drain)     /* wait for what still uses a sandbox */         \
 	row(withdraw)  /* remove our handlers from the engine */        \
+	row(unlink)    /* take the shim out of the PATH */              \
 	row(remove)    /* remove the files */
 
 /* Files and configuration stay: for a node whose labels or engine got into a state by hand. */

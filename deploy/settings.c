@@ -75,6 +75,10 @@ static const struct row rows[] = {
 	  "folder with dropin-SHIM.toml, added to the shim's configuration" },
 	{ "KATA_ETC", AT(etc), TEXT, "/etc/kata-containers", false,
 	  "folder for sandbox configuration of the node's own" },
+	{ "KATA_PATH_DIR", AT(path_dir), TEXT, "", false,
+	  "folder of the node's PATH, the same path here, that gets a link to the shim, for ctr "
+	  "and "
+	  "nerdctl" },
 	{ "KATA_LOCKS", AT(locks), WORDS, "/run/vc /etc/kata-containers", false,
 	  "folders that are locked while anything is changed, the same for all installations of a "
 	  "node" },

@@ -32,6 +32,7 @@ struct settings {
 	char *artifacts; /* folder of the packed release */
 	char *custom;    /* folder of dropin-SHIM.toml */
 	char *etc;       /* folder of sandbox configuration that is the node's own */
+	char *path_dir;  /* folder of the PATH that gets a link to the shim; empty: none */
 	strv locks;      /* folders, see owner.h */
 	char *machine;   /* of uname(2) */
 	char *name;      /* the next three are the owner's */

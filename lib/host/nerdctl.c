@@ -9,50 +9,15 @@
  */
 #include "lib/host/nerdctl.h"
 
-#include <string.h>
-
-#include "lib/file.h"
 #include "lib/host/endpoint.h"
 #include "lib/host/live.h"
+#include "lib/host/shim-link.h"
 #include "lib/host/task.h"
 
 static bool has_drop_ins(const struct engine *engine)
 {
 	(void)engine;
 	return false;
-}
-
-int shim_link_plan(const char *dir, const char *shim, enum presence presence, struct edit *edit,
-		   struct error *e)
-{
-	_free_ char *path = path_join(dir, path_base(shim));
-	struct edit_file *f = edit_add_link(edit, path, e);
-	bool is_ours;
-
-	if (!f)
-		return -e->code;
-	is_ours = str_equal(f->old_text, shim);
-	if (presence == HANDLERS_PRESENT && f->old_text && !is_ours)
-		return fail(e, EEXIST,
-			    "'%s' is a link to '%s', of somebody else; remove it, or do without",
-			    path, f->old_text);
-	if (presence == HANDLERS_PRESENT)
-		str_set(&f->new_text, shim);
-	else if (!is_ours)
-		str_set(&f->new_text, f->old_text);
-	return 0;
-}
-
-/* Somebody else's since: there is no part of it that could be ours. */
-static int merge(const void *context, const char *path, const char *now, const char *old,
-		 char **ret_text, struct error *e)
-{
-	(void)context;
-	(void)path;
-	(void)old;
-	(void)e;
-	*ret_text = now ? xstrdup(now) : NULL;
-	return 0;
 }
 
 static int plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
@@ -75,7 +40,7 @@ const struct engine_driver nerdctl_driver = {
 	.ask_version = endpoint_version,
 	.has_drop_ins = has_drop_ins,
 	.plan = plan,
-	.merge = merge,
+	.merge = shim_link_merge,
 	.live = live_containers,
 	.run = task_run,
 	.clear_tasks = task_clear,

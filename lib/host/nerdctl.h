@@ -6,9 +6,4 @@
 
 extern const struct engine_driver nerdctl_driver;
 
-/* Adds to EDIT that DIR has a link to SHIM under its own name, or none to it.  EEXIST if something
- * of somebody else's is there. */
-int shim_link_plan(const char *dir, const char *shim, enum presence presence, struct edit *edit,
-		   struct error *e);
-
 #endif

@@ -126,6 +126,9 @@ note "what can be switched on"
 switched() { # OPTION... -> the kinds
 	render "$@" | to_json | jq -r .kind
 }
+expect "the folder of the PATH" "/usr/local/bin /usr/local/bin" "$(render --set pathDir=/usr/local/bin | to_json |
+	jq -r 'select(.kind == "DaemonSet").spec.template.spec | (.volumes[] | select(.name == "path").hostPath.path) + " "
+		+ (.containers[0].env[] | select(.name == "KATA_PATH_DIR").value)')"
 expect_match "network policy" NetworkPolicy "$(switched --set networkPolicy.enabled=true)"
 expect_match "priority class" PriorityClass "$(switched --set priorityClass.create=true)"
 expect_match "rules" NodeFeatureRule "$(switched --set nodeFeatureRules.create=true)"

@@ -23,6 +23,7 @@ kata_unit_test(test_plan.c LIBS kata_host)
 kata_unit_test(test_journal.c LIBS kata_host)
 kata_unit_test(test_containerd.c LIBS kata_host)
 kata_unit_test(test_docker.c LIBS kata_host)
+kata_unit_test(test_shim_link.c LIBS kata_host)
 kata_unit_test(test_engines.c LIBS kata_host)
 kata_unit_test(test_found.c LIBS kata_host)
 target_compile_definitions(test_containerd PRIVATE

@@ -232,6 +232,8 @@ static void world_start(struct world *w)
 	set_path("KATA_ETC", w->host, "etc/kata-containers");
 	set_path("KATA_CONTAINERD_DIR", w->host, "etc/engine");
 	set_path("KATA_CONTAINERD_SOCKET", w->host, "etc/engine/socket");
+	folder_put(w->host, "bin/program", "");
+	set_path("KATA_PATH_DIR", w->host, "bin");
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 
