@@ -29,6 +29,7 @@ kata_unit_test(test_found.c LIBS kata_host)
 target_compile_definitions(test_containerd PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_kube.c LIBS kata_kube)
+target_link_options(test_kube PRIVATE -Wl,--wrap=deadline_in)
 kata_unit_test(test_serve.c LIBS kata_http)
 kata_unit_test(test_grpc.c LIBS kata_http kata_proto_base)
 kata_unit_test(test_unit.c LIBS kata_host)
@@ -37,6 +38,7 @@ kata_unit_test(test_handlers.c LIBS kata_machine)
 kata_unit_test(test_kvm.c LIBS kata_base)
 kata_unit_test(test_live.c LIBS kata_host)
 kata_unit_test(test_lock.c LIBS kata_host)
+target_link_options(test_lock PRIVATE -Wl,--wrap=flock)
 kata_unit_test(test_crio.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.

@@ -288,6 +288,54 @@ static void test_get_that_is_cancelled_ends_while_the_server_hangs(void **state)
 	cancel_done(&cancel);
 }
 
+static void *raise_soon(void *arg)
+{
+	struct error e;
+
+	(void)wait_pause(300, "the answer", NO_DEADLINE, NULL, &e);
+	cancel_raise(arg);
+	return NULL;
+}
+
+static void test_get_that_is_cancelled_while_it_pauses_says_so(void **state)
+{
+	static const struct fake_turn turn = {
+		{ NODE }, "503 Busy\r\nRetry-After: 60", "{}", FAKE_KEEP, NULL
+	};
+	struct cancel cancel;
+	pthread_t thread;
+	struct client c;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(cancel_init(&cancel, &e), 0);
+	start(&c, &turn, 1, NULL, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, raise_soon, &cancel), 0);
+	assert_int_equal(kube_get(c.kube, "/api/v1/nodes/n1", NO_DEADLINE, &cancel, NULL, &e),
+			 -ECANCELED);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	stop(&c);
+	cancel_done(&cancel);
+}
+
+/* Ten at once, then five a second: a loop that went wrong does not fall upon the API server. */
+static void test_requests_come_no_faster_than_their_rate(void **state)
+{
+	struct fake_turn turns[13];
+	uint64_t began = now_ms();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++)
+		turns[i] = (struct fake_turn){ { NODE }, OK2, FAKE_KEEP, NULL };
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++)
+		assert_int_equal(get_node(&c, NULL, &e), 0);
+	assert_true(now_ms() - began >= 500);
+	stop(&c);
+}
+
 static void test_get_keeps_the_last_error_at_its_deadline(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -373,6 +421,29 @@ static void test_apply_is_server_side(void **state)
 	stop(&c);
 }
 
+static void test_field_of_somebody_elses_is_believed_at_once(void **state)
+{
+	static const struct fake_turn turn = {
+		{ "PATCH /x?fieldManager=kata-deploy&force=false " },
+		"409 Conflict",
+		"{\"reason\":\"Conflict\",\"details\":{\"causes\":[{\"reason\":"
+		"\"FieldManagerConflict\"}]}}",
+		FAKE_KEEP,
+		NULL
+	};
+	_json_ struct json_object *object = json_object_new_object();
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, &turn, 1, NULL, NULL);
+	kube_set_refusal(c.kube, WAIT_MS);
+	assert_int_equal(kube_apply(c.kube, "/x", object, KUBE_KEEP_OTHERS, deadline_in(WAIT_MS),
+				    NULL, NULL, &e),
+			 -EBUSY);
+	stop(&c);
+}
+
 static void test_delete_of_what_is_gone_succeeds(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -421,6 +492,19 @@ static void test_event_that_is_there_is_counted(void **state)
 	if (kube_event(c.kube, &event, deadline_in(WAIT_MS), NULL, &e) < 0)
 		fail_msg("%s", e.msg);
 	stop(&c);
+}
+
+#define MINUTES_MS (60 * UINT64_C(1000))
+
+/* While it is set, minutes pass in a moment. */
+static bool is_time_short;
+
+uint64_t __real_deadline_in(uint64_t wait_ms);
+uint64_t __wrap_deadline_in(uint64_t wait_ms);
+
+uint64_t __wrap_deadline_in(uint64_t wait_ms)
+{
+	return __real_deadline_in(is_time_short && wait_ms > MINUTES_MS ? 200 : wait_ms);
 }
 
 struct seen {
@@ -525,6 +609,36 @@ static void test_watch_lists_again_when_its_version_is_gone(void **state)
 	(void)state;
 	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
 	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	assert_string_equal(s.names, "Aa ");
+	stop(&c);
+}
+
+/* The connection leads to a machine that is no more: nothing comes, not even its end. */
+static void test_watch_that_says_nothing_is_begun_again(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST },
+		  "200 OK",
+		  "{\"metadata\":{\"resourceVersion\":\"5\"}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { WATCH, "&resourceVersion=5 " }, NULL, NULL, FAKE_HANG, NULL },
+		{ { WATCH, "&resourceVersion=5 " }, STREAM, "", FAKE_HANG, NULL },
+		{ { WATCH, "&resourceVersion=5 " },
+		  STREAM,
+		  "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"a\"}}}\n",
+		  FAKE_CLOSE,
+		  NULL },
+	};
+	struct seen s = { .stop_at = 1 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	is_time_short = true;
+	assert_int_equal(watch_nodes(&c, &s, &e), 1);
+	is_time_short = false;
 	assert_string_equal(s.names, "Aa ");
 	stop(&c);
 }
@@ -648,6 +762,22 @@ static void test_watch_that_is_forbidden_ends(void **state)
 	stop(&c);
 }
 
+static void test_watch_that_is_forbidden_after_its_list_ends(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { LIST }, PAGE("a", "") },
+		{ { WATCH }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
+	};
+	struct seen s = { .stop_at = 2 };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), -EACCES);
+	stop(&c);
+}
+
 static int count_events(void *arg, enum watch_type type, struct json_object *object,
 			struct error *e)
 {
@@ -705,13 +835,38 @@ static void test_stream_that_is_wrong_is_refused(void **state)
 	}
 }
 
+/* An object in etcd is at most 1.5 MiB. */
+static void test_event_without_an_end_is_refused(void **state)
+{
+	_free_ char *piece = xcalloc(1, 1 * MIB);
+	struct kube_stream s;
+	unsigned count = 0;
+	struct error e;
+	int r = 0;
+
+	(void)state;
+	memset(piece, ' ', 1 * MIB);
+	kube_stream_init(&s);
+	for (unsigned i = 0; i < 8 && r == 0; i++)
+		r = kube_stream_feed(&s, piece, 1 * MIB, count_events, &count, &e);
+	assert_true(r < 0);
+	assert_non_null(strstr(e.msg, "too large"));
+	kube_stream_done(&s);
+}
+
 static void test_backoff_stays_below_its_bound(void **state)
 {
 	struct backoff b = { .first_ms = 8, .cap_ms = 64 };
+	uint64_t largest = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 100; i++)
-		assert_true(backoff_next(&b) <= min_u64(64, UINT64_C(8) << min_u64(i, 20)));
+	for (unsigned i = 0; i < 100; i++) {
+		uint64_t pause = backoff_next(&b);
+
+		assert_true(pause <= min_u64(64, UINT64_C(8) << min_u64(i, 20)));
+		largest = max_u64(largest, pause);
+	}
+	assert_true(largest > 32);
 }
 
 static void test_kubeconfig_is_read(void **state)
@@ -778,6 +933,7 @@ int main(void)
 		cmocka_unit_test(test_event_that_is_there_is_counted),
 		cmocka_unit_test(test_watch_goes_on_across_closed_connections),
 		cmocka_unit_test(test_watch_lists_again_when_its_version_is_gone),
+		cmocka_unit_test(test_watch_that_says_nothing_is_begun_again),
 		cmocka_unit_test(test_watch_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_list_goes_through_all_pages),
 		cmocka_unit_test(test_list_whose_place_is_gone_begins_again),
@@ -788,6 +944,11 @@ int main(void)
 		cmocka_unit_test(test_backoff_stays_below_its_bound),
 		cmocka_unit_test(test_kubeconfig_is_read),
 		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
+		cmocka_unit_test(test_get_that_is_cancelled_while_it_pauses_says_so),
+		cmocka_unit_test(test_requests_come_no_faster_than_their_rate),
+		cmocka_unit_test(test_field_of_somebody_elses_is_believed_at_once),
+		cmocka_unit_test(test_watch_that_is_forbidden_after_its_list_ends),
+		cmocka_unit_test(test_event_without_an_end_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,21 @@
 #define AT_ONCE 0
 #define WAIT_MS 20000
 
+/* What happens once between the opening of a folder and its locking: it is moved there. */
+static const char *move_from, *move_to;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+
+int __wrap_flock(int fd, int operation)
+{
+	const char *from = TAKE_PTR(move_from);
+
+	if (from)
+		assert_int_equal(rename(from, move_to), 0);
+	return __real_flock(fd, operation);
+}
+
 struct room {
 	char *dir;
 	strv folders;
@@ -119,8 +134,24 @@ static void test_waiter_gets_what_the_name_leads_to_now(void **state)
 	lock_release(second);
 }
 
-/* The folder is replaced between its opening and its locking: somebody holds the new one. */
+/* The folder is replaced between its opening and its locking: what was locked has no name by which
+ * another one could find it. */
 static void test_lock_of_a_folder_that_was_replaced_is_no_lock(void **state)
+{
+	const struct room *r = *state;
+	char *only[] = { r->folders[0], NULL };
+	const struct room one = { .dir = r->dir, .folders = only };
+	_free_ char *old = path_join(r->dir, "old");
+	struct lock *lock;
+
+	move_to = old;
+	move_from = r->folders[0];
+	lock = take(&one);
+	assert_held(&one);
+	lock_release(lock);
+}
+
+static void test_lock_that_another_program_holds_is_waited_for(void **state)
 {
 	const struct room *r = *state;
 	struct error e;
@@ -150,6 +181,7 @@ int main(void)
 		T(test_lock_outlives_the_removal_of_a_folder),
 		T(test_waiter_gets_what_the_name_leads_to_now),
 		T(test_lock_of_a_folder_that_was_replaced_is_no_lock),
+		T(test_lock_that_another_program_holds_is_waited_for),
 		T(test_lock_without_folders_is_none),
 	};
 
