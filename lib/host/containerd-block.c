@@ -79,6 +79,33 @@ char *block_append(const char *text, const char *block)
 	return xasprintf("%s%s%.*s", text, is_open ? "\n" : "", (int)len, block);
 }
 
+/* The first character of TEXT that is neither space nor comment. */
+static char first_meant(const char *text)
+{
+	for (;;) {
+		text += strspn(text, " \t\r\n");
+		if (*text != '#')
+			return *text;
+		text += strcspn(text, "\n");
+	}
+}
+
+bool block_stands(const struct owner *owner, const char *text, const char *block)
+{
+	struct error ignored;
+	size_t begin, len;
+	char next;
+
+	if (block_find(owner, text, "", &begin, &len, &ignored) < 0 || len == 0)
+		return false;
+	/* Its last line may be open. */
+	if (strncmp(text + begin, block, len) != 0 || len + 1 < strlen(block))
+		return false;
+	/* A key would belong to our last table. */
+	next = first_meant(text + begin + len);
+	return next == '[' || next == '\0';
+}
+
 char *block_make(const struct owner *owner, const char *tables, const char *others)
 {
 	_free_ char *first = first_line(owner);

@@ -109,6 +109,8 @@ int block_strip(const struct owner *owner, const char *text, const char *name, c
 		struct error *e);
 /* BLOCK behind TEXT, on a line of its own; a last line that is open stays one.  Caller frees. */
 char *block_append(const char *text, const char *block);
+/* That TEXT has this very block, and behind it nothing that would be taken for a part of it. */
+bool block_stands(const struct owner *owner, const char *text, const char *block);
 /* A block of these tables.  Caller frees. */
 char *block_make(const struct owner *owner, const char *tables, const char *others);
 

@@ -133,7 +133,8 @@ static int check_toml(const char *text, const char *name, struct error *e)
 		       : 0;
 }
 
-static int add_block(const struct plan *p, struct edit_file *f, const char *rest,
+/* BARE is the text without our block, REST the same without handlers of our names. */
+static int add_block(const struct plan *p, struct edit_file *f, const char *bare, const char *rest,
 		     const char *tables, struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
@@ -144,7 +145,12 @@ static int add_block(const struct plan *p, struct edit_file *f, const char *rest
 		return -e->code;
 	others = containerd_default_table(p->engine, root, p->place.format.names);
 	block = block_make(p->engine->owner, tables, others);
-	f->new_text = block_append(rest, block);
+	/* What somebody wrote behind it is no reason to move it, and to restart for that. */
+	if (f->old_text && strcmp(bare, rest) == 0 &&
+	    block_stands(p->engine->owner, f->old_text, block))
+		f->new_text = xstrdup(f->old_text);
+	else
+		f->new_text = block_append(rest, block);
 	return check_toml(f->new_text, f->path, e);
 }
 
@@ -152,6 +158,7 @@ static int plan_block(struct plan *p, struct error *e)
 {
 	struct edit_file *f = edit_add(&p->edit, p->place.main_path, e);
 	_free_ char *tables = NULL;
+	_free_ char *bare = NULL;
 	_free_ char *rest = NULL;
 	_free_ char *old = NULL;
 
@@ -164,12 +171,14 @@ static int plan_block(struct plan *p, struct error *e)
 		return 0;
 	}
 	old = f->old_text ? xstrdup(f->old_text) : fresh(p, FRESH1);
-	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0 ||
-	    check_toml(rest, f->path, e) < 0 ||
-	    containerd_strip(&rest, f->path, p->handlers, e) < 0)
+	if (block_strip(p->engine->owner, old, f->path, &bare, e) < 0 ||
+	    check_toml(bare, f->path, e) < 0)
+		return -e->code;
+	rest = xstrdup(bare);
+	if (containerd_strip(&rest, f->path, p->handlers, e) < 0)
 		return -e->code;
 	if (p->is_wanted)
-		return add_block(p, f, rest, tables, e);
+		return add_block(p, f, bare, rest, tables, e);
 	f->new_text = is_fresh(rest) ? NULL : TAKE_PTR(rest);
 	return 0;
 }
@@ -273,7 +282,8 @@ static int plan_template(struct plan *p, struct error *e)
 	tables = containerd_tables(p->handlers, p->place.format.names,
 				   p->engine->major < 2 ? BY_TYPE : BY_PATH);
 	block = block_make(p->engine->owner, tables, "");
-	f->new_text = block_append(rest, block);
+	f->new_text = block_stands(p->engine->owner, old, block) ? TAKE_PTR(old)
+								 : block_append(rest, block);
 	return 0;
 }
 

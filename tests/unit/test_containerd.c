@@ -203,6 +203,43 @@ static void test_containerd1_replaces_a_foreign_handler_of_our_name(void **state
 	assert_null(strstr(text, "\"old\""));
 }
 
+static void test_containerd1_leaves_the_block_where_somebody_wrote_behind_it(void **state)
+{
+	static const char found[] = "version = 2\n[" RUNTIMES1 ".runc]\nruntime_type = \"r\"\n";
+	static const struct {
+		const char *text;
+		bool is_moved;
+	} cases[] = {
+		{ "# a comment\n", false },
+		{ "\n# a comment\n[debug]\nlevel = \"info\"\n", false },
+		{ "[" RUNTIMES1 ".crun]\nruntime_type = \"c\"\n", false },
+		{ "runtime_root = \"it would be ours\"\n", true },
+		{ "[" RUNTIMES1 ".kata-qemu.more]\na = 1\n", true },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *installed = NULL;
+		_free_ char *expected = NULL;
+		_free_ char *changed = NULL;
+		_free_ char *now = NULL;
+
+		write_text(f->main_path, found);
+		assert_true(edit(f, "1.7.29", 1));
+		installed = read_text(f->main_path);
+		changed = xasprintf("%s%s", installed, cases[i].text);
+		write_text(f->main_path, changed);
+		if (edit(f, "1.7.29", 1) != cases[i].is_moved)
+			fail_msg("case %zu", i);
+		assert_false(edit(f, "1.7.29", 1));
+		assert_handler(f->main_path, RUNTIMES1, "kata-qemu");
+		assert_true(edit(f, "1.7.29", 0));
+		now = read_text(f->main_path);
+		expected = xasprintf("%s%s", found, i < 4 ? cases[i].text : "");
+		assert_string_equal(now, expected);
+	}
+}
+
 static void test_containerd1_of_the_oldest_format_uses_its_names(void **state)
 {
 	struct fixture *f = *state;
@@ -740,6 +777,7 @@ int main(void)
 		T(test_containerd1_keeps_every_byte_before_our_block),
 		T(test_containerd1_without_a_file_makes_and_removes_one),
 		T(test_containerd1_replaces_a_foreign_handler_of_our_name),
+		T(test_containerd1_leaves_the_block_where_somebody_wrote_behind_it),
 		T(test_containerd1_of_the_oldest_format_uses_its_names),
 		T(test_containerd1_with_half_a_block_is_refused),
 		T(test_containerd2_leaves_a_main_file_that_imports_the_folder),
