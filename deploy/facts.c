@@ -42,14 +42,40 @@ static void set_engine(struct facts *f, const struct flavour *flavour)
 		.dir = either(s->containerd_dir, flavour->dir),
 		.main_file = either(s->containerd_file, flavour->main_file),
 		.owner = &s->owner,
+		.scope = f->scope,
 		.restart_command = s->restart_command,
 		.exec = envoy_exec,
 	};
 }
 
+/* By name, as far as names can say it: only an installation with a suffix has some of its own. */
+static int set_scope(struct facts *f, struct error *e)
+{
+	const struct settings *s = f->settings;
+	_strv_ strv names = shim_names();
+
+	f->scope = xcalloc(1, sizeof(*f->scope));
+	f->scope->owner = &s->owner;
+	f->scope->root = f->root;
+	launchers_of_others(s, f->root, &f->scope->others);
+	for (char **name = names; *s->suffix && *name; name++) {
+		struct offer o = { 0 };
+		int r = offer_init(&o, s, f->root, *name, e);
+
+		if (r >= 0) {
+			strv_add(&f->scope->mine, o.handler);
+			strv_add(&f->scope->mine, o.launcher);
+		}
+		offer_done(&o);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e)
 {
-	struct facts f = { .settings = s };
+	_facts_ struct facts f = { .settings = s };
 	const struct flavour *flavour = NULL;
 
 	if (flavour_find(s->distribution, &flavour, e) < 0)
@@ -58,8 +84,11 @@ int facts_open(const struct settings *s, struct facts *ret_facts, struct error *
 		return fail(e, EINVAL, "K8S_DISTRIBUTION: '%s' is a machine without a kubelet",
 			    flavour->name);
 	f.root = settings_root(s);
+	if (set_scope(&f, e) < 0)
+		return -e->code;
 	set_engine(&f, flavour);
 	*ret_facts = f;
+	f = (struct facts){ 0 };
 	return 0;
 }
 
@@ -286,6 +315,9 @@ void facts_done(struct facts *f)
 	json_putp(&f->node);
 	endpoint_state_done(&f->status);
 	engine_done(&f->engine);
+	if (f->scope)
+		scope_done(f->scope);
+	free(f->scope);
 	free(f->root);
 	free(f->archive);
 	free(f->folder);

@@ -21,6 +21,7 @@ struct facts {
 	/* ---- where: of every run ---- */
 	const struct settings *settings;
 	char *root;
+	struct scope *scope;  /* what on the node is this installation's */
 	struct engine engine; /* its version once it was asked */
 
 	/* ---- what shall be ---- */
@@ -44,7 +45,7 @@ struct facts {
 	struct error no_status;       /* why that did not; code 0: it did */
 };
 
-/* The place of everything, from the settings.  Asks nobody. */
+/* The place of everything, from the settings and the launchers that are there.  Asks nobody. */
 int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e);
 void facts_done(struct facts *f);
 #define _facts_ _cleanup_(facts_done)

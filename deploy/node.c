@@ -32,11 +32,6 @@ static const char *member(struct json_object *map, const char *key)
 	return json_object_get_string(value);
 }
 
-static const char *label(const struct facts *f, const char *key)
-{
-	return member(json_at(f->node, "metadata.labels"), key);
-}
-
 bool node_is_true(const char *value)
 {
 	return value && strcmp(value, "true") == 0;
@@ -48,15 +43,25 @@ static void set_or_remove(struct json_object *map, const char *key, const char *
 	(void)json_object_object_add(map, key, value ? json_object_new_string(value) : NULL);
 }
 
-struct node_marks node_marks(const struct facts *f)
+static struct node_marks read_marks(struct json_object *node, const char *key)
 {
-	const char *key = node_label(f);
+	struct json_object *labels = json_at(node, "metadata.labels");
 
 	return (struct node_marks){
-		.shared = label(f, NODE_LABEL),
-		.instance = label(f, key),
-		.proof = member(json_at(f->node, "metadata.annotations"), key),
+		.shared = member(labels, NODE_LABEL),
+		.instance = member(labels, key),
+		.proof = member(json_at(node, "metadata.annotations"), key),
 	};
+}
+
+struct node_marks node_marks(const struct facts *f)
+{
+	return read_marks(f->node, node_label(f));
+}
+
+static char *node_path(const struct install *in)
+{
+	return xasprintf("/api/v1/nodes/%s", in->facts->settings->node_name);
 }
 
 int node_set_marks(const struct install *in, const struct node_marks *marks, struct error *e)
@@ -65,7 +70,7 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 	struct json_object *metadata = json_set_object(patch, "metadata");
 	struct json_object *labels = json_set_object(metadata, "labels");
 	struct json_object *annotations = json_set_object(metadata, "annotations");
-	_free_ char *path = xasprintf("/api/v1/nodes/%s", in->facts->settings->node_name);
+	_free_ char *path = node_path(in);
 	const char *key = node_label(in->facts);
 
 	set_or_remove(labels, NODE_LABEL, marks->shared);
@@ -142,10 +147,9 @@ void node_event(const struct install *in, enum kube_event_type type, const char 
 		log_warn("%s", e.msg);
 }
 
-const char *node_others_label(const struct facts *f)
+static const char *others_label(struct json_object *node, const char *own_key)
 {
-	struct json_object *labels = json_at(f->node, "metadata.labels");
-	const char *own_key = node_label(f);
+	struct json_object *labels = json_at(node, "metadata.labels");
 	size_t family = strcspn(own_key, "/") + 1;
 	const char *found = NULL;
 
@@ -160,6 +164,39 @@ const char *node_others_label(const struct facts *f)
 		found = "false";
 	}
 	return found;
+}
+
+const char *node_others_label(const struct facts *f)
+{
+	return others_label(f->node, node_label(f));
+}
+
+static struct node_marks restored(struct json_object *node, const char *key,
+				  const struct node_marks *before)
+{
+	const char *others = others_label(node, key);
+	struct node_marks now = read_marks(node, key);
+	bool is_ours = str_equal(now.instance, "false");
+	bool is_shared_ours = others || str_equal(now.shared, "false");
+
+	now.instance = is_ours ? before->instance : now.instance;
+	now.proof = now.proof ? now.proof : before->proof;
+	if (is_shared_ours)
+		now.shared = node_is_true(now.instance) ? "true" : others ? others : before->shared;
+	return now;
+}
+
+int node_restore_marks(const struct install *in, const struct node_marks *before, struct error *e)
+{
+	_free_ char *path = node_path(in);
+	_json_ struct json_object *node = NULL;
+	struct node_marks marks;
+	int r = kube_get(in->kube, path, install_ask_ms(in), NULL, &node, e);
+
+	if (r < 0)
+		return r;
+	marks = restored(node, node_label(in->facts), before);
+	return node_set_marks(in, &marks, e);
 }
 
 struct node_marks node_marks_untrue(const struct facts *f)

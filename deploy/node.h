@@ -21,9 +21,12 @@ struct node_marks {
 
 /* As they were when the facts were read. */
 struct node_marks node_marks(const struct facts *f);
-/* Of a node that cannot start a sandbox of ours. */
+/* Of a node that starts no sandbox of ours. */
 struct node_marks node_marks_untrue(const struct facts *f);
 int node_set_marks(const struct install *in, const struct node_marks *marks, struct error *e);
+/* Sets what node_marks_untrue() said to what was BEFORE.  What somebody else has changed since
+ * stays as it is, and the shared label is what other installations need now. */
+int node_restore_marks(const struct install *in, const struct node_marks *before, struct error *e);
 /* The shared label as another installation on this node keeps it; NULL if there is none. */
 const char *node_others_label(const struct facts *f);
 /* The key of the instance's label and annotation. */

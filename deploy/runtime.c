@@ -81,7 +81,7 @@ static int must_keep(const struct install *in, struct error *e)
 
 	if (r < 0)
 		return r;
-	r = endpoint_compare(&in->facts->status, &now, e);
+	r = endpoint_compare(engine->scope, &in->facts->status, &now, e);
 	if (r < 0)
 		attempt_failed(in, e);
 	return r;

@@ -129,6 +129,39 @@ int offer_read(struct offer *o, const struct settings *s, struct error *e)
 	return 0;
 }
 
+/* "#!/opt/kata-blue/bin/containerd-shim-kata-v2 -config=...": the first word; NULL if it is none.
+ */
+static char *launched(const char *launcher)
+{
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	if (file_read(launcher, TEXT_MAX, &text, NULL, &ignored) < 0 || !str_starts(text, "#!/"))
+		return NULL;
+	return xstrndup(text + 2, strcspn(text + 2, " \n"));
+}
+
+void launchers_of_others(const struct settings *s, const char *root, strv *names)
+{
+	_free_ char *pattern = xasprintf("%s/*/" LAUNCHER, s->etc);
+	_free_ char *own = xasprintf("%s/" SHIM_PROGRAM, root);
+	glob_t found;
+
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		_free_ char *shim = launched(found.gl_pathv[i]);
+		_free_ char *dir = path_parent(found.gl_pathv[i]);
+
+		if (!shim || strcmp(shim, own) == 0)
+			continue;
+		strv_add(names, path_base(dir));
+		strv_add(names, found.gl_pathv[i]);
+		strv_add(names, shim);
+	}
+	globfree(&found);
+}
+
 void offer_done(struct offer *o)
 {
 	free(o->handler);

@@ -38,6 +38,10 @@ int offer_read(struct offer *o, const struct settings *s, struct error *e);
 char *offer_delivered(const struct offer *o);
 void offer_done(struct offer *o);
 
+/* Adds the names and the files of handlers on the node that lead to other installations than that
+ * in ROOT. */
+void launchers_of_others(const struct settings *s, const char *root, strv *names);
+
 struct handler offer_handler(const struct offer *o);
 
 /* The same handler from VERSION_DIR, which need not be current: for a canary. */

@@ -18,8 +18,9 @@ int usage_look(void *arg, struct live *l, struct error *e)
 	const struct engine *engine = &in->facts->engine;
 	_strv_ strv used = NULL;
 
+	l->scope = engine->scope;
 	if (engine->driver->live(engine->socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
-	    live_versions(LIVE_RECORDS, &used, e) < 0)
+	    live_versions(LIVE_RECORDS, engine->scope, &used, e) < 0)
 		return -e->code;
 	l->sandboxes += (unsigned)strv_len(used);
 	return 0;
@@ -52,7 +53,7 @@ int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_fol
 {
 	_strv_ strv all = NULL;
 	_strv_ strv used = NULL;
-	int r = live_versions(LIVE_RECORDS, &used, e);
+	int r = live_versions(LIVE_RECORDS, f->scope, &used, e);
 
 	if (r >= 0)
 		r = store_list(f->root, &all, e);

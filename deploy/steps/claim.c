@@ -2,13 +2,12 @@
 /*
  * claim - keep new pods away while something about the node's sandboxes changes.
  *
- * The undo brings the labels back as they were, but no promise that the engine breaks.
+ * Pods of other installations on the node are none of it.  The undo brings the labels back as they
+ * were, but no promise that the engine breaks, and over nobody else's change.
  */
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "lib/log.h"
-
-static const struct node_marks pending = { .shared = "false", .instance = "false" };
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -16,6 +15,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	static const char why[] = "no sandbox shall begin while something changes";
 	const struct install *in = context;
 	const struct node_marks now = node_marks(in->facts);
+	const struct node_marks pending = node_marks_untrue(in->facts);
 	const char *key = node_label(in->facts);
 
 	(void)e;
@@ -23,15 +23,19 @@ static int assess(const void *context, const struct assessment *others, struct c
 		return 0;
 	if (str_equal(now.instance, pending.instance) && str_equal(now.shared, pending.shared))
 		return 0;
-	change_add(ret_change, EFFECT_LABEL, NODE_LABEL "=false", why);
+	if (!str_equal(now.shared, pending.shared))
+		change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
 	change_add(ret_change, EFFECT_LABEL, key, why);
 	return 0;
 }
 
 static int run(void *context, const struct change *change, struct error *e)
 {
+	const struct install *in = context;
+	const struct node_marks pending = node_marks_untrue(in->facts);
+
 	(void)change;
-	return node_set_marks(context, &pending, e);
+	return node_set_marks(in, &pending, e);
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,
@@ -42,6 +46,9 @@ static int save(const void *context, const struct change *change, struct json_ob
 
 	(void)change;
 	(void)e;
+	/* The promise of another installation is not ours to bring back. */
+	if (node_others_label(in->facts))
+		before.shared = before.instance;
 	/* A repair that fails leaves the node as bad as it was, and it has to say so. */
 	if (facts_is_unserved(in->facts) && node_is_true(before.instance))
 		before = node_marks_untrue(in->facts);
@@ -58,7 +65,7 @@ static int undo(void *context, struct json_object *data, enum undo_reason reason
 		.instance = json_get_str(data, "instance"),
 		.proof = json_get_str(data, "proof"),
 	};
-	int r = node_set_marks(context, &before, e);
+	int r = node_restore_marks(context, &before, e);
 
 	(void)reason;
 	/* Nobody can do more, and the files must not stay for it.  "false" promises nothing. */

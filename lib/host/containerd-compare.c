@@ -11,16 +11,22 @@
 
 #include "lib/host/containerd-parts.h"
 
-static bool is_ignored(const struct toml *parent, const struct toml *t)
+/* How far it has come: PATH leads to the first difference, from its end. */
+struct comparison {
+	const struct scope *scope;
+	strv path;
+};
+
+static bool is_ignored(const struct comparison *c, const struct toml *parent, const struct toml *t)
 {
 	if (!parent->key)
 		return strcmp(t->key, "imports") == 0;
 	return (strcmp(parent->key, "runtimes") == 0 ||
 		strcmp(parent->key, "runtime_platforms") == 0) &&
-	       handler_is_ours(t->key);
+	       scope_has_handler(c->scope, t->key);
 }
 
-static bool is_empty(const struct toml *t)
+static bool is_empty(const struct comparison *c, const struct toml *t)
 {
 	if (!t)
 		return true;
@@ -37,45 +43,45 @@ static bool is_empty(const struct toml *t)
 	case TOML_ARRAY:
 		return !t->children;
 	case TOML_TABLE:
-		for (const struct toml *c = t->children; c; c = c->next)
-			if (!is_ignored(t, c) && !is_empty(c))
+		for (const struct toml *child = t->children; child; child = child->next)
+			if (!is_ignored(c, t, child) && !is_empty(c, child))
 				return false;
 		return true;
 	}
 	return false;
 }
 
-static bool differ(const struct toml *a, const struct toml *b, strv *path);
+static bool differ(struct comparison *c, const struct toml *a, const struct toml *b);
 
-/* A key of A that B lacks or has differently; PATH leads to it then. */
-static bool lacks(const struct toml *a, const struct toml *b, strv *path)
+/* A key of A that B lacks or has differently. */
+static bool lacks(struct comparison *c, const struct toml *a, const struct toml *b)
 {
-	for (const struct toml *c = a->children; c; c = c->next) {
-		if (is_ignored(a, c) || !differ(c, toml_child(b, c->key), path))
+	for (const struct toml *t = a->children; t; t = t->next) {
+		if (is_ignored(c, a, t) || !differ(c, t, toml_child(b, t->key)))
 			continue;
-		strv_add(path, c->key);
+		strv_add(&c->path, t->key);
 		return true;
 	}
 	return false;
 }
 
-static bool differ_in_array(const struct toml *a, const struct toml *b, strv *path)
+static bool differ_in_array(struct comparison *c, const struct toml *a, const struct toml *b)
 {
 	const struct toml *x = a->children;
 	const struct toml *y = b->children;
 
 	for (; x && y; x = x->next, y = y->next)
-		if (differ(x, y, path))
+		if (differ(c, x, y))
 			return true;
 	return x || y;
 }
 
-static bool differ(const struct toml *a, const struct toml *b, strv *path)
+static bool differ(struct comparison *c, const struct toml *a, const struct toml *b)
 {
 	bool is_inside = a && b && a->type == TOML_TABLE && b->type == TOML_TABLE;
 
-	if (!is_inside && (is_empty(a) || is_empty(b)))
-		return is_empty(a) != is_empty(b);
+	if (!is_inside && (is_empty(c, a) || is_empty(c, b)))
+		return is_empty(c, a) != is_empty(c, b);
 	if (a->type != b->type)
 		return true;
 	switch (a->type) {
@@ -89,14 +95,13 @@ static bool differ(const struct toml *a, const struct toml *b, strv *path)
 	case TOML_FLOAT:
 		return a->real < b->real || a->real > b->real;
 	case TOML_ARRAY:
-		return differ_in_array(a, b, path);
+		return differ_in_array(c, a, b);
 	case TOML_TABLE:
-		return lacks(a, b, path) || lacks(b, a, path);
+		return lacks(c, a, b) || lacks(c, b, a);
 	}
 	return true;
 }
 
-/* PATH was filled from its end. */
 static char *path_text(strv path)
 {
 	_strv_ strv forward = NULL;
@@ -106,19 +111,21 @@ static char *path_text(strv path)
 	return strv_join(forward, " > ");
 }
 
-int containerd_compare(const char *before, const char *after, struct error *e)
+int containerd_compare(const struct scope *scope, const char *before, const char *after,
+		       struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *old = NULL;
 	_cleanup_(toml_freep) struct toml *new = NULL;
-	_strv_ strv path = NULL;
+	struct comparison c = { .scope = scope };
 	_free_ char *text = NULL;
 
 	if (toml_parse(before, strlen(before), "containerd's configuration", &old, e) < 0 ||
 	    toml_parse(after, strlen(after), "containerd's new configuration", &new, e) < 0)
 		return -e->code;
-	if (!differ(old, new, &path))
+	if (!differ(&c, old, new))
 		return 0;
-	text = path_text(path);
+	text = path_text(c.path);
+	strv_free(c.path);
 	return fail(e, EINVAL,
 		    "with our handlers containerd would have something else at '%s', too; nothing "
 		    "was changed",

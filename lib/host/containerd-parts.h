@@ -68,8 +68,9 @@ int containerd_strip(char **text, const char *path, const struct handlers *handl
 int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e);
 
 /* EINVAL, with the first place, where two configurations as containerd prints them differ in more
- * than handlers of ours and the list of files. */
-int containerd_compare(const char *before, const char *after, struct error *e);
+ * than handlers in SCOPE and the list of files. */
+int containerd_compare(const struct scope *scope, const char *before, const char *after,
+		       struct error *e);
 
 /* ---- where our handlers go (containerd-place.c) ---- */
 

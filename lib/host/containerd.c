@@ -191,7 +191,7 @@ static int validate(const struct engine *engine, const struct edit *edit,
 	if (r >= 0)
 		r = must_have(handlers, after, e);
 	if (r >= 0)
-		r = containerd_compare(before, after, e);
+		r = containerd_compare(engine->scope, before, after, e);
 	return r < 0 ? fail_wrap(e, "validating the configuration of containerd") : 0;
 }
 

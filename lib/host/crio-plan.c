@@ -290,7 +290,7 @@ int crio_must_start(const struct engine *engine, const struct edit *edit, struct
 		if (read_file(&s, edit, *path, e) < 0)
 			return -e->code;
 	/* Others may be built in. */
-	if (!s.by_default || !handler_is_ours(s.by_default) ||
+	if (!s.by_default || !scope_has_handler(engine->scope, s.by_default) ||
 	    strv_contains(s.tables, s.by_default))
 		return 0;
 	return fail(e, EINVAL,

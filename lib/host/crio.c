@@ -133,7 +133,7 @@ static void add_user(struct live *l, const Cri__PodSandbox *sandbox)
 {
 	const Cri__PodSandboxMetadata *m = sandbox->metadata;
 
-	if (!handler_is_ours(sandbox->runtime_handler))
+	if (!scope_has_handler(l->scope, sandbox->runtime_handler))
 		return;
 	l->containers++;
 	l->running += sandbox->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;

@@ -131,13 +131,13 @@ static bool is_same(const char *text, const char *other, const char *name)
 }
 
 /* Names of ours, each once, in TEXT. */
-static strv our_names(const char *text)
+static strv our_names(const struct engine *engine, const char *text)
 {
 	_strv_ strv all = text ? daemon_json_names(text) : NULL;
 	strv ours = NULL;
 
 	for (char **name = all; name && *name; name++)
-		if (handler_is_ours(*name) && !strv_contains(ours, *name))
+		if (scope_has_handler(engine->scope, *name) && !strv_contains(ours, *name))
 			strv_add(&ours, *name);
 	return ours;
 }
@@ -146,12 +146,11 @@ static strv our_names(const char *text)
 int docker_merge(const void *context, const char *path, const char *now, const char *old,
 		 char **ret_text, struct error *e)
 {
-	_strv_ strv is = our_names(now);
-	_strv_ strv was = our_names(old);
+	_strv_ strv is = our_names(context, now);
+	_strv_ strv was = our_names(context, old);
 	_free_ char *text = now ? xstrdup(now) : NULL;
 	_json_ struct json_object *root = NULL;
 
-	(void)context;
 	if (now && daemon_json_parse(now, path, &root, e) < 0)
 		return -e->code;
 	for (char **name = is; now && name && *name; name++)

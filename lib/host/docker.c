@@ -111,7 +111,7 @@ static void add_container(struct live *l, struct json_object *container)
 	const char *runtime = json_get_str(container, "HostConfig.Runtime");
 	const char *name = json_get_str(container, "Name");
 
-	if (!runtime || !strstr(runtime, "kata"))
+	if (!runtime || !scope_has_runtime(l->scope, "", runtime))
 		return;
 	l->containers++;
 	l->running += json_get_bool(container, "State.Running", true);

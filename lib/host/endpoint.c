@@ -182,15 +182,15 @@ static int must_have_same(const struct endpoint_state *before, const struct endp
 	return 0;
 }
 
-int endpoint_compare(const struct endpoint_state *before, const struct endpoint_state *now,
-		     struct error *e)
+int endpoint_compare(const struct scope *scope, const struct endpoint_state *before,
+		     const struct endpoint_state *now, struct error *e)
 {
 	static const char *const paths[] = { "containerd.defaultRuntimeName",
 					     "containerd.snapshotter", "cni.binDir", "cni.confDir",
 					     "registry.configPath" };
 
 	for (char **h = before->handlers; h && *h; h++)
-		if (!handler_is_ours(*h) && must_have_same(before, now, *h, e) < 0)
+		if (!scope_has_handler(scope, *h) && must_have_same(before, now, *h, e) < 0)
 			return -e->code;
 	for (size_t i = 0; before->config && now->config && i < ARRAY_SIZE(paths); i++)
 		if (must_be_same(before, now, paths[i], e) < 0)

@@ -29,10 +29,10 @@ int endpoint_wait(const struct engine *engine, const struct handler *handlers, s
 /* The first of HANDLERS that the running configuration lacks or has differently; NULL if none. */
 const struct handler *endpoint_lacks(const struct endpoint_state *s, const struct handler *handlers,
 				     size_t n_handlers);
-/* EINVAL, with what, if NOW lacks a handler that is not ours or has another value of those that
+/* EINVAL, with what, if NOW lacks a handler that is not in SCOPE or has another value of those that
  * decide on everybody's pods.  Both may differ in the rest, such as in defaults that are spelt out.
  */
-int endpoint_compare(const struct endpoint_state *before, const struct endpoint_state *now,
-		     struct error *e);
+int endpoint_compare(const struct scope *scope, const struct endpoint_state *before,
+		     const struct endpoint_state *now, struct error *e);
 
 #endif

@@ -21,11 +21,6 @@
 static const struct engine_driver *const drivers[] = { &containerd_driver, &crio_driver,
 						       &docker_driver, &nerdctl_driver };
 
-bool handler_is_ours(const char *name)
-{
-	return str_starts(name, "kata");
-}
-
 const struct engine_driver *engine_driver(const struct flavour *flavour)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)

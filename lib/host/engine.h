@@ -4,7 +4,7 @@
 
 #include "lib/host/edit.h"
 #include "lib/host/flavour.h"
-#include "lib/owner.h"
+#include "lib/host/scope.h"
 #include "lib/wait.h"
 
 struct endpoint_state;
@@ -31,9 +31,6 @@ struct handler {
 	const char *launcher;     /* a file that runs the shim with that configuration */
 };
 
-/* True for names of ours, of any installation and version. */
-bool handler_is_ours(const char *name);
-
 enum presence { HANDLERS_ABSENT, HANDLERS_PRESENT };
 
 struct handlers {
@@ -53,6 +50,7 @@ struct engine {
 	const struct engine_driver *driver;
 	const struct flavour *flavour;
 	const struct owner *owner;    /* whose handlers, and whose tasks */
+	const struct scope *scope;    /* which handlers are ours; NULL: all of the family */
 	const char *root;             /* "/opt/kata": what it runs for us lies in ROOT/.work */
 	const char *socket;           /* it listens there */
 	const char *dir;              /* "/etc/containerd" */

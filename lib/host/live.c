@@ -3,7 +3,7 @@
  * live - are there sandboxes on this node, and of which versions?
  *
  * Two witnesses.  containerd knows every container it may still be asked about; the question is
- * asked per namespace with a filter on the runtime's name, so only ours are sent.  A container
+ * asked per namespace with a filter on the runtime's name, so only Kata's are sent.  A container
  * stays known after its task has ended, until somebody removes it: for a deleted pod the kubelet,
  * once a minute.  The shims' records know every sandbox that still has something to clean up, which
  * can be longer: containerd starts the shim of that very version for it, when it has already
@@ -107,7 +107,10 @@ void live_add(struct live *l, const char *namespace,
 {
 	for (size_t i = 0; i < containers->n_containers; i++) {
 		const Client__Container *c = containers->containers[i];
+		const char *runtime = c->runtime && c->runtime->name ? c->runtime->name : "";
 
+		if (!scope_has_runtime(l->scope, namespace, runtime))
+			continue;
 		l->containers++;
 		l->running += is_running(tasks, c->id);
 		add_user(l, namespace, c);
@@ -170,19 +173,22 @@ int live_version_of(const char *dir, const char *id, char **ret_version_dir, str
 	return 0;
 }
 
-static int add_record(const char *dir, const char *id, strv *version_dirs, struct error *e)
+static int add_record(const char *dir, const char *id, const struct scope *scope,
+		      strv *version_dirs, struct error *e)
 {
-	char *version_dir = NULL;
+	_free_ char *version_dir = NULL;
 	int r = live_version_of(dir, id, &version_dir, e);
 
 	/* The sandbox has just gone, or its shim has not begun. */
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	strv_take(version_dirs, version_dir);
+	if (scope_has_version(scope, version_dir))
+		strv_take(version_dirs, TAKE_PTR(version_dir));
 	return 0;
 }
 
-int live_versions(const char *dir, strv *ret_version_dirs, struct error *e)
+int live_versions(const char *dir, const struct scope *scope, strv *ret_version_dirs,
+		  struct error *e)
 {
 	_strv_ strv found = NULL;
 	DIR *stream = opendir(dir);
@@ -193,7 +199,7 @@ int live_versions(const char *dir, strv *ret_version_dirs, struct error *e)
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot list '%s': %m", dir);
 	while (r >= 0 && (d = readdir(stream)) != NULL)
 		if (d->d_name[0] != '.')
-			r = add_record(dir, d->d_name, &found, e);
+			r = add_record(dir, d->d_name, scope, &found, e);
 	(void)closedir(stream);
 	if (r >= 0)
 		*ret_version_dirs = TAKE_PTR(found);

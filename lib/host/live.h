@@ -2,16 +2,16 @@
 #ifndef LIB_HOST_LIVE_H
 #define LIB_HOST_LIVE_H
 
-#include "lib/str.h"
+#include "lib/host/scope.h"
 #include "lib/wait.h"
 
 /* Where shims keep the record of each sandbox, ID/state.json, from before its VM until after its
  * last trace is gone. */
 #define LIVE_RECORDS "/run/vc/sbs"
 
-/* What uses a runtime of ours ("io.containerd.kata...", or a shim's path) in all of containerd's
- * namespaces. */
+/* What uses a runtime of ours, in all of containerd's namespaces. */
 struct live {
+	const struct scope *scope; /* of whom; NULL: of all of the family */
 	unsigned containers; /* that containerd knows, running or not: their handler cannot go */
 	unsigned running;    /* of them with a task that has not ended */
 	unsigned sandboxes;  /* that have a record */
@@ -39,9 +39,10 @@ bool live_is_used(const struct live *l);
 /* "2 containers (1 running) of pod 'a/b'": one line for people; caller frees. */
 char *live_text(const struct live *l);
 
-/* The version directory that each record below DIR names.  EBADMSG for a record that names none:
- * then nothing can be said to be unused. */
-int live_versions(const char *dir, strv *ret_version_dirs, struct error *e);
+/* The version directory that each record in SCOPE names, below DIR.  EBADMSG for a record that
+ * names none: then nothing can be said to be unused. */
+int live_versions(const char *dir, const struct scope *scope, strv *ret_version_dirs,
+		  struct error *e);
 /* That of the sandbox ID; ENOENT if it has no record there.  Caller frees. */
 int live_version_of(const char *dir, const char *id, char **ret_version_dir, struct error *e);
 

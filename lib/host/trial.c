@@ -211,7 +211,7 @@ static bool is_default_ours(const struct run *t)
 	if (endpoint_status(t->trial->socket, deadline_in(ASK_MS), t->cancel, &s, &ignored) < 0)
 		return false;
 	name = json_get_str(s.config, "containerd.defaultRuntimeName");
-	return name && handler_is_ours(name);
+	return name && scope_has_handler(NULL, name);
 }
 
 /* Whether the engine, with what it runs other pods by, can do what it could not with HANDLER. */

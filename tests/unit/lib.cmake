@@ -39,6 +39,7 @@ kata_unit_test(test_kvm.c LIBS kata_base)
 kata_unit_test(test_live.c LIBS kata_host)
 kata_unit_test(test_lock.c LIBS kata_host)
 target_link_options(test_lock PRIVATE -Wl,--wrap=flock)
+kata_unit_test(test_scope.c LIBS kata_host)
 kata_unit_test(test_crio.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.

@@ -224,7 +224,7 @@ static int compare(const char *before, const char *now, struct error *e)
 	b.handlers = strv_split(strstr(now, "runc") ? "runc kata-qemu" : "kata-qemu", " ");
 	assert_int_equal(json_parse(before, strlen(before), "before", &a.config, e), 0);
 	assert_int_equal(json_parse(now, strlen(now), "now", &b.config, e), 0);
-	return endpoint_compare(&a, &b, e);
+	return endpoint_compare(NULL, &a, &b, e);
 }
 
 #define STATUS(snapshotter, runtimes) \

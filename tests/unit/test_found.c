@@ -390,7 +390,8 @@ static void test_comparison_names_what_changes_and_ignores_ours(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct error e;
-		int r = containerd_compare("[p.runtimes.runc]\nt = 'r'\n", cases[i].after, &e);
+		int r = containerd_compare(NULL, "[p.runtimes.runc]\nt = 'r'\n", cases[i].after,
+					   &e);
 
 		assert_int_equal(r, cases[i].where ? -EINVAL : 0);
 		if (cases[i].where)

@@ -4,6 +4,7 @@
  */
 
 #include "tests/unit/folder.h"
+#include "tests/unit/owner.h"
 
 #include <string.h>
 
@@ -32,7 +33,7 @@ static void test_versions_of_records_are_listed(void **state)
 	put_record(dir, "a", "{\"version_dir\":\"/opt/kata/versions/1\",\"id\":\"a\"}");
 	put_record(dir, "b", "{\"version_dir\":\"/opt/kata/versions/2\"}");
 	put_record(dir, "starting", NULL);
-	assert_int_equal(live_versions(dir, &versions, &e), 0);
+	assert_int_equal(live_versions(dir, NULL, &versions, &e), 0);
 	assert_int_equal(strv_len(versions), 2);
 	assert_true(strv_contains(versions, "/opt/kata/versions/1"));
 	assert_true(strv_contains(versions, "/opt/kata/versions/2"));
@@ -66,7 +67,7 @@ static void test_record_that_says_nothing_is_an_error(void **state)
 		struct error e;
 
 		put_record(dir, "a", texts[i]);
-		assert_true(live_versions(dir, &versions, &e) < 0);
+		assert_true(live_versions(dir, NULL, &versions, &e) < 0);
 		folder_remove(dir);
 	}
 }
@@ -77,7 +78,7 @@ static void test_machine_without_records_has_no_versions(void **state)
 	struct error e;
 
 	(void)state;
-	assert_int_equal(live_versions("/nonexistent", &versions, &e), 0);
+	assert_int_equal(live_versions("/nonexistent", NULL, &versions, &e), 0);
 	assert_null(versions);
 }
 
@@ -100,13 +101,17 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 	struct known copy[KNOWN_MAX];
 	Client__Label labels[KNOWN_MAX][2], *label_refs[KNOWN_MAX][2];
 	Client__Container c[KNOWN_MAX], *c_refs[KNOWN_MAX];
+	static char name[] = "io.containerd.kata-qemu.v2";
+	Client__Runtime runtime = CLIENT__RUNTIME__INIT;
 	Client__Task t[KNOWN_MAX], *t_refs[KNOWN_MAX];
 
 	memcpy(copy, known, n * sizeof(*known));
+	runtime.name = name;
 	for (size_t i = 0; i < n; i++) {
 		c[i] = (Client__Container)CLIENT__CONTAINER__INIT;
 		c_refs[i] = &c[i];
 		c[i].id = copy[i].id;
+		c[i].runtime = &runtime;
 		for (size_t k = 0; k < 2; k++) {
 			labels[i][k] = (Client__Label)CLIENT__LABEL__INIT;
 			label_refs[i][k] = &labels[i][k];
@@ -168,11 +173,27 @@ static void test_containers_that_may_run_are_counted(void **state)
 			    "in containerd's namespace 'k8s.io', pod 'default/db'");
 }
 
+static void test_containers_of_another_installation_are_not_counted(void **state)
+{
+	static const struct known known[] = {
+		{ "a", "web", true, CLIENT__TASK_STATUS__RUNNING },
+	};
+	struct scope scope = { .owner = &test_owner, .root = "/opt/kata" };
+	_live_ struct live l = { .scope = &scope };
+
+	(void)state;
+	strv_add(&scope.others, "kata-qemu");
+	add_known(&l, known, ARRAY_SIZE(known));
+	assert_false(live_is_used(&l));
+	scope_done(&scope);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containers_of_a_deleted_pod_do_not_run),
 		cmocka_unit_test(test_containers_that_may_run_are_counted),
+		cmocka_unit_test(test_containers_of_another_installation_are_not_counted),
 		cmocka_unit_test(test_versions_of_records_are_listed),
 		cmocka_unit_test(test_version_of_one_sandbox_is_its_records),
 		cmocka_unit_test(test_record_that_says_nothing_is_an_error),

@@ -61,6 +61,10 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 {
 	static const char promised[] = "{\"metadata\":{" LABELS "," PROOF("p") "}}";
 	static const char bare[] = "{\"metadata\":{}}";
+	static const char beside[] =
+		"{\"metadata\":{\"labels\":{"
+		"\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/blue\":\"true\"}}}";
 	static const struct {
 		const char *node;
 		bool is_unserved;
@@ -70,6 +74,7 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 		{ promised, false, "true", "p" },
 		{ promised, true, "false", NULL },
 		{ bare, true, NULL, NULL },
+		{ beside, false, NULL, NULL },
 	};
 	static char none[] = "";
 	const struct settings settings = { .suffix = none, .owner = test_owner };
@@ -91,10 +96,38 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 	}
 }
 
+/* The other's RuntimeClasses select both labels: one that is false for a moment stops its pods. */
+static void test_claim_leaves_the_label_that_another_installation_needs(void **state)
+{
+	static const struct {
+		const char *labels;
+		const char *shared;
+	} cases[] = {
+		{ LABELS, "false" },
+		{ "\"labels\":{\"kata-deploy.katacontainers.io/blue\":\"true\"}", "true" },
+		{ "\"labels\":{\"kata-deploy.katacontainers.io/blue\":\"false\"}", "false" },
+	};
+	const struct settings settings = { .owner = test_owner };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *node = xasprintf("{\"metadata\":{%s}}", cases[i].labels);
+		struct facts f = { .settings = &settings };
+		struct node_marks marks;
+
+		read_node(node, &f);
+		marks = node_marks_untrue(&f);
+		assert_string_equal(marks.shared, cases[i].shared);
+		assert_string_equal(marks.instance, "false");
+		json_putp(&f.node);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ready_is_needed_until_the_node_says_all_of_it),
+		cmocka_unit_test(test_claim_leaves_the_label_that_another_installation_needs),
 		cmocka_unit_test(test_claim_brings_back_no_promise_that_the_runtime_breaks),
 	};
 

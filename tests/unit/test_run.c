@@ -343,6 +343,7 @@ static void test_recovery_removes_what_a_killed_validation_left(void **state)
 static void test_recovery_without_the_right_to_label_goes_on(void **state)
 {
 	static const struct fake_turn turns[] = {
+		NODE(SHARED ":\"false\"," INSTANCE ":\"false\""),
 		ANSWER("PATCH /api/v1/nodes/n1?", REFUSED, "{}"),
 		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
 	};
@@ -355,6 +356,44 @@ static void test_recovery_without_the_right_to_label_goes_on(void **state)
 	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
 	assert_false(has_journal(&w));
 	stop(&w);
+}
+
+static void recover_labels(const char *saved, const struct fake_turn *turns, size_t n)
+{
+	struct world w;
+	struct error e;
+
+	start(&w, turns, n);
+	interrupt_in(&w, "claim", saved);
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_false(has_journal(&w));
+	stop(&w);
+}
+
+#define RECOVERS(saved, now, ...)                                       \
+	do {                                                            \
+		static const struct fake_turn turns[] = {               \
+			NODE(now),                                      \
+			LABELS(__VA_ARGS__),                            \
+			ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"), \
+		};                                                      \
+		recover_labels(saved, turns, ARRAY_SIZE(turns));        \
+	} while (0)
+#define CLAIMED SHARED ":\"false\"," INSTANCE ":\"false\""
+
+static void test_recovery_merges_what_others_made_of_the_labels(void **state)
+{
+	(void)state;
+	RECOVERS("{\"shared\":\"true\",\"instance\":\"true\",\"proof\":\"p\"}", CLAIMED,
+		 SHARED ":\"true\"", INSTANCE ":\"true\"", INSTANCE ":\"p\"");
+	/* Nobody had a label, or it was of the other installation, which is still there or not. */
+	RECOVERS("{}", CLAIMED, SHARED ":null", INSTANCE ":null");
+	RECOVERS("{}", SHARED ":\"true\"," INSTANCE ":\"false\"," OTHER ":\"true\"",
+		 SHARED ":\"true\"", INSTANCE ":null");
+	RECOVERS("{}", CLAIMED "," OTHER ":\"false\"", SHARED ":\"false\"", INSTANCE ":null");
+	/* Changed by hand meanwhile. */
+	RECOVERS("{\"shared\":\"true\",\"instance\":\"true\"}",
+		 SHARED ":\"off\"," INSTANCE ":\"off\"", SHARED ":\"off\"", INSTANCE ":\"off\"");
 }
 
 static const char *const unreadable[] = { "strange", "over {}\ndamaged" };
@@ -532,6 +571,7 @@ int main(void)
 		cmocka_unit_test(test_recovery_waits_for_no_cri_that_was_not_there),
 		cmocka_unit_test(test_recovery_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
+		cmocka_unit_test(test_recovery_merges_what_others_made_of_the_labels),
 		cmocka_unit_test(test_unreadable_journal_is_told_with_a_remedy),
 		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),

@@ -255,6 +255,79 @@ static void test_offer_with_a_broken_drop_in_is_refused(void **state)
 	assert_non_null(strstr(e.msg, "dropin-qemu.toml:1"));
 }
 
+static void test_launchers_of_other_installations_are_found(void **state)
+{
+	struct place *p = *state;
+	_settings_ struct settings s = { 0 };
+	_strv_ strv names = NULL;
+
+	folder_put(p->dir, "kata-qemu/containerd-shim-kata-v2",
+		   "#!/opt/kata/bin/containerd-shim-kata-v2 -config=/a\n");
+	folder_put(p->dir, "kata-qemu-blue/containerd-shim-kata-v2",
+		   "#!/opt/kata-blue/bin/containerd-shim-kata-v2 -config=/b\n");
+	folder_put(p->dir, "kata-empty/containerd-shim-kata-v2", "");
+	folder_put(p->dir, "kata-none/configuration.toml", "");
+	read_place(p, &s, "");
+	launchers_of_others(&s, "/opt/kata", &names);
+	assert_int_equal(strv_len(names), 3);
+	assert_true(strv_contains(names, "kata-qemu-blue"));
+	assert_true(strv_contains(names, "/opt/kata-blue/bin/containerd-shim-kata-v2"));
+	launchers_of_others(&s, "/opt/kata-blue", &names);
+	assert_true(strv_contains(names, "kata-qemu"));
+}
+
+static void test_installation_with_a_suffix_has_names_of_its_own(void **state)
+{
+	static const struct {
+		const char *suffix;
+		const char *pool;
+		const char *name;
+		const char *label;
+		const char *condition;
+	} cases[] = {
+		{ "", "", "kata-deploy", "kata-deploy.katacontainers.io/default", "KataReady" },
+		{ "blue", "", "kata-deploy-blue", "kata-deploy.katacontainers.io/blue",
+		  "KataReady-blue" },
+		{ "", "slow", "kata-deploy", "kata-deploy.katacontainers.io/slow", "KataReady" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const env[] = {
+			"NODE_NAME",   "n1", "MULTI_INSTALL_SUFFIX", cases[i].suffix, "KATA_POOL",
+			cases[i].pool, NULL
+		};
+		_settings_ struct settings s = { 0 };
+		struct error e;
+
+		assert_int_equal(with(env, &s, &e), 0);
+		assert_string_equal(s.owner.program, "kata-deploy");
+		assert_string_equal(s.owner.name, cases[i].name);
+		assert_string_equal(s.owner.label, cases[i].label);
+		assert_string_equal(s.owner.condition, cases[i].condition);
+		assert_string_equal(s.daemonset_name, cases[i].name);
+		assert_int_equal(strv_len(s.owner.locks), 2);
+	}
+}
+
+static void test_suffix_that_is_no_name_is_refused(void **state)
+{
+	static const char *const cases[] = {
+		"-a", "a-", "default", "A", "a.b", "a/b", "a23456789012345678901234567890123"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *const env[] = { "NODE_NAME", "n1", "MULTI_INSTALL_SUFFIX", cases[i],
+					    NULL };
+		_settings_ struct settings s = { 0 };
+		struct error e;
+
+		assert_int_equal(with(env, &s, &e), -EINVAL);
+		assert_non_null(strstr(e.msg, "MULTI_INSTALL_SUFFIX"));
+	}
+}
+
 static void test_offer_of_an_unknown_shim_names_the_known(void **state)
 {
 	struct place *p = *state;
@@ -281,6 +354,10 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offer_with_a_broken_drop_in_is_refused, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_launchers_of_other_installations_are_found,
+						setup, teardown),
+		cmocka_unit_test(test_installation_with_a_suffix_has_names_of_its_own),
+		cmocka_unit_test(test_suffix_that_is_no_name_is_refused),
 		cmocka_unit_test_setup_teardown(test_offer_of_an_unknown_shim_names_the_known,
 						setup, teardown),
 	};
