@@ -230,6 +230,17 @@ bool node_is_ready(const struct facts *f)
 	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
+int node_is_installed(const struct install *in, const char *name, struct error *e)
+{
+	_free_ char *path = xasprintf("/api/v1/nodes/%s", name);
+	_json_ struct json_object *node = NULL;
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &node, e);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r == -EACCES ? 1 : r;
+	return member(json_at(node, "metadata.labels"), node_label(in->facts)) != NULL;
+}
+
 static bool has_version(const struct facts *f)
 {
 	_free_ char *current = NULL;

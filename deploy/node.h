@@ -47,6 +47,8 @@ int node_may_have_condition(const struct install *in, struct error *e);
  * outlive their installation when the right to change the node was deleted with it; or no handler,
  * as containerd's configuration has other writers, too. */
 int node_retract(const struct install *in, struct error *e);
+/* 1 if this installation is on the node NAME, or may be for all that we may see. */
+int node_is_installed(const struct install *in, const char *name, struct error *e);
 /* An Event about the Node; a failure is only logged. */
 void node_event(const struct install *in, enum kube_event_type type, const char *reason,
 		const char *note);

@@ -3,32 +3,34 @@
  * runtimeclass - the RuntimeClasses that pods name.
  *
  * One per shim and one called "kata" for the default shim, with the handler of that shim.  The
- * overhead is what a sandbox was measured to take beside its containers (lib/overhead.h), which is
- * more where VMs are emulated: nodes that differ in that are pools, each with classes of its own.
- * The node selector keeps pods on nodes where a sandbox has answered.  Objects are compared first:
- * nothing is sent when nothing differs.  A class belongs to the namespace of the installation: when
- * that is deleted, Kubernetes deletes the class, also when the pods have lost the right to do it
- * themselves.
+ * overhead is what a sandbox was measured to take beside its containers (lib/overhead.h), for the
+ * nodes of an installation together (class-overhead.h).  The node selector keeps pods on nodes
+ * where a sandbox has answered.  Objects are compared first: nothing is sent when nothing differs.
+ * Whose a class is, and what becomes of one that is not ours: class-change.h.
  */
 #include "deploy/runtimeclass.h"
 
 #include <string.h>
 
+#include "deploy/class-change.h"
+#include "deploy/class-overhead.h"
+#include "deploy/class.h"
+#include "deploy/node.h"
 #include "lib/host/hostcheck.h"
 #include "lib/log.h"
 #include "lib/overhead.h"
 
-#define CLASSES_PATH   "/apis/node.k8s.io/v1/runtimeclasses"
 #define DEFAULT_CLASS  "kata"
 #define DEFAULT_MEMORY 2048
+#define TRIES          5 /* at a class that several nodes change at once */
 
 static void set_labels(const struct install *in, struct json_object *metadata)
 {
 	struct json_object *labels = json_set_object(metadata, "labels");
 	struct json_object *annotations = json_set_object(metadata, "annotations");
 
-	json_set_str(labels, "app.kubernetes.io/managed-by", "kata-deploy");
-	json_set_str(labels, "kata-deploy/instance", settings_instance(in->facts->settings));
+	json_set_str(labels, CLASS_MANAGED_BY, "kata-deploy");
+	json_set_str(labels, CLASS_INSTANCE, settings_instance(in->facts->settings));
 	json_set_str(annotations, "katacontainers.io/kata-version", in->facts->release.version);
 }
 
@@ -50,6 +52,11 @@ static void set_overhead(const struct install *in, const struct offer *o, struct
 	memory = xasprintf("%lldMi", (long long)guest + beside->host_mib);
 	json_set_str(fixed, "memory", memory);
 	json_set_str(fixed, "cpu", cpu);
+}
+
+static char *class_path(const char *name)
+{
+	return xasprintf(CLASSES_PATH "/%s", name);
 }
 
 /* NAME as the classes of this pool have it.  Caller frees. */
@@ -84,80 +91,92 @@ static struct json_object *build(const struct install *in, const struct offer *o
 	return class;
 }
 
-/* True if ACTUAL has every member of WANTED with the same value. */
-static bool covers(struct json_object *actual, struct json_object *wanted)
-{
-	if (!json_object_is_type(wanted, json_type_object))
-		return json_object_equal(actual, wanted);
-	if (!json_object_is_type(actual, json_type_object))
-		return false;
-	json_object_object_foreach(wanted, name, value)
-	{
-		struct json_object *same = NULL;
+/* What is there and what shall be; the caller owns both. */
+struct pair {
+	char *path;
+	struct json_object *actual; /* NULL: there is none */
+	struct json_object *wanted;
+	char *news; /* for people, if the other nodes of the pool will notice; NULL: none */
+	bool is_needed;
+};
 
-		if (!json_object_object_get_ex(actual, name, &same) || !covers(same, value))
-			return false;
-	}
-	return true;
+static void pair_done(struct pair *p)
+{
+	free(p->path);
+	json_putp(&p->actual);
+	json_putp(&p->wanted);
+	free(p->news);
 }
 
-/* 0: as wanted; 1: to be applied; 2: to be deleted first, because a handler cannot change. */
-static int compare(const struct install *in, struct json_object *wanted, const char *path,
-		   struct error *e)
+static int read_class(const struct install *in, const char *path, struct json_object **ret_class,
+		      struct error *e)
 {
-	_json_ struct json_object *actual = NULL;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &actual, e);
+	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, ret_class, e);
 
-	if (r == -ENOENT)
-		return 1;
-	if (r < 0)
-		return r;
-	if (!str_equal(json_get_str(actual, "handler"), json_get_str(wanted, "handler")))
-		return 2;
-	return !covers(actual, wanted);
+	return r == -ENOENT ? 0 : r;
 }
 
-/* Without the right to see the namespace the class has no owner: it is told, no reason to fail. */
-static int set_owner(const struct install *in, struct json_object *class, struct error *e)
+/* EEXIST if what is there is not ours to change. */
+static int compare(const struct install *in, const struct offer *o, const char *name,
+		   struct pair *p, struct error *e)
 {
-	const char *namespace = in->facts->settings->namespace;
-	_free_ char *path = xasprintf("/api/v1/namespaces/%s", namespace);
-	_json_ struct json_object *object = NULL;
-	struct json_object *owner, *owners;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &object, e);
+	bool is_ours;
 
-	if (r == -EACCES || r == -ENOENT) {
-		log_warn("RuntimeClasses will not go with namespace '%s': %s", namespace, e->msg);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	owner = json_object_new_object();
-	json_set_str(owner, "apiVersion", "v1");
-	json_set_str(owner, "kind", "Namespace");
-	json_set_str(owner, "name", namespace);
-	json_set_str(owner, "uid", json_get_str(object, "metadata.uid"));
-	owners = json_set_array(json_at(class, "metadata"), "ownerReferences");
-	(void)json_object_array_add(owners, owner);
+	p->path = class_path(name);
+	p->wanted = build(in, o, name);
+	if (read_class(in, p->path, &p->actual, e) < 0 ||
+	    (p->actual && class_may_have(in, p->actual, p->wanted, e) < 0))
+		return -e->code;
+	is_ours = class_is_ours(in, p->actual);
+	if (class_share_overhead(in, p->wanted, is_ours ? p->actual : NULL, &p->news, e) < 0)
+		return -e->code;
+	p->is_needed = !is_ours || !class_covers(p->actual, p->wanted);
 	return 0;
 }
 
 /* Another node may have been faster, so it is compared again. */
+static int put_once(const struct install *in, const struct offer *o, const char *name,
+		    struct error *e)
+{
+	_cleanup_(pair_done) struct pair p = { 0 };
+
+	if (compare(in, o, name, &p, e) < 0)
+		return -e->code;
+	if (!p.is_needed)
+		return 0;
+	if (class_change(in, p.path, p.actual, p.wanted, e) < 0)
+		return -e->code;
+	if (p.actual && !class_is_ours(in, p.actual))
+		log_info("RuntimeClass '%s' is taken over; it will be handed back", name);
+	if (p.news)
+		node_event(in, KUBE_EVENT_NORMAL, "KataOverheadRaised", p.news);
+	return 0;
+}
+
 static int put_class(const struct install *in, const struct offer *o, const char *name,
 		     struct error *e)
 {
-	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
-	_json_ struct json_object *class = build(in, o, name);
-	int r = compare(in, class, path, e);
+	int r = -EBUSY;
 
-	if (r <= 0)
-		return r;
-	if (r == 2 && kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e) < 0)
-		return -e->code;
-	if (set_owner(in, class, e) < 0)
-		return -e->code;
-	return kube_apply(in->kube, path, class, KUBE_TAKE_OVER, install_ask_ms(in), in->cancel,
-			  NULL, e);
+	for (unsigned i = 0; r == -EBUSY && i < TRIES; i++)
+		r = put_once(in, o, name, e);
+	return r;
+}
+
+static bool is_in_place(const struct pair *p)
+{
+	return !p->actual ||
+	       str_equal(json_get_str(p->actual, "handler"), json_get_str(p->wanted, "handler"));
+}
+
+static const char *why_needed(const struct install *in, const struct pair *p)
+{
+	if (!p->actual)
+		return "it is not there";
+	if (!is_in_place(p))
+		return "it has another handler and is made anew";
+	return class_is_ours(in, p->actual) ? "it is not as it should be"
+					    : "its owner lets us have it";
 }
 
 /* A right that lacks is found before anything changes. */
@@ -174,16 +193,14 @@ static int must_be_allowed(const struct install *in, const char *path, struct js
 static int assess_class(const struct install *in, const struct offer *o, const char *name,
 			struct change *ret_change, struct error *e)
 {
-	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
-	_json_ struct json_object *class = build(in, o, name);
-	int r = compare(in, class, path, e);
+	_cleanup_(pair_done) struct pair p = { 0 };
 
-	if (r <= 0)
-		return r;
-	change_add(ret_change, EFFECT_OBJECT, path,
-		   r == 2 ? "it has another handler and is made anew"
-			  : "it is not there, or not as it should be");
-	return r == 2 ? 0 : must_be_allowed(in, path, class, e);
+	if (compare(in, o, name, &p, e) < 0)
+		return -e->code;
+	if (!p.is_needed)
+		return 0;
+	change_add(ret_change, EFFECT_OBJECT, p.path, why_needed(in, &p));
+	return is_in_place(&p) ? must_be_allowed(in, p.path, p.wanted, e) : 0;
 }
 
 /* One RuntimeClass that shall be. */
@@ -242,7 +259,7 @@ int classes_apply(const struct install *in, const struct change *change, struct 
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
-		_free_ char *path = xasprintf(CLASSES_PATH "/%s", list[i].name);
+		_free_ char *path = class_path(list[i].name);
 
 		if (change_has(change, EFFECT_OBJECT, path))
 			r = put_class(in, list[i].offer, list[i].name, e);
@@ -251,32 +268,26 @@ int classes_apply(const struct install *in, const struct change *change, struct 
 	return r < 0 ? r : 0;
 }
 
-/* Only classes that carry our instance's mark. */
-static int delete_class(const struct install *in, const char *base, struct error *e)
+/* Only one that is ours. */
+static int remove_class(const struct install *in, const char *base, struct error *e)
 {
 	_free_ char *name = class_name(in, base);
-	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
+	_free_ char *path = class_path(name);
 	_json_ struct json_object *class = NULL;
-	struct json_object *instance = NULL;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &class, e);
 
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	(void)json_object_object_get_ex(json_at(class, "metadata.labels"), "kata-deploy/instance",
-					&instance);
-	if (!instance ||
-	    !str_equal(json_object_get_string(instance), settings_instance(in->facts->settings)))
-		return 0;
-	return kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e);
+	if (read_class(in, path, &class, e) < 0)
+		return -e->code;
+	return class_is_ours(in, class) ? class_leave(in, path, class, e) : 0;
 }
 
 static void add_removal(const struct install *in, const char *base, struct change *ret_change)
 {
 	_free_ char *name = class_name(in, base);
-	_free_ char *path = xasprintf(CLASSES_PATH "/%s", name);
+	_free_ char *path = class_path(name);
 
 	change_add(ret_change, EFFECT_OBJECT, path,
-		   "the installation ends, and with it the class, if it is this one's");
+		   "the installation ends, and with it the class, if it is this one's; an adopted "
+		   "one is handed back");
 }
 
 void classes_add_removal(const struct install *in, struct change *ret_change)
@@ -289,7 +300,40 @@ void classes_add_removal(const struct install *in, struct change *ret_change)
 int classes_remove(const struct install *in, struct error *e)
 {
 	for (size_t i = 0; i < in->facts->n_offers; i++)
-		if (delete_class(in, in->facts->offers[i].handler, e) < 0)
+		if (remove_class(in, in->facts->offers[i].handler, e) < 0)
 			return -e->code;
-	return delete_class(in, DEFAULT_CLASS, e);
+	return remove_class(in, DEFAULT_CLASS, e);
+}
+
+int classes_save(const struct install *in, const struct change *change, struct json_object *data,
+		 struct error *e)
+{
+	for (size_t i = 0; i < change->n_effects; i++) {
+		_json_ struct json_object *class = NULL;
+
+		if (read_class(in, change->effects[i].what, &class, e) < 0)
+			return -e->code;
+		if (class)
+			class_save(in, class, data);
+	}
+	return 0;
+}
+
+int classes_restore(const struct install *in, struct json_object *data, struct error *e)
+{
+	json_object_object_foreach(data, name, entry)
+	{
+		_free_ char *path = class_path(name);
+		_json_ struct json_object *class = NULL;
+		int r = read_class(in, path, &class, e);
+
+		if (r >= 0)
+			r = class_restore(in, path, class, entry, e);
+		/* Nobody can do more, and the node must not stay half done for it. */
+		if (r == -EACCES)
+			log_warn("RuntimeClass '%s' is not handed back: %s", name, e->msg);
+		else if (r < 0)
+			return r;
+	}
+	return 0;
 }

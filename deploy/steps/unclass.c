@@ -2,7 +2,8 @@
 /*
  * unclass - remove the RuntimeClasses of this installation.
  *
- * They belong to the cluster: other nodes use them when it is only this one that leaves.
+ * They belong to the cluster: other nodes use them when it is only this one that leaves.  In
+ * journals it has the name of the step that brings them: one undo is for both.
  */
 #include "deploy/runtimeclass.h"
 
@@ -24,9 +25,23 @@ static int run(void *context, const struct change *change, struct error *e)
 	return classes_remove(context, e);
 }
 
+static int save(const void *context, const struct change *change, struct json_object *data,
+		struct error *e)
+{
+	return classes_save(context, change, data, e);
+}
+
+static int undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)
+{
+	(void)reason;
+	return classes_restore(context, data, e);
+}
+
 const struct step step_unclass = {
-	.name = "unclass",
+	.name = "classes",
 	.purpose = "remove the RuntimeClasses",
 	.assess = assess,
 	.run = run,
+	.save = save,
+	.undo = undo,
 };

@@ -24,7 +24,7 @@ static const struct kube_answer answers[] = {
 	{ 408, 408, NULL, KUBE_LATER, EAGAIN },
 	{ 409, 409, "AlreadyExists", KUBE_BELIEVE, EEXIST },
 	{ 409, 409, "FieldManagerConflict", KUBE_BELIEVE, EBUSY },
-	/* Two writers met: what we send names no version, so it may be sent again. */
+	/* Two writers met: what names no version may be sent again. */
 	{ 409, 409, NULL, KUBE_INSIST, EBUSY },
 	{ 410, 410, NULL, KUBE_INSIST, ESTALE },
 	{ 429, 429, NULL, KUBE_LATER, EAGAIN },

@@ -33,11 +33,28 @@ int kube_apply(struct kube_client *client, const char *path, struct json_object 
 		.path = full,
 		.content_type = "application/apply-patch+yaml",
 		.body = object,
+		.names_version = json_get_str(object, "metadata.resourceVersion") != NULL,
 		.deadline_ms = deadline_ms,
 		.cancel = cancel,
 	};
 
 	return kube_do(client, &call, ret_object, e);
+}
+
+int kube_create(struct kube_client *client, const char *path, struct json_object *object,
+		uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	_free_ char *full = xasprintf("%s?fieldManager=%s", path, kube_owner(client)->name);
+	const struct kube_call call = {
+		.method = "POST",
+		.path = full,
+		.content_type = "application/json",
+		.body = object,
+		.deadline_ms = deadline_ms,
+		.cancel = cancel,
+	};
+
+	return kube_do(client, &call, NULL, e);
 }
 
 int kube_merge(struct kube_client *client, const char *path, struct json_object *patch,
@@ -50,6 +67,7 @@ int kube_merge(struct kube_client *client, const char *path, struct json_object 
 		.path = full,
 		.content_type = "application/merge-patch+json",
 		.body = patch,
+		.names_version = json_get_str(patch, "metadata.resourceVersion") != NULL,
 		.deadline_ms = deadline_ms,
 		.cancel = cancel,
 	};
@@ -68,5 +86,28 @@ int kube_delete(struct kube_client *client, const char *path, uint64_t deadline_
 	};
 	int r = kube_do(client, &call, NULL, e);
 
+	return r == -ENOENT ? 0 : r;
+}
+
+int kube_delete_exact(struct kube_client *client, const char *path, struct json_object *object,
+		      uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	_json_ struct json_object *options = json_object_new_object();
+	struct json_object *preconditions = json_set_object(options, "preconditions");
+	const struct kube_call call = {
+		.method = "DELETE",
+		.path = path,
+		.content_type = "application/json",
+		.body = options,
+		.deadline_ms = deadline_ms,
+		.cancel = cancel,
+		.names_version = true,
+	};
+	int r;
+
+	json_set_str(preconditions, "uid", json_get_str(object, "metadata.uid"));
+	json_set_str(preconditions, "resourceVersion",
+		     json_get_str(object, "metadata.resourceVersion"));
+	r = kube_do(client, &call, NULL, e);
 	return r == -ENOENT ? 0 : r;
 }

@@ -141,7 +141,7 @@ static bool is_doubted(struct kube_client *client, struct attempt *a)
 {
 	_free_ char *key = refusal_key(a->call);
 
-	if (a->status == 410 && a->call->resumes)
+	if ((a->status == 410 && a->call->resumes) || (a->status == 409 && a->call->names_version))
 		return false;
 	if (client->is_refusing_all || strv_contains(client->believed, key))
 		return false;

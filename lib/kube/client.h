@@ -25,6 +25,9 @@ struct kube_call {
 	/* Goes on where an earlier answer ended: 410 says that this place is gone, and only that.
 	 */
 	bool resumes;
+	/* Names the version of the object it was made for: 409 says that this is not the object's
+	 * any more, which no repetition changes. */
+	bool names_version;
 };
 
 /* OWNER, which is borrowed, is what audit logs and flow control see, and whose the fields are. */

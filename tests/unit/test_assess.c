@@ -521,6 +521,7 @@ static char *install_as_announced(const struct world *w)
 		GET("/api/v1/nodes?", "200 OK",
 		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"
 		    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}"),
+		NO_CLASSES, /* as they were, for the undo */
 		GET(CLASSES "kata-qemu ", "404 Not Found", "{}"),
 		NAMESPACE,
 		PATCH(CLASSES "kata-qemu?"),
@@ -613,6 +614,7 @@ static void remove_all(const struct world *w, const char *node)
 		GET("/api/v1/nodes/n1 ", "200 OK", node),
 		PATCH("/api/v1/nodes/n1?", "\"kata-deploy.katacontainers.io/default\":null"),
 		PATCH("/api/v1/nodes/n1/status?", "\"False\""),
+		NO_CLASSES,
 		NO_CLASSES,
 	};
 	_cleanup_(journal_closep) struct journal *j = NULL;

@@ -11,6 +11,7 @@
 #include "tests/unit/fake-api.h"
 #include "tests/unit/folder.h"
 
+#define WAIT_MS 5000
 #define CLASSES "/apis/node.k8s.io/v1/runtimeclasses/"
 
 struct site {
@@ -44,6 +45,7 @@ static void begin(struct site *s, const char *pool, const struct fake_turn *turn
 	assert_int_equal(settings_read(&s->settings, &e), 0);
 	assert_int_equal(facts_open(&s->settings, &s->facts, &e), 0);
 	assert_int_equal(install_open(&s->facts, NULL, &s->in, &e), 0);
+	s->in.deadline_ms = deadline_in(WAIT_MS);
 	s->facts.offers = xcalloc(1, sizeof(*s->facts.offers));
 	s->facts.n_offers = 1;
 	assert_int_equal(offer_init(&s->facts.offers[0], &s->settings, s->dir, "qemu", &e), 0);
@@ -63,6 +65,22 @@ static void apply(struct site *s)
 	assert_int_equal(offer_read(&s->facts.offers[0], &s->settings, &e), 0);
 	assert_int_equal(plan_assess(&plan, &a, &e), 0);
 	assert_int_equal(step_classes.run(&s->in, &a.changes[0], &e), 0);
+}
+
+/* Only RuntimeClass kata-qemu, so that a test is about one.  1 if it was changed. */
+static int apply_one(struct site *s, struct error *e)
+{
+	static step_table steps = { &step_classes, NULL };
+	const struct plan plan = { .steps = steps, .context = &s->in };
+	_assessment_ struct assessment a = { 0 };
+
+	s->settings.create_default_runtimeclass = false;
+	assert_int_equal(offer_read(&s->facts.offers[0], &s->settings, e), 0);
+	if (plan_assess(&plan, &a, e) < 0)
+		return -e->code;
+	if (!change_is_needed(&a.changes[0]))
+		return 0;
+	return step_classes.run(&s->in, &a.changes[0], e) < 0 ? -e->code : 1;
 }
 
 static void end(struct site *s)
@@ -189,12 +207,427 @@ static void test_memory_taken_at_once_is_booked(void **state)
 	end(&s);
 }
 
+#define SOME(name, rest)                                                                    \
+	{                                                                                   \
+		.expect = { "GET " CLASSES name " " }, .status = "200 OK",                  \
+		.body = "{\"apiVersion\":\"node.k8s.io/v1\",\"metadata\":{\"name\":\"" name \
+			"\",\"uid\":\"u1\",\"resourceVersion\":\"7\"," rest "}"             \
+	}
+#define DONE(method, name, ...)                                                         \
+	{                                                                               \
+		.expect = { method " " CLASSES name, __VA_ARGS__ }, .status = "200 OK", \
+		.body = "{}"                                                            \
+	}
+#define HANDLER(name) "},\"handler\":\"" name "\""
+#define HELM          "\"labels\":{\"app.kubernetes.io/managed-by\":\"Helm\"}"
+#define OURS                                                                                     \
+	"\"labels\":{\"app.kubernetes.io/managed-by\":\"kata-deploy\",\"kata-deploy/instance\":" \
+	"\"default\"}"
+#define ADOPT(how) "\"annotations\":{\"kata-deploy.katacontainers.io/adopt\":\"" how "\"}"
+#define BEFORE     "\"kata-deploy.katacontainers.io/before\":"
+/* How a class of Helm's with HANDLER was, as an annotation has it. */
+#define KEPT(handler)                                                                         \
+	BEFORE "\"{\\\"metadata\\\":{\\\"name\\\":\\\"kata-qemu\\\",\\\"labels\\\":{\\\""     \
+	       "app.kubernetes.io/managed-by\\\":\\\"Helm\\\"}},\\\"handler\\\":\\\"" handler \
+	       "\\\"}\""
+
+static void test_class_of_somebody_else_is_refused_by_name(void **state)
+{
+	static const struct {
+		struct fake_turn turn;
+		const char *manager;
+	} cases[] = {
+		{ SOME("kata-qemu", HELM HANDLER("kata-old")), "(Helm)" },
+		{ SOME("kata-qemu", HELM HANDLER("kata-qemu")), "(Helm)" },
+		{ SOME("kata-qemu", "\"x\":1" HANDLER("kata-qemu")), "(nobody is named" },
+		{ SOME("kata-qemu",
+		       HELM ",\"annotations\":{\"meta.helm.sh/release-name\":\"kata\"}" HANDLER(
+			       "kata-qemu")),
+		  "(Helm, release 'kata')" },
+		/* The labels of upstream's chart are ours, and so is the name of its instance. */
+		{ SOME("kata-qemu", OURS ",\"managedFields\":[{\"manager\":\"kubectl-create\","
+					 "\"operation\":\"Update\"}]" HANDLER("kata-qemu")),
+		  "(kata-deploy, installation 'default')" },
+		{ SOME("kata-qemu", ADOPT("false") HANDLER("kata-qemu")), "(nobody is named" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct site s;
+		struct error e;
+
+		begin(&s, "", &cases[i].turn, 1);
+		assert_int_equal(apply_one(&s, &e), -EEXIST);
+		assert_non_null(strstr(e.msg, cases[i].manager));
+		assert_non_null(strstr(e.msg,
+				       "kubectl annotate runtimeclass kata-qemu "
+				       "kata-deploy.katacontainers.io/adopt=true"));
+		end(&s);
+	}
+}
+
+static void test_class_that_its_owner_hands_over_is_changed_in_place(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu", ADOPT("true") HANDLER("kata-qemu")),
+		ALLOWED("kata-qemu"),
+		SOME("kata-qemu", ADOPT("true") HANDLER("kata-qemu")),
+		DONE("PATCH", "kata-qemu?", "merge-patch", "\"resourceVersion\":\"7\"",
+		     BEFORE "\"{\\\"apiVersion\\\""),
+		DONE("PATCH", "kata-qemu?", "apply-patch", "\"kata-deploy/instance\":\"default\""),
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+/* Killed between the two requests. */
+static void test_class_that_is_kept_is_not_kept_again(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu",
+		     "\"annotations\":{\"kata-deploy.katacontainers.io/adopt\":"
+		     "\"true\"," KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
+		ALLOWED("kata-qemu"),
+		SOME("kata-qemu",
+		     "\"annotations\":{\"kata-deploy.katacontainers.io/adopt\":"
+		     "\"true\"," KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
+		DONE("PATCH", "kata-qemu?", "apply-patch"),
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+static void test_class_with_another_handler_is_not_deleted_unasked(void **state)
+{
+	static const struct fake_turn turns[][1] = {
+		{ SOME("kata-qemu", ADOPT("true") HANDLER("kata-old")) },
+		{ SOME("kata-qemu", ADOPT("replace") HANDLER("runsc")) },
+	};
+	static const char *const texts[] = { "DEFAULT_SHIM", "'runsc', which is not Kata's" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+		struct site s;
+		struct error e;
+
+		begin(&s, "", turns[i], 1);
+		assert_int_equal(apply_one(&s, &e), -EEXIST);
+		assert_non_null(strstr(e.msg, texts[i]));
+		end(&s);
+	}
+}
+
+static void test_class_that_may_be_replaced_keeps_what_it_was(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu", ADOPT("replace") HANDLER("kata-old")),
+		SOME("kata-qemu", ADOPT("replace") HANDLER("kata-old")),
+		DONE("DELETE", "kata-qemu ", "\"preconditions\"", "\"uid\":\"u1\"",
+		     "\"resourceVersion\":\"7\""),
+		DONE("PATCH", "kata-qemu?", "apply-patch", "\"handler\":\"kata-qemu\""),
+		DONE("PATCH", "kata-qemu?", "merge-patch", BEFORE, "kata-old"),
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+static void test_class_that_another_node_has_changed_meanwhile_is_read_again(void **state)
+{
+	_free_ char *overhead = overhead_text(-1);
+	_free_ char *body = xasprintf(
+		"{\"apiVersion\":\"node.k8s.io/"
+		"v1\",\"kind\":\"RuntimeClass\",\"metadata\":{\"name\":\"kata-qemu\"," OURS
+		",\"annotations\":{"
+		"\"katacontainers.io/kata-version\":\"1\","
+		"\"kata-deploy.katacontainers.io/overhead-memory\":\"n2\","
+		"\"kata-deploy.katacontainers.io/overhead-cpu\":\"n2\"}},"
+		"\"handler\":\"kata-qemu\",\"overhead\":{%s},\"scheduling\":{\"nodeSelector\":{"
+		"\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"}}}",
+		overhead);
+	const struct fake_turn turns[] = {
+		SOME("kata-qemu", ADOPT("true") HANDLER("kata-qemu")),
+		ALLOWED("kata-qemu"),
+		SOME("kata-qemu", ADOPT("true") HANDLER("kata-qemu")),
+		{ .expect = { "PATCH " CLASSES "kata-qemu?" },
+		  .status = "409 Conflict",
+		  .body = "{\"reason\":\"Conflict\"}" },
+		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+static void leave(struct site *s)
+{
+	struct error e;
+
+	if (classes_remove(&s->in, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void test_class_of_somebody_else_stays_at_the_end(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu", HELM HANDLER("kata-qemu")),
+		SOME("kata", ADOPT("true") HANDLER("kata-qemu")),
+	};
+	struct site s;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	leave(&s);
+	end(&s);
+}
+
+static void test_adopted_class_is_handed_back_in_place(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu",
+		     OURS ",\"annotations\":{" KEPT("kata-qemu") "}" HANDLER(
+			     "kata-qemu") ",\"overhead\":{\"podFixed\":{\"cpu\":\"50m\"}}"),
+		DONE("PATCH", "kata-qemu?", "\"app.kubernetes.io/managed-by\":\"Helm\"}",
+		     "\"annotations\":null", "\"overhead\":null"),
+		MISSING("kata"),
+	};
+	struct site s;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	leave(&s);
+	end(&s);
+}
+
+static void test_replaced_class_is_handed_back_with_its_handler(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu",
+		     OURS ",\"annotations\":{" KEPT("kata-old") "}" HANDLER("kata-qemu")),
+		DONE("DELETE", "kata-qemu ", "\"resourceVersion\":\"7\""),
+		{ .expect = { "POST /apis/node.k8s.io/v1/runtimeclasses?",
+			      "\"handler\":\"kata-old\"", "\"Helm\"" },
+		  .status = "201 Created",
+		  .body = "{}" },
+		MISSING("kata"),
+	};
+	struct site s;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	leave(&s);
+	end(&s);
+}
+
+/* Killed between deleting and creating, or failed afterwards, or not begun. */
+static void test_undo_brings_back_what_was_there(void **state)
+{
+	static const char data[] =
+		"{\"kata-qemu\":{\"was_ours\":%s,\"class\":{\"metadata\":{\"name\":\"kata-qemu\"},"
+		"\"handler\":\"kata-old\"}}}";
+	static const struct {
+		const char *was_ours;
+		struct fake_turn turns[3];
+		size_t n;
+	} cases[] = {
+		{ "false",
+		  { MISSING("kata-qemu"),
+		    { .expect = { "POST /apis/node", "\"handler\":\"kata-old\"" },
+		      .status = "201 Created",
+		      .body = "{}" } },
+		  2 },
+		{ "false",
+		  { SOME("kata-qemu", OURS HANDLER("kata-qemu")),
+		    DONE("DELETE", "kata-qemu ", "u1"),
+		    { .expect = { "POST /apis/node", "\"handler\":\"kata-old\"" },
+		      .status = "201 Created",
+		      .body = "{}" } },
+		  3 },
+		{ "false", { SOME("kata-qemu", ADOPT("true") HANDLER("kata-old")) }, 1 },
+		{ "true", { SOME("kata-qemu", OURS HANDLER("kata-qemu")) }, 1 },
+		{ "true",
+		  { MISSING("kata-qemu"),
+		    { .expect = { "POST /apis/node", "\"handler\":\"kata-old\"" },
+		      .status = "201 Created",
+		      .body = "{}" } },
+		  2 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf(data, cases[i].was_ours);
+		_json_ struct json_object *object = NULL;
+		struct site s;
+		struct error e;
+
+		begin(&s, "", cases[i].turns, cases[i].n);
+		assert_int_equal(json_parse(text, strlen(text), "data", &object, &e), 0);
+		assert_int_equal(step_classes.undo(&s.in, object, UNDO_FAILED, &e), 0);
+		end(&s);
+	}
+}
+
+/* Our class as node OWNER has written it, with MEMORY and CPU.  Caller frees. */
+static char *class_text_of(const char *owner, const char *memory, const char *cpu)
+{
+	return xasprintf(
+		"{\"apiVersion\":\"node.k8s.io/"
+		"v1\",\"kind\":\"RuntimeClass\",\"metadata\":{\"name\":\"kata-qemu\","
+		"\"resourceVersion\":\"7\"," OURS
+		",\"annotations\":{\"katacontainers.io/kata-version\":\"1\","
+		"\"kata-deploy.katacontainers.io/overhead-memory\":\"%s\","
+		"\"kata-deploy.katacontainers.io/overhead-cpu\":\"%s\"}},"
+		"\"handler\":\"kata-qemu\",\"overhead\":{\"podFixed\":{\"memory\":\"%s\","
+		"\"cpu\":\"%s\"}},\"scheduling\":{\"nodeSelector\":{"
+		"\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"}}}",
+		owner, owner, memory, cpu);
+}
+
+#define OWNER_NODE(code, labels)                                       \
+	{                                                              \
+		.expect = { "GET /api/v1/nodes/n2 " }, .status = code, \
+		.body = "{\"metadata\":{\"labels\":{" labels "}}}"     \
+	}
+#define INSTALLED "\"kata-deploy.katacontainers.io/default\":\"false\""
+
+static void test_larger_overhead_of_another_node_stays(void **state)
+{
+	_free_ char *body = class_text_of("n2", "9Gi", "4");
+	const struct fake_turn turns[] = {
+		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
+		OWNER_NODE("200 OK", INSTALLED),
+		OWNER_NODE("200 OK", INSTALLED),
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 0);
+	end(&s);
+}
+
+static void test_smaller_overhead_is_raised_and_said_once(void **state)
+{
+	_free_ char *overhead = overhead_text(-1);
+	_free_ char *body = class_text_of("n2", "1Mi", "1m");
+	const struct fake_turn turns[] = {
+		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
+		ALLOWED("kata-qemu"),
+		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
+		NAMESPACE,
+		DONE("PATCH", "kata-qemu?", overhead, "overhead-memory\":\"n1\"",
+		     "\"resourceVersion\":\"7\""),
+		{ .expect = { "POST /apis/events", "KataOverheadRaised", "'kata-qemu'", "'n2'" },
+		  .status = "201 Created",
+		  .body = "{}" },
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+static void test_overhead_is_lowered_by_its_owner_and_after_its_end(void **state)
+{
+	_free_ char *overhead = overhead_text(-1);
+	_free_ char *own = class_text_of("n1", "9Gi", "4");
+	_free_ char *others = class_text_of("n2", "9Gi", "4");
+	const struct fake_turn cases[][9] = {
+		{ { .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = own },
+		  ALLOWED("kata-qemu"),
+		  { .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = own },
+		  NAMESPACE,
+		  DONE("PATCH", "kata-qemu?", overhead) },
+		{ { .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = others },
+		  OWNER_NODE("404 Not Found", ""),
+		  OWNER_NODE("200 OK", "\"a\":\"b\""),
+		  ALLOWED("kata-qemu"),
+		  { .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = others },
+		  OWNER_NODE("404 Not Found", ""),
+		  OWNER_NODE("200 OK", "\"a\":\"b\""),
+		  NAMESPACE,
+		  DONE("PATCH", "kata-qemu?", overhead, "overhead-cpu\":\"n1\"") },
+	};
+	static const size_t turns[] = { 5, 9 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+		struct site s;
+		struct error e;
+
+		begin(&s, "", cases[i], turns[i]);
+		assert_int_equal(apply_one(&s, &e), 1);
+		end(&s);
+	}
+}
+
+/* The API server writes amounts in its own way: 1024Mi is 1Gi, 1000m is 1. */
+static void test_overhead_in_other_words_is_the_same(void **state)
+{
+	const struct host_facts facts = { .arch = "x86_64", .sys = "/sys", .proc = "/proc" };
+	const struct overhead *o = hostcheck_has_kvm(&facts) ? &overhead_kvm : &overhead_emulation;
+	_free_ char *cpu = xasprintf("%um", o->cpu_milli);
+	_free_ char *body = class_text_of("n2", "2Gi", cpu);
+	_free_ char *text =
+		xasprintf("[hypervisor.qemu]\nenable_mem_prealloc = true\ndefault_memory = %u\n",
+			  2048 - o->host_mib);
+	const struct fake_turn turns[] = {
+		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	folder_put(s.dir, "dropin-qemu.toml", text);
+	assert_int_equal(apply_one(&s, &e), 0);
+	end(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overhead_is_what_a_sandbox_takes_here),
 		cmocka_unit_test(test_pool_has_classes_of_its_own_for_its_own_nodes),
 		cmocka_unit_test(test_memory_taken_at_once_is_booked),
+		cmocka_unit_test(test_class_of_somebody_else_is_refused_by_name),
+		cmocka_unit_test(test_class_that_its_owner_hands_over_is_changed_in_place),
+		cmocka_unit_test(test_class_that_is_kept_is_not_kept_again),
+		cmocka_unit_test(test_class_with_another_handler_is_not_deleted_unasked),
+		cmocka_unit_test(test_class_that_may_be_replaced_keeps_what_it_was),
+		cmocka_unit_test(test_class_that_another_node_has_changed_meanwhile_is_read_again),
+		cmocka_unit_test(test_class_of_somebody_else_stays_at_the_end),
+		cmocka_unit_test(test_adopted_class_is_handed_back_in_place),
+		cmocka_unit_test(test_replaced_class_is_handed_back_with_its_handler),
+		cmocka_unit_test(test_undo_brings_back_what_was_there),
+		cmocka_unit_test(test_larger_overhead_of_another_node_stays),
+		cmocka_unit_test(test_smaller_overhead_is_raised_and_said_once),
+		cmocka_unit_test(test_overhead_is_lowered_by_its_owner_and_after_its_end),
+		cmocka_unit_test(test_overhead_in_other_words_is_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -532,6 +532,9 @@ static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 		LABELS(SHARED ":null", INSTANCE ":null"),
 		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		/* what they are, for the undo; then their removal */
+		CLASS("kata-qemu"),
+		CLASS("kata"),
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 		NODE(""),
@@ -548,6 +551,9 @@ static void test_cleanup_of_the_namespace_is_one_of_the_installation(void **stat
 		DAEMONSET("200 OK", "{\"spec\":{}}"),
 		NAMESPACE("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
 		NODE(""),
+		/* what they are, for the undo; then their removal */
+		CLASS("kata-qemu"),
+		CLASS("kata"),
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 		NODE(""),

@@ -18,10 +18,40 @@ release 1.0.2 "$work/bad/kata"
 rm -rf "$work/bad"
 release 1.0.3 "$dist/kata"
 
-note "install"
+class() { # NAME HANDLER
+	k create -f - >/dev/null <<-END
+		apiVersion: node.k8s.io/v1
+		kind: RuntimeClass
+		metadata: {name: $1, labels: {app.kubernetes.io/managed-by: Helm, x: y}, annotations: {note: "a \"b\""}}
+		handler: $2
+		overhead: {podFixed: {memory: 1Mi}}
+	END
+}
+give() { k annotate --overwrite runtimeclass "$1" "kata-deploy.katacontainers.io/adopt=$2" >/dev/null; }
+# Without what the API server adds.
+bare() { k get runtimeclass "$1" -o yaml | grep -vE '^  (uid|resourceVersion|creationTimestamp|generation):'; }
+
+note "RuntimeClasses of somebody else refuse an installation by name"
+class kata kata-old
+class kata-qemu kata-qemu
 manifests 1.0.1 >"$work/all.yaml"
 k apply -f "$work/all.yaml" >/dev/null
+eventually 60 "the refusal" has_event KataInstallFailed "'kata-qemu' is somebody else's .Helm.*adopt=true"
+expect "versions" "" "$(ls "$root/opt/kata/versions" 2>/dev/null || true)"
+give kata-qemu true
+bare kata-qemu >"$work/kata-qemu"
+give kata true
+uid=$(k get runtimeclass kata-qemu -o 'jsonpath={.metadata.uid}')
+system delete pod "$(pod_of)" >/dev/null
+eventually 60 "the handler to be told" has_event KataInstallFailed "'kata' has the handler 'kata-old'"
+give kata replace
+bare kata >"$work/kata"
+
+note "install"
 rolled_out
+expect "uid of the class that is changed in place" "$uid" "$(k get runtimeclass kata-qemu -o 'jsonpath={.metadata.uid}')"
+expect "manager of RuntimeClass kata-qemu" kata-deploy \
+	"$(k get runtimeclass kata-qemu -o 'jsonpath={.metadata.labels.app\.kubernetes\.io/managed-by}')"
 expect "label" true "$(label)"
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "handler of RuntimeClass kata" kata-qemu "$(k get runtimeclass kata -o 'jsonpath={.handler}')"
@@ -74,6 +104,8 @@ leave_rest
 end_installation
 expect "label" "" "$(label)"
 expect_restored
-expect "RuntimeClasses" "" "$(k get runtimeclass -o name)"
+for c in kata kata-qemu; do
+	bare $c | diff "$work/$c" - || fail "RuntimeClass $c is not handed back as it was"
+done
 k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
 note "done"

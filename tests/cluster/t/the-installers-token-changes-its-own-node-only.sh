@@ -112,4 +112,9 @@ class kata kata-qemu
 refused 'adopt=true' "${server_side[@]}"
 k annotate runtimeclass kata kata-deploy.katacontainers.io/adopt=true >/dev/null
 allowed "${server_side[@]}"
+note "an adopted one is handed back; one that was never given keeps our name"
+allowed label --overwrite runtimeclass kata app.kubernetes.io/managed-by=Helm
+class kata-qemu kata-qemu
+allowed "${server_side[@]}"
+refused 'may be adopted' label --overwrite runtimeclass kata-qemu app.kubernetes.io/managed-by=Helm
 expect "the handler of gvisor" runsc "$(k get runtimeclass gvisor -o 'jsonpath={.handler}')"
