@@ -77,6 +77,19 @@ static int check_target(int targetfd, const char *path, struct error *e)
 	return fail(e, EPERM, "'%s' is inside procfs, where nothing may be mounted", path);
 }
 
+/* What the kernel calls an invalid argument. */
+static int check_kind(int targetfd, const char *path, enum rootfs_kind kind, struct error *e)
+{
+	struct stat st;
+
+	if (fstat(targetfd, &st) < 0)
+		return fail(e, errno, "cannot look at '%s': %m", path);
+	if (S_ISDIR(st.st_mode) == (kind == ROOTFS_DIR))
+		return 0;
+	return kind == ROOTFS_DIR ? fail(e, ENOTDIR, "'%s' is not a directory", path)
+				  : fail(e, EISDIR, "'%s' is a directory", path);
+}
+
 static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind kind, struct error *e)
 {
 	_close_ int targetfd = rootfs_place(rootfd, path, kind, e);
@@ -85,7 +98,19 @@ static int attach(int rootfd, int mountfd, const char *path, enum rootfs_kind ki
 	if (targetfd < 0)
 		return targetfd;
 	r = check_target(targetfd, path, e);
+	if (r >= 0)
+		r = check_kind(targetfd, path, kind, e);
 	return r < 0 ? r : mount_attach(mountfd, targetfd, path, e);
+}
+
+/* Something else in the place of /proc would be believed by the container's own programs, and by
+ * what enters it. */
+static bool is_false_proc(int treefd, const char *path)
+{
+	struct statfs fs;
+
+	return strcmp(path, "/proc") == 0 && fstatfs(treefd, &fs) == 0 &&
+	       fs.f_type != PROC_SUPER_MAGIC;
 }
 
 static int mount_bind(int rootfd, int treefd, const char *path, struct error *e)
@@ -94,6 +119,8 @@ static int mount_bind(int rootfd, int treefd, const char *path, struct error *e)
 
 	if (fstat(treefd, &st) < 0)
 		return fail(e, errno, "cannot look at what is bound: %m");
+	if (is_false_proc(treefd, path))
+		return fail(e, EPERM, "only procfs can be mounted on '%s'", path);
 	return attach(rootfd, treefd, path, S_ISDIR(st.st_mode) ? ROOTFS_DIR : ROOTFS_FILE, e);
 }
 
@@ -248,6 +275,8 @@ static int mount_other(int rootfd, const Oci__Mount *m, const struct idmap *map,
 		return mount_kernel_fs(rootfd, m, &o, e);
 	}
 	mountfd = mount_new(m->type, m->source, &o, e);
+	if (mountfd >= 0 && is_false_proc(mountfd, m->destination))
+		return fail(e, EPERM, "only procfs can be mounted on '%s'", m->destination);
 	return mountfd < 0 ? mountfd : attach(rootfd, mountfd, m->destination, ROOTFS_DIR, e);
 }
 

@@ -27,6 +27,7 @@
 
 #include "agent/plan/run-dir.h"
 #include "agent/sandbox.h"
+#include "agent/storage/guestfs.h"
 #include "agent/storage/points.h"
 #include "agent/storage/storage.h"
 #include "lib/file.h"
@@ -257,8 +258,10 @@ int share_tree(const char *path, const struct mount_options *o, struct error *e)
 {
 	_close_ int fd = -1;
 
-	if (!str_starts(path, SANDBOX_RUN_DIR "/"))
+	if (!str_starts(path, SANDBOX_RUN_DIR "/")) {
+		guestfs_provide(path);
 		return mount_clone(AT_FDCWD, path, o, e);
+	}
 	fd = share_open_entered(path, e);
 	return fd < 0 ? fd : mount_clone(fd, "", o, e);
 }
