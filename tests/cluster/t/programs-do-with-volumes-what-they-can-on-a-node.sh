@@ -122,7 +122,7 @@ odd() {
 	odd on-the-token "{name: e, mountPath: /var/run/secrets/kubernetes.io/serviceaccount}" "[ ! -e /var/run/secrets/kubernetes.io/serviceaccount/token ] && echo hidden"
 } | pod odd
 
-is_done() { [ "$(k logs files -c d 2>/dev/null | tail -n 1)" = done ]; }
+is_done() { [ "$(k logs files -c d 2>/dev/null | tail -n 1)" = "done" ]; }
 eventually 150 "the programs to have ended" is_done
 expect "what somebody with a group has" "1000 2345 644
 ASKAreal
