@@ -33,14 +33,16 @@ static const char *either(const char *set, const char *otherwise)
 static void set_engine(struct facts *f, const struct flavour *flavour)
 {
 	const struct settings *s = f->settings;
+	bool is_containerd = str_equal(flavour->driver, "containerd");
 
+	engine_done(&f->engine);
 	f->engine = (struct engine){
 		.driver = engine_driver(flavour),
 		.flavour = flavour,
 		.root = f->root,
-		.socket = either(s->containerd_socket, flavour->socket),
-		.dir = either(s->containerd_dir, flavour->dir),
-		.main_file = either(s->containerd_file, flavour->main_file),
+		.socket = either(is_containerd ? s->containerd_socket : NULL, flavour->socket),
+		.dir = either(is_containerd ? s->containerd_dir : NULL, flavour->dir),
+		.main_file = either(is_containerd ? s->containerd_file : NULL, flavour->main_file),
 		.owner = &s->owner,
 		.scope = f->scope,
 		.restart_command = s->restart_command,
@@ -90,6 +92,25 @@ int facts_open(const struct settings *s, struct facts *ret_facts, struct error *
 	*ret_facts = f;
 	f = (struct facts){ 0 };
 	return 0;
+}
+
+void facts_set_flavour(struct facts *f, const char *name)
+{
+	const struct flavour *flavour = NULL;
+	struct error ignored;
+
+	if (flavour_find(name, &flavour, &ignored) >= 0 && flavour != f->engine.flavour)
+		set_engine(f, flavour);
+}
+
+/* The kubelet knows better than the settings which engine it has. */
+static void follow_kubelet(struct facts *f)
+{
+	const char *version = json_get_str(f->node, "status.nodeInfo.containerRuntimeVersion");
+	const struct flavour *flavour = flavour_of_runtime(f->engine.flavour, version);
+
+	if (flavour != f->engine.flavour)
+		set_engine(f, flavour);
 }
 
 /* ---- what shall be ---- */
@@ -232,7 +253,10 @@ int facts_read_node(struct facts *f, const struct install *in, struct error *e)
 	_free_ char *path = xasprintf("/api/v1/nodes/%s", f->settings->node_name);
 
 	json_putp(&f->node);
-	return kube_get(in->kube, path, install_ask_ms(in), in->cancel, &f->node, e);
+	if (kube_get(in->kube, path, install_ask_ms(in), in->cancel, &f->node, e) < 0)
+		return -e->code;
+	follow_kubelet(f);
+	return 0;
 }
 
 /* Without a Node object, or the right to see it, files can still be removed. */
@@ -259,8 +283,8 @@ static int must_have_node(const struct facts *f, struct error *e)
 
 int facts_read_install(struct facts *f, const struct install *in, struct error *e)
 {
-	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || identify(f, in, e) < 0 ||
-	    read_node_if_any(f, in, e) < 0 || must_have_node(f, e) < 0)
+	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 ||
+	    must_have_node(f, e) < 0 || identify(f, in, e) < 0)
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);

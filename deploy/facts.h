@@ -47,12 +47,15 @@ struct facts {
 
 /* The place of everything, from the settings and the launchers that are there.  Asks nobody. */
 int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e);
+/* The engine is that of this flavour, as an interrupted run noted it. */
+void facts_set_flavour(struct facts *f, const char *name);
 void facts_done(struct facts *f);
 #define _facts_ _cleanup_(facts_done)
 
 /* Each reads a part and changes nothing.  IN has the means to ask. */
 
-/* The Node object as it is now.  ENOENT, or EACCES without the right to see it. */
+/* The Node object as it is now, and with it which engine the kubelet has.  ENOENT, or EACCES
+ * without the right to see it. */
 int facts_read_node(struct facts *f, const struct install *in, struct error *e);
 /* Everything that installing needs. */
 int facts_read_install(struct facts *f, const struct install *in, struct error *e);

@@ -19,6 +19,7 @@
 	row(switch)    /* make the version current */                   \
 	row(cri)       /* configure the container engine */             \
 	row(handlers)  /* wait for the kubelet */                       \
+	row(trial)     /* run a sandbox as the kubelet does */          \
 	row(classes)   /* apply the RuntimeClasses */                   \
 	row(ready)     /* label the node */                             \
 	row(sweep)     /* remove versions nobody uses */                \

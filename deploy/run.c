@@ -14,6 +14,7 @@
 #include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
+#include "deploy/runtime.h"
 #include "lib/file.h"
 #include "lib/log.h"
 
@@ -41,6 +42,7 @@ static int recover(const struct settings *s, struct journal *j, const struct can
 		return 0;
 	if (facts_open(s, &facts, e) < 0 || install_open(&facts, cancel, &in, e) < 0)
 		return -e->code;
+	runtime_recall(&facts, j);
 	return plan_recover(&plan, j, e);
 }
 

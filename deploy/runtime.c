@@ -16,6 +16,7 @@
 #define RESTART_MS  (120 * UINT64_C(1000))
 #define SETTLE_MS   (120 * UINT64_C(1000))
 #define WAS_SERVING "served"
+#define FLAVOUR     "flavour"
 
 int runtime_plan(const struct facts *f, enum presence presence, struct change *ret_change,
 		 struct error *e)
@@ -122,7 +123,18 @@ int runtime_save(const void *context, const struct change *change, struct json_o
 	(void)e;
 	edit_save(&change->edit, data);
 	json_set_bool(data, WAS_SERVING, facts_is_serving(in->facts));
+	json_set_str(data, FLAVOUR, in->facts->engine.flavour->name);
 	return 0;
+}
+
+void runtime_recall(struct facts *f, const struct journal *j)
+{
+	for (size_t i = 0; i < journal_len(j); i++) {
+		const char *name = json_get_str(journal_at(j, i)->data, FLAVOUR);
+
+		if (name)
+			facts_set_flavour(f, name);
+	}
 }
 
 int runtime_undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)

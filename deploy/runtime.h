@@ -22,6 +22,9 @@ int runtime_save(const void *context, const struct change *change, struct json_o
 /* Never looks at the cancel: it must end. */
 int runtime_undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e);
 
+/* Which engine the entries of an interrupted run are about: the kubelet may not be there to ask. */
+void runtime_recall(struct facts *f, const struct journal *j);
+
 /* Restarts the engine, or what stands for that, and waits until its CRI service works. */
 int runtime_restart(struct install *in, struct error *e);
 

@@ -21,6 +21,16 @@ static int assess(const void *context, const struct assessment *others, struct c
 	return node_may_have_condition(in, e);
 }
 
+static char *make_message(const struct install *in)
+{
+	const char *kernel = in->results.guest_kernel;
+
+	return kernel ? xasprintf("version %s, a sandbox with kernel %s answered",
+				  in->facts->folder, kernel)
+		      : xasprintf("version %s, %s ran a sandbox", in->facts->folder,
+				  in->facts->engine.driver->name);
+}
+
 static int run(void *context, const struct change *change, struct error *e)
 {
 	struct install *in = context;
@@ -29,8 +39,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		.instance = "true",
 		.proof = in->facts->proof,
 	};
-	_free_ char *message = xasprintf("version %s, a sandbox with kernel %s answered",
-					 in->facts->folder, in->results.guest_kernel);
+	_free_ char *message = make_message(in);
 
 	(void)change;
 	if (node_condition(in, NODE_READY, "SandboxAnswered", message, e) < 0 ||

@@ -204,14 +204,20 @@ static int remove_all(const struct run *t, struct error *e)
 /* The name by which a pod without a RuntimeClass runs. */
 static bool is_default_ours(const struct run *t)
 {
+	static const char *const words[] = { "containerd.defaultRuntimeName",
+					     "crio.DefaultRuntime" };
 	_endpoint_state_ struct endpoint_state s = { 0 };
-	const char *name;
+	bool is_ours = false;
 	struct error ignored;
 
 	if (endpoint_status(t->trial->socket, deadline_in(ASK_MS), t->cancel, &s, &ignored) < 0)
 		return false;
-	name = json_get_str(s.config, "containerd.defaultRuntimeName");
-	return name && scope_has_handler(NULL, name);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		const char *name = json_get_str(s.config, words[i]);
+
+		is_ours |= name && scope_has_handler(NULL, name);
+	}
+	return is_ours;
 }
 
 /* Whether the engine, with what it runs other pods by, can do what it could not with HANDLER. */

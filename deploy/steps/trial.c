@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * trial - have the engine run a sandbox of each handler as it does for a pod.
+ *
+ * The canary proves that the version boots here; this proves that the handler, as the engine has
+ * it, leads to that version.  Where the engine runs no sandbox of its own kind either, that is no
+ * fault of the handler's: the canary's word stands, if there was one.
+ */
+#include "deploy/attempt.h"
+#include "deploy/install.h"
+#include "deploy/node.h"
+#include "lib/host/envoy.h"
+#include "lib/log.h"
+
+#define TRIAL_MS (180 * UINT64_C(1000))
+
+static int assess(const void *context, const struct assessment *others, struct change *ret_change,
+		  struct error *e)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+
+	(void)e;
+	if (!install_is_changing(others) && node_is_ready(f))
+		return 0;
+	for (size_t i = 0; i < f->n_offers; i++)
+		change_add(ret_change, EFFECT_PROBE, f->handlers[i].name,
+			   "the engine has to run a sandbox with it");
+	return 0;
+}
+
+/* What may pass by itself is tried again. */
+static bool is_final(int r)
+{
+	return r != -ETIMEDOUT && r != -EAGAIN && r != -ECONNRESET;
+}
+
+static int try_one(struct install *in, const struct handler *h, struct error *e)
+{
+	const struct facts *f = in->facts;
+	uint64_t began = now_ms();
+	int r = envoy_trial(&f->engine, h, f->version_dir, deadline_in(TRIAL_MS), in->cancel, e);
+
+	if (r == -ENODATA && f->engine.driver->run) {
+		log_warn("%s", e->msg);
+		return 0;
+	}
+	if (r < 0 && is_final(r))
+		attempt_failed(in, e);
+	if (r >= 0)
+		log_info("the engine ran a sandbox of '%s' in %llu ms", h->name,
+			 (unsigned long long)(now_ms() - began));
+	return r;
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	struct install *in = context;
+
+	(void)change;
+	for (size_t i = 0; i < in->facts->n_offers; i++)
+		if (try_one(in, &in->facts->handlers[i], e) < 0)
+			return -e->code;
+	return 0;
+}
+
+const struct step step_trial = {
+	.name = "trial",
+	.purpose = "run a sandbox as the kubelet does",
+	.order = ASSESS_AFTER,
+	.assess = assess,
+	.run = run,
+};
