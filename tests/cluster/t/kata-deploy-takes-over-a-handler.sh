@@ -40,7 +40,7 @@ configuration >"$work/configuration-before"
 note "a version that runs for its canary and not for pods"
 manifests 1.0.1 | k apply -f - >/dev/null
 eventually 240 "the failure to be told" has_event KataInstallFailed 'run a sandbox as the kubelet does: .*kata-qemu'
-eventually 60 "the label false" is_labelled false
+expect "label" "" "$(label)"
 diff "$work/configuration-before" <(configuration) || fail "what somebody had is not back"
 pid=$(containerd_pid)
 
