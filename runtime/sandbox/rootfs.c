@@ -100,6 +100,14 @@ char *rootfs_options(char *const *options, size_t n_options, unsigned long *ret_
 	return strv_join(data, ",");
 }
 
+static unsigned long flags_of(const struct rootfs_mount *m)
+{
+	unsigned long bits;
+
+	free(rootfs_options(m->options, m->n_options, &bits));
+	return bits;
+}
+
 /* The folder that all layers of LOWER ("a:b:c") have in common, or NULL. */
 static char *common_folder(const char *lower)
 {
@@ -276,9 +284,8 @@ static int mount_by_loops(const struct rootfs_mount *m, const char *target, stru
 {
 	_cleanup_(image_done) struct image image = { 0 };
 	struct rootfs_mount by_loops = *m;
-	unsigned long bits;
-	_free_ char *ignored = rootfs_options(m->options, m->n_options, &bits);
-	enum loopdev_access access = bits & MS_RDONLY ? LOOPDEV_READ_ONLY : LOOPDEV_READ_WRITE;
+	enum loopdev_access access =
+		flags_of(m) & MS_RDONLY ? LOOPDEV_READ_ONLY : LOOPDEV_READ_WRITE;
 	int r = add_loop(&image, m->source, access, &by_loops.source, e);
 
 	for (size_t i = 0; r >= 0 && i < m->n_options; i++) {
@@ -324,14 +331,13 @@ static int mount_one(const struct rootfs_mount *m, const char *target, struct er
 {
 	_close_ int userns = open_map(m, e);
 	unsigned long bits;
-	_free_ char *data = NULL;
 	int r;
 
 	if (userns == -ENOENT)
 		return mount_plain(m, target, e);
 	if (userns < 0)
 		return userns;
-	data = rootfs_options(m->options, m->n_options, &bits);
+	bits = flags_of(m);
 	if (bits & MS_BIND)
 		return bind_mapped(m->source, target, bits & MS_REC, userns, e);
 	if (strcmp(m->type, "overlay") != 0)
@@ -343,8 +349,7 @@ static int mount_one(const struct rootfs_mount *m, const char *target, struct er
 /* A bind ignores the other flags the first time. */
 static int set_bind_flags(const struct rootfs_mount *m, const char *target, struct error *e)
 {
-	unsigned long bits;
-	_free_ char *data = rootfs_options(m->options, m->n_options, &bits);
+	const unsigned long bits = flags_of(m);
 	const unsigned long rest = bits & ~(unsigned long)(MS_BIND | MS_REC);
 
 	if (rest == bits || !rest)

@@ -301,7 +301,7 @@ static void tell_served(struct sandbox *s)
 	pid_t pids[N_SHARE_KIND];
 
 	for (int i = 0; i < N_SHARE_KIND; i++)
-		pids[i] = vmm_pid(s->vmm, VMM_PROCESS_FS + i);
+		pids[i] = vmm_pid(s->vmm, (enum vmm_process)(VMM_PROCESS_FS + i));
 	if (s->share)
 		share_is_served(s->share, pids);
 }
