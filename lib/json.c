@@ -14,8 +14,10 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/wire.h"
 
-#define DEPTH_MAX 64
+#define OBJECT_SIZE 800
+#define VALUE_SIZE  80
 
 void json_putp(struct json_object **object)
 {
@@ -29,19 +31,42 @@ static size_t skip_space(const char *text, size_t from, size_t len)
 	return from;
 }
 
+/* Memory that json-c will allocate for TEXT, about: an empty object is 800 bytes, for three in the
+ * text; any other value or member is 80 at most. */
+static size_t estimate(const char *text, size_t len)
+{
+	bool in_string = false;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (!in_string && c == '{')
+			bytes += OBJECT_SIZE;
+		else if (!in_string && (c == ',' || c == '['))
+			bytes += VALUE_SIZE;
+	}
+	return bytes;
+}
+
 int json_parse(const char *text, size_t len, const char *name, struct json_object **ret_object,
 	       struct error *e)
 {
-	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
+	struct json_tokener *tokener = json_tokener_new_ex(WIRE_JSON_DEPTH_MAX);
 	_json_ struct json_object *object = NULL;
 	enum json_tokener_error status;
 	size_t end;
 
 	if (!tokener)
 		abort();
-	if (len > INT32_MAX) {
+	if (len > INT32_MAX || estimate(text, len) > WIRE_JSON_MEMORY_MAX) {
 		json_tokener_free(tokener);
-		return fail(e, EFBIG, "%s: %zu bytes are too many", name, len);
+		return fail(e, EFBIG, "%s: %zu bytes, or the values in them, are too many", name,
+			    len);
 	}
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS);
 	object = json_tokener_parse_ex(tokener, text, (int)len);
@@ -92,11 +117,50 @@ struct json_object *json_at(struct json_object *object, const char *path)
 	return object;
 }
 
+static const char *as_str(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+}
+
+size_t json_len(struct json_object *array)
+{
+	return json_object_is_type(array, json_type_array) ? json_object_array_length(array) : 0;
+}
+
+struct json_object *json_item(struct json_object *array, size_t i)
+{
+	return json_object_array_get_idx(array, i);
+}
+
+struct json_object *json_find(struct json_object *array, const char *member, const char *value)
+{
+	for (size_t i = 0; i < json_len(array); i++) {
+		struct json_object *item = json_item(array, i);
+		const char *said = as_str(json_member(item, member));
+
+		if (said && strcmp(said, value) == 0)
+			return item;
+	}
+	return NULL;
+}
+
+struct json_object *json_member(struct json_object *object, const char *member)
+{
+	struct json_object *value = NULL;
+
+	if (!json_object_is_type(object, json_type_object))
+		return NULL;
+	return json_object_object_get_ex(object, member, &value) ? value : NULL;
+}
+
+const char *json_member_str(struct json_object *object, const char *member)
+{
+	return as_str(json_member(object, member));
+}
+
 const char *json_get_str(struct json_object *object, const char *path)
 {
-	struct json_object *value = json_at(object, path);
-
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+	return as_str(json_at(object, path));
 }
 
 int64_t json_get_int(struct json_object *object, const char *path, int64_t otherwise)

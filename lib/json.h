@@ -12,8 +12,9 @@
 void json_putp(struct json_object **object);
 #define _json_ _cleanup_(json_putp)
 
-/* Parses exactly one value of at most LEN bytes, nested at most 64 deep; trailing bytes other than
- * white space are EINVAL.  NAME is for messages.  Caller owns a reference. */
+/* Parses exactly one value of at most LEN bytes, nested at most WIRE_JSON_DEPTH_MAX deep and of
+ * WIRE_JSON_MEMORY_MAX bytes in memory (EFBIG); trailing bytes other than white space are EINVAL.
+ * NAME is for messages.  Caller owns a reference. */
 int json_parse(const char *text, size_t len, const char *name, struct json_object **ret_object,
 	       struct error *e);
 int json_read_file(const char *path, size_t max, struct json_object **ret_object, struct error *e);
@@ -24,6 +25,17 @@ struct json_object *json_at(struct json_object *object, const char *path);
 const char *json_get_str(struct json_object *object, const char *path);
 int64_t json_get_int(struct json_object *object, const char *path, int64_t otherwise);
 bool json_get_bool(struct json_object *object, const char *path, bool otherwise);
+
+/* Items of an array; 0 for NULL and anything else. */
+size_t json_len(struct json_object *array);
+/* The I-th of them, borrowed. */
+struct json_object *json_item(struct json_object *array, size_t i);
+/* The first item whose MEMBER is the string VALUE; NULL if there is none. */
+struct json_object *json_find(struct json_object *array, const char *member, const char *value);
+/* MEMBER of OBJECT itself, whose name may have dots; NULL if missing. */
+struct json_object *json_member(struct json_object *object, const char *member);
+/* The same as a string; NULL when missing or not a string. */
+const char *json_member_str(struct json_object *object, const char *member);
 
 /* Builders: set MEMBER of OBJECT, which owns the new value.  VALUE NULL leaves the member out. */
 void json_set_str(struct json_object *object, const char *member, const char *value);

@@ -282,18 +282,67 @@ int parse_size(const char *s, const char *what, uint64_t *ret_bytes, struct erro
 	return fail(e, EINVAL, "%s '%.64s' is not a size such as 512Mi", what, s);
 }
 
-char *hex_encode(const void *bytes, size_t len)
+static void put_hex(char *to, uint8_t byte)
 {
 	static const char digits[] = "0123456789abcdef";
+
+	to[0] = digits[byte >> 4];
+	to[1] = digits[byte & 15];
+}
+
+char *hex_encode(const void *bytes, size_t len)
+{
 	const uint8_t *from = bytes;
 	char *text = xmalloc(2 * len + 1);
 
-	for (size_t i = 0; i < len; i++) {
-		text[2 * i] = digits[from[i] >> 4];
-		text[2 * i + 1] = digits[from[i] & 15];
-	}
+	for (size_t i = 0; i < len; i++)
+		put_hex(text + 2 * i, from[i]);
 	text[2 * len] = '\0';
 	return text;
+}
+
+char *hex_join(const void *bytes, size_t len, char separator)
+{
+	const uint8_t *from = bytes;
+	char *text = xmalloc(3 * len + 1);
+
+	for (size_t i = 0; i < len; i++) {
+		put_hex(text + 3 * i, from[i]);
+		text[3 * i + 2] = separator;
+	}
+	text[len > 0 ? 3 * len - 1 : 0] = '\0';
+	return text;
+}
+
+/* The value of a hexadecimal digit; -1 if C is none. */
+static int hex_value(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, tolower((unsigned char)c)) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+void percent_decode(char *s)
+{
+	char *to = s;
+
+	for (; *s; s++) {
+		if (*s == '%' && hex_value(s[1]) >= 0 && hex_value(s[2]) >= 0) {
+			*to++ = (char)(hex_value(s[1]) * 16 + hex_value(s[2]));
+			s += 2;
+		} else {
+			*to++ = *s;
+		}
+	}
+	*to = '\0';
+}
+
+void str_make_printable(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
 }
 
 static bool is_ascii_alnum(char c)

@@ -58,6 +58,12 @@ int parse_size(const char *s, const char *what, uint64_t *ret_bytes, struct erro
 
 /* LEN bytes as 2 * LEN lower-case hexadecimal digits.  Caller frees. */
 char *hex_encode(const void *bytes, size_t len);
+/* Each byte's two digits, with SEPARATOR between them, as hardware addresses are written. */
+char *hex_join(const void *bytes, size_t len, char separator);
+/* Decodes the escapes %XX of S in place; what is no escape stays. */
+void percent_decode(char *s);
+/* Makes text of a peer one line that no terminal obeys: control characters become '?'. */
+void str_make_printable(char *s);
 
 /* An id as OCI, CRI and the agent use it: [A-Za-z0-9][A-Za-z0-9_.-]*, 1 to MAX characters.
  * EINVAL names WHAT and shows at most 64 characters of S. */

@@ -18,9 +18,9 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/wire.h"
 
 #define TOKEN_MAX         (64 * KIB)
-#define RESPONSE_MAX      (16 * MIB)
 #define CONNECT_MS        10000
 #define POLL_MS           1000
 #define RETRY_AFTER_MAX_S 3600
@@ -37,7 +37,8 @@ struct exchange {
 	struct http_response *response;
 	CURL *easy;
 	uint64_t last_byte_ms;
-	int failed; /* -errno of on_data or of the limit */
+	size_t header_bytes;
+	int failed; /* -errno of on_data or of a limit */
 	struct error *e;
 };
 
@@ -103,7 +104,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
 	size_t len = size * n;
-	size_t max = x->request->max_response ? x->request->max_response : RESPONSE_MAX;
+	size_t max = x->request->max_response ? x->request->max_response : WIRE_BODY_MAX;
 	long status = 0;
 
 	x->last_byte_ms = now_ms();
@@ -143,6 +144,14 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 	char *value;
 
 	x->last_byte_ms = now_ms();
+	x->header_bytes += size * n;
+	if (x->header_bytes > WIRE_HEADERS_MAX) {
+		x->failed =
+			fail(x->e, EFBIG,
+			     "the headers of the answer to '%s' have more than %" PRIu64 " bytes",
+			     x->request->path, WIRE_HEADERS_MAX);
+		return 0;
+	}
 	if (!colon)
 		return size * n;
 	*colon = '\0';

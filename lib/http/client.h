@@ -31,7 +31,7 @@ struct http_request {
 	char *const *headers; /* "Name: value" */
 	const void *body;
 	size_t body_len;
-	size_t max_response; /* bytes collected; more is EFBIG.  0: 16 MiB */
+	size_t max_response; /* bytes collected; more is EFBIG.  0: WIRE_BODY_MAX */
 	uint64_t deadline_ms;
 	uint64_t idle_ms; /* ETIMEDOUT when no byte arrives for so long; 0: never */
 	const struct cancel *cancel;

@@ -3,14 +3,17 @@
  * grpc - unary gRPC calls, which are HTTP/2 POSTs of one length-prefixed message.
  *
  * Used for containerd and its CRI endpoint on their unix socket, which speak nothing else.  The
- * status of a call is in the trailers grpc-status and grpc-message (percent-encoded).  Limits: no
- * streams, no compression.  Thread: that of the client.
+ * status of a call is in the trailers grpc-status and grpc-message (percent-encoded).  Statuses
+ * become errnos as those of ttRPC do (lib/rpc/status.h), and a message takes no more memory than
+ * one of ttRPC's.  Limits: no streams, no compression.  Thread: that of the client.
  */
 #include "lib/http/grpc.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <string.h>
+
+#include "lib/rpc/message.h"
+#include "lib/rpc/status.h"
 
 #define FRAME_HEADER 5
 
@@ -18,45 +21,6 @@ struct outcome {
 	int status; /* -1: not said */
 	char *message;
 };
-
-static const struct {
-	int status;
-	int error;
-} errnos[] = {
-	{ 1, ECANCELED }, { 3, EINVAL },      { 4, ETIMEDOUT }, { 5, ENOENT },
-	{ 6, EEXIST },    { 7, EACCES },      { 8, EAGAIN },    { 9, EBUSY },
-	{ 12, ENOSYS },   { 14, ECONNRESET }, { 16, EACCES },
-};
-
-static int errno_of(int status)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
-		if (errnos[i].status == status)
-			return errnos[i].error;
-	return EREMOTEIO;
-}
-
-static unsigned hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? (unsigned)(c - '0')
-					 : (unsigned)(tolower((unsigned char)c) - 'a' + 10);
-}
-
-/* Decodes %XX in place. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '%' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2])) {
-			*out++ = (char)(hex_digit(s[1]) << 4 | hex_digit(s[2]));
-			s += 2;
-			continue;
-		}
-		*out++ = *s;
-	}
-	*out = '\0';
-}
 
 static void on_header(void *arg, const char *name, const char *value)
 {
@@ -69,7 +33,8 @@ static void on_header(void *arg, const char *name, const char *value)
 		o->status = (int)status;
 	if (strcmp(name, "grpc-message") == 0) {
 		str_set(&o->message, value);
-		unescape(o->message);
+		percent_decode(o->message);
+		str_make_printable(o->message);
 	}
 }
 
@@ -108,21 +73,15 @@ static int decode(const struct grpc_method *method, const struct http_response *
 		  void *ret_out, struct error *e)
 {
 	const uint8_t *data;
-	ProtobufCMessage *out;
 	size_t len;
 	int r;
 
 	if (!ret_out)
 		return 0;
 	r = grpc_unframe((const uint8_t *)response->body, response->len, &data, &len, e);
-	if (r < 0)
-		return fail_wrap(e, "calling %s", method->path);
-	out = protobuf_c_message_unpack(method->out, NULL, len, data);
-	if (!out)
-		return fail(e, EPROTO, "the answer to %s is no %s", method->path,
-			    method->out->name);
-	*(ProtobufCMessage **)ret_out = out;
-	return 0;
+	if (r >= 0)
+		r = message_unpack(method->out, data, len, ret_out, e);
+	return r < 0 ? fail_wrap(e, "the answer to %s", method->path) : 0;
 }
 
 static int check(const struct grpc_method *method, const struct http_response *response,
@@ -131,8 +90,8 @@ static int check(const struct grpc_method *method, const struct http_response *r
 	if (o->status == 0)
 		return 0;
 	if (o->status > 0)
-		return fail(e, errno_of(o->status), "%s: %s", method->path,
-			    o->message ? o->message : "no reason given");
+		return fail(e, rpc_errno_of(o->status), "%s: %s", method->path,
+			    str_empty(o->message) ? rpc_status_text(o->status) : o->message);
 	return fail(e, EPROTO, "%s: HTTP status %u without a gRPC status", method->path,
 		    response->status);
 }

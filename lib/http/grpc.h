@@ -17,9 +17,9 @@ struct grpc_method {
 int grpc_open(const char *socket_path, struct http_client **ret_client, struct error *e);
 
 /* Calls and waits.  HEADERS is metadata ("name: value", may be NULL).  *ret_out, which may be NULL,
- * is the answer, to be freed with protobuf_c_message_free_unpacked().  A status other than OK is an
- * error with the server's message: ENOENT, EEXIST, EINVAL, ENOSYS, EBUSY, EAGAIN (more than the
- * server takes now), ... or EREMOTEIO; failures of the way there are those of http_do(). */
+ * is the answer, to be freed with message_free() (lib/rpc/message.h).  A status other than OK is
+ * the errno of rpc_errno_of() with the server's message; failures of the way there are those of
+ * http_do(). */
 int grpc_call(struct http_client *client, const struct grpc_method *method, const void *in,
 	      void *ret_out, char *const *headers, uint64_t deadline_ms,
 	      const struct cancel *cancel, struct error *e);

@@ -11,6 +11,7 @@
  */
 #include "lib/http/serve.h"
 
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +21,9 @@
 #include "lib/listener.h"
 #include "lib/str.h"
 #include "lib/wait.h"
+#include "lib/wire.h"
 
-#define REQUEST_MAX     8192
-#define ANSWER_MAX      (4 * MIB)
-#define PEERS_MAX       32
-#define PER_ADDRESS_MAX 8
-#define PATIENCE_MS     5000
-#define BACKLOG         128
+#define BACKLOG 128
 
 struct peer {
 	struct io io;
@@ -169,7 +166,7 @@ static void peer_read(struct peer *p)
 	ssize_t n;
 	int r;
 
-	n = buf_read(&p->in, p->io.fd, REQUEST_MAX, &e);
+	n = buf_read(&p->in, p->io.fd, WIRE_REQUEST_MAX, &e);
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0) {
@@ -177,10 +174,11 @@ static void peer_read(struct peer *p)
 		return;
 	}
 	r = http_parse_request((const char *)p->in.data, p->in.len, &path, &is_head, &e);
-	if (r == 0 && p->in.len < REQUEST_MAX)
+	if (r == 0 && p->in.len < WIRE_REQUEST_MAX)
 		return;
 	if (r == 0)
-		r = fail(&e, EINVAL, "the request header is longer than %d bytes", REQUEST_MAX);
+		r = fail(&e, EINVAL, "the request header is longer than %" PRIu64 " bytes",
+			 WIRE_REQUEST_MAX);
 	if (r < 0)
 		refuse(p, &e);
 	else
@@ -249,9 +247,9 @@ static struct peer *find_victim(const struct http_server *server,
 		if (!oldest_there)
 			oldest_there = p;
 	}
-	if (n_there > PER_ADDRESS_MAX)
+	if (n_there > WIRE_HTTP_ADDRESS_MAX)
 		return oldest_there;
-	return n > PEERS_MAX ? server->peers : NULL;
+	return n > WIRE_HTTP_PEERS_MAX ? server->peers : NULL;
 }
 
 static struct peer *peer_new(struct http_server *server, int own_fd)
@@ -262,10 +260,10 @@ static struct peer *peer_new(struct http_server *server, int own_fd)
 
 	p->server = server;
 	p->io = (struct io){ .fd = own_fd, .ready = on_peer };
-	p->deadline_ms = deadline_in(PATIENCE_MS);
+	p->deadline_ms = deadline_in(WIRE_HTTP_PATIENCE_MS);
 	(void)getpeername(own_fd, (struct sockaddr *)&p->address, &len);
-	buf_init(&p->in, REQUEST_MAX);
-	buf_init(&p->out, ANSWER_MAX);
+	buf_init(&p->in, WIRE_REQUEST_MAX);
+	buf_init(&p->out, WIRE_ANSWER_MAX);
 	while (*end)
 		end = &(*end)->next;
 	*end = p;

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define EVENT_MAX (4 * MIB)
+#include "lib/wire.h"
 
 static const char *const names[N_WATCH] = {
 	[WATCH_ADDED] = "ADDED",       [WATCH_MODIFIED] = "MODIFIED", [WATCH_DELETED] = "DELETED",
@@ -18,7 +18,7 @@ static const char *const names[N_WATCH] = {
 
 void kube_stream_init(struct kube_stream *s)
 {
-	buf_init(&s->waiting, EVENT_MAX);
+	buf_init(&s->waiting, WIRE_EVENT_MAX);
 }
 
 void kube_stream_done(struct kube_stream *s)

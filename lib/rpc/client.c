@@ -19,9 +19,9 @@
 #include "lib/rpc/conn.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/ttrpc.pb-c.h"
+#include "lib/str.h"
 
 /* What calls may have waiting for a peer that does not read. */
-#define QUEUE_MAX  (16 * MIB)
 #define STREAM_MAX (UINT32_MAX - 2)
 
 struct call {
@@ -81,14 +81,6 @@ static struct call *find_call(struct rpc_client *client, uint32_t stream)
 	return NULL;
 }
 
-/* Text of a peer as one line of printable characters. */
-static void printable(char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
-}
-
 static int check_status(const Ttrpc__Response *response, struct error *e)
 {
 	const Rpc__Status *status = response->status;
@@ -96,8 +88,9 @@ static int check_status(const Ttrpc__Response *response, struct error *e)
 
 	if (!status || status->code == RPC_OK)
 		return 0;
-	r = fail(e, rpc_errno_of(status->code), "%s", status->message);
-	printable(e->msg);
+	r = fail(e, rpc_errno_of(status->code), "%s",
+		 str_empty(status->message) ? rpc_status_text(status->code) : status->message);
+	str_make_printable(e->msg);
 	return r;
 }
 
@@ -447,7 +440,7 @@ struct rpc_client *rpc_client_new(struct loop *loop, int own_fd, struct error *e
 	client->next_stream = 1;
 	client->has_ended = true;
 	client->is_closing = true;
-	buf_init(&client->queue, QUEUE_MAX);
+	buf_init(&client->queue, WIRE_CALL_BYTES_MAX);
 	(void)pthread_mutex_init(&client->lock, NULL);
 	client->wake = (struct io){ .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .ready = woken };
 	if (client->wake.fd < 0) {

@@ -5,6 +5,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "lib/loop.h"
+#include "lib/rpc/status.h"
 #include "lib/rpc/ttrpc.h"
 #include "lib/wait.h"
 

@@ -2,8 +2,8 @@
 /*
  * conn - frames in, bytes out, on one non-blocking stream socket.
  *
- * A peer that does not read is not read from: above OUT_HIGH bytes of output waiting no frame is
- * taken any more, so it cannot make us hold more than its requests under way produce.  Whatever
+ * A peer that does not read is not read from: above WIRE_OUT_HIGH bytes of output waiting no frame
+ * is taken any more, so it cannot make us hold more than its requests under way produce.  Whatever
  * goes wrong ends the stream through one place, the end of ready(), so that no owner is freed
  * below a function that still uses it.  Io thread.
  */
@@ -13,15 +13,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#define OUT_HIGH (256 * KIB)
-#define OUT_MAX  (64 * MIB)
 #define READ_MIN (16 * KIB)
-#define READ_MAX (256 * KIB)
-#define IN_MAX   (TTRPC_HEADER + TTRPC_DATA_MAX + READ_MAX)
+#define IN_MAX   (TTRPC_HEADER + WIRE_FRAME_MAX + WIRE_READ_MAX)
 
 static bool is_congested(const struct conn *conn)
 {
-	return conn->out.len > OUT_HIGH;
+	return conn->out.len > WIRE_OUT_HIGH;
 }
 
 /* A stalled stream waits for room even if there is nothing more to write: frames that came already
@@ -95,7 +92,7 @@ static int take_frame(struct conn *conn, struct error *e)
 /* How much to read: enough for the rest of a long frame in few calls, little when idle. */
 static size_t read_size(const struct conn *conn)
 {
-	return min_size(max_size(conn->in.len, READ_MIN), READ_MAX);
+	return min_size(max_size(conn->in.len, READ_MIN), WIRE_READ_MAX);
 }
 
 static int receive(struct conn *conn, struct error *e)
@@ -147,7 +144,7 @@ int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct con
 	conn->skip = 0;
 	conn->is_stalled = false;
 	buf_init(&conn->in, IN_MAX);
-	buf_init(&conn->out, OUT_MAX);
+	buf_init(&conn->out, WIRE_OUT_MAX);
 	if (flags < 0 || fcntl(own_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		r = fail(e, errno, "cannot make a connection non-blocking: %m");
 	else

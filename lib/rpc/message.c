@@ -11,6 +11,8 @@
 
 #include <inttypes.h>
 
+#include "lib/wire.h"
+
 struct budget {
 	size_t left;
 	bool exceeded;
@@ -37,13 +39,13 @@ static void budget_free(void *data, void *p)
 int message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, size_t len,
 		   void *ret_message, struct error *e)
 {
-	struct budget budget = { .left = MESSAGE_MEMORY_MAX };
+	struct budget budget = { .left = WIRE_MEMORY_MAX };
 	ProtobufCAllocator allocator = { budget_alloc, budget_free, &budget };
 	ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, len, bytes);
 
 	if (!message && budget.exceeded)
 		return fail(e, EMSGSIZE, "a %s of %zu bytes would take more than %" PRIu64 " bytes",
-			    type->name, len, MESSAGE_MEMORY_MAX);
+			    type->name, len, WIRE_MEMORY_MAX);
 	if (!message)
 		return fail(e, EBADMSG, "%zu bytes are not a %s", len, type->name);
 	*(void **)ret_message = message;

@@ -7,11 +7,9 @@
 #include "lib/error.h"
 
 /*
- * Messages of any type, by their descriptor.  What is decoded may take MESSAGE_MEMORY_MAX bytes:
+ * Messages of any type, by their descriptor.  What is decoded may take WIRE_MEMORY_MAX bytes:
  * two bytes on the wire can ask for a hundred in memory.
  */
-
-#define MESSAGE_MEMORY_MAX (32 * MIB)
 
 /* EBADMSG names the type when BYTES are not such a message, EMSGSIZE when it would take too much
  * memory.  The caller frees with message_free(). */

@@ -8,8 +8,7 @@
  * thread, whichever thread they happen on.  Answers are serialised where they are made and handed
  * to the io thread through a list with a lock and an eventfd.  One timer serves all deadlines.
  *
- * Limits: ttrpc.h, message.h, RPC_UNDER_WAY_MAX, RPC_BYTES_MAX, RPC_CONNECTIONS_MAX.  No streaming
- * methods.
+ * Limits: lib/wire.h.  No streaming methods.
  */
 
 #include "lib/rpc/server.h"
@@ -136,7 +135,7 @@ static void set_reply(struct rpc_request *req, const void *out)
 	_free_ uint8_t *payload = NULL;
 	struct error e;
 
-	if (protobuf_c_message_get_packed_size(out) > TTRPC_DATA_MAX - KIB) {
+	if (protobuf_c_message_get_packed_size(out) > WIRE_FRAME_MAX - KIB) {
 		(void)fail(&e, EMSGSIZE, "answer to '%s' is larger than a message can be",
 			   req->method->name);
 		set_reply_error(req, &e);
@@ -370,10 +369,10 @@ static void request_add(struct connection *c, struct rpc_request *req)
 
 static int check_room(const struct connection *c, size_t len, struct error *e)
 {
-	if (c->n_requests >= RPC_UNDER_WAY_MAX)
+	if (c->n_requests >= WIRE_CALLS_MAX)
 		return fail(e, ENOSPC, "%u requests are under way on this connection",
 			    c->n_requests);
-	if (c->n_bytes + len > RPC_BYTES_MAX)
+	if (c->n_bytes + len > WIRE_CALL_BYTES_MAX)
 		return fail(e, ENOSPC, "requests of %zu bytes are under way on this connection",
 			    c->n_bytes);
 	return 0;
@@ -520,7 +519,7 @@ static void on_accepted(struct listener *l, int own_fd)
 
 	if (rpc_server_serve(server, own_fd, &e) < 0)
 		listener_pause(l);
-	if (server->n_connections < RPC_CONNECTIONS_MAX)
+	if (server->n_connections < WIRE_RPC_PEERS_MAX)
 		return;
 	for (struct entrance *at = server->entrances; at; at = at->next)
 		listener_hold(&at->listener);
@@ -534,7 +533,7 @@ int rpc_server_listen(struct rpc_server *server, int own_fd, struct error *e)
 	if (r < 0)
 		return r;
 	at->server = server;
-	if (server->n_connections >= RPC_CONNECTIONS_MAX)
+	if (server->n_connections >= WIRE_RPC_PEERS_MAX)
 		listener_hold(&at->listener);
 	at->next = server->entrances;
 	server->entrances = TAKE_PTR(at);

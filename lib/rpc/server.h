@@ -4,6 +4,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "lib/rpc/status.h"
 #include "lib/rpc/ttrpc.h"
 #include "lib/wait.h"
 #include "lib/work.h"
@@ -14,14 +15,10 @@
  * The io thread reads frames, decodes the request by its descriptor and either calls the handler
  * itself (RPC_INLINE: must not block) or queues a job (RPC_WORK: may block, with deadlines).  When
  * the caller's deadline passes first, the server answers DEADLINE_EXCEEDED by itself and drops the
- * answer that comes later.
+ * answer that comes later.  Calls under way are bounded per connection (WIRE_CALLS_MAX,
+ * WIRE_CALL_BYTES_MAX): more are answered RESOURCE_EXHAUSTED.  Connections beyond
+ * WIRE_RPC_PEERS_MAX wait to be accepted.
  */
-
-/* Requests under way per connection, and their bytes; more are answered RESOURCE_EXHAUSTED. */
-#define RPC_UNDER_WAY_MAX 1024
-#define RPC_BYTES_MAX     (16 * MIB)
-/* Per server; more wait to be accepted. */
-#define RPC_CONNECTIONS_MAX 64
 
 struct rpc_server;
 struct rpc_request;

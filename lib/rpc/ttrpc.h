@@ -3,6 +3,7 @@
 #define LIB_RPC_TTRPC_H
 
 #include "lib/buf.h"
+#include "lib/wire.h"
 
 /*
  * ttRPC frames (containerd/ttrpc PROTOCOL.md): 10 bytes of header, then data.
@@ -10,33 +11,11 @@
  *   4  4  stream id, big-endian               9  1  flags
  */
 
-#define TTRPC_HEADER   10
-#define TTRPC_DATA_MAX (4 * MIB)
+#define TTRPC_HEADER 10
 
 enum ttrpc_type { TTRPC_REQUEST = 1, TTRPC_RESPONSE = 2, TTRPC_DATA = 3 };
 
 enum ttrpc_flag { TTRPC_REMOTE_CLOSED = 1, TTRPC_REMOTE_OPEN = 2, TTRPC_NO_DATA = 4 };
-
-/* google.rpc.Code */
-enum rpc_status {
-	RPC_OK = 0,
-	RPC_CANCELLED = 1,
-	RPC_UNKNOWN = 2,
-	RPC_INVALID_ARGUMENT = 3,
-	RPC_DEADLINE_EXCEEDED = 4,
-	RPC_NOT_FOUND = 5,
-	RPC_ALREADY_EXISTS = 6,
-	RPC_PERMISSION_DENIED = 7,
-	RPC_RESOURCE_EXHAUSTED = 8,
-	RPC_FAILED_PRECONDITION = 9,
-	RPC_ABORTED = 10,
-	RPC_OUT_OF_RANGE = 11,
-	RPC_UNIMPLEMENTED = 12,
-	RPC_INTERNAL = 13,
-	RPC_UNAVAILABLE = 14,
-	RPC_DATA_LOSS = 15,
-	RPC_UNAUTHENTICATED = 16,
-};
 
 struct ttrpc_frame {
 	uint32_t len; /* of the data */
@@ -47,7 +26,7 @@ struct ttrpc_frame {
 };
 
 /* Finds the first frame in IN without consuming it.  Returns 1 and fills *ret_frame when it is
- * complete, 0 when more bytes are needed, -EMSGSIZE when its length is over TTRPC_DATA_MAX (the
+ * complete, 0 when more bytes are needed, -EMSGSIZE when its length is over WIRE_FRAME_MAX (the
  * header fields of *ret_frame are then filled so that the sender can be answered and LEN skipped),
  * -EPROTO when it cannot be a frame. */
 int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct error *e);
@@ -55,10 +34,5 @@ int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct erro
 /* Appends header and data. */
 int ttrpc_add(struct buf *out, uint32_t stream, enum ttrpc_type type, uint8_t flags,
 	      const void *data, size_t len, struct error *e);
-
-/* One table maps both ways: EINVAL, ENOENT, EEXIST, EPERM, EACCES, ETIMEDOUT, ECANCELED, ENOSPC,
- * ENOSYS, EBUSY, ... What is not in it is RPC_UNKNOWN or EREMOTEIO. */
-enum rpc_status rpc_status_of(int code);
-int rpc_errno_of(int status);
 
 #endif

@@ -76,28 +76,13 @@ static int input_open(const char *uri, struct error *e)
 	return fifo_open(uri, O_RDONLY, e);
 }
 
-static int hex_digit(char c)
-{
-	const char *digits = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c | 0x20) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Undoes the escapes of a URI, in place. */
+/* Undoes the escapes of a URI's query, in place. */
 static void unescape(char *s)
 {
-	char *to = s;
-
-	for (const char *from = s; *from; from++) {
-		if (*from == '%' && hex_digit(from[1]) >= 0 && hex_digit(from[2]) >= 0) {
-			*to++ = (char)(hex_digit(from[1]) * 16 + hex_digit(from[2]));
-			from += 2;
-		} else {
-			*to++ = *from == '+' ? ' ' : *from;
-		}
-	}
-	*to = '\0';
+	for (char *c = s; *c; c++)
+		if (*c == '+')
+			*c = ' ';
+	percent_decode(s);
 }
 
 int sink_parse_binary(const char *uri, char ***ret_argv, struct error *e)

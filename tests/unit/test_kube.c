@@ -14,6 +14,7 @@
 #include "lib/kube/apply.h"
 #include "lib/kube/event.h"
 #include "lib/kube/watch.h"
+#include "lib/wire.h"
 
 #define WAIT_MS 5000
 #define SOON_MS 250 /* a deadline that is meant to be reached */
@@ -333,6 +334,26 @@ static void test_requests_come_no_faster_than_their_rate(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(turns); i++)
 		assert_int_equal(get_node(&c, NULL, &e), 0);
 	assert_true(now_ms() - began >= 500);
+	stop(&c);
+}
+
+/* Each line is short, and there is no end of them. */
+static void test_headers_without_end_are_refused(void **state)
+{
+	static const char line[] = "\r\nX-Filling: 0123456789abcdef0123456789abcdef";
+	size_t n = WIRE_HEADERS_MAX / strlen(line) + 1;
+	_free_ char *status = xcalloc(1, n * strlen(line) + 16);
+	const struct fake_turn turn = { { NODE }, status, "{}", FAKE_HANG, NULL };
+	struct client c;
+	struct error e;
+
+	(void)state;
+	memcpy(status, "200 OK", 6);
+	for (size_t i = 0; i < n; i++)
+		memcpy(status + 6 + i * strlen(line), line, strlen(line));
+	start(&c, &turn, 1, NULL, NULL);
+	assert_int_equal(get_node(&c, NULL, &e), -EFBIG);
+	assert_non_null(strstr(e.msg, "headers"));
 	stop(&c);
 }
 
@@ -925,6 +946,7 @@ int main(void)
 		cmocka_unit_test(test_account_that_is_refused_for_long_is_so_for_everything),
 		cmocka_unit_test(test_get_waits_as_long_as_the_status_object_asks),
 		cmocka_unit_test(test_get_that_is_cancelled_ends_while_the_server_hangs),
+		cmocka_unit_test(test_headers_without_end_are_refused),
 		cmocka_unit_test(test_get_keeps_the_last_error_at_its_deadline),
 		cmocka_unit_test(test_get_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_get_backs_off_when_the_server_does_not_say_how_long),

@@ -576,7 +576,7 @@ static void test_parked_call_never_answered_is_freed_with_the_server(void **stat
 static void test_too_many_requests_under_way_are_refused(void **state)
 {
 	struct fixture *f = *state;
-	const uint32_t past = 2 * RPC_UNDER_WAY_MAX + 1;
+	const uint32_t past = 2 * WIRE_CALLS_MAX + 1;
 
 	for (uint32_t stream = 1; stream < past; stream += 2)
 		send_request(f, stream, (struct request){ .method = "Park" });
@@ -695,24 +695,24 @@ static int dial(const struct fixture *f)
 static void test_listener_takes_as_many_as_it_may_and_the_next_when_one_goes(void **state)
 {
 	struct fixture *f = *state;
-	int own = f->fd, fds[RPC_CONNECTIONS_MAX];
+	int own = f->fd, fds[WIRE_RPC_PEERS_MAX];
 	struct pollfd p;
 
-	for (int i = 0; i < RPC_CONNECTIONS_MAX; i++)
+	for (int i = 0; i < WIRE_RPC_PEERS_MAX; i++)
 		fds[i] = dial(f);
-	for (int i = 0; i < RPC_CONNECTIONS_MAX - 1; i++) {
+	for (int i = 0; i < WIRE_RPC_PEERS_MAX - 1; i++) {
 		f->fd = fds[i];
 		send_request(f, 1, (struct request){ .method = "Echo", .text = "a" });
 		expect_text(f, 1, "a");
 	}
-	f->fd = fds[RPC_CONNECTIONS_MAX - 1];
+	f->fd = fds[WIRE_RPC_PEERS_MAX - 1];
 	send_request(f, 1, (struct request){ .method = "Echo", .text = "last" });
 	p = (struct pollfd){ .fd = f->fd, .events = POLLIN };
 	assert_int_equal(poll(&p, 1, 50), 0);
 	(void)close(fds[0]);
 	expect_text(f, 1, "last");
 	f->fd = own;
-	for (int i = 1; i < RPC_CONNECTIONS_MAX; i++)
+	for (int i = 1; i < WIRE_RPC_PEERS_MAX; i++)
 		(void)close(fds[i]);
 }
 

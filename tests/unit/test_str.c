@@ -185,6 +185,35 @@ static void test_buf_many_appends_and_consumes_keep_order(void **state)
 	assert_int_equal(next_in, next_out);
 }
 
+static void test_bytes_become_hex_digits(void **state)
+{
+	static const uint8_t bytes[] = { 0x02, 0xab, 0xff };
+	_free_ char *plain = hex_encode(bytes, sizeof(bytes));
+	_free_ char *joined = hex_join(bytes, sizeof(bytes), ':');
+	_free_ char *nothing = hex_join(bytes, 0, ':');
+
+	(void)state;
+	assert_string_equal(plain, "02abff");
+	assert_string_equal(joined, "02:ab:ff");
+	assert_string_equal(nothing, "");
+}
+
+static void test_percent_decode_takes_escapes_only(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "a%20b%2Fc", "a b/c" }, { "%e2%82%ac", "\xe2\x82\xac" }, { "100%", "100%" },
+		{ "%4", "%4" },           { "%zz%4x", "%zz%4x" },          { "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xstrdup(cases[i][0]);
+
+		percent_decode(text);
+		assert_string_equal(text, cases[i][1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +226,8 @@ int main(void)
 		cmocka_unit_test(test_fail_wrap_puts_text_in_front_and_keeps_the_code),
 		cmocka_unit_test(test_buf_over_its_maximum_refuses_and_keeps_its_bytes),
 		cmocka_unit_test(test_buf_many_appends_and_consumes_keep_order),
+		cmocka_unit_test(test_bytes_become_hex_digits),
+		cmocka_unit_test(test_percent_decode_takes_escapes_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,9 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
+#include "lib/rpc/status.h"
 #include "lib/rpc/ttrpc.h"
+#include "lib/str.h"
 
 static const uint8_t hello[] = { 0, 0, 0, 5, 0, 0, 0, 3, 1, 0, 'h', 'e', 'l', 'l', 'o' };
 
@@ -56,7 +58,7 @@ static void test_parse_oversized_frame_names_stream_and_length(void **state)
 
 	(void)state;
 	assert_int_equal(parse(header, sizeof(header), &frame, &e), -EMSGSIZE);
-	assert_int_equal(frame.len, TTRPC_DATA_MAX + 1);
+	assert_int_equal(frame.len, WIRE_FRAME_MAX + 1);
 	assert_int_equal(frame.stream, 9);
 	assert_string_equal(e.msg, "message of 4194305 bytes exceeds the limit of 4194304");
 }
@@ -87,16 +89,16 @@ static void test_add_then_parse_gives_the_same(void **state)
 
 static void test_add_too_long_adds_nothing(void **state)
 {
-	_free_ uint8_t *big = xcalloc(1, TTRPC_DATA_MAX + 1);
+	_free_ uint8_t *big = xcalloc(1, WIRE_FRAME_MAX + 1);
 	_buf_ struct buf out;
 	struct error e;
 
 	(void)state;
 	buf_init(&out, 8 * MIB);
-	assert_int_equal(ttrpc_add(&out, 1, TTRPC_RESPONSE, 0, big, TTRPC_DATA_MAX + 1, &e),
+	assert_int_equal(ttrpc_add(&out, 1, TTRPC_RESPONSE, 0, big, WIRE_FRAME_MAX + 1, &e),
 			 -EMSGSIZE);
 	assert_int_equal(out.len, 0);
-	assert_return_code(ttrpc_add(&out, 1, TTRPC_RESPONSE, 0, big, TTRPC_DATA_MAX, &e), 0);
+	assert_return_code(ttrpc_add(&out, 1, TTRPC_RESPONSE, 0, big, WIRE_FRAME_MAX, &e), 0);
 }
 
 static void test_status_of_errno_and_back_is_stable(void **state)
@@ -106,7 +108,13 @@ static void test_status_of_errno_and_back_is_stable(void **state)
 	assert_int_equal(rpc_errno_of(RPC_OK), 0);
 	for (int status = RPC_CANCELLED; status <= RPC_UNAUTHENTICATED; status++)
 		assert_int_equal(rpc_status_of(rpc_errno_of(status)), status);
+	for (int status = RPC_OK; status < N_RPC_STATUS; status++)
+		assert_false(str_empty(rpc_status_text(status)));
+	assert_string_equal(rpc_status_text(4711), rpc_status_text(-1));
 	assert_int_equal(rpc_status_of(ESRCH), RPC_NOT_FOUND);
+	/* Too much at once, which is not the same as a full disk. */
+	assert_int_equal(rpc_status_of(ENOSPC), RPC_RESOURCE_EXHAUSTED);
+	assert_int_equal(rpc_errno_of(RPC_RESOURCE_EXHAUSTED), ENOBUFS);
 	assert_int_equal(rpc_status_of(EPERM), RPC_PERMISSION_DENIED);
 	assert_int_equal(rpc_status_of(ENOTRECOVERABLE), RPC_UNKNOWN);
 	assert_int_equal(rpc_errno_of(4711), EREMOTEIO);
