@@ -916,11 +916,11 @@ static void test_kubeconfig_that_is_wrong_is_refused(void **state)
 		"[",
 		"current-context: c\n",
 		"current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n",
-		"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
-		"clusters: [{name: k, cluster: {server: x}}]\n"
-		"users: [{name: u, user: {exec: {command: y}}}]\n",
-		"current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-		"clusters: [{name: k, cluster: {server: x, certificate-authority-data: '%'}}]\n",
+		("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+		 "clusters: [{name: k, cluster: {server: x}}]\n"
+		 "users: [{name: u, user: {exec: {command: y}}}]\n"),
+		("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+		 "clusters: [{name: k, cluster: {server: x, certificate-authority-data: '%'}}]\n"),
 	};
 
 	(void)state;

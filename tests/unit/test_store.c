@@ -377,9 +377,9 @@ static void test_damaged_version_is_exchanged_for_a_whole_one(void **state)
 	struct fixture *f = *state;
 	_free_ char *folder = NULL;
 	_free_ char *again = NULL;
-	_free_ char *edited = add_and_damage(f, &folder);
 	struct error e;
 
+	free(add_and_damage(f, &folder));
 	assert_int_equal(add(f, &again, &e), 0);
 	assert_string_equal(again, folder);
 	assert_true(store_has(f->root, folder));
@@ -406,12 +406,12 @@ static void test_damaged_version_is_replaced_where_nothing_is_exchanged(void **s
 {
 	struct fixture *f = *state;
 	_free_ char *folder = NULL;
-	_free_ char *edited = add_and_damage(f, &folder);
 	_manifest_ struct manifest m = { 0 };
 	struct error e;
 	int status;
 	pid_t child;
 
+	free(add_and_damage(f, &folder));
 	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
 	child = fork();
 	assert_true(child >= 0);
