@@ -366,3 +366,33 @@ int check_id(const char *s, const char *what, size_t max, struct error *e)
 				    what, s);
 	return 0;
 }
+
+size_t utf8_length(const char *text, size_t left)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (!len || len > left || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0;
+	return len;
+}
+
+void utf8_repair(char *text)
+{
+	size_t left = strlen(text);
+	size_t len;
+
+	for (; left > 0; text += len, left -= len) {
+		len = utf8_length(text, left);
+		if (len > 0)
+			continue;
+		*text = '?';
+		len = 1;
+	}
+}

@@ -56,6 +56,12 @@ int parse_bool(const char *s, const char *what, bool *ret_value, struct error *e
 /* Bytes with an optional suffix of Kubernetes quantities: K M G T, Ki Mi Gi Ti. */
 int parse_size(const char *s, const char *what, uint64_t *ret_bytes, struct error *e);
 
+/* Length of the well-formed UTF-8 sequence (RFC 3629) at TEXT, which has LEFT bytes, at least one;
+ * 0 if there is none. */
+size_t utf8_length(const char *text, size_t left);
+/* Makes TEXT valid: each byte that belongs to no such sequence becomes '?'. */
+void utf8_repair(char *text);
+
 /* LEN bytes as 2 * LEN lower-case hexadecimal digits.  Caller frees. */
 char *hex_encode(const void *bytes, size_t len);
 /* Each byte's two digits, with SEPARATOR between them, as hardware addresses are written. */

@@ -185,22 +185,6 @@ static int end_line(struct parser *p)
 	return refuse(p, "more text where the line should end");
 }
 
-/* Length of the well-formed UTF-8 sequence at S (RFC 3629), 0 if there is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-
-	if (!len || len > left || s[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 static int check_utf8(struct parser *p)
 {
 	const char *s = p->begin;
@@ -208,7 +192,7 @@ static int check_utf8(struct parser *p)
 
 	for (; s < p->end; s += len) {
 		p->line += *s == '\n';
-		len = utf8_length((const unsigned char *)s, (size_t)(p->end - s));
+		len = utf8_length(s, (size_t)(p->end - s));
 		if (!len)
 			return refuse(p, "not UTF-8");
 	}

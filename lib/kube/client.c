@@ -103,12 +103,22 @@ static int take_answer(struct attempt *a, const struct http_response *response,
 	return 0;
 }
 
+/* Messages may have anything in them: what a guest printed, a name cut in the middle of a letter.
+ * The API server refuses a body that is not UTF-8.  Caller frees. */
+static char *valid_text(struct json_object *body)
+{
+	char *text = xstrdup(json_text(body));
+
+	utf8_repair(text);
+	return text;
+}
+
 static int try_once(struct kube_client *client, struct attempt *a, struct json_object **ret_object,
 		    struct error *e)
 {
 	_http_response_ struct http_response response = { 0 };
 	const struct kube_call *call = a->call;
-	const char *body = call->body ? json_text(call->body) : NULL;
+	_free_ char *body = call->body ? valid_text(call->body) : NULL;
 	const struct http_request request = {
 		.method = call->method,
 		.path = call->path,

@@ -4,11 +4,14 @@
  *
  * The name of the object is a hash of what is said by whom, so a repeated message meets its own
  * earlier event (409) and becomes a series with a count; nothing has to be remembered here, and a
- * program that restarts every minute still makes one object.  Events about nodes live in the
+ * program that restarts every minute still makes one object.  Of a warning, words with digits in
+ * them do not count: a failure that comes again brings other times, process ids and random names,
+ * and the note of an Event cannot change.  Events about nodes live in the
  * namespace default.  Thread: that of the client.
  */
 #include "lib/kube/event.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
@@ -26,12 +29,39 @@ static uint64_t hash(uint64_t h, const char *s)
 	return (h ^ 0xff) * UINT64_C(0x100000001b3);
 }
 
-static char *event_name(const struct owner *owner, const struct kube_event *event)
+static bool is_word(char c)
 {
+	return isalnum((unsigned char)c) || c == '-' || c == '.' || c == '_';
+}
+
+/* NOTE with '#' for each word that has a digit.  Caller frees. */
+static char *without_numbers(const char *note)
+{
+	char *text = xcalloc(strlen(note) + 1, 1);
+	char *to = text;
+
+	while (*note) {
+		size_t len = 0, digits = 0;
+
+		for (; is_word(note[len]); len++)
+			digits += isdigit((unsigned char)note[len]) != 0;
+		if (digits == 0)
+			to = mempcpy(to, note, max_u64(len, 1));
+		else
+			*to++ = '#';
+		note += max_u64(len, 1);
+	}
+	return text;
+}
+
+char *kube_event_name(const struct owner *owner, const struct kube_event *event)
+{
+	_free_ char *kind = event->type == KUBE_EVENT_WARNING ? without_numbers(event->note)
+							      : xstrdup(event->note);
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	h = hash(h, owner->name);
-	h = hash(hash(hash(h, event->node_uid ? event->node_uid : ""), event->reason), event->note);
+	h = hash(hash(h, owner->name), event->node_uid ? event->node_uid : "");
+	h = hash(hash(hash(h, KATA_VERSION), event->reason), kind);
 	return xasprintf("%.200s.%016" PRIx64, event->node, h);
 }
 
@@ -95,7 +125,7 @@ int kube_event(struct kube_client *client, const struct kube_event *event, uint6
 	       const struct cancel *cancel, struct error *e)
 {
 	const struct owner *owner = kube_owner(client);
-	_free_ char *name = event_name(owner, event);
+	_free_ char *name = kube_event_name(owner, event);
 	_free_ char *path = xasprintf(EVENTS_PATH "?fieldManager=%s", owner->name);
 	_free_ char *time = micro_time();
 	_json_ struct json_object *body = build(owner, event, name, time);

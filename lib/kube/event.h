@@ -16,8 +16,11 @@ struct kube_event {
 	const char *note;   /* for a person; cut at 1 KiB */
 };
 
-/* Tells, once: the same reason and note about the same node again counts up the event there is
- * instead of adding one. */
+/* The name of the object: the same for the same reason and note about the same node; of a warning
+ * also where its note differs in numbers and names with digits.  Caller frees. */
+char *kube_event_name(const struct owner *owner, const struct kube_event *event);
+
+/* Tells, once: an event that is there already is counted up instead of adding one. */
 int kube_event(struct kube_client *client, const struct kube_event *event, uint64_t deadline_ms,
 	       const struct cancel *cancel, struct error *e);
 
