@@ -148,12 +148,10 @@ static int name_offers(struct facts *f, char *const *names, struct error *e)
 	size_t n = strv_len(names);
 
 	f->offers = xcalloc(n, sizeof(*f->offers));
-	f->handlers = xcalloc(n, sizeof(*f->handlers));
 	for (size_t i = 0; i < n; i++) {
 		f->n_offers = i + 1;
 		if (offer_init(&f->offers[i], f->settings, f->root, names[i], e) < 0)
 			return -e->code;
-		f->handlers[i] = offer_handler(&f->offers[i]);
 	}
 	return 0;
 }
@@ -182,6 +180,7 @@ static int read_offers(struct facts *f, struct error *e)
 {
 	if (name_offers(f, f->settings->shims, e) < 0)
 		return -e->code;
+	f->handlers = xcalloc(f->n_offers, sizeof(*f->handlers));
 	for (size_t i = 0; i < f->n_offers; i++) {
 		struct offer *o = &f->offers[i];
 
@@ -216,9 +215,13 @@ static char *make_proof(const struct facts *f)
 	return xasprintf("%s.%.12s", f->folder, digest);
 }
 
-struct handlers facts_handlers(const struct facts *f, enum presence presence)
+struct handlers facts_handlers(const struct facts *f)
 {
-	return (struct handlers){ .list = f->handlers, .n = f->n_offers, .presence = presence };
+	return (struct handlers){
+		.list = f->handlers,
+		.n = f->n_offers,
+		.presence = HANDLERS_PRESENT,
+	};
 }
 
 /* ---- what is there ---- */
@@ -297,6 +300,9 @@ int facts_read_removal(struct facts *f, const struct install *in, struct error *
 
 	if (name_offers(f, names, e) < 0 || (!f->node && read_node_if_any(f, in, e) < 0))
 		return -e->code;
+	f->known = xcalloc(f->n_offers, sizeof(*f->known));
+	for (size_t i = 0; i < f->n_offers; i++)
+		f->known[i] = offer_known(&f->offers[i]);
 	if (identify(f, in, &f->silence) >= 0)
 		f->silence.code = 0;
 	read_status(f, in);
@@ -334,6 +340,7 @@ void facts_done(struct facts *f)
 		offer_done(&f->offers[i]);
 	free(f->offers);
 	free(f->handlers);
+	free(f->known);
 	manifest_done(&f->release);
 	edit_done(&f->configuration);
 	json_putp(&f->node);

@@ -27,8 +27,8 @@ struct facts {
 	/* ---- what shall be ---- */
 	struct offer *offers;
 	size_t n_offers;
-	struct handler *handlers; /* one per offer */
 	/* of an installation alone: */
+	struct handler *handlers; /* one per offer */
 	char *archive;
 	struct manifest release;
 	char *folder;              /* of the release among the versions */
@@ -36,6 +36,7 @@ struct facts {
 	struct edit configuration; /* the node's own, of sandboxes */
 	char *proof;               /* names what the canary proves: version and configuration */
 	/* of a removal alone: */
+	struct known_handler *known; /* one per offer */
 	enum wish wish;
 
 	/* ---- what is there ---- */
@@ -65,8 +66,8 @@ int facts_read_removal(struct facts *f, const struct install *in, struct error *
 /* What a failure leaves, as far as it can be known. */
 int facts_read_failure(struct facts *f, const struct install *in, struct error *e);
 
-/* Our handlers, as they are wished. */
-struct handlers facts_handlers(const struct facts *f, enum presence presence);
+/* The handlers that shall be. */
+struct handlers facts_handlers(const struct facts *f);
 /* The running engine has no handler of ours.  One that did not answer says nothing; a handler of
  * another configuration is that of an earlier version, which works. */
 bool facts_is_unserved(const struct facts *f);

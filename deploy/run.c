@@ -163,6 +163,9 @@ static int apply_once(const struct settings *s, const struct cancel *cancel, str
 		r = facts_read_install(&run.facts, &run.in, e);
 	if (r >= 0)
 		r = run_steps(&run, install_steps, e);
+	if (r < 0 && results->restarts > 0)
+		log_warn("%s was restarted %u times for this", run.facts.engine.driver->name,
+			 results->restarts);
 	if (r < 0)
 		return r;
 	attempt_forget(&run.facts);

@@ -18,14 +18,6 @@
 #define WAS_SERVING "served"
 #define FLAVOUR     "flavour"
 
-int runtime_plan(const struct facts *f, enum presence presence, struct change *ret_change,
-		 struct error *e)
-{
-	const struct handlers handlers = facts_handlers(f, presence);
-
-	return f->engine.driver->plan(&f->engine, &handlers, &ret_change->edit, e);
-}
-
 /* "containerd, and with it the kubelet".  Caller frees. */
 static char *restarted(const struct facts *f)
 {
@@ -88,29 +80,35 @@ static int must_keep(const struct install *in, struct error *e)
 	return r;
 }
 
-static int make_edit(struct install *in, const struct change *change, enum presence presence,
-		     struct error *e)
+static int make_edit(struct install *in, const struct change *change,
+		     const struct handlers *handlers, struct error *e)
 {
 	const struct engine *engine = &in->facts->engine;
-	const struct handlers handlers = facts_handlers(in->facts, presence);
 
 	if (!edit_is_needed(&change->edit))
 		return 0;
-	if (engine->driver->validate(engine, &change->edit, &handlers, deadline_in(VALIDATE_MS),
+	if (engine->driver->validate(engine, &change->edit, handlers, deadline_in(VALIDATE_MS),
 				     in->cancel, e) < 0)
 		return -e->code;
 	return install_edit(in, &change->edit, e);
 }
 
-int runtime_configure(struct install *in, const struct change *change, enum presence presence,
-		      struct error *e)
+int runtime_configure(struct install *in, const struct change *change, struct error *e)
 {
-	if (make_edit(in, change, presence, e) < 0)
+	const struct handlers handlers = facts_handlers(in->facts);
+
+	if (make_edit(in, change, &handlers, e) < 0 ||
+	    restart_and_wait(in, in->facts->n_offers, in->cancel, e) < 0)
 		return -e->code;
-	if (presence == HANDLERS_PRESENT)
-		return restart_and_wait(in, in->facts->n_offers, in->cancel, e) < 0
-			       ? -e->code
-			       : must_keep(in, e);
+	return must_keep(in, e);
+}
+
+int runtime_withdraw(struct install *in, const struct change *change, struct error *e)
+{
+	const struct handlers none = { .presence = HANDLERS_ABSENT };
+
+	if (make_edit(in, change, &none, e) < 0)
+		return -e->code;
 	return facts_is_serving(in->facts) ? restart_and_wait(in, 0, in->cancel, e)
 					   : activate(in, in->cancel, e);
 }

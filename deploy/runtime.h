@@ -4,19 +4,17 @@
 
 #include "deploy/install.h"
 
-/* The node's container engine under the hands of the steps: planned, configured, restarted, and
- * brought back. */
+/* The node's container engine under the hands of the steps: configured, restarted, and brought
+ * back. */
 
-/* Plans that our handlers are there, or that none is, in ret_change->edit. */
-int runtime_plan(const struct facts *f, enum presence presence, struct change *ret_change,
-		 struct error *e);
 /* Adds what makes the engine take up its configuration. */
 void runtime_add_restart(const struct facts *f, struct change *c, const char *why);
 
-/* Makes the edit that CHANGE has, and the engine take it up.  Nobody waits for more than was there:
- * where the CRI service did not answer before, a removal does not ask it afterwards. */
-int runtime_configure(struct install *in, const struct change *change, enum presence presence,
-		      struct error *e);
+/* Makes the edit that CHANGE has, the engine take it up, and waits for our handlers. */
+int runtime_configure(struct install *in, const struct change *change, struct error *e);
+/* The same without them.  Nobody waits for more than was there: where the CRI service did not
+ * answer before, it is not asked afterwards. */
+int runtime_withdraw(struct install *in, const struct change *change, struct error *e);
 int runtime_save(const void *context, const struct change *change, struct json_object *data,
 		 struct error *e);
 /* Never looks at the cancel: it must end. */

@@ -174,6 +174,15 @@ void offer_done(struct offer *o)
 	*o = (struct offer){ 0 };
 }
 
+struct known_handler offer_known(const struct offer *o)
+{
+	return (struct known_handler){
+		.name = o->handler,
+		.runtime_path = o->runtime_path,
+		.launcher = o->launcher,
+	};
+}
+
 struct handler offer_handler(const struct offer *o)
 {
 	return (struct handler){

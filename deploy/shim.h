@@ -42,7 +42,9 @@ void offer_done(struct offer *o);
  * in ROOT. */
 void launchers_of_others(const struct settings *s, const char *root, strv *names);
 
+/* Of one that was read, and of one that is only named. */
 struct handler offer_handler(const struct offer *o);
+struct known_handler offer_known(const struct offer *o);
 
 /* The same handler from VERSION_DIR, which need not be current: for a canary. */
 struct preview {

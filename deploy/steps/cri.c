@@ -42,7 +42,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 	struct change *c = ret_change;
 	struct error refusal;
-	int r = runtime_plan(f, HANDLERS_PRESENT, c, e);
+	const struct handlers handlers = facts_handlers(f);
+	int r = f->engine.driver->plan(&f->engine, &handlers, &c->edit, e);
 
 	(void)others;
 	if (r >= 0 && edit_is_needed(&c->edit)) {
@@ -64,7 +65,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 static int run(void *context, const struct change *change, struct error *e)
 {
 	attempt_begin(context, &change->edit);
-	return runtime_configure(context, change, HANDLERS_PRESENT, e);
+	return runtime_configure(context, change, e);
 }
 
 const struct step step_cri = {

@@ -14,7 +14,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	(void)others;
 	if (str_empty(f->settings->path_dir) || f->n_offers == 0)
 		return 0;
-	if (shim_link_plan(f->settings->path_dir, f->handlers[0].runtime_path, HANDLERS_ABSENT,
+	if (shim_link_plan(f->settings->path_dir, f->known[0].runtime_path, HANDLERS_ABSENT,
 			   &ret_change->edit, e) < 0)
 		return fail_wrap(e, "KATA_PATH_DIR");
 	change_add_edit(ret_change, &ret_change->edit, "it leads to us");

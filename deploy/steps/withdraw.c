@@ -17,7 +17,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	/* Then the step before this one fails. */
 	if (f->silence.code)
 		return 0;
-	if (runtime_plan(f, HANDLERS_ABSENT, ret_change, e) < 0)
+	if (engine_plan_removal(&f->engine, f->known, f->n_offers, &ret_change->edit, e) < 0)
 		return -e->code;
 	if (!edit_is_needed(&ret_change->edit))
 		return 0;
@@ -28,9 +28,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static int run(void *context, const struct change *change, struct error *e)
 {
-	return usage_must_be_none(context, e) < 0
-		       ? -e->code
-		       : runtime_configure(context, change, HANDLERS_ABSENT, e);
+	return usage_must_be_none(context, e) < 0 ? -e->code : runtime_withdraw(context, change, e);
 }
 
 const struct step step_withdraw = {

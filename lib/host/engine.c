@@ -162,6 +162,21 @@ int engine_activate(const struct engine *engine, uint64_t deadline_ms, const str
 		    engine->driver->name);
 }
 
+int engine_plan_removal(const struct engine *engine, const struct known_handler *list, size_t n,
+			struct edit *ret_edit, struct error *e)
+{
+	_free_ struct handler *all = xcalloc(n, sizeof(*all));
+	const struct handlers none = { .list = all, .n = n, .presence = HANDLERS_ABSENT };
+
+	for (size_t i = 0; i < n; i++)
+		all[i] = (struct handler){
+			.name = list[i].name,
+			.runtime_path = list[i].runtime_path,
+			.launcher = list[i].launcher,
+		};
+	return engine->driver->plan(engine, &none, ret_edit, e);
+}
+
 void engine_done(struct engine *engine)
 {
 	free(engine->version);

@@ -31,6 +31,13 @@ struct handler {
 	const char *launcher;     /* a file that runs the shim with that configuration */
 };
 
+/* One as it is known to whoever takes it away, and not with which configuration it ran. */
+struct known_handler {
+	const char *name;
+	const char *runtime_path;
+	const char *launcher;
+};
+
 enum presence { HANDLERS_ABSENT, HANDLERS_PRESENT };
 
 struct handlers {
@@ -121,6 +128,10 @@ int engine_set_version(struct engine *engine, const char *version, struct error 
 /* EINVAL unless VERSION, as the kubelet says it ("containerd://1.6.20"), is that of ENGINE, whose
  * own is known: by name and the three numbers, as the kubelet drops a distribution's additions. */
 int engine_must_be(const struct engine *engine, const char *version, struct error *e);
+
+/* Plans that none of these N handlers is there. */
+int engine_plan_removal(const struct engine *engine, const struct known_handler *list, size_t n,
+			struct edit *ret_edit, struct error *e);
 
 /* Makes the engine take up its configuration, as its flavour says.  Returns when it was done, not
  * when the engine answers again. */
