@@ -74,6 +74,18 @@ missing_packages() {
 		awk '$1 == "ii" { print $2 }' | sort -u | comm -13 - <(echo "$wanted")
 }
 
+# What must not install anything says what setup would.
+must_have_packages() {
+	local missing
+	mapfile -t missing < <(missing_packages)
+	[ ${#missing[@]} -gt 0 ] || return 0
+	{
+		echo "dev: these Debian packages are missing; './dev setup' installs them, as root:"
+		printf '%s\n' "${missing[*]}" | fold -s -w 100 | sed 's/^/  /'
+	} >&2
+	exit 1
+}
+
 install_packages() {
 	local missing
 	mapfile -t missing < <(missing_packages)

@@ -85,3 +85,14 @@ refused "'check' takes one of --quick and --full" "$top/dev" check --quick --ful
 refused "'build' takes no argument, but was given 'all'" "$top/dev" build all
 refused "no command 'checks'" "$top/dev" checks
 refused "no torture 'none'" "$top/dev" torture none
+
+note "what needs no root installs nothing, and names what setup would install"
+mkdir "$work/bin"
+printf '#!/bin/sh\necho "ii  cmake"\n' >"$work/bin/dpkg-query"
+chmod +x "$work/bin/dpkg-query"
+for command in build unit lint replay "check --quick"; do
+	# shellcheck disable=SC2086 # a command and its option
+	output=$(PATH=$work/bin:$PATH timeout 20 "$top/dev" $command 2>&1) && fail "'$command' went on without packages"
+	expect_match "$command" "missing; './dev setup' installs them.* libcmocka-dev " "$(tr '\n' ' ' <<<"$output")"
+	[[ $output != *" cmake "* ]] || fail "$command names a package that is there"
+done
