@@ -125,7 +125,9 @@ static char *overhead_text(int64_t guest_mib)
 static void test_overhead_is_what_a_sandbox_takes_here(void **state)
 {
 	_free_ char *overhead = overhead_text(-1);
-	const char *instance = "\"kata-deploy.katacontainers.io/default\":\"true\"";
+	const char *instance =
+		"\"nodeSelector\":{\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"}";
 	const struct fake_turn turns[] = {
 		MISSING("kata-qemu"),
 		ALLOWED("kata-qemu"),
@@ -248,6 +250,10 @@ static void test_class_of_somebody_else_is_refused_by_name(void **state)
 		{ SOME("kata-qemu", OURS ",\"managedFields\":[{\"manager\":\"kubectl-create\","
 					 "\"operation\":\"Update\"}]" HANDLER("kata-qemu")),
 		  "(kata-deploy, installation 'default')" },
+		{ SOME("kata-qemu",
+		       "\"labels\":{\"app.kubernetes.io/managed-by\":\"kata-deploy\","
+		       "\"kata-deploy/instance\":\"second\"}" HANDLER("kata-qemu")),
+		  "(kata-deploy, installation 'second')" },
 		{ SOME("kata-qemu", ADOPT("false") HANDLER("kata-qemu")), "(nobody is named" },
 	};
 
@@ -297,6 +303,26 @@ static void test_class_that_is_kept_is_not_kept_again(void **state)
 		     "\"annotations\":{\"kata-deploy.katacontainers.io/adopt\":"
 		     "\"true\"," KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
 		DONE("PATCH", "kata-qemu?", "apply-patch"),
+	};
+	struct site s;
+	struct error e;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	assert_int_equal(apply_one(&s, &e), 1);
+	end(&s);
+}
+
+/* The namespace of the installation would take it along, which is its first owner's to delete. */
+static void test_adopted_class_gets_no_owner(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu",
+		     OURS ",\"annotations\":{" KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
+		ALLOWED("kata-qemu"),
+		SOME("kata-qemu",
+		     OURS ",\"annotations\":{" KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
+		DONE("PATCH", "kata-qemu?", "apply-patch", "\"resourceVersion\":\"7\""),
 	};
 	struct site s;
 	struct error e;
@@ -628,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_smaller_overhead_is_raised_and_said_once),
 		cmocka_unit_test(test_overhead_is_lowered_by_its_owner_and_after_its_end),
 		cmocka_unit_test(test_overhead_in_other_words_is_the_same),
+		cmocka_unit_test(test_adopted_class_gets_no_owner),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
