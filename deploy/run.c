@@ -15,6 +15,7 @@
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "deploy/runtime.h"
+#include "deploy/wish.h"
 #include "lib/file.h"
 #include "lib/log.h"
 
@@ -198,83 +199,6 @@ int run_apply(const struct settings *s, const struct cancel *cancel, struct erro
 	return r;
 }
 
-/* Compares the one selector that a DaemonSet's own pods obey with the node's labels. */
-static bool selects(struct json_object *daemonset, struct json_object *node)
-{
-	struct json_object *selector = json_at(daemonset, "spec.template.spec.nodeSelector");
-	struct json_object *labels = json_at(node, "metadata.labels");
-
-	if (!json_object_is_type(selector, json_type_object))
-		return true;
-	json_object_object_foreach(selector, name, wanted)
-	{
-		struct json_object *actual = NULL;
-
-		if (!json_object_object_get_ex(labels, name, &actual) ||
-		    !json_object_equal(actual, wanted))
-			return false;
-	}
-	return true;
-}
-
-/* 1 if the object at PATH is gone or being deleted. */
-static int is_going(const struct install *in, const char *path, struct json_object **ret_object,
-		    struct error *e)
-{
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, ret_object, e);
-
-	if (r < 0)
-		return r == -ENOENT ? 1 : r;
-	return json_at(*ret_object, "metadata.deletionTimestamp") != NULL;
-}
-
-/* A namespace that is deleted takes its pods before or after its DaemonSet, as it happens.  The
- * right to see it is no condition of an installation. */
-static int is_namespace_going(const struct install *in, struct error *e)
-{
-	_free_ char *path = xasprintf("/api/v1/namespaces/%s", in->facts->settings->namespace);
-	_json_ struct json_object *namespace = NULL;
-	int r = is_going(in, path, &namespace, e);
-
-	return r == -EACCES ? 0 : r;
-}
-
-/* What the cluster says of our DaemonSet and of this node. */
-static int look_at_wish(struct facts *f, const struct install *in, struct error *e)
-{
-	_free_ char *path = xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s",
-				      f->settings->namespace, f->settings->daemonset_name);
-	_json_ struct json_object *daemonset = NULL;
-	int r = is_going(in, path, &daemonset, e);
-
-	if (r == 0)
-		r = is_namespace_going(in, e);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		f->wish = WISH_END;
-		return 0;
-	}
-	r = facts_read_node(f, in, e);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	f->wish = f->node && selects(daemonset, f->node) ? WISH_STAY : WISH_LEAVE;
-	return 0;
-}
-
-/* A right that is gone means that the installation is being deleted, and the pods' role or account
- * with it.  The client has asked for as long as a refusal may pass (KATA_REFUSED_WAIT). */
-static int read_wish(struct facts *f, const struct install *in, struct error *e)
-{
-	int r = look_at_wish(f, in, e);
-
-	if (r != -EACCES)
-		return r;
-	log_warn("%s; taken for the end of the installation", e->msg);
-	f->wish = WISH_END;
-	return 0;
-}
-
 static int remove_all(struct run *run, struct error *e)
 {
 	const struct settings *s = run->facts.settings;
@@ -295,7 +219,7 @@ static int cleanup_once(const struct settings *s, const struct cancel *cancel, s
 	_cleanup_(run_done) struct run run = { 0 };
 	int r;
 
-	if (run_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0)
+	if (run_open(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	if (run.facts.wish == WISH_STAY) {
 		log_info("DaemonSet '%s' still wants node '%s': everything stays",
@@ -321,7 +245,7 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 {
 	_cleanup_(run_done) struct run run = { 0 };
 
-	if (run_open_anyway(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0 ||
+	if (run_open_anyway(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	return run_steps(&run, reset_steps, e);
@@ -365,7 +289,7 @@ int dry_cleanup(const struct settings *s, const struct cancel *cancel, FILE *out
 {
 	_cleanup_(run_done) struct run run = { 0 };
 
-	if (dry_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0)
+	if (dry_open(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	if (run.facts.wish == WISH_STAY) {
 		(void)fprintf(out, "DaemonSet '%s' still wants node '%s': everything stays\n",
@@ -380,7 +304,7 @@ int dry_reset(const struct settings *s, const struct cancel *cancel, FILE *out, 
 {
 	_cleanup_(run_done) struct run run = { 0 };
 
-	if (dry_open(s, cancel, &run, e) < 0 || read_wish(&run.facts, &run.in, e) < 0 ||
+	if (dry_open(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	return tell(&run, reset_steps, out, e);

@@ -67,8 +67,8 @@ static const struct row rows[] = {
 	{ "KATA_REMOVE_WAIT", AT(remove_wait_s), NUMBER, "300", false,
 	  "seconds that removing waits for deleted pods; well below the pod's grace period" },
 	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "5", false,
-	  "seconds that the API server must refuse before it is believed: it may have just "
-	  "started" },
+	  "seconds that the API server must refuse, or not know the DaemonSet, before it is "
+	  "believed: it may have just started, and a DaemonSet may be made anew" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
 	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,

@@ -2,10 +2,14 @@
 /*
  * unclass - remove the RuntimeClasses of this installation.
  *
- * They belong to the cluster: other nodes use them when it is only this one that leaves.  In
- * journals it has the name of the step that brings them: one undo is for both.
+ * They belong to the cluster, and other nodes use them when it is only this one that leaves: they
+ * go with the last node that says it has the installation.  This one's label is off by now, so of
+ * nodes that leave at once one finds itself the last.
+ * In journals it has the name of the step that brings them: one undo is for both.
  */
 #include "deploy/runtimeclass.h"
+#include "deploy/wish.h"
+#include "lib/log.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -21,8 +25,15 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static int run(void *context, const struct change *change, struct error *e)
 {
+	int r = wish_is_elsewhere(context, e);
+
 	(void)change;
-	return classes_remove(context, e);
+	if (r == -EACCES || r > 0) {
+		log_info("the RuntimeClasses stay: %s",
+			 r > 0 ? "other nodes have this installation, too" : e->msg);
+		return 0;
+	}
+	return r < 0 ? r : classes_remove(context, e);
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,

@@ -51,6 +51,9 @@
 #define NAMESPACE(status, body) ANSWER("GET /api/v1/namespaces/kata-system ", status, body)
 #define CLASS(name) \
 	ANSWER("GET /apis/node.k8s.io/v1/runtimeclasses/" name " ", "404 Not Found", "{}")
+#define NODES(items)                                                                               \
+	ANSWER("GET /api/v1/nodes?labelSelector=kata-deploy.katacontainers.io/default&", "200 OK", \
+	       "{\"items\":[" items "]}")
 #define REFUSED "403 Forbidden"
 
 /* A node that consists of a folder and an object. */
@@ -535,6 +538,7 @@ static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 		/* what they are, for the undo; then their removal */
 		CLASS("kata-qemu"),
 		CLASS("kata"),
+		NODES(""),
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 		NODE(""),
@@ -554,8 +558,73 @@ static void test_cleanup_of_the_namespace_is_one_of_the_installation(void **stat
 		/* what they are, for the undo; then their removal */
 		CLASS("kata-qemu"),
 		CLASS("kata"),
+		NODES("{\"metadata\":{\"name\":\"n1\"}}"),
 		CLASS("kata-qemu"),
 		CLASS("kata"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
+}
+
+/* Its DaemonSet was deleted without its pods, and one of them ends. */
+static void test_cleanup_of_an_orphaned_pod_leaves_the_classes_to_other_nodes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("404 Not Found", "{}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		LABELS(SHARED ":null", INSTANCE ":null"),
+		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
+}
+
+static void assert_stays(const struct fake_turn *turns, size_t n)
+{
+	struct world w;
+	struct error e;
+
+	start(&w, turns, n);
+	w.settings.refused_wait_s = 1;
+	assert_int_equal(run_cleanup(&w.settings, NULL, &e), 0);
+	stop(&w);
+}
+
+static void test_cleanup_beside_a_replaced_daemonset_leaves_everything(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("404 Not Found", "{}"),
+		NAMESPACE("200 OK", "{}"),
+		DAEMONSET("200 OK", "{\"spec\":{}}"),
+		NAMESPACE("200 OK", "{}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+	};
+
+	(void)state;
+	assert_stays(turns, ARRAY_SIZE(turns));
+}
+
+static void test_cleanup_of_a_node_that_affinity_excludes_removes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK",
+			  "{\"spec\":{\"template\":{\"spec\":{\"affinity\":{\"nodeAffinity\":{"
+			  "\"requiredDuringSchedulingIgnoredDuringExecution\":{"
+			  "\"nodeSelectorTerms\":[{\"matchExpressions\":[{\"key\":\"kata\","
+			  "\"operator\":\"Exists\"}]}]}}}}}}}"),
+		NAMESPACE("200 OK", "{}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		LABELS(SHARED ":null", INSTANCE ":null"),
+		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
 		NODE(""),
 		TOLD("KataRemoveFailed", "containerd"),
 	};
@@ -584,6 +653,9 @@ int main(void)
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
+		cmocka_unit_test(test_cleanup_of_an_orphaned_pod_leaves_the_classes_to_other_nodes),
+		cmocka_unit_test(test_cleanup_beside_a_replaced_daemonset_leaves_everything),
+		cmocka_unit_test(test_cleanup_of_a_node_that_affinity_excludes_removes),
 		cmocka_unit_test(test_cleanup_of_the_namespace_is_one_of_the_installation),
 	};
 
