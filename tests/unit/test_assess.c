@@ -85,6 +85,20 @@ static void fake_clear(const struct engine *engine)
 	(void)engine;
 }
 
+/* Somebody else's part stays as it is. */
+static int fake_merge(const void *context, const char *path, const char *now, const char *old,
+		      char **ret_text, struct error *e)
+{
+	(void)context;
+	(void)path;
+	(void)old;
+	(void)e;
+	*ret_text = now ? xstrdup(now) : NULL;
+	return 0;
+}
+
+static bool loses_runc; /* with ours in its configuration */
+
 static int fake_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		       struct endpoint_state *ret_state, struct error *e)
 {
@@ -95,9 +109,10 @@ static int fake_status(const char *socket, uint64_t deadline_ms, const struct ca
 	(void)cancel;
 	(void)e;
 	*ret_state = (struct endpoint_state){ .is_ready = true };
-	strv_add(&ret_state->handlers, "runc");
 	if (file_exists(path))
 		strv_add(&ret_state->handlers, "kata-qemu");
+	if (!loses_runc || !file_exists(path))
+		strv_add(&ret_state->handlers, "runc");
 	return 0;
 }
 
@@ -140,6 +155,7 @@ static const struct engine_driver fake_driver = {
 	.ask_version = fake_version,
 	.has_drop_ins = fake_has_drop_ins,
 	.plan = fake_plan,
+	.merge = fake_merge,
 	.validate = fake_validate,
 	.clear = fake_clear,
 	.status = fake_status,
@@ -634,6 +650,79 @@ static void remove_all(const struct world *w, const char *node)
 	run_end(&r);
 }
 
+/* The turns of an installation that fails when it configures the engine. */
+static const struct fake_turn taken_back[] = {
+	NODE,      NEW_CLASSES,
+	CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),
+	NODE,      PATCH("/api/v1/nodes/n1?", "null"),
+};
+
+/* Assesses and runs.  The message says why it failed. */
+static int install(struct run *r, const struct world *w, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
+
+	if (journal_open(&w->settings.owner, r->facts.root, deadline_in(5000), NULL, &j, e) < 0 ||
+	    facts_read_install(&r->facts, &r->in, e) < 0 || plan_assess(&r->plan, &a, e) < 0 ||
+	    plan_run(&r->plan, &a, j, e) < 0)
+		return -e->code;
+	return 0;
+}
+
+static void test_what_takes_from_others_is_taken_back_and_tried_once(void **state)
+{
+	static const struct fake_turn refused[] = { NODE };
+	_free_ char *path = NULL;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	path = path_join(w.host, "etc/engine/handlers");
+	loses_runc = true;
+	run_start(&r, &w, install_steps, taken_back, ARRAY_SIZE(taken_back));
+	assert_int_equal(install(&r, &w, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "lost the handler 'runc'"));
+	assert_int_equal(r.in.results.restarts, 2);
+	assert_false(file_exists(path));
+	run_end(&r);
+	run_start(&r, &w, install_steps, refused, ARRAY_SIZE(refused));
+	assert_int_equal(install(&r, &w, &e), -EALREADY);
+	assert_non_null(strstr(e.msg, "lost the handler 'runc'"));
+	assert_int_equal(r.in.results.restarts, 0);
+	run_end(&r);
+	loses_runc = false;
+	world_end(&w);
+}
+
+static void test_what_somebody_changed_since_is_assessed_anew(void **state)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
+	_free_ char *path = NULL;
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	path = path_join(w.host, "etc/engine/handlers");
+	run_start(&r, &w, install_steps, taken_back, ARRAY_SIZE(taken_back));
+	assess(&r, &a);
+	folder_put(w.host, "etc/engine/handlers", "theirs");
+	assert_int_equal(
+		journal_open(&w.settings.owner, r.facts.root, deadline_in(5000), NULL, &j, &e), 0);
+	assert_int_equal(plan_run(&r.plan, &a, j, &e), -ESTALE);
+	assert_int_equal(r.in.results.restarts, 0);
+	assert_int_equal(file_read(path, 100, &text, NULL, &e), 0);
+	assert_string_equal(text, "theirs");
+	run_end(&r);
+	world_end(&w);
+}
+
 static void test_right_that_lacks_is_found_before_anything_changes(void **state)
 {
 	static const struct fake_turn without_condition[] = {
@@ -703,6 +792,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_assessment_changes_nothing),
 		cmocka_unit_test(test_the_rule_of_that_test_holds),
+		cmocka_unit_test(test_what_takes_from_others_is_taken_back_and_tried_once),
+		cmocka_unit_test(test_what_somebody_changed_since_is_assessed_anew),
 		cmocka_unit_test(test_right_that_lacks_is_found_before_anything_changes),
 		cmocka_unit_test(test_removal_leaves_what_was_there_before),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
