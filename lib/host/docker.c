@@ -199,9 +199,13 @@ static int set_file(strv *argv, char *const *arguments, const char *main_path,
 	return 0;
 }
 
+/* Where there is no configuration its folder may be missing as well. */
 static char *candidate_path(const struct engine *engine)
 {
-	return xasprintf("%s/.%s-candidate", engine->dir, engine->owner->name);
+	_free_ char *parent = path_parent(engine->dir);
+
+	return xasprintf("%s/.%s-candidate", file_exists(engine->dir) ? engine->dir : parent,
+			 engine->owner->name);
 }
 
 static void clear(const struct engine *engine)

@@ -43,7 +43,7 @@ kata_unit_test(test_scope.c LIBS kata_host)
 kata_unit_test(test_crio.c LIBS kata_host)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
-foreach(program IN ITEMS engine-edit engine-trial)
+foreach(program IN ITEMS engine-edit engine-life engine-trial)
 	add_executable(${program} ${PROJECT_SOURCE_DIR}/tests/it/${program}.c)
 	target_link_libraries(${program} PRIVATE kata_flags)
 	kata_link(${program} PRIVATE kata_host)

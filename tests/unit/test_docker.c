@@ -6,12 +6,14 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/owner.h"
 
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/host/engine.h"
 #include "lib/host/task.h"
+#include "lib/proc.h"
 
 #define SHIM "/opt/kata/bin/containerd-shim-kata-v2"
 
@@ -311,6 +313,42 @@ static void test_daemon_that_runs_judges_with_its_own_options(void **state)
 	assert_false(file_exists(f->path));
 }
 
+static void test_daemon_that_reads_another_file_is_named(void **state)
+{
+	static char sh[] = "/bin/sh", c[] = "-c", script[] = "sleep 100; :", name[] = "dockerd",
+		    option[] = "--config-file=/other.json";
+	char *argv[] = { sh, c, script, name, option, NULL };
+	const struct proc_spec spec = { .argv = argv, .new_session = true };
+	struct fixture *f = *state;
+	_free_ char *pid = NULL;
+	struct proc p = { 0 };
+	struct error e;
+
+	assert_int_equal(proc_start(&spec, &p, &e), 0);
+	pid = xasprintf("%d\n", p.pid);
+	folder_put(f->dir, "docker.pid", pid);
+	assert_int_equal(validate(f, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "reads '/other.json'"));
+	(void)kill(-p.pid, SIGKILL);
+	(void)proc_stop(&p, 0);
+	proc_done(&p);
+}
+
+static void test_folder_that_is_not_there_is_not_made_to_judge(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *missing = path_join(f->dir, "docker");
+	_free_ char *candidate = path_join(f->dir, ".kata-deploy-candidate");
+	struct error e;
+
+	f->engine.dir = missing;
+	if (validate(f, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(ran[strv_len(ran) - 1], candidate);
+	assert_false(file_exists(candidate));
+	assert_false(file_exists(missing));
+}
+
 static void test_daemon_that_is_not_found_is_the_one_of_the_path(void **state)
 {
 	struct fixture *f = *state;
@@ -337,6 +375,8 @@ int main(void)
 		T(test_undo_takes_only_ours_out_of_what_somebody_else_changed),
 		T(test_undo_brings_ours_back_beside_what_somebody_else_added),
 		T(test_daemon_that_runs_judges_with_its_own_options),
+		T(test_daemon_that_reads_another_file_is_named),
+		T(test_folder_that_is_not_there_is_not_made_to_judge),
 		T(test_daemon_that_is_not_found_is_the_one_of_the_path),
 	};
 
