@@ -10,16 +10,12 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "lib/file.h"
 #include "lib/host/engine.h"
 #include "lib/host/envoy.h"
-#include "lib/proc.h"
+#include "tests/it/engine-program.h"
 
-#define OUTPUT_MAX (4 * MIB)
-#define WAIT_MS    60000
+#define WAIT_MS 60000
 
 static const char *arg_binary;
 
@@ -27,40 +23,16 @@ static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/c.toml", "/etc/kata/l" },
 };
 
-static char *text_of(int fd)
-{
-	char *text = NULL;
-	struct error e;
-
-	(void)lseek(fd, 0, SEEK_SET);
-	return file_read_fd(fd, "output", OUTPUT_MAX, &text, NULL, &e) < 0 ? xstrdup("") : text;
-}
-
 /* The binary in place of the daemon that listens on the socket. */
 static int run_here(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
 		    const struct cancel *cancel, struct task_result *ret_result, struct error *e)
 {
-	_close_ int out = memfd_create("out", MFD_CLOEXEC);
-	_close_ int err = memfd_create("err", MFD_CLOEXEC);
-	const struct proc_fd fds[] = { { out, 1 }, { err, 2 } };
 	_strv_ strv own = strv_copy(argv);
-	struct proc_spec spec = { .env = environ, .fds = fds, .n_fds = ARRAY_SIZE(fds) };
-	struct proc p = { 0 };
-	int status = 0;
-	int r;
 
 	(void)engine;
 	if (str_starts(own[0], ENVOY_PEER))
 		str_set(&own[0], arg_binary);
-	spec.argv = own;
-	r = proc_start(&spec, &p, e);
-	if (r >= 0)
-		r = proc_wait(&p, deadline_ms, cancel, &status, e);
-	proc_done(&p);
-	if (r < 0)
-		return r;
-	*ret_result = (struct task_result){ (unsigned)status, text_of(out), text_of(err) };
-	return 0;
+	return program_run(own, deadline_ms, cancel, ret_result, e);
 }
 
 /* "containerd github.com/containerd/containerd/v2 v2.0.5 ...", "crio version 1.36.3\n..." */
