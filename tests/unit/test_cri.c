@@ -192,12 +192,40 @@ static void test_attempt_that_failed_is_repeated_once_something_changed(void **s
 	assert_int_equal(begin_attempt(&w), 0);
 	attempt_failed(&w.in, &failure);
 	assert_int_equal(begin_attempt(&w), -EALREADY);
+	folder_put(w.dir, "conf.d/other.toml", "version = 3\n# by hand\n");
+	assert_int_equal(begin_attempt(&w), 0);
+	folder_put(w.dir, "conf.d/other.toml", "version = 3\n");
+	assert_int_equal(begin_attempt(&w), -EALREADY);
 	str_set(&w.facts.proof, "5.0.1");
 	assert_int_equal(begin_attempt(&w), 0);
 	str_set(&w.facts.proof, "5.0.0");
 	assert_int_equal(begin_attempt(&w), -EALREADY);
 	attempt_forget(&w.facts);
 	assert_int_equal(begin_attempt(&w), 0);
+	end(&w);
+}
+
+/* As another set of shims would. */
+static void test_attempt_at_another_text_is_another_one(void **state)
+{
+	const struct error failure = { .code = ETIMEDOUT, .msg = "no handler" };
+	_edit_ struct edit edit = { 0 };
+	struct edit_file *file;
+	_free_ char *path = NULL;
+	struct world w;
+
+	(void)state;
+	begin(&w, "2.2.0", "version = 3\n");
+	w.facts.root = xstrdup(w.dir);
+	path = path_join(w.dir, "ours.toml");
+	file = edit_add(&edit, path, &w.e);
+	assert_non_null(file);
+	str_set(&file->new_text, "one");
+	attempt_begin(&w.in, &edit);
+	attempt_failed(&w.in, &failure);
+	assert_int_equal(attempt_must_be_new(&w.facts, &edit, &w.e), -EALREADY);
+	str_set(&file->new_text, "two");
+	assert_int_equal(attempt_must_be_new(&w.facts, &edit, &w.e), 0);
 	end(&w);
 }
 
@@ -282,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_what_failed_is_refused_before_anything_runs),
 		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
+		cmocka_unit_test(test_attempt_at_another_text_is_another_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
