@@ -17,20 +17,17 @@
 
 const char *class_text(struct json_object *class, const char *path, const char *key)
 {
-	struct json_object *value = NULL;
-
-	(void)json_object_object_get_ex(json_at(class, path), key, &value);
-	return json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+	return json_member_str(json_at(class, path), key);
 }
 
 /* An API server that is asked for objects without them shows no managers at all. */
 static bool is_applied_by_us(struct json_object *class)
 {
 	struct json_object *list = json_at(class, "metadata.managedFields");
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	size_t n = json_len(list);
 
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *m = json_object_array_get_idx(list, i);
+		struct json_object *m = json_item(list, i);
 		const char *manager = json_get_str(m, "manager");
 
 		if (manager && str_starts(manager, "kata-deploy") &&
@@ -128,11 +125,8 @@ struct json_object *class_diff(struct json_object *from, struct json_object *to)
 	drop_members(patch, from, to);
 	json_object_object_foreach(to, name, value)
 	{
-		struct json_object *old = NULL;
-		struct json_object *change;
+		struct json_object *change = class_diff(json_member(from, name), value);
 
-		(void)json_object_object_get_ex(from, name, &old);
-		change = class_diff(old, value);
 		if (change)
 			(void)json_object_object_add(patch, name, change);
 	}

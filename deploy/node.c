@@ -11,25 +11,15 @@
 #include "deploy/node.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "deploy/install.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
+#include "lib/timestamp.h"
 
 const char *node_label(const struct facts *f)
 {
 	return f->settings->owner.label;
-}
-
-/* Names of labels have dots, so json_at() is not for them. */
-static const char *member(struct json_object *map, const char *key)
-{
-	struct json_object *value = NULL;
-
-	if (!json_object_object_get_ex(map, key, &value))
-		return NULL;
-	return json_object_get_string(value);
 }
 
 bool node_is_true(const char *value)
@@ -48,9 +38,9 @@ static struct node_marks read_marks(struct json_object *node, const char *key)
 	struct json_object *labels = json_at(node, "metadata.labels");
 
 	return (struct node_marks){
-		.shared = member(labels, NODE_LABEL),
-		.instance = member(labels, key),
-		.proof = member(json_at(node, "metadata.annotations"), key),
+		.shared = json_member_str(labels, NODE_LABEL),
+		.instance = json_member_str(labels, key),
+		.proof = json_member_str(json_at(node, "metadata.annotations"), key),
 	};
 }
 
@@ -80,25 +70,13 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 	return kube_merge(in->kube, path, patch, install_ask_ms(in), NULL, e);
 }
 
-/* RFC 3339 of now; caller frees. */
-static char *time_text(void)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-	char text[32];
-
-	(void)gmtime_r(&now, &tm);
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	return xstrdup(text);
-}
-
 /* QUERY is empty, or "?..." for the API server. */
 static int put_condition(const struct install *in, const char *query, enum node_state state,
 			 const char *reason, const char *message, struct error *e)
 {
 	const struct settings *s = in->facts->settings;
 	_free_ char *path = xasprintf("/api/v1/nodes/%s/status%s", s->node_name, query);
-	_free_ char *now = time_text();
+	_free_ char *now = timestamp_now(TIMESTAMP_SECONDS);
 	_json_ struct json_object *object = json_object_new_object();
 	struct json_object *condition = json_object_new_object();
 
@@ -208,16 +186,7 @@ struct node_marks node_marks_untrue(const struct facts *f)
 
 const char *node_condition_status(struct json_object *node, const char *type)
 {
-	struct json_object *list = json_at(node, "status.conditions");
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-
-	for (size_t i = 0; i < n; i++) {
-		struct json_object *c = json_object_array_get_idx(list, i);
-
-		if (str_equal(json_get_str(c, "type"), type))
-			return json_get_str(c, "status");
-	}
-	return NULL;
+	return json_get_str(json_find(json_at(node, "status.conditions"), "type", type), "status");
 }
 
 /* A failure that is over leaves the condition behind, and nothing else. */
@@ -238,7 +207,7 @@ int node_is_installed(const struct install *in, const char *name, struct error *
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r == -EACCES ? 1 : r;
-	return member(json_at(node, "metadata.labels"), node_label(in->facts)) != NULL;
+	return json_member_str(json_at(node, "metadata.labels"), node_label(in->facts)) != NULL;
 }
 
 static bool has_version(const struct facts *f)

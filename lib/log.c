@@ -13,7 +13,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "lib/timestamp.h"
 
 #define LINE_MAX_BYTES 4096
 #define N_FIELDS       4
@@ -133,18 +134,6 @@ static void format_json(struct line *line, enum log_level level, const char *whe
 	line->text[line->len++] = '}';
 }
 
-static void format_time(char *ret_when, size_t size)
-{
-	struct timespec now;
-	struct tm tm;
-	size_t len;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	len = strftime(ret_when, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(ret_when + len, size - len, ".%06ldZ", now.tv_nsec / 1000);
-}
-
 void log_open(const char *name, int fd, enum log_format format, enum log_level level)
 {
 	sink.name = name;
@@ -220,7 +209,8 @@ void log_set_field(const char *key, const char *value)
 
 void log_write(enum log_level level, const char *format, ...)
 {
-	char msg[2048], when[40];
+	char msg[2048], when[TIMESTAMP_SIZE];
+	struct timespec now;
 	struct line line = { .len = 0 };
 	int saved_errno = errno;
 	va_list args;
@@ -230,7 +220,8 @@ void log_write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(msg, sizeof(msg), format, args);
 	va_end(args);
-	format_time(when, sizeof(when));
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	timestamp_format(&now, TIMESTAMP_MICROS, when);
 	if (sink.format == LOG_JSON)
 		format_json(&line, level, when, msg);
 	else

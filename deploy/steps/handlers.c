@@ -26,11 +26,11 @@ static int assess(const void *context, const struct assessment *others, struct c
 static bool has_handlers(const struct facts *f, struct json_object *node)
 {
 	struct json_object *list = json_at(node, "status.runtimeHandlers");
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	size_t n = json_len(list);
 	_strv_ strv names = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		const char *name = json_get_str(json_object_array_get_idx(list, i), "name");
+		const char *name = json_get_str(json_item(list, i), "name");
 
 		if (!str_empty(name))
 			strv_add(&names, name);

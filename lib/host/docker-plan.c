@@ -85,12 +85,9 @@ static void add_handler(char **text, const struct handler *h)
 static int remove_handler(char **text, struct json_object *root, const struct handler *h,
 			  const char *path, struct error *e)
 {
-	struct json_object *by_default = NULL;
-
 	if (!*text || !leads_to(*text, h))
 		return 0;
-	(void)json_object_object_get_ex(root, "default-runtime", &by_default);
-	if (by_default && str_equal(json_object_get_string(by_default), h->name))
+	if (str_equal(json_member_str(root, "default-runtime"), h->name))
 		return fail(e, EBUSY,
 			    "'%s' has '%s' as default-runtime: Docker would not start without it; "
 			    "choose another one there first",

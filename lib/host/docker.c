@@ -128,9 +128,9 @@ static int live(const char *socket, uint64_t deadline_ms, const struct cancel *c
 		return -e->code;
 	if (!json_object_is_type(all, json_type_array))
 		return fail(e, EPROTO, "Docker's answer is no list of containers");
-	n = json_object_array_length(all);
+	n = json_len(all);
 	for (size_t i = 0; i < n; i++) {
-		const char *id = json_get_str(json_object_array_get_idx(all, i), "Id");
+		const char *id = json_get_str(json_item(all, i), "Id");
 		_free_ char *escaped = http_escape(id ? id : "");
 		_free_ char *path = xasprintf("/containers/%s/json", escaped);
 		_json_ struct json_object *container = NULL;

@@ -290,12 +290,11 @@ static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge
 int edit_restore(struct json_object *data, edit_merge *merge, const void *context, struct error *e)
 {
 	struct json_object *files = json_at(data, "files");
-	size_t n =
-		json_object_is_type(files, json_type_array) ? json_object_array_length(files) : 0;
+	size_t n = json_len(files);
 	_edit_ struct edit edit = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *saved = json_object_array_get_idx(files, i);
+		struct json_object *saved = json_item(files, i);
 
 		if (plan_restore(&edit, saved, merge, context, e) < 0)
 			return -e->code;

@@ -124,12 +124,7 @@ int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cance
 
 static struct json_object *config_of(const struct endpoint_state *s, const char *name)
 {
-	struct json_object *runtimes = json_at(s->config, "containerd.runtimes");
-	struct json_object *found = NULL;
-
-	/* Not json_at(): a name may have dots. */
-	(void)json_object_object_get_ex(runtimes, name, &found);
-	return found;
+	return json_member(json_at(s->config, "containerd.runtimes"), name);
 }
 
 static bool has_handler(const struct endpoint_state *s, const struct handler *h)

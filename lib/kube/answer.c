@@ -35,14 +35,7 @@ static const struct kube_answer answers[] = {
 
 static bool has_cause(struct json_object *body, const char *reason)
 {
-	struct json_object *causes = json_at(body, "details.causes");
-	size_t n =
-		json_object_is_type(causes, json_type_array) ? json_object_array_length(causes) : 0;
-
-	for (size_t i = 0; i < n; i++)
-		if (str_equal(json_get_str(json_object_array_get_idx(causes, i), "reason"), reason))
-			return true;
-	return false;
+	return json_find(json_at(body, "details.causes"), "reason", reason) != NULL;
 }
 
 const struct kube_answer *kube_answer(unsigned status, struct json_object *body)

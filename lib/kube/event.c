@@ -14,9 +14,9 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/kube/apply.h"
+#include "lib/timestamp.h"
 
 #define EVENTS_PATH "/apis/events.k8s.io/v1/namespaces/default/events"
 #define NOTE_MAX    1024
@@ -63,19 +63,6 @@ char *kube_event_name(const struct owner *owner, const struct kube_event *event)
 	h = hash(hash(h, owner->name), event->node_uid ? event->node_uid : "");
 	h = hash(hash(hash(h, KATA_VERSION), event->reason), kind);
 	return xasprintf("%.200s.%016" PRIx64, event->node, h);
-}
-
-/* MicroTime: RFC 3339 with six digits. */
-static char *micro_time(void)
-{
-	struct timespec now;
-	struct tm tm;
-	char text[32];
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	(void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	return xasprintf("%s.%06ldZ", text, now.tv_nsec / 1000);
 }
 
 static struct json_object *build(const struct owner *owner, const struct kube_event *event,
@@ -127,7 +114,7 @@ int kube_event(struct kube_client *client, const struct kube_event *event, uint6
 	const struct owner *owner = kube_owner(client);
 	_free_ char *name = kube_event_name(owner, event);
 	_free_ char *path = xasprintf(EVENTS_PATH "?fieldManager=%s", owner->name);
-	_free_ char *time = micro_time();
+	_free_ char *time = timestamp_now(TIMESTAMP_MICROS);
 	_json_ struct json_object *body = build(owner, event, name, time);
 	const struct kube_call call = {
 		.method = "POST",

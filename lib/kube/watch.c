@@ -67,13 +67,11 @@ static char *watch_path(const struct kube_watch *w, uint64_t seconds, const char
 static int hand_out(struct follow *f, struct json_object *list, struct error *e)
 {
 	struct json_object *items = json_at(list, "items");
-	size_t n =
-		json_object_is_type(items, json_type_array) ? json_object_array_length(items) : 0;
+	size_t n = json_len(items);
 	int r = 0;
 
 	for (size_t i = 0; i < n && r == 0; i++)
-		r = f->watch->handler(f->watch->arg, WATCH_ADDED,
-				      json_object_array_get_idx(items, i), e);
+		r = f->watch->handler(f->watch->arg, WATCH_ADDED, json_item(items, i), e);
 	return r;
 }
 

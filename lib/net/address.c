@@ -71,8 +71,7 @@ int net_mac_parse(const char *text, uint8_t ret_mac[NET_MAC_LEN], struct error *
 
 char *net_mac_text(const uint8_t mac[NET_MAC_LEN])
 {
-	return xasprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-			 mac[5]);
+	return hex_join(mac, NET_MAC_LEN, ':');
 }
 
 int net_check_name(const char *name, struct error *e)

@@ -233,9 +233,9 @@ static void print_value(struct json_object *value)
 		fputs(quoted, stdout);
 	} else if (json_object_is_type(value, json_type_array)) {
 		fputc('[', stdout);
-		for (size_t i = 0; i < json_object_array_length(value); i++) {
+		for (size_t i = 0; i < json_len(value); i++) {
 			fputs(i ? ", " : "", stdout);
-			print_value(json_object_array_get_idx(value, i));
+			print_value(json_item(value, i));
 		}
 		fputc(']', stdout);
 	} else {

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/net/address.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 
@@ -164,19 +165,6 @@ int client_set_clock(struct rpc_client *rpc, const struct cancel *cancel, int64_
 	return change_clock(rpc, best.offset_ns, &ignored, cancel, e);
 }
 
-struct mac_text {
-	char s[3 * NETWORK_MAC_LENGTH];
-};
-
-static struct mac_text mac_text(const uint8_t *mac)
-{
-	struct mac_text t;
-
-	(void)snprintf(t.s, sizeof(t.s), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2],
-		       mac[3], mac[4], mac[5]);
-	return t;
-}
-
 static Types__IPFamily family_of(int family)
 {
 	return family == AF_INET6 ? TYPES__IPFAMILY__v6 : TYPES__IPFAMILY__v4;
@@ -190,7 +178,7 @@ static int set_interface(struct rpc_client *rpc, const struct network_link *link
 	_free_ Types__IPAddress *addresses = xcalloc(link->n_addresses, sizeof(*addresses));
 	_free_ Types__IPAddress **list = xcalloc(link->n_addresses, sizeof(*list));
 	_free_ char(*masks)[8] = xcalloc(link->n_addresses, sizeof(*masks));
-	struct mac_text mac = mac_text(link->mac);
+	_free_ char *mac = net_mac_text(link->mac);
 
 	for (size_t i = 0; i < link->n_addresses; i++) {
 		const struct network_address *from = &link->addresses[i];
@@ -206,7 +194,7 @@ static int set_interface(struct rpc_client *rpc, const struct network_link *link
 	interface.ipaddresses = list;
 	interface.n_ipaddresses = link->n_addresses;
 	interface.mtu = link->mtu;
-	interface.hwaddr = mac.s;
+	interface.hwaddr = mac;
 	interface.raw_flags = link->flags & IFF_NOARP;
 	request.interface = &interface;
 	if (client_call(rpc, CLIENT_UPDATE_INTERFACE, &request, NULL, 0, cancel, e) < 0)
@@ -250,19 +238,19 @@ static int set_neighbours(struct rpc_client *rpc, const struct network *n,
 	_free_ Types__ARPNeighbor *all = xcalloc(n->n_neighbours, sizeof(*all));
 	_free_ Types__ARPNeighbor **list = xcalloc(n->n_neighbours, sizeof(*list));
 	_free_ Types__IPAddress *addresses = xcalloc(n->n_neighbours, sizeof(*addresses));
-	_free_ struct mac_text *macs = xcalloc(n->n_neighbours, sizeof(*macs));
+	_strv_ strv macs = NULL;
 
 	for (size_t i = 0; i < n->n_neighbours; i++) {
 		struct network_neighbour *from = &n->neighbours[i];
 
 		all[i] = (Types__ARPNeighbor)TYPES__ARPNEIGHBOR__INIT;
 		addresses[i] = (Types__IPAddress)TYPES__IPADDRESS__INIT;
-		macs[i] = mac_text(from->mac);
+		strv_take(&macs, net_mac_text(from->mac));
 		addresses[i].family = family_of(from->address.family);
 		addresses[i].address = from->address.text;
 		all[i].toipaddress = &addresses[i];
 		all[i].device = n->links[from->link].name;
-		all[i].lladdr = macs[i].s;
+		all[i].lladdr = macs[i];
 		all[i].state = from->state;
 		all[i].flags = from->flags;
 		list[i] = &all[i];

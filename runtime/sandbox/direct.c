@@ -90,8 +90,8 @@ static int take_options(struct json_object *info, strv *ret, struct error *e)
 		return 0;
 	if (!json_object_is_type(list, json_type_array))
 		return fail(e, EINVAL, "'options' of a direct volume is no list");
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *one = json_object_array_get_idx(list, i);
+	for (size_t i = 0; i < json_len(list); i++) {
+		struct json_object *one = json_item(list, i);
 
 		if (!json_object_is_type(one, json_type_string))
 			return fail(e, EINVAL, "'options' of a direct volume has other than text");

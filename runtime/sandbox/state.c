@@ -124,10 +124,8 @@ int state_save(const struct state *s, const char *root, struct error *e)
 
 static void read_list(struct json_object *array, strv *list)
 {
-	if (!json_object_is_type(array, json_type_array))
-		return;
-	for (size_t i = 0; i < json_object_array_length(array); i++) {
-		struct json_object *item = json_object_array_get_idx(array, i);
+	for (size_t i = 0; i < json_len(array); i++) {
+		struct json_object *item = json_item(array, i);
 
 		if (json_object_is_type(item, json_type_string))
 			strv_add(list, json_object_get_string(item));

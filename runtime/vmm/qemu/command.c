@@ -244,7 +244,7 @@ static int pass_fds(struct builder *b, const int *fds, size_t n, char **ret_list
 static int add_nic(struct builder *b, const struct vmm_own_nic *own, struct error *e)
 {
 	const struct vmm_nic *nic = &own->nic;
-	const uint8_t *m = nic->mac;
+	_free_ char *mac = hex_join(nic->mac, sizeof(nic->mac), ':');
 	_free_ char *taps = NULL, *vhosts = NULL, *mtu = NULL;
 	bool has_vhost = own->vhost_fds[nic->n_tap_fds - 1] >= 0;
 	int r;
@@ -259,10 +259,10 @@ static int add_nic(struct builder *b, const struct vmm_own_nic *own, struct erro
 		       has_vhost ? ",vhost=on,vhostfds=" : ",vhost=off", has_vhost ? vhosts : ""));
 	mtu = nic->mtu ? xasprintf(",host_mtu=%u", nic->mtu) : xstrdup("");
 	add2(b, "-device",
-	     xasprintf("virtio-net-pci,id=nic-%s,netdev=%s,mac=%02x:%02x:%02x:%02x:%02x:%02x,"
-		       "mq=%s,vectors=%zu,romfile=,disable-legacy=on%s",
-		       nic->id, nic->id, m[0], m[1], m[2], m[3], m[4], m[5],
-		       nic->n_tap_fds > 1 ? "on" : "off", 2 * nic->n_tap_fds + 2, mtu));
+	     xasprintf("virtio-net-pci,id=nic-%s,netdev=%s,mac=%s,mq=%s,vectors=%zu,romfile=,"
+		       "disable-legacy=on%s",
+		       nic->id, nic->id, mac, nic->n_tap_fds > 1 ? "on" : "off",
+		       2 * nic->n_tap_fds + 2, mtu));
 	return 0;
 }
 

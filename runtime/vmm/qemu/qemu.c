@@ -278,11 +278,8 @@ static int add_netdev(const struct call *call, const struct vmm_own_nic *own, st
 static int plug_nic(const struct call *call, const struct vmm_nic *nic, int port, struct error *e)
 {
 	struct json_object *arguments = device("virtio-net-pci", "nic", nic->id, port);
-	const uint8_t *m = nic->mac;
-	char mac[18];
+	_free_ char *mac = hex_join(nic->mac, sizeof(nic->mac), ':');
 
-	(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
-		       m[4], m[5]);
 	json_set_str(arguments, "netdev", nic->id);
 	json_set_str(arguments, "mac", mac);
 	json_set_str(arguments, "romfile", "");
@@ -518,10 +515,10 @@ static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_
 static struct json_object *free_cpu(struct json_object *list)
 {
 	struct json_object *best = NULL;
-	size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+	size_t n = json_len(list);
 
 	for (size_t i = 0; i < n; i++) {
-		struct json_object *cpu = json_object_array_get_idx(list, i);
+		struct json_object *cpu = json_item(list, i);
 
 		if (json_at(cpu, "qom-path") || !json_get_str(cpu, "type") ||
 		    !json_object_is_type(json_at(cpu, "props"), json_type_object))

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_TIMESTAMP_H
+#define LIB_TIMESTAMP_H
+
+#include <time.h>
+
+/* Times for people and for other programs: RFC 3339 in UTC. */
+
+#define TIMESTAMP_SIZE 32
+
+enum timestamp_form {
+	TIMESTAMP_SECONDS, /* "2026-01-31T23:59:59Z" */
+	TIMESTAMP_MICROS,  /* "2026-01-31T23:59:59.000001Z" */
+};
+
+void timestamp_format(const struct timespec *time, enum timestamp_form form,
+		      char ret_text[TIMESTAMP_SIZE]);
+/* Of the clock of the day.  Caller frees. */
+char *timestamp_now(enum timestamp_form form);
+
+#endif
