@@ -20,7 +20,7 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e);
 
 /* What the three would do now, written to OUT for a person: the assessment that they follow.
- * Nothing is changed and nobody waited for; the lock is not taken. */
+ * Nothing is changed, and the lock is not taken. */
 int dry_apply(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);
 int dry_cleanup(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);
 int dry_reset(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);

@@ -30,7 +30,7 @@ on_node mkdir /opt/kata
 on_node mount -t tmpfs -o mode=755,size=4k tmpfs /opt/kata
 on_node sh -c 'echo full >/opt/kata/filler'
 manifests "$version" | k apply -f - >/dev/null
-eventually 60 "the failure to be told" has_event KataInstallFailed "keep new pods away: cannot write '/opt/kata/journal': $advice"
+eventually 60 "the failure to be told" has_event KataInstallFailed "check the node: .*cannot write '/opt/kata/.*': $advice"
 expect_nothing_done
 
 note "a disk that fills up while the release is unpacked"
