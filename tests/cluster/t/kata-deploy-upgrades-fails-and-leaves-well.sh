@@ -22,7 +22,7 @@ class() { # NAME HANDLER
 	k create -f - >/dev/null <<-END
 		apiVersion: node.k8s.io/v1
 		kind: RuntimeClass
-		metadata: {name: $1, labels: {app.kubernetes.io/managed-by: Helm, x: y}, annotations: {note: "a \"b\""}}
+		metadata: {name: $1, labels: {app.kubernetes.io/managed-by: Helm, other: word}, annotations: {note: "a \"b\""}}
 		handler: $2
 		overhead: {podFixed: {memory: 1Mi}}
 	END
