@@ -240,14 +240,73 @@ static void free_wanted(struct wanted *own_list, size_t n)
 	free(own_list);
 }
 
+static bool is_wanted(const struct wanted *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The names that this release can give to a class and that are not in LIST: their shim has left
+ * SHIMS, or nobody wants classes of us any more.  Caller frees. */
+static strv list_unwanted(const struct install *in, const struct wanted *list, size_t n)
+{
+	_strv_ strv shims = shim_names();
+	_strv_ strv bases = NULL;
+	strv names = NULL;
+
+	for (char **shim = shims; shim && *shim; shim++)
+		strv_take(&bases, shim_handler(in->facts->settings, *shim));
+	strv_add(&bases, DEFAULT_CLASS);
+	for (char **base = bases; *base; base++) {
+		_free_ char *name = class_name(in, *base);
+
+		if (!is_wanted(list, n, name))
+			strv_add(&names, name);
+	}
+	return names;
+}
+
+/* Only one that is ours goes. */
+static int assess_unwanted(const struct install *in, const char *name, struct change *ret_change,
+			   struct error *e)
+{
+	_free_ char *path = class_path(name);
+	_json_ struct json_object *class = NULL;
+	int r = read_class(in, path, &class, e);
+
+	/* Who may not see classes has made none. */
+	if (r < 0)
+		return r == -EACCES ? 0 : r;
+	if (class_is_ours(in, class))
+		change_add(ret_change, EFFECT_OBJECT, path,
+			   "this installation has no shim for it any more");
+	return 0;
+}
+
+/* Only one that is ours. */
+static int leave_class(const struct install *in, const char *path, struct error *e)
+{
+	_json_ struct json_object *class = NULL;
+
+	if (read_class(in, path, &class, e) < 0)
+		return -e->code;
+	return class_is_ours(in, class) ? class_leave(in, path, class, e) : 0;
+}
+
 int classes_assess(const struct install *in, struct change *ret_change, struct error *e)
 {
 	struct wanted *list = NULL;
 	size_t n = list_wanted(in, &list);
+	_strv_ strv unwanted = NULL;
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++)
 		r = assess_class(in, list[i].offer, list[i].name, ret_change, e);
+	unwanted = list_unwanted(in, list, n);
+	for (char **name = unwanted; r >= 0 && name && *name; name++)
+		r = assess_unwanted(in, *name, ret_change, e);
 	free_wanted(list, n);
 	return r;
 }
@@ -256,6 +315,7 @@ int classes_apply(const struct install *in, const struct change *change, struct 
 {
 	struct wanted *list = NULL;
 	size_t n = list_wanted(in, &list);
+	_strv_ strv unwanted = NULL;
 	int r = 0;
 
 	for (size_t i = 0; i < n && r >= 0; i++) {
@@ -264,20 +324,23 @@ int classes_apply(const struct install *in, const struct change *change, struct 
 		if (change_has(change, EFFECT_OBJECT, path))
 			r = put_class(in, list[i].offer, list[i].name, e);
 	}
+	unwanted = list_unwanted(in, list, n);
+	for (char **name = unwanted; r >= 0 && name && *name; name++) {
+		_free_ char *path = class_path(*name);
+
+		if (change_has(change, EFFECT_OBJECT, path))
+			r = leave_class(in, path, e);
+	}
 	free_wanted(list, n);
 	return r < 0 ? r : 0;
 }
 
-/* Only one that is ours. */
 static int remove_class(const struct install *in, const char *base, struct error *e)
 {
 	_free_ char *name = class_name(in, base);
 	_free_ char *path = class_path(name);
-	_json_ struct json_object *class = NULL;
 
-	if (read_class(in, path, &class, e) < 0)
-		return -e->code;
-	return class_is_ours(in, class) ? class_leave(in, path, class, e) : 0;
+	return leave_class(in, path, e);
 }
 
 static void add_removal(const struct install *in, const char *base, struct change *ret_change)

@@ -106,13 +106,18 @@ static bool is_own(const struct offer *o, const struct settings *s)
 	return o->custom || s->debug || strv_len(names) > 0 || has_others(o, s);
 }
 
+char *shim_handler(const struct settings *s, const char *name)
+{
+	return xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
+}
+
 int offer_init(struct offer *o, const struct settings *s, const char *root, const char *name,
 	       struct error *e)
 {
 	o->shim = shim_find(name, e);
 	if (!o->shim)
 		return -e->code;
-	o->handler = xasprintf("kata-%s%s%s", name, *s->suffix ? "-" : "", s->suffix);
+	o->handler = shim_handler(s, name);
 	o->runtime_path = xasprintf("%s/" SHIM_PROGRAM, root);
 	o->launcher = xasprintf("%s/%s/" LAUNCHER, s->etc, o->handler);
 	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);

@@ -17,6 +17,9 @@ strv shim_names(void);
 /* NULL with *e filled, which names the known ones. */
 const struct shim *shim_find(const char *name, struct error *e);
 
+/* The handler of the shim NAME: "kata-qemu", with the suffix.  Caller frees. */
+char *shim_handler(const struct settings *s, const char *name);
+
 /* One shim of this installation. */
 struct offer {
 	const struct shim *shim;

@@ -78,14 +78,13 @@ static uint64_t waiting_since_ms(uint64_t deadline_ms)
 	return began_ms;
 }
 
-int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const struct cancel *c,
-	    struct error *e)
+static int wait_since(uint64_t began_ms, int fd, short events, const char *what,
+		      uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	struct pollfd fds[] = {
 		{ .fd = fd, .events = events },
 		{ .fd = c ? c->fd : -1, .events = POLLIN },
 	};
-	uint64_t began_ms = waiting_since_ms(deadline_ms);
 	int r;
 
 	for (;;) {
@@ -102,11 +101,19 @@ int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const 
 	}
 }
 
+int wait_fd(int fd, short events, const char *what, uint64_t deadline_ms, const struct cancel *c,
+	    struct error *e)
+{
+	return wait_since(waiting_since_ms(deadline_ms), fd, events, what, deadline_ms, c, e);
+}
+
 int wait_pause(uint64_t pause_ms, const char *what, uint64_t deadline_ms, const struct cancel *c,
 	       struct error *e)
 {
 	uint64_t until_ms = deadline_in(pause_ms);
-	int r = wait_fd(-1, 0, what, min_u64(until_ms, deadline_ms), c, e);
+	/* A pause between two waits for a deadline is a part of them, and begins none. */
+	uint64_t since_ms = until_ms <= deadline_ms ? now_ms() : waiting_since_ms(deadline_ms);
+	int r = wait_since(since_ms, -1, 0, what, min_u64(until_ms, deadline_ms), c, e);
 
 	if (r == -ETIMEDOUT && until_ms <= deadline_ms)
 		return 0;

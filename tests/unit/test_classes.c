@@ -67,6 +67,11 @@ static void apply(struct site *s)
 	assert_int_equal(step_classes.run(&s->in, &a.changes[0], &e), 0);
 }
 
+#define MISSING(name)                                                                          \
+	{                                                                                      \
+		.expect = { "GET " CLASSES name " " }, .status = "404 Not Found", .body = "{}" \
+	}
+
 /* Only RuntimeClass kata-qemu, so that a test is about one.  1 if it was changed. */
 static int apply_one(struct site *s, struct error *e)
 {
@@ -74,6 +79,9 @@ static int apply_one(struct site *s, struct error *e)
 	const struct plan plan = { .steps = steps, .context = &s->in };
 	_assessment_ struct assessment a = { 0 };
 
+	static const struct fake_turn no_default = MISSING("kata");
+
+	s->api.aside = &no_default;
 	s->settings.create_default_runtimeclass = false;
 	assert_int_equal(offer_read(&s->facts.offers[0], &s->settings, e), 0);
 	if (plan_assess(&plan, &a, e) < 0)
@@ -107,10 +115,6 @@ static char *overhead_text(int64_t guest_mib)
 			 o->cpu_milli);
 }
 
-#define MISSING(name)                                                                          \
-	{                                                                                      \
-		.expect = { "GET " CLASSES name " " }, .status = "404 Not Found", .body = "{}" \
-	}
 #define ALLOWED(name)                                                                   \
 	{                                                                               \
 		.expect = { "PATCH " CLASSES name "?dryRun=All&" }, .status = "200 OK", \
@@ -232,6 +236,32 @@ static void test_memory_taken_at_once_is_booked(void **state)
 	BEFORE "\"{\\\"metadata\\\":{\\\"name\\\":\\\"kata-qemu\\\",\\\"labels\\\":{\\\""     \
 	       "app.kubernetes.io/managed-by\\\":\\\"Helm\\\"}},\\\"handler\\\":\\\"" handler \
 	       "\\\"}\""
+
+/* Its shim left SHIMS, or nobody wants it any more: one of ours goes, the others stay. */
+static void test_class_that_is_not_wanted_any_more_goes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		SOME("kata-qemu", OURS HANDLER("kata-qemu")),
+		SOME("kata", "\"x\":1" HANDLER("kata-old")),
+		SOME("kata-qemu", OURS HANDLER("kata-qemu")),
+		{ .expect = { "DELETE " CLASSES "kata-qemu" }, .status = "200 OK", .body = "{}" },
+	};
+	static step_table steps = { &step_classes, NULL };
+	_assessment_ struct assessment a = { 0 };
+	struct plan plan = { .steps = steps };
+	struct error e;
+	struct site s;
+
+	(void)state;
+	begin(&s, "", turns, ARRAY_SIZE(turns));
+	plan.context = &s.in;
+	s.settings.create_runtimeclasses = false;
+	s.settings.create_default_runtimeclass = false;
+	assert_int_equal(plan_assess(&plan, &a, &e), 0);
+	assert_int_equal(a.changes[0].n_effects, 1);
+	assert_int_equal(step_classes.run(&s.in, &a.changes[0], &e), 0);
+	end(&s);
+}
 
 static void test_class_of_somebody_else_is_refused_by_name(void **state)
 {
@@ -638,6 +668,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_overhead_is_what_a_sandbox_takes_here),
+		cmocka_unit_test(test_class_that_is_not_wanted_any_more_goes),
 		cmocka_unit_test(test_pool_has_classes_of_its_own_for_its_own_nodes),
 		cmocka_unit_test(test_memory_taken_at_once_is_booked),
 		cmocka_unit_test(test_class_of_somebody_else_is_refused_by_name),

@@ -308,8 +308,13 @@ static void test_waits_for_one_deadline_say_how_long_all_took(void **state)
 	(void)state;
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	assert_true(write(fds[1], "", 1) == 1);
-	while (now_ms() + 10 < deadline_ms)
+	while (now_ms() + 10 < deadline_ms) {
 		assert_int_equal(wait_fd(fds[0], POLLIN, "byte", deadline_ms, NULL, &e), POLLIN);
+		assert_int_equal(wait_pause(1, "pause", NO_DEADLINE, NULL, &e), 0);
+	}
+	assert_int_equal(wait_pause(500, "byte", deadline_ms, NULL, &e), -ETIMEDOUT);
+	assert_int_equal(sscanf(e.msg, "byte: timed out after %" SCNu64 " ms", &named), 1);
+	assert_in_range(named, 140, 10000);
 	assert_int_equal(wait_fd(-1, 0, "byte", deadline_ms, NULL, &e), -ETIMEDOUT);
 	assert_int_equal(sscanf(e.msg, "byte: timed out after %" SCNu64 " ms", &named), 1);
 	assert_in_range(named, 140, 10000);
