@@ -18,12 +18,6 @@ static void watch(struct listener *l)
 	loop_mod(l->loop, &l->io, l->is_held || l->is_paused ? 0 : EPOLLIN);
 }
 
-/* The peer or a signal is the reason, not we. */
-static bool is_passing(int code)
-{
-	return code == EAGAIN || code == EINTR || code == ECONNABORTED;
-}
-
 static void on_connection(struct io *io, uint32_t events)
 {
 	struct listener *l = CONTAINER_OF(io, struct listener, io);
@@ -32,7 +26,7 @@ static void on_connection(struct io *io, uint32_t events)
 	(void)events;
 	if (fd >= 0)
 		l->accepted(l, fd);
-	else if (!is_passing(errno))
+	else if (!sock_accept_is_passing(errno))
 		listener_pause(l);
 }
 

@@ -9,6 +9,7 @@
 
 #include "lib/sock.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -185,6 +186,18 @@ int sock_accept(int listener)
 	(void)close(fd);
 	errno = ECONNABORTED;
 	return -1;
+}
+
+bool sock_accept_is_passing(int code)
+{
+	return code == EAGAIN || code == EINTR || code == ECONNABORTED;
+}
+
+void sock_ignore_sigpipe(void)
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	(void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
 /* After EINPROGRESS: what became of the connection. */

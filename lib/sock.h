@@ -35,6 +35,13 @@ int sock_listen(const struct sock_address *a, struct error *e);
  * ECONNABORTED.
  */
 int sock_accept(int listener);
+/* Whether accept(2) failed with CODE for the peer's sake or a signal's: it can be called again.
+ * Otherwise we are out of something, the connection stays in the queue, and whoever only tried
+ * again would do nothing else. */
+bool sock_accept_is_passing(int code);
+/* Writing to a peer that has closed is an error of that write and not the end of this process.
+ * Programs started by lib/proc.h get the default back.  Any thread, any number of times. */
+void sock_ignore_sigpipe(void);
 
 /* Connects, and for HVSOCK does the handshake without reading a byte too many.  One try: a peer
  * that is not there yet is ECONNREFUSED, ECONNRESET, ENOENT or ENODEV, for the caller to try again.

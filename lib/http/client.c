@@ -14,10 +14,10 @@
 #include <curl/curl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/sock.h"
 #include "lib/wire.h"
 
 #define TOKEN_MAX         (64 * KIB)
@@ -53,19 +53,10 @@ static const struct {
 	{ CURLE_UNSUPPORTED_PROTOCOL, EINVAL },
 };
 
-/* A server that closes a TLS connection while something is written to it would be the end of the
- * process: OpenSSL writes without MSG_NOSIGNAL.  Programs started by lib/proc.h get the default
- * back. */
-static void ignore_sigpipe(void)
-{
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-
-	(void)sigaction(SIGPIPE, &ignore, NULL);
-}
-
 static void global_init(void)
 {
-	ignore_sigpipe();
+	/* OpenSSL writes without MSG_NOSIGNAL. */
+	sock_ignore_sigpipe();
 	(void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 

@@ -206,6 +206,8 @@ int cmd_exec(const struct cli *cli, int argc, char **argv, struct error *e)
 	r = cli_need_root("exec", e);
 	if (r < 0)
 		return r;
+	/* A guest that is gone is said, and the terminal comes back. */
+	sock_ignore_sigpipe();
 	guest = dial(id, port, e);
 	if (guest < 0)
 		return guest;

@@ -30,6 +30,7 @@
 #define READY_PORT_MIN 1101
 #define READY_PORT_MAX 0x7fffffffU
 #define READY_LINE_MAX 128
+#define PAUSE_MS       50 /* until there may be a descriptor for the connection */
 #define GREETING       "READY "
 
 bool vsock_has_vhost(void)
@@ -183,6 +184,9 @@ static int accept_guest(const struct vsock_ready *r, uint64_t deadline_ms, const
 		fd = accept4(r->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd >= 0 && is_our_guest(r, fd))
 			return fd;
+		if (fd < 0 && !sock_accept_is_passing(errno) &&
+		    wait_pause(PAUSE_MS, "agent's ready signal", deadline_ms, c, e) < 0)
+			return -e->code;
 		fd = close_fd(fd);
 		/* Whoever else knocks must not keep us from noticing. */
 		if (now_ms() >= deadline_ms)

@@ -9,8 +9,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 
 #include "lib/file.h"
 #include "lib/sock.h"
@@ -116,6 +118,33 @@ static void test_ready_signal_is_not_waited_for_longer_by_strangers(void **state
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		(void)close_fd(fds[i]);
 	vsock_ready_done(&ready);
+}
+
+/* A loop that only tried again would take a processor until the deadline. */
+static void test_ready_signal_without_descriptors_rests(void **state)
+{
+	_free_ char *version = NULL;
+	struct timespec before, after;
+	struct rlimit limit, none;
+	struct guest g;
+	struct error e;
+
+	guest_open(&g, *state, "READY 4.1.0\n");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3; /* poll(2) takes as many as that */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	assert_int_equal(vsock_ready_wait(&g.ready, LONG_MS, deadline_in(400), NULL, &version, &e),
+			 -ETIMEDOUT);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true((after.tv_sec - before.tv_sec) * 1000 +
+			    (after.tv_nsec - before.tv_nsec) / 1000000 <
+		    200);
+	assert_int_equal(
+		vsock_ready_wait(&g.ready, LONG_MS, deadline_in(LONG_MS), NULL, &version, &e), 1);
+	guest_close(&g);
 }
 
 static void test_ready_signal_that_never_ends_times_out(void **state)
@@ -321,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_ready_signal_carries_the_version),
 		TEST(test_ready_signal_of_a_liar_is_refused),
+		TEST(test_ready_signal_without_descriptors_rests),
 		TEST(test_ready_signal_is_not_waited_for_longer_by_strangers),
 		TEST(test_ready_signal_that_never_ends_times_out),
 		TEST(test_no_ready_signal_is_a_foreign_agent_after_a_while),
