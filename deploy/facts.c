@@ -20,7 +20,8 @@
 #include "lib/host/unpack.h"
 #include "lib/log.h"
 
-#define ENGINE_MS (60 * UINT64_C(1000))
+#define ENGINE_MS   (60 * UINT64_C(1000))
+#define UNSUPPORTED "UnsupportedContainerRuntime"
 
 /* ---- where ---- */
 
@@ -282,12 +283,57 @@ static int must_have_node(const struct facts *f, struct error *e)
 			      f->settings->node_name);
 }
 
+struct host_facts facts_host(const struct facts *f)
+{
+	struct host_facts host = {
+		.arch = f->release.arch,
+		.root = f->root,
+		.sys = "/sys",
+		.proc = "/proc",
+		.allow_emulation = true,
+	};
+
+	for (size_t i = 0; i < f->n_offers; i++) {
+		int64_t mib = offer_int(&f->offers[i], "default_memory", 0);
+
+		host.allow_emulation &= offer_bool(&f->offers[i], "allow_emulation", false);
+		host.guest_mib = max_u64(host.guest_mib, (uint64_t)(mib > 0 ? mib : 0));
+	}
+	return host;
+}
+
+/* Before the engine is asked: where the kubelet uses another one, ours may not be there.  A node
+ * that has just come does not say yet. */
+static int must_be_suitable(struct facts *f, struct error *e)
+{
+	const char *version = json_get_str(f->node, "status.nodeInfo.containerRuntimeVersion");
+	const struct host_facts host = facts_host(f);
+
+	f->unsuitable = hostcheck_unsuitable(&host, e);
+	if (f->unsuitable)
+		return -e->code;
+	if (str_empty(version) || engine_is_kind(&f->engine, version, e) >= 0)
+		return 0;
+	f->unsuitable = UNSUPPORTED;
+	return -e->code;
+}
+
+static int identify_suitable(struct facts *f, const struct install *in, struct error *e)
+{
+	int r = identify(f, in, e);
+
+	if (r == -ENOTSUP)
+		f->unsuitable = UNSUPPORTED;
+	return r;
+}
+
 /* ---- for each kind of run ---- */
 
 int facts_read_install(struct facts *f, const struct install *in, struct error *e)
 {
 	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 ||
-	    must_have_node(f, e) < 0 || identify(f, in, e) < 0)
+	    must_have_node(f, e) < 0 || must_be_suitable(f, e) < 0 ||
+	    identify_suitable(f, in, e) < 0)
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);

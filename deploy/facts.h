@@ -5,6 +5,7 @@
 #include "deploy/settings.h"
 #include "deploy/shim.h"
 #include "lib/host/endpoint.h"
+#include "lib/host/hostcheck.h"
 #include "lib/host/manifest.h"
 
 struct install;
@@ -40,6 +41,9 @@ struct facts {
 	enum wish wish;
 
 	/* ---- what is there ---- */
+	/* Why an installation is nothing for this node, though nothing is wrong with either
+	 * (CamelCase); NULL: it is. */
+	const char *unsuitable;
 	struct json_object *node;     /* NULL: not read, not there, or not ours to see */
 	struct error silence;         /* why the engine did not say its version; code 0: it did */
 	struct endpoint_state status; /* of its CRI service, empty if that did not answer */
@@ -58,7 +62,9 @@ void facts_done(struct facts *f);
 /* The Node object as it is now, and with it which engine the kubelet has.  ENOENT, or EACCES
  * without the right to see it. */
 int facts_read_node(struct facts *f, const struct install *in, struct error *e);
-/* Everything that installing needs. */
+/* The machine as checks shall see it for what this installation offers. */
+struct host_facts facts_host(const struct facts *f);
+/* Everything that installing needs.  Fails with `unsuitable` set where that is the reason. */
 int facts_read_install(struct facts *f, const struct install *in, struct error *e);
 /* What removing needs: the Node object, if it can be seen, all names that this release gives to
  * something, whatever SHIMS and drop-ins say now, and what the engine says, if it does. */

@@ -129,7 +129,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *a, struct er
 
 static void report(const struct arguments *a, const struct error *e)
 {
-	log_error("%s", e->msg);
+	if (e->code == RUN_UNSUITABLE)
+		log_info("this node is not suitable: %s", e->msg);
+	else
+		log_error("%s", e->msg);
 	if (a->report_fd >= 0)
 		(void)!write(a->report_fd, e->msg, strlen(e->msg));
 }
@@ -156,7 +159,7 @@ static int run_once(const struct action *action, const struct arguments *a,
 	closep(&cancel.fd);
 	if (r < 0)
 		report(a, &e);
-	return r < 0 ? 1 : 0;
+	return r >= 0 ? 0 : r == -RUN_UNSUITABLE ? RUN_STATUS_UNSUITABLE : 1;
 }
 
 static const struct action *find_action(const struct arguments *a, struct error *e)

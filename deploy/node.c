@@ -4,9 +4,10 @@
  *
  * Labels: katacontainers.io/kata-runtime is "true" only after a sandbox of the version has answered
  * and "false" while something changes; RuntimeClasses select it.  A label of our own instance
- * stands beside it, so that several installations on a node do not take each other's away.  An
- * annotation names the proof (version and configuration), a condition says the same to people and
- * monitors. Labels go by merge patch of the keys that are ours, the condition by server-side apply.
+ * stands beside it ("unsuitable" where the node is none for us), so that several installations on a
+ * node do not take each other's away.  An annotation names the proof (version and configuration), a
+ * condition says the same to people and monitors. Labels go by merge patch of the keys that are
+ * ours, the condition by server-side apply.
  */
 #include "deploy/node.h"
 
@@ -184,9 +185,14 @@ struct node_marks node_marks_untrue(const struct facts *f)
 	return (struct node_marks){ .shared = others ? others : "false", .instance = "false" };
 }
 
+static struct json_object *find_condition(struct json_object *node, const char *type)
+{
+	return json_find(json_at(node, "status.conditions"), "type", type);
+}
+
 const char *node_condition_status(struct json_object *node, const char *type)
 {
-	return json_get_str(json_find(json_at(node, "status.conditions"), "type", type), "status");
+	return json_get_str(find_condition(node, type), "status");
 }
 
 /* A failure that is over leaves the condition behind, and nothing else. */
@@ -199,15 +205,47 @@ bool node_is_ready(const struct facts *f)
 	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
+static int mark_unsuitable(const struct install *in, struct error *e)
+{
+	const struct node_marks now = node_marks(in->facts);
+	struct node_marks marks = node_marks_untrue(in->facts);
+
+	marks.instance = NODE_UNSUITABLE;
+	if (str_equal(now.shared, marks.shared) && str_equal(now.instance, marks.instance) &&
+	    !now.proof)
+		return 0;
+	return node_set_marks(in, &marks, e);
+}
+
+int node_tell_unsuitable(const struct install *in, const char *reason, const char *message,
+			 struct error *e)
+{
+	const struct facts *f = in->facts;
+	struct json_object *now = find_condition(f->node, f->settings->owner.condition);
+
+	if (mark_unsuitable(in, e) < 0)
+		return -e->code;
+	if (str_equal(json_get_str(now, "status"), "False") &&
+	    str_equal(json_get_str(now, "reason"), reason) &&
+	    str_equal(json_get_str(now, "message"), message))
+		return 0;
+	if (node_condition(in, NODE_NOT_READY, reason, message, e) < 0)
+		return -e->code;
+	node_event(in, KUBE_EVENT_NORMAL, "KataNotSuitable", message);
+	return 0;
+}
+
 int node_is_installed(const struct install *in, const char *name, struct error *e)
 {
 	_free_ char *path = xasprintf("/api/v1/nodes/%s", name);
 	_json_ struct json_object *node = NULL;
+	const char *label;
 	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &node, e);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r == -EACCES ? 1 : r;
-	return json_member_str(json_at(node, "metadata.labels"), node_label(in->facts)) != NULL;
+	label = json_member_str(json_at(node, "metadata.labels"), node_label(in->facts));
+	return label && strcmp(label, NODE_UNSUITABLE) != 0;
 }
 
 static bool has_version(const struct facts *f)

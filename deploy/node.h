@@ -9,7 +9,8 @@
 struct facts;
 struct install;
 
-#define NODE_LABEL "katacontainers.io/kata-runtime"
+#define NODE_LABEL      "katacontainers.io/kata-runtime"
+#define NODE_UNSUITABLE "unsuitable" /* value of the instance's label */
 
 /* What the Node object says of this installation.  The texts are borrowed; NULL: it does not say,
  * or shall not any more. */
@@ -43,6 +44,11 @@ int node_condition(const struct install *in, enum node_state state, const char *
 		   const char *message, struct error *e);
 /* Asks the API server whether that would be allowed.  EACCES, ... if not. */
 int node_may_have_condition(const struct install *in, struct error *e);
+/* Says, once, that this node is none for the installation and nothing is wrong with either: its
+ * label of the instance becomes NODE_UNSUITABLE, its condition and an Event have REASON and
+ * MESSAGE. Writes nothing if the node says so already. */
+int node_tell_unsuitable(const struct install *in, const char *reason, const char *message,
+			 struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels
  * outlive their installation when the right to change the node was deleted with it; or no handler,
  * as containerd's configuration has other writers, too. */

@@ -153,6 +153,16 @@ static void tell_failure(const struct settings *s, const struct cancel *cancel, 
 		log_warn("%s", ignored.msg);
 }
 
+/* What is installed already stays: sandboxes that run may need it. */
+static int tell_unsuitable(struct run *run, struct error *e)
+{
+	struct error why = *e;
+
+	if (node_tell_unsuitable(&run->in, run->facts.unsuitable, why.msg, e) < 0)
+		return -e->code;
+	return fail(e, RUN_UNSUITABLE, "%s", why.msg);
+}
+
 static int apply_once(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
@@ -162,6 +172,8 @@ static int apply_once(const struct settings *s, const struct cancel *cancel, str
 
 	if (r >= 0)
 		r = facts_read_install(&run.facts, &run.in, e);
+	if (r < 0 && run.facts.unsuitable)
+		return tell_unsuitable(&run, e);
 	if (r >= 0)
 		r = run_steps(&run, install_steps, e);
 	if (r < 0 && results->restarts > 0)
@@ -194,7 +206,7 @@ int run_apply(const struct settings *s, const struct cancel *cancel, struct erro
 {
 	int r = again_while_stale(apply_once, s, cancel, e);
 
-	if (r < 0)
+	if (r < 0 && r != -RUN_UNSUITABLE)
 		tell_failure(s, cancel, "KataInstallFailed", "InstallFailed", e);
 	return r;
 }

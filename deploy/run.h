@@ -7,10 +7,16 @@
 #include "deploy/settings.h"
 #include "lib/wait.h"
 
+/* The error of an installation that is nothing for this node, which has been told so: no failure.
+ * And the exit status that says the same. */
+#define RUN_UNSUITABLE        EMEDIUMTYPE
+#define RUN_STATUS_UNSUITABLE 3
+
 /* The actions that do something and end.  Each opens the journal, takes back what an interrupted
  * run left, and runs its table of steps. */
 
-/* Brings the node to what the settings say.  Returns the number of steps that had to run. */
+/* Brings the node to what the settings say.  Returns the number of steps that had to run, or
+ * -RUN_UNSUITABLE. */
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e);
 /* Removes everything, unless the DaemonSet still wants this node (a restart or an upgrade).  What
  * the nodes share, the RuntimeClasses, goes only if the DaemonSet does. */

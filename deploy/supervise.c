@@ -6,8 +6,10 @@
  * and JSON took is given back to the node when it is done; what stays is a loop with a probe server
  * and a timer.  The child is run again every ten minutes, give or take, to see what has drifted: a
  * run without work costs some 50 ms and writes nothing.  A failure is tried again with growing
- * pauses.  SIGTERM ends the child, which takes its changes back, then runs cleanup, which finds out
- * whether this pod is only being replaced.  Io thread only.
+ * pauses.  On a node that is not suitable the pod is ready, as there is nothing to wait for; KVM is
+ * looked for every 15 seconds, without asking anybody, and installed for when it appears.  SIGTERM
+ * ends the child, which takes its changes back, then runs cleanup, which finds out whether this pod
+ * is only being replaced.  Io thread only.
  */
 #include "deploy/supervise.h"
 
@@ -16,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/run.h"
+#include "lib/host/hostcheck.h"
 #include "lib/http/serve.h"
 #include "lib/kube/backoff.h"
 #include "lib/log.h"
@@ -24,24 +28,27 @@
 #define PROGRAM         "/proc/self/exe"
 #define REPORT_FD       3
 #define REPORT_MAX      1024
+#define LOOK_MS         (15 * UINT64_C(1000))
 #define CHECK_MS        (8 * 60 * UINT64_C(1000))
 #define CHECK_SPREAD_MS (4 * 60 * UINT64_C(1000))
 #define RETRY_FIRST_MS  5000
 #define RETRY_CAP_MS    (5 * 60 * UINT64_C(1000))
 
-enum state { INSTALLING, READY, FAILED, LEAVING, N_STATE };
-enum event { CHILD_OK, CHILD_FAILED, TIMER, TERM, N_EVENT };
+enum state { INSTALLING, READY, UNSUITABLE, FAILED, LEAVING, N_STATE };
+enum event { CHILD_OK, CHILD_UNSUITABLE, CHILD_FAILED, TIMER, TERM, N_EVENT };
 
-static const char *const state_names[] = { "installing", "ready", "failed", "leaving" };
+static const char *const state_names[] = { "installing", "ready", "unsuitable", "failed",
+					   "leaving" };
 _Static_assert(ARRAY_SIZE(state_names) == N_STATE, "a state has no name");
 
 /* A check that fails on an installed node is told, but the node stays ready: what is installed
  * works as long as nothing says otherwise. */
 static const enum state next[N_STATE][N_EVENT] = {
-	[INSTALLING] = { READY, FAILED, INSTALLING, LEAVING },
-	[READY] = { READY, READY, READY, LEAVING },
-	[FAILED] = { READY, FAILED, FAILED, LEAVING },
-	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING },
+	[INSTALLING] = { READY, UNSUITABLE, FAILED, INSTALLING, LEAVING },
+	[READY] = { READY, UNSUITABLE, READY, READY, LEAVING },
+	[UNSUITABLE] = { READY, UNSUITABLE, FAILED, UNSUITABLE, LEAVING },
+	[FAILED] = { READY, UNSUITABLE, FAILED, FAILED, LEAVING },
+	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING, LEAVING },
 };
 
 struct supervisor {
@@ -54,6 +61,8 @@ struct supervisor {
 	int report_fd; /* what the child says in the end */
 	bool is_cleaning;
 	enum state state;
+	uint64_t check_ms; /* when the next check is due */
+	bool had_kvm;      /* at the last one */
 	struct backoff backoff;
 	char reason[REPORT_MAX];
 };
@@ -68,7 +77,7 @@ static void answer_health(void *context, struct http_answer *answer)
 static void answer_ready(void *context, struct http_answer *answer)
 {
 	const struct supervisor *s = context;
-	bool is_ready = s->state == READY;
+	bool is_ready = s->state == READY || s->state == UNSUITABLE;
 
 	answer->status = is_ready ? 200 : 503;
 	answer->body = xasprintf("%s%s%s%s\n", is_ready ? "" : "not_ready ", state_names[s->state],
@@ -161,14 +170,37 @@ static void explain(struct supervisor *s, int status)
 	log_error("%s", s->reason);
 }
 
+static bool has_kvm(void)
+{
+	const struct host_facts facts = { .sys = "/sys", .proc = "/proc" };
+
+	return hostcheck_has_kvm(&facts);
+}
+
+/* The time of the next check; on an unsuitable node the time to look whether it still is one. */
+static void arm(struct supervisor *s)
+{
+	uint64_t now = now_ms();
+	uint64_t left_ms = s->check_ms > now ? s->check_ms - now : 1;
+
+	timer_arm(s->timer.fd, s->state == UNSUITABLE ? min_u64(left_ms, LOOK_MS) : left_ms, 0);
+}
+
 static void plan_next(struct supervisor *s, bool is_ok)
 {
 	if (is_ok)
 		backoff_reset(&s->backoff);
-	timer_arm(s->timer.fd,
-		  is_ok ? CHECK_MS + random_below(CHECK_SPREAD_MS)
-			: 1000 + backoff_next(&s->backoff),
-		  0);
+	s->check_ms = deadline_in(is_ok ? CHECK_MS + random_below(CHECK_SPREAD_MS)
+					: 1000 + backoff_next(&s->backoff));
+	s->had_kvm = has_kvm();
+	arm(s);
+}
+
+static enum event event_of(int status)
+{
+	if (status == RUN_STATUS_UNSUITABLE)
+		return CHILD_UNSUITABLE;
+	return status == 0 ? CHILD_OK : CHILD_FAILED;
 }
 
 static void clean_up(struct supervisor *s)
@@ -181,12 +213,13 @@ static void on_child(struct io *io, uint32_t events)
 {
 	struct supervisor *s = CONTAINER_OF(io, struct supervisor, child);
 	int status = reap(s);
+	enum event event = event_of(status);
 
 	(void)events;
-	s->state = next[s->state][status == 0 ? CHILD_OK : CHILD_FAILED];
+	s->state = next[s->state][event];
 	explain(s, status);
 	if (s->state != LEAVING)
-		plan_next(s, status == 0);
+		plan_next(s, event != CHILD_FAILED);
 	else if (s->is_cleaning)
 		loop_stop(s->loop, status);
 	else
@@ -200,7 +233,11 @@ static void on_timer(struct io *io, uint32_t events)
 	(void)events;
 	timer_read(io->fd);
 	s->state = next[s->state][TIMER];
-	if (s->child.fd < 0 && s->state != LEAVING)
+	if (s->child.fd >= 0 || s->state == LEAVING)
+		return;
+	if (s->state == UNSUITABLE && now_ms() < s->check_ms && has_kvm() == s->had_kvm)
+		arm(s);
+	else
 		start_or_stop(s, "apply");
 }
 

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "deploy/node.h"
 #include "lib/log.h"
 
 /* ---- the controller's rules ---- */
@@ -260,8 +261,10 @@ int wish_read(struct facts *f, const struct install *in, struct error *e)
 int wish_is_elsewhere(const struct install *in, struct error *e)
 {
 	const struct settings *s = in->facts->settings;
-	/* One of two may be this one. */
-	_free_ char *path = xasprintf("/api/v1/nodes?labelSelector=%s&limit=2", s->owner.label);
+	/* One of two may be this one; those that it is nothing for use no class. */
+	_free_ char *path =
+		xasprintf("/api/v1/nodes?labelSelector=%s,%s!%%3D" NODE_UNSUITABLE "&limit=2",
+			  s->owner.label, s->owner.label);
 	_json_ struct json_object *list = NULL;
 	struct json_object *items;
 	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &list, e);

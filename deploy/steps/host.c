@@ -2,10 +2,11 @@
 /*
  * host - find out whether this machine can run sandboxes, before anything changes.
  *
- * An installation that stands is not looked at: it works as long as nothing says otherwise.  What
- * can be read happens while the plan is assessed.  What only a program on the node can see, the
- * words with which the container engine was started, is asked when the plan runs, before the first
- * change.
+ * What is wrong with a machine is said here; one of another kind has been recognised before
+ * (facts.h).  An installation that stands is not looked at: it works as long as nothing says
+ * otherwise.  What can be read happens while the plan is assessed.  What only a program on the node
+ * can see, the words with which the container engine was started, is asked when the plan runs,
+ * before the first change.
  */
 #include "deploy/install.h"
 #include "lib/host/hostcheck.h"
@@ -19,13 +20,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 	_strv_ strv warnings = NULL;
-	struct host_facts facts = {
-		.arch = f->release.arch,
-		.root = f->root,
-		.sys = "/sys",
-		.proc = "/proc",
-		.allow_emulation = true,
-	};
+	const struct host_facts host = facts_host(f);
 	int r;
 
 	if (!install_is_changing(others))
@@ -33,13 +28,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	if (assessment_has(others, EFFECT_RESTART) && f->engine.driver->must_read)
 		change_add(ret_change, EFFECT_PROBE, f->engine.socket,
 			   "who listens there must read the configuration that changes");
-	for (size_t i = 0; i < f->n_offers; i++) {
-		int64_t mib = offer_int(&f->offers[i], "default_memory", 0);
-
-		facts.allow_emulation &= offer_bool(&f->offers[i], "allow_emulation", false);
-		facts.guest_mib = max_u64(facts.guest_mib, (uint64_t)(mib > 0 ? mib : 0));
-	}
-	r = hostcheck_run(&facts, &warnings, e);
+	r = hostcheck_run(&host, &warnings, e);
 	for (char **w = warnings; w && *w; w++)
 		log_warn("%s", *w);
 	return r;

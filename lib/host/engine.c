@@ -106,6 +106,13 @@ static size_t numbers_len(const char *number)
 	return len;
 }
 
+int engine_is_kind(const struct engine *engine, const char *version, struct error *e)
+{
+	const char *number = NULL;
+
+	return skip_name(engine->driver, version, &number, e);
+}
+
 int engine_must_be(const struct engine *engine, const char *version, struct error *e)
 {
 	const char *theirs = NULL;

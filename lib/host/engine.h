@@ -125,6 +125,9 @@ int engine_identify(struct engine *engine, uint64_t deadline_ms, const struct ca
 /* The same for a version that is known: "containerd://1.6.20~ds1" or "v2.4.2". */
 int engine_set_version(struct engine *engine, const char *version, struct error *e);
 
+/* ENOTSUP if VERSION, as the kubelet says it, is that of another kind of engine. */
+int engine_is_kind(const struct engine *engine, const char *version, struct error *e);
+
 /* EINVAL unless VERSION, as the kubelet says it ("containerd://1.6.20"), is that of ENGINE, whose
  * own is known: by name and the three numbers, as the kubelet drops a distribution's additions. */
 int engine_must_be(const struct engine *engine, const char *version, struct error *e);

@@ -52,14 +52,32 @@ bool hostcheck_at(size_t i, const struct host_facts *facts, struct check_result 
 	return true;
 }
 
+static int fail_missing(const struct check_result *r, struct error *e)
+{
+	return fail(e, r->why.code, "check '%s': %s; %s", r->check->name, r->why.msg,
+		    r->check->remedy);
+}
+
+const char *hostcheck_unsuitable(const struct host_facts *facts, struct error *e)
+{
+	struct check_result r;
+
+	for (size_t i = 0; hostcheck_at(i, facts, &r); i++) {
+		if (r.verdict != VERDICT_MISSING || !r.check->unsuitable)
+			continue;
+		(void)fail_missing(&r, e);
+		return r.check->unsuitable;
+	}
+	return NULL;
+}
+
 int hostcheck_run(const struct host_facts *facts, strv *ret_warnings, struct error *e)
 {
 	struct check_result r;
 
 	for (size_t i = 0; hostcheck_at(i, facts, &r); i++) {
 		if (r.verdict == VERDICT_MISSING)
-			return fail(e, r.why.code, "check '%s': %s; %s", r.check->name, r.why.msg,
-				    r.check->remedy);
+			return fail_missing(&r, e);
 		if (r.verdict == VERDICT_WARNING)
 			strv_addf(ret_warnings, "check '%s': %s; %s", r.check->name, r.why.msg,
 				  r.check->remedy);

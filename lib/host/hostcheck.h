@@ -40,6 +40,9 @@ struct host_check {
 	/* *e says what is missing unless it holds. */
 	enum check_answer (*look)(const struct host_facts *f, struct error *e);
 	const char *remedy; /* what to do, in the imperative */
+	/* A machine without it is another kind of machine, in order as it is, and this is why
+	 * (CamelCase).  NULL: something is wrong with it, which somebody has to mend. */
+	const char *unsuitable;
 };
 
 enum check_verdict {
@@ -60,6 +63,10 @@ bool hostcheck_at(size_t i, const struct host_facts *facts, struct check_result 
 /* Makes every check.  *ret_warnings are for the log; the first that is missing fails, with what to
  * do. */
 int hostcheck_run(const struct host_facts *facts, strv *ret_warnings, struct error *e);
+
+/* The reason of the first check without which this machine is not for sandboxes at all, *e says
+ * more; NULL if there is none. */
+const char *hostcheck_unsuitable(const struct host_facts *facts, struct error *e);
 
 /* Whether VMs of this machine have hardware virtualisation, so that none is emulated. */
 bool hostcheck_has_kvm(const struct host_facts *facts);

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "deploy/install.h"
+#include "deploy/node.h"
 #include "lib/file.h"
 #include "lib/host/live.h"
 #include "lib/host/task.h"
@@ -430,6 +431,53 @@ static int assess_apart(struct run *r, const char *also_write)
 		PATCH(CLASSES "kata?dryRun=All&")
 #define CONDITION PATCH("/api/v1/nodes/n1/status?dryRun=All&")
 
+#define UNSUITABLE                                      \
+	"\"katacontainers.io/kata-runtime\":\"false\"", \
+		"\"kata-deploy.katacontainers.io/default\":\"unsuitable\"", "\"annotations\""
+
+/* A node that is none for us is told so once; nothing is assessed, and nothing has failed. */
+static void test_unsuitable_node_is_told_once(void **state)
+{
+	static const char version[] =
+		"\"nodeInfo\":{\"containerRuntimeVersion\":\"docker://24.0.7\"}";
+	_free_ char *fresh = xasprintf("{\"metadata\":{\"uid\":\"u\"},\"status\":{%s}}", version);
+	_free_ char *told = xasprintf(
+		"{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"false\","
+		"\"kata-deploy.katacontainers.io/default\":\"unsuitable\"}},\"status\":{%s,"
+		"\"conditions\":[{\"type\":\"KataReady\",\"status\":\"False\",\"reason\":"
+		"\"UnsupportedContainerRuntime\",\"message\":\"container runtime 'docker://24.0.7' "
+		"is not supported; containerd is\"}]}}",
+		version);
+	const struct fake_turn turns[] = {
+		GET("/api/v1/nodes/n1 ", "200 OK", fresh),
+		PATCH("/api/v1/nodes/n1?", UNSUITABLE),
+		PATCH("/api/v1/nodes/n1/status?", "\"UnsupportedContainerRuntime\"", "docker"),
+		{ .expect = { "POST /apis/events", "KataNotSuitable", "\"Normal\"" },
+		  .status = "201 Created",
+		  .body = "{}" },
+		GET("/api/v1/nodes/n1 ", "200 OK", told),
+	};
+	static const struct {
+		size_t from, n;
+	} parts[] = { { 0, 4 }, { 4, 1 } };
+	struct world w;
+
+	(void)state;
+	world_start(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		struct error e, why;
+		struct run r;
+
+		run_start(&r, &w, install_steps, turns + parts[i].from, parts[i].n);
+		assert_int_equal(facts_read_install(&r.facts, &r.in, &why), -ENOTSUP);
+		assert_non_null(r.facts.unsuitable);
+		if (node_tell_unsuitable(&r.in, r.facts.unsuitable, why.msg, &e) < 0)
+			fail_msg("%s", e.msg);
+		run_end(&r);
+	}
+	world_end(&w);
+}
+
 static void test_assessment_changes_nothing(void **state)
 {
 	static const struct fake_turn turns[] = { NODE, NEW_CLASSES, CONDITION };
@@ -631,6 +679,7 @@ static void remove_all(const struct world *w, const char *node)
 		PATCH("/api/v1/nodes/n1?", "\"kata-deploy.katacontainers.io/default\":null"),
 		PATCH("/api/v1/nodes/n1/status?", "\"False\""),
 		NO_CLASSES,
+		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
 		NO_CLASSES,
 	};
 	_cleanup_(journal_closep) struct journal *j = NULL;
@@ -790,6 +839,7 @@ static void test_removal_leaves_what_was_there_before(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_unsuitable_node_is_told_once),
 		cmocka_unit_test(test_assessment_changes_nothing),
 		cmocka_unit_test(test_the_rule_of_that_test_holds),
 		cmocka_unit_test(test_what_takes_from_others_is_taken_back_and_tried_once),

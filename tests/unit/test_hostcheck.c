@@ -124,6 +124,25 @@ static void test_machine_whose_kvm_has_no_hardware_is_refused(void **state)
 	stop(&m);
 }
 
+static void test_machine_of_another_kind_is_unsuitable_not_faulty(void **state)
+{
+	char other[] = "vax";
+	struct machine m;
+	struct error e;
+
+	(void)state;
+	start(&m);
+	assert_null(hostcheck_unsuitable(&m.facts, &e));
+	drop(&m, "sys/class/misc/kvm");
+	assert_string_equal(hostcheck_unsuitable(&m.facts, &e), "NoVirtualization");
+	m.facts.allow_emulation = true;
+	assert_null(hostcheck_unsuitable(&m.facts, &e));
+	m.facts.arch = other;
+	assert_string_equal(hostcheck_unsuitable(&m.facts, &e), "WrongArchitecture");
+	assert_non_null(strstr(e.msg, "the image for its architecture"));
+	stop(&m);
+}
+
 static void test_machine_without_helpers_is_only_warned(void **state)
 {
 	struct machine m;
@@ -200,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_machine_with_everything_is_accepted),
 		cmocka_unit_test(test_machine_without_kvm_is_refused_or_emulates),
 		cmocka_unit_test(test_machine_whose_kvm_has_no_hardware_is_refused),
+		cmocka_unit_test(test_machine_of_another_kind_is_unsuitable_not_faulty),
 		cmocka_unit_test(test_machine_without_helpers_is_only_warned),
 		cmocka_unit_test(test_machine_smaller_than_a_guest_is_warned),
 		cmocka_unit_test(test_every_place_gives_the_same_answers),

@@ -515,42 +515,6 @@ static void test_event_that_is_there_is_counted(void **state)
 	stop(&c);
 }
 
-static void test_failure_that_differs_in_numbers_is_one_event(void **state)
-{
-	static const struct {
-		enum kube_event_type type;
-		const char *note;
-		bool is_first; /* the one the others are compared with */
-		bool is_same;
-	} cases[] = {
-		{ KUBE_EVENT_WARNING, "canary-1f0a: after 12 ms, pid 77: 'no such \xff'", true,
-		  true },
-		{ KUBE_EVENT_WARNING, "canary-99cc: after 3456 ms, pid 8: 'no such \xff'", false,
-		  true },
-		{ KUBE_EVENT_WARNING, "canary-99cc: after 3456 ms, pid 8: 'no such y'", false,
-		  false },
-		{ KUBE_EVENT_NORMAL, "version 1", true, true },
-		{ KUBE_EVENT_NORMAL, "version 2", false, false },
-	};
-	_free_ char *first = NULL;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		const struct kube_event event = { .node = "n1",
-						  .node_uid = "u",
-						  .type = cases[i].type,
-						  .reason = "R",
-						  .action = "A",
-						  .note = cases[i].note };
-		_free_ char *name = kube_event_name(&test_owner, &event);
-
-		if (cases[i].is_first)
-			str_set(&first, name);
-		if (str_equal(first, name) != cases[i].is_same)
-			fail_msg("'%s'", cases[i].note);
-	}
-}
-
 static void test_body_is_valid_utf8(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -1007,7 +971,6 @@ int main(void)
 		cmocka_unit_test(test_apply_is_server_side),
 		cmocka_unit_test(test_delete_of_what_is_gone_succeeds),
 		cmocka_unit_test(test_event_that_is_there_is_counted),
-		cmocka_unit_test(test_failure_that_differs_in_numbers_is_one_event),
 		cmocka_unit_test(test_body_is_valid_utf8),
 		cmocka_unit_test(test_watch_goes_on_across_closed_connections),
 		cmocka_unit_test(test_watch_lists_again_when_its_version_is_gone),

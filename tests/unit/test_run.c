@@ -52,7 +52,7 @@
 #define CLASS(name) \
 	ANSWER("GET /apis/node.k8s.io/v1/runtimeclasses/" name " ", "404 Not Found", "{}")
 #define NODES(items)                                                                               \
-	ANSWER("GET /api/v1/nodes?labelSelector=kata-deploy.katacontainers.io/default&", "200 OK", \
+	ANSWER("GET /api/v1/nodes?labelSelector=kata-deploy.katacontainers.io/default,", "200 OK", \
 	       "{\"items\":[" items "]}")
 #define REFUSED "403 Forbidden"
 

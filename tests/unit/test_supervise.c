@@ -6,17 +6,21 @@
  * The environment says how.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "deploy/run.h"
 #include "deploy/supervise.h"
 #include "lib/file.h"
+#include "lib/host/hostcheck.h"
 #include "lib/log.h"
 
 #define PLAY          "TEST_SUPERVISE"
+#define MARK          "TEST_SUPERVISE_MARK"
 #define STATUS_OF_END 7
 
 /* The supervisor is told to end in the middle of the work. */
@@ -27,6 +31,8 @@ static int play(const char *action)
 
 	if (strcmp(action, "cleanup") == 0)
 		return STATUS_OF_END;
+	if (str_equal(part, "is unsuitable") && mkdir(getenv(MARK), 0700) == 0)
+		return RUN_STATUS_UNSUITABLE;
 	(void)sigfillset(&all);
 	/* What the supervisor sends in return may come before the end of this function. */
 	if (!str_equal(part, "waits"))
@@ -38,6 +44,24 @@ static int play(const char *action)
 		for (;;)
 			(void)pause();
 	return str_equal(part, "fails") ? 1 : 0;
+}
+
+/* How often the supervisor looked for KVM, which is there from the third time on. */
+static unsigned kvm_looks;
+
+bool __wrap_hostcheck_has_kvm(const struct host_facts *facts);
+bool __wrap_hostcheck_has_kvm(const struct host_facts *facts)
+{
+	(void)facts;
+	return ++kvm_looks >= 3;
+}
+
+/* Looking every 15 seconds is looking at once here. */
+void __real_timer_arm(int fd, uint64_t first_ms, uint64_t every_ms);
+void __wrap_timer_arm(int fd, uint64_t first_ms, uint64_t every_ms);
+void __wrap_timer_arm(int fd, uint64_t first_ms, uint64_t every_ms)
+{
+	__real_timer_arm(fd, first_ms == 15000 ? 20 : first_ms, every_ms);
 }
 
 /* Runs a supervisor whose child plays PART; what it logs. */
@@ -87,11 +111,29 @@ static void test_child_that_is_killed_is_told(void **state)
 		fail_msg("%s\n%s", killed, ended);
 }
 
+static void test_unsuitable_node_is_tried_again_when_kvm_appears(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *mark = path_join(dir, "mark");
+	_free_ char *log = NULL;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(setenv(MARK, mark, 1), 0);
+	kvm_looks = 0;
+	/* The second child ends the supervisor. */
+	log = supervise_with("is unsuitable", &status);
+	assert_int_equal(status, STATUS_OF_END);
+	assert_true(kvm_looks >= 3);
+	folder_remove(dir);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_term_at_any_time_cleans_up_and_ends),
 		cmocka_unit_test(test_child_that_is_killed_is_told),
+		cmocka_unit_test(test_unsuitable_node_is_tried_again_when_kvm_appears),
 	};
 
 	if (argc == 3 && str_starts(argv[1], "--report="))

@@ -23,4 +23,5 @@ const struct host_check check_architecture = {
 	.weight = CHECK_NEEDED,
 	.look = look,
 	.remedy = "use the image for its architecture",
+	.unsuitable = "WrongArchitecture",
 };

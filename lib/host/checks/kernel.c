@@ -32,4 +32,5 @@ const struct host_check check_kernel = {
 	.weight = CHECK_NEEDED,
 	.look = look,
 	.remedy = "install Linux 5.10 or newer",
+	.unsuitable = "KernelTooOld",
 };

@@ -22,4 +22,5 @@ const struct host_check check_kvm = {
 	.remedy =
 		"use a machine with hardware virtualisation or, for tests, set allow_emulation = "
 		"true in [hypervisor.qemu]",
+	.unsuitable = "NoVirtualization",
 };

@@ -31,6 +31,18 @@ give() { k annotate --overwrite runtimeclass "$1" "kata-deploy.katacontainers.io
 # Without what the API server adds.
 bare() { k get runtimeclass "$1" -o yaml | grep -vE '^  (uid|resourceVersion|creationTimestamp|generation):'; }
 
+if [ ! -e /sys/module/kvm_intel ] && [ ! -e /sys/module/kvm_amd ]; then
+	note "a node without KVM is not suitable, and its pod ready"
+	k kustomize "$top/manifests" | sed "s#image: $image:.*#image: $image:1.0.1#" >"$work/kvm.yaml"
+	k apply -f "$work/kvm.yaml" >/dev/null
+	rolled_out
+	expect "nodes that are told apart" "node/$name" \
+		"$(k get nodes -l kata-deploy.katacontainers.io/default=unsuitable -o name)"
+	expect "reason of the condition" NoVirtualization \
+		"$(k get node "$name" -o 'jsonpath={.status.conditions[?(@.type=="KataReady")].reason}')"
+	expect "versions" "" "$(ls "$root/opt/kata/versions" 2>/dev/null || true)"
+fi
+
 note "RuntimeClasses of somebody else refuse an installation by name"
 class kata kata-old
 class kata-qemu kata-qemu
