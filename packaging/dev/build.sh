@@ -30,6 +30,7 @@ machine_steps=(
 full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
+	"the next Debian with its Docker | artefact test-docker | $network"
 	"helm | artefact helm | $network"
 	"containerd 1.7 | artefact containerd-1.7 | $network"
 	"containerd 2.0 | artefact containerd-2.0 | $network"
