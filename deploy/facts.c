@@ -229,18 +229,22 @@ struct handlers facts_handlers(const struct facts *f)
 
 static int identify(struct facts *f, const struct install *in, struct error *e)
 {
-	struct engine *engine = &f->engine;
-	int r = engine_identify(engine, deadline_in(ENGINE_MS), in->cancel, e);
+	return engine_identify(&f->engine, deadline_in(ENGINE_MS), in->cancel, e);
+}
 
-	if (r < 0)
-		return r;
-	if (*f->settings->suffix && !engine->driver->has_drop_ins(engine))
-		return fail(
-			e, ENOTSUP,
-			"MULTI_INSTALL_SUFFIX needs drop-ins that merge: containerd 2 or later, "
-			"this is %s",
-			engine->version);
-	return 0;
+/* A removal has nothing to fear. */
+static int must_take_two(const struct facts *f, struct error *e)
+{
+	const struct engine *engine = &f->engine;
+
+	if (!*f->settings->suffix || engine->driver->has_drop_ins(engine))
+		return 0;
+	return fail(
+		e, ENOTSUP,
+		"%s '%s' takes one installation only, not this one beside another "
+		"(MULTI_INSTALL_SUFFIX): a file of ours would replace the handlers of everybody "
+		"else.  It needs containerd 2 or later",
+		engine->driver->name, engine->version);
 }
 
 static void read_status(struct facts *f, const struct install *in)
@@ -333,7 +337,7 @@ int facts_read_install(struct facts *f, const struct install *in, struct error *
 {
 	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 ||
 	    must_have_node(f, e) < 0 || must_be_suitable(f, e) < 0 ||
-	    identify_suitable(f, in, e) < 0)
+	    identify_suitable(f, in, e) < 0 || must_take_two(f, e) < 0)
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);

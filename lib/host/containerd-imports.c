@@ -150,16 +150,18 @@ static char *drop_line(const char *text, const struct toml_entry *entry)
 	return splice(text, entry->begin - is_open, entry->end, "");
 }
 
-/* One that somebody wrote in another way, or beside others. */
+/* One that somebody wrote in another way, or beside others; ELEMENT is what we write. */
 static char *drop_among(const char *text, const struct toml_entry *entry, char *const *imports,
-			const char *dir, const char *drop_in)
+			const char *dir, const char *drop_in, const char *element)
 {
 	size_t at = entry->value_begin;
 	size_t begin = 0;
 
 	for (; *imports && next_string(text, &at, entry->value_end, &begin); imports++)
 		if (is_name(*imports, dir, drop_in))
-			return drop_string(text, entry->value_begin, begin, at);
+			return str_starts(text + begin, element)
+				       ? splice(text, begin, begin + strlen(element), "")
+				       : drop_string(text, entry->value_begin, begin, at);
 	return xstrdup(text);
 }
 
@@ -169,7 +171,7 @@ static int remove_one(const char *text, const char *name, const char *dir, const
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;
 	_free_ char *quoted = toml_quote(drop_in);
-	_free_ char *element = xasprintf("[%s, ", quoted);
+	_free_ char *element = xasprintf("%s, ", quoted);
 	_strv_ strv imports = NULL;
 	struct toml_entry entry;
 	size_t first = 0;
@@ -185,11 +187,8 @@ static int remove_one(const char *text, const char *name, const char *dir, const
 		   !memchr(text + entry.value_begin, ',', entry.value_end - entry.value_begin);
 	if (is_alone)
 		*ret_text = drop_line(text, &entry);
-	else if (str_starts(text + entry.value_begin, element))
-		*ret_text = splice(text, entry.value_begin + 1, entry.value_begin + strlen(element),
-				   "");
 	else
-		*ret_text = drop_among(text, &entry, imports, dir, drop_in);
+		*ret_text = drop_among(text, &entry, imports, dir, drop_in, element);
 	return 1;
 }
 

@@ -205,7 +205,7 @@ static int plan_main(struct plan *p, struct error *e)
 static void fill_drop_in(const struct plan *p, struct edit_file *f)
 {
 	_free_ char *tables = NULL;
-	bool is_own_folder = f->old_text ? strstr(f->old_text, OWN_FOLDER) != NULL : !f->has_folder;
+	bool is_own_folder = edit_owns_folder(f, OWN_FOLDER);
 
 	f->takes_folder = is_own_folder;
 	if (!p->is_wanted)

@@ -21,9 +21,14 @@
 
 #define DEFAULT_CONFIG "/etc/containerd/config.toml"
 
+/* Those of 1.x replace, but where somebody else merges them for it. */
 static bool has_drop_ins(const struct engine *engine)
 {
-	return engine->major >= 2;
+	_containerd_place_ struct containerd_place place = { 0 };
+	struct error ignored;
+
+	return engine->major >= 2 ||
+	       (containerd_place(engine, &place, &ignored) >= 0 && place.home == HOME_TOLD);
 }
 
 /* What the running containerd makes of the file at PATH.  2.0 brings old names up to date only in

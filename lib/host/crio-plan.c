@@ -190,7 +190,7 @@ static int plan_drop_in(struct edit *edit, const char *path, const char *owner,
 
 	if (!f)
 		return -e->code;
-	is_own_folder = f->old_text ? strstr(f->old_text, OWN_FOLDER) != NULL : !f->has_folder;
+	is_own_folder = edit_owns_folder(f, OWN_FOLDER);
 	f->takes_folder = is_own_folder;
 	if (handlers->presence == HANDLERS_PRESENT)
 		f->new_text = make_drop_in(owner, handlers, is_own_folder);

@@ -11,6 +11,7 @@
 #include "lib/host/edit.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,29 @@ struct edit_file *edit_add_link(struct edit *edit, const char *path, struct erro
 		return NULL;
 	f.has_folder = file_exists(folder);
 	return add(edit, &f, path);
+}
+
+bool edit_owns_folder(const struct edit_file *f, const char *mark)
+{
+	_free_ char *folder = path_parent(f->path);
+	_free_ char *pattern = xasprintf("%s/*", folder);
+	bool is_marked = false;
+	struct error ignored;
+	glob_t found;
+
+	if (f->old_text || !f->has_folder)
+		return !f->old_text || strstr(f->old_text, mark);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return false;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		_free_ char *text = NULL;
+
+		is_marked |=
+			file_read(found.gl_pathv[i], EDIT_TEXT_MAX, &text, NULL, &ignored) >= 0 &&
+			strstr(text, mark);
+	}
+	globfree(&found);
+	return is_marked;
 }
 
 unsigned edit_changes(const struct edit *edit)

@@ -35,6 +35,9 @@ struct edit {
 struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e);
 /* The same for a symbolic link; EEXIST if there is something else. */
 struct edit_file *edit_add_link(struct edit *edit, const char *path, struct error *e);
+/* Whether the folder of F was made for it, or for a file beside it that has MARK and with it the
+ * duty to take the folder along: the last one to go does. */
+bool edit_owns_folder(const struct edit_file *f, const char *mark);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);

@@ -347,6 +347,18 @@ static const struct handler known[] = {
 	{ "kata-clh", SHIM, NULL, "/etc/kata/clh" },
 };
 
+#define BLUE_SHIM "/opt/kata-blue/bin/containerd-shim-kata-v2"
+
+/* Of a second installation. */
+static const struct handler blue_handlers[] = {
+	{ "kata-qemu-blue", BLUE_SHIM, "/opt/kata-blue/share/qemu.toml", "/etc/kata/qemu-blue" },
+	{ "kata-clh-blue", BLUE_SHIM, "/opt/kata-blue/share/clh.toml", "/etc/kata/clh-blue" },
+};
+static const struct handler blue_known[] = {
+	{ "kata-qemu-blue", BLUE_SHIM, NULL, "/etc/kata/qemu-blue" },
+	{ "kata-clh-blue", BLUE_SHIM, NULL, "/etc/kata/clh-blue" },
+};
+
 /* ---- folders ---- */
 
 static char *fill(const char *text, const char *dir)
@@ -444,7 +456,10 @@ static void end(struct world *w)
 
 static void plan(const struct world *w, enum presence presence, struct edit *ret_edit)
 {
-	const struct handlers all = { presence == HANDLERS_PRESENT ? handlers : known,
+	bool is_blue = w->engine.owner == &other_owner;
+	const struct handler *wished = is_blue ? blue_handlers : handlers;
+	const struct handler *to_go = is_blue ? blue_known : known;
+	const struct handlers all = { presence == HANDLERS_PRESENT ? wished : to_go,
 				      ARRAY_SIZE(handlers), presence };
 	struct error e;
 
@@ -543,6 +558,74 @@ static void test_every_engine_leaves_what_it_found(void **state)
 		say(&cases[i]);
 		check_life(&cases[i]);
 	}
+}
+
+/* OWNER comes or goes; WANTED (NULL: whatever) is what the folder is then. */
+static void change_of(struct world *w, const struct owner *owner, enum presence presence,
+		      const char *wanted)
+{
+	_json_ struct json_object *data = NULL;
+	_free_ char *before = picture(w->dir);
+	_free_ char *after = NULL;
+
+	w->engine.owner = owner;
+	data = change(w, presence);
+	assert_settled(w, presence);
+	after = picture(w->dir);
+	if (wanted)
+		assert_picture(w, wanted);
+	/* An undo beside the other. */
+	restore(w, data);
+	assert_picture(w, before);
+	json_putp(&data);
+	data = change(w, presence);
+	assert_picture(w, after);
+}
+
+/* The second is added and taken away as if it were alone, and so is the first beside the second. */
+static void check_neighbours(const struct found *c, const struct owner *first,
+			     const struct owner *second)
+{
+	_free_ char *before = NULL;
+	_free_ char *with_first = NULL;
+	struct world w;
+
+	begin(&w, c);
+	before = picture(w.dir);
+	change_of(&w, first, HANDLERS_PRESENT, NULL);
+	with_first = picture(w.dir);
+	change_of(&w, second, HANDLERS_PRESENT, NULL);
+	w.engine.owner = first;
+	assert_settled(&w, HANDLERS_PRESENT);
+	change_of(&w, second, HANDLERS_ABSENT, with_first);
+	change_of(&w, second, HANDLERS_PRESENT, NULL);
+	change_of(&w, first, HANDLERS_ABSENT, NULL);
+	w.engine.owner = second;
+	assert_settled(&w, HANDLERS_PRESENT);
+	change_of(&w, second, HANDLERS_ABSENT, before);
+	end(&w);
+}
+
+static void test_two_installations_do_not_see_one_another(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world w;
+		bool can_be_two;
+
+		begin(&w, &cases[i]);
+		can_be_two = w.engine.driver->has_drop_ins(&w.engine);
+		end(&w);
+		if (!can_be_two)
+			continue;
+		say(&cases[i]);
+		check_neighbours(&cases[i], &test_owner, &other_owner);
+		check_neighbours(&cases[i], &other_owner, &test_owner);
+		n++;
+	}
+	assert_true(n >= 8);
 }
 
 static void check_takeover(const struct found *c)
@@ -645,6 +728,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_engine_leaves_what_it_found),
+		cmocka_unit_test(test_two_installations_do_not_see_one_another),
 		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
 		cmocka_unit_test(test_every_flavour_is_whole_and_has_a_case),

@@ -117,4 +117,11 @@ allowed label --overwrite runtimeclass kata app.kubernetes.io/managed-by=Helm
 class kata-qemu kata-qemu
 allowed "${server_side[@]}"
 refused 'may be adopted' label --overwrite runtimeclass kata-qemu app.kubernetes.io/managed-by=Helm
+note "one of another installation stays that installation's"
+k label runtimeclass kata-qemu kata-deploy/instance=blue >/dev/null
+refused 'of another installation' "${server_side[@]}"
+refused 'of another installation' delete runtimeclass kata-qemu
+refused 'of another installation' label --overwrite runtimeclass kata-qemu kata-deploy/instance=default
+k --as system:serviceaccount:kata-system:kata-deploy-blue --as-group system:masters \
+	delete --dry-run=server runtimeclass kata-qemu >/dev/null || fail "it is not that installation's own"
 expect "the handler of gvisor" runsc "$(k get runtimeclass gvisor -o 'jsonpath={.handler}')"
