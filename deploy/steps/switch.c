@@ -14,9 +14,11 @@ static int assess(const void *context, const struct assessment *others, struct c
 	_free_ char *link = path_join(f->root, "current");
 	_strv_ strv missing = store_missing_links(f->root);
 	_free_ char *current = NULL;
-	int r = store_current(f->root, &current, e);
+	int r = store_may_link(f->root, e);
 
 	(void)others;
+	if (r >= 0)
+		r = store_current(f->root, &current, e);
 	if (r < 0)
 		return r;
 	if (!str_equal(current, f->folder))

@@ -28,6 +28,8 @@
 #define NEW_PREFIX  ".new-"
 #define SPARE_BYTES (64 * MIB) /* what must stay free: a full disk hurts more than Kata helps */
 
+#define VERSION_MAX 128
+
 static const char *const known[] = { "bin", "libexec", "share" };
 
 static char *version_path(const char *root, const char *folder)
@@ -305,34 +307,58 @@ static bool links_to(const char *path, const char *target)
 	return n >= 0 && (size_t)n == strlen(target) && memcmp(actual, target, (size_t)n) == 0;
 }
 
+/* Upstream's releases name their version in a file.  Caller frees. */
+static char *upstream_version(const char *root)
+{
+	_free_ char *path = path_join(root, "VERSION");
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	return file_read(path, VERSION_MAX, &text, NULL, &ignored) < 0 ? xstrdup("")
+								       : xstrdup(str_trim(text));
+}
+
+int store_may_link(const char *root, struct error *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		_free_ char *path = path_join(root, known[i]);
+		_free_ char *version = NULL;
+		struct stat st;
+
+		if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
+			continue;
+		version = upstream_version(root);
+		return fail(
+			e, EEXIST,
+			"'%s' exists and is not ours: '%s' has another installation of Kata%s%s, "
+			"whose pods may run; remove that first, once they have gone (helm "
+			"uninstall, if it was upstream's chart), or install beside it with "
+			"MULTI_INSTALL_SUFFIX",
+			path, root, *version ? " " : "", version);
+	}
+	return 0;
+}
+
 static int link_one(const char *root, const char *name, struct error *e)
 {
 	_free_ char *path = path_join(root, name);
 	_free_ char *target = path_join("current", name);
-	struct stat st;
 
 	if (links_to(path, target))
 		return 0;
-	if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
-		return fail(e, EEXIST,
-			    "'%s' exists and is not ours: another installation of Kata; "
-			    "remove it first",
-			    path);
 	return link_replace(path, target, e) < 0 ? -e->code : 1;
 }
 
 int store_link(const char *root, struct error *e)
 {
 	int changed = 0;
-	int r;
+	int r = store_may_link(root, e);
 
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(known); i++) {
 		r = link_one(root, known[i], e);
-		if (r < 0)
-			return r;
 		changed |= r;
 	}
-	return changed;
+	return r < 0 ? r : changed;
 }
 
 strv store_missing_links(const char *root)

@@ -35,8 +35,10 @@ int store_current(const char *root, char **ret_folder, struct error *e);
  * if it is not there; NULL: there is no current version any more. */
 int store_switch(const char *root, const char *folder, struct error *e);
 
-/* Makes the links bin, libexec, share; 1 if any was made, 0 if all were there.  EEXIST if something
- * else has one of these names: an installation that is not ours. */
+/* Whether those three are ours to make: EEXIST if something else has one of these names, an
+ * installation that is not ours. */
+int store_may_link(const char *root, struct error *e);
+/* Makes the links bin, libexec, share; 1 if any was made, 0 if all were there. */
 int store_link(const char *root, struct error *e);
 /* The paths of those that are not there; caller frees. */
 strv store_missing_links(const char *root);

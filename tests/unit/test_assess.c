@@ -478,6 +478,32 @@ static void test_unsuitable_node_is_told_once(void **state)
 	world_end(&w);
 }
 
+static void test_tree_of_another_installation_is_refused_before_anything_changes(void **state)
+{
+	static const struct fake_turn turns[] = { NODE };
+	_strv_ strv before = NULL;
+	_strv_ strv after = NULL;
+	_assessment_ struct assessment a = { 0 };
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	folder_put(w.host, "opt/kata/runtime-rs/bin/containerd-shim-kata-v2", "theirs");
+	folder_put(w.host, "opt/kata/share/defaults/kata-containers/configuration.toml", "");
+	folder_put(w.host, "opt/kata/VERSION", "4.1.0\n");
+	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
+	before = list(w.host);
+	assert_int_equal(facts_read_install(&r.facts, &r.in, &e), 0);
+	assert_int_equal(plan_assess(&r.plan, &a, &e), -EEXIST);
+	assert_non_null(strstr(e.msg, "another installation of Kata 4.1.0, "));
+	after = list(w.host);
+	assert_int_equal(strv_len(before), strv_len(after));
+	run_end(&r);
+	world_end(&w);
+}
+
 static void test_assessment_changes_nothing(void **state)
 {
 	static const struct fake_turn turns[] = { NODE, NEW_CLASSES, CONDITION };
@@ -840,6 +866,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unsuitable_node_is_told_once),
+		cmocka_unit_test(
+			test_tree_of_another_installation_is_refused_before_anything_changes),
 		cmocka_unit_test(test_assessment_changes_nothing),
 		cmocka_unit_test(test_the_rule_of_that_test_holds),
 		cmocka_unit_test(test_what_takes_from_others_is_taken_back_and_tried_once),
