@@ -22,7 +22,7 @@ expect_match "where it is searched" "$prefix/share/defaults/kata-containers/conf
 note "manual pages name all that the programs and the table of keys have"
 man=$prefix/share/man
 pages() { sed -n '/^\.TP/{n;s/^\.B //;s/\\-/-/g;s/ .*//;p}' "$1" | sort -u; }
-"$prefix/bin/kata-deploy" --help | sed -nE 's/^  ([A-Za-z0-9_]+) .*/\1/p' | sort -u >"$work/wanted"
+"$prefix/bin/kata-deploy" --help | sed -nE 's/^  ([-A-Za-z0-9_]+) .*/\1/p' | sort -u >"$work/wanted"
 [ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kata-deploy has too few rows"
 diff "$work/wanted" <(pages "$man/man8/kata-deploy.8") || fail "kata-deploy.8 differs from --help"
 "$prefix/bin/kata-runtime" --help | sed -nE 's/^  ([a-z-]+)(,.*|$| .*)/\1/p' | sort -u >"$work/wanted"
