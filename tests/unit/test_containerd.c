@@ -249,6 +249,18 @@ static void test_containerd1_of_the_oldest_format_uses_its_names(void **state)
 	assert_handler(f->main_path, "plugins.cri.containerd.runtimes", "kata-qemu");
 }
 
+/* There the version that an imported file says is that of the main one, too. */
+static void test_containerd1_uses_the_names_of_what_is_imported(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *text = xasprintf("imports = [\"%s/a.toml\"]\n", f->dir);
+
+	write_text(f->main_path, text);
+	folder_put(f->dir, "a.toml", "version = 2\n");
+	assert_true(edit(f, "1.6.20", 1));
+	assert_handler(f->main_path, RUNTIMES1, "kata-qemu");
+}
+
 static void test_containerd1_with_half_a_block_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -779,6 +791,7 @@ int main(void)
 		T(test_containerd1_replaces_a_foreign_handler_of_our_name),
 		T(test_containerd1_leaves_the_block_where_somebody_wrote_behind_it),
 		T(test_containerd1_of_the_oldest_format_uses_its_names),
+		T(test_containerd1_uses_the_names_of_what_is_imported),
 		T(test_containerd1_with_half_a_block_is_refused),
 		T(test_containerd2_leaves_a_main_file_that_imports_the_folder),
 		T(test_containerd2_adds_its_import_beside_others),

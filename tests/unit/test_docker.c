@@ -168,6 +168,17 @@ static void test_entry_that_is_there_twice_goes_twice(void **state)
 		       HANDLERS_ABSENT, "{\"runtimes\": {\"a\": {}}}");
 }
 
+static void test_entry_that_is_there_twice_becomes_one(void **state)
+{
+	static const char before[] = "{\"runtimes\": {\"r\": {}}}";
+	_free_ char *once = becomes(*state, before, HANDLERS_PRESENT);
+	const char *entry = strstr(once, ", \"kata\"");
+	_free_ char *twice =
+		xasprintf("{\"runtimes\": {\"r\": {}%.*s%s", (int)strlen(entry) - 2, entry, entry);
+
+	assert_becomes(*state, twice, HANDLERS_PRESENT, once);
+}
+
 static void test_entry_of_somebody_else_beside_ours_stays(void **state)
 {
 	_free_ char *with = becomes(*state, "{\n  \"a\": 1\n}\n", HANDLERS_PRESENT);
@@ -369,6 +380,7 @@ int main(void)
 		T(test_entry_that_a_formatter_rewrote_is_left_alone),
 		T(test_foreign_entry_of_our_name_gives_way_and_is_not_removed),
 		T(test_entry_that_is_there_twice_goes_twice),
+		T(test_entry_that_is_there_twice_becomes_one),
 		T(test_entry_of_somebody_else_beside_ours_stays),
 		T(test_text_that_is_no_configuration_is_refused),
 		T(test_default_runtime_cannot_go),
