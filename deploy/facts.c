@@ -326,6 +326,8 @@ static int identify_suitable(struct facts *f, const struct install *in, struct e
 {
 	int r = identify(f, in, e);
 
+	if (r >= 0)
+		r = must_take_two(f, e);
 	if (r == -ENOTSUP)
 		f->unsuitable = UNSUPPORTED;
 	return r;
@@ -337,7 +339,7 @@ int facts_read_install(struct facts *f, const struct install *in, struct error *
 {
 	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 ||
 	    must_have_node(f, e) < 0 || must_be_suitable(f, e) < 0 ||
-	    identify_suitable(f, in, e) < 0 || must_take_two(f, e) < 0)
+	    identify_suitable(f, in, e) < 0)
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 1200
 # tier: full
+# variants: CONTAINERD=2 CONTAINERD=1
 # place: own
 #
 # An installation and one with a suffix on the same node, installed and removed in each order, beside pods that run in
 # the other's sandboxes: neither notices the other, by its label, condition, RuntimeClasses, files or pods, and the
-# last one leaves the node as it was.
+# last one leaves the node as it was.  With containerd 1, whose drop-ins replace, the second one finds it unsuitable.
 . "$(dirname "$0")/../releases.sh"
 
 suffix=blue
@@ -138,6 +139,19 @@ k apply -f "$top/manifests/base/namespace.yaml" >/dev/null
 ours=("$plain" default kata-qemu kata-qemu)
 theirs=("$blue" "$suffix" "kata-qemu-$suffix" "kata-qemu-$suffix")
 
+if [ "${CONTAINERD:-2}" = 1 ]; then
+	begin "$plain"
+	beside default begin "$blue"
+	eventually 30 "the refusal to be told" has_event KataNotSuitable 'takes one installation only'
+	expect "label of $blue" unsuitable "$(label_of "kata-deploy\.katacontainers\.io/$suffix")"
+	expect "condition of $blue" False "$(condition "KataReady-$suffix")"
+	beside default end "$blue"
+	is_untouched default "$plain" kata kata-qemu
+	end "$plain"
+	expect_restored
+	note "done"
+	exit
+fi
 first_then_second "${ours[@]}" "${theirs[@]}"
 end_pod of-default kata-qemu
 beside "$suffix" end "$plain"
