@@ -32,6 +32,7 @@ target_compile_definitions(test_containerd PRIVATE
 kata_unit_test(test_event.c LIBS kata_kube)
 kata_unit_test(test_kube.c LIBS kata_kube)
 target_link_options(test_kube PRIVATE -Wl,--wrap=deadline_in)
+kata_unit_test(test_http_client.c LIBS kata_http)
 kata_unit_test(test_serve.c LIBS kata_http)
 kata_unit_test(test_grpc.c LIBS kata_http kata_proto_base)
 kata_unit_test(test_unit.c LIBS kata_host)

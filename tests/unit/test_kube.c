@@ -5,8 +5,6 @@
 
 #include "tests/unit/folder.h"
 
-#include <signal.h>
-
 #include "tests/unit/fake-api.h"
 #include "tests/unit/owner.h"
 
@@ -14,7 +12,6 @@
 #include "lib/kube/apply.h"
 #include "lib/kube/event.h"
 #include "lib/kube/watch.h"
-#include "lib/wire.h"
 
 #define WAIT_MS 5000
 #define SOON_MS 250 /* a deadline that is meant to be reached */
@@ -78,35 +75,6 @@ static void test_get_is_repeated_until_the_server_can(void **state)
 	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
 	if (get_node(&c, NULL, &e) < 0)
 		fail_msg("%s", e.msg);
-	stop(&c);
-}
-
-static void test_client_obeys_no_proxy_of_the_environment(void **state)
-{
-	static const struct fake_turn turns[] = { { { NODE }, OK2, FAKE_KEEP, NULL } };
-	struct client c;
-	struct error e;
-
-	(void)state;
-	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
-	assert_int_equal(setenv("ALL_PROXY", "http://127.0.0.1:1", 1), 0);
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(kube_get(c.kube, "/api/v1/nodes/n1", deadline_in(WAIT_MS), NULL, NULL, &e),
-			 0);
-	stop(&c);
-	(void)unsetenv("http_proxy");
-	(void)unsetenv("ALL_PROXY");
-}
-
-static void test_client_has_no_sigpipe(void **state)
-{
-	struct sigaction now = { 0 };
-	struct client c;
-
-	(void)state;
-	start(&c, NULL, 0, NULL, NULL);
-	assert_int_equal(sigaction(SIGPIPE, NULL, &now), 0);
-	assert_true(now.sa_handler == SIG_IGN);
 	stop(&c);
 }
 
@@ -334,26 +302,6 @@ static void test_requests_come_no_faster_than_their_rate(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(turns); i++)
 		assert_int_equal(get_node(&c, NULL, &e), 0);
 	assert_true(now_ms() - began >= 500);
-	stop(&c);
-}
-
-/* Each line is short, and there is no end of them. */
-static void test_headers_without_end_are_refused(void **state)
-{
-	static const char line[] = "\r\nX-Filling: 0123456789abcdef0123456789abcdef";
-	size_t n = WIRE_HEADERS_MAX / strlen(line) + 1;
-	_free_ char *status = xcalloc(1, n * strlen(line) + 16);
-	const struct fake_turn turn = { { NODE }, status, "{}", FAKE_HANG, NULL };
-	struct client c;
-	struct error e;
-
-	(void)state;
-	memcpy(status, "200 OK", 6);
-	for (size_t i = 0; i < n; i++)
-		memcpy(status + 6 + i * strlen(line), line, strlen(line));
-	start(&c, &turn, 1, NULL, NULL);
-	assert_int_equal(get_node(&c, NULL, &e), -EFBIG);
-	assert_non_null(strstr(e.msg, "headers"));
 	stop(&c);
 }
 
@@ -955,8 +903,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_get_is_repeated_until_the_server_can),
-		cmocka_unit_test(test_client_obeys_no_proxy_of_the_environment),
-		cmocka_unit_test(test_client_has_no_sigpipe),
 		cmocka_unit_test(test_get_that_is_refused_is_not_repeated),
 		cmocka_unit_test(test_token_that_rotates_is_read_again),
 		cmocka_unit_test(test_refusal_that_passes_is_not_believed),
@@ -964,7 +910,6 @@ int main(void)
 		cmocka_unit_test(test_account_that_is_refused_for_long_is_so_for_everything),
 		cmocka_unit_test(test_get_waits_as_long_as_the_status_object_asks),
 		cmocka_unit_test(test_get_that_is_cancelled_ends_while_the_server_hangs),
-		cmocka_unit_test(test_headers_without_end_are_refused),
 		cmocka_unit_test(test_get_keeps_the_last_error_at_its_deadline),
 		cmocka_unit_test(test_get_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_get_backs_off_when_the_server_does_not_say_how_long),

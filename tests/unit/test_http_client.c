@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_http_client - what the HTTP client takes from its environment and from a server.
+ */
+
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+#include "tests/unit/fake-api.h"
+
+#include "lib/http/client.h"
+#include "lib/wire.h"
+
+#define WAIT_MS 20000
+
+/* Asks for "/x" of a server that plays TURN. */
+static int ask(const struct fake_turn *turn, struct error *e)
+{
+	const struct http_request request = { .path = "/x", .deadline_ms = deadline_in(WAIT_MS) };
+	_http_response_ struct http_response response = { 0 };
+	struct http_target target = { 0 };
+	struct http_client *client;
+	struct fake_api api;
+	const char *fault;
+	int r;
+
+	assert_true(fake_start(&api, turn, 1, NULL));
+	target.base_url = api.url;
+	assert_int_equal(http_client_new(&target, &client, e), 0);
+	r = http_do(client, &request, &response, e);
+	http_client_free(client);
+	fault = fake_stop(&api);
+	if (fault)
+		fail_msg("%s", fault);
+	return r;
+}
+
+static void test_client_obeys_no_proxy_of_the_environment(void **state)
+{
+	static const struct fake_turn turn = { { "GET /x " }, "200 OK", "{}", FAKE_KEEP, NULL };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+	assert_int_equal(setenv("ALL_PROXY", "http://127.0.0.1:1", 1), 0);
+	assert_int_equal(ask(&turn, &e), 0);
+	(void)unsetenv("http_proxy");
+	(void)unsetenv("ALL_PROXY");
+}
+
+static void test_client_has_no_sigpipe(void **state)
+{
+	static const struct fake_turn turn = { { "GET /x " }, "200 OK", "{}", FAKE_KEEP, NULL };
+	struct sigaction now = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(ask(&turn, &e), 0);
+	assert_int_equal(sigaction(SIGPIPE, NULL, &now), 0);
+	assert_true(now.sa_handler == SIG_IGN);
+}
+
+/* Each line is short, and there is no end of them. */
+static void test_headers_without_end_are_refused(void **state)
+{
+	static const char line[] = "\r\nX-Filling: 0123456789abcdef0123456789abcdef";
+	size_t n = WIRE_HEADERS_MAX / strlen(line) + 1;
+	_free_ char *status = xcalloc(1, n * strlen(line) + 16);
+	const struct fake_turn turn = { { "GET /x " }, status, "{}", FAKE_HANG, NULL };
+	struct error e;
+
+	(void)state;
+	memcpy(status, "200 OK", 6);
+	for (size_t i = 0; i < n; i++)
+		memcpy(status + 6 + i * strlen(line), line, strlen(line));
+	assert_int_equal(ask(&turn, &e), -EFBIG);
+	assert_non_null(strstr(e.msg, "headers"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_client_obeys_no_proxy_of_the_environment),
+		cmocka_unit_test(test_client_has_no_sigpipe),
+		cmocka_unit_test(test_headers_without_end_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
