@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-enum kind { TEXT, WORDS, FLAG, NUMBER };
+enum kind { TEXT, WORDS, LIST, FLAG, NUMBER };
 
 struct row {
 	const char *name;
@@ -42,6 +42,9 @@ static const struct row rows[] = {
 	  "kind that RuntimeClass kata means" },
 	{ "ALLOWED_HYPERVISOR_ANNOTATIONS", AT(annotations), WORDS, "", true,
 	  "annotations pods may use; NAME for all shims or SHIM:NAME,NAME" },
+	{ "SNAPSHOTTER_HANDLER_MAPPING", AT(snapshotters), LIST, "", true,
+	  "snapshotters of containerd that shims' pods get their images from; "
+	  "SHIM:SNAPSHOTTER,..." },
 	{ "DEBUG", AT(debug), FLAG, "false", false, "log more, here and in every sandbox" },
 	{ "CREATE_RUNTIMECLASSES", AT(create_runtimeclasses), FLAG, "true", false,
 	  "make RuntimeClass kata-SHIM for every shim" },
@@ -112,6 +115,9 @@ static int read_row(struct settings *s, const struct row *row, struct error *e)
 	case WORDS:
 		*(strv *)to = strv_split(value, " \t\n");
 		return 0;
+	case LIST:
+		*(strv *)to = strv_split(value, ", \t\n");
+		return 0;
 	case FLAG:
 		return parse_bool(value, row->name, to, e);
 	case NUMBER:
@@ -144,6 +150,26 @@ static int check_name(const char *name, const char *value, struct error *e)
 		    name, value, NAME_MAX_LEN);
 }
 
+static int check_snapshotters(const struct settings *s, struct error *e)
+{
+	for (char *const *entry = s->snapshotters; entry && *entry; entry++) {
+		const char *colon = strchr(*entry, ':');
+		_free_ char *shim = xstrndup(*entry, colon ? (size_t)(colon - *entry) : 0);
+
+		if (!colon || colon[1] == '\0' || strchr(colon + 1, ':'))
+			return fail(e, EINVAL,
+				    "SNAPSHOTTER_HANDLER_MAPPING has '%s', which is not "
+				    "SHIM:SNAPSHOTTER",
+				    *entry);
+		if (!strv_contains(s->shims, shim))
+			return fail(e, EINVAL,
+				    "SNAPSHOTTER_HANDLER_MAPPING names '%s', which is not one of "
+				    "SHIMS",
+				    shim);
+	}
+	return 0;
+}
+
 /* What becomes a part of paths and names of objects. */
 static int check_names(const struct settings *s, struct error *e)
 {
@@ -168,7 +194,7 @@ static int check_names(const struct settings *s, struct error *e)
 			return fail(e, EINVAL, "SHIMS names '%s' twice", *shim);
 	if (!strv_contains(s->shims, s->default_shim))
 		return fail(e, EINVAL, "DEFAULT_SHIM '%s' is not one of SHIMS", s->default_shim);
-	return 0;
+	return check_snapshotters(s, e);
 }
 
 /* Nodes belong to one pool, so pools need no names but for their label. */
@@ -216,7 +242,7 @@ void settings_done(struct settings *s)
 
 		if (rows[i].kind == TEXT)
 			str_set(member, NULL);
-		if (rows[i].kind == WORDS)
+		if (rows[i].kind == WORDS || rows[i].kind == LIST)
 			strv_free(*(strv *)member);
 	}
 	free(s->machine);

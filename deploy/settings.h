@@ -14,7 +14,8 @@ struct settings {
 	char *namespace;
 	strv shims;
 	char *default_shim;
-	strv annotations; /* allowed for sandboxes, "name" or "shim:name,name" */
+	strv annotations;  /* allowed for sandboxes, "name" or "shim:name,name" */
+	strv snapshotters; /* "shim:snapshotter" */
 	bool debug;
 	bool create_runtimeclasses;
 	bool create_default_runtimeclass;

@@ -82,6 +82,16 @@ static void allowed_annotations(const struct settings *s, const struct shim *shi
 	}
 }
 
+static char *mapped_snapshotter(const struct settings *s, const char *shim)
+{
+	size_t len = strlen(shim);
+
+	for (char **entry = s->snapshotters; entry && *entry; entry++)
+		if (strncmp(*entry, shim, len) == 0 && (*entry)[len] == ':')
+			return xstrdup(*entry + len + 1);
+	return NULL;
+}
+
 /* Whether the administrator of the node has put drop-ins beside ours. */
 static bool has_others(const struct offer *o, const struct settings *s)
 {
@@ -120,6 +130,7 @@ int offer_init(struct offer *o, const struct settings *s, const char *root, cons
 	o->handler = shim_handler(s, name);
 	o->runtime_path = xasprintf("%s/" SHIM_PROGRAM, root);
 	o->launcher = xasprintf("%s/%s/" LAUNCHER, s->etc, o->handler);
+	o->snapshotter = mapped_snapshotter(s, name);
 	o->delivered = xasprintf("%s/" DEFAULTS "/%s", root, o->shim->configuration);
 	return 0;
 }
@@ -174,6 +185,7 @@ void offer_done(struct offer *o)
 	free(o->delivered);
 	free(o->config_path);
 	free(o->launcher);
+	free(o->snapshotter);
 	free(o->custom);
 	free(o->text);
 	*o = (struct offer){ 0 };
@@ -195,6 +207,7 @@ struct handler offer_handler(const struct offer *o)
 		.runtime_path = o->runtime_path,
 		.config_path = o->config_path,
 		.launcher = o->launcher,
+		.snapshotter = o->snapshotter,
 	};
 }
 

@@ -29,6 +29,7 @@ struct offer {
 	char *config_path;  /* what sandboxes read: that, or a copy of the node's own; NULL: unread
 			     */
 	char *launcher;     /* what runs the shim with it, for containerd 2 */
+	char *snapshotter;  /* of containerd, for its pods; NULL: the one of all pods */
 	char *custom;       /* text of the drop-in for this node; NULL if there is none */
 	char *text;         /* of the delivered configuration; NULL: not read */
 };

@@ -79,6 +79,7 @@ static void print_handler(FILE *f, const struct handler *h, int64_t names, enum 
 	_free_ char *shim = toml_quote(h->runtime_path);
 	_free_ char *config = toml_quote(h->config_path);
 	_free_ char *launcher = toml_quote(h->launcher);
+	_free_ char *snapshotter = h->snapshotter ? toml_quote(h->snapshotter) : NULL;
 
 	fprintf(f, "[%s]\n", table);
 	if (lookup == BY_TYPE)
@@ -86,11 +87,16 @@ static void print_handler(FILE *f, const struct handler *h, int64_t names, enum 
 	else
 		fprintf(f, "runtime_type = \"io.containerd.%s.v2\"\nruntime_path = %s\n", h->name,
 			launcher);
+	if (snapshotter)
+		fprintf(f, "snapshotter = %s\n", snapshotter);
 	fputs("privileged_without_host_devices = true\n", f);
 	fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
 	fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n", f);
 	if (lookup == BY_TYPE)
 		fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
+	/* From older names it comes there by itself. */
+	if (snapshotter && names >= NEWEST)
+		fprintf(f, "[" PLATFORMS ".%s]\nsnapshotter = %s\n", h->name, snapshotter);
 }
 
 char *containerd_tables(const struct handlers *handlers, int64_t names, enum lookup lookup)

@@ -327,6 +327,21 @@ static int drop_drop_in(struct plan *p, struct error *e)
 	return 0;
 }
 
+static int must_know_snapshotters(const struct engine *engine, const struct handlers *handlers,
+				  struct error *e)
+{
+	bool knows = engine->major >= 2 || engine->minor >= 7;
+
+	for (size_t i = 0; !knows && i < handlers->n; i++)
+		if (handlers->list[i].snapshotter)
+			return fail(e, ENOTSUP,
+				    "containerd %s has one snapshotter for all pods, and '%s' "
+				    "shall have '%s': that takes 1.7 or later",
+				    engine->version, handlers->list[i].name,
+				    handlers->list[i].snapshotter);
+	return 0;
+}
+
 int containerd_plan(const struct engine *engine, const struct handlers *handlers,
 		    struct edit *ret_edit, struct error *e)
 {
@@ -338,7 +353,8 @@ int containerd_plan(const struct engine *engine, const struct handlers *handlers
 	int r = containerd_place(engine, &p.place, e);
 
 	if (r >= 0 && p.is_wanted)
-		r = must_have_cri(&p, e);
+		r = must_have_cri(&p, e) < 0 ? -e->code
+					     : must_know_snapshotters(engine, handlers, e);
 	if (r < 0)
 		return r;
 	switch (p.place.home) {

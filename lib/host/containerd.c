@@ -183,6 +183,21 @@ static int dump_both(const struct engine *engine, const struct edit *edit, uint6
 	return r;
 }
 
+/* The sandbox would fail, after two restarts. */
+static int must_have_snapshotters(const struct engine *engine, const struct handlers *handlers,
+				  uint64_t deadline_ms, const struct cancel *cancel,
+				  struct error *e)
+{
+	for (size_t i = 0; i < handlers->n; i++) {
+		const char *name = handlers->list[i].snapshotter;
+
+		if (name && handlers->presence == HANDLERS_PRESENT &&
+		    endpoint_has_snapshotter(engine->socket, name, deadline_ms, cancel, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
 static int validate(const struct engine *engine, const struct edit *edit,
 		    const struct handlers *handlers, uint64_t deadline_ms,
 		    const struct cancel *cancel, struct error *e)
@@ -191,6 +206,8 @@ static int validate(const struct engine *engine, const struct edit *edit,
 	_free_ char *after = NULL;
 	int r = must_be_complete(engine, edit, e);
 
+	if (r >= 0)
+		r = must_have_snapshotters(engine, handlers, deadline_ms, cancel, e);
 	if (r >= 0)
 		r = dump_both(engine, edit, deadline_ms, cancel, &before, &after, e);
 	if (r >= 0)

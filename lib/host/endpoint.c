@@ -25,6 +25,12 @@ static const struct grpc_method version_method = {
 	.out = &client__version_response__descriptor,
 };
 
+static const struct grpc_method plugins_method = {
+	.path = "/containerd.services.introspection.v1.Introspection/Plugins",
+	.in = &client__plugins_request__descriptor,
+	.out = &client__plugins_response__descriptor,
+};
+
 static const struct grpc_method status_method = {
 	.path = "/runtime.v1.RuntimeService/Status",
 	.in = &cri__status_request__descriptor,
@@ -62,6 +68,32 @@ int endpoint_version(const char *socket, uint64_t deadline_ms, const struct canc
 		return fail_wrap(e, "asking containerd for its version");
 	*ret_version = xstrdup(out->version);
 	return 0;
+}
+
+int endpoint_has_snapshotter(const char *socket, const char *name, uint64_t deadline_ms,
+			     const struct cancel *cancel, struct error *e)
+{
+	static char filter[] = "type==io.containerd.snapshotter.v1";
+	char *filters[] = { filter };
+	Client__PluginsRequest in = CLIENT__PLUGINS_REQUEST__INIT;
+	_message_ Client__PluginsResponse *out = NULL;
+	_free_ char *list = NULL;
+	_strv_ strv working = NULL;
+	int r;
+
+	in.filters = filters;
+	in.n_filters = ARRAY_SIZE(filters);
+	r = ask(socket, &plugins_method, &in, &out, deadline_ms, cancel, e);
+	if (r < 0)
+		return fail_wrap(e, "asking containerd for its snapshotters");
+	for (size_t i = 0; i < out->n_plugins; i++)
+		if (!out->plugins[i]->init_err)
+			strv_add(&working, out->plugins[i]->id);
+	if (strv_contains(working, name))
+		return 0;
+	list = strv_join(working, ", ");
+	return fail(e, ENOENT, "containerd has no snapshotter '%s' that works, only %s", name,
+		    list);
 }
 
 static void read_conditions(const Cri__RuntimeStatus *status, struct endpoint_state *s)
@@ -133,9 +165,11 @@ static bool has_handler(const struct endpoint_state *s, const struct handler *h)
 	const char *config_path = json_get_str(config, "options.ConfigPath");
 	const char *path = json_get_str(config, "runtimePath");
 	const char *type = json_get_str(config, "runtimeType");
+	const char *snapshotter = json_get_str(config, "snapshotter");
 	const char *shim = type && type[0] == '/' ? type : path;
 
-	if (!strv_contains(s->handlers, h->name))
+	if (!strv_contains(s->handlers, h->name) ||
+	    (snapshotter && !str_equal(snapshotter, h->snapshotter ? h->snapshotter : "")))
 		return false;
 	return (!config_path || strcmp(config_path, h->config_path) == 0) &&
 	       (str_empty(shim) || strcmp(shim, h->runtime_path) == 0 ||

@@ -20,6 +20,9 @@ void endpoint_state_done(struct endpoint_state *s);
 /* "1.6.20~ds1", "v2.4.2".  Caller frees. */
 int endpoint_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		     char **ret_version, struct error *e);
+/* Whether containerd has such a snapshotter: its plugins, asked.  ENOENT names those that work. */
+int endpoint_has_snapshotter(const char *socket, const char *name, uint64_t deadline_ms,
+			     const struct cancel *cancel, struct error *e);
 /* Its CRI service, asked once.  ENOSYS: the process runs but its CRI plugin failed. */
 int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct endpoint_state *ret_status, struct error *e);

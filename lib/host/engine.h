@@ -29,6 +29,9 @@ struct handler {
 	const char *runtime_path; /* the shim */
 	const char *config_path;  /* its configuration */
 	const char *launcher;     /* a file that runs the shim with that configuration */
+	/* Where containerd has the images of its pods; NULL: where all are.  Other engines have no
+	 * such choice. */
+	const char *snapshotter;
 };
 
 /* One as it is known to whoever takes it away, and not with which configuration it ran. */

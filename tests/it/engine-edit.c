@@ -2,7 +2,8 @@
 /*
  * engine-edit - configure our handlers in a folder for the binary of an engine.
  *
- * Arguments: BINARY DIR, "present" or "absent", and the flavour ("k8s").
+ * Arguments: BINARY DIR, "present" or "absent", and, for more than a configuration of "k8s", the
+ * flavour, the engine's socket and the snapshotter of the handler.
  *
  * What an installer does but for the restart: plan, validation by that very program, edit.  Its
  * exit status is 0 if a change was made, 2 if none was needed, 1 with the reason if it is refused.
@@ -19,8 +20,9 @@
 
 static const char *arg_binary;
 
-static const struct handler handlers[] = {
-	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/c.toml", "/etc/kata/l" },
+static struct handler handlers[] = {
+	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/c.toml", "/etc/kata/l",
+	  NULL },
 };
 
 /* The binary in place of the daemon that listens on the socket. */
@@ -77,11 +79,15 @@ int main(int argc, char **argv)
 	struct error e = { 0 };
 	int r;
 
-	if (argc < 4 || argc > 5)
+	if (argc < 4 || argc > 7)
 		return 64;
 	arg_binary = argv[1];
 	engine.dir = argv[2];
-	r = flavour_find(argc == 5 ? argv[4] : "k8s", &engine.flavour, &e);
+	if (argc == 7) {
+		engine.socket = argv[5];
+		handlers[0].snapshotter = argv[6];
+	}
+	r = flavour_find(argc > 4 ? argv[4] : "k8s", &engine.flavour, &e);
 	if (r >= 0) {
 		engine.driver = engine_driver(engine.flavour);
 		engine.main_file = engine.flavour->main_file;

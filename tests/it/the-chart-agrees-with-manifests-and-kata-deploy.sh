@@ -129,6 +129,8 @@ switched() { # OPTION... -> the kinds
 expect "the folder of the PATH" "/usr/local/bin /usr/local/bin" "$(render --set pathDir=/usr/local/bin | to_json |
 	jq -r 'select(.kind == "DaemonSet").spec.template.spec | (.volumes[] | select(.name == "path").hostPath.path) + " "
 		+ (.containers[0].env[] | select(.name == "KATA_PATH_DIR").value)')"
+expect "the snapshotter of a shim" "qemu:devmapper" "$(render --set shims.qemu.containerd.snapshotter=devmapper | to_json |
+	jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].env[] | select(.name == "SNAPSHOTTER_HANDLER_MAPPING").value')"
 expect_match "network policy" NetworkPolicy "$(switched --set networkPolicy.enabled=true)"
 expect_match "priority class" PriorityClass "$(switched --set priorityClass.create=true)"
 expect_match "rules" NodeFeatureRule "$(switched --set nodeFeatureRules.create=true)"

@@ -19,11 +19,11 @@
 
 static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", "/opt/kata/share/c.toml",
-	  "/etc/kata/launcher" },
+	  "/etc/kata/launcher", NULL },
 };
 /* What a removal knows: it reads no configuration. */
 static const struct handler known[] = {
-	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", NULL, "/etc/kata/launcher" },
+	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2", NULL, "/etc/kata/launcher", NULL },
 };
 
 struct fixture {
@@ -340,6 +340,53 @@ static void test_containerd2_without_a_file_makes_and_removes_one(void **state)
 	assert_true(edit(f, "2.0.0", 0));
 	assert_false(file_exists(f->main_path));
 	assert_false(file_exists(f->drop_in));
+}
+
+static void test_a_handler_may_have_a_snapshotter(void **state)
+{
+	static const char line[] = "\nsnapshotter = \"nydus\"\n";
+	static const char platform[] =
+		"[plugins.\"io.containerd.cri.v1.images\".runtime_platforms.kata-qemu]"
+		"\nsnapshotter = \"nydus\"\n";
+	static const struct {
+		const char *version, *main_text;
+		bool has_platform;
+	} cases[] = {
+		{ "1.7.29", "version = 2\n", false },
+		{ "2.0.5", "version = 2\n", false },
+		{ "2.4.2", "version = 3\n", true },
+	};
+	struct handler handler = handlers[0];
+	const struct handlers all = { &handler, 1, HANDLERS_PRESENT };
+	struct fixture *f = *state;
+	struct error e;
+
+	handler.snapshotter = "nydus";
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_edit_ struct edit edit = { 0 };
+		const char *text;
+
+		write_text(f->main_path, cases[i].main_text);
+		assert_int_equal(engine_set_version(&f->engine, cases[i].version, &e), 0);
+		assert_int_equal(f->engine.driver->plan(&f->engine, &all, &edit, &e), 0);
+		text = edit.files[edit.n_files - 1].new_text;
+		assert_non_null(strstr(text, line));
+		assert_int_equal(strstr(text, platform) != NULL, cases[i].has_platform);
+	}
+}
+
+static void test_snapshotter_that_containerd_would_ignore_is_refused(void **state)
+{
+	struct handler handler = handlers[0];
+	const struct handlers all = { &handler, 1, HANDLERS_PRESENT };
+	struct fixture *f = *state;
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	handler.snapshotter = "nydus";
+	assert_int_equal(engine_set_version(&f->engine, "1.6.20", &e), 0);
+	assert_int_equal(f->engine.driver->plan(&f->engine, &all, &edit, &e), -ENOTSUP);
+	assert_non_null(strstr(e.msg, "1.7"));
 }
 
 static void test_configuration_that_does_not_parse_is_refused(void **state)
@@ -796,6 +843,8 @@ int main(void)
 		T(test_containerd2_leaves_a_main_file_that_imports_the_folder),
 		T(test_containerd2_adds_its_import_beside_others),
 		T(test_containerd2_without_a_file_makes_and_removes_one),
+		T(test_a_handler_may_have_a_snapshotter),
+		T(test_snapshotter_that_containerd_would_ignore_is_refused),
 		T(test_configuration_that_does_not_parse_is_refused),
 		T(test_configuration_with_no_such_version_is_refused),
 		T(test_edit_takes_as_many_files_as_there_are),

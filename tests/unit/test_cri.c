@@ -282,6 +282,35 @@ static void test_what_a_restart_takes_from_others_is_named(void **state)
 	}
 }
 
+static void test_handler_with_another_snapshotter_is_not_as_configured(void **state)
+{
+	static const struct {
+		const char *says, *wanted;
+		bool lacks;
+	} cases[] = {
+		{ "{}", NULL, false },
+		{ "{\"snapshotter\":\"\"}", NULL, false },
+		{ "{\"snapshotter\":\"nydus\"}", NULL, true },
+		{ "{\"snapshotter\":\"nydus\"}", "nydus", false },
+		{ "{\"snapshotter\":\"\"}", "nydus", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct handler handler = { .name = "kata-qemu",
+						 .runtime_path = "/s",
+						 .snapshotter = cases[i].wanted };
+		_free_ char *text = xasprintf("{\"containerd\":{\"runtimes\":{\"kata-qemu\":%s}}}",
+					      cases[i].says);
+		_endpoint_state_ struct endpoint_state s = { 0 };
+		struct error e;
+
+		s.handlers = strv_split("kata-qemu", " ");
+		assert_int_equal(json_parse(text, strlen(text), "status", &s.config, &e), 0);
+		assert_int_equal(endpoint_lacks(&s, &handler, 1) != NULL, cases[i].lacks);
+	}
+}
+
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
@@ -308,6 +337,7 @@ int main(void)
 		cmocka_unit_test(test_daemon_that_reads_another_file_is_refused),
 		cmocka_unit_test(test_attempt_that_failed_is_repeated_once_something_changed),
 		cmocka_unit_test(test_what_failed_is_refused_before_anything_runs),
+		cmocka_unit_test(test_handler_with_another_snapshotter_is_not_as_configured),
 		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_attempt_at_another_text_is_another_one),

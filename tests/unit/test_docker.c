@@ -17,8 +17,8 @@
 
 #define SHIM "/opt/kata/bin/containerd-shim-kata-v2"
 
-static const struct handler one[] = { { "kata", SHIM, "/opt/kata/c.toml", "/etc/kata/l" } };
-static const struct handler known[] = { { "kata", SHIM, NULL, "/etc/kata/l" } };
+static const struct handler one[] = { { "kata", SHIM, "/opt/kata/c.toml", "/etc/kata/l", NULL } };
+static const struct handler known[] = { { "kata", SHIM, NULL, "/etc/kata/l", NULL } };
 
 struct fixture {
 	char *dir;

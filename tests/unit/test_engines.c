@@ -338,13 +338,13 @@ static const struct found left[] = {
 };
 
 static const struct handler handlers[] = {
-	{ "kata-qemu", SHIM, "/opt/kata/share/qemu.toml", "/etc/kata/qemu" },
-	{ "kata-clh", SHIM, "/opt/kata/share/clh.toml", "/etc/kata/clh" },
+	{ "kata-qemu", SHIM, "/opt/kata/share/qemu.toml", "/etc/kata/qemu", NULL },
+	{ "kata-clh", SHIM, "/opt/kata/share/clh.toml", "/etc/kata/clh", NULL },
 };
 /* What a removal knows: it reads no configuration. */
 static const struct handler known[] = {
-	{ "kata-qemu", SHIM, NULL, "/etc/kata/qemu" },
-	{ "kata-clh", SHIM, NULL, "/etc/kata/clh" },
+	{ "kata-qemu", SHIM, NULL, "/etc/kata/qemu", NULL },
+	{ "kata-clh", SHIM, NULL, "/etc/kata/clh", NULL },
 };
 
 #define BLUE_SHIM "/opt/kata-blue/bin/containerd-shim-kata-v2"

@@ -16,11 +16,11 @@
 #define CRI3 "plugins.\"io.containerd.cri.v1.runtime\""
 
 static const struct handler handlers[] = {
-	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/c.toml", "/etc/kata/launcher" },
+	{ "kata-qemu", "/opt/kata/bin/shim", "/opt/kata/share/c.toml", "/etc/kata/launcher", NULL },
 };
 /* What a removal knows: it reads no configuration. */
 static const struct handler known[] = {
-	{ "kata-qemu", "/opt/kata/bin/shim", NULL, "/etc/kata/launcher" },
+	{ "kata-qemu", "/opt/kata/bin/shim", NULL, "/etc/kata/launcher", NULL },
 };
 
 struct fixture {

@@ -83,6 +83,23 @@ static void test_settings_of_the_architecture_win(void **state)
 	assert_int_equal(strv_len(s.annotations), 2);
 }
 
+static void test_snapshotter_of_a_shim_is_its_handlers(void **state)
+{
+	static const char *const env[] = {
+		"NODE_NAME",      "n1", "SHIMS", "qemu", "SNAPSHOTTER_HANDLER_MAPPING",
+		"qemu:devmapper", NULL
+	};
+	_settings_ struct settings s = { 0 };
+	struct offer o = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(with(env, &s, &e), 0);
+	assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+	assert_string_equal(offer_handler(&o).snapshotter, "devmapper");
+	offer_done(&o);
+}
+
 static void test_settings_that_are_wrong_name_the_variable(void **state)
 {
 	static const char *const cases[][2] = {
@@ -96,6 +113,10 @@ static void test_settings_that_are_wrong_name_the_variable(void **state)
 		{ "INSTALLATION_PREFIX", "/a/../b" },
 		{ "DEFAULT_SHIM", "clh" },
 		{ "SHIMS", "qemu qemu" },
+		{ "SNAPSHOTTER_HANDLER_MAPPING", "nydus" },
+		{ "SNAPSHOTTER_HANDLER_MAPPING", "qemu:" },
+		{ "SNAPSHOTTER_HANDLER_MAPPING", "qemu:a:b" },
+		{ "SNAPSHOTTER_HANDLER_MAPPING", "qemu:nydus,clh:nydus" },
 	};
 
 	(void)state;
@@ -346,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_settings_have_defaults),
 		cmocka_unit_test(test_prefix_loses_its_last_slashes),
 		cmocka_unit_test(test_settings_of_the_architecture_win),
+		cmocka_unit_test(test_snapshotter_of_a_shim_is_its_handlers),
 		cmocka_unit_test(test_settings_that_are_wrong_name_the_variable),
 		cmocka_unit_test(test_settings_without_a_node_are_refused),
 		cmocka_unit_test_setup_teardown(test_offer_without_wishes_uses_the_delivered_file,

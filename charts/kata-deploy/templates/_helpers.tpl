@@ -69,6 +69,14 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- join " " $all -}}
 {{- end }}
 
+{{- define "kata.snapshotters" -}}
+{{- $all := list -}}
+{{- range $name := splitList " " (include "kata.shims" .) -}}
+{{- with (get $.Values.shims $name).containerd.snapshotter }}{{ $all = append $all (printf "%s:%s" $name .) }}{{ end -}}
+{{- end -}}
+{{- join "," $all -}}
+{{- end }}
+
 {{/* What goes to the shim's configuration: a map of dropin-SHIM.toml. */}}
 {{- define "kata.dropins" -}}
 {{- $all := dict -}}
@@ -98,6 +106,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 	(list "SHIMS" (include "kata.shims" .))
 	(list "DEFAULT_SHIM" $v.defaultShim.amd64)
 	(list "ALLOWED_HYPERVISOR_ANNOTATIONS" (include "kata.annotations" .))
+	(list "SNAPSHOTTER_HANDLER_MAPPING" (include "kata.snapshotters" .))
 	(list "DEBUG" $v.debug)
 	(list "CREATE_RUNTIMECLASSES" $v.runtimeClasses.enabled)
 	(list "CREATE_DEFAULT_RUNTIMECLASS" $v.runtimeClasses.createDefault)
