@@ -23,7 +23,7 @@
 
 static const struct handler handlers[] = {
 	{ "kata-qemu", "/opt/kata/bin/containerd-shim-kata-v2",
-	  "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml", "/etc/kata/l" },
+	  "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml", "/etc/kata/l", NULL },
 };
 
 static const struct owner owner = { .program = "kata-deploy", .name = "kata-deploy" };
