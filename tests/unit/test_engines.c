@@ -351,12 +351,13 @@ static const struct handler known[] = {
 
 /* Of a second installation. */
 static const struct handler blue_handlers[] = {
-	{ "kata-qemu-blue", BLUE_SHIM, "/opt/kata-blue/share/qemu.toml", "/etc/kata/qemu-blue" },
-	{ "kata-clh-blue", BLUE_SHIM, "/opt/kata-blue/share/clh.toml", "/etc/kata/clh-blue" },
+	{ "kata-qemu-blue", BLUE_SHIM, "/opt/kata-blue/share/qemu.toml", "/etc/kata/qemu-blue",
+	  NULL },
+	{ "kata-clh-blue", BLUE_SHIM, "/opt/kata-blue/share/clh.toml", "/etc/kata/clh-blue", NULL },
 };
 static const struct handler blue_known[] = {
-	{ "kata-qemu-blue", BLUE_SHIM, NULL, "/etc/kata/qemu-blue" },
-	{ "kata-clh-blue", BLUE_SHIM, NULL, "/etc/kata/clh-blue" },
+	{ "kata-qemu-blue", BLUE_SHIM, NULL, "/etc/kata/qemu-blue", NULL },
+	{ "kata-clh-blue", BLUE_SHIM, NULL, "/etc/kata/clh-blue", NULL },
 };
 
 /* ---- folders ---- */
