@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Docker of the next Debian takes our runtime from its daemon.json at SIGHUP, without a restart, beside what somebody
-# wrote there; its own program judges the file with the options it runs with; what uses a runtime of ours is told; and
-# it all goes again, byte for byte.  So does the containerd 1.7 below it, which has the configuration of its package.
+# wrote there; its own program judges the file with the options it runs with; a container is a VM then; what uses a
+# runtime of ours is told; and it all goes again, byte for byte.  So does the containerd 1.7 below it: as its package
+# configures it, it takes our handler, runs a sandbox of it, and forgets it.
 # timeout: 900
 # tier: full
 . "$(dirname "$0")/../lib.sh"
@@ -143,8 +144,16 @@ edits engine-edit /usr/bin/containerd /etc/containerd present k8s
 expect "configured" "0 " "$status $said"
 edits engine-edit /usr/bin/containerd /etc/containerd present k8s
 expect "the second time" "2 " "$status $said"
+# In a container there may be no right to lower the score of a sandbox's process.
+inside cp /etc/containerd/config.toml /etc/containerd/ours
+inside sed -i 's#^ *\[plugins."io.containerd.grpc.v1.cri"\]#&\nsandbox_image = "kata.test/pause:1"\nrestrict_oom_score_adj = true#' \
+	/etc/containerd/config.toml
 start_containerd
 expect_match "its CRI service with our handler" 'cri +linux/amd64 +ok' "$(inside ctr plugins ls | grep -w cri)"
+inside ctr -n k8s.io images import /images/pause.tar >/dev/null
+edits engine-trial $socket kata-qemu /opt/kata
+expect "a sandbox through its CRI service" "0 " "$status $said"
+inside mv /etc/containerd/ours /etc/containerd/config.toml
 edits engine-edit /usr/bin/containerd /etc/containerd absent k8s
 expect "removed" "0 " "$status $said"
 expect "its folder afterwards" "$before" "$(picture /etc/containerd)"
@@ -182,13 +191,16 @@ expect "the second time" "2 " "$status $said"
 has_ours() { handlers | grep -q 'ours as it should be'; }
 eventually 20 "our runtime among the daemon's" has_ours
 
-note "a container of the other runtimes"
+note "a container is a VM"
 mkdir "$work/image"
 tar -xf "$images/busybox.tar" -C "$work/image"
 # The largest blob is the layer.
 layer=$(find "$work/image/blobs/sha256" -type f -size +100k)
 docker import - kata.test/busybox:1 <"$layer" >/dev/null
 run=(docker run --rm --network none)
+status=0 said=$("${run[@]}" --runtime kata-qemu kata.test/busybox:1 sh -c 'uname -r; exit 3') || status=$?
+expect "exit status" 3 "$status"
+[ "$said" != "$(uname -r)" ] || fail "the container has this machine's kernel"
 expect "a container of runc's" "$(uname -r)" "$("${run[@]}" kata.test/busybox:1 uname -r)"
 
 note "who uses ours"
@@ -197,7 +209,9 @@ expect "users" none "$(users)"
 docker create --name made --runtime kata-qemu --network none kata.test/busybox:1 true >/dev/null
 docker create --name other --network none kata.test/busybox:1 true >/dev/null
 expect "users" "1 containers (0 running) of Docker's container 'made'" "$(users)"
-docker rm -f made other >/dev/null
+docker run -d --name runs --runtime kata-qemu --network none kata.test/busybox:1 sleep 1000 >/dev/null
+expect_match "users" "2 containers \(1 running\) of .*'runs'" "$(users)"
+docker rm -f made other runs >/dev/null
 expect "users" none "$(users)"
 
 note "a program on the machine, by its containerd"
