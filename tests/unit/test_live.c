@@ -40,6 +40,31 @@ static void test_versions_of_records_are_listed(void **state)
 	folder_remove(dir);
 }
 
+/* What another installation runs keeps no version of ours. */
+static void test_versions_of_another_installation_are_not_listed(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *root = path_join(dir, "opt");
+	_free_ char *ours = path_join(dir, "opt/versions/1");
+	_free_ char *theirs = path_join(dir, "second/versions/1");
+	_free_ char *records = path_join(dir, "sbs");
+	_free_ char *a = xasprintf("{\"version_dir\":\"%s\"}", ours);
+	_free_ char *b = xasprintf("{\"version_dir\":\"%s\"}", theirs);
+	const struct scope scope = { .owner = &test_owner, .root = root };
+	_strv_ strv versions = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(dir_make(ours, 0755, &e), 0);
+	assert_int_equal(dir_make(theirs, 0755, &e), 0);
+	put_record(records, "a", a);
+	put_record(records, "b", b);
+	assert_int_equal(live_versions(records, &scope, &versions, &e), 0);
+	assert_int_equal(strv_len(versions), 1);
+	assert_string_equal(versions[0], ours);
+	folder_remove(dir);
+}
+
 static void test_version_of_one_sandbox_is_its_records(void **state)
 {
 	char *dir = folder_new();
@@ -198,6 +223,7 @@ int main(void)
 		cmocka_unit_test(test_version_of_one_sandbox_is_its_records),
 		cmocka_unit_test(test_record_that_says_nothing_is_an_error),
 		cmocka_unit_test(test_machine_without_records_has_no_versions),
+		cmocka_unit_test(test_versions_of_another_installation_are_not_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
