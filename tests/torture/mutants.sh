@@ -33,13 +33,16 @@ copy_tree() {
 # Puts each new where its old stands in FILE; fails unless every one stands there once.
 mutate() { # FILE
 	local text rest i
-	text=$(cat "$top/$1" && echo .) || return 1
+	text=$(cat "$from/$1" && echo .) || return 1
 	for i in "${!old[@]}"; do
 		rest=${text#*"${old[i]}"}
 		[ "$rest" != "$text" ] && [ "${rest#*"${old[i]}"}" = "$rest" ] || return 1
 		text=${text/"${old[i]}"/"${new[i]:-}"}
 	done
-	[ -n "$only_look" ] || printf '%s' "${text%.}" >"$tree/$1"
+	[ -n "$only_look" ] || {
+		cp "$tree/$1" "$room/whole"
+		printf '%s' "${text%.}" >"$tree/$1"
+	}
 }
 
 # A fuzz target is run over its corpus.
@@ -61,7 +64,7 @@ try() { # FILE TEST
 		verdict=killed
 		! (run_test "$2") >"$room/test.log" 2>&1 </dev/null || verdict=SURVIVED
 	fi
-	cp "$top/$1" "$tree/$1"
+	cp "$room/whole" "$tree/$1"
 }
 
 wanted() { # FILE
@@ -112,7 +115,11 @@ read_table() { # FILE
 only_look=
 [ "${1:-}" != --stale ] || { only_look=yes && shift; }
 patterns=("$@")
-[ -n "$only_look" ] || copy_tree
+from=$top
+[ -n "$only_look" ] || {
+	copy_tree
+	from=$tree
+}
 for table in "$top"/tests/torture/mutants/*.txt; do
 	read_table "$table"
 done
