@@ -48,6 +48,8 @@ class kata kata-old
 class kata-qemu kata-qemu
 manifests 1.0.1 >"$work/all.yaml"
 k apply -f "$work/all.yaml" >/dev/null
+# A pod that is there already would see the new configuration some minutes later.
+system delete pod -l app=kata-deploy >/dev/null
 eventually 60 "the refusal" has_event KataInstallFailed "'kata-qemu' is somebody else's .Helm.*adopt=true"
 expect "versions" "" "$(ls "$root/opt/kata/versions" 2>/dev/null || true)"
 give kata-qemu true
