@@ -311,6 +311,23 @@ static void test_handler_with_another_snapshotter_is_not_as_configured(void **st
 	}
 }
 
+static void test_what_a_restart_takes_from_another_installation_is_named(void **state)
+{
+	struct scope scope = { .owner = &test_owner, .root = "/opt/kata" };
+	struct endpoint_state before = { 0 };
+	struct endpoint_state now = { 0 };
+	struct error e;
+
+	(void)state;
+	before.handlers = strv_split("kata-old kata-qemu-blue", " ");
+	assert_int_equal(endpoint_compare(&scope, &before, &now, &e), 0);
+	strv_add(&scope.others, "kata-qemu-blue");
+	assert_int_equal(endpoint_compare(&scope, &before, &now, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "kata-qemu-blue"));
+	endpoint_state_done(&before);
+	scope_done(&scope);
+}
+
 /* The removal's last step, where there is no containerd to go on with. */
 static void test_removal_removes_what_a_killed_validation_left(void **state)
 {
@@ -339,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_what_failed_is_refused_before_anything_runs),
 		cmocka_unit_test(test_handler_with_another_snapshotter_is_not_as_configured),
 		cmocka_unit_test(test_what_a_restart_takes_from_others_is_named),
+		cmocka_unit_test(test_what_a_restart_takes_from_another_installation_is_named),
 		cmocka_unit_test(test_removal_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_attempt_at_another_text_is_another_one),
 	};

@@ -399,6 +399,23 @@ static void test_comparison_names_what_changes_and_ignores_ours(void **state)
 	}
 }
 
+static void test_comparison_guards_another_installation(void **state)
+{
+	static const char before[] =
+		"[p.runtimes.kata-qemu]\nt = 'a'\n"
+		"[p.runtimes.kata-qemu-blue]\nt = 'b'\n";
+	static const char after[] = "[p.runtimes.kata-qemu]\nt = 'a'\n";
+	struct scope scope = { .owner = &test_owner, .root = "/opt/kata" };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(containerd_compare(&scope, before, after, &e), 0);
+	strv_add(&scope.others, "kata-qemu-blue");
+	assert_int_equal(containerd_compare(&scope, before, after, &e), -EINVAL);
+	assert_has(e.msg, "kata-qemu-blue");
+	scope_done(&scope);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -417,6 +434,7 @@ int main(void)
 		T(test_missing_import_is_named),
 		T(test_files_that_import_each_other_are_read_once),
 		T(test_containerd_without_cri_is_refused_and_cleaned),
+		T(test_comparison_guards_another_installation),
 		T(test_comparison_names_what_changes_and_ignores_ours),
 	};
 
