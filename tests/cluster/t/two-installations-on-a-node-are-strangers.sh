@@ -92,7 +92,7 @@ condition() { k get node "$name" -o "jsonpath={.status.conditions[?(@.type==\"$1
 
 # watch_labels - each value of the labels that is seen from now on, to a file; stop_watching ends it.
 watch_labels() {
-	k get node "$name" -w -o "jsonpath={.metadata.labels.$shared} {.metadata.labels.kata-deploy\.katacontainers\.io/$1}{\"\\n\"}" \
+	"$cluster" kubectl get node "$name" -w -o "jsonpath={.metadata.labels.$shared} {.metadata.labels.kata-deploy\.katacontainers\.io/$1}{\"\\n\"}" \
 		>"$work/labels" 2>/dev/null &
 	watcher=$!
 }
@@ -131,7 +131,7 @@ first_then_second() { # FIRST INSTANCE CLASS HANDLER, then those of the second
 	is_untouched "$2" "$1" "$3"
 	k exec "of-$2" -- true || fail "the pod of $1 does not answer after the other's installation"
 	pod "of-$6" "$7"
-	expect "kernels of both" 2 "$(for p in "of-$2" "of-$6"; do k exec "$p" -- uname -r; done | wc -l)"
+	k exec "of-$6" -- true || fail "the pod of $5 does not answer"
 }
 
 "$cluster" load "$name" "$dist/kata-deploy-image.tar" >/dev/null
