@@ -58,8 +58,8 @@ give kata true
 uid=$(k get runtimeclass kata-qemu -o 'jsonpath={.metadata.uid}')
 system delete pod "$(pod_of)" >/dev/null
 eventually 60 "the handler to be told" has_event KataInstallFailed "'kata' has the handler 'kata-old'"
+bare kata | sed 's#/adopt: "true"#/adopt: replace#' >"$work/kata"
 give kata replace
-bare kata >"$work/kata"
 
 note "install"
 rolled_out
