@@ -343,8 +343,11 @@ check_readonly() {
 check_hostile_image() {
 	local evil=$evil_root
 	refused "proc behind a link" "without following links" create evil1 ".OCI.root.path = \"$evil\"" true
-	refused "mount with .." "bad destination" create evil2 \
-		'.OCI.mounts += [{destination: "/tmp/../../x", source: "tmpfs", type: "tmpfs"}]' true
+	expect "a mount with .. stays inside" $'tmpfs /x\nstatus 0' \
+		"$(output evil2 '.OCI.mounts += [{destination: "/tmp/../../x", source: "tmpfs", type: "tmpfs"}]' \
+			sh -c 'grep -o "^tmpfs /x" /proc/mounts')"
+	refused "mount over procfs by .." "inside procfs|only procfs" create evil10 \
+		'.OCI.mounts += [{destination: "/tmp/../proc", source: "tmpfs", type: "tmpfs"}]' true
 	refused "mount over procfs" "inside procfs" create evil3 \
 		'.OCI.mounts += [{destination: "/proc/sys/kernel", source: "tmpfs", type: "tmpfs"}]' true
 	refused "bind over /proc/self" "inside procfs" create evil4 \
