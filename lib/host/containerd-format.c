@@ -94,7 +94,7 @@ static void print_handler(FILE *f, const struct handler *h, int64_t names, enum 
 	fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n", f);
 	if (lookup == BY_TYPE)
 		fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
-	/* From older names it comes there by itself. */
+	/* Older formats have no place for it: containerd unpacks such an image when it is used. */
 	if (snapshotter && names >= NEWEST)
 		fprintf(f, "[" PLATFORMS ".%s]\nsnapshotter = %s\n", h->name, snapshotter);
 }

@@ -60,7 +60,6 @@ expect "runc's sandbox" 1 "$status"
 expect_match "the reason" 'no shim of ours' "$said"
 
 note "taken over"
-cp "$etc/config.toml" "$work/before.toml"
 expect_status 0 "$edit" "$containerd_bin/containerd" "$etc" present
 ! grep -rq nydus "$etc" || fail "its snapshotter has stayed"
 find "$etc" -name '*.toml' -exec sed -i "s#/etc/kata/l#$kata/bin/containerd-shim-kata-v2#; s#/opt/kata/bin/#$kata/bin/#
@@ -73,6 +72,16 @@ eventually 20 "nothing of it" bash -c "[ -z \"\$(nsenter -t $init -m -p ps -eo a
 status=0 said=$(inside "$trial" $socket kata-qemu /opt/kata/versions/another 2>&1) || status=$?
 expect "another version's shim" 1 "$status"
 expect_match "the reason" "has version 'kata', not 'another'" "$said"
+
+if [ "${CONTAINERD:-2}" != 1 ]; then
+	note "with a snapshotter of its own"
+	edit_here() { inside "$edit" "$containerd_bin/containerd" "$etc" present k8s $socket "$1" 2>&1; }
+	status=0 said=$(edit_here gone) || status=$?
+	expect_match "one that is not there" "^1 .*no snapshotter 'gone' that works, only .*native" "$status $said"
+	edit_here native
+	expect_match "what containerd makes of one that is" "runtimes.kata-qemu.*snapshotter = 'native'" \
+		"$("$containerd_bin/containerd" -c "$etc/config.toml" config migrate 2>/dev/null)"
+fi
 
 note "no image for sandboxes"
 sed -i 's#kata.test/pause:1#localhost:1/none:1#' "$etc/config.toml"
