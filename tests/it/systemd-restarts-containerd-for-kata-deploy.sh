@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 1200
+# timeout: 1500
 # place: machine
+# variants: CONTAINERD=1
+# variants.full: CONTAINERD=2
 #
 # On a node with systemd the DaemonSet's pod, which has no capability, restarts containerd through
 # systemd's own socket: a restart that systemd reports as failed is taken back, and once the cause is
@@ -9,8 +11,8 @@
 # the kubelet and systemd made, its limits bound its VM, the kernel's vsock and network serve it, and nothing
 # of it is left when it is deleted.
 #
-# The node is a machine of its own, with Debian's containerd and the kubelet as services; the control
-# plane is that of tests/cluster, and a rule of nftables stands for its Service of the API server.
+# The node is a machine of its own, with containerd (Debian's 1.6, or 2.4) and the kubelet as services; the
+# control plane is that of tests/cluster, and a rule of nftables stands for its Service of the API server.
 . "$(dirname "$0")/../vm/testing.sh"
 export KATA_CLUSTER=systemd$$
 here=$top/tests/cluster
@@ -19,12 +21,25 @@ here=$top/tests/cluster
 # shellcheck source-path=SCRIPTDIR/../cluster source=node.sh
 . "$here/node.sh"
 
-name=v1 address=$(node_ip v1)
+name=v1 address=$(node_ip v1) engine=${CONTAINERD:-1}
 dist=${KATA_DIST_DIR:-$top/build/dist}
 [ -f "$dist/kata-deploy-image.tar" ] || skip "no $dist/kata-deploy-image.tar; './dev package' makes it"
 
 k() { "$here/cluster" kubectl "$@"; }
 system() { k -n kata-system "$@"; }
+
+# The newer containerd, in the service of the older one's package.
+bring_containerd() { # FOLDER
+	local service=$1/etc/systemd/system/containerd.service.d
+	mkdir -p "$service" "$1/containerd"
+	cp "$("$top/packaging/artefact" containerd)"/* "$1/containerd/"
+	cat >"$service/newer.conf" <<-END
+		[Service]
+		Environment=PATH=/node/containerd:/usr/sbin:/usr/bin:/sbin:/bin
+		ExecStart=
+		ExecStart=/node/containerd/containerd
+	END
+}
 
 # What lies on the node's second disk: /node/etc becomes part of /etc.
 bring() {
@@ -39,8 +54,9 @@ bring() {
 	"$here/pki.sh" node "$state/pki" $name "$address"
 	cp "$state"/pki/{ca.crt,kubelet-$name.crt,kubelet-$name.key,node-$name.kubeconfig} "$to/pki/"
 	fill_in kubelet.yaml $name | sed 's/^cgroupDriver: .*/cgroupDriver: systemd/' >"$to/etc/kubelet.yaml"
-	fill_in containerd-1.toml $name | sed 's/SystemdCgroup = .*/SystemdCgroup = true/' \
+	fill_in "containerd-$engine.toml" $name | sed 's/SystemdCgroup = .*/SystemdCgroup = true/' \
 		>"$to/etc/containerd/config.toml"
+	[ "$engine" = 1 ] || bring_containerd "$to"
 	fill_in cni.conflist $name >"$to/etc/cni/net.d/10-pods.conflist"
 	cat >"$to/etc/systemd/system/kubelet.service" <<-END
 		[Unit]
@@ -63,6 +79,7 @@ start_node() {
 		systemctl daemon-reload
 		systemctl restart containerd
 		systemctl start kubelet
+		PATH=/node/containerd:\$PATH
 		for image in /node/images/*.tar; do
 			ctr -n k8s.io images import \$image >/dev/null
 		done"
@@ -98,6 +115,7 @@ start_node
 cleanup show
 eventually 180 "the node to be Ready" node_is_ready
 note "the node is Ready"
+expect_match "its containerd" "^containerd://v?$engine\." "$(k get node $name -o 'jsonpath={.status.nodeInfo.containerRuntimeVersion}')"
 before=$(configuration) pid=$(main_pid)
 
 note "a restart that fails is taken back"
