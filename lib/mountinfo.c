@@ -12,7 +12,7 @@
 #include "lib/file.h"
 #include "lib/str.h"
 
-enum { FIELD_ID = 0, FIELD_PARENT = 1, FIELD_ROOT = 3, FIELD_POINT = 4 };
+enum { FIELD_ID = 0, FIELD_PARENT = 1, FIELD_ROOT = 3, FIELD_POINT = 4, FIELD_OPTIONS = 5 };
 
 static void unescape(char *s)
 {
@@ -34,7 +34,7 @@ static bool parse_line(const char *line, struct mountinfo_entry *ret_entry)
 	_strv_ strv fields = strv_split(line, " ");
 	struct error ignored;
 
-	if (strv_len(fields) <= FIELD_POINT ||
+	if (strv_len(fields) <= FIELD_OPTIONS ||
 	    parse_u64(fields[FIELD_ID], "mount", UINT64_MAX, &ret_entry->id, &ignored) < 0 ||
 	    parse_u64(fields[FIELD_PARENT], "mount", UINT64_MAX, &ret_entry->parent, &ignored) < 0)
 		return false;
@@ -42,6 +42,7 @@ static bool parse_line(const char *line, struct mountinfo_entry *ret_entry)
 	unescape(fields[FIELD_POINT]);
 	ret_entry->root = xstrdup(fields[FIELD_ROOT]);
 	ret_entry->point = xstrdup(fields[FIELD_POINT]);
+	ret_entry->options = xstrdup(fields[FIELD_OPTIONS]);
 	return true;
 }
 
@@ -71,6 +72,7 @@ void mountinfo_done(struct mountinfo *info)
 	for (size_t i = 0; i < info->n; i++) {
 		free(info->entries[i].root);
 		free(info->entries[i].point);
+		free(info->entries[i].options);
 	}
 	free(info->entries);
 	*info = (struct mountinfo){ 0 };

@@ -13,6 +13,7 @@ struct mountinfo_entry {
 	uint64_t parent; /* id of the mount it is on */
 	char *root;      /* the part of its file system, "/a b"; "...//deleted" if that is gone */
 	char *point;     /* where it is, seen from the root of the process */
+	char *options;   /* of the mount, not of its file system: "rw,nosuid,relatime" */
 };
 
 struct mountinfo {

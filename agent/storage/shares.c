@@ -158,8 +158,28 @@ static bool is_in(const char *path, char *const *mounts)
 	return false;
 }
 
-static int enter_one(const char *path, char *const *mounts, struct error *e)
+/* WORDS are mount options that forbid something. */
+static int forbid(int fd, const char *words, const char *path, struct error *e)
 {
+	_mount_options_ struct mount_options o = { 0 };
+	_strv_ strv list = strv_split(words, ",");
+	struct mount_place place;
+	int r = mount_look(fd, &place, e);
+
+	if (r < 0 || !place.is_root || strv_len(list) == 0)
+		return r;
+	r = mount_options_parse(list, strv_len(list), &o, e);
+	if (r >= 0)
+		r = mount_options_check_plain(&o, e);
+	o.super_flags = 0;
+	return r < 0 ? r : mount_change(fd, &o, path, e);
+}
+
+static int enter_one(const char *line, char *const *mounts, struct error *e)
+{
+	size_t len = strcspn(line, "/");
+	_free_ char *words = xstrndup(line, len);
+	const char *path = line + len;
 	_close_ int fd = -1;
 
 	if (!is_shared_path(path) || !is_in(path, mounts)) {
@@ -167,7 +187,9 @@ static int enter_one(const char *path, char *const *mounts, struct error *e)
 		return 0;
 	}
 	fd = share_open_entered(path, e);
-	return fd == -ENOENT || fd >= 0 ? 0 : fd;
+	if (fd >= 0)
+		return forbid(fd, words, path, e);
+	return fd == -ENOENT ? 0 : fd;
 }
 
 int share_enter_nested(const char *text, char *const *mounts, struct error *e)

@@ -26,8 +26,9 @@ struct points;
 int share_hold(struct points *ps, const char *path, uint64_t deadline_ms, strv *mounts,
 	       struct error *e);
 
-/* Enters the mounts below the shares in MOUNTS that TEXT (SHARES_NESTED) names.  One that is gone
- * by now is success. */
+/* Enters the mounts below the shares in MOUNTS that TEXT (SHARES_NESTED) names, a path on each line
+ * behind what the host's mount forbids ("nosuid,noexec/a/b"), which then holds here.  One that is
+ * gone by now is success. */
 int share_enter_nested(const char *text, char *const *mounts, struct error *e);
 
 /* Lets go of the names of shares that the host has taken away since their last user was removed:

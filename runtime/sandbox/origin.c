@@ -85,6 +85,32 @@ static void sort_once(strv list)
 	list[kept] = NULL;
 }
 
+/* Which of the words that forbid something are in OPTIONS.  Caller frees. */
+static char *forbidden_by(const char *options)
+{
+	static const char *const words[] = { "nosuid", "nodev", "noexec" };
+	_strv_ strv given = strv_split(options, ","), found = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strv_contains(given, words[i]))
+			strv_add(&found, words[i]);
+	return strv_join(found, ",");
+}
+
+/* Of several mounts at one place the last is on top. */
+static void find_forbidden(const struct mountinfo *info, const char *path, struct origin *o)
+{
+	for (char *const *nested = o->nested; nested && *nested; nested++) {
+		_free_ char *point = path_join(path, *nested);
+		const char *options = "";
+
+		for (size_t i = 0; i < info->n; i++)
+			if (strcmp(info->entries[i].point, point) == 0)
+				options = info->entries[i].options;
+		strv_take(&o->forbids, forbidden_by(options));
+	}
+}
+
 static void find_nested(const struct mountinfo *info, const char *path, struct origin *o)
 {
 	for (size_t i = 0; o->is_dir && i < info->n; i++) {
@@ -94,6 +120,7 @@ static void find_nested(const struct mountinfo *info, const char *path, struct o
 			strv_add(&o->nested, rest);
 	}
 	sort_once(o->nested);
+	find_forbidden(info, path, o);
 }
 
 static void find_inside(const struct mountinfo *info, const char *path, struct origin *o)
@@ -158,6 +185,7 @@ void origin_done(struct origin *o)
 	(void)close_fd(o->fd);
 	free(o->inside);
 	strv_free(o->nested);
+	strv_free(o->forbids);
 	*o = (struct origin)ORIGIN_INIT;
 }
 

@@ -21,6 +21,7 @@ struct origin {
 	uint64_t mount; /* number of its mount; 0 where the kernel does not say */
 	char *inside;   /* its path inside its file system; NULL where that is not known */
 	strv nested;    /* mounts below it, relative to it, parents first */
+	strv forbids;   /* of each, what it does not allow: "nosuid,noexec", "" */
 };
 
 #define ORIGIN_INIT      \

@@ -350,7 +350,7 @@ static int find_whole(struct share *s, const struct origin *o, const struct shar
 static int get_locked(struct share *s, struct origin *o, const struct share_use *use,
 		      char **ret_path, strv *nested, struct error *e)
 {
-	_strv_ strv below = strv_copy(o->nested);
+	_strv_ strv below = strv_copy(o->nested), forbids = strv_copy(o->forbids);
 	_cleanup_(found_done) struct found f = { .part = "", .pin = -1 };
 	_free_ char *path = NULL;
 	int r = 0;
@@ -369,8 +369,8 @@ static int get_locked(struct share *s, struct origin *o, const struct share_use 
 	use_add(f.item, use->ticket, use->writes, TAKE_FD(f.pin));
 	f.item->stays |= use->stays;
 	*ret_path = path ? TAKE_PTR(path) : guest_path(f.item, "");
-	for (char *const *p = below; p && *p; p++)
-		strv_addf(nested, "%s/%s", *ret_path, *p);
+	for (size_t i = 0; below && below[i]; i++)
+		strv_addf(nested, "%s%s/%s", forbids[i], *ret_path, below[i]);
 	return 0;
 }
 

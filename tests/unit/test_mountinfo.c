@@ -23,6 +23,7 @@ static void test_names_are_without_escapes(void **state)
 	assert_string_equal(info.entries[0].root, "/a b\\c");
 	assert_string_equal(info.entries[0].point, "/with\ttab");
 	assert_string_equal(info.entries[1].point, "/odd\\9\\04");
+	assert_string_equal(info.entries[1].options, "rw");
 }
 
 static void test_lines_of_another_format_are_left_out(void **state)

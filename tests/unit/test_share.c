@@ -559,11 +559,11 @@ static void test_mounts_in_a_share_are_told_parents_first(void **state)
 	open_share(f);
 	mount_late(f);
 	assert_return_code(mkdir(inner, 0755), errno);
-	assert_return_code(mount("tmpfs", inner, "tmpfs", 0, "size=1m"), errno);
+	assert_return_code(mount("tmpfs", inner, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=1m"), errno);
 	assert_return_code(share_get(f->share, &use, &guest, &nested, &e), 0);
 	(void)umount2(inner, MNT_DETACH);
 	all = strv_join(nested, "\n");
-	want = xasprintf("%s/late one\n%s/late one/inner", guest, guest);
+	want = xasprintf("%s/late one\nnosuid,noexec%s/late one/inner", guest, guest);
 	assert_string_equal(all, want);
 }
 

@@ -86,7 +86,7 @@ struct gifts {
 	size_t n_storages;
 	Agent__Device **devices; /* what the agent finds for it */
 	size_t n_devices;
-	strv nested; /* guest's paths of host mounts in what is shared, parents first */
+	strv nested; /* host mounts in what is shared, as share_get() tells them */
 	struct way_note *notes;
 	size_t n_notes;
 };

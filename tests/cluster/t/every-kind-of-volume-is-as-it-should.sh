@@ -167,7 +167,7 @@ shows "its parts, written," c "part,b,a,c" 'echo b >>/host-part; echo a >/host-d
 expect "what the node has of it" "part b a c" "$(cat "$own"/host/dir/sub/part "$own"/host/dir/sub/new "$own"/host/dir-new/c | paste -sd' ')"
 shows "a device" c "character special file 1:5, 00 00" 'stat -c "%F %t:%T" /dev/zero-of-mine; head -c 2 /dev/zero-of-mine | od -An -tx1'
 shows "a volume read-only to its depth" c "refused,refused" "for f in /deep/x /deep/mount/x; do $refused; done"
-shows "what the node's mount forbids" c "nodev noexec nosuid,126" 'for o in nodev noexec nosuid; do grep " /dotted/flags " /proc/self/mountinfo | grep -wo $o; done | paste -sd" "; /dotted/flags/true; echo $?'
+shows "what the node's mount forbids" c "nodev noexec nosuid nodev noexec nosuid,126,126" 'for m in /dotted/flags /deep/mount; do for o in nodev noexec nosuid; do grep " $m " /proc/self/mountinfo | grep -wo $o; done; done | paste -sd" "; /dotted/flags/true; echo $?; /deep/mount/true; echo $?'
 shows "a local volume's parts" c "local,local,local,more" 'cat /local/inner/f /local-dir/f; echo more >>/local-file; cat /local-dir/f'
 shows "an image" c "runs,as many names,refused" 'n=$(ls /image-bin | wc -l); /image-bin/busybox echo runs; [ $n = $(ls /image/bin | wc -l) ] && echo as many names; '"f=/image/x; $refused"
 shows "volumes to be read" d "refused,refused,refused" "for f in /disk/x /local/x /host/x; do $refused; done"
