@@ -3,7 +3,7 @@
 # timeout: 400
 #
 # A container gets the host's disks that it names, and no others: one disk in two containers of a pod is
-# one disk, plugged in once and taken out with the last of them; what is read-only on the host or by its
+# one disk, plugged in once and taken out with the last of them; another pod may have it at the same time; what is read-only on the host or by its
 # mount stays so; more disks than there are ports find room; a privileged container has none but what it names.
 . "$(dirname "$0")/testing.sh"
 
@@ -47,6 +47,8 @@ done
 run_in one$$ sh -c "echo from one | dd of=$a bs=512 seek=1 conv=notrunc,fsync 2>/dev/null"
 expect "in the other container" "from one" "$(run_in two$$ dd if="$a" bs=512 skip=1 count=1 2>/dev/null | tr -d '\0')"
 expect "on the host" "from one" "$(dd if="$work/a" bs=512 skip=1 count=1 status=none | tr -d '\0')"
+other=$(ctr run --rm --runtime "$runtime" --device "$a" "$image" "other$$" dd if="$a" bs=512 skip=1 count=1 2>/dev/null | tr -d '\0\r')
+expect "in another pod at the same time" "from one" "$other"
 expect_status 1 run_in one$$ sh -c "echo no | dd of=$fixed conv=notrunc 2>/dev/null"
 expect_status 1 run_in two$$ sh -c "mknod /b b 7 ${b#/dev/loop} && head -c 1 /b" 2>/dev/null
 [ "$runtime" = io.containerd.runc.v2 ] || expect "disks of the guest" 5 "$(disks)"

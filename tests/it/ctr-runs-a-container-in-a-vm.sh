@@ -17,7 +17,13 @@ expect "stdout" out "$(cat "$work/out")"
 expect "stderr" err "$(tail -n 1 "$work/err")"
 expect "stdin" 1048576 "$(head -c 1048576 /dev/zero | run_kata stdin$$ sh -c 'wc -c' | tr -d ' ')"
 expect "long output" 20000 "$(run_kata long$$ seq 1 20000 | tail -n 1)"
-expect "environment" "a b" "$(ctr run --rm --runtime "$runtime" --env 'X=a b' "$image" environment$$ sh -c 'echo "$X"')"
+# shellcheck disable=SC2016 # for the shell in the container
+run_kata bytes$$ sh -c 'dd if=/dev/urandom of=/x bs=1M count=4 2>/dev/null; md5sum </x >&2; cat /x' >"$work/out" 2>"$work/err"
+expect "4 MiB of output" "$(tail -n 1 "$work/err")" "$(md5sum <"$work/out")"
+# shellcheck disable=SC2016
+expect "environment, and memory of the size asked for (--shm-size)" "a b 3072" "$(ctr run --rm --runtime "$runtime" --env 'X=a b' \
+	--mount type=tmpfs,src=shm,dst=/dev/shm,options=mode=1777:size=3m "$image" environment$$ \
+	sh -c 'echo "$X" $(df -k /dev/shm | awk "END { print \$2 }")')"
 expect "folder" /tmp "$(ctr run --rm --runtime "$runtime" --cwd /tmp "$image" folder$$ pwd)"
 
 ctr run -d --runtime "$runtime" "$image" rights$$ sleep 1000 >/dev/null
@@ -37,7 +43,7 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 fi
 ctr task kill -s KILL rights$$
 eventually 20 "the container to end" ctr task delete rights$$ >/dev/null
-for name in kernel streams stdin long environment folder rights; do
+for name in kernel streams stdin long bytes environment folder rights; do
 	eventually 10 "everything of '$name' to go" nothing_left "$name$$"
 done
 passed
