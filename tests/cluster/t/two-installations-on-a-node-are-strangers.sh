@@ -57,8 +57,7 @@ end() { # DAEMONSET
 	system logs -l "app=$1" -f --tail=40 >"$work/removal-$1.log" 2>&1 &
 	system delete daemonset "$1" --cascade=foreground --timeout=200s >/dev/null
 	wait $! || true
-	! grep -q 'still use this installation' "$work/removal-$1.log" || fail "$1 was refused for the pod of another"
-	grep -q 'removed from node' "$work/removal-$1.log" || fail "$1 did not say that it is removed"
+	! has_event KataRemoveFailed . || fail "$1 was refused"
 }
 
 pod() { # NAME RUNTIMECLASS
