@@ -2,37 +2,45 @@
 /*
  * serve - answer GET requests about the daemon itself from the io thread.
  *
- * Probes come every few seconds from the kubelet for the life of the node, so the server costs no
- * thread, no TLS and no library.  A connection is read until its header is complete (at most
- * 8 KiB), answered and closed.  Strangers can hold neither memory nor descriptors, and can keep
- * nobody out: a connection that is slow is dropped after 5 s, and there are at most 32, 8 of them
- * from one address; for one more the oldest goes, of that address first.  A probe that sends its
- * request at once is answered as soon as it is accepted.  Io thread.
+ * HTTP is libwebsockets'; who may connect and for how long is ours.  The library never waits: each
+ * connection is watched by our loop, which hands it what happened (lws_service_fd()), so it needs
+ * neither a thread nor an event library, and any build of it will do.  It wants to write exactly
+ * when it keeps bytes that did not go at once, or when we asked for it: the two things watch()
+ * looks at.  Its own timers are not used.  Strangers can hold neither memory nor descriptors, and
+ * can keep nobody out: a connection that is slow is dropped after 5 s, and there are at most 32, 8
+ * of them from one address; for one more the oldest goes, of that address first.  A probe that
+ * sends its request at once is answered as soon as it is accepted.  Limits: no TLS, one answer per
+ * connection, at most 4 MiB, all of it in memory.  Io thread.
  */
 #include "lib/http/serve.h"
 
-#include <inttypes.h>
+#include <libwebsockets.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/buf.h"
 #include "lib/listener.h"
+#include "lib/log.h"
 #include "lib/str.h"
 #include "lib/wait.h"
 #include "lib/wire.h"
 
-#define BACKLOG 128
+#define BACKLOG      128
+#define HEAD_MAX     512
+#define PATH_LEN_MAX 1024
+#define SPARE_FDS    4 /* of the library itself, and one peer more until the oldest is gone */
 
 struct peer {
-	struct io io;
+	struct io io; /* watches the library's descriptor */
+	struct lws *wsi;
 	struct http_server *server;
 	struct peer *next; /* younger */
 	struct sockaddr_storage address;
 	uint64_t deadline_ms;
-	struct buf in;
-	struct buf out;
+	uint32_t events; /* being watched */
+	char *body;      /* LWS_PRE bytes, then what is to be sent after the header */
+	size_t len;
+	bool is_answered;
 };
 
 struct http_server {
@@ -41,27 +49,13 @@ struct http_server {
 	struct loop *loop;
 	const struct http_route *routes;
 	void *context;
+	struct lws_context *lws;
+	struct lws_vhost *vhost;
 	struct peer *peers; /* oldest first */
+	struct peer *busy;  /* whom the library works for; NULL if it has ended meanwhile */
 };
 
-static const struct {
-	unsigned status;
-	const char *reason;
-} reasons[] = {
-	{ 200, "OK" },
-	{ 400, "Bad Request" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 503, "Service Unavailable" },
-};
-
-static const char *reason_of(unsigned status)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++)
-		if (reasons[i].status == status)
-			return reasons[i].reason;
-	return "Unknown";
-}
+/* ---- peers ---- */
 
 static void peer_free(struct peer *p)
 {
@@ -72,130 +66,149 @@ static void peer_free(struct peer *p)
 		at = &(*at)->next;
 	if (*at)
 		*at = p->next;
+	if (server->busy == p)
+		server->busy = NULL;
 	loop_del(server->loop, &p->io);
-	p->io.fd = close_fd(p->io.fd);
-	buf_done(&p->in);
-	buf_done(&p->out);
+	free(p->body);
 	free(p);
 }
 
-int http_parse_request(const char *bytes, size_t len, char **ret_path, bool *ret_is_head,
-		       struct error *e)
+/* Ends it now; the library closes the descriptor and tells us, which frees P.  Only to a connection
+ * that has hung up does it not try to send first what it keeps. */
+static void peer_drop(struct peer *p)
 {
-	const char *end = memmem(bytes, len, "\r\n\r\n", 4);
-	const char *line_end, *path, *path_end, *query;
-	bool is_head;
+	struct lws_pollfd gone = { .fd = p->io.fd, .events = 0, .revents = LWS_POLLHUP };
 
-	if (!end)
-		return 0;
-	line_end = memchr(bytes, '\r', len);
-	path = memchr(bytes, ' ', (size_t)(line_end - bytes));
-	if (!path)
-		return fail(e, EINVAL, "not an HTTP request");
-	is_head = path - bytes == 4 && memcmp(bytes, "HEAD", 4) == 0;
-	if (!is_head && !(path - bytes == 3 && memcmp(bytes, "GET", 3) == 0))
-		return fail(e, ENOSYS, "only GET and HEAD are served");
-	path++;
-	path_end = memchr(path, ' ', (size_t)(line_end - path));
-	if (!path_end || *path != '/' || memchr(path, '\0', (size_t)(path_end - path)))
-		return fail(e, EINVAL, "not an HTTP request");
-	query = memchr(path, '?', (size_t)(path_end - path));
-	if (query)
-		path_end = query;
-	*ret_path = xstrndup(path, (size_t)(path_end - path));
-	*ret_is_head = is_head;
-	return 1;
+	(void)lws_service_fd(p->server->lws, &gone);
 }
 
-static void queue_answer(struct peer *p, const struct http_answer *a, bool is_head)
+static void watch(struct peer *p)
 {
-	const char *type = a->content_type ? a->content_type : "text/plain; charset=utf-8";
-	size_t len = a->body ? strlen(a->body) : 0;
-	_free_ char *head = NULL;
-	struct error ignored;
+	uint32_t events = EPOLLIN;
 
-	head = xasprintf(
-		"HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-		"Connection: close\r\n\r\n",
-		a->status, reason_of(a->status), type, len);
-	(void)buf_add(&p->out, head, strlen(head), &ignored);
-	if (!is_head && len > 0)
-		(void)buf_add(&p->out, a->body, len, &ignored);
+	if (lws_partial_buffered(p->wsi) || p->body)
+		events |= EPOLLOUT;
+	if (events == p->events)
+		return;
+	p->events = events;
+	loop_mod(p->server->loop, &p->io, events);
 }
 
-static void answer(struct peer *p, const char *path, bool is_head)
+/* Has the library handle EVENTS of P, which may end it. */
+static void serve(struct peer *p, uint32_t events)
 {
-	struct http_answer a = { .status = 200 };
-	const struct http_route *route = p->server->routes;
-
-	while (route->path && strcmp(route->path, path) != 0)
-		route++;
-	if (route->path)
-		route->answer(p->server->context, &a);
-	else
-		a = (struct http_answer){ .status = 404, .body = xstrdup("not found\n") };
-	queue_answer(p, &a, is_head);
-	free(a.body);
-}
-
-static void refuse(struct peer *p, const struct error *e)
-{
-	struct http_answer a = {
-		.status = e->code == ENOSYS ? 405 : 400,
-		.body = xasprintf("%s\n", e->msg),
+	struct http_server *server = p->server;
+	struct lws_pollfd pollfd = {
+		.fd = p->io.fd,
+		.events = (short)p->events,
+		.revents = (short)events,
 	};
 
-	queue_answer(p, &a, false);
-	free(a.body);
-}
-
-static void peer_write(struct peer *p)
-{
-	struct error e;
-	ssize_t n = buf_send(&p->out, p->io.fd, &e);
-
-	if (p->out.len == 0 || (n < 0 && n != -EAGAIN))
-		peer_free(p);
-}
-
-static void peer_read(struct peer *p)
-{
-	_free_ char *path = NULL;
-	bool is_head = false;
-	struct error e;
-	ssize_t n;
-	int r;
-
-	n = buf_read(&p->in, p->io.fd, WIRE_REQUEST_MAX, &e);
-	if (n == -EAGAIN)
-		return;
-	if (n <= 0) {
-		peer_free(p);
-		return;
-	}
-	r = http_parse_request((const char *)p->in.data, p->in.len, &path, &is_head, &e);
-	if (r == 0 && p->in.len < WIRE_REQUEST_MAX)
-		return;
-	if (r == 0)
-		r = fail(&e, EINVAL, "the request header is longer than %" PRIu64 " bytes",
-			 WIRE_REQUEST_MAX);
-	if (r < 0)
-		refuse(p, &e);
-	else
-		answer(p, path, is_head);
-	loop_mod(p->server->loop, &p->io, EPOLLOUT);
+	server->busy = p;
+	(void)lws_service_fd(server->lws, &pollfd);
+	if (server->busy == p)
+		watch(p);
+	server->busy = NULL;
 }
 
 static void on_peer(struct io *io, uint32_t events)
 {
-	struct peer *p = CONTAINER_OF(io, struct peer, io);
+	serve(CONTAINER_OF(io, struct peer, io), events);
+}
 
-	if (events & EPOLLOUT)
-		peer_write(p);
-	else if (events & EPOLLIN)
-		peer_read(p);
-	else
+/* ---- answers ---- */
+
+static int send_head(struct peer *p, const struct http_answer *a, size_t len)
+{
+	const char *type = a->content_type ? a->content_type : "text/plain; charset=utf-8";
+	unsigned char head[LWS_PRE + HEAD_MAX];
+	unsigned char *at = head + LWS_PRE, *end = head + sizeof(head) - 1;
+	static const unsigned char close_name[] = "connection:", close_value[] = "close";
+
+	if (lws_add_http_header_status(p->wsi, a->status, &at, end) ||
+	    lws_add_http_header_by_token(p->wsi, WSI_TOKEN_HTTP_CONTENT_TYPE,
+					 (const unsigned char *)type, (int)strlen(type), &at,
+					 end) ||
+	    lws_add_http_header_content_length(p->wsi, len, &at, end) ||
+	    lws_add_http_header_by_name(p->wsi, close_name, close_value, sizeof(close_value) - 1,
+					&at, end) ||
+	    lws_finalize_write_http_header(p->wsi, head + LWS_PRE, &at, end))
+		return -1;
+	return 0;
+}
+
+/* A negative value ends the connection once all is sent. */
+static int send_answer(struct peer *p, const struct http_answer *a, bool is_head)
+{
+	size_t len = min_size(a->body ? strlen(a->body) : 0, WIRE_ANSWER_MAX);
+
+	p->is_answered = true;
+	if (send_head(p, a, len) < 0 || is_head || len == 0)
+		return -1;
+	p->body = xmalloc(LWS_PRE + len);
+	p->len = len;
+	memcpy(p->body + LWS_PRE, a->body, len);
+	lws_callback_on_writable(p->wsi);
+	return 0;
+}
+
+static int send_body(struct peer *p)
+{
+	char *body = TAKE_PTR(p->body);
+
+	/* What does not go at once is kept by the library, which then wants to write. */
+	if (body)
+		(void)lws_write(p->wsi, (unsigned char *)body + LWS_PRE, p->len,
+				LWS_WRITE_HTTP_FINAL);
+	free(body);
+	return -1;
+}
+
+static int answer(struct peer *p, const char *path)
+{
+	struct http_answer a = { .status = 200 };
+	const struct http_route *route = p->server->routes;
+	bool is_head = lws_hdr_total_length(p->wsi, WSI_TOKEN_HEAD_URI) > 0;
+	int r;
+
+	if (!is_head && lws_hdr_total_length(p->wsi, WSI_TOKEN_GET_URI) <= 0) {
+		a = (struct http_answer){ .status = 405, .body = xstrdup("only GET and HEAD\n") };
+	} else {
+		while (route->path && strcmp(route->path, path) != 0)
+			route++;
+		if (route->path)
+			route->answer(p->server->context, &a);
+		else
+			a = (struct http_answer){ .status = 404, .body = xstrdup("not found\n") };
+	}
+	r = send_answer(p, &a, is_head);
+	free(a.body);
+	return r;
+}
+
+/* The library's only way to us. */
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+		    size_t len)
+{
+	struct peer *p = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+
+	(void)user;
+	if (!p)
+		return 0;
+	switch ((int)reason) {
+	case LWS_CALLBACK_HTTP: {
+		_free_ char *path = xstrndup(in, min_size(len, PATH_LEN_MAX));
+
+		return p->is_answered ? -1 : answer(p, path);
+	}
+	case LWS_CALLBACK_HTTP_WRITEABLE:
+		return send_body(p);
+	case LWS_CALLBACK_WSI_DESTROY:
 		peer_free(p);
+		return 0;
+	default:
+		return 0;
+	}
 }
 
 static void arm_timer(struct http_server *server)
@@ -216,7 +229,7 @@ static void on_timer(struct io *io, uint32_t events)
 	(void)events;
 	timer_read(io->fd);
 	while (server->peers && server->peers->deadline_ms <= now)
-		peer_free(server->peers);
+		peer_drop(server->peers);
 	arm_timer(server);
 }
 
@@ -252,22 +265,32 @@ static struct peer *find_victim(const struct http_server *server,
 	return n > WIRE_HTTP_PEERS_MAX ? server->peers : NULL;
 }
 
+/* Takes OWN_FD in any case; NULL if there is no room for one more. */
 static struct peer *peer_new(struct http_server *server, int own_fd)
 {
 	struct peer **end = &server->peers;
 	struct peer *p = xcalloc(1, sizeof(*p));
 	socklen_t len = sizeof(p->address);
+	struct error e;
 
 	p->server = server;
 	p->io = (struct io){ .fd = own_fd, .ready = on_peer };
+	p->events = EPOLLIN;
 	p->deadline_ms = deadline_in(WIRE_HTTP_PATIENCE_MS);
 	(void)getpeername(own_fd, (struct sockaddr *)&p->address, &len);
-	buf_init(&p->in, WIRE_REQUEST_MAX);
-	buf_init(&p->out, WIRE_ANSWER_MAX);
+	p->wsi = lws_adopt_socket_vhost(server->vhost, own_fd);
+	if (!p->wsi) {
+		free(p);
+		return NULL;
+	}
 	while (*end)
 		end = &(*end)->next;
 	*end = p;
-	return p;
+	(void)lws_set_opaque_user_data(p->wsi, p);
+	if (loop_add(server->loop, &p->io, EPOLLIN, &e) >= 0)
+		return p;
+	peer_drop(p);
+	return NULL;
 }
 
 static void on_accepted(struct listener *l, int own_fd)
@@ -275,18 +298,47 @@ static void on_accepted(struct listener *l, int own_fd)
 	struct http_server *server = CONTAINER_OF(l, struct http_server, listener);
 	struct peer *p = peer_new(server, own_fd);
 	struct peer *victim;
-	struct error e;
 
-	victim = find_victim(server, &p->address);
-	if (loop_add(server->loop, &p->io, EPOLLIN, &e) < 0) {
-		peer_free(p);
+	if (!p) {
 		listener_pause(l);
 		return;
 	}
+	victim = find_victim(server, &p->address);
 	if (victim)
-		peer_free(victim);
-	peer_read(p);
+		peer_drop(victim);
+	serve(p, EPOLLIN);
 	arm_timer(server);
+}
+
+/* ---- the library ---- */
+
+static void on_log(int level, const char *line)
+{
+	(void)level;
+	log_debug("libwebsockets: %.*s", (int)strcspn(line, "\n"), line);
+}
+
+static int start_library(struct http_server *server, struct error *e)
+{
+	static const struct lws_protocols protocols[] = {
+		{ .name = "http", .callback = on_event, .tx_packet_size = 0 },
+		{ .name = NULL },
+	};
+	const struct lws_context_creation_info info = {
+		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+		.protocols = protocols,
+		.gid = -1,
+		.uid = -1,
+		.fd_limit_per_thread = WIRE_HTTP_PEERS_MAX + SPARE_FDS,
+		.max_http_header_data2 = WIRE_REQUEST_MAX,
+		.max_http_header_pool2 = WIRE_HTTP_PEERS_MAX + 1,
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+	};
+
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_log);
+	server->lws = lws_create_context(&info);
+	server->vhost = server->lws ? lws_create_vhost(server->lws, &info) : NULL;
+	return server->vhost ? 0 : fail(e, ENOMEM, "cannot start libwebsockets");
 }
 
 int http_server_new(struct loop *loop, int own_fd, const struct http_route *routes, void *context,
@@ -302,8 +354,8 @@ int http_server_new(struct loop *loop, int own_fd, const struct http_route *rout
 		.context = context,
 	};
 	r = listener_open(&server->listener, loop, own_fd, on_accepted, e);
-	if (r < 0)
-		return r;
+	if (r < 0 || start_library(server, e) < 0)
+		return -e->code;
 	server->timer.fd = timer_open(e);
 	if (server->timer.fd < 0 || loop_add(loop, &server->timer, EPOLLIN, e) < 0)
 		return -e->code;
@@ -316,7 +368,9 @@ void http_server_free(struct http_server *server)
 	if (!server)
 		return;
 	while (server->peers)
-		peer_free(server->peers);
+		peer_drop(server->peers);
+	if (server->lws)
+		lws_context_destroy(server->lws);
 	listener_close(&server->listener);
 	loop_del(server->loop, &server->timer);
 	(void)close_fd(server->timer.fd);

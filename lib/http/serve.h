@@ -5,9 +5,10 @@
 #include "lib/loop.h"
 
 /*
- * A small HTTP/1.1 server for what a node's daemon says about itself: probes, metrics, a page.
- * GET and HEAD only, no request body, one answer per connection, everything from memory.  A client
- * has 5 s, an address 8 connections, all have 32 together.
+ * A small HTTP/1.1 server, by libwebsockets, for what a node's daemon says about itself: probes,
+ * metrics, a page.  GET and HEAD only, no request body, one answer per connection, everything from
+ * memory.  A client has 5 s, an address 8 connections, all have 32 together (lib/wire.h).  The
+ * first server makes the process ignore SIGPIPE.
  */
 struct http_server;
 
@@ -32,11 +33,5 @@ DEFINE_CLEANUP(http_server_freep, struct http_server *, http_server_free)
 
 /* A listening TCP socket on every address of the machine, IPv6 and IPv4. */
 int http_listen(uint16_t port, struct error *e);
-
-/* Reads the request line at the front of LEN bytes.  Returns 1 with *ret_path allocated (query cut
- * off) once the header is complete and is a GET or HEAD, 0 when more is needed, -EINVAL for what is
- * no request, -ENOSYS for another method.  Public for the fuzz target. */
-int http_parse_request(const char *bytes, size_t len, char **ret_path, bool *ret_is_head,
-		       struct error *e);
 
 #endif

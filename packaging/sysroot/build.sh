@@ -25,7 +25,7 @@ export PKG_CONFIG_LIBDIR=$root/lib/pkgconfig
 
 # Each library: a word here, a section in versions.yaml, and a function make_<name> that runs in its
 # source folder.  In order of need.
-libraries=(libseccomp protobuf-c json-c libyaml libnl dbus zstd libarchive openssl nghttp2 curl)
+libraries=(libseccomp protobuf-c json-c libyaml libnl dbus zstd libarchive openssl nghttp2 curl libwebsockets)
 
 # configure ARGUMENT... - autoconf's way.  Patched inputs must not make make(1) look for autoconf.
 configure() {
@@ -152,6 +152,21 @@ make_curl() {
 	make -s -C lib install-libLTLIBRARIES
 	make -s -C include install
 	make -s install-pkgconfigDATA
+}
+
+# HTTP/1.1 and websockets of a server without TLS; the loop is ours.  Its header with the configuration
+# names the folder it is installed in, so that is one of every machine.
+make_libwebsockets() {
+	local without=(SSL HTTP2 ZLIB LEJP LEJP_CONF SYS_STATE SYS_ASYNC_DNS SYS_SMD LWSAC CUSTOM_HEADERS DIR
+		FILE_OPS SEQUENCER SPAWN UDP EVLIB_PLUGINS HTTP_BASIC_AUTH PEER_LIMITS
+		LWS_DSH SHARED)
+	without=("${without[@]/#/-DLWS_WITH_}")
+	DESTDIR=$PWD/d cmake_install -DCMAKE_INSTALL_PREFIX=/usr "${without[@]/%/=OFF}" \
+		-DLWS_WITHOUT_CLIENT=ON -DLWS_WITHOUT_EXTENSIONS=ON -DLWS_WITHOUT_TESTAPPS=ON \
+		-DLWS_WITHOUT_DAEMONIZE=ON -DLWS_IPV6=ON -DLWS_REPRODUCIBLE=ON -DDISABLE_WERROR=ON
+	cp -r d/usr/include/. "$root/include/"
+	install -m 0644 d/usr/lib/libwebsockets.a "$root/lib/"
+	pc libwebsockets "$(upstream_version libwebsockets)" -lwebsockets
 }
 
 # Flags that name folders go into a compiler of our own: openssl records those it sees.

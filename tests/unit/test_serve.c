@@ -16,6 +16,7 @@
 #include "lib/http/serve.h"
 #include "lib/str.h"
 #include "lib/wait.h"
+#include "lib/wire.h"
 
 struct fixture {
 	struct loop *loop;
@@ -43,7 +44,18 @@ static void answer_late(void *context, struct http_answer *answer)
 	answer->body = xstrdup("late\n");
 }
 
+#define LARGE (4 * MIB)
+
+/* More than a socket takes at once. */
+static void answer_large(void *context, struct http_answer *answer)
+{
+	(void)context;
+	answer->body = xcalloc(1, LARGE + 1);
+	memset(answer->body, 'x', LARGE);
+}
+
 static const struct http_route routes[] = {
+	{ "/large", answer_large },
 	{ "/hello", answer_hello },
 	{ "/late", answer_late },
 	{ NULL, NULL },
@@ -116,6 +128,16 @@ static int dial(const struct fixture *f)
 	return dial_from(f, 1);
 }
 
+/* With a window that a large answer does not fit. */
+static int dial_narrow(const struct fixture *f)
+{
+	int fd = dial(f);
+	int bytes = 4096;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)), 0);
+	return fd;
+}
+
 /* Sends REQUEST piece by piece and reads everything that comes back. */
 static char *ask(const struct fixture *f, const char *request, size_t piece)
 {
@@ -144,12 +166,44 @@ static void test_request_is_answered_however_it_arrives(void **state)
 	}
 }
 
+static void test_large_answer_arrives_whole(void **state)
+{
+	static const char request[] = "GET /large HTTP/1.1\r\n\r\n";
+	_close_ int fd = dial(*state);
+	_free_ char *piece = xmalloc(64 * KIB);
+	size_t len = 0;
+	struct error e;
+	ssize_t n;
+
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	/* Now the server's side is full, and goes on when there is room. */
+	assert_int_equal(wait_pause(100, "the server", NO_DEADLINE, NULL, &e), 0);
+	while ((n = read(fd, piece, 64 * KIB)) > 0)
+		len += (size_t)n;
+	assert_int_equal(n, 0);
+	assert_in_range(len, LARGE + 1, LARGE + 512);
+}
+
+/* As the end of every test is: with somebody who does not read. */
+static void test_server_ends_while_an_answer_waits(void **state)
+{
+	static const char request[] = "GET /large HTTP/1.1\r\n\r\n";
+	int fd = dial_narrow(*state);
+	char byte;
+
+	assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+	assert_int_equal(recv(fd, &byte, 1, 0), 1);
+	assert_int_equal(teardown(state), 0);
+	(void)close(fd);
+	assert_int_equal(setup(state), 0);
+}
+
 static void test_head_has_no_body(void **state)
 {
 	_free_ char *answer = ask(*state, "HEAD /hello HTTP/1.1\r\n\r\n", 100);
 
 	assert_true(str_ends(answer, "\r\n\r\n"));
-	assert_non_null(strstr(answer, "Content-Length: 6\r\n"));
+	assert_non_null(strcasestr(answer, "Content-Length: 6\r\n"));
 }
 
 static void test_request_that_is_wrong_is_refused(void **state)
@@ -159,9 +213,14 @@ static void test_request_that_is_wrong_is_refused(void **state)
 		const char *answer;
 	} cases[] = {
 		{ "GET /other HTTP/1.1\r\n\r\n", "HTTP/1.1 404 " },
-		{ "POST /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 405 " },
-		{ "GET hello HTTP/1.1\r\n\r\n", "HTTP/1.1 400 " },
-		{ "\r\n\r\n", "HTTP/1.1 400 " },
+		{ "GET /hello/ HTTP/1.1\r\n\r\n", "HTTP/1.1 404 " },
+		{ "POST /hello HTTP/1.1\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 405 " },
+		{ "POST /hello HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 405 " },
+		{ "PUT /hello HTTP/1.1\r\n\r\n", "HTTP/1.1 405 " },
+		/* What is no HTTP is the library's to refuse. */
+		{ "GET hello HTTP/1.1\r\n\r\n", "HTTP/1.0 403 " },
+
+		{ "BREW /hello HTTP/1.1\r\n\r\n", "HTTP/1.0 403 " },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -172,15 +231,50 @@ static void test_request_that_is_wrong_is_refused(void **state)
 	}
 }
 
+static void assert_answered(const struct fixture *f)
+{
+	_free_ char *answer = ask(f, "GET /hello HTTP/1.1\r\n\r\n", 100);
+
+	assert_true(str_starts(answer, "HTTP/1.1 503 "));
+}
+
+/* START, then FILLING again and again. */
+static char *endless(const char *start, const char *filling)
+{
+	size_t n = strlen(filling);
+	char *request = xcalloc(1, 5 * WIRE_REQUEST_MAX);
+	size_t len = strlen(start);
+
+	memcpy(request, start, len);
+	for (; len + n < 4 * WIRE_REQUEST_MAX; len += n)
+		memcpy(request + len, filling, n);
+	return request;
+}
+
+/* Refused or closed, before it has five seconds. */
 static void test_header_without_end_is_refused(void **state)
 {
-	_free_ char *request = xmalloc(9001);
-	_free_ char *answer = NULL;
+	static const char *const cases[][2] = {
+		{ "", "a" },
+		{ "GET /hello", "a" },
+		{ "GET /hello?", "a=b&" },
+		{ "GET /hello HTTP/1.1\r\nHost: ", "a" },
+		{ "GET /hello HTTP/1.1\r\n", "Host: a\r\n" },
+		{ "GET /hello HTTP/1.1\r\n", "X-Filling: a\r\n" },
+		{ "GET /hello HTTP/1.1\r\nX-Filling", "a" },
+	};
 
-	memset(request, 'a', 9000);
-	request[9000] = '\0';
-	answer = ask(*state, request, 9000);
-	assert_true(str_starts(answer, "HTTP/1.1 400 ") || answer[0] == '\0');
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *request = endless(cases[i][0], cases[i][1]);
+		uint64_t began_ms = now_ms();
+		_free_ char *answer = ask(*state, request, strlen(request));
+
+		if (!str_starts(answer, "HTTP/1.0 4") && answer[0] != '\0')
+			fail_msg("'%s%s...' gives '%s'", cases[i][0], cases[i][1], answer);
+		if (now_ms() - began_ms > 4000)
+			fail_msg("'%s%s...' is waited for", cases[i][0], cases[i][1]);
+	}
+	assert_answered(*state);
 }
 
 #define SLOW 64
@@ -205,13 +299,6 @@ static unsigned count_open_and_close(const int fds[SLOW])
 	return n;
 }
 
-static void assert_answered(const struct fixture *f)
-{
-	_free_ char *answer = ask(f, "GET /hello HTTP/1.1\r\n\r\n", 100);
-
-	assert_true(str_starts(answer, "HTTP/1.1 503 "));
-}
-
 static void test_slow_clients_of_one_address_keep_nobody_out(void **state)
 {
 	int slow[SLOW];
@@ -232,12 +319,16 @@ static void test_slow_clients_of_many_addresses_keep_nobody_out(void **state)
 	assert_in_range(count_open_and_close(slow), 16, 32);
 }
 
+/* One that sends slowly and one that reads slowly. */
 static void test_slow_client_has_five_seconds(void **state)
 {
+	static const char request[] = "GET /large HTTP/1.1\r\n\r\n";
+	_close_ int reader = dial_narrow(*state);
 	_close_ int fd = dial(*state);
 	uint64_t began_ms = now_ms();
 	char byte;
 
+	assert_int_equal(send(reader, request, strlen(request), MSG_NOSIGNAL), strlen(request));
 	assert_int_equal(send(fd, "GET /", 5, MSG_NOSIGNAL), 5);
 	(void)!read(fd, &byte, 1);
 	assert_in_range(now_ms() - began_ms, 4900, 20000);
@@ -307,6 +398,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_request_is_answered_however_it_arrives),
+		T(test_large_answer_arrives_whole),
+		T(test_server_ends_while_an_answer_waits),
 		T(test_head_has_no_body),
 		T(test_request_that_is_wrong_is_refused),
 		T(test_header_without_end_is_refused),
