@@ -248,9 +248,11 @@ static bool is_wanted(const struct wanted *list, size_t n, const char *name)
 	return false;
 }
 
-/* The names that this release can give to a class and that are not in LIST: their shim has left
- * SHIMS, or nobody wants classes of us any more.  Caller frees. */
-static strv list_unwanted(const struct install *in, const struct wanted *list, size_t n)
+/* The names that this release can give to a class of this installation.  "kata" is none where there
+ * is a suffix: it is another installation's, and the account may not even ask for it.  Caller
+ * frees.
+ */
+static strv list_own(const struct install *in)
 {
 	_strv_ strv shims = shim_names();
 	_strv_ strv bases = NULL;
@@ -258,13 +260,23 @@ static strv list_unwanted(const struct install *in, const struct wanted *list, s
 
 	for (char **shim = shims; shim && *shim; shim++)
 		strv_take(&bases, shim_handler(in->facts->settings, *shim));
-	strv_add(&bases, DEFAULT_CLASS);
-	for (char **base = bases; *base; base++) {
-		_free_ char *name = class_name(in, *base);
+	if (!*in->facts->settings->suffix)
+		strv_add(&bases, DEFAULT_CLASS);
+	for (char **base = bases; base && *base; base++)
+		strv_take(&names, class_name(in, *base));
+	return names;
+}
 
-		if (!is_wanted(list, n, name))
-			strv_add(&names, name);
-	}
+/* Those that are not in LIST: their shim has left SHIMS, or nobody wants classes of us any more.
+ * Caller frees. */
+static strv list_unwanted(const struct install *in, const struct wanted *list, size_t n)
+{
+	_strv_ strv own = list_own(in);
+	strv names = NULL;
+
+	for (char **name = own; name && *name; name++)
+		if (!is_wanted(list, n, *name))
+			strv_add(&names, *name);
 	return names;
 }
 
@@ -335,17 +347,15 @@ int classes_apply(const struct install *in, const struct change *change, struct 
 	return r < 0 ? r : 0;
 }
 
-static int remove_class(const struct install *in, const char *base, struct error *e)
+static int remove_class(const struct install *in, const char *name, struct error *e)
 {
-	_free_ char *name = class_name(in, base);
 	_free_ char *path = class_path(name);
 
 	return leave_class(in, path, e);
 }
 
-static void add_removal(const struct install *in, const char *base, struct change *ret_change)
+static void add_removal(const char *name, struct change *ret_change)
 {
-	_free_ char *name = class_name(in, base);
 	_free_ char *path = class_path(name);
 
 	change_add(ret_change, EFFECT_OBJECT, path,
@@ -355,17 +365,20 @@ static void add_removal(const struct install *in, const char *base, struct chang
 
 void classes_add_removal(const struct install *in, struct change *ret_change)
 {
-	for (size_t i = 0; i < in->facts->n_offers; i++)
-		add_removal(in, in->facts->offers[i].handler, ret_change);
-	add_removal(in, DEFAULT_CLASS, ret_change);
+	_strv_ strv own = list_own(in);
+
+	for (char **name = own; name && *name; name++)
+		add_removal(*name, ret_change);
 }
 
 int classes_remove(const struct install *in, struct error *e)
 {
-	for (size_t i = 0; i < in->facts->n_offers; i++)
-		if (remove_class(in, in->facts->offers[i].handler, e) < 0)
+	_strv_ strv own = list_own(in);
+
+	for (char **name = own; name && *name; name++)
+		if (remove_class(in, *name, e) < 0)
 			return -e->code;
-	return remove_class(in, DEFAULT_CLASS, e);
+	return 0;
 }
 
 int classes_save(const struct install *in, const struct change *change, struct json_object *data,

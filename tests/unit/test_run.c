@@ -549,6 +549,31 @@ static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 	assert_removed(turns, ARRAY_SIZE(turns));
 }
 
+/* The name "kata" is not its own: its account may not even ask for it. */
+static void test_cleanup_with_a_suffix_asks_for_its_own_classes(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ANSWER("GET /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy-blue ",
+		       "200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(""),
+		CLASS("kata-qemu-blue"),
+		ANSWER("GET /api/v1/nodes?labelSelector=kata-deploy.katacontainers.io/blue",
+		       "200 OK", "{\"items\":[]}"),
+		CLASS("kata-qemu-blue"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	settings_done(&w.settings);
+	assert_int_equal(setenv("MULTI_INSTALL_SUFFIX", "blue", 1), 0);
+	assert_int_equal(settings_read(&w.settings, &e), 0);
+	(void)run_cleanup(&w.settings, NULL, &e);
+	stop(&w);
+}
+
 static void test_cleanup_of_the_namespace_is_one_of_the_installation(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -656,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup_of_an_orphaned_pod_leaves_the_classes_to_other_nodes),
 		cmocka_unit_test(test_cleanup_beside_a_replaced_daemonset_leaves_everything),
 		cmocka_unit_test(test_cleanup_of_a_node_that_affinity_excludes_removes),
+		cmocka_unit_test(test_cleanup_with_a_suffix_asks_for_its_own_classes),
 		cmocka_unit_test(test_cleanup_of_the_namespace_is_one_of_the_installation),
 	};
 
