@@ -4,8 +4,8 @@
  *
  * The host knows a volume by its path in the guest, below SANDBOX_RUN_DIR.  Its file system is what
  * the kernel says of that path; it grows while it is used, one row per type that can.  The disk
- * below must have grown before, which the kernel checks.  Nothing is made smaller: a file system in
- * use cannot be.
+ * below must have grown before; that is waited for a moment.  Nothing is made smaller: a file
+ * system in use cannot be.
  */
 
 #include "agent/storage/volume.h"
@@ -18,6 +18,7 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "lib/file.h"
@@ -25,8 +26,13 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/csi.pb-c.h"
+#include "lib/wait.h"
 
 #include "agent/plan/run-dir.h"
+
+#define SECTOR       512
+#define DISK_WAIT_MS UINT64_C(3000)
+#define DISK_LOOK_MS UINT64_C(20)
 
 /* ABI of the kernel that no header of the C library has. */
 #define ABI_EXT_MAGIC     0xef53
@@ -127,6 +133,36 @@ static const struct {
 	{ ABI_XFS_MAGIC, grow_xfs },
 };
 
+/* The disk below.  0 if the kernel does not say. */
+static uint64_t disk_size(dev_t disk)
+{
+	_free_ char *path = xasprintf("/sys/dev/block/%u:%u/size", major(disk), minor(disk));
+	_free_ char *text = NULL;
+	uint64_t sectors = 0;
+	struct error ignored;
+
+	if (file_read(path, 64, &text, NULL, &ignored) < 0 ||
+	    parse_u64(str_trim(text), path, UINT64_MAX / SECTOR, &sectors, &ignored) < 0)
+		return 0;
+	return sectors * SECTOR;
+}
+
+/* Whoever makes a disk larger is told so before the kernel here has noticed. */
+static int wait_for_disk(int fd, uint64_t bytes, struct error *e)
+{
+	uint64_t deadline_ms = deadline_in(DISK_WAIT_MS), has;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "cannot look at it: %m");
+	for (has = disk_size(st.st_dev); has > 0 && has < bytes; has = disk_size(st.st_dev))
+		if (wait_pause(DISK_LOOK_MS, "the disk", deadline_ms, NULL, e) < 0)
+			return fail(e, ENOSPC,
+				    "it cannot have %" PRIu64 " bytes: its disk has %" PRIu64,
+				    bytes, has);
+	return 0;
+}
+
 static int grow(int fd, uint64_t bytes, const struct statvfs *fs, struct error *e)
 {
 	struct statfs type;
@@ -139,6 +175,8 @@ static int grow(int fd, uint64_t bytes, const struct statvfs *fs, struct error *
 	for (size_t i = 0; i < ARRAY_SIZE(growers); i++) {
 		if ((long)type.f_type != growers[i].magic)
 			continue;
+		if (wait_for_disk(fd, bytes, e) < 0)
+			return -e->code;
 		if (growers[i].grow(fd, bytes, fs) < 0)
 			return fail(e, errno, "it cannot have %" PRIu64 " bytes: %m", bytes);
 		return 0;
