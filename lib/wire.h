@@ -24,6 +24,9 @@
 #define WIRE_REQUEST_MAX (8 * KIB)
 #define WIRE_ANSWER_MAX  (4 * MIB)
 
+/* The body of a request to a shim. */
+#define WIRE_REQUEST_BODY_MAX (64 * KIB)
+
 /* ---- what a message becomes: two bytes of it can ask for a hundred in memory ---- */
 /* Protobuf, of ttRPC and gRPC. */
 #define WIRE_MEMORY_MAX (32 * MIB)
@@ -45,5 +48,6 @@
 #define WIRE_HTTP_PEERS_MAX   32
 #define WIRE_HTTP_ADDRESS_MAX 8 /* of them from one address */
 #define WIRE_HTTP_PATIENCE_MS 5000
+#define WIRE_SHIM_PEERS_MAX   16 /* of a shim's management socket */
 
 #endif

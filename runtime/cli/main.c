@@ -40,9 +40,10 @@ static const struct command {
 	},
 	{
 		.name = "direct-volume",
-		.usage = "add|remove --volume-path PATH [--mount-info JSON]",
+		.usage = "add|remove|stats|resize --volume-path PATH ...",
 		.run = cmd_direct_volume,
-		.help = "let guests mount the volume at PATH from its disk, or no more",
+		.help = "let guests mount the volume at PATH from its disk (--mount-info JSON) or "
+			"no more, ask them how full it is, make it larger (--size BYTES)",
 	},
 	{
 		.name = "exec",

@@ -21,6 +21,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/fs.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@
 
 #define PLUG_MS   UINT64_C(20000)
 #define UNPLUG_MS UINT64_C(10000)
+#define RESIZE_MS UINT64_C(10000)
 #define NODE      "disk"
 
 struct block {
@@ -227,6 +229,62 @@ void block_unplug(struct blocks *blocks, struct vmm *vmm, const char *user, cons
 		log_info("the guest keeps a disk: %s", e.msg);
 	else
 		forget(blocks, b);
+}
+
+static int find_file_system(const struct blocks *blocks, const char *path, enum block_access access,
+			    struct block **ret, struct error *e)
+{
+	const struct block_source source = { .path = path, .access = access };
+	struct block like;
+	int r = identify(&source, &like, e);
+
+	if (r < 0)
+		return r;
+	*ret = find(blocks, &like);
+	if (!*ret || strv_len((*ret)->users) == 0)
+		return fail(e, ENOENT, "the guest has no file system on '%s'%s", path,
+			    access == BLOCK_READ_WRITE ? " for writing" : "");
+	return 0;
+}
+
+int block_find_user(const struct blocks *blocks, const char *path, enum block_access access,
+		    const char **ret_user, struct error *e)
+{
+	struct block *b;
+	int r = find_file_system(blocks, path, access, &b, e);
+
+	if (r >= 0)
+		*ret_user = b->users[0];
+	return r;
+}
+
+/* Of a file and of a device alike. */
+static int size_of(int fd, uint64_t *ret_bytes, struct error *e)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	if (end < 0)
+		return fail(e, errno, "cannot find out its size: %m");
+	*ret_bytes = (uint64_t)end;
+	return 0;
+}
+
+int block_grow(const struct blocks *blocks, struct vmm *vmm, const char *path, uint64_t bytes,
+	       const struct cancel *c, struct error *e)
+{
+	struct block *b;
+	uint64_t has;
+	int r = find_file_system(blocks, path, BLOCK_READ_WRITE, &b, e);
+
+	if (r >= 0)
+		r = size_of(b->fd, &has, e);
+	if (r < 0)
+		return r;
+	if (has < bytes)
+		return fail(e, ENOSPC,
+			    "'%s' has %" PRIu64 " bytes: it must be made larger on the node first",
+			    path, has);
+	return vmm_resize_block(vmm, b->id, has, deadline_in(RESIZE_MS), c, e);
 }
 
 bool blocks_hold_data(const struct blocks *blocks)

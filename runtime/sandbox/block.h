@@ -47,6 +47,15 @@ int block_plug(struct blocks *blocks, struct vmm *vmm, const struct block_source
  * that the guest does not let go stays with it until the VM ends. */
 void block_unplug(struct blocks *blocks, struct vmm *vmm, const char *user, const struct cancel *c);
 
+/* Who has the file system that is on the disk or file at PATH, for ACCESS at least; the first of
+ * them, borrowed until block_unplug().  ENOENT if the guest has none there. */
+int block_find_user(const struct blocks *blocks, const char *path, enum block_access access,
+		    const char **ret_user, struct error *e);
+/* Tells the guest how large the disk or file at PATH has become, whose file system it has for
+ * writing.  ENOSPC if that is less than BYTES: the guest is told nothing then. */
+int block_grow(const struct blocks *blocks, struct vmm *vmm, const char *path, uint64_t bytes,
+	       const struct cancel *c, struct error *e);
+
 /* True if the guest may hold back what it wrote to a file system on one of them. */
 bool blocks_hold_data(const struct blocks *blocks);
 

@@ -19,6 +19,7 @@
 #include "lib/net/address.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/csi.pb-c.h"
 
 #define CALL_WAIT_MS   UINT64_C(10000)
 #define CREATE_WAIT_MS UINT64_C(60000)
@@ -86,6 +87,10 @@ static const struct {
 				    agent__read_stream_response, CALL_WAIT_MS),
 	[CLIENT_GET_OOM_EVENT] =
 		CALL("GetOOMEvent", agent__get_oomevent_request, agent__oomevent, CALL_WAIT_MS),
+	[CLIENT_VOLUME_STATS] = CALL("GetVolumeStats", agent__volume_stats_request,
+				     csi__volume_stats_response, CALL_WAIT_MS),
+	[CLIENT_RESIZE_VOLUME] =
+		CALL("ResizeVolume", agent__resize_volume_request, pb__empty, CREATE_WAIT_MS),
 };
 static_assert(ARRAY_SIZE(calls) == N_CLIENT_CALL, "a row for every call");
 

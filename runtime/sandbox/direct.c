@@ -21,8 +21,9 @@
 #include "lib/json.h"
 #include "lib/log.h"
 
-#define INFO     "mountInfo.json"
-#define INFO_MAX (64 * KIB)
+#define INFO          "mountInfo.json"
+#define INFO_MAX      (64 * KIB)
+#define SANDBOXES_MAX 1024
 
 /* Names of a disk; what else there is are devices that are not given as disks. */
 static const char *const disk_types[] = { "", "block", "directvol" };
@@ -207,4 +208,28 @@ int direct_note_sandbox(const char *root, const char *path, const char *sandbox,
 	_free_ char *file = record_of(root, path, sandbox);
 
 	return file_replace(file, "", 0, 0600, e);
+}
+
+int direct_sandboxes(const char *root, const char *path, strv *ret_ids, struct error *e)
+{
+	_free_ char *dir = record_of(root, path, NULL);
+	_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_strv_ strv names = NULL;
+	_strv_ strv ids = NULL;
+	struct error ignored;
+	int r;
+
+	if (fd < 0)
+		return fail(e, errno, "there is no direct volume '%s': %m", path);
+	r = dir_list(fd, SANDBOXES_MAX, &names, e);
+	if (r < 0)
+		return r;
+	for (char **name = names; name && *name; name++)
+		if (strcmp(*name, INFO) != 0 &&
+		    check_id(*name, "sandbox id", NAME_MAX, &ignored) >= 0)
+			strv_add(&ids, *name);
+	if (!ids)
+		return fail(e, ENOENT, "no sandbox has the direct volume '%s'", path);
+	*ret_ids = TAKE_PTR(ids);
+	return 0;
 }

@@ -46,5 +46,8 @@ int direct_remove(const char *root, const char *path, struct error *e);
 
 /* Leaves word beside the record of PATH that SANDBOX has the volume. */
 int direct_note_sandbox(const char *root, const char *path, const char *sandbox, struct error *e);
+/* Those of which such word was left and not taken back: that have it or had it.  ENOENT without a
+ * record or any. */
+int direct_sandboxes(const char *root, const char *path, strv *ret_ids, struct error *e);
 
 #endif

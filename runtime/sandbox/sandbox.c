@@ -653,6 +653,31 @@ void sandbox_unplug(struct sandbox *s, const char *user)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+int sandbox_find_disk(struct sandbox *s, const char *path, enum block_access access,
+		      char **ret_point, struct error *e)
+{
+	const char *user;
+	int r;
+
+	(void)pthread_mutex_lock(&s->lock);
+	r = block_find_user(&s->blocks, path, access, &user, e);
+	/* It is called CONTAINER:POINT (ways/disk.c). */
+	if (r >= 0)
+		*ret_point = xstrdup(strchr(user, ':') + 1);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+int sandbox_grow_disk(struct sandbox *s, const char *path, uint64_t bytes, struct error *e)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&s->lock);
+	r = block_grow(&s->blocks, s->vmm, path, bytes, s->cancel, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
 int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what, struct error *e)
 {
 	int r;

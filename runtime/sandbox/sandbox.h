@@ -78,6 +78,13 @@ int sandbox_plug(struct sandbox *s, const struct block_source *source, const cha
 		 const struct address **ret_address, struct error *e);
 void sandbox_unplug(struct sandbox *s, const char *user);
 
+/* Where the guest has the file system of the disk or file PATH, for ACCESS at least (block.h).
+ * Caller frees.  Any work thread. */
+int sandbox_find_disk(struct sandbox *s, const char *path, enum block_access access,
+		      char **ret_point, struct error *e);
+/* Tells the guest how large it has become: block_grow() for this sandbox.  Any work thread. */
+int sandbox_grow_disk(struct sandbox *s, const char *path, uint64_t bytes, struct error *e);
+
 /* Records that DIR is a mount point outside the share, or is no more. */
 enum sandbox_mount { SANDBOX_MOUNTED, SANDBOX_UNMOUNTED };
 int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount what,

@@ -107,5 +107,7 @@ void op_free(struct op *own_op)
 	message_free(own_op->answer);
 	message_free(own_op->resources);
 	strv_free(own_op->bundles);
+	free(own_op->path);
+	free(own_op->text);
 	free(own_op);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/log.h"
+#include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/actions.h"
 #include "runtime/shim/shim.h"
@@ -79,6 +80,17 @@ static int shim_open(struct shim *shim, struct error *e)
 	return rpc_server_listen(shim->server, LISTENER_FD, e);
 }
 
+/* A pod can do without being asked. */
+static void open_management(struct shim *shim)
+{
+	_free_ char *path = management_socket(shim->id);
+	struct error e;
+
+	shim->manage = manage_new(shim, path, &e);
+	if (!shim->manage)
+		log_warn("kata-runtime cannot ask this shim: %s", e.msg);
+}
+
 static void shim_close(struct shim *shim)
 {
 	if (shim->pool)
@@ -86,6 +98,7 @@ static void shim_close(struct shim *shim)
 	if (shim->urgent)
 		work_pool_stop(shim->urgent);
 	watch_free(shim->watch);
+	manage_free(shim->manage);
 	rpc_server_free(shim->server);
 	sandbox_free(shim->sandbox);
 	events_free(shim->events);
@@ -115,6 +128,7 @@ int action_serve(const struct arguments *a, struct error *e)
 	if (r >= 0)
 		r = shim_open(&shim, e);
 	if (r >= 0) {
+		open_management(&shim);
 		log_info("shim %s serves", KATA_VERSION);
 		r = loop_run(shim.loop);
 		log_info("shim ends");

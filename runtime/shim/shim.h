@@ -28,6 +28,7 @@
 
 struct shim;
 struct task;
+struct manage_peer;
 
 enum process_state {
 	PROCESS_CREATING, /* only a task's first process */
@@ -112,6 +113,7 @@ struct shim {
 	struct work_pool *pool;
 	struct work_pool *urgent; /* threads that no call which hangs has taken */
 	struct rpc_server *server;
+	struct manage *manage; /* NULL: nobody can ask but the engine */
 	struct events *events;
 	const char *id;
 	const char *namespace_;
@@ -203,6 +205,10 @@ struct op {
 	strv bundles;
 	enum spec_type type;
 	uint32_t signal;
+	struct manage_peer *peer; /* whose request it is, instead of REQ */
+	char *path;               /* freed with the op, as TEXT */
+	char *text;
+	uint64_t bytes;
 };
 
 /* An op for REQ (may be NULL), with a copy of IN (may be NULL), for PROCESS. */
@@ -235,6 +241,12 @@ struct watch *watch_new(struct shim *shim, struct error *e);
 void watch_free(struct watch *w);
 /* Sets the guest's clock soon, as after a time in which it did not run. */
 void watch_set_clock(struct watch *w);
+
+/* manage.c: the management socket, on which root asks this shim (runtime/sandbox/management.h). */
+/* Makes the socket; it goes with the folder it lies in. */
+struct manage *manage_new(struct shim *shim, const char *path, struct error *e);
+/* When the pools have stopped. */
+void manage_free(struct manage *m);
 
 /* stats.c */
 enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };

@@ -74,6 +74,8 @@ struct vmm_driver {
 			 struct error *e);
 	int (*remove_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
+	int (*resize_block)(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
+			    const struct cancel *c, struct error *e);
 };
 
 extern const struct vmm_driver qemu_driver;

@@ -472,3 +472,14 @@ int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, cons
 	r = vmm->driver->remove_block(vmm, id, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
+
+int vmm_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
+		     const struct cancel *c, struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->resize_block(vmm, id, bytes, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}

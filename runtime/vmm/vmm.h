@@ -142,6 +142,11 @@ int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);
 
+/* Tells the guest that the device ID has BYTES now, which is what its file or disk has.  The guest
+ * sees it a moment later. */
+int vmm_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
+		     const struct cancel *c, struct error *e);
+
 /* What a VM takes on this host beside what runs in it; constant. */
 struct overhead;
 const struct overhead *vmm_overhead(void);

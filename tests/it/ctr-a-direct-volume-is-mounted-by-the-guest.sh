@@ -3,10 +3,12 @@
 #
 # A direct volume: what a storage driver says with `kata-runtime direct-volume add` of an empty folder is
 # a disk that the guest mounts there, with the driver's options and for the pod's group; it is whole when
-# the container has gone, and a second container finds what the first wrote.  What cannot be mounted is
-# refused by name; without the record the folder is a folder.
+# the container has gone, and a second container finds what the first wrote.  While it is used,
+# `direct-volume stats` says what the container sees of its size and `direct-volume resize` makes it larger,
+# through the shim's socket, which is root's and goes with the pod.  What cannot be mounted is refused by
+# name; without the record the folder is a folder.
 . "$(dirname "$0")/testing.sh"
-require mkfs.ext4 debugfs
+require mkfs.ext4 debugfs jq curl
 [ "$runtime" != io.containerd.runc.v2 ] || skip "runc has no direct volumes"
 
 volume=$work/pods/one/volumes/kubernetes.io~csi/pv/mount
@@ -15,6 +17,7 @@ mkdir -p "$volume"
 truncate -s 64M "$disk"
 mkfs.ext4 -q -F "$disk"
 run="inside $kata/bin/kata-runtime direct-volume"
+gone() { ! inside test -e "$1"; }
 run_with() { # NAME COMMAND...
 	local name=$1
 	shift
@@ -31,6 +34,44 @@ expect "the pod's group" 4321 "$(tail -n 1 "$work/out")"
 expect "the node's folder" "" "$(ls "$volume")"
 expect "the disk afterwards" kept "$(debugfs -R 'cat /file' "$disk" 2>/dev/null)"
 expect "what the next container finds" kept "$(run_with second$$ cat /volume/file)"
+
+# The records of the two that ended are there, and nobody has the volume.
+expect_match "the size of what nobody has" "has no shim that can be asked" "$($run stats --volume-path "$volume" 2>&1 || true)"
+
+sized=sized$$
+ctr run -d --runtime "$runtime" --mount "type=bind,src=$volume,dst=/volume,options=rbind:rw" "$image" $sized sleep 1000
+total() { $run stats --volume-path "$volume" | jq '.usage[] | select(.unit == 1) | .total'; }
+seen() { ctr task exec --exec-id "e$RANDOM" $sized stat -f -c '%b %S' /volume | awk '{ print $1 * $2 }'; }
+number='"available":[0-9]+,"total":[0-9]+,"used":[0-9]+'
+expect_match "what is said of it" \
+	"^\\{\"usage\":\\[\\{$number,\"unit\":1\\},\\{$number,\"unit\":2\\}\\],\"volume_condition\":\\{\"message\":\"OK\"\\}\\}\$" \
+	"$($run stats --volume-path "$volume")"
+before=$(total)
+expect "as the container sees it" "$(seen)" "$before"
+grown=$((128 << 20))
+expect_match "more than the disk has" "must be made larger on the node first" \
+	"$($run resize --volume-path "$volume" --size $grown 2>&1 || true)"
+expect_match "less than it has" "cannot become smaller" "$($run resize --volume-path "$volume" --size 1048576 2>&1 || true)"
+truncate -s $grown "$disk"
+expect "what resize says" "" "$($run resize --volume-path "$volume" --size $grown)"
+# Tables of inodes take some of the 64 MiB.
+[ "$(total)" -gt $((before + (56 << 20))) ] || fail "it had $before bytes and has $(total)"
+expect "as the container sees it" "$(seen)" "$(total)"
+$run resize --volume-path "$volume" --size $grown
+ctr task exec --exec-id write $sized dd if=/dev/zero of=/volume/large bs=1M count=80
+
+socket=/run/vc/sbs/$sized/shim-monitor.sock
+ask() { inside curl -s --max-time 20 --unix-socket "$socket" "$@"; }
+expect "the socket" "srw------- root" "$(inside stat -c '%A %U' "$socket")"
+expect_match "where the agent is" '^h?vsock://.*:1024$' "$(ask http://shim/agent-url)"
+expect_match "by the path on the node" '^\{"usage"' "$(ask "http://shim/direct-volume/stats?path=$volume")"
+expect "what is not served" "this shim does not serve '/metrics' 404" "$(ask -w '%{http_code}' http://shim/metrics | tr '\n' ' ')"
+expect "a disk of nobody's" 404 "$(ask -o /dev/null -w '%{http_code}' "http://shim/direct-volume/stats?path=$work/containerd.toml")"
+ctr task kill -s KILL $sized
+eventually 20 "the container to end" ctr task delete $sized >/dev/null
+ctr container delete $sized
+eventually 10 "the socket to go" gone "$socket"
+debugfs -R 'stat /large' "$disk" 2>/dev/null | grep -q "Size: $((80 << 20))" || fail "what was written behind the old end is not on the disk"
 
 $run add --volume-path "$volume" --mount-info "{\"device\":\"$disk\",\"fstype\":\"ntfs3\"}"
 expect_match "a file system that the guest lacks" "volume on '/volume': the guest cannot mount 'ntfs3'" \

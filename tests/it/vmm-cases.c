@@ -190,9 +190,9 @@ static void test_processors_and_memory_grow_while_it_runs(void **state)
 	expect(f, "file /sys/devices/system/memory/memory45/state", "online", true);
 }
 
-static int open_disk(struct fixture *f)
+static int open_disk(struct fixture *f, const char *name)
 {
-	_free_ char *path = path_join(f->dir, "disk");
+	_free_ char *path = path_join(f->dir, name);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
@@ -200,10 +200,28 @@ static int open_disk(struct fixture *f)
 	return fd;
 }
 
+/* Makes the disk behind FD, which is ID's and the guest's NODE, larger by as much as it had at
+ * first. */
+static void grow_disk(struct fixture *f, int fd, const char *id, const char *node)
+{
+	_free_ char *question = xasprintf("file /sys/block/%s/size", node);
+	_free_ char *sectors = NULL;
+	struct error e;
+	struct stat st;
+
+	assert_int_equal(fstat(fd, &st), 0);
+	st.st_size += DISK_MIB << 20;
+	sectors = xasprintf("%lld", (long long)st.st_size / 512);
+	assert_int_equal(ftruncate(fd, st.st_size), 0);
+	must(vmm_resize_block(f->vmm, id, (uint64_t)st.st_size, deadline_in(CALL_MS), NULL, &e),
+	     &e);
+	expect(f, question, sectors, true);
+}
+
 static void test_block_device_comes_and_goes(void **state)
 {
 	struct fixture *f = *state;
-	_close_ int fd = open_disk(f);
+	_close_ int fd = open_disk(f, "disk");
 	const struct vmm_block block = { .id = "disk-1", .fd = fd };
 	_free_ char *question = NULL;
 	struct address address;
@@ -219,10 +237,13 @@ static void test_block_device_comes_and_goes(void **state)
 		assert_int_equal(
 			vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e),
 			-EEXIST);
+		grow_disk(f, fd, "disk-1", "vda");
 		must(vmm_remove_block(f->vmm, "disk-1", deadline_in(CALL_MS), NULL, &e), &e);
 		expect(f, "list /sys/block", "vda", false);
 	}
 	assert_int_equal(vmm_remove_block(f->vmm, "disk-1", deadline_in(CALL_MS), NULL, &e),
+			 -ENOENT);
+	assert_int_equal(vmm_resize_block(f->vmm, "disk-1", 4096, deadline_in(CALL_MS), NULL, &e),
 			 -ENOENT);
 }
 
@@ -232,8 +253,9 @@ static void test_disks_never_run_out_of_ports(void **state)
 	static const char *const ids[] = { "a", "b", "c", "d" };
 	static const char *const nodes[] = { "vda", "sda", "sdb", "sdc" };
 	struct fixture *f = *state;
-	_close_ int fd = open_disk(f);
+	_close_ int fd = open_disk(f, "disk"), own = open_disk(f, "own");
 	struct vmm_block block = { .fd = fd, .read_only = true };
+	const struct vmm_block last = { .id = "e", .fd = own };
 	struct address address;
 	struct error e;
 
@@ -246,6 +268,9 @@ static void test_disks_never_run_out_of_ports(void **state)
 		expect(f, "list /sys/block", nodes[i], true);
 	}
 	assert_string_equal(address.text, "0:2");
+	must(vmm_add_block(f->vmm, &last, &address, deadline_in(CALL_MS), NULL, &e), &e);
+	expect(f, "list /sys/block", "sdd", true);
+	grow_disk(f, own, "e", "sdd");
 	must(vmm_remove_block(f->vmm, "c", deadline_in(CALL_MS), NULL, &e), &e);
 	expect(f, "list /sys/block", "sdb", false);
 	must(vmm_remove_block(f->vmm, "a", deadline_in(CALL_MS), NULL, &e), &e);
@@ -287,7 +312,7 @@ static void test_ports_run_out_with_a_clear_error(void **state)
 	struct fixture *f = *state;
 	_close_ int tap = open_tap("cases1");
 	struct vmm_nic nic = { .mac = { 2, 0, 0, 0, 0, 8 }, .tap_fds = &tap, .n_tap_fds = 1 };
-	_close_ int fd = open_disk(f);
+	_close_ int fd = open_disk(f, "disk");
 	const struct vmm_block block = { .id = "disk-1", .fd = fd, .read_only = true };
 	struct address address;
 	struct error e;
@@ -362,7 +387,7 @@ static void test_guest_that_powers_off_is_noticed(void **state)
 static void test_hanging_vmm_is_stopped_in_time(void **state)
 {
 	struct fixture *f = *state;
-	_close_ int disk = open_disk(f);
+	_close_ int disk = open_disk(f, "disk");
 	const struct vmm_block block = { .id = "disk-1", .fd = disk };
 	struct address address;
 	unsigned vcpus;

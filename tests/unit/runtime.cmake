@@ -31,6 +31,14 @@ kata_unit_test(test_share.c LIBS kata_sandbox)
 target_link_options(test_share PRIVATE -Wl,--wrap=syscall)
 kata_unit_test(test_guest_clock.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
+kata_unit_test(test_volume.c LIBS kata_sandbox)
+target_link_options(test_volume PRIVATE -Wl,--wrap=vmm_add_block -Wl,--wrap=vmm_remove_block
+	-Wl,--wrap=vmm_resize_block -Wl,--wrap=sandbox_find_disk -Wl,--wrap=sandbox_grow_disk
+	-Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_canceller -Wl,--wrap=client_call)
+kata_unit_test(test_shim_manage.c LIBS kata_shim)
+target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=volume_resize
+	-Wl,--wrap=sandbox_vmm -Wl,--wrap=vmm_vsock -Wl,--wrap=deadline_in)
+kata_unit_test(test_shim_request.c LIBS kata_shim)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
 # Its sandbox is a fake agent.

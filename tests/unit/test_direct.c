@@ -146,6 +146,25 @@ static void test_record_that_is_a_link_is_not_believed(void **state)
 	assert_int_equal(direct_read(root, VOLUME, &d, &e), -ELOOP);
 }
 
+static void test_sandboxes_that_had_it_are_known(void **state)
+{
+	_free_ char *all = NULL;
+	_strv_ strv ids = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(direct_sandboxes(root, VOLUME, &ids, &e), -ENOENT);
+	assert_return_code(direct_add(root, VOLUME, "{\"device\":\"/d\",\"fstype\":\"xfs\"}", &e),
+			   0);
+	assert_int_equal(direct_sandboxes(root, VOLUME, &ids, &e), -ENOENT);
+	assert_return_code(direct_note_sandbox(root, VOLUME, "pod2", &e), 0);
+	assert_return_code(direct_note_sandbox(root, VOLUME, "pod1", &e), 0);
+	assert_return_code(direct_note_sandbox(root, VOLUME, "-no id", &e), 0);
+	assert_return_code(direct_sandboxes(root, VOLUME, &ids, &e), 0);
+	all = strv_join(ids, " ");
+	assert_string_equal(all, "pod1 pod2");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
 
 int main(void)
@@ -157,6 +176,7 @@ int main(void)
 		TEST(test_what_is_asked_for_and_not_done_is_refused),
 		TEST(test_record_that_others_can_write_is_not_believed),
 		TEST(test_record_that_is_a_link_is_not_believed),
+		TEST(test_sandboxes_that_had_it_are_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

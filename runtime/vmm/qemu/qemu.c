@@ -511,6 +511,22 @@ static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_
 	return 0;
 }
 
+/* QEMU looks at the disk itself, too, and refuses more than that has; a file would be cut. */
+static int qemu_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
+			     const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	struct json_object *arguments;
+	int r;
+
+	if (!port_of_block(call.q, id))
+		return fail(e, ENOENT, "the vm has no block device '%s'", id);
+	arguments = with_id("node-name", id);
+	json_set_int(arguments, "size", (int64_t)min_u64(bytes, INT64_MAX));
+	r = run(&call, "block_resize", arguments, NULL, e);
+	return r < 0 ? fail_wrap(e, "block device '%s'", id) : 0;
+}
+
 /* The free CPU slot with the smallest socket number; NULL when all are taken. */
 static struct json_object *free_cpu(struct json_object *list)
 {
@@ -691,4 +707,5 @@ const struct vmm_driver qemu_driver = {
 	.add_nic = qemu_add_nic,
 	.add_block = qemu_add_block,
 	.remove_block = qemu_remove_block,
+	.resize_block = qemu_resize_block,
 };
