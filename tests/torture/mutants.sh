@@ -5,10 +5,10 @@
 #
 # mutants/*.txt are the tables.  A row is a line "= FILE | TEST | PROMISE", then lines to be found in FILE
 # as they are, once ("-" in front), and what comes in their place ("+"), as often as needed where one
-# break is held twice.  Of a copy of the tree, built without sanitizers, only TEST is built and run for each row.  It is killed when TEST fails, and has
-# survived when it passes; one that does not apply or does not compile is stale, a fault of the table.
-# PATTERN is a shell pattern for files; --stale only looks whether the rows apply.  docs/reliability.md
-# keeps the results.
+# break is held twice.  Of a copy of the tree, built without sanitizers, only TEST is built and run for
+# each row.  It is killed when TEST fails, and has survived when it passes; one that does not apply or
+# does not compile, or whose test fails without it, is stale, a fault of the table.  PATTERN is a shell
+# pattern for files; --stale only looks whether the rows apply.  docs/reliability.md keeps the results.
 set -euo pipefail
 
 top=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
@@ -53,9 +53,21 @@ run_test() { # TEST
 	esac
 }
 
+# Once per test, without a break.
+declare -A passes=()
+passes_whole() { # TEST
+	[ -n "${passes[$1]:-}" ] || {
+		passes[$1]=no
+		! ninja -C "$build" -j1 "$1" >"$room/ninja.log" 2>&1 ||
+			! (run_test "$1") >"$room/test.log" 2>&1 </dev/null || passes[$1]=yes
+	}
+	[ "${passes[$1]}" = yes ]
+}
+
 # What the row's test says of it: sets verdict.
 try() { # FILE TEST
 	verdict=stale
+	[ -n "$only_look" ] || passes_whole "$2" || return 0
 	mutate "$1" || return 0
 	verdict=applies
 	[ -z "$only_look" ] || return 0
