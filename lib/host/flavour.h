@@ -22,7 +22,7 @@ enum activation {
 struct flavour {
 	const char *name;                     /* "k8s", as K8S_DISTRIBUTION has it */
 	const char *driver;                   /* "containerd" */
-	const char *units[FLAVOUR_UNITS_MAX]; /* of systemd: the first one that is loaded */
+	const char *units[FLAVOUR_UNITS_MAX]; /* of systemd: the first that runs (unit.h) */
 	const char *socket;
 	const char *dir;       /* of the configuration */
 	const char *main_file; /* in it */

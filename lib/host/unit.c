@@ -7,6 +7,9 @@
  * says how it ended.  The job can end before the answer is read, so signals are kept until it is
  * known. May block, with a deadline; a cancel is seen within half a second.
  *
+ * Of several units the one that runs is meant: a node of rke2 has those of both roles, and starting
+ * the other one stops it.  What has failed did run; a systemd before 230 cannot be asked.
+ *
  * systemd may read a request together with the end of the handshake and then looks at it only when
  * something more arrives: a request that stays without answer is followed by pings.
  */
@@ -29,8 +32,10 @@
 struct job {
 	DBusConnection *bus;
 	dbus_uint32_t serial;
+	int (*on_reply)(struct job *job, DBusMessage *m, struct error *e);
 	char *path;   /* of the job, once known */
 	strv removed; /* "PATH RESULT" of jobs that ended before */
+	char *unit;   /* the one that runs, if that was asked */
 	bool is_done;
 };
 
@@ -61,7 +66,7 @@ static void on_removed(struct job *job, DBusMessage *m)
 		strv_addf(&job->removed, "%s %s", path, result);
 }
 
-static int on_reply(struct job *job, DBusMessage *m, struct error *e)
+static int on_job(struct job *job, DBusMessage *m, struct error *e)
 {
 	DBusMessageIter i;
 	_free_ char *why = NULL;
@@ -75,12 +80,41 @@ static int on_reply(struct job *job, DBusMessage *m, struct error *e)
 	return job->path ? 0 : fail(e, EPROTO, "systemd's answer names no job");
 }
 
+/* a(ssssssouso): name, description, load state, active state, and so on */
+static int on_units(struct job *job, DBusMessage *m, struct error *e)
+{
+	DBusMessageIter list, one;
+
+	(void)e;
+	job->is_done = true;
+	if (dbus_message_get_type(m) == DBUS_MESSAGE_TYPE_ERROR ||
+	    !dbus_message_has_signature(m, "a(ssssssouso)"))
+		return 0;
+	(void)dbus_message_iter_init(m, &list);
+	for (dbus_message_iter_recurse(&list, &one);
+	     !job->unit && dbus_message_iter_get_arg_type(&one) == DBUS_TYPE_STRUCT;
+	     (void)dbus_message_iter_next(&one)) {
+		_free_ char *name = NULL;
+		_free_ char *state = NULL;
+		DBusMessageIter field;
+
+		dbus_message_iter_recurse(&one, &field);
+		set_string(&name, &field);
+		for (unsigned i = 0; i < 3; i++)
+			(void)dbus_message_iter_next(&field);
+		set_string(&state, &field);
+		if (!str_equal(state, "inactive"))
+			job->unit = TAKE_PTR(name);
+	}
+	return 0;
+}
+
 static int on_message(struct job *job, DBusMessage *m, struct error *e)
 {
 	if (dbus_message_is_signal(m, MANAGER, "JobRemoved"))
 		on_removed(job, m);
 	else if (dbus_message_get_reply_serial(m) == job->serial)
-		return on_reply(job, m, e);
+		return job->on_reply(job, m, e);
 	return 0;
 }
 
@@ -145,19 +179,39 @@ static int wait_job(struct job *job, uint64_t deadline_ms, const struct cancel *
 	return 0;
 }
 
-static int send_request(struct job *job, const char *method, const char *unit, struct error *e)
+/* M is consumed. */
+static int send_request(struct job *job, DBusMessage *own_m, bool is_whole, struct error *e)
+{
+	bool is_sent = own_m && is_whole && dbus_connection_send(job->bus, own_m, &job->serial);
+
+	if (own_m)
+		dbus_message_unref(own_m);
+	return is_sent ? 0 : fail(e, EIO, "cannot send the request");
+}
+
+static int ask_job(struct job *job, const char *method, const char *unit, struct error *e)
 {
 	static const char mode[] = "replace";
 	const char *mode_arg = mode;
 	DBusMessage *m = dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER, method);
-	bool is_sent = m &&
-		       dbus_message_append_args(m, DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING,
-						&mode_arg, DBUS_TYPE_INVALID) &&
-		       dbus_connection_send(job->bus, m, &job->serial);
+	bool is_whole = m && dbus_message_append_args(m, DBUS_TYPE_STRING, &unit, DBUS_TYPE_STRING,
+						      &mode_arg, DBUS_TYPE_INVALID);
 
-	if (m)
-		dbus_message_unref(m);
-	return is_sent ? 0 : fail(e, EIO, "cannot send the request");
+	return send_request(job, m, is_whole, e);
+}
+
+static int ask_units(struct job *job, const char *const *units, struct error *e)
+{
+	DBusMessage *m =
+		dbus_message_new_method_call(NULL, MANAGER_PATH, MANAGER, "ListUnitsByNames");
+	int n = 0;
+
+	while (units[n])
+		n++;
+	return send_request(job, m,
+			    m && dbus_message_append_args(m, DBUS_TYPE_ARRAY, DBUS_TYPE_STRING,
+							  &units, n, DBUS_TYPE_INVALID),
+			    e);
 }
 
 static int connect_to(const char *socket, DBusConnection **ret_bus, struct error *e)
@@ -178,33 +232,68 @@ static int connect_to(const char *socket, DBusConnection **ret_bus, struct error
 	return -e->code;
 }
 
+static void job_done(struct job *job)
+{
+	free(job->path);
+	free(job->unit);
+	strv_free(job->removed);
+}
+
 static int do_one(DBusConnection *bus, const char *method, const char *unit, uint64_t deadline_ms,
 		  const struct cancel *cancel, struct error *e)
 {
-	struct job job = { .bus = bus };
-	int r = send_request(&job, method, unit, e);
+	_cleanup_(job_done) struct job job = { .bus = bus, .on_reply = on_job };
+	int r = ask_job(&job, method, unit, e);
 
+	return r < 0 ? r : wait_job(&job, deadline_ms, cancel, e);
+}
+
+/* *RET_UNIT is NULL where there is but one, or none runs. */
+static int find_running(DBusConnection *bus, const char *const *units, uint64_t deadline_ms,
+			const struct cancel *cancel, char **ret_unit, struct error *e)
+{
+	_cleanup_(job_done) struct job job = { .bus = bus, .on_reply = on_units };
+	int r;
+
+	*ret_unit = NULL;
+	if (!units[1])
+		return 0;
+	r = ask_units(&job, units, e);
 	if (r >= 0)
 		r = wait_job(&job, deadline_ms, cancel, e);
-	free(job.path);
-	strv_free(job.removed);
+	if (r >= 0)
+		*ret_unit = TAKE_PTR(job.unit);
+	return r;
+}
+
+static int do_first(DBusConnection *bus, const char *method, const char *const *units,
+		    uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+{
+	const char *verb = strcmp(method, "ReloadUnit") == 0 ? "reloading" : "restarting";
+	_free_ char *running = NULL;
+	int r = find_running(bus, units, deadline_ms, cancel, &running, e);
+
+	if (r < 0)
+		return fail_wrap(e, "%s '%s'", verb, *units);
+	do {
+		const char *unit = running ? running : *units;
+
+		r = do_one(bus, method, unit, deadline_ms, cancel, e);
+		if (r < 0)
+			(void)fail_wrap(e, "%s '%s'", verb, unit);
+	} while (r == -ENXIO && !running && *++units);
 	return r;
 }
 
 int unit_do(const char *socket, const char *job, const char *const *units, uint64_t deadline_ms,
 	    const struct cancel *cancel, struct error *e)
 {
-	const char *verb = strcmp(job, "ReloadUnit") == 0 ? "reloading" : "restarting";
 	DBusConnection *bus = NULL;
 	int r = connect_to(socket, &bus, e);
 
 	if (r < 0)
 		return r;
-	do {
-		r = do_one(bus, job, *units, deadline_ms, cancel, e);
-		if (r < 0)
-			(void)fail_wrap(e, "%s '%s'", verb, *units);
-	} while (r == -ENXIO && *++units);
+	r = do_first(bus, job, units, deadline_ms, cancel, e);
 	dbus_connection_close(bus);
 	dbus_connection_unref(bus);
 	return r;

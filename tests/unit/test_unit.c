@@ -37,8 +37,9 @@ struct systemd {
 	DBusMessage *waiting; /* the request that it has not looked at */
 	pthread_t thread;
 	bool stops;
-	unsigned unknown; /* requests that are refused because there is no such unit */
-	char unit[64];    /* that was to be restarted */
+	unsigned unknown;  /* requests that are refused because there is no such unit */
+	const char *state; /* of the second of the two units */
+	char unit[64];     /* that was to be restarted */
 };
 
 static void send_removed(struct systemd *s, const char *job, const char *result)
@@ -66,6 +67,41 @@ static void reply(struct systemd *s, DBusMessage *call)
 
 	if (!is_refused)
 		(void)dbus_message_append_args(m, DBUS_TYPE_OBJECT_PATH, &job, DBUS_TYPE_INVALID);
+	(void)dbus_connection_send(s->peer, m, NULL);
+	dbus_message_unref(m);
+}
+
+static void add_unit(DBusMessageIter *list, const char *name, const char *state)
+{
+	const char *const texts[] = { name, "", "loaded", state, "", "" };
+	const char *path = "/", *none = "";
+	dbus_uint32_t no_job = 0;
+	DBusMessageIter one;
+
+	(void)dbus_message_iter_open_container(list, DBUS_TYPE_STRUCT, NULL, &one);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		(void)dbus_message_iter_append_basic(&one, DBUS_TYPE_STRING, &texts[i]);
+	(void)dbus_message_iter_append_basic(&one, DBUS_TYPE_OBJECT_PATH, &path);
+	(void)dbus_message_iter_append_basic(&one, DBUS_TYPE_UINT32, &no_job);
+	(void)dbus_message_iter_append_basic(&one, DBUS_TYPE_STRING, &none);
+	(void)dbus_message_iter_append_basic(&one, DBUS_TYPE_OBJECT_PATH, &path);
+	(void)dbus_message_iter_close_container(list, &one);
+}
+
+/* Without a state it is older than the question. */
+static void on_list(struct systemd *s, DBusMessage *call)
+{
+	DBusMessage *m = s->state ? dbus_message_new_method_return(call)
+				  : dbus_message_new_error(call, DBUS_ERROR_UNKNOWN_METHOD, "?");
+	DBusMessageIter i, list;
+
+	if (s->state) {
+		dbus_message_iter_init_append(m, &i);
+		(void)dbus_message_iter_open_container(&i, DBUS_TYPE_ARRAY, "(ssssssouso)", &list);
+		add_unit(&list, "k3s.service", "inactive");
+		add_unit(&list, "containerd.service", s->state);
+		(void)dbus_message_iter_close_container(&i, &list);
+	}
 	(void)dbus_connection_send(s->peer, m, NULL);
 	dbus_message_unref(m);
 }
@@ -101,7 +137,9 @@ static DBusHandlerResult on_message(DBusConnection *connection, DBusMessage *m, 
 	bool is_restart = dbus_message_is_method_call(m, MANAGER, "RestartUnit");
 
 	(void)connection;
-	if (is_restart && s->manner == WAITS) {
+	if (dbus_message_is_method_call(m, MANAGER, "ListUnitsByNames")) {
+		on_list(s, m);
+	} else if (is_restart && s->manner == WAITS) {
 		s->waiting = dbus_message_ref(m);
 	} else if (is_restart) {
 		on_restart(s, m);
@@ -217,6 +255,32 @@ static void test_restart_ends_as_systemd_says(void **state)
 	}
 }
 
+/* On a server of rke2 the agent's unit is there, too, and starting it stops the server. */
+static void test_restart_is_of_the_unit_that_runs(void **state)
+{
+	static const struct {
+		const char *state, *unit;
+	} cases[] = {
+		{ NULL, "k3s.service replace" },
+		{ "inactive", "k3s.service replace" },
+		{ "active", "containerd.service replace" },
+		{ "activating", "containerd.service replace" },
+		{ "failed", "containerd.service replace" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct systemd s;
+		struct error e;
+
+		start(&s, DONE, 0);
+		s.state = cases[i].state;
+		assert_int_equal(restart(s.socket, deadline_in(5000), NULL, &e), 0);
+		stop(&s);
+		assert_string_equal(s.unit, cases[i].unit);
+	}
+}
+
 static void test_restart_of_a_silent_systemd_times_out(void **state)
 {
 	struct systemd s;
@@ -255,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_restart_ends_as_systemd_says),
+		cmocka_unit_test(test_restart_is_of_the_unit_that_runs),
 		cmocka_unit_test(test_restart_of_a_silent_systemd_times_out),
 		cmocka_unit_test(test_restart_that_is_cancelled_ends),
 		cmocka_unit_test(test_restart_without_systemd_says_so),
