@@ -289,6 +289,32 @@ static int plan_template(struct plan *p, struct error *e)
 
 /* ---- what another version of the engine made us leave elsewhere ---- */
 
+/* Whether a file that somebody else made lies beside our own. */
+static bool has_neighbour(const struct plan *p)
+{
+	_free_ char *folder = path_parent(p->place.drop_in);
+
+	for (size_t i = 1; i < p->place.files.n; i++) {
+		const char *path = p->place.files.list[i].path;
+		_free_ char *theirs = path_parent(path);
+
+		if (str_equal(theirs, folder) && strcmp(path, p->place.drop_in) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* By having a template for the older format, even one that says nothing, a writer stays with it,
+ * and with the folder that this format imports: with our file or another's. */
+static bool keeps_format(const struct plan *p)
+{
+	const struct flavour *f = p->engine->flavour;
+
+	return f->template3 && p->engine->major >= 2 &&
+	       strcmp(path_base(p->place.template), f->template3) != 0 &&
+	       (p->is_wanted || has_neighbour(p));
+}
+
 static int strip_template(struct plan *p, struct error *e)
 {
 	struct edit_file *f;
@@ -299,7 +325,7 @@ static int strip_template(struct plan *p, struct error *e)
 	if (!f || block_strip(p->engine->owner, f->old_text ? f->old_text : "", f->path,
 			      &f->new_text, e) < 0)
 		return -e->code;
-	if (is_fresh(f->new_text))
+	if (is_fresh(f->new_text) && !keeps_format(p))
 		str_set(&f->new_text, NULL);
 	return 0;
 }

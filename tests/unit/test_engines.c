@@ -706,6 +706,47 @@ static void test_every_engine_keeps_a_change_of_somebody_else(void **state)
 	}
 }
 
+/* k3s goes on rendering the older format for as long as there is a template for it, and imports the
+ * folder of that one. */
+static void test_template_goes_with_the_drop_in_after_an_upgrade(void **state)
+{
+	static const struct found old = {
+		"a node", "k3s", "1.7.27-k3s1", { { "config.toml", "version = 2\n" RUNC2 } }
+	};
+	_free_ char *main_path = NULL;
+	_free_ char *template = NULL;
+	_free_ char *drop_in = NULL;
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	begin(&w, &old);
+	main_path = path_join(w.dir, "config.toml");
+	template = path_join(w.dir, "config.toml.tmpl");
+	drop_in = path_join(w.dir, "config.toml.d/kata-deploy.toml");
+	json_object_put(change(&w, HANDLERS_PRESENT));
+	assert_true(file_exists(template));
+
+	text = xasprintf("version = 2\nimports = [\"%s/config.toml.d/*.toml\"]\n" RUNC2, w.dir);
+	assert_int_equal(file_replace(main_path, text, strlen(text), 0644, &e), 0);
+	assert_int_equal(engine_set_version(&w.engine, "2.1.5-k3s1", &e), 0);
+	json_object_put(change(&w, HANDLERS_PRESENT));
+	assert_true(file_exists(drop_in));
+	assert_true(file_exists(template));
+	assert_settled(&w, HANDLERS_PRESENT);
+
+	w.engine.owner = &other_owner;
+	json_object_put(change(&w, HANDLERS_PRESENT));
+	json_object_put(change(&w, HANDLERS_ABSENT));
+	assert_true(file_exists(template));
+	w.engine.owner = &test_owner;
+	json_object_put(change(&w, HANDLERS_ABSENT));
+	assert_false(file_exists(drop_in));
+	assert_false(file_exists(template));
+	end(&w);
+}
+
 static void test_every_flavour_is_whole_and_has_a_case(void **state)
 {
 	const struct flavour *f;
@@ -732,6 +773,7 @@ int main(void)
 		cmocka_unit_test(test_two_installations_do_not_see_one_another),
 		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
+		cmocka_unit_test(test_template_goes_with_the_drop_in_after_an_upgrade),
 		cmocka_unit_test(test_every_flavour_is_whole_and_has_a_case),
 	};
 
