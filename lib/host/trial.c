@@ -201,8 +201,8 @@ static int remove_all(const struct run *t, struct error *e)
 	return r < 0 ? fail_wrap(e, "removing earlier sandboxes of ours") : 0;
 }
 
-/* The name by which a pod without a RuntimeClass runs. */
-static bool is_default_ours(const struct run *t)
+/* That the engine still answers, and runs a pod without a RuntimeClass by a handler of others. */
+static bool can_compare(const struct run *t)
 {
 	static const char *const words[] = { "containerd.defaultRuntimeName",
 					     "crio.DefaultRuntime" };
@@ -210,23 +210,25 @@ static bool is_default_ours(const struct run *t)
 	bool is_ours = false;
 	struct error ignored;
 
-	if (endpoint_status(t->trial->socket, deadline_in(ASK_MS), t->cancel, &s, &ignored) < 0)
+	if (endpoint_status(t->trial->socket, t->deadline_ms, t->cancel, &s, &ignored) < 0)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		const char *name = json_get_str(s.config, words[i]);
 
 		is_ours |= name && scope_has_handler(NULL, name);
 	}
-	return is_ours;
+	return !is_ours;
 }
 
-/* Whether the engine, with what it runs other pods by, can do what it could not with HANDLER. */
+/* Whether the engine, with what it runs other pods by, can do what it could not with HANDLER.  It
+ * has time of its own for that: a handler that hangs has used up the rest. */
 static int explain(const struct run *t, struct error *e)
 {
+	const struct run own = { t->trial, t->client, deadline_in(ASK_MS), t->cancel };
 	struct error why;
 	_free_ char *id = NULL;
 
-	if (e->code == ECANCELED || is_default_ours(t) || run_sandbox(t, "", &id, &why) >= 0 ||
+	if (e->code == ECANCELED || !can_compare(&own) || run_sandbox(&own, "", &id, &why) >= 0 ||
 	    why.code == ECANCELED)
 		return -e->code;
 	return fail(e, ENODATA, "the container runtime runs no sandbox at all: %.300s", why.msg);

@@ -45,6 +45,8 @@ kata_unit_test(test_lock.c LIBS kata_host)
 target_link_options(test_lock PRIVATE -Wl,--wrap=flock)
 kata_unit_test(test_scope.c LIBS kata_host)
 kata_unit_test(test_crio.c LIBS kata_host)
+kata_unit_test(test_trial.c LIBS kata_host)
+target_link_options(test_trial PRIVATE -Wl,--wrap=grpc_call)
 
 # Run by tests/it/containerd-of-any-version-takes-our-handlers.sh.
 foreach(program IN ITEMS engine-edit engine-life engine-trial)
