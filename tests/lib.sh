@@ -12,6 +12,7 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d /tmp/kata-test.XXXXXX)
 cleanups=()
+cleaning='' cleaned_badly=''
 
 # cleanup COMMAND... - to be run when the test ends, last registered first.
 cleanup() {
@@ -21,14 +22,19 @@ cleanup() {
 run_cleanups() {
 	local status=$? i
 	trap - EXIT ERR
+	# Who ends a test signals it, its group and what is below it; no such echo ends a clean-up.
+	trap '' INT TERM HUP
 	set +e
+	cleaning=yes
 	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${cleanups[i]}"
 	done
 	rm -rf --one-file-system "$work"
+	[ -z "$cleaned_badly" ] || exit 1
 	# begin_again is the reason why the surroundings, not what is tested, made it fail.  Once only.
 	if [ -n "${begin_again:-}" ] && [ -z "${signalled:-}${KATA_TEST_AGAIN:-}" ]; then
 		note "begins once more: $begin_again"
+		trap - INT TERM HUP
 		KATA_TEST_AGAIN=1 exec "$0"
 	fi
 	exit "$status"
@@ -41,9 +47,11 @@ set -E
 # note TEXT - what the test does now, with the seconds since it began.
 note() { printf -- "--- %3d s: %s\n" $SECONDS "$*"; }
 
+# In a cleanup it returns, so that the others run; the test has failed all the same.
 fail() {
 	echo "FAILED: $*" >&2
 	trap - ERR
+	[ -z "$cleaning" ] || { cleaned_badly=yes && return 1; }
 	exit 1
 }
 
@@ -93,6 +101,7 @@ eventually() {
 		if ((SECONDS >= deadline)); then
 			cat "$work/eventually" >&2
 			fail "gave up waiting for: $what"
+			return 1
 		fi
 		sleep 0.1
 	done

@@ -48,8 +48,8 @@ systemctl restart containerd
 ctr images import --snapshotter devmapper /node/busybox.tar >/dev/null
 END
 make_node_disk "$work/node"
-ip netns add $netns
 cleanup ip netns del $netns
+ip netns add $netns
 boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
 ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
 wait_vm

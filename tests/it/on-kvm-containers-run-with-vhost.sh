@@ -17,8 +17,8 @@ mkdir "$work/node"
 cp -a "$version_dir" "$work/node/kata"
 cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
 make_node_disk "$work/node"
-ip netns add $netns
 cleanup ip netns del $netns
+ip netns add $netns
 boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
 ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
 wait_vm

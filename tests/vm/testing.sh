@@ -63,8 +63,10 @@ wait_vm() {
 	vm_took=$SECONDS
 }
 
+# vm_patience, where set, are the seconds it may take.
 ssh_vm() { # OPTION... [COMMAND]
-	ip netns exec "$vm_netns" ssh -i "$vm_key" -o ControlPath="$work/ssh" -o StrictHostKeyChecking=no \
+	${vm_patience:+timeout -s KILL "$vm_patience"} ip netns exec "$vm_netns" ssh -i "$vm_key" \
+		-o ControlPath="$work/ssh" -o StrictHostKeyChecking=no \
 		-o UserKnownHostsFile=/dev/null -o LogLevel=ERROR -o ConnectTimeout=20 \
 		-o ServerAliveInterval=20 -o ServerAliveCountMax=6 "root@$vm_address" "$@"
 }
@@ -114,6 +116,7 @@ machine_error() {
 }
 
 stop_vm() {
+	local vm_patience=20 # the machine may have stopped
 	if [ "${ending:-}" != well ]; then
 		tail -v -n 30 -- "$work/console"
 		grep -v "TCG doesn't support" "$work/vmm.log"

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# A test that is ended undoes all it registered with `cleanup`, last first: where tests/run is ended, which
+# means more than one signal for it, where its time is over, and where one of its cleanups fails.
+. "$(dirname "$0")/../lib.sh"
+
+tree=$work/tree seen=$work/seen
+mkdir -p "$tree/tests/it" "$tree/build"
+cp "$top/tests/run" "$top/tests/junit.sh" "$top/tests/lib.sh" "$tree/tests/"
+export KATA_BUILD_DIR=$tree/build KATA_LOG_DIR=$tree/logs
+
+script() { # NAME SECONDS LAST-LINE
+	{
+		printf '#!/bin/bash\n#\n# timeout: %s\n' "$2"
+		cat <<-END
+			. "$tree/tests/lib.sh"
+			cleanup sh -c "echo first >>$seen; ls -d \$work >>$seen"
+			cleanup eventually 0 "what never comes" false
+			cleanup sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done; echo last >>$seen'
+			echo "\$work" >>$work/folder
+			$3
+		END
+	} >"$tree/tests/it/$1.sh"
+	chmod +x "$tree/tests/it/$1.sh"
+}
+
+undone() { # WHICH
+	expect "cleanups of a test that $1" "last first $(cat "$work/folder")" "$(paste -sd' ' "$seen")"
+	[ ! -e "$(cat "$work/folder")" ] || fail "the folder of a test that $1 has stayed"
+	rm "$seen" "$work/folder"
+}
+
+# What would begin once more for its surroundings does not when it is ended.
+script waits 60 'begin_again=surroundings; sleep 60'
+script fails 60 'fail "on purpose"'
+script passes 60 true
+script late 1 'begin_again=surroundings; sleep 60'
+
+note "tests/run is ended"
+"$tree/tests/run" it/waits >"$work/output" 2>&1 &
+runner=$!
+eventually 20 "the test to begin" test -s "$work/folder"
+kill -TERM $runner
+expect_status 130 wait $runner
+undone "was interrupted"
+
+note "a test's time is over"
+expect_status 1 "$tree/tests/run" it/late >"$work/output"
+undone "was late"
+
+note "a test fails, or only a cleanup of it"
+for name in fails passes; do
+	expect_status 1 "$tree/tests/run" "it/$name" >"$work/output"
+	undone "$name"
+done
