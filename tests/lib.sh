@@ -12,7 +12,8 @@ set -euo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d /tmp/kata-test.XXXXXX)
 cleanups=()
-cleaning='' cleaned_badly=''
+cleaning='' cleaned_badly='' polling=''
+exec {our_stdout}>&1 {our_stderr}>&2
 
 # cleanup COMMAND... - to be run when the test ends, last registered first.
 cleanup() {
@@ -26,6 +27,9 @@ run_cleanups() {
 	trap '' INT TERM HUP
 	set +e
 	cleaning=yes
+	# An end in what is polled finds its streams in the file.
+	[ -z "$polling" ] || { exec 1>&"$our_stdout" 2>&"$our_stderr" && cat "$work/eventually" >&2; }
+	polling=''
 	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${cleanups[i]}"
 	done
@@ -97,12 +101,15 @@ eventually() {
 	local deadline=$((SECONDS + $1)) what=$2
 	shift 2
 	# No subshell: what the command sets is kept.
+	polling=yes
 	until "$@" >"$work/eventually" 2>&1; do
 		if ((SECONDS >= deadline)); then
+			polling=''
 			cat "$work/eventually" >&2
 			fail "gave up waiting for: $what"
 			return 1
 		fi
 		sleep 0.1
 	done
+	polling=''
 }

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A test that is ended undoes all it registered with `cleanup`, last first: where tests/run is ended, which
-# means more than one signal for it, where its time is over, and where one of its cleanups fails.
+# means more than one signal for it, where its time is over, and where one of its cleanups fails.  Its log
+# has what it said of this, also where it ends in what it polls.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$work/tree seen=$work/seen
@@ -25,15 +26,19 @@ script() { # NAME SECONDS LAST-LINE
 	chmod +x "$tree/tests/it/$1.sh"
 }
 
-undone() { # WHICH
+undone() { # NAME WHICH REASON
+	local log=$tree/logs/it.$1.log
+	shift
+	grep -q "^FAILED: $2\$" "$log" || fail "the log of a test that $1 does not say '$2': $(cat "$log")"
+	grep -q '^FAILED: gave up waiting for: what never comes' "$log" || fail "it does not say how the cleanup failed: $(cat "$log")"
 	expect "cleanups of a test that $1" "last first $(cat "$work/folder")" "$(paste -sd' ' "$seen")"
 	[ ! -e "$(cat "$work/folder")" ] || fail "the folder of a test that $1 has stayed"
 	rm "$seen" "$work/folder"
 }
 
 # What would begin once more for its surroundings does not when it is ended.
-script waits 60 'begin_again=surroundings; sleep 60'
-script fails 60 'fail "on purpose"'
+script waits 60 'begin_again=surroundings; eventually 60 "the end" sleep 60'
+script fails 60 'eventually 60 "the end" fail "on purpose"'
 script passes 60 true
 script late 1 'begin_again=surroundings; sleep 60'
 
@@ -43,14 +48,14 @@ runner=$!
 eventually 20 "the test to begin" test -s "$work/folder"
 kill -TERM $runner
 expect_status 130 wait $runner
-undone "was interrupted"
+undone waits "was interrupted" "ended by a signal"
 
 note "a test's time is over"
 expect_status 1 "$tree/tests/run" it/late >"$work/output"
-undone "was late"
+undone late "was late" "ended by a signal"
 
 note "a test fails, or only a cleanup of it"
-for name in fails passes; do
-	expect_status 1 "$tree/tests/run" "it/$name" >"$work/output"
-	undone "$name"
-done
+expect_status 1 "$tree/tests/run" it/fails >"$work/output"
+undone fails "fails" "on purpose"
+expect_status 1 "$tree/tests/run" it/passes >"$work/output"
+undone passes "passes" "gave up waiting for: what never comes"
