@@ -68,7 +68,8 @@ restart
 tries kata-qemu
 expect "our handler" "0 " "$status $said"
 expect "sandboxes afterwards" "" "$(sandboxes)"
-eventually 20 "nothing of it" bash -c "[ -z \"\$(nsenter -t $init -m -p ps -eo args | grep -E '[s]him-kata|[q]emu')\" ]"
+no_programs() { local all && all=$(inside ps -eo args) && ! grep -E '[s]him-kata|[q]emu' <<<"$all"; }
+eventually 20 "nothing of it" no_programs
 status=0 said=$(inside "$trial" $socket kata-qemu /opt/kata/versions/another 2>&1) || status=$?
 expect "another version's shim" 1 "$status"
 expect_match "the reason" "has version 'kata', not 'another'" "$said"
