@@ -680,6 +680,7 @@ static void test_too_many_mounts_are_refused_by_name(void **state)
 struct swap {
 	char *folder, *link;
 	_Atomic bool is_over;
+	_Atomic size_t swaps;
 };
 
 static void *swap_run(void *arg)
@@ -687,8 +688,9 @@ static void *swap_run(void *arg)
 	struct swap *w = arg;
 
 	while (!w->is_over)
-		(void)__real_syscall(SYS_renameat2, AT_FDCWD, w->folder, AT_FDCWD, w->link,
-				     RENAME_EXCHANGE);
+		if (__real_syscall(SYS_renameat2, AT_FDCWD, w->folder, AT_FDCWD, w->link,
+				   RENAME_EXCHANGE) == 0)
+			w->swaps++;
 	return NULL;
 }
 
@@ -704,7 +706,8 @@ static bool is_mounted_on(const char *path)
 	return false;
 }
 
-static void share_and_close(struct fixture *f, const char *root, size_t round)
+/* Whether the share was given: what changes meanwhile may also refuse it. */
+static bool share_and_close(struct fixture *f, const char *root, size_t round)
 {
 	_free_ char *id = xasprintf("swap%zu", round);
 	const struct share_use use = {
@@ -714,14 +717,16 @@ static void share_and_close(struct fixture *f, const char *root, size_t round)
 	_strv_ strv nested = NULL;
 	struct share *s = NULL;
 	struct error e;
+	bool is_given;
 
 	if (share_open(root, id, N_SHARE_KIND, &s, &e) < 0)
 		fail_msg("%s", e.msg);
-	(void)share_get(s, &use, &guest, &nested, &e);
+	is_given = share_get(s, &use, &guest, &nested, &e) >= 0;
 	if (round % 2)
 		share_put(s, "a");
 	share_close(s);
 	share_forget(root, id);
+	return is_given;
 }
 
 static void swap_while_closing(struct fixture *f, size_t rounds)
@@ -733,6 +738,7 @@ static void swap_while_closing(struct fixture *f, size_t rounds)
 	_free_ char *root = path_join(f->dir, "swaps");
 	struct swap w = { .folder = f->late, .link = link };
 	pthread_t thread;
+	size_t given = 0;
 
 	assert_return_code(mkdir(inner, 0755), errno);
 	assert_return_code(mkdir(foreign, 0755), errno);
@@ -742,13 +748,16 @@ static void swap_while_closing(struct fixture *f, size_t rounds)
 	assert_return_code(symlink(foreign, link), errno);
 	assert_int_equal(pthread_create(&thread, NULL, swap_run, &w), 0);
 	for (size_t i = 0; i < rounds; i++) {
-		share_and_close(f, root, i);
+		given += share_and_close(f, root, i);
 		if (!is_mounted_on(victim))
 			break;
 	}
 	w.is_over = true;
 	(void)pthread_join(thread, NULL);
 	assert_true(is_mounted_on(victim));
+	print_message("%zu of %zu shares were given, %zu swaps\n", given, rounds, (size_t)w.swaps);
+	assert_true(given > rounds / 2);
+	assert_true(w.swaps > rounds);
 	(void)umount2(victim, MNT_DETACH);
 }
 
