@@ -104,6 +104,17 @@ static void end(struct site *s)
 	folder_remove(s->dir);
 }
 
+/* The conversation about RuntimeClass kata-qemu; WANTED is what apply_one() says of it. */
+static void assert_applied(const struct fake_turn *turns, size_t n, int wanted)
+{
+	struct site s;
+	struct error e;
+
+	begin(&s, "", turns, n);
+	assert_int_equal(apply_one(&s, &e), wanted);
+	end(&s);
+}
+
 /* The overhead as JSON has it on the kind of machine that the test runs on. */
 static char *overhead_text(int64_t guest_mib)
 {
@@ -312,13 +323,9 @@ static void test_class_that_its_owner_hands_over_is_changed_in_place(void **stat
 		     BEFORE "\"{\\\"apiVersion\\\""),
 		DONE("PATCH", "kata-qemu?", "apply-patch", "\"kata-deploy/instance\":\"default\""),
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
 }
 
 /* Killed between the two requests. */
@@ -334,13 +341,9 @@ static void test_class_that_is_kept_is_not_kept_again(void **state)
 		     "\"true\"," KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
 		DONE("PATCH", "kata-qemu?", "apply-patch"),
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
 }
 
 /* The namespace of the installation would take it along, which is its first owner's to delete. */
@@ -354,13 +357,9 @@ static void test_adopted_class_gets_no_owner(void **state)
 		     OURS ",\"annotations\":{" KEPT("kata-qemu") "}" HANDLER("kata-qemu")),
 		DONE("PATCH", "kata-qemu?", "apply-patch", "\"resourceVersion\":\"7\""),
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
 }
 
 static void test_class_with_another_handler_is_not_deleted_unasked(void **state)
@@ -393,13 +392,9 @@ static void test_class_that_may_be_replaced_keeps_what_it_was(void **state)
 		DONE("PATCH", "kata-qemu?", "apply-patch", "\"handler\":\"kata-qemu\""),
 		DONE("PATCH", "kata-qemu?", "merge-patch", BEFORE, "kata-old"),
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
 }
 
 static void test_class_that_another_node_has_changed_meanwhile_is_read_again(void **state)
@@ -425,21 +420,20 @@ static void test_class_that_another_node_has_changed_meanwhile_is_read_again(voi
 		  .body = "{\"reason\":\"Conflict\"}" },
 		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
 	};
+
+	(void)state;
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
+}
+
+static void assert_left(const struct fake_turn *turns, size_t n)
+{
 	struct site s;
 	struct error e;
 
-	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
-}
-
-static void leave(struct site *s)
-{
-	struct error e;
-
-	if (classes_remove(&s->in, &e) < 0)
+	begin(&s, "", turns, n);
+	if (classes_remove(&s.in, &e) < 0)
 		fail_msg("%s", e.msg);
+	end(&s);
 }
 
 static void test_class_of_somebody_else_stays_at_the_end(void **state)
@@ -448,12 +442,9 @@ static void test_class_of_somebody_else_stays_at_the_end(void **state)
 		SOME("kata-qemu", HELM HANDLER("kata-qemu")),
 		SOME("kata", ADOPT("true") HANDLER("kata-qemu")),
 	};
-	struct site s;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	leave(&s);
-	end(&s);
+	assert_left(turns, ARRAY_SIZE(turns));
 }
 
 static void test_adopted_class_is_handed_back_in_place(void **state)
@@ -466,12 +457,9 @@ static void test_adopted_class_is_handed_back_in_place(void **state)
 		     "\"annotations\":null", "\"overhead\":null"),
 		MISSING("kata"),
 	};
-	struct site s;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	leave(&s);
-	end(&s);
+	assert_left(turns, ARRAY_SIZE(turns));
 }
 
 static void test_replaced_class_is_handed_back_with_its_handler(void **state)
@@ -486,12 +474,9 @@ static void test_replaced_class_is_handed_back_with_its_handler(void **state)
 		  .body = "{}" },
 		MISSING("kata"),
 	};
-	struct site s;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	leave(&s);
-	end(&s);
+	assert_left(turns, ARRAY_SIZE(turns));
 }
 
 /* Killed between deleting and creating, or failed afterwards, or not begun. */
@@ -574,13 +559,9 @@ static void test_larger_overhead_of_another_node_stays(void **state)
 		OWNER_NODE("200 OK", INSTALLED),
 		OWNER_NODE("200 OK", INSTALLED),
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 0);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 0);
 }
 
 static void test_smaller_overhead_is_raised_and_said_once(void **state)
@@ -598,13 +579,9 @@ static void test_smaller_overhead_is_raised_and_said_once(void **state)
 		  .status = "201 Created",
 		  .body = "{}" },
 	};
-	struct site s;
-	struct error e;
 
 	(void)state;
-	begin(&s, "", turns, ARRAY_SIZE(turns));
-	assert_int_equal(apply_one(&s, &e), 1);
-	end(&s);
+	assert_applied(turns, ARRAY_SIZE(turns), 1);
 }
 
 static void test_overhead_is_lowered_by_its_owner_and_after_its_end(void **state)
@@ -631,14 +608,8 @@ static void test_overhead_is_lowered_by_its_owner_and_after_its_end(void **state
 	static const size_t turns[] = { 5, 9 };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
-		struct site s;
-		struct error e;
-
-		begin(&s, "", cases[i], turns[i]);
-		assert_int_equal(apply_one(&s, &e), 1);
-		end(&s);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(turns); i++)
+		assert_applied(cases[i], turns[i], 1);
 }
 
 /* The API server writes amounts in its own way: 1024Mi is 1Gi, 1000m is 1. */
