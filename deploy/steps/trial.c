@@ -11,6 +11,7 @@
 #include "deploy/node.h"
 #include "lib/host/envoy.h"
 #include "lib/log.h"
+#include "lib/rpc/status.h"
 
 #define TRIAL_MS (180 * UINT64_C(1000))
 
@@ -29,12 +30,6 @@ static int assess(const void *context, const struct assessment *others, struct c
 	return 0;
 }
 
-/* What may pass by itself is tried again. */
-static bool is_final(int r)
-{
-	return r != -ETIMEDOUT && r != -EAGAIN && r != -ECONNRESET;
-}
-
 static int try_one(struct install *in, const struct handler *h, struct error *e)
 {
 	const struct facts *f = in->facts;
@@ -45,7 +40,8 @@ static int try_one(struct install *in, const struct handler *h, struct error *e)
 		log_warn("%s", e->msg);
 		return 0;
 	}
-	if (r < 0 && is_final(r))
+	/* What may pass by itself is tried again. */
+	if (r < 0 && !rpc_may_pass(e->code))
 		attempt_failed(in, e);
 	if (r >= 0)
 		log_info("the engine ran a sandbox of '%s' in %llu ms", h->name,

@@ -76,6 +76,14 @@ int rpc_errno_of(int status)
 	return status == RPC_OK ? 0 : EREMOTEIO;
 }
 
+bool rpc_may_pass(int code)
+{
+	enum rpc_status status = rpc_status_of(code);
+
+	return status == RPC_UNAVAILABLE || status == RPC_RESOURCE_EXHAUSTED ||
+	       status == RPC_DEADLINE_EXCEEDED;
+}
+
 static const char *const texts[] = {
 	[RPC_OK] = "done",
 	[RPC_CANCELLED] = "cancelled",

@@ -2,6 +2,8 @@
 #ifndef LIB_RPC_STATUS_H
 #define LIB_RPC_STATUS_H
 
+#include <stdbool.h>
+
 /* What ttRPC and gRPC say of a call, as errno and as text: one table for servers and clients of
  * both. */
 
@@ -33,6 +35,9 @@ enum rpc_status rpc_status_of(int code);
 /* Back again: a status stands for several errnos, of which this is the one that says no more than
  * it does (ENOBUFS for "too much": no disk need be full).  EREMOTEIO for one that is not known. */
 int rpc_errno_of(int status);
+/* Whether the call that failed with errno CODE may succeed later, with nothing changed: its server
+ * restarts, has too much to do, or took too long. */
+bool rpc_may_pass(int code);
 /* "not found"; for people, where the peer gives no reason. */
 const char *rpc_status_text(int status);
 

@@ -121,6 +121,22 @@ static void test_status_of_errno_and_back_is_stable(void **state)
 	assert_int_equal(rpc_errno_of(-1), EREMOTEIO);
 }
 
+static void test_status_that_may_pass_is_known_by_its_errno(void **state)
+{
+	static const int passing[] = { ETIMEDOUT, EAGAIN, ECONNRESET, ECONNREFUSED, EPIPE };
+
+	(void)state;
+	for (int status = RPC_OK; status < N_RPC_STATUS; status++)
+		assert_int_equal(rpc_may_pass(rpc_errno_of(status)),
+				 status == RPC_UNAVAILABLE || status == RPC_RESOURCE_EXHAUSTED ||
+					 status == RPC_DEADLINE_EXCEEDED);
+	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
+		assert_true(rpc_may_pass(passing[i]));
+	assert_false(rpc_may_pass(EPROTO));
+	assert_false(rpc_may_pass(ENODATA));
+	assert_false(rpc_may_pass(EREMOTEIO));
+}
+
 static void test_message_packed_and_unpacked_is_equal(void **state)
 {
 	Agent__CopyFileRequest request = AGENT__COPY_FILE_REQUEST__INIT;
@@ -191,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_add_then_parse_gives_the_same),
 		cmocka_unit_test(test_add_too_long_adds_nothing),
 		cmocka_unit_test(test_status_of_errno_and_back_is_stable),
+		cmocka_unit_test(test_status_that_may_pass_is_known_by_its_errno),
 		cmocka_unit_test(test_message_packed_and_unpacked_is_equal),
 		cmocka_unit_test(test_message_missing_string_is_empty_not_null),
 		cmocka_unit_test(test_message_garbage_is_refused_by_name),
