@@ -101,6 +101,7 @@ static int receive_all(int fd, struct buf *b, uint64_t deadline_ms, struct error
 int management_parse(char *text, char **ret_answer, struct error *e)
 {
 	char *blank = strstr(text, "\r\n\r\n");
+	char *body = blank ? str_trim(blank) : NULL;
 	uint32_t status = 0;
 	char number[4] = "";
 
@@ -108,11 +109,10 @@ int management_parse(char *text, char **ret_answer, struct error *e)
 		memcpy(number, text + strlen("HTTP/1.1 "), 3);
 	if (!number[0] || parse_u32(number, "status", 999, &status, e) < 0)
 		return fail(e, EPROTO, "the shim does not answer in HTTP");
-	if (status != 200) {
-		str_make_printable(str_trim(blank));
-		return fail(e, EREMOTEIO, "the shim says: %.400s (%u)", str_trim(blank), status);
-	}
-	*ret_answer = xstrdup(blank + strlen("\r\n\r\n"));
+	str_make_printable(body);
+	if (status != 200)
+		return fail(e, EREMOTEIO, "the shim says: %.400s (%u)", body, status);
+	*ret_answer = xstrdup(body);
 	return 0;
 }
 

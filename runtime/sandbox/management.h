@@ -23,7 +23,7 @@ char *management_socket(const char *id);
 char *management_escape(const char *s);
 
 /* What the shim said in TEXT, a whole answer, which is changed: a copy in *ret_answer if it did as
- * it was asked.  EREMOTEIO carries its own words. */
+ * it was asked, one line that no terminal obeys.  EREMOTEIO carries its own words, likewise. */
 int management_parse(char *text, char **ret_answer, struct error *e);
 
 /* Asks the shim on SOCKET: METHOD and TARGET, with BODY (JSON) unless it is NULL.  *ret_answer is

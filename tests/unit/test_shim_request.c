@@ -160,6 +160,7 @@ static void test_answers_of_a_shim_are_told_apart(void **state)
 	} cases[] = {
 		{ "HTTP/1.1 200 OK\r\nA: b\r\n\r\n{}", 0, "{}" },
 		{ "HTTP/1.0 200 \r\n\r\n", 0, "" },
+		{ "HTTP/1.1 200 OK\r\n\r\n{}\033[2J\n", 0, "{}?[2J" },
 		{ "HTTP/1.1 404 Not Found\r\n\r\nnone \033[2J\n", -EREMOTEIO,
 		  "the shim says: none ?[2J (404)" },
 		{ "HTTP/1.1 204 None\r\n\r\n", -EREMOTEIO, "the shim says:  (204)" },
