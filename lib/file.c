@@ -563,3 +563,13 @@ char *path_tidy(const char *path)
 	joined = strv_join(kept, "/");
 	return xasprintf("%s%s", path[0] == '/' ? "/" : "", joined);
 }
+
+bool path_is_within(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	/* The root has a slash of its own. */
+	if (len > 0 && dir[len - 1] == '/')
+		len--;
+	return strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0');
+}

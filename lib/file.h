@@ -74,5 +74,7 @@ char *path_parent(const char *path);
 /* PATH without empty parts and parts ".": "/a//./b/" is "/a/b".  What ".." goes up from may be a
  * link, so it stays.  Caller frees. */
 char *path_tidy(const char *path);
+/* Whether PATH is DIR or below it, by their text alone; both are absolute and tidy. */
+bool path_is_within(const char *path, const char *dir);
 
 #endif

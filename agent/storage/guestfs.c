@@ -15,7 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-#include "lib/base.h"
+#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mount.h"
 #include "lib/str.h"
@@ -34,16 +34,6 @@ static const struct {
 	{ "/sys/kernel/security", "securityfs" },
 	{ "/sys/kernel/tracing", "tracefs" },
 };
-
-/* True if PATH is DIR or below it. */
-static bool is_within(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	while (len > 0 && dir[len - 1] == '/')
-		len--;
-	return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
-}
 
 static bool is_mounted(const char *path)
 {
@@ -66,7 +56,9 @@ static void provide(const char *path, const char *type)
 
 void guestfs_provide(const char *path)
 {
+	_free_ char *tidied = path_tidy(path);
+
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-		if (is_within(kinds[i].path, path) || is_within(path, kinds[i].path))
+		if (path_is_within(kinds[i].path, tidied) || path_is_within(tidied, kinds[i].path))
 			provide(kinds[i].path, kinds[i].type);
 }

@@ -210,21 +210,14 @@ bool points_has(struct points *ps, const char *path)
 	return found;
 }
 
-static bool is_in(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return str_starts(path, dir) && (path[len] == '/' || path[len] == '\0');
-}
-
 bool points_cover(struct points *ps, const char *dir, const char *path)
 {
 	bool found = false;
 
 	(void)pthread_mutex_lock(&ps->lock);
 	for (const struct point *p = ps->first; p && !found; p = p->next)
-		found = strlen(p->path) > strlen(dir) && is_in(p->path, dir) &&
-			is_in(path, p->path);
+		found = strlen(p->path) > strlen(dir) && path_is_within(p->path, dir) &&
+			path_is_within(path, p->path);
 	(void)pthread_mutex_unlock(&ps->lock);
 	return found;
 }

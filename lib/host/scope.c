@@ -76,14 +76,6 @@ bool scope_has_runtime(const struct scope *s, const char *namespace, const char 
 	return str_starts(runtime, below) || has(s, name);
 }
 
-static bool is_within(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return strcmp(dir, "/") == 0 ||
-	       (strncmp(path, dir, len) == 0 && (path[len] == '/' || path[len] == '\0'));
-}
-
 char *scope_place(const struct mountinfo *mountinfo, const char *path)
 {
 	const struct mountinfo_entry *on = NULL;
@@ -92,7 +84,8 @@ char *scope_place(const struct mountinfo *mountinfo, const char *path)
 	for (size_t i = 0; i < mountinfo->n; i++) {
 		const struct mountinfo_entry *m = &mountinfo->entries[i];
 
-		if (is_within(path, m->point) && (!on || strlen(m->point) >= strlen(on->point)))
+		if (path_is_within(path, m->point) &&
+		    (!on || strlen(m->point) >= strlen(on->point)))
 			on = m;
 	}
 	if (!on)

@@ -210,7 +210,6 @@ int exported_attach(struct exported_folder *f, int treefd, const char *name, str
 static int mounts_below(const char *dir, strv *ret_found, struct error *e)
 {
 	_mountinfo_ struct mountinfo info = { 0 };
-	size_t len = strlen(dir);
 	int r = mountinfo_read(&info, e);
 
 	if (r < 0)
@@ -218,7 +217,7 @@ static int mounts_below(const char *dir, strv *ret_found, struct error *e)
 	for (size_t i = 0; i < info.n; i++) {
 		const char *point = info.entries[i].point;
 
-		if (strncmp(point, dir, len) == 0 && (point[len] == '/' || point[len] == '\0'))
+		if (path_is_within(point, dir))
 			strv_add(ret_found, point);
 	}
 	return 0;

@@ -186,11 +186,6 @@ void spec_mount_add_option(Oci__Mount *m, const char *option)
 	m->options[m->n_options++] = xstrdup(option);
 }
 
-static bool is_below(const char *path, const char *dir)
-{
-	return str_starts(path, dir) && (path[strlen(dir)] == '/' || path[strlen(dir)] == '\0');
-}
-
 bool spec_mount_is_bind(const Oci__Mount *m)
 {
 	return strcmp(m->type, "bind") == 0 || spec_mount_has(m, "bind") ||
@@ -202,8 +197,8 @@ bool spec_mount_is_shared(const Oci__Mount *m)
 	if (!spec_mount_is_bind(m))
 		return false;
 	/* The guest has its own of these, and those of the host would be lies there. */
-	return !is_below(m->source, "/proc") && !is_below(m->source, "/sys") &&
-	       !is_below(m->source, "/dev");
+	return !path_is_within(m->source, "/proc") && !path_is_within(m->source, "/sys") &&
+	       !path_is_within(m->source, "/dev");
 }
 
 bool spec_mount_is_read_only(const Oci__Mount *m)

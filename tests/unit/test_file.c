@@ -69,6 +69,23 @@ static void test_file_read_over_its_limit_fails_and_names_the_file(void **state)
 	assert_int_equal(file_read("/nonexistent", 5, &text, NULL, &e), -ENOENT);
 }
 
+static void test_path_within_another_is_told_by_whole_names(void **state)
+{
+	static const struct {
+		const char *path, *dir;
+		bool is_within;
+	} cases[] = {
+		{ "/a/b", "/a", true },  { "/a", "/a", true },   { "/a", "/", true },
+		{ "/", "/", true },      { "/ab", "/a", false }, { "/a", "/a/b", false },
+		{ "/b/a", "/a", false }, { "/", "/a", false },   { "/a/b/c", "/a/b", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		if (path_is_within(cases[i].path, cases[i].dir) != cases[i].is_within)
+			fail_msg("'%s' in '%s'", cases[i].path, cases[i].dir);
+}
+
 static void test_tree_remove_does_not_follow_links(void **state)
 {
 	_free_ char *deep = path_join(*state, "tree/a/b/c");
@@ -337,6 +354,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
+		TEST(test_path_within_another_is_told_by_whole_names),
 		TEST(test_replaced_file_keeps_owner_mode_and_attributes),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),
 		TEST(test_tree_remove_does_not_follow_links),
