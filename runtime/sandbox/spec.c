@@ -69,13 +69,20 @@ static int check(const Oci__Spec *spec, const char *name, struct error *e)
 	return 0;
 }
 
-/* A user may write "/dev/shm/": what is looked for by its place is found as well. */
-static void tidy(Oci__Spec *spec)
+static void tidy(char **path)
+{
+	_free_ char *tidied = path_tidy(*path);
+
+	spec_set(path, tidied);
+}
+
+/* A user may write "/dev/shm/" or "//proc": what is known by its place is known so, too. */
+static void tidy_mounts(Oci__Spec *spec)
 {
 	for (size_t i = 0; i < spec->n_mounts; i++) {
-		_free_ char *tidied = path_tidy(spec->mounts[i]->destination);
-
-		spec_set(&spec->mounts[i]->destination, tidied);
+		tidy(&spec->mounts[i]->destination);
+		if (spec->mounts[i]->source[0] == '/')
+			tidy(&spec->mounts[i]->source);
 	}
 }
 
@@ -91,7 +98,7 @@ int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_s
 		r = check(spec, name, e);
 	if (r < 0)
 		return r;
-	tidy(spec);
+	tidy_mounts(spec);
 	*ret_spec = TAKE_PTR(spec);
 	return 0;
 }

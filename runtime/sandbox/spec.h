@@ -18,7 +18,7 @@ enum spec_type {
 };
 
 /* Reads BUNDLE/config.json.  EINVAL names what is wrong with it; process, root and linux are there
- * afterwards.  Caller frees with message_free(). */
+ * afterwards, and paths of mounts are tidy (path_tidy()).  Caller frees with message_free(). */
 int spec_read(const char *bundle, Oci__Spec **ret_spec, struct error *e);
 /* The same from JSON text of at most LEN bytes; NAME is for messages. */
 int spec_parse(const char *text, size_t len, const char *name, Oci__Spec **ret_spec,

@@ -372,6 +372,24 @@ static void test_mounts_shared_are_binds_of_host_files(void **state)
 	}
 }
 
+static void test_places_of_mounts_are_tidied(void **state)
+{
+	static const char text[] =
+		"{" MINIMAL
+		",\"linux\":{},\"mounts\":["
+		"{\"type\":\"bind\",\"source\":\"//proc/./\",\"destination\":\"/dev//shm/\"},"
+		"{\"type\":\"tmpfs\",\"source\":\"a//b\",\"destination\":\"/../x\"}]}";
+	_message_ Oci__Spec *spec = parse(text);
+
+	(void)state;
+	assert_string_equal(spec->mounts[0]->source, "/proc");
+	assert_string_equal(spec->mounts[0]->destination, "/dev/shm");
+	assert_false(spec_mount_is_shared(spec->mounts[0]));
+	/* A name of a file system is no path, and what ".." leads to is not known here. */
+	assert_string_equal(spec->mounts[1]->source, "a//b");
+	assert_string_equal(spec->mounts[1]->destination, "/../x");
+}
+
 static void test_mounts_follow_the_host_only_when_asked(void **state)
 {
 	static const struct {
@@ -411,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_fields_of_later_specifications_are_kept),
 		cmocka_unit_test(test_seccomp_is_kept_when_asked),
 		cmocka_unit_test(test_mounts_shared_are_binds_of_host_files),
+		cmocka_unit_test(test_places_of_mounts_are_tidied),
 		cmocka_unit_test(test_mounts_follow_the_host_only_when_asked),
 	};
 
