@@ -120,7 +120,6 @@ static void find_nested(const struct mountinfo *info, const char *path, struct o
 			strv_add(&o->nested, rest);
 	}
 	sort_once(o->nested);
-	find_forbidden(info, path, o);
 }
 
 static void find_inside(const struct mountinfo *info, const char *path, struct origin *o)
@@ -161,6 +160,7 @@ static int find_mounts(const char *source, struct origin *o, struct error *e)
 			    "cannot share '%s': %zu file systems are mounted below it, at most "
 			    "%d can be given to a guest",
 			    source, strv_len(o->nested), ORIGIN_MOUNTS_MAX);
+	find_forbidden(&info, path, o);
 	return 0;
 }
 
