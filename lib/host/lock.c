@@ -6,7 +6,7 @@
  * holds that.  So the folders themselves are locked, which are there for something else and are in
  * use; and several of them, because one can be removed and made anew, too.  Whoever has waited
  * looks whether the name still leads to what it waited for.  The kernel drops the locks with the
- * process. Limits: whoever may open a folder can hold it, which delays an installation and harms
+ * process.  Limits: whoever may open a folder can hold it, which delays an installation and harms
  * nothing else.  May block, with a deadline.
  */
 #include "lib/host/lock.h"

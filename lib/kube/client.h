@@ -22,8 +22,7 @@ struct kube_call {
 	struct json_object *body; /* NULL: none */
 	uint64_t deadline_ms;
 	const struct cancel *cancel;
-	/* Goes on where an earlier answer ended: 410 says that this place is gone, and only that.
-	 */
+	/* Goes on where an earlier answer ended: 410 says that this place is gone, no more. */
 	bool resumes;
 	/* Names the version of the object it was made for: 409 says that this is not the object's
 	 * any more, which no repetition changes. */

@@ -6,8 +6,8 @@
  * earlier event (409) and becomes a series with a count; nothing has to be remembered here, and a
  * program that restarts every minute still makes one object.  Of a warning, words with digits in
  * them do not count: a failure that comes again brings other times, process ids and random names,
- * and the note of an Event cannot change.  Events about nodes live in the
- * namespace default.  Thread: that of the client.
+ * and the note of an Event cannot change.  Events about nodes live in the namespace default.
+ * Thread: that of the client.
  */
 #include "lib/kube/event.h"
 

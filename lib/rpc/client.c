@@ -21,7 +21,6 @@
 #include "lib/rpc/proto/ttrpc.pb-c.h"
 #include "lib/str.h"
 
-/* What calls may have waiting for a peer that does not read. */
 #define STREAM_MAX (UINT32_MAX - 2)
 
 struct call {

@@ -27,8 +27,7 @@ char *management_escape(const char *s);
 int management_parse(char *text, char **ret_answer, struct error *e);
 
 /* Asks the shim on SOCKET: METHOD and TARGET, with BODY (JSON) unless it is NULL.  *ret_answer is
- * what it said.  ENOENT or ECONNREFUSED if nobody listens there; else as
- * management_parse(). */
+ * what it said.  ENOENT or ECONNREFUSED if nobody listens there; else as management_parse(). */
 int management_ask(const char *socket, const char *method, const char *target, const char *body,
 		   uint64_t deadline_ms, char **ret_answer, struct error *e);
 /* The same of the shim of sandbox ID, wherever one of this family has its socket.  ESRCH if it has

@@ -66,8 +66,8 @@ struct share_use {
 
 /* Lets the guest see what USE says.  *ret_path is the guest's path of it, the caller's to free; the
  * guest's paths of mounts below it, parents first, each behind what its mount forbids
- * ("nosuid,noexec/a/b"), are added to *nested.  On failure the ticket is
- * not valid, which share_put() does not mind. */
+ * ("nosuid,noexec/a/b"), are added to *nested.  On failure the ticket is not valid, which
+ * share_put() does not mind. */
 int share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
 	      struct error *e);
 /* The same with the detached tree TREEFD, which nobody else has: SHARE_PRIVATE.  Its guest's path
