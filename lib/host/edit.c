@@ -293,14 +293,15 @@ static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge
 {
 	const char *path = json_get_str(saved, "path");
 	const char *old = json_get_str(saved, "text");
+	bool is_link = json_get_bool(saved, "link", false);
 	struct edit_file *f;
 
 	if (!path)
 		return fail(e, EBADMSG, "a saved file has no path");
-	f = json_get_bool(saved, "link", false) ? edit_add_link(edit, path, e)
-						: edit_add(edit, path, e);
+	f = is_link ? edit_add_link(edit, path, e) : edit_add(edit, path, e);
+	/* What somebody put in place of the link is his as a whole. */
 	if (!f)
-		return -e->code;
+		return is_link && merge && e->code == EEXIST ? 0 : -e->code;
 	f->takes_folder = !json_get_bool(saved, "folder", true);
 	if (merge && is_foreign(saved, f->old_text))
 		return merge(context, path, f->old_text, old, &f->new_text, e);

@@ -76,6 +76,24 @@ static void test_undo_leaves_what_somebody_else_put_there_since(void **state)
 	assert_leads_to(*state, "/usr/bin/theirs");
 }
 
+static void test_undo_leaves_a_file_that_somebody_else_put_there_since(void **state)
+{
+	_free_ char *path = path_join(*state, "containerd-shim-kata-v2");
+	_json_ struct json_object *data = json_object_new_object();
+	_edit_ struct edit edit = { 0 };
+	_free_ char *text = NULL;
+	struct error e;
+
+	assert_int_equal(try_plan(*state, HANDLERS_PRESENT, &edit, &e), 0);
+	edit_save(&edit, data);
+	assert_int_equal(edit_apply(&edit, &e), 0);
+	assert_return_code(unlink(path), errno);
+	folder_put(*state, "containerd-shim-kata-v2", "#!/bin/sh\n");
+	assert_int_equal(edit_restore(data, shim_link_merge, NULL, &e), 0);
+	assert_int_equal(file_read(path, 100, &text, NULL, &e), 0);
+	assert_string_equal(text, "#!/bin/sh\n");
+}
+
 static void test_link_that_somebody_else_put_there_meanwhile_is_not_overwritten(void **state)
 {
 	_edit_ struct edit edit = { 0 };
@@ -95,6 +113,7 @@ int main(void)
 		T(test_file_of_somebody_else_is_refused_and_does_not_hinder_a_removal),
 		T(test_link_of_somebody_else_is_refused_and_stays),
 		T(test_undo_leaves_what_somebody_else_put_there_since),
+		T(test_undo_leaves_a_file_that_somebody_else_put_there_since),
 		T(test_link_that_somebody_else_put_there_meanwhile_is_not_overwritten),
 	};
 
