@@ -53,27 +53,40 @@ static int render(const struct owner *owner, const struct containerd_place *p,
 	return 0;
 }
 
+/* The main file as the edit leaves it.  One that somebody else writes is made anew without the
+ * block that a template had. */
+static int main_text(const struct engine *engine, const struct containerd_place *p,
+		     const struct edit *edit, char **ret_text, struct error *e)
+{
+	const struct edit_file *main_file = find_file(edit, p->main_path);
+
+	if (main_file && main_file->new_text)
+		*ret_text = xstrdup(main_file->new_text);
+	else if (main_file || p->files.n == 0)
+		*ret_text = xstrdup(engine->major < 2 ? "version = 2\n" : "version = 3\n");
+	else
+		return block_strip(engine->owner, p->files.list[0].text, p->main_path, ret_text, e);
+	return 0;
+}
+
 int containerd_candidate(const struct engine *engine, const struct edit *edit, const char *stand_in,
 			 char **ret_drop_in, char **ret_text, struct error *e)
 {
 	_containerd_place_ struct containerd_place p = { 0 };
-	const struct edit_file *main_file, *drop_in, *template;
-	const char *text = engine->major < 2 ? "version = 2\n" : "version = 3\n";
+	const struct edit_file *drop_in, *template;
+	_free_ char *text = NULL;
 
 	if (containerd_place(engine, &p, e) < 0)
 		return -e->code;
-	main_file = find_file(edit, p.main_path);
 	drop_in = find_file(edit, p.drop_in);
 	template = p.template ? find_file(edit, p.template) : NULL;
 	*ret_drop_in = NULL;
-	if (template)
+	if (template && p.home == HOME_TEMPLATE)
 		return render(engine->owner, &p, template, ret_text, e);
-	if (main_file && main_file->new_text)
-		text = main_file->new_text;
-	else if (!main_file && p.files.n > 0)
-		text = p.files.list[0].text;
+	if (main_text(engine, &p, edit, &text, e) < 0)
+		return -e->code;
 	if (!drop_in) {
-		*ret_text = xstrdup(text);
+		*ret_text = TAKE_PTR(text);
 		return 0;
 	}
 	*ret_drop_in = drop_in->new_text ? xstrdup(drop_in->new_text) : NULL;

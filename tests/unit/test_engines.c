@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/host/containerd.h"
 #include "lib/host/engine.h"
 
 #define FILES_MAX 4
@@ -147,6 +148,12 @@ static const struct found cases[] = {
 	  "2.0.5-k3s1",
 	  { { "config.toml",
 	      "version = 3\nimports = [\"" HERE "/config-v3.toml.d/*.toml\"]\n" RUNC3 } } },
+	{ "a template of somebody's that imports",
+	  "k3s",
+	  "2.1.5-k3s1",
+	  { { "config.toml",
+	      "version = 3\nimports = [\"" HERE "/config-v3.toml.d/*.toml\"]\n" RUNC3 },
+	    { "config-v3.toml.tmpl", "{{ template \"base\" . }}\n# mine\n" } } },
 	{ "without imports", "rke2", "2.0.5-k3s1", { { "config.toml", "version = 3\n" RUNC3 } } },
 	{ "a template that is not the base",
 	  "k3s",
@@ -747,6 +754,31 @@ static void test_template_goes_with_the_drop_in_after_an_upgrade(void **state)
 	end(&w);
 }
 
+/* The handlers are in what it is given, and the stand-in is imported by it. */
+static void test_containerd_judges_what_it_would_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_edit_ struct edit edit = { 0 };
+		_free_ char *drop_in = NULL;
+		_free_ char *text = NULL;
+		struct world w;
+		struct error e;
+
+		begin(&w, &cases[i]);
+		if (str_equal(w.engine.driver->name, "containerd")) {
+			say(&cases[i]);
+			plan(&w, HANDLERS_PRESENT, &edit);
+			if (containerd_candidate(&w.engine, &edit, "/stand-in", &drop_in, &text,
+						 &e) < 0)
+				fail_msg("%s", e.msg);
+			assert_non_null(strstr(drop_in ? drop_in : text, "kata-clh"));
+			assert_true(!drop_in || strstr(text, "\"/stand-in\""));
+		}
+		end(&w);
+	}
+}
+
 static void test_every_flavour_is_whole_and_has_a_case(void **state)
 {
 	const struct flavour *f;
@@ -774,6 +806,7 @@ int main(void)
 		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
 		cmocka_unit_test(test_template_goes_with_the_drop_in_after_an_upgrade),
+		cmocka_unit_test(test_containerd_judges_what_it_would_read),
 		cmocka_unit_test(test_every_flavour_is_whole_and_has_a_case),
 	};
 
