@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "lib/base.h"
+#include "tests/unit/folder.h"
 
 enum fake_end { FAKE_KEEP, FAKE_CLOSE, FAKE_HANG };
 
@@ -155,6 +155,20 @@ static const char *fake_stop(struct fake_api *api)
 		(void)snprintf(api->fault, sizeof(api->fault), "only %zu of %zu requests came",
 			       api->at, api->n_turns);
 	return api->fault[0] ? api->fault : NULL;
+}
+
+/* Makes DIR/kubeconfig, which leads to the server, and names it in the environment. */
+static inline void fake_kubeconfig(const struct fake_api *api, const char *dir)
+{
+	_free_ char *path = path_join(dir, "kubeconfig");
+	_free_ char *text = xasprintf(
+		"current-context: c\n"
+		"contexts: [{name: c, context: {cluster: k}}]\n"
+		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
+		api->url);
+
+	folder_put(dir, "kubeconfig", text);
+	assert_int_equal(setenv("KUBECONFIG", path, 1), 0);
 }
 
 #endif

@@ -245,7 +245,6 @@ static void world_start(struct world *w)
 	assert_int_equal(setenv("KATA_CUSTOM_CONFIGS", w->dir, 1), 0);
 	/* It reloads by itself. */
 	assert_int_equal(setenv("K8S_DISTRIBUTION", "k0s", 1), 0);
-	set_path("KUBECONFIG", w->dir, "kubeconfig");
 	set_path("KATA_ETC", w->host, "etc/kata-containers");
 	set_path("KATA_CONTAINERD_DIR", w->host, "etc/engine");
 	set_path("KATA_CONTAINERD_SOCKET", w->host, "etc/engine/socket");
@@ -272,17 +271,11 @@ struct run {
 static void run_start(struct run *r, const struct world *w, const struct step *const *steps,
 		      const struct fake_turn *turns, size_t n)
 {
-	_free_ char *text = NULL;
 	struct error e;
 
 	*r = (struct run){ .plan = { .steps = steps, .context = &r->in } };
 	assert_true(fake_start(&r->api, turns, n, NULL));
-	text = xasprintf(
-		"current-context: c\n"
-		"contexts: [{name: c, context: {cluster: k}}]\n"
-		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
-		r->api.url);
-	folder_put(w->dir, "kubeconfig", text);
+	fake_kubeconfig(&r->api, w->dir);
 	assert_int_equal(facts_open(&w->settings, &r->facts, &e), 0);
 	r->facts.engine.driver = &fake_driver;
 	assert_int_equal(install_open(&r->facts, NULL, &r->in, &e), 0);
@@ -297,6 +290,17 @@ static void run_end(struct run *r)
 	fault = fake_stop(&r->api);
 	if (fault)
 		fail_msg("%s", fault);
+}
+
+static struct journal *open_journal(const struct world *w, const struct run *r)
+{
+	struct journal *j = NULL;
+	struct error e;
+
+	assert_int_equal(
+		journal_open(&w->settings.owner, r->facts.root, deadline_in(5000), NULL, &j, &e),
+		0);
+	return j;
 }
 
 static void assess(struct run *r, struct assessment *ret_assessment)
@@ -335,6 +339,13 @@ static strv list(const char *dir)
 	assert_int_equal(nftw(dir, list_one, 16, FTW_PHYS), 0);
 	qsort(lines, strv_len(lines), sizeof(*lines), by_text);
 	return lines;
+}
+
+static void assert_same(char *const *before, char *const *after)
+{
+	assert_int_equal(strv_len(before), strv_len(after));
+	for (size_t i = 0; before[i]; i++)
+		assert_string_equal(before[i], after[i]);
 }
 
 /* ---- a process that may not change a file ---- */
@@ -499,7 +510,7 @@ static void test_tree_of_another_installation_is_refused_before_anything_changes
 	assert_int_equal(plan_assess(&r.plan, &a, &e), -EEXIST);
 	assert_non_null(strstr(e.msg, "another installation of Kata 4.1.0, "));
 	after = list(w.host);
-	assert_int_equal(strv_len(before), strv_len(after));
+	assert_same(before, after);
 	run_end(&r);
 	world_end(&w);
 }
@@ -518,9 +529,7 @@ static void test_assessment_changes_nothing(void **state)
 	before = list(w.host);
 	assert_int_equal(assess_apart(&r, NULL), 0);
 	after = list(w.host);
-	assert_int_equal(strv_len(before), strv_len(after));
-	for (size_t i = 0; before[i]; i++)
-		assert_string_equal(before[i], after[i]);
+	assert_same(before, after);
 	run_end(&r);
 	world_end(&w);
 }
@@ -635,8 +644,7 @@ static char *install_as_announced(const struct world *w)
 	run_start(&r, w, install_steps, turns, ARRAY_SIZE(turns));
 	before = list(w->host);
 	assess(&r, &a);
-	assert_int_equal(
-		journal_open(&w->settings.owner, r.facts.root, deadline_in(5000), NULL, &j, &e), 0);
+	j = open_journal(w, &r);
 	if (plan_run(&r.plan, &a, j, &e) < 0)
 		fail_msg("%s", e.msg);
 	after = list(w->host);
@@ -717,8 +725,7 @@ static void remove_all(const struct world *w, const char *node)
 	r.facts.wish = WISH_END;
 	assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
 	assert_int_equal(plan_assess(&r.plan, &a, &e), 0);
-	assert_int_equal(
-		journal_open(&w->settings.owner, r.facts.root, deadline_in(5000), NULL, &j, &e), 0);
+	j = open_journal(w, &r);
 	if (plan_run(&r.plan, &a, j, &e) < 0)
 		fail_msg("%s", e.msg);
 	assert_int_equal(count(&a, EFFECT_RESTART), r.in.results.restarts);
@@ -788,8 +795,7 @@ static void test_what_somebody_changed_since_is_assessed_anew(void **state)
 	run_start(&r, &w, install_steps, taken_back, ARRAY_SIZE(taken_back));
 	assess(&r, &a);
 	folder_put(w.host, "etc/engine/handlers", "theirs");
-	assert_int_equal(
-		journal_open(&w.settings.owner, r.facts.root, deadline_in(5000), NULL, &j, &e), 0);
+	j = open_journal(&w, &r);
 	assert_int_equal(plan_run(&r.plan, &a, j, &e), -ESTALE);
 	assert_int_equal(r.in.results.restarts, 0);
 	assert_int_equal(file_read(path, 100, &text, NULL, &e), 0);
@@ -856,9 +862,7 @@ static void test_removal_leaves_what_was_there_before(void **state)
 	node = ready_node(proof);
 	remove_all(&w, node);
 	after = list_names(w.host);
-	assert_int_equal(strv_len(before), strv_len(after));
-	for (size_t i = 0; before[i]; i++)
-		assert_string_equal(before[i], after[i]);
+	assert_same(before, after);
 	world_end(&w);
 }
 

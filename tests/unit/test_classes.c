@@ -24,21 +24,12 @@ struct site {
 
 static void begin(struct site *s, const char *pool, const struct fake_turn *turns, size_t n)
 {
-	_free_ char *text = NULL;
-	_free_ char *kubeconfig = NULL;
 	struct error e;
 
 	*s = (struct site){ .dir = folder_new() };
 	assert_true(fake_start(&s->api, turns, n, NULL));
-	text = xasprintf(
-		"current-context: c\n"
-		"contexts: [{name: c, context: {cluster: k}}]\n"
-		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
-		s->api.url);
-	folder_put(s->dir, "kubeconfig", text);
-	kubeconfig = path_join(s->dir, "kubeconfig");
 	assert_int_equal(clearenv(), 0);
-	assert_int_equal(setenv("KUBECONFIG", kubeconfig, 1), 0);
+	fake_kubeconfig(&s->api, s->dir);
 	assert_int_equal(setenv("NODE_NAME", "n1", 1), 0);
 	assert_int_equal(setenv("KATA_CUSTOM_CONFIGS", s->dir, 1), 0);
 	assert_int_equal(setenv("KATA_POOL", pool, 1), 0);

@@ -525,6 +525,22 @@ static int watch_nodes(struct client *c, struct seen *s, struct error *e)
 	return kube_watch(c->kube, &watch, e);
 }
 
+/* The watch ends with WANTED, at the latest with the STOP_AT-th event; NAMES, unless NULL, is what
+ * it said until then. */
+static void assert_watched(const struct fake_turn *turns, size_t n, unsigned stop_at, int wanted,
+			   const char *names)
+{
+	struct seen s = { .stop_at = stop_at };
+	struct client c;
+	struct error e;
+
+	start(&c, turns, n, NULL, NULL);
+	assert_int_equal(watch_nodes(&c, &s, &e), wanted);
+	if (names)
+		assert_string_equal(s.names, names);
+	stop(&c);
+}
+
 #define LIST  "GET /n?fieldSelector=metadata.name%3Dn1&limit=500 "
 #define WATCH "GET /n?fieldSelector=metadata.name%3Dn1&watch=true&allowWatchBookmarks=true&timeout"
 
@@ -552,15 +568,9 @@ static void test_watch_goes_on_across_closed_connections(void **state)
 		  FAKE_CLOSE,
 		  NULL },
 	};
-	struct seen s = { .stop_at = 3 };
-	struct client c;
-	struct error e;
 
 	(void)state;
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(watch_nodes(&c, &s, &e), 1);
-	assert_string_equal(s.names, "Aa Mb Dc ");
-	stop(&c);
+	assert_watched(turns, ARRAY_SIZE(turns), 3, 1, "Aa Mb Dc ");
 }
 
 static void test_watch_lists_again_when_its_version_is_gone(void **state)
@@ -589,15 +599,9 @@ static void test_watch_lists_again_when_its_version_is_gone(void **state)
 		  FAKE_KEEP,
 		  NULL },
 	};
-	struct seen s = { .stop_at = 1 };
-	struct client c;
-	struct error e;
 
 	(void)state;
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(watch_nodes(&c, &s, &e), 1);
-	assert_string_equal(s.names, "Aa ");
-	stop(&c);
+	assert_watched(turns, ARRAY_SIZE(turns), 1, 1, "Aa ");
 }
 
 /* The connection leads to a machine that is no more: nothing comes, not even its end. */
@@ -672,15 +676,9 @@ static void test_list_goes_through_all_pages(void **state)
 		{ { NEXT "x%2F1 " }, PAGE("b", "y") },
 		{ { NEXT "y " }, PAGE("c", "") },
 	};
-	struct seen s = { .stop_at = 3 };
-	struct client c;
-	struct error e;
 
 	(void)state;
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(watch_nodes(&c, &s, &e), 1);
-	assert_string_equal(s.names, "Aa Ab Ac ");
-	stop(&c);
+	assert_watched(turns, ARRAY_SIZE(turns), 3, 1, "Aa Ab Ac ");
 }
 
 /* What is behind the lost place would never be seen. */
@@ -739,14 +737,9 @@ static void test_watch_that_is_forbidden_ends(void **state)
 	static const struct fake_turn turns[] = {
 		{ { LIST }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
 	};
-	struct seen s = { .stop_at = 1 };
-	struct client c;
-	struct error e;
 
 	(void)state;
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(watch_nodes(&c, &s, &e), -EACCES);
-	stop(&c);
+	assert_watched(turns, ARRAY_SIZE(turns), 1, -EACCES, NULL);
 }
 
 static void test_watch_that_is_forbidden_after_its_list_ends(void **state)
@@ -755,14 +748,9 @@ static void test_watch_that_is_forbidden_after_its_list_ends(void **state)
 		{ { LIST }, PAGE("a", "") },
 		{ { WATCH }, "403 Forbidden", "{}", FAKE_KEEP, NULL },
 	};
-	struct seen s = { .stop_at = 2 };
-	struct client c;
-	struct error e;
 
 	(void)state;
-	start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
-	assert_int_equal(watch_nodes(&c, &s, &e), -EACCES);
-	stop(&c);
+	assert_watched(turns, ARRAY_SIZE(turns), 2, -EACCES, NULL);
 }
 
 static int count_events(void *arg, enum watch_type type, struct json_object *object,

@@ -72,23 +72,13 @@ static void set_env(const char *const (*pairs)[2], size_t n)
 
 static void start(struct world *w, const struct fake_turn *turns, size_t n)
 {
-	_free_ char *kubeconfig = NULL;
 	_free_ char *socket = NULL;
-	_free_ char *text = NULL;
 	struct error e;
 
 	*w = (struct world){ .dir = folder_new() };
 	assert_true(fake_start(&w->api, turns, n, NULL));
-	text = xasprintf(
-		"current-context: c\n"
-		"contexts: [{name: c, context: {cluster: k}}]\n"
-		"clusters: [{name: k, cluster: {server: '%s'}}]\n",
-		w->api.url);
-	kubeconfig = path_join(w->dir, "kubeconfig");
 	socket = path_join(w->dir, "containerd.sock");
-	folder_put(w->dir, "kubeconfig", text);
 	set_env((const char *const[][2]){ { "NODE_NAME", "n1" },
-					  { "KUBECONFIG", kubeconfig },
 					  { "INSTALLATION_PREFIX", w->dir },
 					  { "KATA_ARTIFACTS", w->dir },
 					  { "KATA_CONTAINERD_DIR", w->dir },
@@ -96,7 +86,8 @@ static void start(struct world *w, const struct fake_turn *turns, size_t n)
 					  { "KATA_CUSTOM_CONFIGS", w->dir },
 					  { "KATA_LOCKS", w->dir },
 					  { "KATA_REFUSED_WAIT", "0" } },
-		9);
+		8);
+	fake_kubeconfig(&w->api, w->dir);
 	assert_int_equal(settings_read(&w->settings, &e), 0);
 }
 

@@ -22,19 +22,11 @@ static int uninstall(const char *folder, const struct fake_turn *turns, size_t n
 	const struct settings s = { .namespace = (char[]){ "kata-system" },
 				    .daemonset_name = (char[]){ "kata-deploy" },
 				    .owner = test_owner };
-	_free_ char *path = path_join(folder, "kubeconfig");
-	_free_ char *text = NULL;
 	static struct fake_api api;
 	int r;
 
 	assert_true(fake_start(&api, turns, n, NULL));
-	text = xasprintf(
-		"clusters: [{name: c, cluster: {server: '%s'}}]\n"
-		"contexts: [{name: c, context: {cluster: c}}]\n"
-		"current-context: c\n",
-		api.url);
-	folder_put(folder, "kubeconfig", text);
-	assert_int_equal(setenv("KUBECONFIG", path, 1), 0);
+	fake_kubeconfig(&api, folder);
 	r = run_uninstall(&s, NULL, e);
 	*ret_fault = fake_stop(&api);
 	return r;
