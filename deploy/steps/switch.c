@@ -53,7 +53,8 @@ static int save(const void *context, const struct change *change, struct json_ob
 	if (r < 0)
 		return r;
 	json_set_str(data, "current", current);
-	json_set_bool(data, "linked", !missing);
+	/* Those of a version that is current already are right however they came. */
+	json_set_bool(data, "linked", current || !missing);
 	return 0;
 }
 

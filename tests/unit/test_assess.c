@@ -847,6 +847,41 @@ static void test_right_that_lacks_is_found_before_anything_changes(void **state)
 	}
 }
 
+/* A failed run that had mended one link of an installation leaves it its other ones. */
+static void test_undo_of_a_switch_leaves_the_links_of_what_was_there(void **state)
+{
+	static const struct fake_turn turns[] = { NODE };
+	_json_ struct json_object *data = json_object_new_object();
+	static const struct change change;
+	const struct step *step = NULL;
+	_free_ char *proof = NULL;
+	_free_ char *bin = NULL;
+	_free_ char *share = NULL;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	proof = install_as_announced(&w);
+	bin = path_join(w.host, "opt/kata/bin/containerd-shim-kata-v2");
+	share = path_join(w.host, "opt/kata/share");
+	assert_int_equal(unlink(share), 0);
+	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
+	assert_int_equal(facts_read_install(&r.facts, &r.in, &e), 0);
+	for (size_t i = 0; install_steps[i] && !step; i++)
+		if (strcmp(install_steps[i]->name, "switch") == 0)
+			step = install_steps[i];
+	assert_non_null(step);
+	assert_int_equal(step->save(&r.in, &change, data, &e), 0);
+	assert_int_equal(step->run(&r.in, &change, &e), 0);
+	assert_true(file_exists(share));
+	assert_int_equal(step->undo(&r.in, data, UNDO_FAILED, &e), 0);
+	assert_true(file_exists(bin));
+	run_end(&r);
+	world_end(&w);
+}
+
 static void test_removal_leaves_what_was_there_before(void **state)
 {
 	_strv_ strv before = NULL;
@@ -877,6 +912,7 @@ int main(void)
 		cmocka_unit_test(test_what_takes_from_others_is_taken_back_and_tried_once),
 		cmocka_unit_test(test_what_somebody_changed_since_is_assessed_anew),
 		cmocka_unit_test(test_right_that_lacks_is_found_before_anything_changes),
+		cmocka_unit_test(test_undo_of_a_switch_leaves_the_links_of_what_was_there),
 		cmocka_unit_test(test_removal_leaves_what_was_there_before),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
 	};
