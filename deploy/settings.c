@@ -189,6 +189,8 @@ static int check_names(const struct settings *s, struct error *e)
 		return fail(e, EINVAL,
 			    "MULTI_INSTALL_SUFFIX '%s' and KATA_POOL '%s' cannot both be set",
 			    s->suffix, s->pool);
+	if (!s->shims)
+		return fail(e, EINVAL, "SHIMS names no kind of sandbox");
 	for (char *const *shim = s->shims; *shim; shim++)
 		if (strv_contains(shim + 1, *shim))
 			return fail(e, EINVAL, "SHIMS names '%s' twice", *shim);

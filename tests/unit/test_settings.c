@@ -113,6 +113,7 @@ static void test_settings_that_are_wrong_name_the_variable(void **state)
 		{ "INSTALLATION_PREFIX", "/a/../b" },
 		{ "DEFAULT_SHIM", "clh" },
 		{ "SHIMS", "qemu qemu" },
+		{ "SHIMS", " " },
 		{ "SNAPSHOTTER_HANDLER_MAPPING", "nydus" },
 		{ "SNAPSHOTTER_HANDLER_MAPPING", "qemu:" },
 		{ "SNAPSHOTTER_HANDLER_MAPPING", "qemu:a:b" },
