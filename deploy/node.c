@@ -71,6 +71,14 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 	return kube_merge(in->kube, path, patch, install_ask_ms(in), NULL, e);
 }
 
+bool node_is_out_of_reach(int r, const struct error *e)
+{
+	if (r != -EACCES && r != -ENOENT)
+		return false;
+	log_warn("the labels stay as they are: %s", e->msg);
+	return true;
+}
+
 /* QUERY is empty, or "?..." for the API server. */
 static int put_condition(const struct install *in, const char *query, enum node_state state,
 			 const char *reason, const char *message, struct error *e)

@@ -28,6 +28,9 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 /* Sets what node_marks_untrue() said to what was BEFORE.  What somebody else has changed since
  * stays as it is, and the shared label is what other installations need now. */
 int node_restore_marks(const struct install *in, const struct node_marks *before, struct error *e);
+/* Whether R, the failure *E to set them, says that nobody can do more: the right went, or the Node.
+ * Then they stay, which the log has, and the files of the node must not stay for it. */
+bool node_is_out_of_reach(int r, const struct error *e);
 /* The shared label as another installation on this node keeps it; NULL if there is none. */
 const char *node_others_label(const struct facts *f);
 /* The key of the instance's label and annotation. */

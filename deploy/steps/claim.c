@@ -7,7 +7,6 @@
  */
 #include "deploy/install.h"
 #include "deploy/node.h"
-#include "lib/log.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -68,12 +67,8 @@ static int undo(void *context, struct json_object *data, enum undo_reason reason
 	int r = node_restore_marks(context, &before, e);
 
 	(void)reason;
-	/* Nobody can do more, and the files must not stay for it.  "false" promises nothing. */
-	if (r == -EACCES || r == -ENOENT) {
-		log_warn("the labels stay as they are: %s", e->msg);
-		return 0;
-	}
-	return r;
+	/* "false" promises nothing. */
+	return node_is_out_of_reach(r, e) ? 0 : r;
 }
 
 const struct step step_claim = {

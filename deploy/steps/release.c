@@ -27,10 +27,12 @@ static int run(void *context, const struct change *change, struct error *e)
 	struct install *in = context;
 	const struct node_marks gone = { .shared = node_others_label(in->facts) };
 	struct error ignored;
+	int r;
 
 	(void)change;
-	if (node_set_marks(in, &gone, e) < 0)
-		return -e->code;
+	r = node_set_marks(in, &gone, e);
+	if (r < 0)
+		return node_is_out_of_reach(r, e) ? 0 : r;
 	if (node_condition(in, NODE_NOT_READY, "Removed",
 			   "kata-deploy has removed Kata from this node", &ignored) < 0)
 		log_warn("%s", ignored.msg);

@@ -23,23 +23,32 @@ static int assess(const void *context, const struct assessment *others, struct c
 	return 0;
 }
 
+/* The role can go while we clean up.  Nobody can do more then, and the files must not stay for it.
+ */
+static int only_warn(int r, const struct error *e)
+{
+	if (r != -EACCES)
+		return r;
+	log_warn("the RuntimeClasses stay: %s", e->msg);
+	return 0;
+}
+
 static int run(void *context, const struct change *change, struct error *e)
 {
 	int r = wish_is_elsewhere(context, e);
 
 	(void)change;
-	if (r == -EACCES || r > 0) {
-		log_info("the RuntimeClasses stay: %s",
-			 r > 0 ? "other nodes have this installation, too" : e->msg);
+	if (r > 0) {
+		log_info("the RuntimeClasses stay: other nodes have this installation, too");
 		return 0;
 	}
-	return r < 0 ? r : classes_remove(context, e);
+	return only_warn(r < 0 ? r : classes_remove(context, e), e);
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,
 		struct error *e)
 {
-	return classes_save(context, change, data, e);
+	return only_warn(classes_save(context, change, data, e), e);
 }
 
 static int undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)

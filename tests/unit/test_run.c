@@ -483,6 +483,7 @@ static void test_cleanup_believes_a_refusal_that_lasts(void **state)
 
 	(void)state;
 	start(&w, turns, ARRAY_SIZE(turns));
+	install_version(&w);
 	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
 	assert_non_null(strstr(e.msg, "containerd"));
 	stop(&w);
@@ -495,10 +496,27 @@ static void assert_removed(const struct fake_turn *turns, size_t n)
 	struct error e;
 
 	start(&w, turns, n);
+	install_version(&w);
 	folder_put(w.dir, "dropin-qemu.toml", "[broken\n");
 	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
 	assert_non_null(strstr(e.msg, "containerd"));
 	stop(&w);
+}
+
+/* "kubectl delete -k" takes them while the pods still clean up. */
+static void test_cleanup_goes_on_without_rights_that_go_meanwhile(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		ANSWER("PATCH /api/v1/nodes/n1?", REFUSED, "{}"),
+		ANSWER("GET /apis/node.k8s.io/v1/runtimeclasses/kata-qemu ", REFUSED, "{}"),
+		ANSWER("GET /api/v1/nodes?labelSelector=", REFUSED, "{}"),
+		ANSWER("GET /api/v1/nodes/n1 ", REFUSED, "{}"),
+	};
+
+	(void)state;
+	assert_removed(turns, ARRAY_SIZE(turns));
 }
 
 static void test_cleanup_of_one_node_leaves_the_classes(void **state)
@@ -561,6 +579,7 @@ static void test_cleanup_with_a_suffix_asks_for_its_own_classes(void **state)
 	settings_done(&w.settings);
 	assert_int_equal(setenv("MULTI_INSTALL_SUFFIX", "blue", 1), 0);
 	assert_int_equal(settings_read(&w.settings, &e), 0);
+	install_version(&w);
 	(void)run_cleanup(&w.settings, NULL, &e);
 	stop(&w);
 }
@@ -667,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
+		cmocka_unit_test(test_cleanup_goes_on_without_rights_that_go_meanwhile),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
 		cmocka_unit_test(test_cleanup_of_an_orphaned_pod_leaves_the_classes_to_other_nodes),
