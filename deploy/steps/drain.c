@@ -2,7 +2,8 @@
 /*
  * drain - wait for what still uses a sandbox, before handlers or files go that it needs.
  *
- * From here on a removal needs the container engine; what comes before does not.
+ * From here on a removal needs the container engine; what comes before does not.  Where no version
+ * is there is nothing to wait for: an engine that is too old for us shall not hold a removal up.
  */
 #include "deploy/unused.h"
 
@@ -20,6 +21,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 
 	(void)e;
+	if (f->silence.code && !usage_is_installed(f))
+		return 0;
 	if (f->silence.code)
 		change_add(ret_change, EFFECT_PROBE, f->engine.socket, f->silence.msg);
 	else if (assessment_has(others, EFFECT_RESTART) || assessment_has(others, EFFECT_FILE) ||

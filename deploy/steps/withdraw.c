@@ -14,7 +14,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 
 	(void)others;
-	/* Then the step before this one fails. */
+	/* Then the step before this one fails, unless nothing is installed. */
 	if (f->silence.code)
 		return 0;
 	if (engine_plan_removal(&f->engine, f->known, f->n_offers, &ret_change->edit, e) < 0)

@@ -489,6 +489,30 @@ static void test_cleanup_believes_a_refusal_that_lasts(void **state)
 	stop(&w);
 }
 
+/* Its containerd is too old, or there is none: nothing was installed, so nothing needs it. */
+static void test_cleanup_of_an_unsuitable_node_needs_no_containerd(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(SHARED ":\"false\"," INSTANCE ":\"unsuitable\""),
+		LABELS(SHARED ":null", INSTANCE ":null"),
+		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES(""),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	if (run_cleanup(&w.settings, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&w);
+}
+
 /* Runs a removal until it needs containerd, with a drop-in that no installation would take. */
 static void assert_removed(const struct fake_turn *turns, size_t n)
 {
@@ -686,6 +710,7 @@ int main(void)
 		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
+		cmocka_unit_test(test_cleanup_of_an_unsuitable_node_needs_no_containerd),
 		cmocka_unit_test(test_cleanup_goes_on_without_rights_that_go_meanwhile),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
