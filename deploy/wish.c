@@ -17,29 +17,13 @@
 
 /* ---- the controller's rules ---- */
 
-static const char *text_of(struct json_object *map, const char *key)
-{
-	struct json_object *value = NULL;
-
-	/* Keys have dots, so json_at() is not for them. */
-	if (!json_object_is_type(map, json_type_object) ||
-	    !json_object_object_get_ex(map, key, &value))
-		return NULL;
-	return json_object_get_string(value);
-}
-
-static size_t length(struct json_object *list)
-{
-	return json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
-}
-
 static bool has_all(struct json_object *labels, struct json_object *selector)
 {
 	if (!json_object_is_type(selector, json_type_object))
 		return true;
 	json_object_object_foreach(selector, key, wanted)
 	{
-		if (!str_equal(text_of(labels, key), json_object_get_string(wanted)))
+		if (!str_equal(json_member_str(labels, key), json_object_get_string(wanted)))
 			return false;
 	}
 	return true;
@@ -47,17 +31,16 @@ static bool has_all(struct json_object *labels, struct json_object *selector)
 
 static bool is_among(struct json_object *values, const char *value)
 {
-	for (size_t i = 0; value && i < length(values); i++)
-		if (str_equal(json_object_get_string(json_object_array_get_idx(values, i)), value))
+	for (size_t i = 0; value && i < json_len(values); i++)
+		if (str_equal(json_object_get_string(json_item(values, i)), value))
 			return true;
 	return false;
 }
 
 static bool is_beyond(struct json_object *values, const char *value, int sign)
 {
-	const char *limit = length(values) == 1
-				    ? json_object_get_string(json_object_array_get_idx(values, 0))
-				    : NULL;
+	const char *limit =
+		json_len(values) == 1 ? json_object_get_string(json_item(values, 0)) : NULL;
 	struct error ignored;
 	int64_t a, b;
 
@@ -96,17 +79,16 @@ static bool matches_term(struct json_object *term, struct json_object *node)
 	struct json_object *fields = json_at(term, "matchFields");
 	struct json_object *labels = json_at(node, "metadata.labels");
 
-	for (size_t i = 0; i < length(expressions); i++) {
-		struct json_object *x = json_object_array_get_idx(expressions, i);
+	for (size_t i = 0; i < json_len(expressions); i++) {
+		struct json_object *x = json_item(expressions, i);
 
-		if (!fulfils(x, text_of(labels, json_get_str(x, "key"))))
+		if (!fulfils(x, json_member_str(labels, json_get_str(x, "key"))))
 			return false;
 	}
-	for (size_t i = 0; i < length(fields); i++)
-		if (!fulfils(json_object_array_get_idx(fields, i),
-			     json_get_str(node, "metadata.name")))
+	for (size_t i = 0; i < json_len(fields); i++)
+		if (!fulfils(json_item(fields, i), json_get_str(node, "metadata.name")))
 			return false;
-	return length(expressions) + length(fields) > 0;
+	return json_len(expressions) + json_len(fields) > 0;
 }
 
 static bool has_affinity(struct json_object *spec, struct json_object *node)
@@ -117,8 +99,8 @@ static bool has_affinity(struct json_object *spec, struct json_object *node)
 
 	if (!required)
 		return true;
-	for (size_t i = 0; i < length(terms); i++)
-		if (matches_term(json_object_array_get_idx(terms, i), node))
+	for (size_t i = 0; i < json_len(terms); i++)
+		if (matches_term(json_item(terms, i), node))
 			return true;
 	return false;
 }
@@ -147,8 +129,8 @@ static bool tolerates_taint(struct json_object *spec, struct json_object *taint)
 	if (!key || str_starts(key, "node.kubernetes.io/") ||
 	    str_equal(json_get_str(taint, "effect"), "PreferNoSchedule"))
 		return true;
-	for (size_t i = 0; i < length(tolerations); i++)
-		if (tolerates(json_object_array_get_idx(tolerations, i), taint))
+	for (size_t i = 0; i < json_len(tolerations); i++)
+		if (tolerates(json_item(tolerations, i), taint))
 			return true;
 	return false;
 }
@@ -157,8 +139,8 @@ static bool tolerates_all(struct json_object *spec, struct json_object *node)
 {
 	struct json_object *taints = json_at(node, "spec.taints");
 
-	for (size_t i = 0; i < length(taints); i++)
-		if (!tolerates_taint(spec, json_object_array_get_idx(taints, i)))
+	for (size_t i = 0; i < json_len(taints); i++)
+		if (!tolerates_taint(spec, json_item(taints, i)))
 			return false;
 	return true;
 }
@@ -272,9 +254,8 @@ int wish_is_elsewhere(const struct install *in, struct error *e)
 	if (r < 0)
 		return r;
 	items = json_at(list, "items");
-	for (size_t i = 0; i < length(items); i++)
-		if (!str_equal(json_get_str(json_object_array_get_idx(items, i), "metadata.name"),
-			       s->node_name))
+	for (size_t i = 0; i < json_len(items); i++)
+		if (!str_equal(json_get_str(json_item(items, i), "metadata.name"), s->node_name))
 			return 1;
 	return 0;
 }
