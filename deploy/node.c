@@ -203,6 +203,11 @@ const char *node_condition_status(struct json_object *node, const char *type)
 	return json_get_str(find_condition(node, type), "status");
 }
 
+const char *node_condition_reason(const struct facts *f)
+{
+	return json_get_str(find_condition(f->node, f->settings->owner.condition), "reason");
+}
+
 /* A failure that is over leaves the condition behind, and nothing else. */
 bool node_is_ready(const struct facts *f)
 {

@@ -42,9 +42,10 @@ bool node_is_ready(const struct facts *f);
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);
 enum node_state { NODE_READY, NODE_NOT_READY };
-/* The condition of this installation on the Node. */
+/* The condition of this installation on the Node, and the reason that it has now (NULL: none). */
 int node_condition(const struct install *in, enum node_state state, const char *reason,
 		   const char *message, struct error *e);
+const char *node_condition_reason(const struct facts *f);
 /* Asks the API server whether that would be allowed.  EACCES, ... if not. */
 int node_may_have_condition(const struct install *in, struct error *e);
 /* Says, once, that this node is none for the installation and nothing is wrong with either: its

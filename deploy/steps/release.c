@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * release - take this installation's labels off the node.
+ * release - take this installation's labels off the node, and have its condition say so.
+ *
+ * A node on which every try failed has no label, but a condition.  There the label that all
+ * installations share is not ours to take.
  */
+#include <string.h>
+
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "lib/log.h"
+
+#define REMOVED "Removed" /* reason of the condition */
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
 	static const char why[] = "the node offers no sandbox of this installation any more";
 	const struct install *in = context;
-	const char *key = node_label(in->facts);
+	const struct facts *f = in->facts;
+	const char *reason = node_condition_reason(f);
 
 	(void)others;
 	(void)e;
-	if (!node_marks(in->facts).instance)
-		return 0;
-	change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
-	change_add(ret_change, EFFECT_LABEL, key, why);
+	if (node_marks(f).instance) {
+		change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
+		change_add(ret_change, EFFECT_LABEL, node_label(f), why);
+	}
+	if (change_is_needed(ret_change) || (reason && strcmp(reason, REMOVED) != 0))
+		change_add(ret_change, EFFECT_LABEL, f->settings->owner.condition, why);
 	return 0;
 }
 
@@ -27,13 +37,13 @@ static int run(void *context, const struct change *change, struct error *e)
 	struct install *in = context;
 	const struct node_marks gone = { .shared = node_others_label(in->facts) };
 	struct error ignored;
-	int r;
+	int r = 0;
 
-	(void)change;
-	r = node_set_marks(in, &gone, e);
+	if (change_has(change, EFFECT_LABEL, node_label(in->facts)))
+		r = node_set_marks(in, &gone, e);
 	if (r < 0)
 		return node_is_out_of_reach(r, e) ? 0 : r;
-	if (node_condition(in, NODE_NOT_READY, "Removed",
+	if (node_condition(in, NODE_NOT_READY, REMOVED,
 			   "kata-deploy has removed Kata from this node", &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	return 0;

@@ -489,6 +489,18 @@ static void test_cleanup_believes_a_refusal_that_lasts(void **state)
 	stop(&w);
 }
 
+/* A whole removal, on a node with no version. */
+static void assert_cleaned(const struct fake_turn *turns, size_t n)
+{
+	struct world w;
+	struct error e;
+
+	start(&w, turns, n);
+	if (run_cleanup(&w.settings, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	stop(&w);
+}
+
 /* Its containerd is too old, or there is none: nothing was installed, so nothing needs it. */
 static void test_cleanup_of_an_unsuitable_node_needs_no_containerd(void **state)
 {
@@ -503,14 +515,9 @@ static void test_cleanup_of_an_unsuitable_node_needs_no_containerd(void **state)
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 	};
-	struct world w;
-	struct error e;
 
 	(void)state;
-	start(&w, turns, ARRAY_SIZE(turns));
-	if (run_cleanup(&w.settings, NULL, &e) < 0)
-		fail_msg("%s", e.msg);
-	stop(&w);
+	assert_cleaned(turns, ARRAY_SIZE(turns));
 }
 
 /* Runs a removal until it needs containerd, with a drop-in that no installation would take. */
@@ -525,6 +532,40 @@ static void assert_removed(const struct fake_turn *turns, size_t n)
 	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
 	assert_non_null(strstr(e.msg, "containerd"));
 	stop(&w);
+}
+
+#define FAILED(reason)                                                                       \
+	ANSWER("GET /api/v1/nodes/n1 ", "200 OK",                                            \
+	       "{\"metadata\":{\"labels\":{" SHARED                                          \
+	       ":\"true\"}},\"status\":{\"conditions\":[{\"type\":\"KataReady\",\"status\":" \
+	       "\"False\",\"reason\":\"" reason "\"}]}}")
+
+/* The shared label is somebody else's there. */
+static void test_cleanup_after_failures_alone_changes_the_condition_once(void **state)
+{
+	static const struct fake_turn failed[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		FAILED("InstallFailed"),
+		{ { "PATCH /api/v1/nodes/n1/status?", "\"Removed\"" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
+	};
+	static const struct fake_turn removed[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		FAILED("Removed"),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
+	};
+
+	(void)state;
+	assert_cleaned(failed, ARRAY_SIZE(failed));
+	assert_cleaned(removed, ARRAY_SIZE(removed));
 }
 
 /* "kubectl delete -k" takes them while the pods still clean up. */
@@ -711,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_an_unsuitable_node_needs_no_containerd),
+		cmocka_unit_test(test_cleanup_after_failures_alone_changes_the_condition_once),
 		cmocka_unit_test(test_cleanup_goes_on_without_rights_that_go_meanwhile),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),
