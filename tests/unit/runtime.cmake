@@ -20,7 +20,8 @@ kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
 kata_unit_test(test_ext4.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_ways.c LIBS kata_sandbox)
-target_link_options(test_ways PRIVATE -Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_share -Wl,--wrap=sandbox_shm_source)
+target_link_options(test_ways PRIVATE -Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_share -Wl,--wrap=sandbox_shm_source
+	-Wl,--wrap=sandbox_copies -Wl,--wrap=share_get -Wl,--wrap=copies_add -Wl,--wrap=statvfs)
 kata_unit_test(test_device.c LIBS kata_sandbox)
 target_link_options(test_device PRIVATE -Wl,--wrap=sandbox_plug
 	-Wl,--wrap=sandbox_unplug -Wl,--wrap=sandbox_share -Wl,--wrap=share_get -Wl,--wrap=share_put

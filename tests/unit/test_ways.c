@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "lib/rpc/message.h"
 #include "lib/str.h"
+#include "runtime/sandbox/copies.h"
+#include "runtime/sandbox/share.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/ways/way.h"
 
@@ -211,6 +214,77 @@ static void test_volume_that_may_be_written_is_not_copied(void **state)
 	folder_remove(dir);
 }
 
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs);
+int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
+		     struct error *e);
+int __wrap_copies_add(struct copies *c, const struct copies_volume *v, struct error *e);
+struct copies *__wrap_sandbox_copies(struct sandbox *s);
+
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs)
+{
+	(void)path;
+	*ret_fs = (struct statvfs){ .f_flag = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC };
+	return 0;
+}
+
+int __wrap_share_get(struct share *s, const struct share_use *use, char **ret_path, strv *nested,
+		     struct error *e)
+{
+	(void)s;
+	(void)use;
+	(void)nested;
+	(void)e;
+	*ret_path = xstrdup("/guest");
+	return 0;
+}
+
+int __wrap_copies_add(struct copies *c, const struct copies_volume *v, struct error *e)
+{
+	(void)c;
+	(void)v;
+	(void)e;
+	return 0;
+}
+
+struct copies *__wrap_sandbox_copies(struct sandbox *s)
+{
+	(void)s;
+	return NULL;
+}
+
+static void test_what_the_nodes_mount_forbids_stays_forbidden(void **state)
+{
+	static const struct way *const host_files[] = {
+		&way_shared_volume,
+		&way_watchable_volume,
+		&way_copied_volume,
+	};
+	char *dir = folder_new();
+	_free_ char *text = xasprintf(
+		"{\"process\":{\"args\":[\"x\"]},\"root\":{\"path\":\"r\"},"
+		"\"linux\":{},\"mounts\":[{\"type\":\"bind\",\"source\":\"%s\","
+		"\"destination\":\"/a\",\"options\":[\"rbind\",\"ro\",\"exec\"]}]}",
+		dir);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(host_files); i++) {
+		_message_ Oci__Spec *spec = NULL;
+		_cleanup_(gifts_done) struct gifts g = { 0 };
+		struct arrival a = { .kind = WAY_MOUNT, .container = "c" };
+		struct error e;
+
+		assert_return_code(spec_parse(text, strlen(text), "config.json", &spec, &e), 0);
+		a.spec = spec;
+		a.mount = spec->mounts[0];
+		if (host_files[i]->give(&a, &g, &e) < 0)
+			fail_msg("%s: %s", host_files[i]->name, e.msg);
+		assert_true(spec_mount_has(a.mount, "nosuid"));
+		assert_true(spec_mount_has(a.mount, "nodev"));
+		assert_false(spec_mount_has(a.mount, "noexec"));
+	}
+	folder_remove(dir);
+}
+
 static strv undone;
 
 static void undo(struct sandbox *s, const char *what)
@@ -273,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_emptydir_is_a_disk_where_that_is_asked_for),
 		cmocka_unit_test(test_nothing_is_shared_where_that_is_asked_for),
 		cmocka_unit_test(test_volume_that_may_be_written_is_not_copied),
+		cmocka_unit_test(test_what_the_nodes_mount_forbids_stays_forbidden),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
 		cmocka_unit_test(test_devices_of_the_host_are_left_out_when_all_are_given),
 	};

@@ -101,6 +101,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	if (r < 0)
 		return r;
 	spec_mount_forget_idmap(a->mount);
+	arrival_keep_flags(a);
 	spec_set(&a->mount->source, guest);
 	spec_set(&a->mount->type, "bind");
 	return 0;

@@ -7,13 +7,8 @@
  * container mounts in for others (Bidirectional) remains for those that come when it has gone, as
  * after an init container.
  *
- * What the node's mount does not allow (set-id programs, devices, programs) the guest's does not
- * either, as a bind mount on the node would not.
- *
  * Work thread.
  */
-
-#include <sys/statvfs.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
@@ -41,26 +36,6 @@ static bool follows(const Oci__Mount *m, bool is_pods_own)
 	return false;
 }
 
-static const struct {
-	unsigned long flag;
-	const char *option, *opposite;
-} flags[] = {
-	{ ST_NOSUID, "nosuid", "suid" },
-	{ ST_NODEV, "nodev", "dev" },
-	{ ST_NOEXEC, "noexec", "exec" },
-};
-
-static void keep_flags(Oci__Mount *m)
-{
-	struct statvfs fs;
-
-	if (statvfs(m->source, &fs) < 0)
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
-		if ((fs.f_flag & flags[i].flag) && !spec_mount_has(m, flags[i].opposite))
-			spec_mount_add_option(m, flags[i].option);
-}
-
 static int give(const struct arrival *a, struct gifts *g, struct error *e)
 {
 	_free_ char *ticket = xasprintf("%s mount %zu", a->container, a->number);
@@ -84,7 +59,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	if (r < 0)
 		return r;
 	spec_mount_forget_idmap(a->mount);
-	keep_flags(a->mount);
+	arrival_keep_flags(a);
 	spec_set(&a->mount->source, guest);
 	spec_set(&a->mount->type, "bind");
 	return 0;

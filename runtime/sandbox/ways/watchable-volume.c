@@ -74,6 +74,7 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	if (r < 0)
 		return r;
 	spec_mount_forget_idmap(a->mount);
+	arrival_keep_flags(a);
 	point = path_join(WATCHABLE_ROOT, path_base(guest));
 	add_storage(g, guest, point);
 	spec_set(&a->mount->source, point);

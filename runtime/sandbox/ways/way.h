@@ -91,6 +91,11 @@ struct gifts {
 	size_t n_notes;
 };
 
+/* For a way that gives the guest what the host has at the source of A's mount, before that is
+ * changed: what the node's mount does not allow (set-id programs, devices, programs) the guest's
+ * does not either, as a bind mount on the node would not, unless the container asks for it. */
+void arrival_keep_flags(const struct arrival *a);
+
 /* Says that WAY is about to leave WHAT behind. */
 void gifts_note(struct gifts *g, const struct way *way, const char *what);
 /* Adds an empty one and returns it, borrowed. */

@@ -15,10 +15,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/rpc/message.h"
+#include "runtime/sandbox/spec.h"
 
 #define NESTED_KEY    "io.katacontainers.share.nested"
 #define SUBPATHS_PART "/volume-subpaths/"
@@ -44,6 +46,27 @@ Agent__Device *gifts_add_device(struct gifts *g)
 	g->devices = xrealloc(g->devices, g->n_devices + 1, sizeof(*g->devices));
 	g->devices[g->n_devices] = message_new(&agent__device__descriptor);
 	return g->devices[g->n_devices++];
+}
+
+static const struct {
+	unsigned long flag;
+	const char *option, *opposite;
+} flags[] = {
+	{ ST_NOSUID, "nosuid", "suid" },
+	{ ST_NODEV, "nodev", "dev" },
+	{ ST_NOEXEC, "noexec", "exec" },
+};
+
+void arrival_keep_flags(const struct arrival *a)
+{
+	Oci__Mount *m = a->mount;
+	struct statvfs fs;
+
+	if (statvfs(m->source, &fs) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+		if ((fs.f_flag & flags[i].flag) && !spec_mount_has(m, flags[i].opposite))
+			spec_mount_add_option(m, flags[i].option);
 }
 
 void gifts_done(struct gifts *g)
