@@ -7,10 +7,37 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/utsname.h>
 
 #include "lib/file.h"
 #include "lib/host/hostcheck.h"
+
+static unsigned long mount_flags; /* of every file system, besides its own */
+static const char *kernel;        /* NULL: the real one */
+
+int __real_statvfs(const char *path, struct statvfs *ret_fs);
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs);
+int __real_uname(struct utsname *ret_name);
+int __wrap_uname(struct utsname *ret_name);
+
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs)
+{
+	int r = __real_statvfs(path, ret_fs);
+
+	if (r == 0)
+		ret_fs->f_flag |= mount_flags;
+	return r;
+}
+
+int __wrap_uname(struct utsname *ret_name)
+{
+	int r = __real_uname(ret_name);
+
+	if (kernel)
+		(void)snprintf(ret_name->release, sizeof(ret_name->release), "%s", kernel);
+	return r;
+}
 
 /* A machine made of files. */
 struct machine {
@@ -213,6 +240,52 @@ static void test_release_for_another_machine_is_refused(void **state)
 	stop(&m);
 }
 
+static void test_place_where_no_program_runs_is_refused(void **state)
+{
+	_free_ char *unmade = NULL;
+	struct machine m;
+
+	(void)state;
+	start(&m);
+	unmade = path_join(m.dir, "not/made/yet");
+	m.facts.root = unmade;
+	assert_refused(&m, NULL, 0);
+	mount_flags = ST_NOEXEC;
+	assert_refused(&m, "noexec", 0);
+	mount_flags = ST_RDONLY;
+	assert_refused(&m, "read-only", 0);
+	mount_flags = 0;
+	put(&m, "file", "");
+	free(unmade);
+	m.facts.root = unmade = path_join(m.dir, "file/below");
+	assert_refused(&m, "cannot look at", 0);
+	stop(&m);
+}
+
+static void test_old_kernel_is_unsuitable(void **state)
+{
+	static const struct {
+		const char *release;
+		bool is_old;
+	} cases[] = {
+		{ "5.9.16-rc1", true }, { "4.19.0-27-amd64", true }, { "custom", true },
+		{ "5.10.0", false },    { "6.1.0-13-amd64", false }, { "10.0", false },
+	};
+	struct machine m;
+	struct error e;
+
+	(void)state;
+	start(&m);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		kernel = cases[i].release;
+		if (!str_equal(hostcheck_unsuitable(&m.facts, &e),
+			       cases[i].is_old ? "KernelTooOld" : NULL))
+			fail_msg("%s", kernel);
+	}
+	kernel = NULL;
+	stop(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -224,6 +297,8 @@ int main(void)
 		cmocka_unit_test(test_machine_smaller_than_a_guest_is_warned),
 		cmocka_unit_test(test_every_place_gives_the_same_answers),
 		cmocka_unit_test(test_release_for_another_machine_is_refused),
+		cmocka_unit_test(test_place_where_no_program_runs_is_refused),
+		cmocka_unit_test(test_old_kernel_is_unsuitable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
