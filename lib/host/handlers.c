@@ -21,7 +21,6 @@
 
 #define FILE_MAX      (1 * MIB)
 #define LAUNCHER_MAX  4096
-#define DEPTH_MAX     64
 #define SHIM_PREFIX   "containerd-shim-kata"
 #define TYPE_PREFIX   "io.containerd.kata"
 #define CONFIG_OPTION " -config="

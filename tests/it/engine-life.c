@@ -4,9 +4,13 @@
  *
  * Arguments: FLAVOUR ACTION..., where ACTION is
  *
- *   present, absent         configure, and have it taken up by "restart" in the PATH's
- * /usr/local/bin handlers                what it has in use users                   what still uses
- * ours task ROOTFS CONFIG      run what the OCI configuration says, in that root, by runc
+ *  - present, absent: configure, and have it taken up by the program "restart" in /usr/local/bin;
+ *
+ *  - handlers: what it has in use;
+ *
+ *  - users: what still uses ours;
+ *
+ *  - task ROOTFS CONFIG: run what the OCI configuration says, in that root, by runc.
  *
  * For a machine without a kubelet, on which a program that sets it up runs itself.  Exit status 0,
  * or 1 with the reason; of the first two 2 if nothing had to be changed.

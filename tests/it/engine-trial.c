@@ -4,8 +4,8 @@
  *
  * Arguments: SOCKET HANDLER VERSION-DIR.
  *
- * Its exit status is 0 if a shim of that version ran it, 3 if the engine has no image for
- * sandboxes, else 1, with the reason.  Run by tests of it/ where that engine is.
+ * Its exit status is 0 if a shim of that version ran it, 3 if the engine runs no sandbox of others
+ * either, else 1, with the reason.  Run by tests of it/ where that engine is.
  */
 #include <stdio.h>
 
