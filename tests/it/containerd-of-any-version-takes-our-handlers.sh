@@ -38,7 +38,7 @@ file() {
 }
 
 picture() { (cd "$dir" && find . | sort && find . -type f -exec sha256sum {} + | sort); }
-change() { status=0 said=$("$edit" "$binary" "$dir" "$1" 2>&1) || status=$?; }
+change() { status=0 said=$("$edit" "$binary" "$dir" "$1" "${flavour:-k8s}" 2>&1) || status=$?; }
 
 takes() {
 	local before
@@ -159,6 +159,15 @@ file conf.d/site.toml <<-END
 	  default_runtime_name = "runc"
 END
 takes
+# What is judged is the main file, which they write, and not what they make it from.
+begin "a template of somebody's at k3s"
+file config.toml <<-END
+	version = 3
+	imports = ["$dir/config-v3.toml.d/*.toml"]
+	$runc3
+END
+file config-v3.toml.tmpl <<<'{{ template "base" . }}'
+flavour=k3s takes
 begin "a handler that upstream left"
 file config.toml <<-END
 	version = 3
