@@ -96,6 +96,31 @@ static int remove_handler(char **text, struct json_object *root, const struct ha
 	return 0;
 }
 
+static bool is_wished(const struct handlers *handlers, const char *name)
+{
+	for (size_t i = 0; i < handlers->n; i++)
+		if (str_equal(handlers->list[i].name, name))
+			return true;
+	return false;
+}
+
+/* What leads to us and is not wished any more. */
+static int remove_others(char **text, struct json_object *root, const struct handlers *handlers,
+			 const char *path, struct error *e)
+{
+	_strv_ strv names = *text ? daemon_json_names(*text) : NULL;
+
+	for (char **name = names; name && *name; name++)
+		for (size_t i = 0; i < handlers->n && !is_wished(handlers, *name); i++) {
+			struct handler h = handlers->list[i];
+
+			h.name = *name;
+			if (remove_handler(text, root, &h, path, e) < 0)
+				return -e->code;
+		}
+	return 0;
+}
+
 int docker_plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
 		struct error *e)
 {
@@ -113,6 +138,9 @@ int docker_plan(const struct engine *engine, const struct handlers *handlers, st
 		else if (remove_handler(&f->new_text, root, &handlers->list[i], path, e) < 0)
 			return -e->code;
 	}
+	if (handlers->presence == HANDLERS_PRESENT &&
+	    remove_others(&f->new_text, root, handlers, path, e) < 0)
+		return -e->code;
 	*ret_edit = edit;
 	edit = (struct edit){ 0 };
 	return 0;

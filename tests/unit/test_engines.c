@@ -754,6 +754,33 @@ static void test_template_goes_with_the_drop_in_after_an_upgrade(void **state)
 	end(&w);
 }
 
+static void test_handler_that_is_not_wished_any_more_goes(void **state)
+{
+	const struct handlers fewer = { handlers, 1, HANDLERS_PRESENT };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_edit_ struct edit edit = { 0 };
+		_free_ char *before = NULL;
+		_free_ char *now = NULL;
+		struct world w;
+		struct error e;
+
+		begin(&w, &cases[i]);
+		say(&cases[i]);
+		before = picture(w.dir);
+		json_object_put(change(&w, HANDLERS_PRESENT));
+		if (w.engine.driver->plan(&w.engine, &fewer, &edit, &e) < 0 ||
+		    edit_apply(&edit, &e) < 0)
+			fail_msg("%s", e.msg);
+		now = picture(w.dir);
+		assert_null(strstr(now, "kata-clh"));
+		json_object_put(change(&w, HANDLERS_ABSENT));
+		assert_picture(&w, before);
+		end(&w);
+	}
+}
+
 /* The handlers are in what it is given, and the stand-in is imported by it. */
 static void test_containerd_judges_what_it_would_read(void **state)
 {
@@ -806,6 +833,7 @@ int main(void)
 		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
 		cmocka_unit_test(test_template_goes_with_the_drop_in_after_an_upgrade),
+		cmocka_unit_test(test_handler_that_is_not_wished_any_more_goes),
 		cmocka_unit_test(test_containerd_judges_what_it_would_read),
 		cmocka_unit_test(test_every_flavour_is_whole_and_has_a_case),
 	};
