@@ -70,28 +70,64 @@ static char *launched_config(const char *prefix, const char *path)
 	return option ? xstrdup(option + strlen(CONFIG_OPTION)) : NULL;
 }
 
-static struct found *found_named(struct search *s, const char *name)
+static struct found *find(const struct search *s, const char *name)
 {
 	for (size_t i = 0; i < s->n; i++)
 		if (str_equal(s->list[i].name, name))
 			return &s->list[i];
+	return NULL;
+}
+
+static struct found *find_or_add(struct search *s, const char *name)
+{
+	struct found *f = find(s, name);
+
+	if (f)
+		return f;
 	s->list = xrealloc(s->list, s->n + 1, sizeof(*s->list));
 	s->list[s->n] = (struct found){ .name = xstrdup(name) };
 	return &s->list[s->n++];
 }
 
-static void take_entry(struct search *s, const struct entry *e)
+static void found_done(struct found *f)
 {
-	struct found *f;
+	free(f->name);
+	free(f->file);
+	free(f->config);
+}
 
-	if (!is_shim(e->path) && !is_shim(e->type))
+static void forget(struct search *s, const char *name)
+{
+	struct found *f = find(s, name);
+
+	if (!f)
 		return;
-	f = found_named(s, e->name);
+	found_done(f);
+	s->n--;
+	memmove(f, f + 1, (size_t)(s->list + s->n - f) * sizeof(*f));
+}
+
+static void set_config(struct search *s, struct found *f, char *own_config)
+{
 	str_set(&f->file, s->file);
 	free(f->config);
-	f->config = e->config ? xstrdup(e->config) : NULL;
-	if (!f->config)
-		f->config = launched_config(s->prefix, e->path ? e->path : e->type);
+	f->config = own_config;
+}
+
+/* A later file may say anew where a handler leads, or only with which configuration. */
+static void take_entry(struct search *s, const struct entry *e)
+{
+	char *config = e->config ? xstrdup(e->config) : NULL;
+	bool is_ours = is_shim(e->path) || is_shim(e->type);
+	struct found *f = is_ours ? find_or_add(s, e->name) : find(s, e->name);
+
+	if (is_ours && !config)
+		config = launched_config(s->prefix, e->path ? e->path : e->type);
+	if (is_ours || (f && config && !e->path && !e->type))
+		set_config(s, f, TAKE_PTR(config));
+	else if (e->path || e->type)
+		forget(s, e->name);
+	free(config);
 }
 
 /* ---- TOML ---- */
@@ -255,11 +291,8 @@ static void add_config(struct handlers_found *found, const struct found *f)
 
 static void search_done(struct search *s)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		free(s->list[i].name);
-		free(s->list[i].file);
-		free(s->list[i].config);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		found_done(&s->list[i]);
 	free(s->list);
 	strv_free(s->problems);
 }

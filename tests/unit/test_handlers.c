@@ -109,6 +109,27 @@ static void test_later_file_changes_a_handler_and_equal_ones_are_one(void **stat
 	assert_int_equal(strv_len(found.list[0].used_by), 2);
 }
 
+static void test_later_file_leads_a_handler_elsewhere_or_changes_its_configuration(void **state)
+{
+	_handlers_found_ struct handlers_found found = { 0 };
+
+	folder_put(*state, "etc/containerd/config.toml",
+		   "version = 3\nimports = ['later.toml']\n"
+		   "[plugins.x.containerd.runtimes.gone]\nruntime_type = 'io.containerd.kata.v2'\n"
+		   "[plugins.x.containerd.runtimes.same]\nruntime_type = 'io.containerd.kata.v2'\n"
+		   "options.ConfigPath = '/old'\n"
+		   "[plugins.x.containerd.runtimes.rest]\nruntime_type = 'io.containerd.kata.v2'\n"
+		   "options.ConfigPath = '/rest'\n");
+	folder_put(*state, "etc/containerd/later.toml",
+		   "[plugins.x.containerd.runtimes.gone]\n" RUNC
+		   "[plugins.x.containerd.runtimes.same]\noptions.ConfigPath = '/new'\n"
+		   "[plugins.x.containerd.runtimes.rest]\nsnapshotter = 'native'\n");
+	handlers_find(*state, &found);
+	assert_int_equal(found.n, 2);
+	assert_config(&found, 0, "/new", "same (");
+	assert_config(&found, 1, "/rest", "rest (");
+}
+
 static void test_what_cannot_be_read_is_named(void **state)
 {
 	_handlers_found_ struct handlers_found found = { 0 };
@@ -137,6 +158,7 @@ int main(void)
 		TEST(test_configuration_of_every_format_is_found),
 		TEST(test_configuration_of_a_launcher_is_found),
 		TEST(test_later_file_changes_a_handler_and_equal_ones_are_one),
+		TEST(test_later_file_leads_a_handler_elsewhere_or_changes_its_configuration),
 		TEST(test_what_cannot_be_read_is_named),
 		TEST(test_machine_without_engines_has_no_handlers),
 	};
