@@ -117,7 +117,8 @@ static void check_all_is_there(int dirfd, const struct manifest *m)
 	struct stat st;
 
 	for (size_t i = 0; i < m->n_entries; i++)
-		if (fstatat(dirfd, m->entries[i].path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fstatat(dirfd, m->entries[i].path, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    (!m->entries[i].target && (uint64_t)st.st_size != m->entries[i].size))
 			abort();
 }
 
