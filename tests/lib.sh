@@ -11,7 +11,8 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 work=$(mktemp -d /tmp/kata-test.XXXXXX)
-cleanups=()
+# What a test made before it sourced this is in the list already.
+[ -n "${cleanups[*]:-}" ] || cleanups=()
 cleaning='' cleaned_badly='' polling=''
 exec {our_stdout}>&1 {our_stderr}>&2
 

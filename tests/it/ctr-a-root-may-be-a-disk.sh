@@ -9,8 +9,9 @@
 # when it has gone, and a disk that is a loop device of the host is refused.  Where guests shall have no
 # disks, the host mounts it and shares it.
 fs=${FS:-ext4}
-command -v "mkfs.$fs" >/dev/null || { echo "mkfs.$fs is missing"; exit 77; }
+command -v "mkfs.$fs" >/dev/null || { echo "SKIPPED: no command 'mkfs.$fs' on this machine"; exit 77; }
 scratch=$(mktemp -d /tmp/kata-scratch.XXXXXX)
+cleanups=("rm -rf $scratch")
 containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   root_path = \"$scratch/snapshots\"
   scratch_file = \"$scratch/empty\"
@@ -18,9 +19,8 @@ containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   mount_options = []
   recreate_scratch = false"
 truncate -s 320M "$scratch/empty"
-"mkfs.$fs" -q "$scratch/empty" || exit
+"mkfs.$fs" -q "$scratch/empty" || { rm -rf "$scratch" && exit 1; }
 . "$(dirname "$0")/testing.sh"
-cleanup rm -rf "$scratch"
 
 run_disk() { # NAME COMMAND...
 	local name=$1

@@ -8,6 +8,7 @@
 # is the pod's own folder, last words reach the kubelet's file.  What cannot be kept right is refused with
 # the reason: a root that is no disk, a volume that may be written, one too large, a fifo.
 scratch=$(mktemp -d /tmp/kata-scratch.XXXXXX)
+cleanups=("rm -rf $scratch")
 containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   root_path = \"$scratch/snapshots\"
   scratch_file = \"$scratch/empty\"
@@ -15,9 +16,8 @@ containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.blockfile\"]
   mount_options = []
   recreate_scratch = false"
 truncate -s 64M "$scratch/empty"
-mkfs.ext4 -q -F "$scratch/empty" || exit
+mkfs.ext4 -q -F "$scratch/empty" || { rm -rf "$scratch" && exit 1; }
 . "$(dirname "$0")/testing.sh"
-cleanup rm -rf "$scratch"
 [ "$runtime" != io.containerd.runc.v2 ] || skip "with runc everything is shared"
 cat >"$kata/share/defaults/kata-containers/config.d/20-test.toml" <<-END
 	[hypervisor.qemu]

@@ -59,7 +59,7 @@ is_too_slow() { # ANSWER
 	[[ $1 == *"gave up waiting for"* ]] && ! on_node test -c /dev/kvm
 }
 
-wrong=0
+wrong=0 too_slow=''
 compare() { # POD NAME
 	local class got wanted began
 	wanted=$(answer "$1" "$2")
@@ -67,8 +67,10 @@ compare() { # POD NAME
 		began=$SECONDS
 		got=$(asked "$1" $class "$2")
 		note "$2 under $class answered in $((SECONDS - began)) s"
-		[ "$2-$class" != rabbitmq-kata ] || ! is_too_slow "$got" ||
-			skip "an emulated guest did not start RabbitMQ in $((SECONDS - began)) s"
+		[ "$2-$class" != rabbitmq-kata ] || ! is_too_slow "$got" || {
+			too_slow="an emulated guest did not start RabbitMQ in $((SECONDS - began)) s"
+			continue
+		}
 		[ "$got" = "$wanted" ] || {
 			printf 'WRONG: %s under %s: wanted\n%s\ngot\n%s\n' "$2" $class "$wanted" "$got"
 			wrong=$((wrong + 1))
@@ -86,4 +88,5 @@ while read -r group name; do
 	compare "$group" "$name"
 done < <(rows)
 [ $wrong = 0 ] || fail "$wrong answers are wrong"
+[ -z "$too_slow" ] || skip "$too_slow"
 passed
