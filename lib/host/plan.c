@@ -205,12 +205,13 @@ static int run_step(const struct plan *plan, const struct change *c, struct jour
 
 static int take_back(const struct plan *plan, struct journal *j, struct error *e)
 {
+	const struct error why = *e;
 	struct error undo;
 
 	if (undo_all(plan, j, UNDO_FAILED, &undo) >= 0)
 		return -e->code;
-	log_error("%s; the next run will try again", undo.msg);
-	return -e->code;
+	return fail(e, why.code, "%.240s; not taken back, the next run tries again: %.200s",
+		    why.msg, undo.msg);
 }
 
 int plan_run(const struct plan *plan, const struct assessment *a, struct journal *j,

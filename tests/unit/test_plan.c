@@ -24,6 +24,7 @@ struct world {
 	char *root;
 	int *dies_at; /* counts down; -1: lives */
 	int fails_at; /* step that fails; -1: none */
+	int stays_at; /* step whose undo fails; -1: none */
 	unsigned writes;
 };
 
@@ -93,6 +94,8 @@ static int undo(struct world *w, int i, struct json_object *data, struct error *
 	int r;
 
 	point(w);
+	if (w->stays_at == i)
+		return fail(e, EBUSY, "file %d is held", i);
 	r = put(w, i, json_get_str(data, "text"), e);
 	point(w);
 	return r;
@@ -147,7 +150,7 @@ static struct world *world_new(void)
 
 	w->root = folder_new();
 	w->dies_at = xmalloc(sizeof(*w->dies_at));
-	*w->dies_at = w->fails_at = -1;
+	*w->dies_at = w->fails_at = w->stays_at = -1;
 	for (int i = 0; i < N_FILES; i++)
 		assert_true(put(w, i, "old", &e) >= 0);
 	w->writes = 0;
@@ -268,6 +271,27 @@ static void test_plan_whose_step_fails_is_taken_back(void **state)
 	}
 }
 
+static void test_undo_that_fails_is_said_and_left_to_the_next_run(void **state)
+{
+	struct world *w = world_new();
+	_free_ char *path = path_join(w->root, "journal");
+	struct error e;
+
+	(void)state;
+	w->fails_at = 2;
+	w->stays_at = 1;
+	assert_int_equal(go(w, false, &e), -EIO);
+	assert_non_null(strstr(e.msg, "step 2 fails"));
+	assert_non_null(strstr(e.msg, "file 1 is held"));
+	assert_true(file_exists(path));
+	assert_int_equal(go(w, true, &e), -EBUSY);
+	w->stays_at = -1;
+	assert_int_equal(go(w, true, &e), 0);
+	assert_all(w, "old");
+	assert_no_journal(w);
+	world_free(w);
+}
+
 static void test_plan_repeated_writes_nothing(void **state)
 {
 	struct world *w = world_new();
@@ -377,6 +401,7 @@ int main(void)
 		cmocka_unit_test(test_plan_killed_at_any_point_is_taken_back),
 		cmocka_unit_test(test_plan_killed_while_taken_back_is_taken_back),
 		cmocka_unit_test(test_plan_whose_step_fails_is_taken_back),
+		cmocka_unit_test(test_undo_that_fails_is_said_and_left_to_the_next_run),
 		cmocka_unit_test(test_plan_repeated_writes_nothing),
 		cmocka_unit_test(test_journal_with_a_torn_line_ignores_it),
 		cmocka_unit_test(test_journal_that_is_none_is_refused),
