@@ -144,7 +144,10 @@ static int load(struct journal *j, struct error *e)
 	if (r < 0)
 		return r;
 	r = journal_parse(j, text, len, e);
-	return r < 0 ? unreadable(e) : drop_torn_line(j->path, text, len, e);
+	if (r < 0)
+		return unreadable(e);
+	/* All was taken back, or nothing had begun. */
+	return j->n == 0 ? journal_finish(j, e) : drop_torn_line(j->path, text, len, e);
 }
 
 /* Without a look at what is in it. */

@@ -121,6 +121,21 @@ static void test_entry_after_a_torn_line_is_read_after_the_next_kill(void **stat
 	(void)state;
 }
 
+/* A kill after the last entry was taken back, or within the first line, leaves nothing to undo. */
+static void test_journal_without_an_entry_is_removed(void **state)
+{
+	static const char *const texts[] = { "do first {}\nok first\nundone first\n", "do fir",
+					     "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_free_ char *path = path_join(*state, "journal");
+
+		folder_put(*state, "journal", texts[i]);
+		journal_close(open_journal(*state));
+		assert_false(file_exists(path));
+	}
+}
+
 /* Lets no file grow beyond SIZE; what write(2) could not write it says. */
 static void limit_files(rlim_t size)
 {
@@ -163,6 +178,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_second_installer_waits_for_the_first,
 						folder_setup, folder_teardown),
 		cmocka_unit_test(test_entry_after_a_torn_line_is_read_after_the_next_kill),
+		cmocka_unit_test_setup_teardown(test_journal_without_an_entry_is_removed,
+						folder_setup, folder_teardown),
 		cmocka_unit_test_setup_teardown(test_line_that_was_not_written_whole_is_taken_back,
 						folder_setup, folder_teardown),
 	};
