@@ -52,6 +52,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	const struct facts *f = in->facts;
 	_free_ char *versions = path_join(f->root, "versions");
 	_free_ char *lock = path_join(f->root, ".lock");
+	_free_ char *aside = path_join(f->root, JOURNAL_ASIDE);
 
 	(void)change;
 	f->engine.driver->clear(&f->engine);
@@ -63,6 +64,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	attempt_forget(f);
 	(void)rmdir(versions);
 	(void)unlink(lock);
+	(void)unlink(aside);
 	return 0;
 }
 

@@ -895,6 +895,8 @@ static void test_removal_leaves_what_was_there_before(void **state)
 	before = list_names(w.host);
 	proof = install_as_announced(&w);
 	node = ready_node(proof);
+	/* Of a reset. */
+	folder_put(w.host, "opt/kata/" JOURNAL_ASIDE, "");
 	remove_all(&w, node);
 	after = list_names(w.host);
 	assert_same(before, after);
