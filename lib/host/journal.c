@@ -90,7 +90,7 @@ static int parse_line(struct journal *j, char *line, struct error *e)
 	return fail(e, EBADMSG, "unexpected line '%.64s'", line);
 }
 
-int journal_parse(struct journal *j, const char *text, size_t len, struct error *e)
+static int parse(struct journal *j, const char *text, size_t len, struct error *e)
 {
 	const char *end = text + len;
 	unsigned number = 0;
@@ -143,7 +143,7 @@ static int load(struct journal *j, struct error *e)
 		return unreadable(e);
 	if (r < 0)
 		return r;
-	r = journal_parse(j, text, len, e);
+	r = parse(j, text, len, e);
 	if (r < 0)
 		return unreadable(e);
 	/* All was taken back, or nothing had begun. */

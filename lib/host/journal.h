@@ -47,8 +47,4 @@ int journal_finish(struct journal *j, struct error *e);
 size_t journal_len(const struct journal *j);
 const struct journal_entry *journal_at(const struct journal *j, size_t i);
 
-/* Reads the text of a journal; a last line that is not complete was not written.  For
- * journal_open() and the tests.  Entries are appended to J's. */
-int journal_parse(struct journal *j, const char *text, size_t len, struct error *e);
-
 #endif
