@@ -11,6 +11,7 @@
 #include "deploy/unused.h"
 #include "lib/file.h"
 #include "lib/host/store.h"
+#include "lib/log.h"
 
 int usage_look(void *arg, struct live *l, struct error *e)
 {
@@ -60,6 +61,23 @@ int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_fol
 	if (r < 0)
 		return r;
 	usage_unused(all, used, keep, ret_folders);
+	return 0;
+}
+
+int usage_remove_unused(const struct facts *f, const char *keep, const struct change *only,
+			struct error *e)
+{
+	_strv_ strv unused = NULL;
+
+	if (usage_unused_versions(f, keep, &unused, e) < 0)
+		return -e->code;
+	for (char **folder = unused; folder && *folder; folder++) {
+		if (only && !change_has(only, EFFECT_REMOVAL, *folder))
+			continue;
+		log_info("removing version '%s'", *folder);
+		if (store_remove(f->root, *folder, e) < 0)
+			return -e->code;
+	}
 	return 0;
 }
 

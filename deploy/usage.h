@@ -4,6 +4,7 @@
 
 #include "lib/host/live.h"
 
+struct change;
 struct facts;
 struct install;
 
@@ -17,6 +18,9 @@ int usage_must_be_none(struct install *in, struct error *e);
 /* Versions but KEEP (NULL: none is kept) that no sandbox uses. */
 int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_folders,
 			  struct error *e);
+/* Removes them, and of them no more than ONLY has, unless it is NULL. */
+int usage_remove_unused(const struct facts *f, const char *keep, const struct change *only,
+			struct error *e);
 /* Versions in ALL, but KEEP, that nothing in USED names; USED has paths.  For that and the tests.
  */
 void usage_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders);

@@ -10,7 +10,6 @@
 #include "lib/file.h"
 #include "lib/host/envoy.h"
 #include "lib/host/store.h"
-#include "lib/log.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -21,20 +20,6 @@ static int assess(const void *context, const struct assessment *others, struct c
 	(void)e;
 	if (usage_is_installed(in->facts))
 		change_add(ret_change, EFFECT_REMOVAL, in->facts->root, "all versions go");
-	return 0;
-}
-
-static int remove_versions(const struct facts *f, struct error *e)
-{
-	_strv_ strv unused = NULL;
-
-	if (usage_unused_versions(f, NULL, &unused, e) < 0)
-		return -e->code;
-	for (char **folder = unused; folder && *folder; folder++) {
-		log_info("removing version '%s'", *folder);
-		if (store_remove(f->root, *folder, e) < 0)
-			return -e->code;
-	}
 	return 0;
 }
 
@@ -58,7 +43,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	f->engine.driver->clear(&f->engine);
 	if (usage_must_be_none(in, e) < 0 || envoy_clear(&f->engine, e) < 0 ||
 	    store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
-	    remove_versions(f, e) < 0 || store_sweep(f->root, e) < 0 ||
+	    usage_remove_unused(f, NULL, NULL, e) < 0 || store_sweep(f->root, e) < 0 ||
 	    remove_configurations(f, e) < 0)
 		return -e->code;
 	attempt_forget(f);

@@ -36,29 +36,14 @@ static int assess(const void *context, const struct assessment *others, struct c
 	return only_warn(r, e);
 }
 
-static int remove_versions(const struct facts *f, const struct change *change, struct error *e)
-{
-	_strv_ strv unused = NULL;
-
-	if (usage_unused_versions(f, f->folder, &unused, e) < 0)
-		return -e->code;
-	for (char **folder = unused; folder && *folder; folder++) {
-		if (!change_has(change, EFFECT_REMOVAL, *folder))
-			continue;
-		log_info("removing version '%s'", *folder);
-		if (store_remove(f->root, *folder, e) < 0)
-			return -e->code;
-	}
-	return 0;
-}
-
 static int run(void *context, const struct change *change, struct error *e)
 {
 	const struct install *in = context;
-	int r = store_sweep(in->facts->root, e);
+	const struct facts *f = in->facts;
+	int r = store_sweep(f->root, e);
 
 	if (r >= 0)
-		r = remove_versions(in->facts, change, e);
+		r = usage_remove_unused(f, f->folder, change, e);
 	return only_warn(r, e);
 }
 
