@@ -218,6 +218,11 @@ bool node_is_ready(const struct facts *f)
 	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
+bool node_stays_ready(const struct facts *f, const struct assessment *others)
+{
+	return !install_is_changing(others) && node_is_ready(f);
+}
+
 static int mark_unsuitable(const struct install *in, struct error *e)
 {
 	const struct node_marks now = node_marks(in->facts);

@@ -6,6 +6,7 @@
 #include "lib/json.h"
 #include "lib/kube/event.h"
 
+struct assessment;
 struct facts;
 struct install;
 
@@ -38,6 +39,8 @@ const char *node_label(const struct facts *f);
 bool node_is_true(const char *value);
 /* The node says all that it shall say after the canary of this proof. */
 bool node_is_ready(const struct facts *f);
+/* The same, and nothing of what OTHERS will do makes it untrue: no sandbox has to answer anew. */
+bool node_stays_ready(const struct facts *f, const struct assessment *others);
 
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);

@@ -20,7 +20,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 	(void)e;
 	/* CRI-O runs nothing but pods: the trial has to do. */
-	if (!f->engine.driver->run || (!install_is_changing(others) && node_is_ready(f)))
+	if (!f->engine.driver->run || node_stays_ready(f, others))
 		return 0;
 	for (size_t i = 0; i < f->n_offers; i++)
 		change_add(ret_change, EFFECT_PROBE, f->offers[i].handler,

@@ -11,7 +11,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const char *key = node_label(in->facts);
 
-	if (!install_is_changing(others) && node_is_ready(in->facts))
+	if (node_stays_ready(in->facts, others))
 		return 0;
 	change_add(ret_change, EFFECT_LABEL, in->facts->settings->owner.condition,
 		   "a sandbox has answered");

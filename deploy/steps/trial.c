@@ -22,7 +22,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 
 	(void)e;
-	if (!install_is_changing(others) && node_is_ready(f))
+	if (node_stays_ready(f, others))
 		return 0;
 	for (size_t i = 0; i < f->n_offers; i++)
 		change_add(ret_change, EFFECT_PROBE, f->handlers[i].name,
