@@ -26,8 +26,8 @@
 	row(link)      /* put the shim into the PATH, if wished */
 
 /* The undo of an interrupted installation is that of INSTALL_STEPS; removing has none of its own
- * but for the container engine, whose old configuration comes back if it does not start, and for an
- * adopted class that was deleted and not yet made anew. */
+ * but for what the three share: the engine's old configuration, the link in the PATH, and an adopted
+ * class that was deleted and not yet made anew. */
 #define CLEANUP_STEPS(row)                                              \
 	row(release)   /* take the labels away */                       \
 	row(unclass)   /* remove the RuntimeClasses */                  \

@@ -847,13 +847,73 @@ static void test_right_that_lacks_is_found_before_anything_changes(void **state)
 	}
 }
 
+static const struct step *find_step(const struct step *const *steps, const char *name)
+{
+	for (; *steps; steps++)
+		if (strcmp((*steps)->name, name) == 0)
+			return *steps;
+	fail_msg("there is no step '%s'", name);
+	return NULL;
+}
+
+static int failing_assess(const void *context, const struct assessment *others,
+			  struct change *ret_change, struct error *e)
+{
+	(void)context;
+	(void)others;
+	(void)e;
+	change_add(ret_change, EFFECT_PROBE, "it", "it fails");
+	return 0;
+}
+
+static int failing_run(void *context, const struct change *change, struct error *e)
+{
+	(void)context;
+	(void)change;
+	return fail(e, EBUSY, "still in use");
+}
+
+static void test_removal_that_fails_gives_the_link_in_the_path_back(void **state)
+{
+	static const struct step failing = {
+		.name = "failing",
+		.purpose = "fail",
+		.assess = failing_assess,
+		.run = failing_run,
+	};
+	static const struct fake_turn turns[] = { NODE };
+	step_table steps = { find_step(cleanup_steps, "link"), &failing, NULL };
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
+	_free_ char *proof = NULL;
+	_free_ char *link = NULL;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	proof = install_as_announced(&w);
+	link = path_join(w.host, "bin/containerd-shim-kata-v2");
+	assert_true(file_exists(link));
+	run_start(&r, &w, steps, turns, ARRAY_SIZE(turns));
+	assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
+	assert_int_equal(plan_assess(&r.plan, &a, &e), 0);
+	assert_int_equal(count(&a, EFFECT_FILE), 1);
+	j = open_journal(&w, &r);
+	assert_int_equal(plan_run(&r.plan, &a, j, &e), -EBUSY);
+	assert_true(file_exists(link));
+	run_end(&r);
+	world_end(&w);
+}
+
 /* A failed run that had mended one link of an installation leaves it its other ones. */
 static void test_undo_of_a_switch_leaves_the_links_of_what_was_there(void **state)
 {
 	static const struct fake_turn turns[] = { NODE };
 	_json_ struct json_object *data = json_object_new_object();
 	static const struct change change;
-	const struct step *step = NULL;
+	const struct step *step = find_step(install_steps, "switch");
 	_free_ char *proof = NULL;
 	_free_ char *bin = NULL;
 	_free_ char *share = NULL;
@@ -869,10 +929,6 @@ static void test_undo_of_a_switch_leaves_the_links_of_what_was_there(void **stat
 	assert_int_equal(unlink(share), 0);
 	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
 	assert_int_equal(facts_read_install(&r.facts, &r.in, &e), 0);
-	for (size_t i = 0; install_steps[i] && !step; i++)
-		if (strcmp(install_steps[i]->name, "switch") == 0)
-			step = install_steps[i];
-	assert_non_null(step);
 	assert_int_equal(step->save(&r.in, &change, data, &e), 0);
 	assert_int_equal(step->run(&r.in, &change, &e), 0);
 	assert_true(file_exists(share));
@@ -915,6 +971,7 @@ int main(void)
 		cmocka_unit_test(test_what_somebody_changed_since_is_assessed_anew),
 		cmocka_unit_test(test_right_that_lacks_is_found_before_anything_changes),
 		cmocka_unit_test(test_undo_of_a_switch_leaves_the_links_of_what_was_there),
+		cmocka_unit_test(test_removal_that_fails_gives_the_link_in_the_path_back),
 		cmocka_unit_test(test_removal_leaves_what_was_there_before),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
 	};
