@@ -147,25 +147,6 @@ int toml_set(const char *text, const char *table, const char *key, const char *l
 	return r < 0 ? fail_wrap(e, "setting '%s' in [%s]", key, table) : 0;
 }
 
-int toml_unset(const char *text, const char *table, const char *key, char **ret_text,
-	       struct error *e)
-{
-	_cleanup_(toml_entries_done) struct toml_entries all = { 0 };
-	const struct toml_entry *entry;
-	_strv_ strv keys = NULL;
-	int r;
-
-	r = toml_scan(text, strlen(text), "document", &all, e);
-	if (r == 0)
-		r = toml_split_path(table, &keys, e);
-	if (r < 0)
-		return fail_wrap(e, "removing '%s' from [%s]", key, table);
-	strv_add(&keys, key);
-	entry = find_entry(&all, keys, false);
-	*ret_text = entry ? splice(text, entry->begin, entry->end, "") : xstrdup(text);
-	return 0;
-}
-
 int toml_remove_table(const char *text, const char *table, char **ret_text, struct error *e)
 {
 	_cleanup_(toml_entries_done) struct toml_entries all = { 0 };

@@ -91,9 +91,6 @@ const char *toml_type_name(enum toml_type type);
 /* Sets KEY in TABLE, making the table at the end of the document if it is missing. */
 int toml_set(const char *text, const char *table, const char *key, const char *literal,
 	     char **ret_text, struct error *e);
-/* Removes KEY from TABLE; a missing one is success. */
-int toml_unset(const char *text, const char *table, const char *key, char **ret_text,
-	       struct error *e);
 /* Removes TABLE with its header, its keys and all tables below it. */
 int toml_remove_table(const char *text, const char *table, char **ret_text, struct error *e);
 /* S as a TOML basic string with quotes.  Caller frees. */

@@ -603,11 +603,6 @@ void *rpc_context(const struct rpc_request *req)
 	return req->connection->server->service.context;
 }
 
-const struct rpc_method *rpc_method_of(const struct rpc_request *req)
-{
-	return req->method;
-}
-
 const struct work_queue *rpc_queue(const struct rpc_request *req)
 {
 	return req->job.queue;

@@ -80,7 +80,6 @@ int rpc_server_serve(struct rpc_server *server, int own_fd, struct error *e);
 
 /* Of the service the request came to. */
 void *rpc_context(const struct rpc_request *req);
-const struct rpc_method *rpc_method_of(const struct rpc_request *req);
 /* The queue in which the RPC_WORK call runs; one of its own if queue_of() named none. */
 const struct work_queue *rpc_queue(const struct rpc_request *req);
 /* The caller's deadline on the clock of now_ms(); NO_DEADLINE if it set none. */
