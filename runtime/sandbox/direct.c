@@ -51,7 +51,8 @@ char *direct_name(const char *path)
 
 static char *record_of(const char *root, const char *path, const char *file)
 {
-	_free_ char *name = direct_name(path);
+	_free_ char *tidied = path_tidy(path);
+	_free_ char *name = direct_name(tidied);
 
 	return file ? xasprintf("%s/%s/%s", root, name, file) : path_join(root, name);
 }
@@ -182,13 +183,21 @@ void direct_done(struct direct *d)
 	*d = (struct direct){ 0 };
 }
 
+/* The record of "" would be all of them. */
+static int check_path(const char *path, struct error *e)
+{
+	return path[0] == '/' ? 0 : fail(e, EINVAL, "'%.256s' is no whole path", path);
+}
+
 int direct_add(const char *root, const char *path, const char *info, struct error *e)
 {
 	_free_ char *dir = record_of(root, path, NULL);
 	_free_ char *file = record_of(root, path, INFO);
 	_direct_ struct direct d = { 0 };
-	int r = direct_parse(info, &d, e);
+	int r = check_path(path, e);
 
+	if (r >= 0)
+		r = direct_parse(info, &d, e);
 	if (r >= 0 && strlen(path_base(dir)) > NAME_MAX)
 		r = fail(e, ENAMETOOLONG, "the path '%s' is too long", path);
 	if (r >= 0)
@@ -199,8 +208,9 @@ int direct_add(const char *root, const char *path, const char *info, struct erro
 int direct_remove(const char *root, const char *path, struct error *e)
 {
 	_free_ char *dir = record_of(root, path, NULL);
+	int r = check_path(path, e);
 
-	return tree_remove(dir, e);
+	return r < 0 ? r : tree_remove(dir, e);
 }
 
 int direct_note_sandbox(const char *root, const char *path, const char *sandbox, struct error *e)

@@ -27,7 +27,8 @@ struct direct {
 	gid_t group;
 };
 
-/* The name of PATH's record below DIRECT_ROOT.  Caller frees. */
+/* The name below DIRECT_ROOT of the record of PATH, which is tidy (path_tidy()); the others take it
+ * as a driver writes it.  Caller frees. */
 char *direct_name(const char *path);
 
 /* Whether there is a record for PATH below ROOT. */
@@ -39,9 +40,9 @@ int direct_parse(const char *text, struct direct *ret, struct error *e);
 void direct_done(struct direct *d);
 #define _direct_ _cleanup_(direct_done)
 
-/* Makes the record INFO of PATH, or replaces it. */
+/* Makes the record INFO of PATH, or replaces it.  EINVAL if PATH does not begin with a slash. */
 int direct_add(const char *root, const char *path, const char *info, struct error *e);
-/* Removes it; one that is not there is success. */
+/* Removes it; one that is not there is success.  EINVAL likewise. */
 int direct_remove(const char *root, const char *path, struct error *e);
 
 /* Leaves word beside the record of PATH that SANDBOX has the volume. */

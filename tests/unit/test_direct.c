@@ -71,6 +71,22 @@ static void test_record_is_read_as_it_was_added(void **state)
 	assert_int_equal(d.group_policy, DIRECT_GROUP_ON_MISMATCH);
 }
 
+static void test_record_is_found_however_its_path_is_written(void **state)
+{
+	struct error e;
+
+	(void)state;
+	assert_return_code(
+		direct_add(root, VOLUME "//./", "{\"device\":\"/d\",\"fstype\":\"xfs\"}", &e), 0);
+	assert_true(direct_exists(root, VOLUME));
+	assert_true(direct_exists(root, VOLUME "/"));
+	assert_int_equal(direct_remove(root, "", &e), -EINVAL);
+	assert_int_equal(direct_remove(root, ".", &e), -EINVAL);
+	assert_true(direct_exists(root, VOLUME));
+	assert_return_code(direct_remove(root, VOLUME "/.", &e), 0);
+	assert_false(direct_exists(root, VOLUME));
+}
+
 static void test_removed_record_leaves_nothing(void **state)
 {
 	_free_ char *name = direct_name(VOLUME);
@@ -172,6 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_name_is_base64_for_files),
 		TEST(test_record_is_read_as_it_was_added),
+		TEST(test_record_is_found_however_its_path_is_written),
 		TEST(test_removed_record_leaves_nothing),
 		TEST(test_what_is_asked_for_and_not_done_is_refused),
 		TEST(test_record_that_others_can_write_is_not_believed),
