@@ -64,6 +64,6 @@ qemu=$(pss_of 'bin/qemu-system-x86_64')
 } >&3
 for runtime in kata runc; do
 	ctr task kill -s KILL "rest-$runtime"
-	eventually 20 "the end of rest-$runtime" sh -c "! '$containerd_bin/ctr' --address /run/containerd/containerd.sock task ls 2>/dev/null | grep -q 'rest-$runtime.*RUNNING'"
+	eventually 20 "the end of rest-$runtime" has_ended "rest-$runtime"
 done
 passed

@@ -27,5 +27,5 @@ record after_work
 sleep "$rest_s"
 record at_rest
 ctr tasks kill --signal KILL "$name"
-eventually 30 "the end of $name" sh -c "! '$containerd_bin/ctr' --address /run/containerd/containerd.sock task ls 2>/dev/null | grep -q '$name.*RUNNING'"
+eventually 30 "the end of $name" has_ended "$name"
 passed

@@ -113,6 +113,11 @@ run_kata() {
 	ctr run --rm --runtime "$runtime" "$image" "$name" "$@"
 }
 
+has_ended() { # NAME: its task runs no more
+	local tasks
+	tasks=$(ctr tasks ls) && ! grep -q "^$1 .*RUNNING" <<<"$tasks"
+}
+
 # processes_of NAME - of the sandbox: shim, VMM and daemons carry its id.
 processes_of() {
 	inside ps -eo pid,args | grep -F -- "$1" | grep -E 'shim|qemu|virtiofsd|vhost-device' || true
