@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A test that is ended undoes all it registered with `cleanup`, last first: where tests/run is ended, which
+# A test that is ended undoes all it registered with `cleanup`, last first: where tests/run or ./dev is ended, which
 # means more than one signal for it, where its time is over, and where one of its cleanups fails.  Its log
 # has what it said of this, also where it ends in what it polls.
 . "$(dirname "$0")/../lib.sh"
@@ -49,6 +49,22 @@ eventually 20 "the test to begin" test -s "$work/folder"
 kill -TERM $runner
 expect_status 130 wait $runner
 undone waits "was interrupted" "ended by a signal"
+
+note "./dev is ended, which waits for tests/run and takes the cluster down"
+mkdir -p "$tree/packaging/dev" "$tree/tests/cluster"
+cp "$top/dev" "$tree/"
+cp "$top/packaging/dev/steps.sh" "$tree/packaging/dev/"
+echo 'check_system() { :; }; must_have_packages() { :; }; become_root() { :; }; dev_steps=()' >"$tree/packaging/dev/setup.sh"
+touch "$tree"/packaging/dev/{build,demo}.sh
+printf '#!/bin/sh\necho "$@" >>%s\n' "$work/cluster" >"$tree/tests/cluster/cluster"
+chmod +x "$tree/tests/cluster/cluster"
+"$tree/dev" check --quick it/waits >"$work/output" 2>&1 &
+runner=$!
+eventually 20 "the test to begin" test -s "$work/folder"
+kill -TERM $runner
+expect_status 1 wait $runner
+undone waits "was interrupted with dev" "ended by a signal"
+[ "$(id -u)" != 0 ] || expect "what was done with the cluster" down "$(cat "$work/cluster")"
 
 note "a test's time is over"
 expect_status 1 "$tree/tests/run" it/late >"$work/output"
