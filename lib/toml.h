@@ -83,6 +83,9 @@ const struct toml *toml_get(const struct toml *root, const char *path);
 /* The value of KEY, as it is, in TABLE itself.  NULL if there is none, or no table. */
 const struct toml *toml_child(const struct toml *table, const char *key);
 const char *toml_type_name(enum toml_type type);
+/* Every value of the document, a line each: "a.b = LITERAL", in its order.  Equal values give equal
+ * lines however they were written.  Caller frees. */
+char *toml_flatten(const struct toml *root);
 
 /*
  * Editing: each takes a whole document and returns a new one (caller frees).  TABLE is a dotted

@@ -78,8 +78,10 @@ struct config {
 	struct config_agent agent;
 	struct config_runtime runtime;
 	char *path;        /* of the main file, links resolved */
+	char *source;      /* the file that was asked for, as it was called; "": none was */
 	char *version_dir; /* that paths below /opt/kata were taken from */
 	strv files;        /* everything that was read, in order */
+	strv values;       /* a text for each of FILES: what it sets (toml_flatten()) */
 	struct sha256 sum; /* of them, while loading */
 	/* Of FILES as `sha256sum FILES | sha256sum` has it; "" unless config_load() made it. */
 	char digest[SHA256_HEX + 1];

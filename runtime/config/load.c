@@ -49,6 +49,7 @@ void config_init(struct config *c, const char *version_dir)
 	c->hypervisor.name = hypervisors[0];
 	sha256_init(&c->sum);
 	str_set(&c->version_dir, version_dir);
+	str_set(&c->source, "");
 	for (size_t i = 0; i < n_fields; i++)
 		if (field_set_text(&fields[i], c, fields[i].fallback, &e) < 0)
 			abort(); /* the table contradicts itself */
@@ -60,7 +61,9 @@ void config_done(struct config *c)
 		field_clear(&fields[i], c);
 	str_set(&c->path, NULL);
 	str_set(&c->version_dir, NULL);
+	str_set(&c->source, NULL);
 	strv_free(TAKE_PTR(c->files));
+	strv_free(TAKE_PTR(c->values));
 	strv_free(TAKE_PTR(c->warnings));
 }
 
@@ -134,7 +137,10 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
 	int r;
 
 	r = toml_parse(text, len, name, &root, e);
-	return r < 0 ? r : apply_table(c, name, "", root, 0, e);
+	if (r < 0)
+		return r;
+	strv_take(&c->values, toml_flatten(root));
+	return apply_table(c, name, "", root, 0, e);
 }
 
 /* One line of sha256sum(1): with the name, files cannot change places unnoticed. */
@@ -282,6 +288,7 @@ int config_load(const struct config_source *source, struct config *ret, struct e
 	int r;
 
 	config_init(&c, source->version_dir);
+	str_set(&c.source, source->path ? source->path : "");
 	r = load_into(&c, source, e);
 	if (r < 0) {
 		config_done(&c);

@@ -26,6 +26,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/record.h"
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/state.h"
 
@@ -153,12 +154,10 @@ static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 	s->state.id = xstrdup(s->id);
 	s->state.namespace_ = xstrdup(params->namespace_);
 	s->state.bundle = xstrdup(params->bundle);
-	s->state.version_dir = xstrdup(s->config.version_dir);
-	s->state.config_path = xstrdup(s->config.path);
-	s->state.config_digest = xstrdup(s->config.digest);
 	s->state.agent_url = xstrdup("");
 	s->state.netns = xstrdup(netns ? netns : "");
 	state_set_process(&s->state, STATE_SHIM, getpid());
+	record_fill(&s->state, &s->config, params->spec);
 }
 
 int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e)
@@ -197,6 +196,8 @@ static int join_cgroup(struct sandbox *s, struct error *e)
 	if (cgroup_join(NULL, s->cgroup, &s->cgroups, &why) < 0)
 		log_warn("the sandbox is not accounted to its pod: %s", why.msg);
 	strv_add_all(&s->state.cgroups, s->cgroups.dirs);
+	if (record_configuration(&s->state, NULL, &s->config, e) < 0)
+		return -e->code;
 	return state_save(&s->state, NULL, e);
 }
 

@@ -13,6 +13,7 @@
 #include "runtime/sandbox/state.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -37,6 +38,14 @@ static const char *const role_names[] = {
 };
 static_assert(ARRAY_SIZE(role_names) == N_STATE_ROLE, "a name for every role");
 
+static const char *const asset_names[] = {
+	[STATE_ASSET_SHIM] = "shim",         [STATE_ASSET_VMM] = "vmm",
+	[STATE_ASSET_KERNEL] = "kernel",     [STATE_ASSET_INITRD] = "initrd",
+	[STATE_ASSET_IMAGE] = "image",       [STATE_ASSET_FS] = "virtiofsd",
+	[STATE_ASSET_FIRMWARE] = "firmware",
+};
+static_assert(ARRAY_SIZE(asset_names) == N_STATE_ASSET, "a name for every asset");
+
 static const struct {
 	const char *name;
 	size_t offset;
@@ -45,8 +54,13 @@ static const struct {
 	{ "namespace", offsetof(struct state, namespace_) },
 	{ "bundle", offsetof(struct state, bundle) },
 	{ "version_dir", offsetof(struct state, version_dir) },
+	{ "config_source", offsetof(struct state, config_source) },
 	{ "config_path", offsetof(struct state, config_path) },
 	{ "config_digest", offsetof(struct state, config_digest) },
+	{ "started", offsetof(struct state, started) },
+	{ "pod_namespace", offsetof(struct state, pod_namespace) },
+	{ "pod_name", offsetof(struct state, pod_name) },
+	{ "pod_uid", offsetof(struct state, pod_uid) },
 	{ "agent_url", offsetof(struct state, agent_url) },
 	{ "netns", offsetof(struct state, netns) },
 };
@@ -94,6 +108,43 @@ bool state_is_alive(const struct state_process *p)
 	return p->pid > 0 && proc_start_time(p->pid, &ticks, &e) >= 0 && ticks == p->start_ticks;
 }
 
+int state_hold(const char *root, const char *id, struct error *e)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	_free_ char *dir = state_dir(root, id);
+	_free_ char *path = path_join(dir, "alive");
+	_close_ int fd = -1;
+
+	if (dir_make(dir, 0700, e) < 0)
+		return -e->code;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return fail(e, errno, "cannot open '%s': %m", path);
+	if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+		return fail(e, errno, "cannot lock '%s': %m", path);
+	return TAKE_FD(fd);
+}
+
+static void save_asset(struct json_object *assets, const char *name, const struct state_asset *a)
+{
+	struct json_object *o = json_set_object(assets, name);
+
+	json_set_str(o, "path", a->path);
+	json_set_str(o, "sha256", a->sha256);
+	json_set_int(o, "size", (int64_t)a->size);
+	json_set_int(o, "inode", (int64_t)a->inode);
+	json_set_int(o, "mtime_ns", a->mtime_ns);
+}
+
+static void save_assets(struct json_object *object, const struct state *s)
+{
+	struct json_object *assets = json_set_object(object, "assets");
+
+	for (size_t i = 0; i < N_STATE_ASSET; i++)
+		if (s->assets[i].path)
+			save_asset(assets, asset_names[i], &s->assets[i]);
+}
+
 int state_save(const struct state *s, const char *root, struct error *e)
 {
 	_json_ struct json_object *object = json_object_new_object();
@@ -105,6 +156,7 @@ int state_save(const struct state *s, const char *root, struct error *e)
 
 	if (r < 0)
 		return r;
+	json_set_int(object, "version", STATE_FORM);
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		json_set_str(object, strings[i].name, *string_of(s, i));
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
@@ -118,6 +170,7 @@ int state_save(const struct state *s, const char *root, struct error *e)
 		json_set_int(p, "pid", s->processes[i].pid);
 		json_set_int(p, "start_ticks", (int64_t)s->processes[i].start_ticks);
 	}
+	save_assets(object, s);
 	text = json_text(object);
 	return file_replace(path, text, strlen(text), 0600, e);
 }
@@ -220,5 +273,9 @@ void state_done(struct state *s)
 		free(*string_of(s, i));
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		strv_free(*list_of(s, i));
+	for (size_t i = 0; i < N_STATE_ASSET; i++) {
+		free(s->assets[i].path);
+		free(s->assets[i].sha256);
+	}
 	*s = (struct state){ 0 };
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "lib/log.h"
+#include "lib/timestamp.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/actions.h"
@@ -38,8 +39,13 @@ static int record_self(const struct arguments *a, const char *bundle, struct err
 				       .namespace_ = xstrdup(a->namespace_),
 				       .bundle = xstrdup(bundle),
 				       .version_dir = xstrdup(""),
+				       .config_source = xstrdup(""),
 				       .config_path = xstrdup(""),
 				       .config_digest = xstrdup(""),
+				       .started = timestamp_now(TIMESTAMP_SECONDS),
+				       .pod_namespace = xstrdup(""),
+				       .pod_name = xstrdup(""),
+				       .pod_uid = xstrdup(""),
 				       .agent_url = xstrdup(""),
 				       .netns = xstrdup("") };
 
@@ -116,6 +122,7 @@ int action_serve(const struct arguments *a, struct error *e)
 			     .cancel = { -1 },
 			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;
+	_close_ int alive = -1;
 	int r = check_listener(e);
 
 	if (r >= 0)
@@ -124,7 +131,10 @@ int action_serve(const struct arguments *a, struct error *e)
 		return r;
 	actions_open_log(a, bundle);
 	ignore_signals();
-	r = record_self(a, bundle, e);
+	alive = state_hold(NULL, a->id, e);
+	r = alive;
+	if (r >= 0)
+		r = record_self(a, bundle, e);
 	if (r >= 0)
 		r = shim_open(&shim, e);
 	if (r >= 0) {

@@ -5,6 +5,7 @@
 
 #include "tests/unit/folder.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -13,6 +14,7 @@
 #include "lib/rpc/message.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/lastwords.h"
+#include "runtime/sandbox/record.h"
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/size.h"
 #include "runtime/sandbox/state.h"
@@ -356,6 +358,120 @@ static void test_record_is_read_as_it_was_written(void **state)
 	folder_remove(root);
 }
 
+/* A release that adds members to the record, or has not yet those of ours. */
+static void test_record_of_another_form_is_read(void **state)
+{
+	static const char *const texts[] = {
+		"{\"id\":\"box\",\"version_dir\":\"/v\",\"netns\":\"/n\"}",
+		"{\"version\":99,\"id\":\"box\",\"version_dir\":\"/v\",\"netns\":\"/n\","
+		"\"assets\":[1],\"what\":{\"is\":\"this\"}}",
+	};
+	char *root = folder_new();
+	_free_ char *dir = path_join(root, "box");
+	_free_ char *path = path_join(dir, "state.json");
+	struct error e;
+
+	(void)state;
+	assert_int_equal(dir_make(dir, 0700, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_state_ struct state read = { 0 };
+
+		assert_int_equal(file_replace(path, texts[i], strlen(texts[i]), 0600, &e), 0);
+		assert_int_equal(state_load(&read, root, "box", &e), 0);
+		assert_string_equal(read.version_dir, "/v");
+		assert_string_equal(read.netns, "/n");
+		assert_string_equal(read.pod_name, "");
+	}
+	folder_remove(root);
+}
+
+static bool is_held(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_GETLK, &lock), 0);
+	return lock.l_type != F_UNLCK;
+}
+
+static void test_lock_of_a_sandbox_ends_with_its_holder(void **state)
+{
+	char *root = folder_new();
+	_free_ char *path = path_join(root, "box/alive");
+	struct error e;
+	int fd;
+
+	(void)state;
+	fd = state_hold(root, "box", &e);
+	assert_true(fd >= 0);
+	assert_true(is_held(path));
+	assert_int_equal(state_hold(root, "box", &e), -EAGAIN);
+	assert_int_equal(close(fd), 0);
+	assert_false(is_held(path));
+	folder_remove(root);
+}
+
+/* The manifest alone is read: the digest it has is noted even of a file that is another. */
+static void test_record_names_what_the_sandbox_runs(void **state)
+{
+	static Oci__Spec__AnnotationsEntry entries[3];
+	Oci__Spec__AnnotationsEntry *annotations[] = { &entries[0], &entries[1], &entries[2] };
+	Oci__Spec spec = OCI__SPEC__INIT;
+	char *root = folder_new();
+	_free_ char *kernel = path_join(root, "v/share/vmlinux");
+	_free_ char *manifest = path_join(root, "v/MANIFEST");
+	_free_ char *version = path_join(root, "v");
+	_free_ char *written = path_join(root, "box/" RECORD_CONFIGURATION);
+	_free_ char *text = NULL;
+	_config_ struct config config;
+	_state_ struct state s = { .id = xstrdup("box") };
+	char digest[SHA256_HEX + 1];
+	_free_ char *lines = NULL;
+	struct error e;
+
+	(void)state;
+	sha256_bytes("x", 1, digest);
+	text = xasprintf("kata-manifest 1\nfile 644 5 %s share/vmlinux\nlink a b\n", digest);
+	folder_put(root, "v/share/vmlinux", "other");
+	assert_int_equal(file_replace(manifest, text, strlen(text), 0644, &e), 0);
+	config_init(&config, version);
+	config.path = xstrdup("/etc/c.toml");
+	str_set(&config.source, "/opt/c.toml");
+	strv_add(&config.files, "/etc/c.toml");
+	assert_int_equal(config_read_text(&config, "[a]\nb = 0x10 # c\n", 17, "c", &e), 0);
+	str_set(&config.hypervisor.kernel, kernel);
+	str_set(&config.hypervisor.initrd, "/elsewhere/initrd");
+	str_set(&config.hypervisor.firmware, "");
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		static const char *const keys[] = { "namespace", "name", "uid" };
+
+		entries[i] = (Oci__Spec__AnnotationsEntry)OCI__SPEC__ANNOTATIONS_ENTRY__INIT;
+		entries[i].key = xasprintf("io.kubernetes.cri.sandbox-%s", keys[i]);
+		entries[i].value = xasprintf("the-%s", keys[i]);
+	}
+	spec.annotations = annotations;
+	spec.n_annotations = ARRAY_SIZE(annotations);
+	record_fill(&s, &config, &spec);
+	assert_string_equal(s.pod_namespace, "the-namespace");
+	assert_string_equal(s.pod_name, "the-name");
+	assert_string_equal(s.pod_uid, "the-uid");
+	assert_string_equal(s.config_source, "/opt/c.toml");
+	assert_int_equal(strlen(s.started), strlen("2026-01-31T23:59:59Z"));
+	assert_string_equal(s.assets[STATE_ASSET_KERNEL].sha256, digest);
+	assert_int_equal(s.assets[STATE_ASSET_KERNEL].size, 5);
+	assert_string_equal(s.assets[STATE_ASSET_INITRD].sha256, "");
+	assert_null(s.assets[STATE_ASSET_FIRMWARE].path);
+	assert_int_equal(record_configuration(&s, root, &config, &e), 0);
+	assert_int_equal(file_read(written, 4096, &lines, NULL, &e), 0);
+	assert_string_equal(lines, "/etc/c.toml\na.b = 16\n");
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		free(entries[i].key);
+		free(entries[i].value);
+	}
+	folder_remove(root);
+}
+
 static void test_process_of_another_start_time_is_not_alive(void **state)
 {
 	struct state s = { 0 };
@@ -425,6 +541,9 @@ int main(void)
 		cmocka_unit_test(test_cgroup_outside_its_root_is_refused),
 		cmocka_unit_test(test_mount_options_become_flags_and_data),
 		cmocka_unit_test(test_record_is_read_as_it_was_written),
+		cmocka_unit_test(test_record_of_another_form_is_read),
+		cmocka_unit_test(test_lock_of_a_sandbox_ends_with_its_holder),
+		cmocka_unit_test(test_record_names_what_the_sandbox_runs),
 		cmocka_unit_test(test_process_of_another_start_time_is_not_alive),
 		cmocka_unit_test(test_record_damaged_or_missing_is_refused),
 		cmocka_unit_test(test_last_words_go_through_no_link),

@@ -232,9 +232,28 @@ static void test_quote_survives_a_round_trip(void **state)
 	assert_string_equal(toml_get(root, "k")->text.s, s);
 }
 
+static void test_equal_values_are_equal_lines(void **state)
+{
+	static const char text[] =
+		"a.b = 0x10\n'odd key' = 'x\"y'\n[c]\nd = [1, {e = true}]\n"
+		"[[t]]\nn = 1.50\n[c.f]\ng = 2020-01-01\n";
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *lines = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(toml_parse(text, strlen(text), "t", &root, &e), 0);
+	lines = toml_flatten(root);
+	assert_string_equal(lines,
+			    "a.b = 16\n\"odd key\" = \"x\\\"y\"\n"
+			    "c.d = [1, {e = true}]\nc.f.g = 2020-01-01\n"
+			    "t = [{n = 1.5}]\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_equal_values_are_equal_lines),
 		cmocka_unit_test(test_valid_documents_parse),
 		cmocka_unit_test(test_invalid_documents_are_refused_with_their_line),
 		cmocka_unit_test(test_nesting_beyond_the_limit_is_refused),
