@@ -2,7 +2,7 @@
 /*
  * main - kata-deploy: install, keep and remove Kata on one node of a cluster.
  *
- *   kata-deploy [--log-level LEVEL] [--dry-run] ACTION
+ *   kata-deploy [--log-level LEVEL] [--dry-run] [-o FORMAT] ACTION
  *
  * The settings come from the environment (--help lists them).  The same program runs in four
  * places: as the pod's first process, as its child that does the work, on the node and in the
@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/dry.h"
 #include "deploy/run.h"
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
@@ -21,24 +22,30 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
+#define PLAN_STATUS_FAILED 2
+
 struct arguments {
 	const char *action;
 	enum log_level level;
 	bool has_level;
 	bool is_dry;
-	int report_fd; /* where a parent wants to read why we failed; -1: nowhere */
+	bool has_format;
+	enum plan_format format; /* of what is told and not done */
+	int report_fd;           /* where a parent wants to read why we failed; -1: nowhere */
 };
 
 static const struct action {
 	const char *name;
 	int (*run)(const struct settings *s, const struct cancel *cancel, struct error *e);
-	int (*dry_run)(const struct settings *s, const struct cancel *cancel, FILE *out,
-		       struct error *e);
+	int (*dry_run)(const struct settings *s, const struct cancel *cancel,
+		       enum plan_format format, FILE *out, struct error *e);
 	const char *help;
 } actions[] = {
 	{ "install", NULL, NULL,
 	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
 	{ "apply", run_apply, dry_apply, "install and end" },
+	{ "plan", NULL, dry_apply,
+	  "say what apply would change and why; ends with 0: nothing, 1: something, 2: an error" },
 	{ "cleanup", run_cleanup, dry_cleanup,
 	  "remove, unless the DaemonSet still wants this node" },
 	{ "uninstall", run_uninstall, NULL,
@@ -66,9 +73,12 @@ static void distributions(FILE *out)
 
 static void usage(FILE *out)
 {
-	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] ACTION\n\n"
+	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] [-o "
+	      "text|json] ACTION\n\n"
 	      "Options:\n"
 	      "  --dry-run  say what apply, cleanup or reset would change and why; change nothing\n"
+	      "  -o FORMAT  in which form that is said: text, with a unified diff of each file, or "
+	      "json\n"
 	      "\nActions:\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
@@ -93,6 +103,12 @@ static int parse_option(struct arguments *a, const char *name, const char *value
 		if (parse_u32(value, "--report", 1024, &fd, e) < 0)
 			return -e->code;
 		a->report_fd = (int)fd;
+		return 0;
+	}
+	if (strcmp(name, "-o") == 0 || strcmp(name, "--output") == 0) {
+		if (!plan_parse_format(value, &a->format))
+			return fail(e, EINVAL, "'%s' is neither text nor json", value);
+		a->has_format = true;
 		return 0;
 	}
 	return fail(e, EINVAL, "unknown option '%s'; --help shows what there is", name);
@@ -137,10 +153,17 @@ static void report(const struct arguments *a, const struct error *e)
 		(void)!write(a->report_fd, e->msg, strlen(e->msg));
 }
 
+/* Nothing is done. */
+static bool is_told(const struct action *action, const struct arguments *a)
+{
+	return a->is_dry || (!action->run && action->dry_run);
+}
+
 static int call(const struct action *action, const struct arguments *a, const struct settings *s,
 		const struct cancel *cancel, struct error *e)
 {
-	return a->is_dry ? action->dry_run(s, cancel, stdout, e) : action->run(s, cancel, e);
+	return is_told(action, a) ? action->dry_run(s, cancel, a->format, stdout, e)
+				  : action->run(s, cancel, e);
 }
 
 static int run_once(const struct action *action, const struct arguments *a,
@@ -159,6 +182,9 @@ static int run_once(const struct action *action, const struct arguments *a,
 	closep(&cancel.fd);
 	if (r < 0)
 		report(a, &e);
+	/* As diff(1) ends. */
+	if (!action->run)
+		return r < 0 ? PLAN_STATUS_FAILED : r;
 	return r >= 0 ? 0 : r == -RUN_UNSUITABLE ? RUN_STATUS_UNSUITABLE : 1;
 }
 
@@ -167,9 +193,11 @@ static const struct action *find_action(const struct arguments *a, struct error 
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (strcmp(actions[i].name, a->action) != 0)
 			continue;
-		if (!a->is_dry || actions[i].dry_run)
+		if (actions[i].dry_run ? !a->has_format || is_told(&actions[i], a)
+				       : !a->is_dry && !a->has_format)
 			return &actions[i];
-		(void)fail(e, EINVAL, "--dry-run is for apply, cleanup and reset");
+		(void)fail(e, EINVAL,
+			   "--dry-run is for apply, cleanup and reset, and -o for it and plan");
 		return NULL;
 	}
 	(void)fail(e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
@@ -194,7 +222,7 @@ static int run_action(const struct arguments *a)
 		report(a, &e);
 		return 2;
 	}
-	return action->run ? run_once(action, a, &s) : supervise(&s);
+	return action->run || action->dry_run ? run_once(action, a, &s) : supervise(&s);
 }
 
 static bool wants(int argc, char **argv, const char *option)

@@ -2,8 +2,6 @@
 #ifndef DEPLOY_RUN_H
 #define DEPLOY_RUN_H
 
-#include <stdio.h>
-
 #include "deploy/settings.h"
 #include "lib/wait.h"
 
@@ -24,11 +22,5 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 /* Removes the labels, and the RuntimeClasses if the DaemonSet is gone, and restarts the container
  * runtime; files stay. */
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e);
-
-/* What the three would do now, written to OUT for a person: the assessment that they follow.
- * Nothing is changed, and the lock is not taken. */
-int dry_apply(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);
-int dry_cleanup(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);
-int dry_reset(const struct settings *s, const struct cancel *cancel, FILE *out, struct error *e);
 
 #endif

@@ -190,6 +190,20 @@ static int must_be_allowed(const struct install *in, const char *path, struct js
 	return r < 0 ? fail_wrap(e, "asking for the right to apply a RuntimeClass") : 0;
 }
 
+/* Told as lines, so that a difference is a line. */
+static void add_pair(const struct install *in, const struct pair *p, struct change *ret_change)
+{
+	_json_ struct json_object *bare = p->actual ? class_bare(p->actual) : NULL;
+	_json_ struct json_object *merged = p->actual ? class_bare(p->actual) : NULL;
+	_free_ char *before = bare ? json_lines(bare) : NULL;
+	_free_ char *after = NULL;
+
+	if (merged)
+		json_merge(merged, p->wanted);
+	after = json_lines(merged ? merged : p->wanted);
+	change_add_values(ret_change, EFFECT_OBJECT, p->path, before, after, why_needed(in, p));
+}
+
 static int assess_class(const struct install *in, const struct offer *o, const char *name,
 			struct change *ret_change, struct error *e)
 {
@@ -199,7 +213,7 @@ static int assess_class(const struct install *in, const struct offer *o, const c
 		return -e->code;
 	if (!p.is_needed)
 		return 0;
-	change_add(ret_change, EFFECT_OBJECT, p.path, why_needed(in, &p));
+	add_pair(in, &p, ret_change);
 	return is_in_place(&p) ? must_be_allowed(in, p.path, p.wanted, e) : 0;
 }
 

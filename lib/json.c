@@ -221,6 +221,52 @@ struct json_object *json_set_array(struct json_object *object, const char *membe
 	return set(object, member, json_object_new_array());
 }
 
+void json_merge(struct json_object *object, struct json_object *patch)
+{
+	json_object_object_foreach(patch, name, value)
+	{
+		struct json_object *mine = json_member(object, name);
+
+		if (json_object_is_type(value, json_type_object) &&
+		    json_object_is_type(mine, json_type_object))
+			json_merge(mine, value);
+		else
+			(void)json_object_object_add(object, name, json_object_get(value));
+	}
+}
+
+/* Adds the lines of VALUE, which is called PATH.  No deeper than what was parsed. */
+static void add_lines(strv *lines, const char *path, struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_object) ||
+	    json_object_object_length(value) == 0) {
+		strv_addf(lines, "%s: %s", path, value ? json_text(value) : "null");
+		return;
+	}
+	json_object_object_foreach(value, name, member)
+	{
+		_free_ char *at = xasprintf("%s%s%s", path, *path ? "." : "", name);
+
+		add_lines(lines, at, member);
+	}
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *json_lines(struct json_object *object)
+{
+	_strv_ strv lines = NULL;
+	_free_ char *text = NULL;
+
+	add_lines(&lines, "", object);
+	qsort(lines, strv_len(lines), sizeof(*lines), by_text);
+	text = strv_join(lines, "\n");
+	return xasprintf("%s\n", text);
+}
+
 const char *json_text(struct json_object *object)
 {
 	/* "\/" is valid JSON but no YAML, as which the Kubernetes API reads server-side applies. */

@@ -45,6 +45,10 @@ void json_set_strv(struct json_object *object, const char *member, char *const *
 /* A new object as MEMBER of OBJECT, borrowed. */
 struct json_object *json_set_object(struct json_object *object, const char *member);
 struct json_object *json_set_array(struct json_object *object, const char *member);
+/* Every member of PATCH, objects member by member, becomes one of OBJECT. */
+void json_merge(struct json_object *object, struct json_object *patch);
+/* Every value as a line "metadata.labels.app: x", sorted, to be compared.  Caller frees. */
+char *json_lines(struct json_object *object);
 /* Compact text, borrowed until OBJECT changes or goes. */
 const char *json_text(struct json_object *object);
 

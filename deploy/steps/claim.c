@@ -23,8 +23,9 @@ static int assess(const void *context, const struct assessment *others, struct c
 	if (str_equal(now.instance, pending.instance) && str_equal(now.shared, pending.shared))
 		return 0;
 	if (!str_equal(now.shared, pending.shared))
-		change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
-	change_add(ret_change, EFFECT_LABEL, key, why);
+		change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared, pending.shared,
+				  why);
+	change_add_values(ret_change, EFFECT_LABEL, key, now.instance, pending.instance, why);
 	return 0;
 }
 

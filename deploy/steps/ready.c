@@ -8,15 +8,19 @@
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
+	static const char why[] = "a sandbox has answered";
 	const struct install *in = context;
-	const char *key = node_label(in->facts);
+	const struct facts *f = in->facts;
+	const char *condition = f->settings->owner.condition;
+	const struct node_marks now =
+		install_is_changing(others) ? node_marks_untrue(f) : node_marks(f);
 
-	if (node_stays_ready(in->facts, others))
+	if (node_stays_ready(f, others))
 		return 0;
-	change_add(ret_change, EFFECT_LABEL, in->facts->settings->owner.condition,
-		   "a sandbox has answered");
-	change_add(ret_change, EFFECT_LABEL, NODE_LABEL "=true", "a sandbox has answered");
-	change_add(ret_change, EFFECT_LABEL, key, "a sandbox has answered");
+	change_add_values(ret_change, EFFECT_LABEL, condition,
+			  node_condition_status(f->node, condition), "True", why);
+	change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared, "true", why);
+	change_add_values(ret_change, EFFECT_LABEL, node_label(f), now.instance, "true", why);
 	/* Of all rights the one that is needed last. */
 	return node_may_have_condition(in, e);
 }

@@ -20,15 +20,19 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 	const char *reason = node_condition_reason(f);
+	const char *condition = f->settings->owner.condition;
+	const struct node_marks now = node_marks(f);
 
 	(void)others;
 	(void)e;
-	if (node_marks(f).instance) {
-		change_add(ret_change, EFFECT_LABEL, NODE_LABEL, why);
-		change_add(ret_change, EFFECT_LABEL, node_label(f), why);
+	if (now.instance) {
+		change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared,
+				  node_others_label(f), why);
+		change_add_values(ret_change, EFFECT_LABEL, node_label(f), now.instance, NULL, why);
 	}
 	if (change_is_needed(ret_change) || (reason && strcmp(reason, REMOVED) != 0))
-		change_add(ret_change, EFFECT_LABEL, f->settings->owner.condition, why);
+		change_add_values(ret_change, EFFECT_LABEL, condition,
+				  node_condition_status(f->node, condition), "False", why);
 	return 0;
 }
 

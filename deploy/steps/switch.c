@@ -22,7 +22,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	if (r < 0)
 		return r;
 	if (!str_equal(current, f->folder))
-		change_add(ret_change, EFFECT_FILE, link, "another version is current, or none");
+		change_add_values(ret_change, EFFECT_FILE, link, current, f->folder,
+				  "another version is current, or none");
 	for (char **path = missing; path && *path; path++)
 		change_add(ret_change, EFFECT_FILE, *path,
 			   "a known path does not lead through the current version");

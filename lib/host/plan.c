@@ -23,14 +23,27 @@ _Static_assert(ARRAY_SIZE(kind_names) == N_EFFECT_KIND, "a kind of effect has no
 
 /* ---- the assessment ---- */
 
-void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why)
+const char *effect_kind_name(enum effect_kind kind)
+{
+	return kind_names[kind];
+}
+
+void change_add_values(struct change *c, enum effect_kind kind, const char *what,
+		       const char *before, const char *after, const char *why)
 {
 	c->effects = xrealloc(c->effects, c->n_effects + 1, sizeof(*c->effects));
 	c->effects[c->n_effects++] = (struct effect){
 		.kind = kind,
 		.what = xstrdup(what),
 		.why = xstrdup(why),
+		.before = before ? xstrdup(before) : NULL,
+		.after = after ? xstrdup(after) : NULL,
 	};
+}
+
+void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why)
+{
+	change_add_values(c, kind, what, NULL, NULL, why);
 }
 
 void change_add_edit(struct change *c, const struct edit *edit, const char *why)
@@ -39,8 +52,8 @@ void change_add_edit(struct change *c, const struct edit *edit, const char *why)
 		const struct edit_file *f = &edit->files[i];
 
 		if (!str_equal(f->old_text, f->new_text))
-			change_add(c, EFFECT_FILE, f->path,
-				   f->new_text ? why : "it is not wanted any more");
+			change_add_values(c, EFFECT_FILE, f->path, f->old_text, f->new_text,
+					  f->new_text ? why : "it is not wanted any more");
 	}
 }
 
@@ -104,25 +117,13 @@ bool assessment_is_empty(const struct assessment *a)
 	return true;
 }
 
-static void print_change(const struct change *c, FILE *out)
-{
-	for (size_t i = 0; i < c->n_effects; i++)
-		(void)fprintf(out, "%s: %s: %s: %s\n", c->step->name,
-			      kind_names[c->effects[i].kind], c->effects[i].what,
-			      c->effects[i].why);
-}
-
-void assessment_print(const struct assessment *a, FILE *out)
-{
-	for (size_t i = 0; i < a->n_changes; i++)
-		print_change(&a->changes[i], out);
-}
-
 static void change_done(struct change *c)
 {
 	for (size_t i = 0; i < c->n_effects; i++) {
 		free(c->effects[i].what);
 		free(c->effects[i].why);
+		free(c->effects[i].before);
+		free(c->effects[i].after);
 	}
 	free(c->effects);
 	edit_done(&c->edit);

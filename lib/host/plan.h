@@ -2,8 +2,6 @@
 #ifndef LIB_HOST_PLAN_H
 #define LIB_HOST_PLAN_H
 
-#include <stdio.h>
-
 #include "lib/host/edit.h"
 #include "lib/host/journal.h"
 
@@ -28,6 +26,10 @@ struct effect {
 	enum effect_kind kind;
 	char *what; /* "/etc/containerd/config.toml" */
 	char *why;
+	/* The value of a label, the text of a file or an object, as it is and as it will be.  NULL:
+	 * there is none, or both are: they are not told. */
+	char *before;
+	char *after;
 };
 
 struct step;
@@ -89,6 +91,9 @@ struct plan {
 
 /* Adds an effect, for an assess(). */
 void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why);
+/* The same, with what is and what will be; one of them may be NULL. */
+void change_add_values(struct change *c, enum effect_kind kind, const char *what,
+		       const char *before, const char *after, const char *why);
 /* Adds one for each file that EDIT changes. */
 void change_add_edit(struct change *c, const struct edit *edit, const char *why);
 bool change_has(const struct change *c, enum effect_kind kind, const char *what);
@@ -99,8 +104,8 @@ int plan_assess(const struct plan *plan, struct assessment *ret_assessment, stru
 /* Whether any step has an effect of this kind. */
 bool assessment_has(const struct assessment *a, enum effect_kind kind);
 bool assessment_is_empty(const struct assessment *a);
-/* Writes it for a person, one line per effect. */
-void assessment_print(const struct assessment *a, FILE *out);
+/* "file", "restart", ... */
+const char *effect_kind_name(enum effect_kind kind);
 void assessment_done(struct assessment *a);
 #define _assessment_ _cleanup_(assessment_done)
 

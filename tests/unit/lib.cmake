@@ -20,6 +20,8 @@ target_compile_definitions(test_pbjson PRIVATE TEST_DATA="${CMAKE_CURRENT_SOURCE
 kata_unit_test(test_manifest.c LIBS kata_host)
 kata_unit_test(test_store.c LIBS kata_host)
 kata_unit_test(test_plan.c LIBS kata_host)
+kata_unit_test(test_plan_show.c LIBS kata_host)
+kata_unit_test(test_diff.c LIBS kata_host)
 kata_unit_test(test_journal.c LIBS kata_host)
 kata_unit_test(test_edit.c LIBS kata_host)
 kata_unit_test(test_containerd.c LIBS kata_host)
