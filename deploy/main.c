@@ -11,10 +11,13 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "deploy/dry.h"
 #include "deploy/run.h"
+#include "deploy/stale.h"
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
 #include "lib/host/envoy.h"
@@ -39,7 +42,7 @@ static const struct action {
 	int (*run)(const struct settings *s, const struct cancel *cancel, struct error *e);
 	int (*dry_run)(const struct settings *s, const struct cancel *cancel,
 		       enum plan_format format, FILE *out, struct error *e);
-	const char *help;
+	const char *help; /* NULL: for ourselves alone */
 } actions[] = {
 	{ "install", NULL, NULL,
 	  "install, then stay and keep it so until SIGTERM (the DaemonSet's action)" },
@@ -52,6 +55,10 @@ static const struct action {
 	  "delete the DaemonSet and wait until every node has cleaned up (before its rights go)" },
 	{ "reset", run_reset, dry_reset,
 	  "take this node's labels away and restart its container runtime" },
+	{ "stale", NULL, tell_stale,
+	  "list this node's stale sandboxes and why each is; ends with 0: none, 1: some, 2: an "
+	  "error" },
+	{ "publish", run_publish, NULL, NULL },
 };
 
 static void distributions(FILE *out)
@@ -82,7 +89,8 @@ static void usage(FILE *out)
 	      "\nActions:\n",
 	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-		fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
+		if (actions[i].help)
+			fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
 	fputs("\nEnvironment:\n", out);
 	settings_help(out);
 	fputs("\nDistributions:\n", out);
@@ -197,11 +205,21 @@ static const struct action *find_action(const struct arguments *a, struct error 
 				       : !a->is_dry && !a->has_format)
 			return &actions[i];
 		(void)fail(e, EINVAL,
-			   "--dry-run is for apply, cleanup and reset, and -o for it and plan");
+			   "--dry-run is for apply, cleanup and reset, and -o for it, plan and "
+			   "stale");
 		return NULL;
 	}
 	(void)fail(e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
 	return NULL;
+}
+
+/* By hand, on the node, no pod says which it is, and this asks no cluster. */
+static void name_node(const struct arguments *a)
+{
+	struct utsname machine;
+
+	if (strcmp(a->action, "stale") == 0 && uname(&machine) == 0)
+		(void)setenv("NODE_NAME", machine.nodename, 0);
 }
 
 static int run_action(const struct arguments *a)
@@ -210,6 +228,7 @@ static int run_action(const struct arguments *a)
 	const struct action *action;
 	struct error e;
 
+	name_node(a);
 	if (settings_read(&s, &e) < 0) {
 		report(a, &e);
 		return 2;

@@ -67,8 +67,26 @@ int node_set_marks(const struct install *in, const struct node_marks *marks, str
 	set_or_remove(labels, NODE_LABEL, marks->shared);
 	set_or_remove(labels, key, marks->instance);
 	set_or_remove(annotations, key, marks->proof);
+	/* Nobody counts any more where nothing is installed. */
+	if (!marks->instance)
+		set_or_remove(annotations, in->facts->settings->stale_note, NULL);
 	/* Undo comes here after a cancel as well. */
 	return kube_merge(in->kube, path, patch, install_ask_ms(in), NULL, e);
+}
+
+int node_set_stale(const struct install *in, size_t count, struct error *e)
+{
+	const char *key = in->facts->settings->stale_note;
+	_json_ struct json_object *patch = json_object_new_object();
+	struct json_object *metadata = json_set_object(patch, "metadata");
+	_free_ char *path = node_path(in);
+	_free_ char *value = xasprintf("%zu", count);
+
+	if (str_equal(json_member_str(json_at(in->facts->node, "metadata.annotations"), key),
+		      value))
+		return 0;
+	json_set_str(json_set_object(metadata, "annotations"), key, value);
+	return kube_merge(in->kube, path, patch, install_ask_ms(in), in->cancel, e);
 }
 
 bool node_is_out_of_reach(int r, const struct error *e)

@@ -42,6 +42,9 @@ bool node_is_ready(const struct facts *f);
 /* The same, and nothing of what OTHERS will do makes it untrue: no sandbox has to answer anew. */
 bool node_stays_ready(const struct facts *f, const struct assessment *others);
 
+/* Sets the annotation that counts stale sandboxes, unless it says that. */
+int node_set_stale(const struct install *in, size_t count, struct error *e);
+
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);
 enum node_state { NODE_READY, NODE_NOT_READY };

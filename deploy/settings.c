@@ -72,6 +72,9 @@ static const struct row rows[] = {
 	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "5", false,
 	  "seconds that the API server must refuse, or not know the DaemonSet, before it is "
 	  "believed: it may have just started, and a DaemonSet may be made anew" },
+	{ "KATA_WITHDRAWN", AT(withdrawn), LIST, "", false,
+	  "versions that no sandbox should run, VERSION or VERSION-DIGEST, either with =REASON "
+	  "without a space: their sandboxes are stale" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
 	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,
@@ -208,6 +211,7 @@ static void set_owner(struct settings *s)
 	if (str_empty(getenv("DAEMONSET_NAME")))
 		str_set(&s->daemonset_name, s->name);
 	s->condition = xasprintf("KataReady%s%s", dash, s->suffix);
+	s->stale_note = xasprintf("katacontainers.io/stale-sandboxes%s%s", dash, s->suffix);
 	s->label = xasprintf(PROGRAM ".katacontainers.io/%s", settings_instance(s));
 	s->owner = (struct owner){
 		.program = PROGRAM,
@@ -251,6 +255,7 @@ void settings_done(struct settings *s)
 	free(s->name);
 	free(s->label);
 	free(s->condition);
+	free(s->stale_note);
 	*s = (struct settings){ 0 };
 }
 

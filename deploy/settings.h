@@ -25,6 +25,7 @@ struct settings {
 	uint32_t health_port;
 	uint32_t remove_wait_s;
 	uint32_t refused_wait_s;
+	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h */
 	char *distribution;   /* name of a flavour */
 	char *containerd_dir; /* empty, as the next two: the flavour's */
 	char *containerd_file;
@@ -39,6 +40,7 @@ struct settings {
 	char *name;      /* the next three are the owner's */
 	char *label;
 	char *condition;
+	char *stale_note;   /* annotation of the Node: how many sandboxes are stale */
 	struct owner owner; /* this installation */
 };
 

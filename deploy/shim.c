@@ -145,28 +145,44 @@ int offer_read(struct offer *o, const struct settings *s, struct error *e)
 	return 0;
 }
 
-/* "#!/opt/kata-blue/bin/containerd-shim-kata-v2 -config=...": the first word; NULL if it is none.
- */
-static char *launched(const char *launcher)
+/* The first two words of "#!/opt/kata-blue/bin/containerd-shim-kata-v2 -config=...": the shim, NULL
+ * if LAUNCHER is none, and the configuration, NULL if it names none. */
+static char *launched(const char *launcher, char **ret_config)
 {
+	static const char option[] = " -config=";
 	_free_ char *text = NULL;
 	struct error ignored;
+	const char *rest;
+	size_t len;
 
 	if (file_read(launcher, TEXT_MAX, &text, NULL, &ignored) < 0 || !str_starts(text, "#!/"))
 		return NULL;
-	return xstrndup(text + 2, strcspn(text + 2, " \n"));
+	len = strcspn(text + 2, " \n");
+	rest = text + 2 + len;
+	if (str_starts(rest, option)) {
+		rest += strlen(option);
+		*ret_config = xstrndup(rest, strcspn(rest, " \n"));
+	}
+	return xstrndup(text + 2, len);
+}
+
+static bool find_launchers(const struct settings *s, glob_t *ret_found)
+{
+	_free_ char *pattern = xasprintf("%s/*/" LAUNCHER, s->etc);
+
+	return glob(pattern, 0, NULL, ret_found) == 0;
 }
 
 void launchers_of_others(const struct settings *s, const char *root, strv *names)
 {
-	_free_ char *pattern = xasprintf("%s/*/" LAUNCHER, s->etc);
 	_free_ char *own = xasprintf("%s/" SHIM_PROGRAM, root);
 	glob_t found;
 
-	if (glob(pattern, 0, NULL, &found) != 0)
+	if (!find_launchers(s, &found))
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		_free_ char *shim = launched(found.gl_pathv[i]);
+		_free_ char *config = NULL;
+		_free_ char *shim = launched(found.gl_pathv[i], &config);
 		_free_ char *dir = path_parent(found.gl_pathv[i]);
 
 		if (!shim || strcmp(shim, own) == 0)
@@ -174,6 +190,26 @@ void launchers_of_others(const struct settings *s, const char *root, strv *names
 		strv_add(names, path_base(dir));
 		strv_add(names, found.gl_pathv[i]);
 		strv_add(names, shim);
+	}
+	globfree(&found);
+}
+
+void launchers_of_root(const struct settings *s, const char *root, strv *ret_launchers,
+		       strv *ret_configs)
+{
+	_free_ char *own = xasprintf("%s/" SHIM_PROGRAM, root);
+	glob_t found;
+
+	if (!find_launchers(s, &found))
+		return;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		_free_ char *config = NULL;
+		_free_ char *shim = launched(found.gl_pathv[i], &config);
+
+		if (!str_equal(shim, own) || !config)
+			continue;
+		strv_add(ret_launchers, found.gl_pathv[i]);
+		strv_add(ret_configs, config);
 	}
 	globfree(&found);
 }

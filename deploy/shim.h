@@ -46,6 +46,11 @@ void offer_done(struct offer *o);
  * in ROOT. */
 void launchers_of_others(const struct settings *s, const char *root, strv *names);
 
+/* The handlers on the node that lead to the installation in ROOT: the paths of their launchers, and
+ * for each the configuration that it names. */
+void launchers_of_root(const struct settings *s, const char *root, strv *ret_launchers,
+		       strv *ret_configs);
+
 /* Of one that was read, and of one that is only named. */
 struct handler offer_handler(const struct offer *o);
 struct known_handler offer_known(const struct offer *o);

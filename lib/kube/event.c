@@ -6,8 +6,8 @@
  * earlier event (409) and becomes a series with a count; nothing has to be remembered here, and a
  * program that restarts every minute still makes one object.  Of a warning, words with digits in
  * them do not count: a failure that comes again brings other times, process ids and random names,
- * and the note of an Event cannot change.  Events about nodes live in the namespace default.
- * Thread: that of the client.
+ * and the note of an Event cannot change.  Events about nodes live in the namespace default, those
+ * about pods in the pod's.  Thread: that of the client.
  */
 #include "lib/kube/event.h"
 
@@ -15,11 +15,11 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "lib/file.h"
 #include "lib/kube/apply.h"
 #include "lib/timestamp.h"
 
-#define EVENTS_PATH "/apis/events.k8s.io/v1/namespaces/default/events"
-#define NOTE_MAX    1024
+#define NOTE_MAX 1024
 
 /* FNV-1a, 64 bits. */
 static uint64_t hash(uint64_t h, const char *s)
@@ -54,15 +54,47 @@ static char *without_numbers(const char *note)
 	return text;
 }
 
+/* What makes it the same event. */
+static char *kind_of(const struct kube_event *event)
+{
+	if (event->once)
+		return xstrdup(event->once);
+	return event->type == KUBE_EVENT_WARNING ? without_numbers(event->note)
+						 : xstrdup(event->note);
+}
+
+static const char *uid_of(const struct kube_event *event)
+{
+	const char *uid = event->pod_namespace ? event->pod_uid : event->node_uid;
+
+	return uid ? uid : "";
+}
+
+static const char *namespace_of(const struct kube_event *event)
+{
+	return event->pod_namespace ? event->pod_namespace : "default";
+}
+
 char *kube_event_name(const struct owner *owner, const struct kube_event *event)
 {
-	_free_ char *kind = event->type == KUBE_EVENT_WARNING ? without_numbers(event->note)
-							      : xstrdup(event->note);
+	_free_ char *kind = kind_of(event);
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	h = hash(hash(h, owner->name), event->node_uid ? event->node_uid : "");
+	h = hash(hash(h, owner->name), uid_of(event));
 	h = hash(hash(hash(h, KATA_VERSION), event->reason), kind);
-	return xasprintf("%.200s.%016" PRIx64, event->node, h);
+	return xasprintf("%.200s.%016" PRIx64, event->pod_namespace ? event->pod_name : event->node,
+			 h);
+}
+
+static void set_regarding(struct json_object *regarding, const struct kube_event *event)
+{
+	bool is_pod = event->pod_namespace;
+
+	json_set_str(regarding, "apiVersion", "v1");
+	json_set_str(regarding, "kind", is_pod ? "Pod" : "Node");
+	json_set_str(regarding, "namespace", event->pod_namespace);
+	json_set_str(regarding, "name", is_pod ? event->pod_name : event->node);
+	json_set_str(regarding, "uid", is_pod ? event->pod_uid : event->node_uid);
 }
 
 static struct json_object *build(const struct owner *owner, const struct kube_event *event,
@@ -77,11 +109,8 @@ static struct json_object *build(const struct owner *owner, const struct kube_ev
 	json_set_str(o, "apiVersion", "events.k8s.io/v1");
 	json_set_str(o, "kind", "Event");
 	json_set_str(metadata, "name", name);
-	json_set_str(metadata, "namespace", "default");
-	json_set_str(regarding, "apiVersion", "v1");
-	json_set_str(regarding, "kind", "Node");
-	json_set_str(regarding, "name", event->node);
-	json_set_str(regarding, "uid", event->node_uid);
+	json_set_str(metadata, "namespace", namespace_of(event));
+	set_regarding(regarding, event);
 	json_set_str(o, "type", event->type == KUBE_EVENT_WARNING ? "Warning" : "Normal");
 	json_set_str(o, "reason", event->reason);
 	json_set_str(o, "action", event->action);
@@ -92,10 +121,11 @@ static struct json_object *build(const struct owner *owner, const struct kube_ev
 	return o;
 }
 
-static int count_up(struct kube_client *client, const char *name, const char *time,
-		    uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
+static int count_up(struct kube_client *client, const char *events, const char *name,
+		    const char *time, uint64_t deadline_ms, const struct cancel *cancel,
+		    struct error *e)
 {
-	_free_ char *path = xasprintf("%s/%s", EVENTS_PATH, name);
+	_free_ char *path = path_join(events, name);
 	_json_ struct json_object *event = NULL;
 	_json_ struct json_object *patch = json_object_new_object();
 	struct json_object *series = json_set_object(patch, "series");
@@ -113,7 +143,9 @@ int kube_event(struct kube_client *client, const struct kube_event *event, uint6
 {
 	const struct owner *owner = kube_owner(client);
 	_free_ char *name = kube_event_name(owner, event);
-	_free_ char *path = xasprintf(EVENTS_PATH "?fieldManager=%s", owner->name);
+	_free_ char *events =
+		xasprintf("/apis/events.k8s.io/v1/namespaces/%s/events", namespace_of(event));
+	_free_ char *path = xasprintf("%s?fieldManager=%s", events, owner->name);
 	_free_ char *time = timestamp_now(TIMESTAMP_MICROS);
 	_json_ struct json_object *body = build(owner, event, name, time);
 	const struct kube_call call = {
@@ -126,5 +158,7 @@ int kube_event(struct kube_client *client, const struct kube_event *event, uint6
 	};
 	int r = kube_do(client, &call, NULL, e);
 
-	return r == -EEXIST ? count_up(client, name, time, deadline_ms, cancel, e) : r;
+	if (r != -EEXIST)
+		return r;
+	return event->once ? 0 : count_up(client, events, name, time, deadline_ms, cancel, e);
 }
