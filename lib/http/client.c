@@ -5,8 +5,8 @@
  * Every request runs on the multi interface, because only that can be left at once when the caller
  * cancels.  Tokens and CA files are read anew for each request and connection: both rotate on a
  * node.  Answers are collected up to a limit; a stream is handed on piece by piece.  Limits: no
- * cookies, no proxies, no redirects (an API server never sends one and a token must not follow it).
- * One thread at a time.
+ * cookies, no redirects (an API server never sends one and a token must not follow it), no proxies
+ * but those that the target names or lets the environment name.  One thread at a time.
  */
 #include "lib/http/client.h"
 
@@ -29,6 +29,9 @@ struct http_client {
 	CURLM *multi;
 	CURL *easy;
 	struct http_target target;
+	strv headers;     /* owned, as all of the target's members */
+	char *url;        /* of the target, with the name that the server is asked for */
+	char *connect_to; /* where that really is; NULL: there */
 };
 
 /* One request under way. */
@@ -77,15 +80,19 @@ static void target_copy(struct http_target *to, const struct http_target *from)
 		.key_pem = copy(from->key_pem),
 		.token_file = copy(from->token_file),
 		.token = copy(from->token),
+		.server_name = copy(from->server_name),
+		.is_insecure = from->is_insecure,
+		.proxy = copy(from->proxy),
+		.heeds_environment = from->heeds_environment,
 		.http2 = from->http2,
 	};
 }
 
 static void target_done(struct http_target *t)
 {
-	const char **owned[] = { &t->base_url, &t->unix_socket, &t->user_agent,
-				 &t->ca_file,  &t->ca_pem,      &t->cert_pem,
-				 &t->key_pem,  &t->token_file,  &t->token };
+	const char **owned[] = { &t->base_url, &t->unix_socket, &t->user_agent, &t->ca_file,
+				 &t->ca_pem,   &t->cert_pem,    &t->key_pem,    &t->token_file,
+				 &t->token,    &t->server_name, &t->proxy };
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		free((void *)(uintptr_t)*owned[i]);
@@ -194,13 +201,20 @@ static void set_tls(CURL *easy, const struct http_target *t)
 		set_blob(easy, CURLOPT_SSLCERT_BLOB, t->cert_pem);
 		set_blob(easy, CURLOPT_SSLKEY_BLOB, t->key_pem);
 	}
+	if (t->is_insecure) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
 	curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L);
 }
 
 static void set_connection(CURL *easy, const struct http_target *t)
 {
 	/* Whatever the environment of a pod says: the token is for nobody in between. */
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	if (t->proxy || !t->heeds_environment)
+		curl_easy_setopt(easy, CURLOPT_PROXY, t->proxy ? t->proxy : "");
+	if (t->proxy)
+		curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -233,11 +247,14 @@ static void set_body(CURL *easy, const struct http_request *r)
 	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static struct curl_slist *header_list(const struct http_request *r)
+static struct curl_slist *header_list(const struct http_client *client,
+				      const struct http_request *r)
 {
 	struct curl_slist *list = NULL;
 	_free_ char *type = NULL;
 
+	for (char *const *h = client->headers; h && *h; h++)
+		list = curl_slist_append(list, *h);
 	if (r->content_type) {
 		type = xasprintf("Content-Type: %s", r->content_type);
 		list = curl_slist_append(list, type);
@@ -342,8 +359,8 @@ int http_do(struct http_client *client, const struct http_request *request,
 	    struct http_response *ret_response, struct error *e)
 {
 	_http_response_ struct http_response response = { .retry_after_ms = -1 };
-	_free_ char *url = xasprintf("%s%s", client->target.base_url, request->path);
-	struct curl_slist *headers;
+	_free_ char *url = xasprintf("%s%s", client->url, request->path);
+	struct curl_slist *headers, *connect_to = NULL;
 	struct exchange x = {
 		.request = request,
 		.response = &response,
@@ -360,7 +377,10 @@ int http_do(struct http_client *client, const struct http_request *request,
 	if (r < 0)
 		return r;
 	set_body(client->easy, request);
-	headers = header_list(request);
+	headers = header_list(client, request);
+	if (client->connect_to)
+		connect_to = curl_slist_append(NULL, client->connect_to);
+	curl_easy_setopt(client->easy, CURLOPT_CONNECT_TO, connect_to);
 	curl_easy_setopt(client->easy, CURLOPT_URL, url);
 	curl_easy_setopt(client->easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(client->easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -369,6 +389,7 @@ int http_do(struct http_client *client, const struct http_request *request,
 	curl_easy_setopt(client->easy, CURLOPT_HEADERDATA, &x);
 	r = perform(client, &x, e);
 	curl_slist_free_all(headers);
+	curl_slist_free_all(connect_to);
 	if (r < 0)
 		return r;
 	if (!response.body)
@@ -384,6 +405,42 @@ void http_response_done(struct http_response *r)
 	*r = (struct http_response){ 0 };
 }
 
+/* curl asks for the name that the URL has: so it gets one with the name that is wanted, which leads
+ * to where the server is, and the header with its own name. */
+static void set_name(struct http_client *client)
+{
+	const char *base = client->target.base_url;
+	const char *name = client->target.server_name;
+	const char *host = strstr(base, "://");
+	size_t host_len, port_len;
+	const char *port;
+
+	client->url = xstrdup(base);
+	if (!name || !host)
+		return;
+	host += strlen("://");
+	host_len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
+	port = host + host_len;
+	port_len = strcspn(port, "/");
+	free(client->url);
+	client->url = xasprintf("%.*s%s%s", (int)(host - base), base, name, port);
+	client->connect_to = xasprintf("::%.*s:", (int)host_len, host);
+	strv_addf(&client->headers, "Host: %.*s%.*s", (int)host_len, host, (int)port_len, port);
+}
+
+void http_client_identify(struct http_client *client, const char *token, const char *cert_pem,
+			  const char *key_pem)
+{
+	struct http_target *t = &client->target;
+	const char **old[] = { &t->token, &t->cert_pem, &t->key_pem };
+	const char *const new[] = { token, cert_pem, key_pem };
+
+	for (size_t i = 0; i < ARRAY_SIZE(old); i++) {
+		free((void *)(uintptr_t)*old[i]);
+		*old[i] = copy(new[i]);
+	}
+}
+
 int http_client_new(const struct http_target *target, struct http_client **ret_client,
 		    struct error *e)
 {
@@ -395,6 +452,8 @@ int http_client_new(const struct http_target *target, struct http_client **ret_c
 	client->multi = curl_multi_init();
 	client->easy = curl_easy_init();
 	target_copy(&client->target, target);
+	strv_add_all(&client->headers, target->headers);
+	set_name(client);
 	if (client->multi && client->easy) {
 		*ret_client = client;
 		return 0;
@@ -412,6 +471,9 @@ void http_client_free(struct http_client *client)
 	if (client->multi)
 		(void)curl_multi_cleanup(client->multi);
 	target_done(&client->target);
+	strv_free(client->headers);
+	free(client->url);
+	free(client->connect_to);
 	free(client);
 }
 

@@ -21,7 +21,12 @@ struct http_target {
 	const char *key_pem;
 	const char *token_file; /* bearer token, read at every request, so it may rotate; or: */
 	const char *token;
-	bool http2; /* HTTP/2 without TLS and without asking first (gRPC) */
+	const char *server_name; /* asked for, and that the certificate has; NULL: the URL's host */
+	bool is_insecure;        /* takes whatever certificate */
+	const char *proxy;       /* URL; NULL: none, unless: */
+	bool heeds_environment;  /* HTTPS_PROXY, NO_PROXY and the like count */
+	char *const *headers;    /* of every request */
+	bool http2;              /* HTTP/2 without TLS and without asking first (gRPC) */
 };
 
 struct http_request {
@@ -57,6 +62,10 @@ void http_response_done(struct http_response *r);
 int http_client_new(const struct http_target *target, struct http_client **ret_client,
 		    struct error *e);
 void http_client_free(struct http_client *client);
+
+/* From the next request on as somebody else; NULL: without.  Copied. */
+void http_client_identify(struct http_client *client, const char *token, const char *cert_pem,
+			  const char *key_pem);
 DEFINE_CLEANUP(http_client_freep, struct http_client *, http_client_free)
 
 /* Sends and waits.  Any status is success; failures are those of the way there: ECONNREFUSED,

@@ -14,6 +14,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/kube/answer.h"
 #include "lib/log.h"
@@ -23,13 +24,17 @@
 #define BACKOFF_MS     800
 #define BACKOFF_CAP_MS 30000
 #define BURST          10
-#define TOKEN_MS       200 /* one request more every so often: 5 a second */
+#define PER_SECOND     5
 
 struct kube_client {
 	const struct owner *owner;
 	struct http_client *http;
 	struct backoff backoff;
 	uint64_t bucket_ms; /* when the bucket was last empty, in the past */
+	uint64_t token_ms;  /* one request more every so often */
+	unsigned burst;
+	struct kube_plugin *plugin; /* that logs in; NULL: none */
+	struct kube_credential credential;
 	uint64_t refusal_ms;
 	strv believed;        /* what was refused for so long, see refusal_key() */
 	bool is_refusing_all; /* the last answer was such a refusal */
@@ -42,25 +47,51 @@ struct attempt {
 	enum kube_next next;
 	int64_t asked_ms;          /* pause that the server asks for; -1: none */
 	uint64_t refused_until_ms; /* until then a refusal is doubted; 0: none was seen */
+	bool is_logged_in;         /* for this very call */
 };
 
-/* A token bucket: BURST at once, then one every TOKEN_MS. */
+/* A token bucket: some at once, then one every so often. */
 static int wait_turn(struct kube_client *client, const struct kube_call *call, struct error *e)
 {
 	uint64_t now = now_ms();
-	uint64_t full_ms = (uint64_t)BURST * TOKEN_MS;
+	uint64_t full_ms = client->burst * client->token_ms;
 	int r;
 
 	if (client->bucket_ms + full_ms < now)
 		client->bucket_ms = now - full_ms;
-	if (client->bucket_ms + TOKEN_MS > now) {
-		r = wait_pause(client->bucket_ms + TOKEN_MS - now, call->path, call->deadline_ms,
-			       call->cancel, e);
+	if (client->bucket_ms + client->token_ms > now) {
+		r = wait_pause(client->bucket_ms + client->token_ms - now, call->path,
+			       call->deadline_ms, call->cancel, e);
 		if (r < 0)
 			return r;
 	}
-	client->bucket_ms += TOKEN_MS;
+	client->bucket_ms += client->token_ms;
 	return 0;
+}
+
+/* Has the plugin log in where that was not done or has expired. */
+static int log_in(struct kube_client *client, struct attempt *a, struct error *e)
+{
+	_credential_ struct kube_credential fresh = { 0 };
+	struct kube_credential *c = &client->credential;
+
+	if (!client->plugin || kube_credential_is_good(c, time(NULL)))
+		return 0;
+	if (kube_plugin_run(client->plugin, a->call->deadline_ms, a->call->cancel, &fresh, e) < 0)
+		return -e->code;
+	kube_credential_done(c);
+	*c = fresh;
+	fresh = (struct kube_credential){ 0 };
+	a->is_logged_in = true;
+	http_client_identify(client->http, c->token, c->cert_pem, c->key_pem);
+	return 0;
+}
+
+/* What the server does not take is not good, whatever it says of itself; once for a call. */
+static void doubt_login(struct kube_client *client, const struct attempt *a)
+{
+	if (client->plugin && a->status == 401 && !a->is_logged_in)
+		client->credential.expires_s = 0;
 }
 
 /* What did not come through may the next time; an answer that is none comes from somebody in
@@ -196,9 +227,12 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 	backoff_reset(&client->backoff);
 	do {
 		r = wait_turn(client, call, e);
+		if (r >= 0)
+			r = log_in(client, &a, e);
 		if (r < 0)
 			return r;
 		r = try_once(client, &a, ret_object, e);
+		doubt_login(client, &a);
 		if (is_final(client, &a))
 			return r;
 	} while (pause_for(client, &a, e->msg, &pause_error) >= 0);
@@ -225,6 +259,12 @@ void kube_set_backoff(struct kube_client *client, uint64_t first_ms, uint64_t ca
 	client->backoff = (struct backoff){ .first_ms = first_ms, .cap_ms = cap_ms };
 }
 
+void kube_set_rate(struct kube_client *client, unsigned per_second, unsigned burst)
+{
+	client->token_ms = 1000 / per_second;
+	client->burst = burst;
+}
+
 void kube_set_refusal(struct kube_client *client, uint64_t wait_ms)
 {
 	client->refusal_ms = wait_ms;
@@ -240,7 +280,7 @@ uint64_t kube_refusal_ms(const struct kube_client *client)
 	return client->refusal_ms;
 }
 
-int kube_open(const struct kube_config *config, const struct owner *owner,
+int kube_open(struct kube_config *config, const struct owner *owner,
 	      struct kube_client **ret_client, struct error *e)
 {
 	_free_ char *agent = xasprintf("%s/" KATA_VERSION, owner->program);
@@ -253,11 +293,18 @@ int kube_open(const struct kube_config *config, const struct owner *owner,
 		.key_pem = config->key_pem,
 		.token_file = config->token_file,
 		.token = config->token,
+		.server_name = config->server_name,
+		.is_insecure = config->is_insecure,
+		.proxy = config->proxy,
+		.heeds_environment = config->heeds_environment,
+		.headers = config->impersonate,
 	};
 	_cleanup_(kube_closep) struct kube_client *client = xcalloc(1, sizeof(*client));
 	int r;
 
 	client->owner = owner;
+	client->plugin = TAKE_PTR(config->plugin);
+	kube_set_rate(client, PER_SECOND, BURST);
 	kube_set_backoff(client, BACKOFF_MS, BACKOFF_CAP_MS);
 	kube_set_refusal(client, REFUSAL_MS);
 	r = http_client_new(&target, &client->http, e);
@@ -273,5 +320,7 @@ void kube_close(struct kube_client *client)
 		return;
 	http_client_free(client->http);
 	strv_free(client->believed);
+	kube_plugin_free(client->plugin);
+	kube_credential_done(&client->credential);
 	free(client);
 }

@@ -29,14 +29,18 @@ struct kube_call {
 	bool names_version;
 };
 
-/* OWNER, which is borrowed, is what audit logs and flow control see, and whose the fields are. */
-int kube_open(const struct kube_config *config, const struct owner *owner,
+/* Takes the plugin out of CONFIG and copies the rest.  OWNER, which is borrowed, is what audit logs
+ * and flow control see, and whose the fields are. */
+int kube_open(struct kube_config *config, const struct owner *owner,
 	      struct kube_client **ret_client, struct error *e);
 void kube_close(struct kube_client *client);
 DEFINE_CLEANUP(kube_closep, struct kube_client *, kube_close)
 
 /* Pauses of the retries; the default is 800 ms doubling to 30 s. */
 void kube_set_backoff(struct kube_client *client, uint64_t first_ms, uint64_t cap_ms);
+
+/* Requests a second, and how many at once after a pause; the default is 5 and 10. */
+void kube_set_rate(struct kube_client *client, unsigned per_second, unsigned burst);
 
 /* How long a refusal has to last to be believed; the default is 5 s.  Less than that it may be a
  * server that has just started. */

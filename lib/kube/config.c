@@ -3,29 +3,63 @@
  * config - find the API server and the credentials.
  *
  * In a pod they come from two environment variables and the projected service account, whose token
- * and CA are kept as paths because the kubelet rotates them.  Elsewhere a kubeconfig file is read:
- * clusters, contexts and users by name, inline data or files.  Limits: no exec plugins, no auth
- * providers, no proxies; such a user is refused rather than ignored.  Any thread.
+ * and CA are kept as paths because the kubelet rotates them.  Elsewhere kubeconfig files are read
+ * as kubectl reads them: of several the first that has a cluster, context or user of a name counts,
+ * and paths are taken from the folder of their file.  A user of a kind that is not known (passwords
+ * and auth providers, which servers and kubectl have dropped) is refused rather than ignored.  Any
+ * thread.
  */
 #include "lib/kube/config.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "lib/file.h"
+#include "lib/kube/yaml.h"
 
 #define ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 #define FILE_MAX    (1 * MIB)
+#define FILES_MAX   64
+
+/* One kubeconfig. */
+struct source {
+	char *name;
+	char *dir;
+	struct json_object *root;
+};
+
+struct sources {
+	struct source list[FILES_MAX];
+	size_t n;
+};
+
+/* What is read, from where it stands. */
+struct place {
+	struct json_object *object; /* NULL: nobody has it */
+	const char *dir;
+};
 
 void kube_config_done(struct kube_config *c)
 {
-	char **owned[] = { &c->server,  &c->ca_file,    &c->ca_pem, &c->cert_pem,
-			   &c->key_pem, &c->token_file, &c->token,  &c->namespace };
+	char **owned[] = { &c->server, &c->server_name, &c->ca_file, &c->ca_pem,
+			   &c->proxy,  &c->cert_pem,    &c->key_pem, &c->token_file,
+			   &c->token,  &c->namespace,   &c->context };
 
 	for (size_t i = 0; i < ARRAY_SIZE(owned); i++)
 		str_set(owned[i], NULL);
+	kube_plugin_free(c->plugin);
+	strv_free(c->impersonate);
+	*c = (struct kube_config){ 0 };
+}
+
+static void sources_done(struct sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		free(s->list[i].name);
+		free(s->list[i].dir);
+		json_putp(&s->list[i].root);
+	}
 }
 
 static int load_in_cluster(struct kube_config *c, struct error *e)
@@ -47,47 +81,7 @@ static int load_in_cluster(struct kube_config *c, struct error *e)
 	return 0;
 }
 
-/* Looks up KEY in a mapping; NULL if MAP is none or has no such key. */
-static yaml_node_t *at(yaml_document_t *doc, yaml_node_t *map, const char *key)
-{
-	if (!map || map->type != YAML_MAPPING_NODE)
-		return NULL;
-	for (yaml_node_pair_t *p = map->data.mapping.pairs.start; p < map->data.mapping.pairs.top;
-	     p++) {
-		yaml_node_t *k = yaml_document_get_node(doc, p->key);
-
-		if (k && k->type == YAML_SCALAR_NODE &&
-		    strcmp((const char *)k->data.scalar.value, key) == 0)
-			return yaml_document_get_node(doc, p->value);
-	}
-	return NULL;
-}
-
-static const char *text_at(yaml_document_t *doc, yaml_node_t *map, const char *key)
-{
-	yaml_node_t *node = at(doc, map, key);
-
-	return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value
-						      : NULL;
-}
-
-/* The entry called NAME of the list LIST ("clusters"), and in it the mapping MEMBER ("cluster"). */
-static yaml_node_t *named(yaml_document_t *doc, const char *list, const char *name,
-			  const char *member)
-{
-	yaml_node_t *items = at(doc, yaml_document_get_root_node(doc), list);
-
-	if (!items || items->type != YAML_SEQUENCE_NODE || !name)
-		return NULL;
-	for (yaml_node_item_t *i = items->data.sequence.items.start;
-	     i < items->data.sequence.items.top; i++) {
-		yaml_node_t *item = yaml_document_get_node(doc, *i);
-
-		if (str_equal(text_at(doc, item, "name"), name))
-			return at(doc, item, member);
-	}
-	return NULL;
-}
+/* ---- reading a value ---- */
 
 static int decode_base64(const char *text, const char *what, char **ret_text, struct error *e)
 {
@@ -104,120 +98,342 @@ static int decode_base64(const char *text, const char *what, char **ret_text, st
 	return 0;
 }
 
+/* Caller frees. */
+static char *path_from(const char *dir, const char *path)
+{
+	return path[0] == '/' ? xstrdup(path) : path_join(dir, path);
+}
+
 /* KEY-data inline, or the file named by KEY; neither is success. */
-static int read_data(yaml_document_t *doc, yaml_node_t *map, const char *key, const char *dir,
-		     char **ret_text, struct error *e)
+static int read_data(const struct place *p, const char *key, char **ret_text, struct error *e)
 {
 	_free_ char *inline_key = xasprintf("%s-data", key);
-	const char *data = text_at(doc, map, inline_key);
-	const char *file = text_at(doc, map, key);
+	const char *data = json_member_str(p->object, inline_key);
+	const char *file = json_member_str(p->object, key);
 	_free_ char *path = NULL;
 
-	if (data)
+	if (!str_empty(data))
 		return decode_base64(data, inline_key, ret_text, e);
-	if (!file)
+	if (str_empty(file))
 		return 0;
-	path = file[0] == '/' ? xstrdup(file) : path_join(dir, file);
+	path = path_from(p->dir, file);
 	return file_read(path, FILE_MAX, ret_text, NULL, e);
 }
 
-static int read_user(yaml_document_t *doc, yaml_node_t *user, const char *dir,
-		     struct kube_config *c, struct error *e)
+static bool is_true(struct json_object *object, const char *key)
 {
-	static const char *const refused[] = { "exec", "auth-provider", "username" };
-	const char *file = text_at(doc, user, "tokenFile");
-	int r;
-
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if (at(doc, user, refused[i]))
-			return fail(e, ENOTSUP, "user credentials of kind '%s' are not supported",
-				    refused[i]);
-	str_set(&c->token, text_at(doc, user, "token"));
-	str_set(&c->token_file, file);
-	r = read_data(doc, user, "client-certificate", dir, &c->cert_pem, e);
-	return r < 0 ? r : read_data(doc, user, "client-key", dir, &c->key_pem, e);
+	return str_equal(json_member_str(object, key), "true");
 }
 
-static int read_document(yaml_document_t *doc, const char *dir, struct kube_config *c,
-			 struct error *e)
-{
-	const char *current = text_at(doc, yaml_document_get_root_node(doc), "current-context");
-	yaml_node_t *context = named(doc, "contexts", current, "context");
-	yaml_node_t *cluster = named(doc, "clusters", text_at(doc, context, "cluster"), "cluster");
-	yaml_node_t *user = named(doc, "users", text_at(doc, context, "user"), "user");
-	const char *server = text_at(doc, cluster, "server");
-	int r;
+/* ---- the user ---- */
 
-	if (!context)
-		return fail(e, ENOENT, "there is no context '%s'", current ? current : "");
-	if (!server)
-		return fail(e, ENOENT, "context '%s' leads to no server", current);
-	if (user) {
-		r = read_user(doc, user, dir, c, e);
-		if (r < 0)
-			return r;
+static void add_impersonation(strv *headers, const char *name, const char *value)
+{
+	/* A header's value is one line. */
+	if (!str_empty(value) && !strpbrk(value, "\r\n"))
+		strv_addf(headers, "%s: %s", name, value);
+}
+
+static void read_extra(struct json_object *extra, strv *headers)
+{
+	if (!json_object_is_type(extra, json_type_object))
+		return;
+	json_object_object_foreach(extra, key, values)
+	{
+		_free_ char *name = xasprintf("Impersonate-Extra-%s", key);
+
+		for (size_t i = 0; !strpbrk(key, ":\r\n ") && i < json_len(values); i++)
+			add_impersonation(headers, name,
+					  json_object_get_string(json_item(values, i)));
 	}
+}
+
+static void read_impersonation(struct json_object *user, const struct kube_choice *choice,
+			       strv *headers)
+{
+	struct json_object *groups = json_member(user, "as-groups");
+
+	if (choice->as) {
+		add_impersonation(headers, "Impersonate-User", choice->as);
+		add_impersonation(headers, "Impersonate-Uid", choice->as_uid);
+		for (char *const *group = choice->as_groups; group && *group; group++)
+			add_impersonation(headers, "Impersonate-Group", *group);
+		return;
+	}
+	add_impersonation(headers, "Impersonate-User", json_member_str(user, "as"));
+	add_impersonation(headers, "Impersonate-Uid", json_member_str(user, "as-uid"));
+	for (size_t i = 0; i < json_len(groups); i++)
+		add_impersonation(headers, "Impersonate-Group",
+				  json_object_get_string(json_item(groups, i)));
+	read_extra(json_member(user, "as-user-extra"), headers);
+}
+
+static int refuse_dropped(struct json_object *user, struct error *e)
+{
+	static const char *const refused[] = { "auth-provider", "username" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if (json_member(user, refused[i]))
+			return fail(e, ENOTSUP, "user credentials of kind '%s' are not supported",
+				    refused[i]);
+	return 0;
+}
+
+/* Where there are several, a certificate goes along with whatever else there is, and the token of
+ * the file is before the one inline, as kubectl has it. */
+static int read_user(const struct place *user, const struct kube_choice *choice,
+		     struct kube_config *c, struct error *e)
+{
+	const char *file = json_member_str(user->object, "tokenFile");
+	struct json_object *exec = json_member(user->object, "exec");
+
+	read_impersonation(user->object, choice, &c->impersonate);
+	if (choice->token) {
+		c->token = xstrdup(choice->token);
+		return 0;
+	}
+	str_set(&c->token, json_member_str(user->object, "token"));
+	if (!str_empty(file))
+		c->token_file = path_from(user->dir, file);
+	if (refuse_dropped(user->object, e) < 0 ||
+	    read_data(user, "client-certificate", &c->cert_pem, e) < 0 ||
+	    read_data(user, "client-key", &c->key_pem, e) < 0)
+		return -e->code;
+	if (exec && !c->token && !c->token_file && !c->cert_pem)
+		return kube_plugin_read(exec, user->dir, &c->plugin, e);
+	return 0;
+}
+
+/* ---- the cluster ---- */
+
+/* Of systems that know no other way: the first that is there, as Go has it. */
+static void find_system_authorities(struct kube_config *c)
+{
+	const char *named = getenv("SSL_CERT_FILE");
+	const char *const files[] = { named ? named : "",
+				      "/etc/ssl/certs/ca-certificates.crt",
+				      "/etc/pki/tls/certs/ca-bundle.crt",
+				      "/etc/ssl/ca-bundle.pem",
+				      "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+				      "/etc/ssl/cert.pem" };
+
+	for (size_t i = 0; !c->ca_file && i < ARRAY_SIZE(files); i++)
+		if (*files[i] && file_exists(files[i]))
+			c->ca_file = xstrdup(files[i]);
+}
+
+static int read_cluster(const struct place *cluster, const struct kube_choice *choice,
+			struct kube_config *c, struct error *e)
+{
+	const char *server =
+		choice->server ? choice->server : json_member_str(cluster->object, "server");
+
+	if (str_empty(server))
+		return fail(e, ENOENT, "context '%s' leads to no server", c->context);
 	c->server = xstrdup(server);
 	while (str_ends(c->server, "/"))
 		c->server[strlen(c->server) - 1] = '\0';
-	str_set(&c->namespace, text_at(doc, context, "namespace"));
-	return read_data(doc, cluster, "certificate-authority", dir, &c->ca_pem, e);
+	c->heeds_environment = true;
+	c->is_insecure =
+		choice->is_insecure || is_true(cluster->object, "insecure-skip-tls-verify");
+	str_set(&c->proxy, json_member_str(cluster->object, "proxy-url"));
+	str_set(&c->server_name, json_member_str(cluster->object, "tls-server-name"));
+	if (read_data(cluster, "certificate-authority", &c->ca_pem, e) < 0)
+		return -e->code;
+	if (!c->ca_pem && str_starts(c->server, "https:"))
+		find_system_authorities(c);
+	return 0;
 }
 
-int kube_config_parse(const char *text, size_t len, const char *name,
-		      struct kube_config *ret_config, struct error *e)
+static void set_encoded(struct json_object *object, const char *member, const char *text)
+{
+	size_t len = text ? strlen(text) : 0;
+	_free_ char *out = xcalloc(1, len * 2 + 4);
+
+	if (!text)
+		return;
+	(void)EVP_EncodeBlock((unsigned char *)out, (const unsigned char *)text, (int)len);
+	json_set_str(object, member, out);
+}
+
+/* What a plugin is told that asks for it. */
+static void describe_cluster(const struct place *cluster, struct json_object *exec,
+			     struct kube_config *c)
+{
+	struct json_object *object, *config;
+
+	if (!c->plugin || !is_true(exec, "provideClusterInfo"))
+		return;
+	object = json_object_new_object();
+	json_set_str(object, "server", c->server);
+	json_set_str(object, "tls-server-name", c->server_name);
+	json_set_str(object, "proxy-url", c->proxy);
+	if (c->is_insecure)
+		json_set_bool(object, "insecure-skip-tls-verify", true);
+	set_encoded(object, "certificate-authority-data", c->ca_pem);
+	config = json_find(json_member(cluster->object, "extensions"), "name",
+			   "client.authentication.k8s.io/exec");
+	if (json_member(config, "extension"))
+		(void)json_object_object_add(object, "config",
+					     json_object_get(json_member(config, "extension")));
+	c->plugin->cluster = object;
+}
+
+/* ---- the files ---- */
+
+/* The entry called NAME of the list LIST ("clusters"), and in it the mapping MEMBER ("cluster"), of
+ * the first file that has one. */
+static struct place find(const struct sources *s, const char *list, const char *name,
+			 const char *member)
+{
+	for (size_t i = 0; name && i < s->n; i++) {
+		struct json_object *entry =
+			json_find(json_member(s->list[i].root, list), "name", name);
+
+		if (entry)
+			return (struct place){ json_member(entry, member), s->list[i].dir };
+	}
+	return (struct place){ NULL, "." };
+}
+
+static const char *current_context(const struct sources *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const char *name = json_member_str(s->list[i].root, "current-context");
+
+		if (!str_empty(name))
+			return name;
+	}
+	return "";
+}
+
+static int read_context(const struct sources *s, const struct kube_choice *choice,
+			struct kube_config *c, struct error *e)
+{
+	const char *name = choice->context ? choice->context : current_context(s);
+	struct place context = find(s, "contexts", name, "context");
+	const char *cluster_name =
+		choice->cluster ? choice->cluster : json_member_str(context.object, "cluster");
+	const char *user_name =
+		choice->user ? choice->user : json_member_str(context.object, "user");
+	struct place cluster = find(s, "clusters", cluster_name, "cluster");
+	struct place user = find(s, "users", user_name, "user");
+
+	if (!context.object && !cluster.object && !choice->server)
+		return fail(e, ENOENT, "there is no context '%s'", name);
+	c->context = xstrdup(name);
+	if (choice->user && !user.object)
+		return fail(e, ENOENT, "there is no user '%s'", choice->user);
+	if (read_cluster(&cluster, choice, c, e) < 0 || read_user(&user, choice, c, e) < 0)
+		return -e->code;
+	describe_cluster(&cluster, json_member(user.object, "exec"), c);
+	str_set(&c->namespace, json_member_str(context.object, "namespace"));
+	return 0;
+}
+
+static int finish(const struct sources *s, const struct kube_choice *choice,
+		  struct kube_config *ret_config, struct error *e)
 {
 	_kube_config_ struct kube_config c = { 0 };
-	_free_ char *dir = path_parent(name);
-	yaml_parser_t parser;
-	yaml_document_t doc;
-	int r;
+	int r = s ? read_context(s, choice, &c, e) : load_in_cluster(&c, e);
 
-	if (!yaml_parser_initialize(&parser))
-		return fail(e, ENOMEM, "cannot read YAML");
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (!yaml_parser_load(&parser, &doc)) {
-		r = fail(e, EINVAL, "%s:%zu: %s", name, parser.problem_mark.line + 1,
-			 parser.problem ? parser.problem : "not YAML");
-	} else {
-		r = read_document(&doc, dir, &c, e);
-		if (r < 0)
-			(void)fail_wrap(e, "kubeconfig '%s'", name);
-		yaml_document_delete(&doc);
-	}
-	yaml_parser_delete(&parser);
 	if (r < 0)
 		return r;
-	if (!c.namespace)
-		c.namespace = xstrdup("default");
+	if (choice->namespace)
+		str_set(&c.namespace, choice->namespace);
+	if (str_empty(c.namespace))
+		str_set(&c.namespace, "default");
+	/* In a pod as well somebody may act as another. */
+	if (!s)
+		read_impersonation(NULL, choice, &c.impersonate);
 	*ret_config = c;
 	c = (struct kube_config){ 0 };
 	return 0;
 }
 
-int kube_config_read(const char *path, struct kube_config *ret_config, struct error *e)
+static int add_text(struct sources *s, const char *text, size_t len, const char *name,
+		    struct error *e)
+{
+	struct source *source = &s->list[s->n];
+
+	if (s->n == FILES_MAX)
+		return fail(e, E2BIG, "there are more than %d kubeconfigs", FILES_MAX);
+	if (kube_yaml_parse(text, len, name, &source->root, e) < 0)
+		return -e->code;
+	source->name = xstrdup(name);
+	source->dir = path_parent(name);
+	s->n++;
+	return 0;
+}
+
+static int add_file(struct sources *s, const char *path, struct error *e)
 {
 	_free_ char *text = NULL;
 	size_t len;
 	int r = file_read(path, FILE_MAX, &text, &len, e);
 
-	return r < 0 ? r : kube_config_parse(text, len, path, ret_config, e);
+	/* kubectl makes empty ones. */
+	if (r < 0 || text[strspn(text, " \t\r\n")] == '\0')
+		return r;
+	return add_text(s, text, len, path, e);
+}
+
+/* Of a list some may be missing. */
+static int add_listed(struct sources *s, const char *list, struct error *e)
+{
+	_strv_ strv paths = strv_split(list, ":");
+
+	for (char **path = paths; path && *path; path++) {
+		int r = add_file(s, *path, e);
+
+		if (r < 0 && (r != -ENOENT || strv_len(paths) == 1))
+			return r;
+	}
+	return 0;
+}
+
+static int read_files(const char *list, const struct kube_choice *choice,
+		      struct kube_config *ret_config, struct error *e)
+{
+	_cleanup_(sources_done) struct sources s = { 0 };
+
+	if (add_listed(&s, list, e) < 0)
+		return -e->code;
+	return finish(&s, choice, ret_config, e) < 0 ? fail_wrap(e, "kubeconfig '%s'", list) : 0;
+}
+
+int kube_config_parse(const char *text, size_t len, const char *name,
+		      const struct kube_choice *choice, struct kube_config *ret_config,
+		      struct error *e)
+{
+	_cleanup_(sources_done) struct sources s = { 0 };
+
+	if (add_text(&s, text, len, name, e) < 0)
+		return -e->code;
+	return finish(&s, choice, ret_config, e) < 0 ? fail_wrap(e, "kubeconfig '%s'", name) : 0;
+}
+
+int kube_config_choose(const struct kube_choice *choice, struct kube_config *ret_config,
+		       struct error *e)
+{
+	const char *listed = getenv("KUBECONFIG");
+	const char *home = getenv("HOME");
+	_free_ char *usual = path_join(home ? home : "", ".kube/config");
+
+	if (choice->file)
+		return read_files(choice->file, choice, ret_config, e);
+	if (!str_empty(listed))
+		return read_files(listed, choice, ret_config, e);
+	if (!str_empty(home) && file_exists(usual))
+		return read_files(usual, choice, ret_config, e);
+	return finish(NULL, choice, ret_config, e);
 }
 
 int kube_config_load(struct kube_config *ret_config, struct error *e)
 {
-	_kube_config_ struct kube_config c = { 0 };
-	const char *path = getenv("KUBECONFIG");
-	int r;
+	static const struct kube_choice none = { 0 };
+	const char *listed = getenv("KUBECONFIG");
 
-	if (!str_empty(path))
-		return kube_config_read(path, ret_config, e);
-	r = load_in_cluster(&c, e);
-	if (r < 0)
-		return r;
-	if (!c.namespace)
-		c.namespace = xstrdup("default");
-	*ret_config = c;
-	c = (struct kube_config){ 0 };
-	return 0;
+	return str_empty(listed) ? finish(NULL, &none, ret_config, e)
+				 : read_files(listed, &none, ret_config, e);
 }

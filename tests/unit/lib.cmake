@@ -33,6 +33,7 @@ kata_unit_test(test_found.c LIBS kata_host)
 target_compile_definitions(test_containerd PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_event.c LIBS kata_kube)
+kata_unit_test(test_kube_config.c LIBS kata_kube)
 kata_unit_test(test_kube.c LIBS kata_kube)
 target_link_options(test_kube PRIVATE -Wl,--wrap=deadline_in)
 kata_unit_test(test_http_client.c LIBS kata_http)

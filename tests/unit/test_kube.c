@@ -844,49 +844,6 @@ static void test_backoff_stays_below_its_bound(void **state)
 	assert_true(largest > 32);
 }
 
-static void test_kubeconfig_is_read(void **state)
-{
-	static const char text[] =
-		"current-context: c\n"
-		"contexts: [{name: c, context: {cluster: k, user: u}}]\n"
-		"clusters:\n- name: k\n  cluster:\n    server: https://h:1/\n"
-		"    certificate-authority-data: Y2E=\n"
-		"users:\n- name: u\n  user: {token: t}\n";
-	_kube_config_ struct kube_config c = { 0 };
-	struct error e;
-
-	(void)state;
-	assert_int_equal(kube_config_parse(text, strlen(text), "/k", &c, &e), 0);
-	assert_string_equal(c.server, "https://h:1");
-	assert_string_equal(c.ca_pem, "ca");
-	assert_string_equal(c.token, "t");
-	assert_string_equal(c.namespace, "default");
-}
-
-static void test_kubeconfig_that_is_wrong_is_refused(void **state)
-{
-	static const char *const texts[] = {
-		"",
-		"[",
-		"current-context: c\n",
-		"current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n",
-		("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
-		 "clusters: [{name: k, cluster: {server: x}}]\n"
-		 "users: [{name: u, user: {exec: {command: y}}}]\n"),
-		("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
-		 "clusters: [{name: k, cluster: {server: x, certificate-authority-data: '%'}}]\n"),
-	};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		_kube_config_ struct kube_config c = { 0 };
-		struct error e;
-
-		if (kube_config_parse(texts[i], strlen(texts[i]), "/k", &c, &e) >= 0)
-			fail_msg("accepted: %s", texts[i]);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -916,8 +873,6 @@ int main(void)
 		cmocka_unit_test(test_stream_cut_anywhere_gives_the_same_events),
 		cmocka_unit_test(test_stream_that_is_wrong_is_refused),
 		cmocka_unit_test(test_backoff_stays_below_its_bound),
-		cmocka_unit_test(test_kubeconfig_is_read),
-		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
 		cmocka_unit_test(test_get_that_is_cancelled_while_it_pauses_says_so),
 		cmocka_unit_test(test_requests_come_no_faster_than_their_rate),
 		cmocka_unit_test(test_field_of_somebody_elses_is_believed_at_once),

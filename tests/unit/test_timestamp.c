@@ -32,10 +32,38 @@ static void test_times_are_rfc3339(void **state)
 	}
 }
 
+static void test_times_of_others_are_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds; /* -1: it is no time */
+	} cases[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2000-02-29T12:34:56Z", 951827696 },
+		{ "2000-02-29T12:34:56.999999999Z", 951827696 },
+		{ "2000-02-29T14:34:56+02:00", 951827696 },
+		{ "2000-02-29T07:04:56.5-05:30", 951827696 },
+		{ "2000-02-29", -1 },
+		{ "2000-02-29T12:34:56", -1 },
+		{ "2000-02-29T12:34:56+0200", -1 },
+		{ "2000-02-29T12:34:56Zx", -1 },
+		{ "", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int64_t seconds = -1;
+
+		assert_int_equal(timestamp_parse(cases[i].text, &seconds), cases[i].seconds >= 0);
+		assert_true(seconds == cases[i].seconds);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times_are_rfc3339),
+		cmocka_unit_test(test_times_of_others_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
