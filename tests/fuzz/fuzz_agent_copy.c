@@ -54,7 +54,8 @@ static void copy_all(int rootfd, const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char top[] = "/tmp/kata-fuzz.XXXXXX";
+	const char *home = getenv("TMPDIR");
+	_free_ char *top = xasprintf("%s/kata-fuzz.XXXXXX", home ? home : "/tmp");
 	_free_ char *shared = NULL, *victim = NULL, *text = NULL;
 	_close_ int rootfd = -1;
 	struct error e;

@@ -145,7 +145,8 @@ static void fuzz_unpacking(const uint8_t *data, size_t size)
 {
 	_manifest_ struct manifest m = { 0 };
 	_close_ int fd = memfd_create("release", MFD_CLOEXEC);
-	char outer[] = "/tmp/kata-fuzz.XXXXXX";
+	const char *home = getenv("TMPDIR");
+	_free_ char *outer = xasprintf("%s/kata-fuzz.XXXXXX", home ? home : "/tmp");
 	struct error e;
 
 	if (fd < 0 || put_manifest(fd, &e) < 0 || write_all(fd, data, size, "archive", &e) < 0)

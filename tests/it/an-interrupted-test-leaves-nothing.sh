@@ -3,7 +3,8 @@
 #
 # A test that is ended undoes all it registered with `cleanup`, last first: where tests/run or ./dev is ended, which
 # means more than one signal for it, where its time is over, and where one of its cleanups fails.  Its log
-# has what it said of this, also where it ends in what it polls.
+# has what it said of this, also where it ends in what it polls.  A compiled test, which cleans up nothing when it
+# dies, has its files in a folder of tests/run's.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$work/tree seen=$work/seen
@@ -75,3 +76,27 @@ expect_status 1 "$tree/tests/run" it/fails >"$work/output"
 undone fails "fails" "on purpose"
 expect_status 1 "$tree/tests/run" it/passes >"$work/output"
 undone passes "passes" "gave up waiting for: what never comes"
+
+note "a compiled test dies, or tests/run is ended beside it"
+cat >"$tree/dies" <<-END
+	#!/bin/sh
+	mkdir -p "\$TMPDIR/of/it"
+	echo "\$TMPDIR" >$work/folder
+	[ "\$1" != waits ] || exec sleep 60
+	kill -KILL \$\$
+END
+chmod +x "$tree/dies"
+printf 'add_test(unit/%s %s %s)\n' dies "$tree/dies" now waits "$tree/dies" waits >"$tree/build/CTestTestfile.cmake"
+gone() { # WHAT
+	[ -s "$work/folder" ] || fail "no test that $1 has begun: $(cat "$work/output")"
+	[ ! -e "$(cat "$work/folder")" ] || fail "the folder of a test that $1 has stayed: $(cat "$work/folder")"
+	rm "$work/folder"
+}
+expect_status 1 "$tree/tests/run" unit/dies >"$work/output"
+gone died
+"$tree/tests/run" unit/waits >"$work/output" 2>&1 &
+runner=$!
+eventually 20 "the test to begin" test -s "$work/folder"
+kill -TERM $runner
+expect_status 130 wait $runner
+gone "was ended"

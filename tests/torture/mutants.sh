@@ -45,12 +45,17 @@ mutate() { # FILE
 	}
 }
 
-# A fuzz target is run over its corpus.
+# A fuzz target is run over its corpus.  Many a test dies of a break, and leaves its files.
 run_test() { # TEST
+	local status=0
+	TMPDIR=$(mktemp -d /tmp/kata-mutant.XXXXXX)
+	export TMPDIR
 	case $1 in
-	fuzz_*) timeout --kill-after=5 $seconds "$build/tests/fuzz/$1" "$tree/tests/fuzz/corpus/${1#fuzz_}" ;;
-	*) cd "$build/tests/unit" && timeout --kill-after=5 $seconds "./$1" ;;
+	fuzz_*) timeout --kill-after=5 $seconds "$build/tests/fuzz/$1" "$tree/tests/fuzz/corpus/${1#fuzz_}" || status=$? ;;
+	*) (cd "$build/tests/unit" && timeout --kill-after=5 $seconds "./$1") || status=$? ;;
 	esac
+	rm -rf --one-file-system "$TMPDIR"
+	return "$status"
 }
 
 # Once per test, without a break.

@@ -6,16 +6,29 @@
 
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/file.h"
 #include "lib/str.h"
 
-/* Makes an empty folder below /tmp.  Give its path to folder_remove. */
+/* Where folders are made: who runs the tests removes it when one dies.  A test may change its
+ * environment, so it is read before. */
+static char folder_home[64] = "/tmp";
+
+__attribute__((constructor)) static void folder_find_home(void)
+{
+	const char *home = getenv("TMPDIR");
+
+	if (home && strlen(home) < sizeof(folder_home))
+		(void)snprintf(folder_home, sizeof(folder_home), "%s", home);
+}
+
+/* Makes an empty folder.  Give its path to folder_remove. */
 static inline char *folder_new(void)
 {
-	char *path = xstrdup("/tmp/kata-unit.XXXXXX");
+	char *path = xasprintf("%s/kata-unit.XXXXXX", folder_home);
 
 	assert_non_null(mkdtemp(path));
 	return path;
