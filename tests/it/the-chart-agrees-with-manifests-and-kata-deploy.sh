@@ -122,6 +122,62 @@ expect "names that two installations share" "ConfigMap kata-system kata-kata-dep
 expect "folder" /opt/kata-b "$(jq -r 'select(.kind == "DaemonSet").spec.template.spec.volumes[0].hostPath.path' "$work/second")"
 expect "subjects" kata-deploy-b "$(jq -r 'select(.kind == "ClusterRoleBinding").subjects[0].name' "$work/second")"
 
+note "what objects with names of their own say of one another, in overlays by hand, is so"
+# "WHAT: SAID, IS" of each name in FILE that stands for another object or for what kata-deploy makes of its environment.
+names() { # FILE
+	jq -rs '
+		def all($kind): map(select(.kind == $kind));
+		(all("DaemonSet")[0]) as $daemon
+		| ($daemon.spec.template.spec) as $pod
+		| ($pod.containers[0].env | map({(.name): .value}) | add) as $env
+		| (all("ServiceAccount") | map(.metadata.name)) as $accounts
+		| (if ($env.MULTI_INSTALL_SUFFIX // "") != "" then ["kata-qemu-" + $env.MULTI_INSTALL_SUFFIX]
+			elif ($env.KATA_POOL // "") != "" then ["kata", "kata-qemu"] | map(. + "-" + $env.KATA_POOL)
+			else ["kata", "kata-qemu"] end) as $classes
+		| (if ($env.MULTI_INSTALL_SUFFIX // "") != "" then "-" + $env.MULTI_INSTALL_SUFFIX else "" end) as $suffix
+		| (.[] | select(.roleRef != null) | . as $binding
+			| "role of \(.kind) \(.metadata.name): \(.roleRef.name), \($all | map(select(.kind == $binding.roleRef.kind
+				and .metadata.name == $binding.roleRef.name and .metadata.namespace == (if .kind == "Role" then $binding.metadata.namespace else null end)).metadata.name) | join(" "))",
+			  "account of \(.kind) \(.metadata.name): \(.subjects[0].name), \(.subjects[0].name as $s | $accounts
+				| map(select(. == $s)) | join(" "))"),
+		  "account of the pod: \($pod.serviceAccountName), \($daemon.metadata.name)",
+		  "DAEMONSET_NAME: \($env.DAEMONSET_NAME), \($daemon.metadata.name)",
+		  "app: \($daemon.spec.selector.matchLabels.app), \($daemon.spec.template.metadata.labels.app)",
+		  "folder: \($pod.volumes[] | select(.name == "opt-kata").hostPath.path), /opt/kata\($suffix)",
+		  "mount: \($pod.containers[0].volumeMounts[] | select(.name == "opt-kata").mountPath), /opt/kata\($suffix)",
+		  (all("Role")[] | select(.metadata.name == $daemon.metadata.name).rules[] | select(.resources == ["daemonsets"])
+			| "DaemonSet of the Role: \(.resourceNames | join(" ")), \($daemon.metadata.name)"),
+		  (all("ClusterRole")[].rules[] | select(.resources == ["runtimeclasses"] and .resourceNames != null)
+			| "classes: \(.resourceNames | sort | join(" ")), \($classes | join(" "))"),
+		  (all("ValidatingAdmissionPolicyBinding")[]
+			| "policy: \(.spec.policyName), \(.spec.policyName as $p | $all | map(select(.kind == "ValidatingAdmissionPolicy"
+				and .metadata.name == $p).metadata.name) | join(" "))")
+	' --slurpfile all "$1" "$1"
+}
+agrees() { # WHAT
+	local line said
+	names "$work/named" >"$work/names"
+	[ "$(wc -l <"$work/names")" -ge 12 ] || fail "$1: too few names: $(cat "$work/names")"
+	while IFS= read -r line; do
+		said=${line#*: }
+		[ "${said%, *}" = "${said##*, }" ] || fail "$1: $line"
+	done <"$work/names"
+}
+for overlay in . overlays/suffix overlays/pools/kvm overlays/pools/emulation; do
+	"$kubectl" kustomize "$top/manifests/$overlay" | to_json >"$work/named"
+	agrees "manifests/$overlay"
+done
+for value in '' env.multiInstallSuffix=blue pool=emulation; do
+	render ${value:+--set "$value"} | to_json >"$work/named"
+	agrees "the chart with '$value'"
+done
+# And apart from names, what the second installation may do is what the first may.
+rights() { # FILE
+	jq -cS 'select(.kind | test("Role$")) | [.kind, .metadata.namespace, (.rules | map(del(.resourceNames)))]' "$1" | sort
+}
+"$kubectl" kustomize "$top/manifests/overlays/suffix" | to_json >"$work/named"
+expect "rights of manifests/overlays/suffix" "$(rights "$work/manifests")" "$(rights "$work/named")"
+
 note "what can be switched on"
 switched() { # OPTION... -> the kinds
 	render "$@" | to_json | jq -r .kind
