@@ -384,6 +384,8 @@ static char *fill(const char *text, const char *dir)
 }
 
 static FILE *listing;
+/* Ends an entry: a file system has them in any order. */
+#define NEXT "\f"
 
 static char *target_of(const char *path)
 {
@@ -402,12 +404,13 @@ static int list_one(const char *path, const struct stat *st, int kind, struct FT
 	if (kind == FTW_SL) {
 		_free_ char *target = target_of(path);
 
-		fprintf(listing, "%s leads to\n<%s>\n", path, target);
+		fprintf(listing, "%s leads to\n<%s>\n" NEXT, path, target);
 		return 0;
 	}
 	fprintf(listing, "%s %o %u %u\n", path, st->st_mode, st->st_uid, st->st_gid);
 	if (kind == FTW_F && file_read(path, MIB, &text, NULL, &e) >= 0)
 		fprintf(listing, "<%s>\n", text);
+	fputs(NEXT, listing);
 	return 0;
 }
 
@@ -426,9 +429,9 @@ static char *picture(const char *dir)
 	listing = open_memstream(&raw, &size);
 	(void)nftw(dir, list_one, 8, FTW_PHYS);
 	(void)fclose(listing);
-	lines = strv_split(raw, ">");
+	lines = strv_split(raw, NEXT);
 	qsort(lines, strv_len(lines), sizeof(*lines), by_name);
-	return strv_join(lines, ">");
+	return strv_join(lines, NEXT);
 }
 
 struct world {
