@@ -167,7 +167,9 @@ static void add_io_line(Agent__BlkioStats *stats, const char *line)
 	uint64_t major, minor;
 	struct error ignored;
 
-	numbers = words ? strv_split(words[0], ":") : NULL;
+	if (!words)
+		return;
+	numbers = strv_split(words[0], ":");
 	if (strv_len(numbers) != 2 ||
 	    parse_u64(numbers[0], "major", UINT32_MAX, &major, &ignored) < 0 ||
 	    parse_u64(numbers[1], "minor", UINT32_MAX, &minor, &ignored) < 0)

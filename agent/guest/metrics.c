@@ -215,7 +215,9 @@ static void print_total_time(FILE *out, const char *name, char *text)
 	struct error ignored;
 	uint64_t user, kernel;
 
-	if (strv_len(words) > 12 && parse_u64(words[11], name, UINT32_MAX, &user, &ignored) == 0 &&
+	if (!words || strv_len(words) <= 12)
+		return;
+	if (parse_u64(words[11], name, UINT32_MAX, &user, &ignored) == 0 &&
 	    parse_u64(words[12], name, UINT32_MAX, &kernel, &ignored) == 0)
 		(void)fprintf(out, "%s %.10g\n", name,
 			      (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK));

@@ -327,8 +327,6 @@ static int start_library(struct http_server *server, struct error *e)
 	const struct lws_context_creation_info info = {
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.protocols = protocols,
-		.gid = -1,
-		.uid = -1,
 		.fd_limit_per_thread = WIRE_HTTP_PEERS_MAX + SPARE_FDS,
 		.max_http_header_data2 = WIRE_REQUEST_MAX,
 		.max_http_header_pool2 = WIRE_HTTP_PEERS_MAX + 1,

@@ -22,10 +22,9 @@ static int make(uint64_t bytes, int *ret_fd, struct error *e)
 	int fd = memfd_create("disk", MFD_CLOEXEC);
 	int r = ext4_make(fd, &new, e);
 
+	*ret_fd = r < 0 ? -1 : fd;
 	if (r < 0)
 		(void)close(fd);
-	else
-		*ret_fd = fd;
 	return r;
 }
 

@@ -180,7 +180,7 @@ static void test_nothing_is_shared_where_that_is_asked_for(void **state)
 		if (rows[i]->kind == WAY_ROOT && rows[i]->match(&overlay, &e) > 0)
 			taken = rows[i];
 	assert_ptr_equal(taken, &way_unshared_root);
-	assert_int_equal(taken->give(&overlay, NULL, &e), -ENOTSUP);
+	assert_int_equal(way_unshared_root.give(&overlay, NULL, &e), -ENOTSUP);
 	assert_non_null(strstr(e.msg, "as 'overlay'"));
 	is_shared = true;
 	folder_remove(dir);
