@@ -4,7 +4,7 @@
 # testing.sh - what every cluster test shares.  Sourced by tests/cluster/t/*.sh.
 #
 # The tests share one running cluster; each has a Kubernetes namespace of its own.  Its deletion begins
-# with the end of the test and goes on beside the next one; twenty-pods-leave-nothing-behind is the test
+# with the end of the test and goes on beside the next one; pods-leave-nothing-behind is the test
 # that waits for what all others leave.  RUNTIME_CLASS is what the pods run under (kata; "runc" means none, to prove a test itself),
 # NODE where they run (n1), KATA_CLUSTER which cluster.
 # shellcheck disable=SC2034 # some names are for the tests only

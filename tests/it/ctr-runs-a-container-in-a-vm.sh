@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: CONTAINERD=1 CONTAINERD=2
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
 # twin: runc
 #
 # ctr run against containerd 1.6 and 2.x: the guest's kernel, output on both streams, exit codes,

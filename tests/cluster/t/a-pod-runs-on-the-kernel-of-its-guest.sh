@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# variants: NODE=n1 NODE=n2
+# variants: NODE=n2
+# variants.full: NODE=n1
 #
 # A pod starts, its log line arrives, and its kernel is not the node's but the guest's.
 . "$(dirname "$0")/../testing.sh"

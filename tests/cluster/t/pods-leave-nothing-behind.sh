@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
+# variants: PODS=8
+# variants.full: PODS=20
 #
-# The pods of all earlier tests go.  20 pods are created and deleted; then the node has the processes,
+# The pods of all earlier tests go.  As many are created and deleted, four at a time; then the node has the processes,
 # mounts, network devices, cgroups and runtime files it had before.
 . "$(dirname "$0")/../testing.sh"
 
@@ -32,7 +34,7 @@ eventually 120 "the namespaces of earlier tests to go" only_ours
 # At rest is what stays the same for a second: nobody tells when containerd has forgotten a pod.
 settled() { state >"$work/before" && sleep 1 && same >/dev/null; }
 eventually 30 "the node to come to rest" settled
-for batch in 1 2 3 4 5; do
+for batch in $(seq $((${PODS:-20} / 4))); do
 	for i in 1 2 3 4; do
 		pod "p$batch-$i" <<-END
 			containers:
