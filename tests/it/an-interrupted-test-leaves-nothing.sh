@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# A test that is ended undoes all it registered with `cleanup`, last first: where tests/run or ./dev is ended, which
-# means more than one signal for it, where its time is over, and where one of its cleanups fails.  Its log
-# has what it said of this, also where it ends in what it polls.  A compiled test, which cleans up nothing when it
-# dies, has its files in a folder of tests/run's.
+# A test that is ended undoes all it registered with `cleanup`, last first: where tests/run or ./dev (check, torture,
+# bench) is ended, which means more than one signal for it, where its time is over, and where one of its cleanups
+# fails.  Its log has what it said of this, also where it ends in what it polls.  A compiled test, which cleans up nothing
+# when it dies, has its files in a folder of tests/run's.
 . "$(dirname "$0")/../lib.sh"
 
 tree=$work/tree seen=$work/seen
 mkdir -p "$tree/tests/it" "$tree/build"
-cp "$top/tests/run" "$top/tests/junit.sh" "$top/tests/lib.sh" "$tree/tests/"
+cp "$top/tests/run" "$top/tests/below.sh" "$top/tests/junit.sh" "$top/tests/lib.sh" "$tree/tests/"
 export KATA_BUILD_DIR=$tree/build KATA_LOG_DIR=$tree/logs
 
 script() { # NAME SECONDS LAST-LINE
@@ -66,6 +66,38 @@ kill -TERM $runner
 expect_status 1 wait $runner
 undone waits "was interrupted with dev" "ended by a signal"
 [ "$(id -u)" != 0 ] || expect "what was done with the cluster" down "$(cat "$work/cluster")"
+
+note "./dev is ended, which tells all that a torture or a benchmark runs, and waits for them"
+cat >"$work/slow" <<-END
+	#!/bin/bash
+	#
+	# slow - for a test
+	. "$tree/tests/lib.sh"
+	cleanup sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 0.1; done; echo last >>$seen'
+	# Which the script waits for, and which is in a group of its own.
+	timeout 60 sh -c 'echo \$\$ >$work/pid; sleep 59; :'
+END
+chmod +x "$work/slow"
+mkdir -p "$tree/tests/torture" "$tree/tests/bench" "$tree/build/dist/kata"
+cp "$work/slow" "$tree/tests/torture/slow.sh"
+cp "$top/tests/bench/run" "$tree/tests/bench/"
+echo "choose_accelerator() { accelerator_name=none; }; prepare_moment() { :; }; part_size() { echo \$(\"$work/slow\"); }" >"$tree/tests/bench/parts.sh"
+cat >>"$tree/packaging/dev/setup.sh" <<-END
+	check_toolchains() { :; }
+	set_up_and_run() { :; }
+	guest_steps=() cluster_steps=() machine_steps=() release_steps=() release_and_dev_steps=()
+END
+for what in "torture slow" "bench size"; do
+	# shellcheck disable=SC2086 # two words
+	"$tree/dev" $what >"$work/output" 2>&1 &
+	runner=$!
+	eventually 20 "'$what' to begin" test -s "$work/pid"
+	kill -TERM $runner
+	! wait $runner || fail "'$what' says that it was done"
+	expect "cleanups of '$what'" last "$(cat "$seen")"
+	! kill -0 "$(cat "$work/pid")" 2>/dev/null || fail "what '$what' ran has stayed"
+	rm "$seen" "$work/pid"
+done
 
 note "a test's time is over"
 expect_status 1 "$tree/tests/run" it/late >"$work/output"
