@@ -14,6 +14,7 @@
 #include "deploy/attempt.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
+#include "deploy/restarts.h"
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
 #include "lib/file.h"
@@ -182,6 +183,7 @@ static int apply_once(const struct settings *s, const struct cancel *cancel, str
 	if (r < 0)
 		return r;
 	attempt_forget(&run.facts);
+	restarts_forget(run.facts.root);
 	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
 		 run.facts.folder, (unsigned long long)(now_ms() - began),
 		 r == 0 ? ", nothing to do" : "", r, results->writes, results->restarts);
@@ -256,7 +258,10 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
+	_free_ char *root = settings_root(s);
 
+	/* Before the undo of an interrupted run, which may want one. */
+	restarts_forget(root);
 	if (run_open_anyway(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;

@@ -10,6 +10,7 @@
 #include "deploy/runtime.h"
 
 #include "deploy/attempt.h"
+#include "deploy/restarts.h"
 #include "lib/log.h"
 
 #define VALIDATE_MS (60 * UINT64_C(1000))
@@ -39,6 +40,8 @@ static int activate(struct install *in, const struct cancel *cancel, struct erro
 	_free_ char *what = restarted(in->facts);
 
 	in->results.restarts++;
+	if (in->facts->engine.flavour->activation != ACTIVATE_NOTHING)
+		restarts_note(in->facts);
 	log_info("restarting %s", what);
 	return engine_activate(&in->facts->engine, deadline_in(RESTART_MS), cancel, e);
 }
@@ -146,6 +149,9 @@ int runtime_undo(void *context, struct json_object *data, enum undo_reason reaso
 	/* What killed that run or its undo can have come between the files and the restart. */
 	if (changed < 0 || (changed == 0 && reason == UNDO_FAILED))
 		return changed;
+	/* Each run begins with this undo until it has come to its end. */
+	if (reason == UNDO_INTERRUPTED && restarts_must_be_left(in->facts, 1, e) < 0)
+		return -e->code;
 	/* The journal of an older version does not say. */
 	if (!json_get_bool(data, WAS_SERVING, true))
 		return activate(in, NULL, e);

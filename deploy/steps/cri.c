@@ -4,10 +4,14 @@
  *
  * The node's kubelet must use the very engine that listens on the socket.  It is restarted only if
  * its configuration changes, or if what it says it uses is not what is configured, and not for a
- * configuration that has failed.
+ * configuration that has failed, nor without an end.
  */
 #include "deploy/attempt.h"
+#include "deploy/restarts.h"
 #include "deploy/runtime.h"
+
+/* Its own, and that of its undo. */
+#define RESTARTS_OF_A_CHANGE 2
 
 /* A node that has just come does not say yet. */
 static int must_be_the_kubelets(const struct facts *f, struct error *e)
@@ -57,8 +61,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	/* The better reason, where there are two. */
 	if (must_be_the_kubelets(f, &refusal) < 0)
 		*e = refusal;
-	else if (r >= 0)
-		return attempt_must_be_new(f, &c->edit, e);
+	else if (r >= 0 && attempt_must_be_new(f, &c->edit, e) >= 0)
+		return restarts_must_be_left(f, RESTARTS_OF_A_CHANGE, e);
 	return -e->code;
 }
 

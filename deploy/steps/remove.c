@@ -6,6 +6,7 @@
 
 #include "deploy/attempt.h"
 #include "deploy/install.h"
+#include "deploy/restarts.h"
 #include "deploy/usage.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
@@ -47,6 +48,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	    remove_configurations(f, e) < 0)
 		return -e->code;
 	attempt_forget(f);
+	restarts_forget(f->root);
 	(void)rmdir(versions);
 	(void)unlink(lock);
 	(void)unlink(aside);

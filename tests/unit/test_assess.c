@@ -7,16 +7,13 @@
  * keeps its handlers in one file.  The assessment runs in a process that dies of any call that
  * would change a file, and the folder is compared before and after.
  */
-#include "tests/unit/folder.h"
+#include "tests/unit/fake-node.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -24,273 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "deploy/install.h"
 #include "deploy/node.h"
-#include "lib/file.h"
-#include "lib/host/live.h"
-#include "lib/host/task.h"
-#include "tests/unit/fake-api.h"
-
-#define CONFIGURATION "share/defaults/kata-containers/configuration-qemu.toml"
-#define CLASSES       "/apis/node.k8s.io/v1/runtimeclasses/"
-#define DELIVERED     "[hypervisor.qemu]\ndefault_memory = 2048\n"
-#define CUSTOM        "[hypervisor.qemu]\nallow_emulation = true\n"
-
-/* ---- the engine ---- */
-
-static int fake_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-			char **ret_version, struct error *e)
-{
-	(void)socket;
-	(void)deadline_ms;
-	(void)cancel;
-	(void)e;
-	*ret_version = xstrdup("v2.4.2");
-	return 0;
-}
-
-static bool fake_has_drop_ins(const struct engine *engine)
-{
-	(void)engine;
-	return true;
-}
-
-static int fake_plan(const struct engine *engine, const struct handlers *handlers,
-		     struct edit *ret_edit, struct error *e)
-{
-	_free_ char *path = path_join(engine->dir, "handlers");
-	struct edit_file *f = edit_add(ret_edit, path, e);
-
-	if (!f)
-		return -e->code;
-	if (handlers->presence == HANDLERS_PRESENT)
-		f->new_text = xasprintf("%s\n", handlers->list[0].name);
-	return 0;
-}
-
-static int fake_validate(const struct engine *engine, const struct edit *edit,
-			 const struct handlers *handlers, uint64_t deadline_ms,
-			 const struct cancel *cancel, struct error *e)
-{
-	(void)engine;
-	(void)edit;
-	(void)handlers;
-	(void)deadline_ms;
-	(void)cancel;
-	(void)e;
-	return 0;
-}
-
-static void fake_clear(const struct engine *engine)
-{
-	(void)engine;
-}
-
-/* Somebody else's part stays as it is. */
-static int fake_merge(const void *context, const char *path, const char *now, const char *old,
-		      char **ret_text, struct error *e)
-{
-	(void)context;
-	(void)path;
-	(void)old;
-	(void)e;
-	*ret_text = now ? xstrdup(now) : NULL;
-	return 0;
-}
-
-static bool loses_runc; /* with ours in its configuration */
-
-static int fake_status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		       struct endpoint_state *ret_state, struct error *e)
-{
-	_free_ char *dir = path_parent(socket);
-	_free_ char *path = path_join(dir, "handlers");
-
-	(void)deadline_ms;
-	(void)cancel;
-	(void)e;
-	*ret_state = (struct endpoint_state){ .is_ready = true };
-	if (file_exists(path))
-		strv_add(&ret_state->handlers, "kata-qemu");
-	if (!loses_runc || !file_exists(path))
-		strv_add(&ret_state->handlers, "runc");
-	return 0;
-}
-
-static int fake_live(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		     struct live *l, struct error *e)
-{
-	(void)socket;
-	(void)deadline_ms;
-	(void)cancel;
-	(void)l;
-	(void)e;
-	return 0;
-}
-
-static int fake_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
-		    struct task_result *ret_result, struct error *e)
-{
-	(void)deadline_ms;
-	(void)cancel;
-	(void)e;
-	*ret_result = (struct task_result){
-		.out = xasprintf("canary %s another-boot 6.12\n", spec->id),
-		.err = xstrdup(""),
-	};
-	return 0;
-}
-
-static int fake_clear_tasks(const char *socket, const char *owner, struct error *e)
-{
-	(void)socket;
-	(void)owner;
-	(void)e;
-	return 0;
-}
-
-static const struct engine_driver fake_driver = {
-	.name = "containerd",
-	.min_major = 1,
-	.max_major = 2,
-	.ask_version = fake_version,
-	.has_drop_ins = fake_has_drop_ins,
-	.plan = fake_plan,
-	.merge = fake_merge,
-	.validate = fake_validate,
-	.clear = fake_clear,
-	.status = fake_status,
-	.live = fake_live,
-	.run = fake_run,
-	.clear_tasks = fake_clear_tasks,
-};
-
-/* ---- the release ---- */
-
-static void add_member(struct archive *a, const char *path, const char *text)
-{
-	struct archive_entry *entry = archive_entry_new();
-	_free_ char *name = path_join("opt/kata", path);
-
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_filetype(entry, AE_IFREG);
-	archive_entry_set_perm(entry, 0644);
-	archive_entry_set_size(entry, (la_int64_t)strlen(text));
-	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
-	(void)archive_write_data(a, text, strlen(text));
-	archive_entry_free(entry);
-}
-
-static char *manifest_text(void)
-{
-	char configuration[SHA256_HEX + 1], empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
-	_free_ char *body = NULL;
-
-	sha256_bytes(DELIVERED, strlen(DELIVERED), configuration);
-	sha256_bytes("", 0, empty);
-	body = xasprintf(
-		"kata-manifest 1\nversion 1\narch x86_64\n"
-		"file 0644 0 %s bin/containerd-shim-kata-v2\n"
-		"file 0644 0 %s libexec/none\n"
-		"file 0644 %zu %s " CONFIGURATION "\n",
-		empty, empty, strlen(DELIVERED), configuration);
-	sha256_bytes(body, strlen(body), digest);
-	return xasprintf("%sdigest %s\n", body, digest);
-}
-
-static void write_release(const char *dir)
-{
-	_free_ char *path = path_join(dir, "kata-static.tar.zst");
-	_free_ char *manifest = manifest_text();
-	struct archive *a = archive_write_new();
-
-	(void)archive_write_add_filter_zstd(a);
-	(void)archive_write_set_format_pax_restricted(a);
-	assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
-	add_member(a, MANIFEST_NAME, manifest);
-	add_member(a, "bin/containerd-shim-kata-v2", "");
-	add_member(a, "libexec/none", "");
-	add_member(a, CONFIGURATION, DELIVERED);
-	assert_int_equal(archive_write_free(a), ARCHIVE_OK);
-}
-
-/* ---- the node ---- */
-
-struct world {
-	char *dir;  /* of the test's own things */
-	char *host; /* what stands for the node's root */
-	struct settings settings;
-};
-
-static void set_path(const char *name, const char *dir, const char *file)
-{
-	_free_ char *path = path_join(dir, file);
-
-	assert_int_equal(setenv(name, path, 1), 0);
-}
-
-static void world_start(struct world *w)
-{
-	struct error e;
-
-	*w = (struct world){ .dir = folder_new(), .host = folder_new() };
-	write_release(w->dir);
-	folder_put(w->dir, "dropin-qemu.toml", CUSTOM);
-	folder_put(w->host, "etc/engine/config.toml", "version = 3\n");
-	assert_int_equal(clearenv(), 0);
-	assert_int_equal(setenv("NODE_NAME", "n1", 1), 0);
-	assert_int_equal(setenv("INSTALLATION_PREFIX", w->host, 1), 0);
-	assert_int_equal(setenv("KATA_LOCKS", w->dir, 1), 0);
-	assert_int_equal(setenv("KATA_ARTIFACTS", w->dir, 1), 0);
-	assert_int_equal(setenv("KATA_CUSTOM_CONFIGS", w->dir, 1), 0);
-	/* It reloads by itself. */
-	assert_int_equal(setenv("K8S_DISTRIBUTION", "k0s", 1), 0);
-	set_path("KATA_ETC", w->host, "etc/kata-containers");
-	set_path("KATA_CONTAINERD_DIR", w->host, "etc/engine");
-	set_path("KATA_CONTAINERD_SOCKET", w->host, "etc/engine/socket");
-	folder_put(w->host, "bin/program", "");
-	set_path("KATA_PATH_DIR", w->host, "bin");
-	assert_int_equal(settings_read(&w->settings, &e), 0);
-}
-
-static void world_end(struct world *w)
-{
-	settings_done(&w->settings);
-	folder_remove(w->dir);
-	folder_remove(w->host);
-}
-
-/* A run against an API server that plays TURNS. */
-struct run {
-	struct fake_api api;
-	struct facts facts;
-	struct install in;
-	struct plan plan;
-};
-
-static void run_start(struct run *r, const struct world *w, const struct step *const *steps,
-		      const struct fake_turn *turns, size_t n)
-{
-	struct error e;
-
-	*r = (struct run){ .plan = { .steps = steps, .context = &r->in } };
-	assert_true(fake_start(&r->api, turns, n, NULL));
-	fake_kubeconfig(&r->api, w->dir);
-	assert_int_equal(facts_open(&w->settings, &r->facts, &e), 0);
-	r->facts.engine.driver = &fake_driver;
-	assert_int_equal(install_open(&r->facts, NULL, &r->in, &e), 0);
-}
-
-static void run_end(struct run *r)
-{
-	const char *fault;
-
-	install_done(&r->in);
-	facts_done(&r->facts);
-	fault = fake_stop(&r->api);
-	if (fault)
-		fail_msg("%s", fault);
-}
 
 static struct journal *open_journal(const struct world *w, const struct run *r)
 {
@@ -421,26 +152,6 @@ static int assess_apart(struct run *r, const char *also_write)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
 }
-
-/* ---- the turns of the API server ---- */
-
-#define GET(path, answer, text)                                           \
-	{                                                                 \
-		.expect = { "GET " path }, .status = answer, .body = text \
-	}
-#define PATCH(path, ...)                                                                   \
-	{                                                                                  \
-		.expect = { "PATCH " path, __VA_ARGS__ }, .status = "200 OK", .body = "{}" \
-	}
-#define NODE           GET("/api/v1/nodes/n1 ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
-#define NO_CLASS(name) GET(CLASSES name " ", "404 Not Found", "{}")
-#define NO_CLASSES     NO_CLASS("kata-qemu"), NO_CLASS("kata")
-#define NAMESPACE      GET("/api/v1/namespaces/kata-system ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}")
-/* Applied on trial. */
-#define NEW_CLASSES                                                                      \
-	NO_CLASS("kata-qemu"), PATCH(CLASSES "kata-qemu?dryRun=All&"), NO_CLASS("kata"), \
-		PATCH(CLASSES "kata?dryRun=All&")
-#define CONDITION PATCH("/api/v1/nodes/n1/status?dryRun=All&")
 
 #define UNSUITABLE                                      \
 	"\"katacontainers.io/kata-runtime\":\"false\"", \
@@ -612,27 +323,7 @@ static unsigned count(const struct assessment *a, enum effect_kind kind)
 /* An installation on a bare node.  Returns what the node's annotation says then. */
 static char *install_as_announced(const struct world *w)
 {
-	static const struct fake_turn turns[] = {
-		NODE,
-		NEW_CLASSES,
-		CONDITION,
-		PATCH("/api/v1/nodes/n1?", "\"false\""),
-		GET("/api/v1/nodes?", "200 OK",
-		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"
-		    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}"),
-		NO_CLASSES, /* as they were, for the undo */
-		GET(CLASSES "kata-qemu ", "404 Not Found", "{}"),
-		NAMESPACE,
-		PATCH(CLASSES "kata-qemu?"),
-		GET(CLASSES "kata ", "404 Not Found", "{}"),
-		NAMESPACE,
-		PATCH(CLASSES "kata?"),
-		PATCH("/api/v1/nodes/n1/status?", "\"True\""),
-		PATCH("/api/v1/nodes/n1?", "\"true\""),
-		{ .expect = { "POST /apis/events.k8s.io/" },
-		  .status = "201 Created",
-		  .body = "{}" },
-	};
+	static const struct fake_turn turns[] = { INSTALLS };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 	_strv_ strv before = NULL;
@@ -732,25 +423,7 @@ static void remove_all(const struct world *w, const char *node)
 	run_end(&r);
 }
 
-/* The turns of an installation that fails when it configures the engine. */
-static const struct fake_turn taken_back[] = {
-	NODE,      NEW_CLASSES,
-	CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),
-	NODE,      PATCH("/api/v1/nodes/n1?", "null"),
-};
-
-/* Assesses and runs.  The message says why it failed. */
-static int install(struct run *r, const struct world *w, struct error *e)
-{
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	_assessment_ struct assessment a = { 0 };
-
-	if (journal_open(&w->settings.owner, r->facts.root, deadline_in(5000), NULL, &j, e) < 0 ||
-	    facts_read_install(&r->facts, &r->in, e) < 0 || plan_assess(&r->plan, &a, e) < 0 ||
-	    plan_run(&r->plan, &a, j, e) < 0)
-		return -e->code;
-	return 0;
-}
+static const struct fake_turn taken_back[] = { TAKEN_BACK };
 
 static void test_what_takes_from_others_is_taken_back_and_tried_once(void **state)
 {

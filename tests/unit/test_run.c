@@ -12,11 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/restarts.h"
 #include "deploy/run.h"
 #include "tests/unit/fake-api.h"
 
 #include "lib/file.h"
 #include "lib/host/store.h"
+#include "lib/timestamp.h"
 
 #define SHARED   "\"katacontainers.io/kata-runtime\""
 #define INSTANCE "\"kata-deploy.katacontainers.io/default\""
@@ -280,6 +282,85 @@ static void test_recovery_restores_a_runtime_that_does_not_answer(void **state)
 	assert_text(path, "old");
 	assert_true(has_journal(&w));
 	stop(&w);
+}
+
+#define TWICE(...) __VA_ARGS__, __VA_ARGS__
+
+/* Each run begins with the same undo, which restarts the engine, and ends by that. */
+static void test_restarts_for_an_undo_that_fails_are_few(void **state)
+{
+	static const struct fake_turn turns[] = {
+		TWICE(TWICE(TWICE(NODE(""), TOLD("KataInstallFailed", "no systemd")))),
+		NODE(""),
+		TOLD("KataInstallFailed", "within an hour"),
+	};
+	_free_ char *path = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	path = interrupt_edit(&w, "cri", "conf.d/kata-deploy.toml", ",\"new\":\"none\"");
+	for (unsigned i = 0; i < RESTARTS_MAX; i++)
+		assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+	assert_int_equal(run_apply(&w.settings, NULL, &e), -EBUSY);
+	assert_non_null(strstr(e.msg, "kata-deploy reset"));
+	assert_text(path, "old");
+	assert_true(has_journal(&w));
+	/* Who says so has looked at the engine. */
+	assert_int_equal(run_reset(&w.settings, NULL, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "no systemd"));
+	stop(&w);
+}
+
+static void note_restarts(const struct world *w, int64_t when)
+{
+	const struct timespec time = { .tv_sec = when };
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *text = xstrdup("");
+	char line[TIMESTAMP_SIZE];
+
+	timestamp_format(&time, TIMESTAMP_SECONDS, line);
+	for (unsigned i = 0; i < RESTARTS_MAX; i++) {
+		_free_ char *before = text;
+
+		text = xasprintf("%s%s\n", before, line);
+	}
+	folder_put(root, ".restarts", text);
+}
+
+static void test_restarts_of_another_hour_do_not_count(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "no systemd"),
+	};
+	static const struct fake_turn refused[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "within an hour"),
+	};
+	static const struct {
+		int64_t ago_s;
+		const struct fake_turn *turns;
+		int result;
+	} cases[] = {
+		{ 3601, turns, -ENOENT },
+		{ -600, turns, -ENOENT }, /* of a clock that was set back since */
+		{ 3000, refused, -EBUSY },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = NULL;
+		struct world w;
+		struct error e;
+
+		start(&w, cases[i].turns, ARRAY_SIZE(turns));
+		note_restarts(&w, time(NULL) - cases[i].ago_s);
+		path = interrupt_edit(&w, "cri", "conf.d/kata-deploy.toml", ",\"new\":\"none\"");
+		assert_int_equal(run_apply(&w.settings, NULL, &e), cases[i].result);
+		stop(&w);
+	}
 }
 
 /* Docker's containerd, say: to wait for its CRI service would never end. */
@@ -743,6 +824,8 @@ int main(void)
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_restores_a_runtime_that_does_not_answer),
+		cmocka_unit_test(test_restarts_for_an_undo_that_fails_are_few),
+		cmocka_unit_test(test_restarts_of_another_hour_do_not_count),
 		cmocka_unit_test(test_recovery_waits_for_no_cri_that_was_not_there),
 		cmocka_unit_test(test_recovery_removes_what_a_killed_validation_left),
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
