@@ -9,7 +9,7 @@
 mkdir -p "$node_root/srv/$namespace"
 cleanup rm -rf "$node_root/srv/$namespace"
 pod polite <<END
-terminationGracePeriodSeconds: 20
+terminationGracePeriodSeconds: 60
 containers:
 - name: c
   image: "$image"
@@ -25,13 +25,13 @@ END
 ready polite
 ready deaf
 began=$SECONDS
-k delete pod polite --timeout=60s >/dev/null
+k delete pod polite --timeout=90s >/dev/null
 polite=$((SECONDS - began)) began=$SECONDS
 k delete pod deaf --timeout=60s >/dev/null
 deaf=$((SECONDS - began))
-note "polite pod gone after $polite s of 20, deaf one after $deaf s of 4"
+note "polite pod gone after $polite s of 60, deaf one after $deaf s of 4"
 expect "last words" bye "$(cat "$node_root/srv/$namespace/polite")"
-[ "$polite" -lt 15 ] || fail "a polite pod took $polite s"
+[ "$polite" -lt 30 ] || fail "a polite pod took $polite s"
 [ "$deaf" -ge 3 ] || fail "a deaf pod was killed after $deaf s, before its period"
 [ "$deaf" -lt 25 ] || fail "a deaf pod took $deaf s"
 passed
