@@ -46,6 +46,9 @@ static int open_pipe(struct process_pipes *pipes, int i, uint32_t pipe_size, str
 	pipes->theirs[i] = fds[is_input ? 0 : 1];
 	if (pipe_size && fcntl(fds[0], F_SETPIPE_SZ, pipe_size) < 0)
 		return fail(e, errno, "cannot make a pipe of %u bytes: %m", pipe_size);
+	/* As much as one call moves: the process works while the next is on its way. */
+	if (!pipe_size)
+		(void)fcntl(fds[0], F_SETPIPE_SZ, STREAM_READ_MAX);
 	if (fcntl(pipes->ours[i], F_SETFL, O_NONBLOCK) < 0)
 		return fail(e, errno, "cannot set up a pipe: %m");
 	return 0;

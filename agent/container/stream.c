@@ -15,8 +15,11 @@
 #include "agent/container/stream.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "lib/rpc/proto/agent.pb-c.h"
+
+#define READ_MIN 256 /* also where nobody says how much is there */
 
 static const char *const names[] = {
 	[STREAM_STDIN] = "stdin",
@@ -45,18 +48,35 @@ static void close_stream(struct stream *s)
 	s->io.fd = close_fd(s->io.fd);
 }
 
-/* Returns the bytes read, 0 at the end, -EAGAIN when nothing is there yet. */
-static ssize_t take_bytes(struct stream *s, uint8_t *bytes, size_t max)
+/* Room for what is there, at most MAX; what comes meanwhile is for the next call. */
+static size_t room_for(const struct stream *s, size_t max)
 {
+	int waiting = 0;
+
+	if (ioctl(s->io.fd, FIONREAD, &waiting) < 0 || waiting < READ_MIN)
+		waiting = READ_MIN;
+	return min_size((size_t)waiting, min_size(max, STREAM_READ_MAX));
+}
+
+/* Returns the bytes read, *ret_bytes the caller's to free; 0 at the end, -EAGAIN when nothing is
+ * there yet. */
+static ssize_t take_bytes(struct stream *s, size_t max, uint8_t **ret_bytes)
+{
+	_free_ uint8_t *bytes = NULL;
+	size_t room;
 	ssize_t n;
 
 	if (s->io.fd < 0)
 		return 0;
+	room = room_for(s, max);
+	bytes = xmalloc(room);
 	do
-		n = read(s->io.fd, bytes, max);
+		n = read(s->io.fd, bytes, room);
 	while (n < 0 && errno == EINTR);
-	if (n > 0)
+	if (n > 0) {
+		*ret_bytes = TAKE_PTR(bytes);
 		return n;
+	}
 	if (n < 0 && errno == EAGAIN && !s->is_ending)
 		return -EAGAIN;
 	close_stream(s);
@@ -72,12 +92,12 @@ static bool has_reader(struct stream *s)
 static void on_readable(struct io *io, uint32_t events)
 {
 	struct stream *s = CONTAINER_OF(io, struct stream, io);
-	uint8_t bytes[STREAM_READ_MAX];
 
 	(void)events;
 	while (has_reader(s)) {
 		Agent__ReadStreamResponse answer = AGENT__READ_STREAM_RESPONSE__INIT;
-		ssize_t n = take_bytes(s, bytes, s->calls->max);
+		_free_ uint8_t *bytes = NULL;
+		ssize_t n = take_bytes(s, s->calls->max, &bytes);
 
 		if (n < 0)
 			return;
@@ -90,7 +110,7 @@ static void on_readable(struct io *io, uint32_t events)
 int stream_read(struct stream *s, struct rpc_request *req, size_t max, void *out, struct error *e)
 {
 	Agent__ReadStreamResponse *answer = out;
-	uint8_t bytes[STREAM_READ_MAX];
+	uint8_t *bytes = NULL;
 	struct parked *call;
 	ssize_t n = -EAGAIN;
 	int r;
@@ -99,12 +119,11 @@ int stream_read(struct stream *s, struct rpc_request *req, size_t max, void *out
 		return fail(e, EINVAL, "a read of '%s' asks for 0 bytes", names[s->kind]);
 	if (rpc_is_abandoned(req))
 		return fail(e, ECANCELED, "the caller of a read of '%s' has gone", names[s->kind]);
-	max = min_size(max, sizeof(bytes));
 	if (!has_reader(s))
-		n = take_bytes(s, bytes, max);
+		n = take_bytes(s, max, &bytes);
 	if (n >= 0) {
 		answer->data.len = (size_t)n;
-		answer->data.data = n ? xmemdup(bytes, (size_t)n) : NULL;
+		answer->data.data = bytes;
 		return 0;
 	}
 	r = watch(s, EPOLLIN, e);

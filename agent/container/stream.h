@@ -17,8 +17,8 @@ struct stream {
 	bool is_ending; /* ends as soon as nothing more is there, or all is written */
 };
 
-#define STREAM_READ_MAX  (32 * KIB) /* bytes of one answer */
-#define STREAM_WRITE_MAX (4 * MIB)  /* bytes of one call */
+#define STREAM_READ_MAX  (256 * KIB) /* bytes of one answer */
+#define STREAM_WRITE_MAX (4 * MIB)   /* bytes of one call */
 
 /* Takes the non-blocking OWN_FD; -1 makes a stream that has ended. */
 void stream_init(struct stream *s, struct loop *loop, int own_fd, enum stream_kind kind);

@@ -3,11 +3,11 @@
  * client - the calling side of ttRPC.
  *
  * A call is a frame in a queue and an entry in a list, both guarded by one lock; the io thread does
- * all reading and writing.  An answer is copied to the call it belongs to and decoded by whoever
- * waits for it, so a large one holds up nobody else.  A caller that gives up takes its entry out of
- * the list; an answer that comes later finds nobody and is dropped, as the protocol has no way to
- * call a call off.  What a peer says about a failure is cut to printable text before anyone logs
- * it.
+ * all reading and writing.  An answer to a blocking call is copied and decoded by whoever waits for
+ * it, so a large one holds up nobody else; an asynchronous call takes it where it lies.  A caller
+ * that gives up takes its entry out of the list; an answer that comes later finds nobody and is
+ * dropped, as the protocol has no way to call a call off.  What a peer says about a failure is cut
+ * to printable text before anyone logs it.
  */
 
 #include "lib/rpc/client.h"
@@ -21,7 +21,8 @@
 #include "lib/rpc/proto/ttrpc.pb-c.h"
 #include "lib/str.h"
 
-#define STREAM_MAX (UINT32_MAX - 2)
+#define STREAM_MAX      (UINT32_MAX - 2)
+#define REQUEST_PAYLOAD 3 /* the number of that field of a Ttrpc__Request */
 
 struct call {
 	struct call *next;
@@ -32,7 +33,8 @@ struct call {
 	void *arg;
 	int answered_fd; /* of a blocking one: readable when it is answered */
 	bool is_answered;
-	uint8_t *answer; /* a Ttrpc__Response; NULL: failure says why there is none */
+	const uint8_t *answer; /* a Ttrpc__Response; NULL: failure says why there is none */
+	uint8_t *copy;         /* of it, for a blocking call: the frame is gone when it looks */
 	size_t answer_len;
 	struct error failure;
 };
@@ -121,7 +123,7 @@ static int decode(const struct call *call, void *ret_out, struct error *e)
 	return 0;
 }
 
-/* Ends an asynchronous call. */
+/* Ends an asynchronous call, whose answer is not its own. */
 static void finish(struct call *call)
 {
 	_message_ void *out = NULL;
@@ -131,7 +133,6 @@ static void finish(struct call *call)
 		call->done(call->arg, NULL, &e);
 	else
 		call->done(call->arg, out, NULL);
-	free(call->answer);
 	free(call);
 }
 
@@ -159,8 +160,9 @@ static void on_frame(struct conn *conn, const struct ttrpc_frame *frame)
 	if (call) {
 		is_async = call->is_async;
 		call->answer_len = frame->len;
-		call->answer = xmalloc((size_t)frame->len + 1);
-		memcpy(call->answer, frame->data, frame->len);
+		if (!is_async)
+			call->copy = xmemdup(frame->data, frame->len);
+		call->answer = is_async ? frame->data : call->copy;
 		settle(call);
 	}
 	(void)pthread_mutex_unlock(&client->lock);
@@ -301,14 +303,11 @@ static size_t pack_request(const struct rpc_call *kind, const void *in, int64_t 
 	Ttrpc__Request request = TTRPC__REQUEST__INIT;
 	_free_ char *service = xstrdup(kind->service);
 	_free_ char *method = xstrdup(kind->name);
-	_free_ uint8_t *payload = NULL;
 
 	request.service = service;
 	request.method = method;
-	request.payload.len = message_pack(in, &payload);
-	request.payload.data = payload;
 	request.timeout_nano = timeout_nano;
-	return message_pack(&request, ret_bytes);
+	return message_pack_in(&request, REQUEST_PAYLOAD, in, ret_bytes);
 }
 
 /* Called with the lock held. */
@@ -392,7 +391,7 @@ int rpc_call(struct rpc_client *client, const struct rpc_call *kind, const void 
 	r = await(client, &call, deadline_ms, cancel, e);
 	if (r >= 0)
 		r = decode(&call, ret_out, e);
-	free(call.answer);
+	free(call.copy);
 	return r;
 }
 

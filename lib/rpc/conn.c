@@ -13,8 +13,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#define READ_MIN (16 * KIB)
-#define IN_MAX   (TTRPC_HEADER + WIRE_FRAME_MAX + WIRE_READ_MAX)
+#define READ_MIN  (16 * KIB)
+#define LOWAT_MAX (64 * KIB)
+#define IN_MAX    (TTRPC_HEADER + WIRE_FRAME_MAX + WIRE_READ_MAX)
 
 static bool is_congested(const struct conn *conn)
 {
@@ -61,6 +62,45 @@ void conn_flush(struct conn *conn)
 	watch(conn);
 }
 
+/* Returns what the socket has taken of header and data; a failure shows when it is tried again. */
+static size_t send_frame(struct conn *conn, uint8_t *header, const uint8_t *data, size_t len)
+{
+	struct iovec parts[] = { { header, TTRPC_HEADER }, { (void *)(uintptr_t)data, len } };
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = ARRAY_SIZE(parts) };
+	ssize_t n;
+
+	if (conn->out.len || conn->io.fd < 0)
+		return 0;
+	do
+		n = sendmsg(conn->io.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n > 0 ? (size_t)n : 0;
+}
+
+int conn_send(struct conn *conn, uint32_t stream, enum ttrpc_type type, const uint8_t *data,
+	      size_t len, struct error *e)
+{
+	uint8_t header[TTRPC_HEADER];
+	size_t sent;
+	int r;
+
+	if (len > WIRE_FRAME_MAX || TTRPC_HEADER + len > conn->out.max - conn->out.len)
+		return fail(e, EMSGSIZE, "no room for a message of %zu bytes", len);
+	ttrpc_put_header(header, stream, type, 0, (uint32_t)len);
+	sent = send_frame(conn, header, data, len);
+	if (sent < TTRPC_HEADER) {
+		r = buf_add(&conn->out, header + sent, TTRPC_HEADER - sent, e);
+		sent = 0;
+	} else {
+		r = 0;
+		sent -= TTRPC_HEADER;
+	}
+	if (r >= 0)
+		r = buf_add(&conn->out, data + sent, len - sent, e);
+	conn_flush(conn);
+	return r;
+}
+
 static void skip_some(struct conn *conn)
 {
 	size_t n = min_size(conn->skip, conn->in.len);
@@ -89,10 +129,24 @@ static int take_frame(struct conn *conn, struct error *e)
 	return 1;
 }
 
+/* A peer's bytes may come in pieces of a few KiB: we are woken when a frame can be whole, or so
+ * much is there that it pays to take it. */
+static void expect_bytes(struct conn *conn)
+{
+	int n = conn->skip ? 1 : (int)min_size(ttrpc_missing(&conn->in), LOWAT_MAX);
+
+	if (n == conn->lowat)
+		return;
+	conn->lowat = n;
+	(void)setsockopt(conn->io.fd, SOL_SOCKET, SO_RCVLOWAT, &n, sizeof(n));
+}
+
 /* How much to read: enough for the rest of a long frame in few calls, little when idle. */
 static size_t read_size(const struct conn *conn)
 {
-	return min_size(max_size(conn->in.len, READ_MIN), WIRE_READ_MAX);
+	size_t some = max_size((size_t)conn->lowat, READ_MIN);
+
+	return min_size(max_size(conn->in.len, some), WIRE_READ_MAX);
 }
 
 static int receive(struct conn *conn, struct error *e)
@@ -125,10 +179,12 @@ static void ready(struct io *io, uint32_t events)
 		send_some(conn);
 	}
 	conn->is_stalled = r > 0;
-	if (r < 0)
+	if (r < 0) {
 		conn->ops->ended(conn, &e);
-	else
-		watch(conn);
+		return;
+	}
+	expect_bytes(conn);
+	watch(conn);
 }
 
 int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct conn_ops *ops,
@@ -142,6 +198,7 @@ int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct con
 	conn->io = (struct io){ .fd = own_fd, .ready = ready };
 	conn->events = EPOLLIN;
 	conn->skip = 0;
+	conn->lowat = 1;
 	conn->is_stalled = false;
 	buf_init(&conn->in, IN_MAX);
 	buf_init(&conn->out, WIRE_OUT_MAX);

@@ -28,6 +28,7 @@ struct conn {
 	struct buf in;
 	struct buf out;
 	size_t skip;     /* bytes to come of a frame that is too long */
+	int lowat;       /* bytes of input that wake us */
 	bool is_stalled; /* frames may wait in `in` for room in `out` */
 	uint32_t events; /* that the loop watches */
 };
@@ -38,6 +39,10 @@ int conn_open(struct conn *conn, struct loop *loop, int own_fd, const struct con
 /* Without a call of ended(). */
 void conn_close(struct conn *conn);
 
+/* Sends a frame: at once what the socket takes, from where it lies; the rest waits in `out`.
+ * EMSGSIZE, with nothing sent, if it is too long for a frame or for `out`. */
+int conn_send(struct conn *conn, uint32_t stream, enum ttrpc_type type, const uint8_t *data,
+	      size_t len, struct error *e);
 /* Writes what the socket takes of what the owner has added to `out`; the rest follows when there is
  * room.  A failure comes through ended(), later. */
 void conn_flush(struct conn *conn);

@@ -13,6 +13,8 @@
 
 #include "lib/wire.h"
 
+#define TAG_MAX 11 /* a field's number and a length */
+
 struct budget {
 	size_t left;
 	bool exceeded;
@@ -58,6 +60,33 @@ size_t message_pack(const void *message, uint8_t **ret_bytes)
 
 	*ret_bytes = xmalloc(len + 1);
 	return protobuf_c_message_pack(message, *ret_bytes);
+}
+
+static size_t put_varint(uint8_t *p, size_t value)
+{
+	size_t n = 0;
+
+	for (; value >= 0x80; value >>= 7)
+		p[n++] = (uint8_t)(value | 0x80);
+	p[n++] = (uint8_t)value;
+	return n;
+}
+
+size_t message_pack_in(const void *envelope, unsigned field, const void *message,
+		       uint8_t **ret_bytes)
+{
+	size_t outer = protobuf_c_message_get_packed_size(envelope);
+	size_t inner = protobuf_c_message_get_packed_size(message);
+	uint8_t *bytes = xmalloc(outer + TAG_MAX + inner), *p = bytes;
+
+	p += protobuf_c_message_pack(envelope, p);
+	if (inner) {
+		*p++ = (uint8_t)(field << 3 | PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED);
+		p += put_varint(p, inner);
+		p += protobuf_c_message_pack(message, p);
+	}
+	*ret_bytes = bytes;
+	return (size_t)(p - bytes);
 }
 
 /* Not protobuf_c_message_init(): that needs a function per type, which we do not generate. */

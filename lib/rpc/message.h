@@ -17,6 +17,10 @@ int message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes, si
 		   void *ret_message, struct error *e);
 /* Serialises; *ret_bytes is the caller's to free() and never NULL. */
 size_t message_pack(const void *message, uint8_t **ret_bytes);
+/* The same of ENVELOPE with MESSAGE, serialised, as its field FIELD: a field of bytes that is not
+ * set, numbered below 16.  A long message is copied once. */
+size_t message_pack_in(const void *envelope, unsigned field, const void *message,
+		       uint8_t **ret_bytes);
 /* An empty message on the heap.  (On the stack: NAME__INIT of its header; protobuf_c_message_init()
  * does not work.) */
 void *message_new(const ProtobufCMessageDescriptor *type);

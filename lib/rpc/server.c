@@ -26,6 +26,8 @@
 #include "lib/rpc/proto/ttrpc.pb-c.h"
 #include "lib/str.h"
 
+#define RESPONSE_PAYLOAD 2 /* the number of that field of a Ttrpc__Response */
+
 struct entrance {
 	struct entrance *next;
 	struct rpc_server *server;
@@ -131,8 +133,7 @@ static void set_reply_error(struct rpc_request *req, const struct error *e)
 
 static void set_reply(struct rpc_request *req, const void *out)
 {
-	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
-	_free_ uint8_t *payload = NULL;
+	const Ttrpc__Response response = TTRPC__RESPONSE__INIT;
 	struct error e;
 
 	if (protobuf_c_message_get_packed_size(out) > WIRE_FRAME_MAX - KIB) {
@@ -141,9 +142,7 @@ static void set_reply(struct rpc_request *req, const void *out)
 		set_reply_error(req, &e);
 		return;
 	}
-	response.payload.len = message_pack(out, &payload);
-	response.payload.data = payload;
-	req->reply_len = message_pack(&response, &req->reply);
+	req->reply_len = message_pack_in(&response, RESPONSE_PAYLOAD, out, &req->reply);
 }
 
 static void send_frame(struct connection *c, uint32_t stream, const uint8_t *data, size_t len)
@@ -153,9 +152,8 @@ static void send_frame(struct connection *c, uint32_t stream, const uint8_t *dat
 	if (c->has_ended)
 		return;
 	/* What does not fit in the output has no reader: end the stream, ended() follows. */
-	if (ttrpc_add(&c->conn.out, stream, TTRPC_RESPONSE, 0, data, len, &e) < 0)
+	if (conn_send(&c->conn, stream, TTRPC_RESPONSE, data, len, &e) < 0)
 		(void)shutdown(c->conn.io.fd, SHUT_RDWR);
-	conn_flush(&c->conn);
 }
 
 static void send_status(struct connection *c, uint32_t stream, enum rpc_status code,

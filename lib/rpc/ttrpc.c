@@ -54,6 +54,22 @@ int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct erro
 	return 1;
 }
 
+size_t ttrpc_missing(const struct buf *in)
+{
+	size_t all = TTRPC_HEADER + (in->len < TTRPC_HEADER ? 0 : (size_t)get_u32(in->data));
+
+	return in->len >= TTRPC_HEADER && all > in->len ? all - in->len : 1;
+}
+
+void ttrpc_put_header(uint8_t room[TTRPC_HEADER], uint32_t stream, enum ttrpc_type type,
+		      uint8_t flags, uint32_t len)
+{
+	put_u32(room, len);
+	put_u32(room + 4, stream);
+	room[8] = (uint8_t)type;
+	room[9] = flags;
+}
+
 int ttrpc_add(struct buf *out, uint32_t stream, enum ttrpc_type type, uint8_t flags,
 	      const void *data, size_t len, struct error *e)
 {
@@ -66,10 +82,7 @@ int ttrpc_add(struct buf *out, uint32_t stream, enum ttrpc_type type, uint8_t fl
 	r = buf_reserve(out, TTRPC_HEADER + len, &room, e);
 	if (r < 0)
 		return r;
-	put_u32(room, (uint32_t)len);
-	put_u32(room + 4, stream);
-	room[8] = (uint8_t)type;
-	room[9] = flags;
+	ttrpc_put_header(room, stream, type, flags, (uint32_t)len);
 	if (len)
 		memcpy(room + TTRPC_HEADER, data, len);
 	buf_grew(out, TTRPC_HEADER + len);

@@ -31,6 +31,11 @@ struct ttrpc_frame {
  * -EPROTO when it cannot be a frame. */
 int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct error *e);
 
+/* Bytes to come of the first frame in IN; 1 where its length is not known yet or it is whole. */
+size_t ttrpc_missing(const struct buf *in);
+/* The header of a frame with LEN bytes of data. */
+void ttrpc_put_header(uint8_t room[TTRPC_HEADER], uint32_t stream, enum ttrpc_type type,
+		      uint8_t flags, uint32_t len);
 /* Appends header and data. */
 int ttrpc_add(struct buf *out, uint32_t stream, enum ttrpc_type type, uint8_t flags,
 	      const void *data, size_t len, struct error *e);

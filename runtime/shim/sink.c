@@ -32,12 +32,16 @@ struct sink {
 	pid_t pid;
 };
 
+/* What one call of the agent moves fits in, as far as the host allows: the next is under way while
+ * this is read or written. */
 static int fifo_open(const char *path, int flags, struct error *e)
 {
 	int fd = open(path, flags | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
 		return fail(e, errno, "cannot open the stream '%s': %m", path);
+	if (fcntl(fd, F_GETPIPE_SZ) < (int)STDIO_CHUNK)
+		(void)fcntl(fd, F_SETPIPE_SZ, STDIO_CHUNK);
 	return fd;
 }
 

@@ -28,7 +28,6 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/sink.h"
 
-#define CHUNK         (32 * KIB)
 #define STALL_MS      UINT64_C(10000)
 #define SETTLE_MS     UINT64_C(2)
 #define SETTLE_MAX_MS UINT64_C(100)
@@ -209,7 +208,7 @@ static void output_ready(struct io *io, uint32_t flags)
 	loop_del(o->owner->loop, io);
 	o->is_watched = false;
 	buf_done(&o->rest);
-	buf_init(&o->rest, CHUNK);
+	buf_init(&o->rest, STDIO_CHUNK);
 	output_read(o);
 }
 
@@ -217,9 +216,9 @@ static void output_take(struct output *o, const ProtobufCBinaryData *data)
 {
 	struct error e;
 
-	if (data->len > CHUNK) {
+	if (data->len > STDIO_CHUNK) {
 		log_error("agent: %zu bytes of output where %u were asked for; the stream ends",
-			  data->len, (unsigned)CHUNK);
+			  data->len, (unsigned)STDIO_CHUNK);
 		output_end(o);
 		return;
 	}
@@ -269,7 +268,7 @@ static void output_read(struct output *o)
 	}
 	request.container_id = s->container_id;
 	request.exec_id = s->exec_id;
-	request.len = CHUNK;
+	request.len = STDIO_CHUNK;
 	o->in_flight = true;
 	s->in_flight++;
 	if (rpc_call_async(s->rpc, client_call_of(o->read), &request, output_arrived, o, &e) < 0) {
@@ -394,7 +393,7 @@ static void input_ready(struct io *io, uint32_t flags)
 	if (in->is_watched)
 		loop_del(in->owner->loop, io);
 	in->is_watched = false;
-	n = buf_read(&in->rest, io->fd, CHUNK, &e);
+	n = buf_read(&in->rest, io->fd, STDIO_CHUNK, &e);
 	if (n > 0)
 		input_write(in);
 	else if (n == -EAGAIN && !in->must_close)
@@ -436,9 +435,9 @@ static void stdio_init(struct stdio *s, const struct stdio_params *p)
 				  .has_ended = p->paths.is_terminal };
 	s->stall = (struct io){ -1, stalled };
 	s->settle = (struct io){ -1, settle_ready };
-	buf_init(&s->in.rest, CHUNK);
-	buf_init(&s->out.rest, CHUNK);
-	buf_init(&s->err.rest, CHUNK);
+	buf_init(&s->in.rest, STDIO_CHUNK);
+	buf_init(&s->out.rest, STDIO_CHUNK);
+	buf_init(&s->err.rest, STDIO_CHUNK);
 }
 
 static int open_all(struct stdio *s, const struct stdio_params *p, struct error *e)

@@ -4,6 +4,8 @@
 
 #include "lib/rpc/client.h"
 
+#define STDIO_CHUNK (256 * KIB) /* of a stream moved by one call, and held for a reader */
+
 /* stdio - the streams of one process, between the agent and containerd's fifos. */
 
 struct stdio;

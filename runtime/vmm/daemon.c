@@ -314,7 +314,7 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
 	strv_add(&argv, "--vm");
 	/* The device takes a packet's data in one piece only; a guest's kernel gathers from several
 	 * what is longer than 28 KiB, and sends no more at once than this buffer holds. */
-	strv_addf(&argv, "guest-cid=%u,socket=%s,uds-path=%s,tx-buffer-size=16384", params->cid,
+	strv_addf(&argv, "guest-cid=%u,socket=%s,uds-path=%s,tx-buffer-size=24576", params->cid,
 		  path, params->uds_path);
 	spec.argv = argv;
 	r = daemon_spawn(d, loop, &spec, deadline_ms, c, e);

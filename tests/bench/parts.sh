@@ -59,7 +59,7 @@ boot_limit() {
 agent_ready() {
 	local pid result
 	rm -f "$out"/vsock*
-	"$release/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$out/vsock-device,uds-path=$out/vsock,tx-buffer-size=16384" >"$out/vsock.log" 2>&1 &
+	"$release/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$out/vsock-device,uds-path=$out/vsock,tx-buffer-size=24576" >"$out/vsock.log" 2>&1 &
 	pid=$!
 	until [ -S "$out/vsock-device" ]; do kill -0 "$pid"; done
 	# shellcheck disable=SC2046
@@ -86,6 +86,8 @@ part_kernel() {
 }
 
 part_data() { "$top/tests/bench/data.sh" >"$out/data.values"; read_values "$out/data.values"; }
+
+part_disks() { "$top/tests/bench/disks.sh" >"$out/disks.values"; read_values "$out/disks.values"; }
 
 # The cluster starts when a part needs it: the parts before have the machine to themselves.  One that
 # was not there before goes at the end.

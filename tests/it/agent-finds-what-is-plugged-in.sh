@@ -57,7 +57,7 @@ start_vm() {
 	mkfs.ext4 -q -F "$work/early"
 	mkfs.ext4 -q -F "$work/late"
 	"$version_dir/libexec/vhost-device-vsock" \
-		--vm "guest-cid=3,socket=$work/vhost,uds-path=$work/vsock,tx-buffer-size=16384" >"$work/vsock.log" 2>&1 &
+		--vm "guest-cid=3,socket=$work/vhost,uds-path=$work/vsock,tx-buffer-size=24576" >"$work/vsock.log" 2>&1 &
 	cleanup kill $!
 	socat -u "UNIX-LISTEN:$work/vsock_1101" "CREATE:$work/ready" &
 	cleanup kill_quietly $!

@@ -46,7 +46,7 @@ make_initrd() {
 
 start_vm() {
 	"$version_dir/libexec/vhost-device-vsock" \
-		--vm "guest-cid=3,socket=$work/vhost,uds-path=$work/vsock,tx-buffer-size=16384" >"$work/vsock.log" 2>&1 &
+		--vm "guest-cid=3,socket=$work/vhost,uds-path=$work/vsock,tx-buffer-size=24576" >"$work/vsock.log" 2>&1 &
 	cleanup kill $!
 	eventually 10 "the vsock device" test -S "$work/vhost"
 	"$version_dir/bin/qemu-system-x86_64" -L "$version_dir/share/kata-qemu/qemu" \

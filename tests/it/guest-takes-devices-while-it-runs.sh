@@ -89,7 +89,7 @@ echo "hello by virtio-fs" >"$work/share/greeting"
 "$virtiofsd/libexec/virtiofsd" --socket-path="$work/fs" --shared-dir="$work/share" \
 	--cache=auto --sandbox=namespace >"$work/virtiofsd.log" 2>&1 &
 cleanup kill $!
-"$vsock/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$work/vs,uds-path=$work/vsock,tx-buffer-size=16384" \
+"$vsock/libexec/vhost-device-vsock" --vm "guest-cid=3,socket=$work/vs,uds-path=$work/vsock,tx-buffer-size=24576" \
 	>"$work/vsock.log" 2>&1 &
 cleanup kill $!
 socat -u "UNIX-LISTEN:$work/vsock_5000" "CREATE:$work/heard" &

@@ -398,6 +398,33 @@ static void test_input_that_does_not_fit_waits_and_comes_before_the_end(void **s
 	assert_int_equal(out->len, sizeof(sent));
 }
 
+/* Each call is some journeys of milliseconds under emulation. */
+static void test_one_call_moves_what_a_pipe_holds(void **state)
+{
+	struct fixture *f = *state;
+	Agent__ReadStreamRequest request = AGENT__READ_STREAM_REQUEST__INIT;
+	_message_ Agent__ReadStreamResponse *out = NULL;
+	const size_t len = STREAM_READ_MAX / 2; /* the caller's socket takes it at once */
+	_free_ char *text = xcalloc(1, len + 1);
+	struct process_pipes pipes;
+	struct error e;
+
+	assert_return_code(process_pipes_open(&pipes, PROCESS_INPUT_PIPE, 0, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(pipes.ours); i++)
+		assert_true(fcntl(pipes.ours[i], F_GETPIPE_SZ) >= (int)STREAM_READ_MAX);
+	process_pipes_close(&pipes);
+
+	for (size_t i = 0; i < len; i++)
+		text[i] = (char)('a' + i % 23);
+	assert_true(fcntl(f->output, F_SETPIPE_SZ, STREAM_READ_MAX) >= (int)STREAM_READ_MAX);
+	print(f, text);
+	request.len = STREAM_READ_MAX;
+	call(f, CALLER_FIRST, "ReadStdout", &request, 0);
+	answer_to(f, CALLER_FIRST, &agent__read_stream_response__descriptor, &out);
+	assert_int_equal(out->data.len, len);
+	assert_memory_equal(out->data.data, text, len);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -412,6 +439,7 @@ int main(void)
 		TEST(test_output_that_a_child_holds_ends_soon_after_the_process),
 		TEST(test_calls_that_wait_are_bounded),
 		TEST(test_input_that_does_not_fit_waits_and_comes_before_the_end),
+		TEST(test_one_call_moves_what_a_pipe_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

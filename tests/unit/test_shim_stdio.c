@@ -150,6 +150,11 @@ static void make(struct fixture *f, enum with with)
 
 	if (stdio_open(&params, &f->stdio, &e) < 0)
 		fail_msg("%s", e.msg);
+	/* One call's worth, so that the next is under way while this is read. */
+	assert_true(fcntl(f->out, F_GETPIPE_SZ) >= (int)STDIO_CHUNK);
+	assert_true(fcntl(f->err, F_GETPIPE_SZ) >= (int)STDIO_CHUNK);
+	if (with == WITH_INPUT)
+		assert_true(fcntl(f->in, F_GETPIPE_SZ) >= (int)STDIO_CHUNK);
 }
 
 static void start(struct fixture *f, void (*script)(struct fixture *f))
@@ -244,6 +249,7 @@ static void agent_writes_both(struct fixture *f)
 	out = expect(f, "ReadStdout", &agent__read_stream_request__descriptor, &request);
 	peer_check(strcmp(request->container_id, "box") == 0, "wrong container");
 	peer_check(strcmp(request->exec_id, "run") == 0, "wrong process");
+	peer_check(request->len == STDIO_CHUNK, "another size than the fifo has");
 	err = expect(f, "ReadStderr", NULL, NULL);
 	answer_output(f, out, "hello", 5);
 	out = expect(f, "ReadStdout", NULL, NULL);
@@ -283,7 +289,7 @@ static void test_output_that_nobody_takes_ends_when_told_to(void **state)
 static void agent_gives_too_much(struct fixture *f)
 {
 	_message_ Agent__ReadStreamRequest *request = NULL;
-	_free_ char *flood = xcalloc(1, 256 * KIB);
+	_free_ char *flood = xcalloc(1, 512 * KIB);
 	uint32_t out;
 
 	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
@@ -413,9 +419,10 @@ static void test_output_read_after_the_sandbox_is_gone_is_delivered_to_its_end(v
 	struct fixture *f = *state;
 	char bytes[4096] = { 0 };
 
+	/* Which makes the fifo larger. */
+	make(f, WITHOUT_INPUT);
 	while (write(f->out, bytes, sizeof(bytes)) > 0)
 		;
-	make(f, WITHOUT_INPUT);
 	start(f, agent_writes_to_a_full_fifo);
 	lose_sandbox(f);
 	assert_int_equal(f->n_ended, 0);

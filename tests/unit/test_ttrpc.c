@@ -10,6 +10,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
+#include "lib/rpc/proto/ttrpc.pb-c.h"
 #include "lib/rpc/status.h"
 #include "lib/rpc/ttrpc.h"
 #include "lib/str.h"
@@ -87,6 +88,22 @@ static void test_add_then_parse_gives_the_same(void **state)
 	assert_int_equal(ttrpc_parse(&out, &frame, &e), 1);
 }
 
+/* One too many and a peer that has sent all would be waited for. */
+static void test_missing_bytes_are_those_to_the_end_of_the_frame(void **state)
+{
+	_buf_ struct buf in;
+	struct error e;
+
+	(void)state;
+	buf_init(&in, KIB);
+	for (size_t n = 0; n <= sizeof(hello); n++) {
+		size_t missing = n < TTRPC_HEADER || n == sizeof(hello) ? 1 : sizeof(hello) - n;
+
+		assert_int_equal(ttrpc_missing(&in), missing);
+		assert_return_code(buf_add(&in, hello + n, n < sizeof(hello), &e), 0);
+	}
+}
+
 static void test_add_too_long_adds_nothing(void **state)
 {
 	_free_ uint8_t *big = xcalloc(1, WIRE_FRAME_MAX + 1);
@@ -158,6 +175,30 @@ static void test_message_packed_and_unpacked_is_equal(void **state)
 	assert_int_equal(got->offset, INT64_MAX);
 }
 
+/* Around the lengths whose own length needs another byte. */
+static void test_message_packed_in_another_is_that_of_two_steps(void **state)
+{
+	const size_t lengths[] = { 0, 1, 120, 125, 126, 127, 128, 16380, 16384, 300000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
+		Agent__ReadStreamResponse inner = AGENT__READ_STREAM_RESPONSE__INIT;
+		Ttrpc__Response envelope = TTRPC__RESPONSE__INIT;
+		_free_ uint8_t *data = xcalloc(1, lengths[i] + 1);
+		_free_ uint8_t *payload = NULL;
+		_free_ uint8_t *bytes = NULL;
+		_free_ uint8_t *same = NULL;
+		size_t len;
+
+		inner.data = (ProtobufCBinaryData){ .len = lengths[i], .data = data };
+		len = message_pack_in(&envelope, 2, &inner, &bytes);
+		envelope.payload.len = message_pack(&inner, &payload);
+		envelope.payload.data = payload;
+		assert_int_equal(message_pack(&envelope, &same), len);
+		assert_memory_equal(bytes, same, len);
+	}
+}
+
 static void test_message_missing_string_is_empty_not_null(void **state)
 {
 	_message_ Agent__CreateSandboxRequest *got = NULL;
@@ -205,10 +246,12 @@ int main(void)
 		cmocka_unit_test(test_parse_oversized_frame_names_stream_and_length),
 		cmocka_unit_test(test_parse_other_protocol_is_refused_by_first_byte),
 		cmocka_unit_test(test_add_then_parse_gives_the_same),
+		cmocka_unit_test(test_missing_bytes_are_those_to_the_end_of_the_frame),
 		cmocka_unit_test(test_add_too_long_adds_nothing),
 		cmocka_unit_test(test_status_of_errno_and_back_is_stable),
 		cmocka_unit_test(test_status_that_may_pass_is_known_by_its_errno),
 		cmocka_unit_test(test_message_packed_and_unpacked_is_equal),
+		cmocka_unit_test(test_message_packed_in_another_is_that_of_two_steps),
 		cmocka_unit_test(test_message_missing_string_is_empty_not_null),
 		cmocka_unit_test(test_message_garbage_is_refused_by_name),
 		cmocka_unit_test(test_message_of_empty_submessages_is_bounded),
