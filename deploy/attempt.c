@@ -56,24 +56,38 @@ static void add_folder(struct sha256 *s, const char *dir, const char *name)
 	globfree(&found);
 }
 
+/* Which one it is, and the files in its folders. */
+static void add_engine(struct sha256 *s, const struct engine *engine)
+{
+	add(s, engine->version);
+	add(s, engine->socket);
+	add_folder(s, engine->dir, NULL);
+	add_folder(s, engine->dir, engine->flavour->drop_in_dir);
+	add_folder(s, engine->dir, engine->flavour->drop_in_dir3);
+}
+
+void attempt_name_engine(const struct facts *f, char ret_name[SHA256_HEX + 1])
+{
+	struct sha256 s;
+
+	sha256_init(&s);
+	add_engine(&s, &f->engine);
+	sha256_end(&s, ret_name);
+}
+
 /* What the engine has in use counts as well: a restart may have changed that although no file of
  * ours did. */
 static void name_attempt(const struct facts *f, const struct edit *edit,
 			 char ret_name[SHA256_HEX + 1])
 {
-	const struct engine *engine = &f->engine;
 	struct json_object *config = f->status.config;
 	struct sha256 s;
 
 	sha256_init(&s);
 	add(&s, f->proof);
-	add(&s, engine->version);
-	add(&s, engine->socket);
 	add(&s, config ? json_object_to_json_string(config) : "");
 	add_file(&s, BOOT_ID);
-	add_folder(&s, engine->dir, NULL);
-	add_folder(&s, engine->dir, engine->flavour->drop_in_dir);
-	add_folder(&s, engine->dir, engine->flavour->drop_in_dir3);
+	add_engine(&s, &f->engine);
 	for (size_t i = 0; i < edit->n_files; i++) {
 		add(&s, edit->files[i].path);
 		add(&s, edit->files[i].new_text);

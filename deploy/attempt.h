@@ -3,6 +3,7 @@
 #define DEPLOY_ATTEMPT_H
 
 #include "lib/error.h"
+#include "lib/sha256.h"
 
 struct edit;
 struct facts;
@@ -18,5 +19,7 @@ void attempt_begin(struct install *in, const struct edit *edit);
 /* Remembers that the attempt begun last failed with *E; a cancel is no failure. */
 void attempt_failed(const struct install *in, const struct error *e);
 void attempt_forget(const struct facts *f);
+/* Names the engine with the files that configure it. */
+void attempt_name_engine(const struct facts *f, char ret_name[SHA256_HEX + 1]);
 
 #endif

@@ -14,7 +14,7 @@
 #include <glob.h>
 #include <string.h>
 
-#include "deploy/install.h"
+#include "deploy/proof.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
 #include "lib/host/unpack.h"
@@ -343,7 +343,7 @@ int facts_read_install(struct facts *f, const struct install *in, struct error *
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);
-	return 0;
+	return proof_name(f, &f->evidence, e);
 }
 
 int facts_read_removal(struct facts *f, const struct install *in, struct error *e)
@@ -406,5 +406,6 @@ void facts_done(struct facts *f)
 	free(f->folder);
 	free(f->version_dir);
 	free(f->proof);
+	free(f->evidence);
 	*f = (struct facts){ 0 };
 }

@@ -36,6 +36,7 @@ struct facts {
 	char *version_dir;         /* its absolute path, there or not */
 	struct edit configuration; /* the node's own, of sandboxes */
 	char *proof;               /* names what the canary proves: version and configuration */
+	char *evidence;            /* the same with all that a sandbox reads, see proof.h */
 	/* of a removal alone: */
 	struct known_handler *known; /* one per offer */
 	enum wish wish;

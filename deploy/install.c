@@ -57,8 +57,3 @@ int install_edit(struct install *in, const struct edit *edit, struct error *e)
 	in->results.writes += edit_changes(edit);
 	return 0;
 }
-
-bool install_is_changing(const struct assessment *a)
-{
-	return assessment_has(a, EFFECT_FILE) || assessment_has(a, EFFECT_RESTART);
-}

@@ -12,6 +12,7 @@ struct results {
 	unsigned restarts;            /* of the container engine */
 	char *guest_kernel;           /* of the canary */
 	char attempt[SHA256_HEX + 1]; /* of the engine's configuration, see attempt.h */
+	const struct step *step;      /* the one that began last */
 };
 
 /* The context of every step: the facts, the means to act, and the results. */
@@ -34,9 +35,6 @@ uint64_t install_ask_ms(const struct install *in);
 /* Makes an edit of the assessment.  ESTALE, with nothing written, if somebody else changed one of
  * its files since: the whole must be assessed anew. */
 int install_edit(struct install *in, const struct edit *edit, struct error *e);
-
-/* Whether something that a sandbox uses will be different: files, or what the engine offers. */
-bool install_is_changing(const struct assessment *a);
 
 /* The tables of steps, see plan.c. */
 extern step_table install_steps;

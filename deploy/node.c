@@ -97,40 +97,80 @@ bool node_is_out_of_reach(int r, const struct error *e)
 	return true;
 }
 
-/* QUERY is empty, or "?..." for the API server. */
-static int put_condition(const struct install *in, const char *query, enum node_state state,
-			 const char *reason, const char *message, struct error *e)
+static struct json_object *find_condition(struct json_object *node, const char *type)
+{
+	return json_find(json_at(node, "status.conditions"), "type", type);
+}
+
+const char *node_condition_status(struct json_object *node, const char *type)
+{
+	return json_get_str(find_condition(node, type), "status");
+}
+
+/* Its time of transition is that of the one that is there, if that says the same. */
+static void add_condition(const struct install *in, struct json_object *conditions,
+			  const char *type, bool is_true, const char *reason, const char *message)
+{
+	struct json_object *before = find_condition(in->facts->node, type);
+	const char *since = json_get_str(before, "lastTransitionTime");
+	_free_ char *now = timestamp_now(TIMESTAMP_SECONDS);
+	struct json_object *condition = json_object_new_object();
+	const char *status = is_true ? "True" : "False";
+	bool is_same = since && str_equal(json_get_str(before, "status"), status);
+
+	json_set_str(condition, "type", type);
+	json_set_str(condition, "status", status);
+	json_set_str(condition, "reason", reason);
+	json_set_str(condition, "message", message);
+	json_set_str(condition, "lastTransitionTime", is_same ? since : now);
+	json_set_str(condition, "lastHeartbeatTime", now);
+	(void)json_object_array_add(conditions, condition);
+}
+
+/* The object to apply: what it does not name any more goes.  QUERY is empty, or "?..." for the API
+ * server. */
+static int put_report(const struct install *in, const char *query, const struct node_report *r,
+		      struct error *e)
 {
 	const struct settings *s = in->facts->settings;
 	_free_ char *path = xasprintf("/api/v1/nodes/%s/status%s", s->node_name, query);
-	_free_ char *now = timestamp_now(TIMESTAMP_SECONDS);
 	_json_ struct json_object *object = json_object_new_object();
-	struct json_object *condition = json_object_new_object();
+	struct json_object *conditions;
 
 	json_set_str(object, "apiVersion", "v1");
 	json_set_str(object, "kind", "Node");
 	json_set_str(json_set_object(object, "metadata"), "name", s->node_name);
-	json_set_str(condition, "type", s->owner.condition);
-	json_set_str(condition, "status", state == NODE_READY ? "True" : "False");
-	json_set_str(condition, "reason", reason);
-	json_set_str(condition, "message", message);
-	json_set_str(condition, "lastTransitionTime", now);
-	json_set_str(condition, "lastHeartbeatTime", now);
-	(void)json_object_array_add(json_set_array(json_set_object(object, "status"), "conditions"),
-				    condition);
+	conditions = json_set_array(json_set_object(object, "status"), "conditions");
+	add_condition(in, conditions, s->owner.condition, r->ready == NODE_READY, r->reason,
+		      r->message);
+	if (r->why)
+		add_condition(in, conditions, s->upgraded, r->is_upgraded, r->why, r->what);
 	return kube_apply(in->kube, path, object, KUBE_TAKE_OVER, install_ask_ms(in), NULL, NULL,
 			  e);
+}
+
+int node_report(const struct install *in, const struct node_report *report, struct error *e)
+{
+	return put_report(in, "", report, e);
 }
 
 int node_condition(const struct install *in, enum node_state state, const char *reason,
 		   const char *message, struct error *e)
 {
-	return put_condition(in, "", state, reason, message, e);
+	const struct node_report r = { .ready = state, .reason = reason, .message = message };
+
+	return put_report(in, "", &r, e);
 }
 
 int node_may_have_condition(const struct install *in, struct error *e)
 {
-	return put_condition(in, "?dryRun=All", NODE_READY, "Asked", "whether we may", e) < 0
+	const struct node_report r = {
+		.ready = NODE_READY,
+		.reason = "Asked",
+		.message = "whether we may",
+	};
+
+	return put_report(in, "?dryRun=All", &r, e) < 0
 		       ? fail_wrap(e, "asking for the right to set the node's condition")
 		       : 0;
 }
@@ -211,19 +251,14 @@ struct node_marks node_marks_untrue(const struct facts *f)
 	return (struct node_marks){ .shared = others ? others : "false", .instance = "false" };
 }
 
-static struct json_object *find_condition(struct json_object *node, const char *type)
-{
-	return json_find(json_at(node, "status.conditions"), "type", type);
-}
-
-const char *node_condition_status(struct json_object *node, const char *type)
-{
-	return json_get_str(find_condition(node, type), "status");
-}
-
 const char *node_condition_reason(const struct facts *f)
 {
 	return json_get_str(find_condition(f->node, f->settings->owner.condition), "reason");
+}
+
+const char *node_condition_message(const struct facts *f)
+{
+	return json_get_str(find_condition(f->node, f->settings->owner.condition), "message");
 }
 
 /* A failure that is over leaves the condition behind, and nothing else. */
@@ -236,9 +271,14 @@ bool node_is_ready(const struct facts *f)
 	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
+bool node_is_upgraded(const struct facts *f)
+{
+	return str_equal(node_condition_status(f->node, f->settings->upgraded), "True");
+}
+
 bool node_stays_ready(const struct facts *f, const struct assessment *others)
 {
-	return !install_is_changing(others) && node_is_ready(f);
+	return !assessment_matters(others) && node_is_ready(f);
 }
 
 static int mark_unsuitable(const struct install *in, struct error *e)
@@ -293,13 +333,17 @@ static bool has_version(const struct facts *f)
 	       store_has(f->root, current);
 }
 
+bool node_keeps(const struct facts *f)
+{
+	return node_is_true(node_marks(f).instance) && has_version(f) && !facts_is_unserved(f);
+}
+
 int node_retract(const struct install *in, struct error *e)
 {
 	const struct facts *f = in->facts;
-	const struct node_marks now = node_marks(f);
 	const struct node_marks marks = node_marks_untrue(f);
 
-	if (!node_is_true(now.instance) || (has_version(f) && !facts_is_unserved(f)))
+	if (!node_is_true(node_marks(f).instance) || node_keeps(f))
 		return 0;
 	return node_set_marks(in, &marks, e);
 }

@@ -48,10 +48,26 @@ int node_set_stale(const struct install *in, size_t count, struct error *e);
 /* The status of the condition TYPE of NODE; NULL if it has none such. */
 const char *node_condition_status(struct json_object *node, const char *type);
 enum node_state { NODE_READY, NODE_NOT_READY };
-/* The condition of this installation on the Node, and the reason that it has now (NULL: none). */
+/* The condition of this installation on the Node, and the reason that it has now (NULL: none).  It
+ * stands alone then: the node is not one that is upgraded. */
 int node_condition(const struct install *in, enum node_state state, const char *reason,
 		   const char *message, struct error *e);
+/* What both conditions say.  KataReady: new sandboxes begin here; KataUpgraded: of the version and
+ * the configuration that the cluster wants. */
+struct node_report {
+	enum node_state ready;
+	const char *reason, *message;
+	bool is_upgraded;
+	const char *why, *what; /* reason and message of that */
+};
+int node_report(const struct install *in, const struct node_report *report, struct error *e);
+/* The second condition is true. */
+bool node_is_upgraded(const struct facts *f);
+/* The node keeps the promise that it gives: its label is true, a version is there and the engine
+ * has its handler, or does not say. */
+bool node_keeps(const struct facts *f);
 const char *node_condition_reason(const struct facts *f);
+const char *node_condition_message(const struct facts *f);
 /* Asks the API server whether that would be allowed.  EACCES, ... if not. */
 int node_may_have_condition(const struct install *in, struct error *e);
 /* Says, once, that this node is none for the installation and nothing is wrong with either: its

@@ -3,19 +3,20 @@
  * plan - the steps of installing, removing and resetting, in order.
  *
  * A row with an undo is journalled before it runs; when a later one fails, the rows are taken back
- * from the last to the first.  The canary comes before the version is current and before the
- * container engine hears of it: a version that does not boot here disturbs nobody.  A new step is
- * one row here and one file in steps/ that fills `const struct step step_NAME`.
+ * from the last to the first.  The canary comes before everything that a sandbox, the cluster or
+ * the container engine could notice: a version that does not boot here disturbs nobody and leaves
+ * no mark.  A new step is one row here and one file in steps/ that fills `const struct step
+ * step_NAME`.
  */
 #include "deploy/install.h"
 
 /* clang-format off */
 #define INSTALL_STEPS(row)                                              \
 	row(host)      /* check the node */                             \
-	row(claim)     /* keep new pods away */                         \
 	row(unpack)    /* unpack and verify the release */              \
-	row(overrides) /* write the node's own configuration */         \
 	row(canary)    /* boot a sandbox */                             \
+	row(claim)     /* keep new pods away */                         \
+	row(overrides) /* write the node's own configuration */         \
 	row(switch)    /* make the version current */                   \
 	row(cri)       /* configure the container engine */             \
 	row(handlers)  /* wait for the kubelet */                       \

@@ -12,6 +12,7 @@
 
 #include "deploy/advice.h"
 #include "deploy/attempt.h"
+#include "deploy/failure.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "deploy/restarts.h"
@@ -22,11 +23,12 @@
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
 #define TRIES   3
-#define TELL_MS (30 * UINT64_C(1000))
 
 static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
 {
-	(void)context;
+	struct install *in = context;
+
+	in->results.step = step;
 	log_info("step %u of %u: %s", number, total, step->purpose);
 }
 
@@ -124,36 +126,6 @@ static int run_steps(struct run *run, const struct step *const *steps, struct er
 	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, run->journal, e);
 }
 
-/* Adds to *e what to do about it, and tells the node: in its Events, its condition and, where
- * nothing is installed, its label.  Opens what it needs by itself: the failure may have come before
- * anything was open. */
-static void tell_failure(const struct settings *s, const struct cancel *cancel, const char *event,
-			 const char *reason, struct error *e)
-{
-	_facts_ struct facts facts = { 0 };
-	_install_ struct install in = { 0 };
-	struct error ignored;
-
-	advice_add(e);
-	/* A cancel is somebody's wish, and the pod that follows tells how it went. */
-	if (e->code == ECANCELED)
-		return;
-	if (facts_open(s, &facts, &ignored) >= 0 &&
-	    install_open(&facts, cancel, &in, &ignored) >= 0) {
-		in.deadline_ms = deadline_in(TELL_MS);
-		(void)facts_read_failure(&facts, &in, &ignored);
-	}
-	if (!facts.node) {
-		log_warn("the node cannot be told: %s", ignored.msg);
-		return;
-	}
-	if (node_retract(&in, &ignored) < 0)
-		log_warn("%s", ignored.msg);
-	node_event(&in, KUBE_EVENT_WARNING, event, e->msg);
-	if (node_condition(&in, NODE_NOT_READY, reason, e->msg, &ignored) < 0)
-		log_warn("%s", ignored.msg);
-}
-
 /* What is installed already stays: sandboxes that run may need it. */
 static int tell_unsuitable(struct run *run, struct error *e)
 {
@@ -164,7 +136,8 @@ static int tell_unsuitable(struct run *run, struct error *e)
 	return fail(e, RUN_UNSUITABLE, "%s", why.msg);
 }
 
-static int apply_once(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int apply_once(const struct settings *s, const struct cancel *cancel,
+		      struct failure *failure, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
 	const struct results *results = &run.in.results;
@@ -180,6 +153,7 @@ static int apply_once(const struct settings *s, const struct cancel *cancel, str
 	if (r < 0 && results->restarts > 0)
 		log_warn("%s was restarted %u times for this", run.facts.engine.driver->name,
 			 results->restarts);
+	failure->reason = failure_reason(results->step);
 	if (r < 0)
 		return r;
 	attempt_forget(&run.facts);
@@ -191,25 +165,28 @@ static int apply_once(const struct settings *s, const struct cancel *cancel, str
 }
 
 /* What somebody else changed between the assessment and the run is assessed anew. */
-static int again_while_stale(int (*once)(const struct settings *s, const struct cancel *cancel,
-					 struct error *e),
-			     const struct settings *s, const struct cancel *cancel, struct error *e)
+typedef int action_once(const struct settings *s, const struct cancel *cancel,
+			struct failure *failure, struct error *e);
+
+static int again_while_stale(action_once *once, const struct settings *s,
+			     const struct cancel *cancel, struct failure *failure, struct error *e)
 {
-	int r = once(s, cancel, e);
+	int r = once(s, cancel, failure, e);
 
 	for (unsigned i = 1; r == -ESTALE && i < TRIES; i++) {
 		log_warn("%s", e->msg);
-		r = once(s, cancel, e);
+		r = once(s, cancel, failure, e);
 	}
 	return r;
 }
 
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	int r = again_while_stale(apply_once, s, cancel, e);
+	struct failure failure = { "KataInstallFailed", failure_reason(NULL) };
+	int r = again_while_stale(apply_once, s, cancel, &failure, e);
 
 	if (r < 0 && r != -RUN_UNSUITABLE)
-		tell_failure(s, cancel, "KataInstallFailed", "InstallFailed", e);
+		failure_tell(s, cancel, &failure, e);
 	return r;
 }
 
@@ -228,11 +205,13 @@ static int remove_all(struct run *run, struct error *e)
 	return run_steps(run, cleanup_steps, e);
 }
 
-static int cleanup_once(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int cleanup_once(const struct settings *s, const struct cancel *cancel,
+			struct failure *failure, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
 	int r;
 
+	(void)failure;
 	if (run_open(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	if (run.facts.wish == WISH_STAY) {
@@ -248,10 +227,11 @@ static int cleanup_once(const struct settings *s, const struct cancel *cancel, s
 
 int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	int r = again_while_stale(cleanup_once, s, cancel, e);
+	struct failure failure = { "KataRemoveFailed", "RemoveFailed" };
+	int r = again_while_stale(cleanup_once, s, cancel, &failure, e);
 
 	if (r < 0)
-		tell_failure(s, cancel, "KataRemoveFailed", "RemoveFailed", e);
+		failure_tell(s, cancel, &failure, e);
 	return r;
 }
 

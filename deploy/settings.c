@@ -212,6 +212,7 @@ static void set_owner(struct settings *s)
 		str_set(&s->daemonset_name, s->name);
 	s->condition = xasprintf("KataReady%s%s", dash, s->suffix);
 	s->stale_note = xasprintf("katacontainers.io/stale-sandboxes%s%s", dash, s->suffix);
+	s->upgraded = xasprintf("KataUpgraded%s%s", dash, s->suffix);
 	s->label = xasprintf(PROGRAM ".katacontainers.io/%s", settings_instance(s));
 	s->owner = (struct owner){
 		.program = PROGRAM,
@@ -256,6 +257,7 @@ void settings_done(struct settings *s)
 	free(s->label);
 	free(s->condition);
 	free(s->stale_note);
+	free(s->upgraded);
 	*s = (struct settings){ 0 };
 }
 

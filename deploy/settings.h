@@ -41,6 +41,7 @@ struct settings {
 	char *label;
 	char *condition;
 	char *stale_note;   /* annotation of the Node: how many sandboxes are stale */
+	char *upgraded;     /* the node's other condition: "KataUpgraded", with the suffix */
 	struct owner owner; /* this installation */
 };
 

@@ -247,13 +247,14 @@ struct handler offer_handler(const struct offer *o)
 	};
 }
 
-void preview_init(struct preview *p, const struct offer *o, const char *version_dir)
+void preview_init(struct preview *p, const struct offer *o, const char *version_dir,
+		  char *own_config_path)
 {
 	p->runtime_path = xasprintf("%s/" SHIM_PROGRAM, version_dir);
-	p->config_path =
-		strcmp(o->config_path, o->delivered) == 0
-			? xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration)
-			: xstrdup(o->config_path);
+	p->config_path = own_config_path;
+	if (!p->config_path)
+		p->config_path =
+			xasprintf("%s/" DEFAULTS "/%s", version_dir, o->shim->configuration);
 	p->handler = (struct handler){
 		.name = o->handler,
 		.runtime_path = p->runtime_path,

@@ -62,7 +62,9 @@ struct preview {
 	struct handler handler;
 };
 
-void preview_init(struct preview *p, const struct offer *o, const char *version_dir);
+/* Consumes the path of the configuration; NULL: it is the version's. */
+void preview_init(struct preview *p, const struct offer *o, const char *version_dir,
+		  char *own_config_path);
 void preview_done(struct preview *p);
 
 /* Plans the node's own configuration: a copy of the delivered one, whose text must be read, with

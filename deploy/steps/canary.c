@@ -2,11 +2,13 @@
 /*
  * canary - boot a sandbox of each handler and have it answer.
  *
- * One canary per proof: the node remembers which one it had.  It runs from the version's own
- * folder, before that is current.
+ * It runs from the version's own folder and a copy of the configuration, before anything on the
+ * node is another: neither label, handlers nor sandboxes notice a version that does not boot.  One
+ * that has answered since the machine was started is believed, unless its version is unpacked anew.
  */
-#include "deploy/install.h"
+#include "deploy/candidate.h"
 #include "deploy/node.h"
+#include "deploy/proof.h"
 #include "lib/host/envoy.h"
 #include "lib/log.h"
 
@@ -20,7 +22,9 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 	(void)e;
 	/* CRI-O runs nothing but pods: the trial has to do. */
-	if (!f->engine.driver->run || node_stays_ready(f, others))
+	if (!f->engine.driver->run || node_stays_ready(f, others) ||
+	    (!assessment_has_what(others, EFFECT_FILE, f->version_dir) &&
+	     proof_counts(f, PROOF_CANARY, NULL)))
 		return 0;
 	for (size_t i = 0; i < f->n_offers; i++)
 		change_add(ret_change, EFFECT_PROBE, f->offers[i].handler,
@@ -30,11 +34,17 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static int boot_one(struct install *in, const struct offer *o, struct error *e)
 {
+	const struct facts *f = in->facts;
 	_cleanup_(preview_done) struct preview c = { 0 };
+	_candidate_ struct candidate own = { 0 };
 	char **kernel = &in->results.guest_kernel;
 	uint64_t began = now_ms();
+	char *path = NULL;
 
-	preview_init(&c, o, in->facts->version_dir);
+	if (candidate_read(o, f->settings, &f->configuration, &own, e) < 0 ||
+	    (!candidate_is_empty(&own) && candidate_write(&own, o, f->settings, &path, e) < 0))
+		return -e->code;
+	preview_init(&c, o, f->version_dir, path);
 	free(TAKE_PTR(*kernel));
 	if (envoy_canary(&in->facts->engine, &c.handler, deadline_in(CANARY_MS), in->cancel, kernel,
 			 e) < 0)
@@ -47,12 +57,18 @@ static int boot_one(struct install *in, const struct offer *o, struct error *e)
 static int run(void *context, const struct change *change, struct error *e)
 {
 	struct install *in = context;
+	const struct facts *f = in->facts;
+	struct error ignored;
+	int r = 0;
 
 	(void)change;
-	for (size_t i = 0; i < in->facts->n_offers; i++)
-		if (boot_one(in, &in->facts->offers[i], e) < 0)
-			return -e->code;
-	return 0;
+	for (size_t i = 0; r >= 0 && i < f->n_offers; i++)
+		r = boot_one(in, &f->offers[i], e);
+	if (r >= 0)
+		proof_note(f, PROOF_CANARY, in->results.guest_kernel);
+	if (candidate_clear(f->settings, &ignored) < 0)
+		log_warn("%s", ignored.msg);
+	return r;
 }
 
 const struct step step_canary = {

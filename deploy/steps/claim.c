@@ -18,7 +18,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const char *key = node_label(in->facts);
 
 	(void)e;
-	if (!install_is_changing(others))
+	if (!assessment_matters(others))
 		return 0;
 	if (str_equal(now.instance, pending.instance) && str_equal(now.shared, pending.shared))
 		return 0;

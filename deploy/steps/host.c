@@ -23,7 +23,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct host_facts host = facts_host(f);
 	int r;
 
-	if (!install_is_changing(others))
+	if (!assessment_matters(others))
 		return 0;
 	if (assessment_has(others, EFFECT_RESTART) && f->engine.driver->must_read)
 		change_add(ret_change, EFFECT_PROBE, f->engine.socket,

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ready - label the node, with its condition and an Event, once a sandbox has answered.
+ * ready - label the node, with its conditions and an Event, once a sandbox has answered.
+ *
+ * Where one has answered before and only an upgrade had failed since, the second condition says
+ * that this is over.
  */
-#include "deploy/install.h"
 #include "deploy/node.h"
+#include "deploy/proof.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -13,10 +16,15 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 	const char *condition = f->settings->owner.condition;
 	const struct node_marks now =
-		install_is_changing(others) ? node_marks_untrue(f) : node_marks(f);
+		assessment_matters(others) ? node_marks_untrue(f) : node_marks(f);
 
-	if (node_stays_ready(f, others))
+	if (node_stays_ready(f, others)) {
+		if (!node_is_upgraded(f))
+			change_add_values(ret_change, EFFECT_LABEL, f->settings->upgraded,
+					  node_condition_status(f->node, f->settings->upgraded),
+					  "True", "the node has what it shall have");
 		return 0;
+	}
 	change_add_values(ret_change, EFFECT_LABEL, condition,
 			  node_condition_status(f->node, condition), "True", why);
 	change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared, "true", why);
@@ -27,12 +35,15 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static char *make_message(const struct install *in)
 {
+	_free_ char *proven = NULL;
 	const char *kernel = in->results.guest_kernel;
 
-	return kernel ? xasprintf("version %s, a sandbox with kernel %s answered",
-				  in->facts->folder, kernel)
-		      : xasprintf("version %s, %s ran a sandbox", in->facts->folder,
-				  in->facts->engine.driver->name);
+	if (!kernel && proof_counts(in->facts, PROOF_CANARY, &proven))
+		kernel = proven;
+	return !str_empty(kernel) ? xasprintf("version %s, a sandbox with kernel %s answered",
+					      in->facts->folder, kernel)
+				  : xasprintf("version %s, %s ran a sandbox", in->facts->folder,
+					      in->facts->engine.driver->name);
 }
 
 static int run(void *context, const struct change *change, struct error *e)
@@ -44,10 +55,20 @@ static int run(void *context, const struct change *change, struct error *e)
 		.proof = in->facts->proof,
 	};
 	_free_ char *message = make_message(in);
+	const struct node_report report = {
+		.ready = NODE_READY,
+		.reason = "SandboxAnswered",
+		.message = message,
+		.is_upgraded = true,
+		.why = "Current",
+		.what = in->facts->folder,
+	};
 
-	(void)change;
-	if (node_condition(in, NODE_READY, "SandboxAnswered", message, e) < 0 ||
-	    node_set_marks(in, &ready, e) < 0)
+	if (node_report(in, &report, e) < 0)
+		return -e->code;
+	if (!change_has(change, EFFECT_LABEL, node_label(in->facts)))
+		return 0;
+	if (node_set_marks(in, &ready, e) < 0)
 		return -e->code;
 	node_event(in, KUBE_EVENT_NORMAL, "KataInstalled", message);
 	return 0;

@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "deploy/attempt.h"
-#include "deploy/install.h"
+#include "deploy/candidate.h"
+#include "deploy/proof.h"
 #include "deploy/restarts.h"
 #include "deploy/usage.h"
 #include "lib/file.h"
@@ -26,6 +27,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 static int remove_configurations(const struct facts *f, struct error *e)
 {
+	if (candidate_clear(f->settings, e) < 0)
+		return -e->code;
 	for (size_t i = 0; i < f->n_offers; i++)
 		if (offer_remove(&f->offers[i], f->settings, e) < 0)
 			return -e->code;
@@ -49,6 +52,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		return -e->code;
 	attempt_forget(f);
 	restarts_forget(f->root);
+	proof_forget(f);
 	(void)rmdir(versions);
 	(void)unlink(lock);
 	(void)unlink(aside);

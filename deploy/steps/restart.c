@@ -3,6 +3,7 @@
  * restart - restart the container engine because somebody asked for it.
  */
 #include "deploy/attempt.h"
+#include "deploy/proof.h"
 #include "deploy/runtime.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
@@ -22,6 +23,7 @@ static int run(void *context, const struct change *change, struct error *e)
 
 	(void)change;
 	attempt_forget(in->facts);
+	proof_forget(in->facts);
 	return runtime_restart(in, e);
 }
 

@@ -5,6 +5,7 @@
  * Not in the run that makes another version current: a shim that was just started from the old one
  * has then had minutes to write its record.
  */
+#include "deploy/candidate.h"
 #include "deploy/install.h"
 #include "deploy/usage.h"
 #include "lib/host/store.h"
@@ -26,9 +27,12 @@ static int assess(const void *context, const struct assessment *others, struct c
 	_strv_ strv unused = NULL;
 	int r;
 
+	if (candidate_has_rest(f->settings))
+		change_add(ret_change, EFFECT_REMOVAL, f->settings->etc,
+			   "a crash left the configuration of a canary");
 	if (store_has_rest(f->root))
 		change_add(ret_change, EFFECT_REMOVAL, f->root, "a crash left half a version");
-	if (install_is_changing(others))
+	if (assessment_matters(others))
 		return 0;
 	r = usage_unused_versions(f, f->folder, &unused, e);
 	for (char **folder = unused; folder && *folder; folder++)
@@ -42,6 +46,8 @@ static int run(void *context, const struct change *change, struct error *e)
 	const struct facts *f = in->facts;
 	int r = store_sweep(f->root, e);
 
+	if (r >= 0)
+		r = candidate_clear(f->settings, e);
 	if (r >= 0)
 		r = usage_remove_unused(f, f->folder, change, e);
 	return only_warn(r, e);

@@ -7,13 +7,21 @@
  * fault of the handler's: the canary's word stands, if there was one.
  */
 #include "deploy/attempt.h"
-#include "deploy/install.h"
 #include "deploy/node.h"
+#include "deploy/proof.h"
 #include "lib/host/envoy.h"
 #include "lib/log.h"
 #include "lib/rpc/status.h"
 
 #define TRIAL_MS (180 * UINT64_C(1000))
+
+/* What the engine has is as it was when it ran one, and so is what it runs. */
+static bool is_proven(const struct facts *f, const struct assessment *others)
+{
+	return !assessment_has(others, EFFECT_RESTART) &&
+	       !assessment_has_what(others, EFFECT_FILE, f->version_dir) &&
+	       proof_counts(f, PROOF_TRIAL, NULL);
+}
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -22,7 +30,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct facts *f = in->facts;
 
 	(void)e;
-	if (node_stays_ready(f, others))
+	if (node_stays_ready(f, others) || is_proven(f, others))
 		return 0;
 	for (size_t i = 0; i < f->n_offers; i++)
 		change_add(ret_change, EFFECT_PROBE, f->handlers[i].name,
@@ -57,6 +65,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	for (size_t i = 0; i < in->facts->n_offers; i++)
 		if (try_one(in, &in->facts->handlers[i], e) < 0)
 			return -e->code;
+	proof_note(in->facts, PROOF_TRIAL, in->results.guest_kernel);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /*
  * unpack - put the release among the versions.
  *
- * A version that is complete needs no undo: it is used or swept later.
+ * A version that is complete needs no undo: it is used or swept later.  No sandbox notices one that
+ * is not current.
  */
 #include "deploy/install.h"
 #include "lib/host/store.h"
@@ -12,12 +13,16 @@ static int assess(const void *context, const struct assessment *others, struct c
 {
 	const struct install *in = context;
 	const struct facts *f = in->facts;
+	_free_ char *current = NULL;
 
 	(void)others;
-	(void)e;
-	if (!store_has(f->root, f->folder))
-		change_add(ret_change, EFFECT_FILE, f->version_dir,
-			   "the version is not there as a whole");
+	if (store_has(f->root, f->folder))
+		return 0;
+	change_add(ret_change, EFFECT_FILE, f->version_dir, "the version is not there as a whole");
+	if (store_current(f->root, &current, e) < 0)
+		return -e->code;
+	if (!str_equal(current, f->folder))
+		change_set_aside(ret_change);
 	return 0;
 }
 

@@ -34,6 +34,7 @@ void change_add_values(struct change *c, enum effect_kind kind, const char *what
 	c->effects = xrealloc(c->effects, c->n_effects + 1, sizeof(*c->effects));
 	c->effects[c->n_effects++] = (struct effect){
 		.kind = kind,
+		.matters = kind == EFFECT_FILE || kind == EFFECT_RESTART,
 		.what = xstrdup(what),
 		.why = xstrdup(why),
 		.before = before ? xstrdup(before) : NULL,
@@ -44,6 +45,12 @@ void change_add_values(struct change *c, enum effect_kind kind, const char *what
 void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why)
 {
 	change_add_values(c, kind, what, NULL, NULL, why);
+}
+
+void change_set_aside(struct change *c)
+{
+	for (size_t i = 0; i < c->n_effects; i++)
+		c->effects[i].matters = false;
 }
 
 void change_add_edit(struct change *c, const struct edit *edit, const char *why)
@@ -105,6 +112,23 @@ bool assessment_has(const struct assessment *a, enum effect_kind kind)
 	for (size_t i = 0; i < a->n_changes; i++)
 		for (size_t j = 0; j < a->changes[i].n_effects; j++)
 			if (a->changes[i].effects[j].kind == kind)
+				return true;
+	return false;
+}
+
+bool assessment_has_what(const struct assessment *a, enum effect_kind kind, const char *what)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		if (change_has(&a->changes[i], kind, what))
+			return true;
+	return false;
+}
+
+bool assessment_matters(const struct assessment *a)
+{
+	for (size_t i = 0; i < a->n_changes; i++)
+		for (size_t j = 0; j < a->changes[i].n_effects; j++)
+			if (a->changes[i].effects[j].matters)
 				return true;
 	return false;
 }

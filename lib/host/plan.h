@@ -24,6 +24,9 @@ enum effect_kind {
 
 struct effect {
 	enum effect_kind kind;
+	/* A sandbox could notice: what it reads, or which engine starts it, is another afterwards.
+	 */
+	bool matters;
 	char *what; /* "/etc/containerd/config.toml" */
 	char *why;
 	/* The value of a label, the text of a file or an object, as it is and as it will be.  NULL:
@@ -89,13 +92,15 @@ struct plan {
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };
 
-/* Adds an effect, for an assess(). */
+/* Adds an effect, for an assess().  A file and a restart matter to sandboxes. */
 void change_add(struct change *c, enum effect_kind kind, const char *what, const char *why);
 /* The same, with what is and what will be; one of them may be NULL. */
 void change_add_values(struct change *c, enum effect_kind kind, const char *what,
 		       const char *before, const char *after, const char *why);
 /* Adds one for each file that EDIT changes. */
 void change_add_edit(struct change *c, const struct edit *edit, const char *why);
+/* None of those that C has so far can be noticed. */
+void change_set_aside(struct change *c);
 bool change_has(const struct change *c, enum effect_kind kind, const char *what);
 bool change_is_needed(const struct change *c);
 
@@ -103,6 +108,10 @@ bool change_is_needed(const struct change *c);
 int plan_assess(const struct plan *plan, struct assessment *ret_assessment, struct error *e);
 /* Whether any step has an effect of this kind. */
 bool assessment_has(const struct assessment *a, enum effect_kind kind);
+/* Whether any step has this effect on WHAT. */
+bool assessment_has_what(const struct assessment *a, enum effect_kind kind, const char *what);
+/* Whether any effect matters to sandboxes. */
+bool assessment_matters(const struct assessment *a);
 bool assessment_is_empty(const struct assessment *a);
 /* "file", "restart", ... */
 const char *effect_kind_name(enum effect_kind kind);

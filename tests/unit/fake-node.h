@@ -125,12 +125,21 @@ static int fake_live(const char *socket, uint64_t deadline_ms, const struct canc
 	return 0;
 }
 
+static bool boots_not;           /* a sandbox */
+static unsigned canaries;        /* that were asked for */
+static char canary_config[4096]; /* what the last one was given to read */
+
 static int fake_run(const struct task_spec *spec, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct task_result *ret_result, struct error *e)
 {
 	(void)deadline_ms;
 	(void)cancel;
-	(void)e;
+	canaries++;
+	(void)snprintf(canary_config, sizeof(canary_config), "%s", spec->config_path);
+	if (!file_exists(canary_config))
+		return fail(e, ENOENT, "there is no '%s'", canary_config);
+	if (boots_not)
+		return fail(e, EIO, "the guest panicked");
 	*ret_result = (struct task_result){
 		.out = xasprintf("canary %s another-boot 6.12\n", spec->id),
 		.err = xstrdup(""),
@@ -186,6 +195,8 @@ static void add_member(struct archive *a, const char *path, const char *text)
 	archive_entry_free(entry);
 }
 
+static const char *release_version = "1";
+
 static char *manifest_text(void)
 {
 	char configuration[SHA256_HEX + 1], empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
@@ -194,11 +205,11 @@ static char *manifest_text(void)
 	sha256_bytes(DELIVERED, strlen(DELIVERED), configuration);
 	sha256_bytes("", 0, empty);
 	body = xasprintf(
-		"kata-manifest 1\nversion 1\narch x86_64\n"
+		"kata-manifest 1\nversion %s\narch x86_64\n"
 		"file 0644 0 %s bin/containerd-shim-kata-v2\n"
 		"file 0644 0 %s libexec/none\n"
 		"file 0644 %zu %s " CONFIGURATION "\n",
-		empty, empty, strlen(DELIVERED), configuration);
+		release_version, empty, empty, strlen(DELIVERED), configuration);
 	sha256_bytes(body, strlen(body), digest);
 	return xasprintf("%sdigest %s\n", body, digest);
 }
@@ -336,7 +347,7 @@ static void run_end(struct run *r)
 	NODE, NEW_CLASSES, CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""), NODE, \
 		PATCH("/api/v1/nodes/n1?", "null")
 /* Assesses and runs.  The message says why it failed. */
-static int install(struct run *r, const struct world *w, struct error *e)
+static inline int install(struct run *r, const struct world *w, struct error *e)
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };

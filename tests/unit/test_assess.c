@@ -282,7 +282,7 @@ static bool has_file_effect(const struct assessment *a, const char *line)
 /* Of the installer itself, and gone or empty between runs. */
 static bool is_own(const char *line)
 {
-	return strstr(line, "/opt/kata/.work ");
+	return strstr(line, "/opt/kata/.work ") || strstr(line, "/opt/kata/.proofs ");
 }
 
 static bool is_folder(const char *line)
@@ -354,7 +354,8 @@ static char *ready_node(const char *proof)
 		"{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"true\","
 		"\"kata-deploy.katacontainers.io/default\":\"true\"},\"annotations\":"
 		"{\"kata-deploy.katacontainers.io/default\":\"%s\"}},\"status\":{\"conditions\":"
-		"[{\"type\":\"KataReady\",\"status\":\"True\"}]}}",
+		"[{\"type\":\"KataReady\",\"status\":\"True\"},"
+		"{\"type\":\"KataUpgraded\",\"status\":\"True\"}]}}",
 		proof);
 }
 

@@ -149,11 +149,24 @@ static void test_failure_with_nothing_installed_takes_a_label_back(void **state)
 	assert_told(turns, ARRAY_SIZE(turns));
 }
 
-static void test_failure_beside_a_version_leaves_the_labels(void **state)
+static void test_failure_beside_a_version_leaves_the_node_ready(void **state)
 {
 	static const struct fake_turn turns[] = {
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
-		TOLD("KataInstallFailed", "kata-static"),
+		{ { "POST /apis/events.k8s.io/v1/namespaces/default/events?", "KataInstallFailed",
+		    "kata-static", "stays ready with version '1-" },
+		  "201 Created",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "PATCH /api/v1/nodes/n1/status?",
+		    "\"type\":\"KataReady\",\"status\":\"True\",\"reason\":\"SandboxAnswered\"",
+		    "\"type\":\"KataUpgraded\",\"status\":\"False\",\"reason\":\"InstallFailed\"",
+		    "kata-static" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
 	};
 	struct world w;
 	struct error e;
@@ -818,7 +831,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failure_with_nothing_installed_takes_a_label_back),
-		cmocka_unit_test(test_failure_beside_a_version_leaves_the_labels),
+		cmocka_unit_test(test_failure_beside_a_version_leaves_the_node_ready),
 		cmocka_unit_test(test_failure_leaves_the_label_of_another_installation),
 		cmocka_unit_test(test_failure_on_a_node_without_our_label_leaves_the_labels),
 		cmocka_unit_test(test_failure_before_the_journal_is_told),

@@ -40,6 +40,8 @@ kills=${KILLS:-8}
 all=(0.3 1 0.1 2.5 0.02 0.6 1.5 4)
 for seconds in "${all[@]:0:kills}"; do
 	number=$((4 - number))
+	# So that it has to boot a sandbox once more.
+	on_node rm -f /opt/kata/.proofs
 	use_version "1.0.$number"
 	eventually 90 "the pod of version 1.0.$number" runs_version "1.0.$number"
 	# The child that does the work; its parent starts it again.

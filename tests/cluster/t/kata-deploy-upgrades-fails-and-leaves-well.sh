@@ -80,21 +80,34 @@ expect_match "what the second run did" 'nothing to do' "$(system logs "$(pod_of)
 expect "pid of containerd" "$pid" "$(containerd_pid)"
 expect "files written" "" "$(find "$root/opt/kata" "$root/etc" -newer "$work/before" -type f ! -name mtab)"
 
-# Before the broken version: that is tried again and again, and a pod that the kubelet sees while its
-# node's label is "false" is refused.
-note "a version that does not boot is taken back; neither containerd nor a running pod notices"
-begin_pod
+condition() { k get node "$name" -o "jsonpath={.status.conditions[?(@.type==\"$1\")].$2}"; }
+
+note "a version that does not boot leaves no mark: the node stays ready on its old one, its pod does not get ready"
+configuration >"$work/configuration"
+k get node "$name" -w -o 'jsonpath={.metadata.labels.katacontainers\.io/kata-runtime}{"\n"}' >"$work/labels" 2>&1 &
+watcher=$!
+cleanup sh -c "kill $watcher 2>/dev/null; true"
 use_version 1.0.2
-eventually 300 "the failure to be told" has_event KataInstallFailed 'boot a sandbox'
-eventually 60 "the label to come back" is_labelled true
+eventually 300 "the failure to be told" has_event KataInstallFailed "boot a sandbox: .*stays ready with version '1.0.1-"
+says_why() { [ "$(condition KataUpgraded reason)" = "$1" ]; }
+eventually 30 "the condition to say so" says_why CanaryFailed
+expect "KataUpgraded" False "$(condition KataUpgraded status)"
+expect "KataReady" True "$(condition KataReady status)"
+expect "a pod of the broken version that is ready" false \
+	"$(system get pods -l app=kata-deploy -o 'jsonpath={.items[0].status.containerStatuses[0].ready}')"
+# While it is tried again and again.
+begin_pod
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
-k exec lasting -- true || fail "the pod does not answer after the failure"
+configuration | diff "$work/configuration" - || fail "the configuration of containerd is another one"
+kill "$watcher" && wait "$watcher" || true
+expect "labels meanwhile" true "$(sort -u "$work/labels")"
 
 note "an upgrade beside it"
 use_version 1.0.3
 rolled_out
 is_current 1.0.3 || fail "the current version is $(current)"
+expect "KataUpgraded" True "$(condition KataUpgraded status)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
 k exec lasting -- true || fail "the pod does not answer after the upgrade"
 expect_match "versions" '1\.0\.1-' "$(versions)"

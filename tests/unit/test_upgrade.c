@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_upgrade - going from one version to another, and back: who notices what, and when.
+ *
+ * The node is a folder, the API server a script, and the container engine a table of functions.
+ */
+#include "tests/unit/fake-node.h"
+
+#include "deploy/candidate.h"
+#include "deploy/node.h"
+#include "deploy/proof.h"
+#include "lib/host/store.h"
+
+#define POST(path, ...)                                                                        \
+	{                                                                                      \
+		.expect = { "POST " path, __VA_ARGS__ }, .status = "201 Created", .body = "{}" \
+	}
+#define SAYS(text) GET("/api/v1/nodes/n1 ", "200 OK", text)
+#define CLAIM      PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"false\"")
+#define KUBELET_SEES                                                            \
+	GET("/api/v1/nodes?", "200 OK",                                         \
+	    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":" \
+	    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}")
+#define READY                                                                              \
+	PATCH("/api/v1/nodes/n1/status?", "\"type\":\"KataReady\",\"status\":\"True\"",    \
+	      "\"type\":\"KataUpgraded\",\"status\":\"True\""),                            \
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\""), \
+		POST("/apis/events.k8s.io/", "KataInstalled")
+
+#define BARE "{\"metadata\":{\"uid\":\"u\"}}"
+
+/* What a node says that has the version of PROOF, and whether it is the one that it shall have. */
+static char *ready_node(const char *proof, const char *is_upgraded)
+{
+	return xasprintf(
+		"{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"},\"annotations\":"
+		"{\"kata-deploy.katacontainers.io/default\":\"%s\"}},\"status\":{\"conditions\":"
+		"[{\"type\":\"KataReady\",\"status\":\"True\"},"
+		"{\"type\":\"KataUpgraded\",\"status\":\"%s\"}]}}",
+		proof, is_upgraded);
+}
+
+/* Without RuntimeClasses, which are none of a version's. */
+static void start(struct world *w)
+{
+	world_start(w);
+	w->settings.create_runtimeclasses = false;
+	w->settings.create_default_runtimeclass = false;
+	boots_not = false;
+	canaries = 0;
+}
+
+/* Installs VERSION against an API server that plays TURNS.  *ret_proof, which may be NULL, is what
+ * the node's annotation shall say then. */
+static int install_version(struct world *w, const char *version, const struct fake_turn *turns,
+			   size_t n, char **ret_proof, struct error *e)
+{
+	static const struct fake_turn no_class =
+		GET("/apis/node.k8s.io/v1/runtimeclasses/", "404 Not Found", "{}");
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
+	struct run r;
+	int result;
+
+	release_version = version;
+	write_release(w->dir);
+	run_start(&r, w, install_steps, turns, n);
+	r.api.aside = &no_class;
+	result = journal_open(&w->settings.owner, r.facts.root, deadline_in(5000), NULL, &j, e);
+	if (result >= 0)
+		result = facts_read_install(&r.facts, &r.in, e);
+	if (result >= 0)
+		result = plan_assess(&r.plan, &a, e);
+	if (result >= 0)
+		result = plan_run(&r.plan, &a, j, e);
+	if (ret_proof)
+		*ret_proof = xstrdup(r.facts.proof ? r.facts.proof : "");
+	run_end(&r);
+	return result;
+}
+
+static char *install_first(struct world *w)
+{
+	static const struct fake_turn turns[] = { SAYS(BARE), CONDITION, CLAIM, KUBELET_SEES,
+						  READY };
+	char *proof = NULL;
+	struct error e;
+
+	if (install_version(w, "1", turns, ARRAY_SIZE(turns), &proof, &e) < 0)
+		fail_msg("%s", e.msg);
+	return proof;
+}
+
+static void assert_text(const struct world *w, const char *name, const char *wanted)
+{
+	_free_ char *path = path_join(w->host, name);
+	_free_ char *text = NULL;
+	struct error e;
+
+	assert_int_equal(file_read(path, 64 * KIB, &text, NULL, &e), 0);
+	assert_string_equal(text, wanted);
+}
+
+static void assert_current(const struct world *w, const char *version)
+{
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *current = NULL;
+	struct error e;
+
+	assert_int_equal(store_current(root, &current, &e), 0);
+	assert_true(current && str_starts(current, version));
+}
+
+#define DROP_IN "etc/kata-containers/kata-qemu/config.d/50-user-overrides.toml"
+#define OTHER   "[hypervisor.qemu]\nallow_emulation = true\ndefault_vcpus = 2\n"
+
+static void test_version_that_does_not_boot_leaves_no_mark(void **state)
+{
+	_free_ char *proof = NULL;
+	_free_ char *node = NULL;
+	struct fake_turn turns[] = { SAYS(NULL), CONDITION };
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_first(&w);
+	node = ready_node(proof, "True");
+	turns[0].body = node;
+	/* The new release comes with another configuration. */
+	folder_put(w.dir, "dropin-qemu.toml", OTHER);
+	boots_not = true;
+	assert_int_equal(install_version(&w, "2", turns, ARRAY_SIZE(turns), NULL, &e), -EIO);
+	assert_non_null(strstr(e.msg, "the guest panicked"));
+	assert_non_null(strstr(canary_config, "/.kata-deploy-candidate/"));
+	assert_text(&w, DROP_IN, CUSTOM);
+	assert_current(&w, "1-");
+	assert_false(candidate_has_rest(&w.settings));
+	world_end(&w);
+}
+
+/* Nothing but the folder of the canary has the new configuration while it runs. */
+static void test_canary_reads_the_configuration_that_shall_be(void **state)
+{
+	_free_ char *path = NULL;
+	_free_ char *text = NULL;
+	struct edit planned = { 0 };
+	_candidate_ struct candidate c = { 0 };
+	_settings_ struct settings none = { 0 };
+	struct offer o = { 0 };
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	assert_int_equal(offer_init(&o, &w.settings, w.host, "qemu", &e), 0);
+	assert_int_equal(offer_read(&o, &w.settings, &e), 0);
+	o.text = xstrdup(DELIVERED);
+	folder_put(w.host, "etc/kata-containers/kata-qemu/config.d/90-node.toml", "# theirs\n");
+	assert_int_equal(offer_plan(&o, &w.settings, &planned, &e), 0);
+	assert_int_equal(candidate_read(&o, &w.settings, &planned, &c, &e), 0);
+	assert_int_equal(candidate_write(&c, &o, &w.settings, &path, &e), 0);
+	assert_text(&w,
+		    "etc/kata-containers/.kata-deploy-candidate/kata-qemu/"
+		    "configuration-qemu.toml",
+		    DELIVERED);
+	assert_text(&w,
+		    "etc/kata-containers/.kata-deploy-candidate/kata-qemu/config.d/"
+		    "50-user-overrides.toml",
+		    CUSTOM);
+	assert_text(&w,
+		    "etc/kata-containers/.kata-deploy-candidate/kata-qemu/config.d/"
+		    "90-node.toml",
+		    "# theirs\n");
+	assert_int_equal(file_read(path, 64 * KIB, &text, NULL, &e), 0);
+	assert_string_equal(text, DELIVERED);
+	assert_int_equal(candidate_clear(&w.settings, &e), 0);
+	assert_false(candidate_has_rest(&w.settings));
+	edit_done(&planned);
+	offer_done(&o);
+	world_end(&w);
+}
+
+/* Its label was never true, and does not become false either. */
+static void test_first_version_that_does_not_boot_claims_nothing(void **state)
+{
+	static const struct fake_turn turns[] = { SAYS(BARE), CONDITION };
+	_free_ char *handlers = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	handlers = path_join(w.host, "etc/engine/handlers");
+	boots_not = true;
+	assert_int_equal(install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e), -EIO);
+	assert_false(file_exists(handlers));
+	world_end(&w);
+}
+
+/* A failed upgrade is over when its cause is: the node says so, without another canary. */
+static void test_failure_that_is_over_costs_one_request(void **state)
+{
+	_free_ char *proof = NULL;
+	_free_ char *node = NULL;
+	struct fake_turn turns[] = {
+		SAYS(NULL),
+		PATCH("/api/v1/nodes/n1/status?", "\"type\":\"KataUpgraded\",\"status\":\"True\""),
+	};
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_first(&w);
+	assert_int_equal(canaries, 1);
+	node = ready_node(proof, "False");
+	turns[0].body = node;
+	if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(canaries, 1);
+	world_end(&w);
+}
+
+/* As if all that was proven had been proven before the machine was started. */
+static void forget_boot(const struct world *w)
+{
+	_free_ char *path = path_join(w->host, "opt/kata/.proofs");
+	_free_ char *boot = NULL;
+	_free_ char *text = NULL;
+	struct error e;
+
+	assert_int_equal(file_read("/proc/sys/kernel/random/boot_id", 64, &boot, NULL, &e), 0);
+	assert_int_equal(file_read(path, 64 * KIB, &text, NULL, &e), 0);
+	for (char *at = text; (at = strstr(at, str_trim(boot))) != NULL;)
+		at[0] = at[0] == '0' ? '1' : '0';
+	folder_put(w->host, "opt/kata/.proofs", text);
+}
+
+/* What is claimed is proven again only where it may be another by now. */
+static void test_proof_of_this_boot_counts_for_its_configuration_alone(void **state)
+{
+	static const struct fake_turn turns[] = { SAYS(BARE), CONDITION, READY };
+	static const struct fake_turn changed[] = { SAYS(BARE), CONDITION, CLAIM, READY };
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	free(install_first(&w));
+	if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(canaries, 1);
+	folder_put(w.dir, "dropin-qemu.toml", OTHER);
+	if (install_version(&w, "1", changed, ARRAY_SIZE(changed), NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(canaries, 2);
+	forget_boot(&w);
+	if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(canaries, 3);
+	world_end(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_version_that_does_not_boot_leaves_no_mark),
+		cmocka_unit_test(test_canary_reads_the_configuration_that_shall_be),
+		cmocka_unit_test(test_first_version_that_does_not_boot_claims_nothing),
+		cmocka_unit_test(test_failure_that_is_over_costs_one_request),
+		cmocka_unit_test(test_proof_of_this_boot_counts_for_its_configuration_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
