@@ -67,7 +67,7 @@ end_process() { # FILE: kills the process it names and waits for its end
 	local pid
 	if pid=$(alive "$1"); then
 		kill -KILL "$pid" 2>/dev/null || true
-		wait_for 10 "the end of process $pid" gone "$1"
+		wait_for 30 "the end of process $pid" gone "$1"
 	fi
 	rm -f "$1"
 }

@@ -104,7 +104,7 @@ delegate_controllers() { # CGROUP: hands every controller it has to its children
 remove_cgroups() { # FILE
 	local group
 	while read -r _ group; do
-		wait_for 10 "the cgroup $group to empty" remove_tree "$group"
+		wait_for 30 "the cgroup $group to empty" remove_tree "$group"
 	done <"$1"
 }
 
