@@ -35,8 +35,8 @@ mutate() { # FILE
 	local text rest i
 	text=$(cat "$from/$1" && echo .) || return 1
 	for i in "${!old[@]}"; do
-		rest=${text#*"${old[i]}"}
-		[ "$rest" != "$text" ] && [ "${rest#*"${old[i]}"}" = "$rest" ] || return 1
+		rest=${text//"${old[i]}"}
+		[ $((${#text} - ${#rest})) = ${#old[i]} ] || return 1
 		text=${text/"${old[i]}"/"${new[i]:-}"}
 	done
 	[ -n "$only_look" ] || {
