@@ -16,10 +16,12 @@
 #include <sys/utsname.h>
 
 #include "deploy/dry.h"
+#include "deploy/kubectl/kubectl.h"
 #include "deploy/run.h"
 #include "deploy/stale.h"
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
+#include "lib/file.h"
 #include "lib/host/envoy.h"
 #include "lib/host/flavour.h"
 #include "lib/log.h"
@@ -257,6 +259,11 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	/* The image has one program under both names. */
+	if (argc > 0 && strcmp(path_base(argv[0]), "kubectl-kata") == 0)
+		return kubectl_main(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "kubectl") == 0)
+		return kubectl_main(argc - 1, argv + 1);
 	if (wants(argc, argv, "--help")) {
 		usage(stdout);
 		return 0;

@@ -129,7 +129,7 @@ size_t json_len(struct json_object *array)
 
 struct json_object *json_item(struct json_object *array, size_t i)
 {
-	return json_object_array_get_idx(array, i);
+	return i < json_len(array) ? json_object_array_get_idx(array, i) : NULL;
 }
 
 struct json_object *json_find(struct json_object *array, const char *member, const char *value)

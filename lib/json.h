@@ -28,7 +28,7 @@ bool json_get_bool(struct json_object *object, const char *path, bool otherwise)
 
 /* Items of an array; 0 for NULL and anything else. */
 size_t json_len(struct json_object *array);
-/* The I-th of them, borrowed. */
+/* The I-th of them, borrowed; NULL if there are not so many. */
 struct json_object *json_item(struct json_object *array, size_t i);
 /* The first item whose MEMBER is the string VALUE; NULL if there is none. */
 struct json_object *json_find(struct json_object *array, const char *member, const char *value);

@@ -7,7 +7,4 @@
  * out.  "" for texts that are equal.  Caller frees. */
 char *diff_unified(const char *name, const char *before, const char *after);
 
-/* TEXT with the same left out, in place; it gets no longer. */
-void diff_redact(char *text);
-
 #endif

@@ -32,6 +32,7 @@ trap 'rm -rf "$work"' EXIT
 install -d "$work/root/usr/bin" "$work/root/opt/kata-artifacts"
 strip -s -o "$work/root/usr/bin/kata-deploy" "$program"
 chmod 0755 "$work/root/usr/bin/kata-deploy"
+ln -s kata-deploy "$work/root/usr/bin/kubectl-kata"
 if readelf -l "$work/root/usr/bin/kata-deploy" | grep -q INTERP; then
 	die "$program is not static; the image is made of the preset 'release'"
 fi

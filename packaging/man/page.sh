@@ -3,7 +3,7 @@
 #
 # page.sh - write a manual page from what a program says of itself, or from the table of keys.
 #
-#   packaging/man/page.sh NAME.8 BUILD      from `BUILD/bin/NAME --help`
+#   packaging/man/page.sh NAME.8 BUILD      from `BUILD/bin/NAME --help`, and NAME.1
 #   packaging/man/page.sh NAME.5 BUILD      from docs/configuration.md, which is made of the table itself
 #
 # Rows "  TERM   TEXT" become tagged paragraphs, "Word:" a section, "usage:" the synopsis, the rest the description.
@@ -17,6 +17,7 @@ name=${1%.*} section=${1##*.}
 purpose() {
 	case $name in
 	kata-deploy) echo "install, keep and remove Kata on a node of a cluster" ;;
+	kubectl-kata) echo "look at the installations of Kata in a cluster, as kubectl kata" ;;
 	kata-runtime) echo "look at this host and at the sandboxes on it" ;;
 	kata-configuration) echo "what sandboxes are made of" ;;
 	*) echo "page.sh: nobody says what '$name' is for" >&2 && return 1 ;;
@@ -72,7 +73,7 @@ echo ".TH ${name^^} $section \"\" \"Kata $(cat "$top/VERSION")\""
 echo ".SH NAME"
 echo "$name \\- $(purpose)"
 case $section in
-8) of_program "$2" ;;
+1 | 8) of_program "$2" ;;
 5) of_table ;;
 *) echo "page.sh: no pages of section '$section'" >&2 && exit 2 ;;
 esac

@@ -29,6 +29,7 @@ size_at_most() { # PATH BYTES
 note "sizes"
 size_at_most "$dist/kata/bin/containerd-shim-kata-v2" 1048576
 size_at_most "$dist/kata/bin/kata-runtime" 1048576
+size_at_most "$dist/kata/bin/kubectl-kata" 4194304
 size_at_most "$dist/kata/share/kata-containers/kata-containers-initrd.img" 2097152
 size_at_most "$dist/kata-deploy-image.tar" 40000000
 

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * archive - texts in one file that somebody else can be sent.
+ *
+ * The format is ustar (POSIX.1), of plain files alone, written straight through: it needs no
+ * library and any tar reads it.  Nothing is written before its secrets are out of it.  One thread.
+ */
+#include "deploy/kubectl/archive.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "lib/redact.h"
+
+#define BLOCK    512
+#define REDACTED "..."
+
+/* The header of ustar. */
+struct header {
+	char name[100];
+	char mode[8];
+	char uid[8];
+	char gid[8];
+	char size[12];
+	char mtime[12];
+	char checksum[8];
+	char type;
+	char link[100];
+	char magic[6];
+	char version[2];
+	char user[32];
+	char group[32];
+	char major[8];
+	char minor[8];
+	char prefix[155];
+	char pad[12];
+};
+_Static_assert(sizeof(struct header) == BLOCK, "a header is a block");
+
+void archive_done(struct archive *a)
+{
+	strv_free(a->left_out);
+	a->left_out = NULL;
+}
+
+static void put_header(struct archive *a, const char *name, size_t len)
+{
+	struct header h = { .type = '0', .magic = "ustar", .version = { '0', '0' } };
+	unsigned sum = 0;
+
+	/* Both may be as long as their places, without an end. */
+	memcpy(h.prefix, a->folder, min_size(strlen(a->folder), sizeof(h.prefix)));
+	memcpy(h.name, name, min_size(strlen(name), sizeof(h.name)));
+	(void)snprintf(h.mode, sizeof(h.mode), "%07o", 0600U);
+	(void)snprintf(h.uid, sizeof(h.uid), "%07o", 0U);
+	(void)snprintf(h.gid, sizeof(h.gid), "%07o", 0U);
+	(void)snprintf(h.size, sizeof(h.size), "%011zo", len);
+	(void)snprintf(h.mtime, sizeof(h.mtime), "%011llo", (unsigned long long)time(NULL));
+	memset(h.checksum, ' ', sizeof(h.checksum));
+	for (size_t i = 0; i < sizeof(h); i++)
+		sum += ((const unsigned char *)&h)[i];
+	(void)snprintf(h.checksum, sizeof(h.checksum), "%06o", sum);
+	(void)fwrite(&h, sizeof(h), 1, a->out);
+}
+
+static void put_file(struct archive *a, const char *name, const char *text)
+{
+	static const char zeros[BLOCK] = { 0 };
+	size_t len = strlen(text);
+
+	put_header(a, name, len);
+	(void)fwrite(text, 1, len, a->out);
+	(void)fwrite(zeros, 1, (BLOCK - len % BLOCK) % BLOCK, a->out);
+	a->size += len + BLOCK;
+}
+
+void archive_add_text(struct archive *a, const char *name, char *text)
+{
+	if (strlen(text) > a->max || a->size > a->max - strlen(text)) {
+		strv_add(&a->left_out, name);
+		return;
+	}
+	redact_text(text);
+	put_file(a, name, text);
+}
+
+static void redact_members(struct json_object *object)
+{
+	const char *variable = json_member_str(object, "name");
+	_strv_ strv secrets = NULL;
+
+	json_object_object_del(object, "managedFields");
+	json_object_object_foreach(object, name, value)
+	{
+		bool is_value = variable && strcmp(name, "value") == 0 &&
+				redact_is_secret(variable, strlen(variable));
+
+		if (is_value || (redact_is_secret(name, strlen(name)) &&
+				 json_object_is_type(value, json_type_string)))
+			strv_add(&secrets, name);
+		else
+			archive_redact(value);
+	}
+	for (char **secret = secrets; secret && *secret; secret++)
+		json_set_str(object, *secret, REDACTED);
+}
+
+void archive_redact(struct json_object *object)
+{
+	if (json_object_is_type(object, json_type_object))
+		redact_members(object);
+	for (size_t i = 0; i < json_len(object); i++)
+		archive_redact(json_item(object, i));
+}
+
+void archive_add(struct archive *a, const char *name, struct json_object *object)
+{
+	_free_ char *text = NULL;
+
+	archive_redact(object);
+	text = xasprintf("%s\n", json_object_to_json_string_ext(
+					 object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+							 JSON_C_TO_STRING_NOSLASHESCAPE));
+	archive_add_text(a, name, text);
+}
+
+void archive_end(struct archive *a)
+{
+	static const char zeros[2 * BLOCK] = { 0 };
+	_free_ char *names = strv_join(a->left_out, "\n");
+
+	if (a->left_out)
+		put_file(a, "left-out", names);
+	(void)fwrite(zeros, 1, sizeof(zeros), a->out);
+}

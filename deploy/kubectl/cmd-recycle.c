@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd-recycle - evict the pods whose sandboxes are stale, so that what owns them makes new ones.
+ *
+ * One after the other, by the Eviction API: a PodDisruptionBudget that refuses is waited for, and
+ * the next pod goes when the last one is gone, so that of no workload two go at once.  A pod that
+ * nobody would make anew stays, and so does one whose annotation says so.  Foreign sandboxes and
+ * leftovers have no pod that could go.
+ */
+#include <string.h>
+
+#include "deploy/kubectl/recycle.h"
+#include "deploy/kubectl/show.h"
+#include "deploy/kubectl/stale.h"
+#include "lib/kube/apply.h"
+#include "lib/kube/list.h"
+
+#define RECYCLE     "katacontainers.io/recycle"
+#define PATIENCE_MS (120 * UINT64_C(1000))
+#define GONE_MS     (120 * UINT64_C(1000))
+#define POLL_MS     500
+
+static const struct column columns[] = {
+	{ .title = "NAMESPACE", .member = "namespace" },
+	{ .title = "POD", .member = "pod" },
+	{ .title = "NODE", .member = "node" },
+	{ .title = "RESULT", .member = "result" },
+	{ .title = "WHY", .member = "why" },
+};
+
+static const struct view view = {
+	.kind = "RecycleList",
+	.name_kind = "pod",
+	.name = "pod",
+	.columns = columns,
+	.n_columns = ARRAY_SIZE(columns),
+};
+
+static char *pod_path(struct json_object *item)
+{
+	return xasprintf("/api/v1/namespaces/%s/pods/%s", json_get_str(item, "namespace"),
+			 json_get_str(item, "pod"));
+}
+
+static bool has_controller(struct json_object *pod)
+{
+	struct json_object *owners = json_at(pod, "metadata.ownerReferences");
+
+	for (size_t i = 0; i < json_len(owners); i++)
+		if (json_get_bool(json_item(owners, i), "controller", false))
+			return true;
+	return false;
+}
+
+const char *recycle_why_not(struct json_object *pod, const char *uid)
+{
+	struct json_object *notes = json_at(pod, "metadata.annotations");
+
+	if (!str_equal(json_get_str(pod, "metadata.uid"), uid))
+		return "it is another pod of this name by now";
+	if (json_get_str(pod, "metadata.deletionTimestamp"))
+		return "it is going already";
+	if (json_member(notes, "kubernetes.io/config.mirror"))
+		return "its node made it: it is no pod of the API";
+	if (str_equal(json_member_str(notes, RECYCLE), "false"))
+		return "its annotation " RECYCLE " says so";
+	return has_controller(pod) ? NULL : "it has no controller that would make it anew";
+}
+
+static int evict(struct kata *k, struct json_object *item, struct error *e)
+{
+	_free_ char *pod = pod_path(item);
+	_free_ char *path = xasprintf("%s/eviction", pod);
+	_json_ struct json_object *eviction = json_object_new_object();
+	struct json_object *metadata;
+
+	json_set_str(eviction, "apiVersion", "policy/v1");
+	json_set_str(eviction, "kind", "Eviction");
+	metadata = json_set_object(eviction, "metadata");
+	json_set_str(metadata, "name", json_get_str(item, "pod"));
+	json_set_str(metadata, "namespace", json_get_str(item, "namespace"));
+	json_set_str(json_set_object(json_set_object(eviction, "deleteOptions"), "preconditions"),
+		     "uid", json_get_str(item, "uid"));
+	return kube_create(k->kube, path, eviction,
+			   min_u64(k->deadline_ms, deadline_in(PATIENCE_MS)), k->cancel, e);
+}
+
+/* ETIMEDOUT if it stays. */
+static int wait_until_gone(struct kata *k, struct json_object *item, struct error *e)
+{
+	uint64_t deadline_ms = min_u64(k->deadline_ms, deadline_in(GONE_MS));
+	_free_ char *path = pod_path(item);
+
+	for (;;) {
+		_json_ struct json_object *pod = NULL;
+		int r = kube_get(k->kube, path, deadline_ms, k->cancel, &pod, e);
+
+		if (r == -ENOENT || (r >= 0 && !str_equal(json_get_str(pod, "metadata.uid"),
+							  json_get_str(item, "uid"))))
+			return 0;
+		if (r < 0 || wait_pause(POLL_MS, "the pod to go", deadline_ms, k->cancel, e) < 0)
+			return -e->code;
+	}
+}
+
+static void set_result(struct json_object *item, const char *result, const char *why)
+{
+	json_set_str(item, "result", result);
+	json_set_str(item, "why", why);
+}
+
+/* Returns EXIT_PARTLY if the pod is left where it should go. */
+static int recycle(struct kata *k, struct json_object *item, struct json_object *pod,
+		   struct error *e)
+{
+	const char *why_not = recycle_why_not(pod, json_get_str(item, "uid"));
+	int r;
+
+	if (why_not) {
+		set_result(item, "stays", why_not);
+		return 0;
+	}
+	if (k->options->is_dry) {
+		set_result(item, "would go", json_get_str(item, "reason"));
+		return 0;
+	}
+	r = evict(k, item, e);
+	if (r == -ENOENT)
+		r = 0;
+	if (r >= 0)
+		r = wait_until_gone(k, item, e);
+	if (r == -ECANCELED)
+		return r;
+	set_result(item, r < 0 ? "refused" : "evicted",
+		   r < 0 ? e->msg : json_get_str(item, "reason"));
+	return r < 0 ? EXIT_PARTLY : 0;
+}
+
+static bool is_chosen(const struct kata *k, struct json_object *pod, struct json_object *chosen)
+{
+	const char *uid = json_get_str(pod, "metadata.uid");
+
+	return !k->options->selector || (uid && json_member(chosen, uid));
+}
+
+/* The pods that the selector means, by UID. */
+static int each_chosen(void *arg, struct json_object *pod, struct error *e)
+{
+	const char *uid = json_get_str(pod, "metadata.uid");
+
+	(void)e;
+	if (uid)
+		json_set_bool(arg, uid, true);
+	return 0;
+}
+
+static int recycle_all(struct kata *k, struct json_object *stale, struct json_object *chosen,
+		       struct json_object *items, struct error *e)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < json_len(stale); i++) {
+		struct json_object *item = json_item(stale, i);
+		_free_ char *path = pod_path(item);
+		_json_ struct json_object *pod = NULL;
+		int r;
+
+		if (!json_get_str(item, "pod") || !json_get_str(item, "uid"))
+			continue;
+		r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &pod, e);
+		if (r == -ENOENT || (r >= 0 && !is_chosen(k, pod, chosen)))
+			continue;
+		if (r >= 0)
+			r = recycle(k, item, pod, e);
+		if (r < 0)
+			return r;
+		status = r ? r : status;
+		(void)json_object_array_add(items, json_object_get(item));
+	}
+	return status;
+}
+
+static int find(struct kata *k, struct json_object *items, struct error *e)
+{
+	_cluster_ struct cluster c = { 0 };
+	_json_ struct json_object *stale = json_object_new_array();
+	_json_ struct json_object *chosen = json_object_new_object();
+	_free_ char *pods = kata_pods_path(k);
+	int status, r;
+
+	if (cluster_read(k, &c, e) < 0)
+		return -e->code;
+	status = stale_read(k, &c, k->options->arguments[1], stale, e);
+	if (status < 0 || (k->options->selector && kube_list(k->kube, pods, each_chosen, chosen,
+							     k->deadline_ms, k->cancel, e) < 0))
+		return -e->code;
+	r = recycle_all(k, stale, chosen, items, e);
+	return r ? r : status;
+}
+
+int cmd_recycle(struct kata *k, struct error *e)
+{
+	return kata_show(k, &view, find, e);
+}

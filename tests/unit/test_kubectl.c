@@ -1,0 +1,917 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_kubectl - what kubectl-kata makes of the objects of a cluster, and how it shows that.
+ */
+
+#include "tests/unit/folder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "tests/unit/fake-api.h"
+
+#include "deploy/kubectl/archive.h"
+#include "deploy/kubectl/cleanup.h"
+#include "deploy/kubectl/cluster.h"
+#include "deploy/kubectl/errand.h"
+#include "deploy/kubectl/recycle.h"
+#include "deploy/kubectl/stale.h"
+
+#define PROOF(version) version "-0123456789ab.cafecafecafe"
+
+static struct json_object *parse(const char *text)
+{
+	struct json_object *object = NULL;
+	struct error e;
+
+	if (json_parse(text, strlen(text), "test", &object, &e) < 0)
+		fail_msg("%s", e.msg);
+	return object;
+}
+
+/* ---- views ---- */
+
+static const struct column columns[] = {
+	{ .title = "NAME", .member = "name" },
+	{ .title = "COUNT", .member = "count" },
+	{ .title = "MORE", .member = "more", .is_wide = true },
+};
+
+static const struct view view = { .kind = "ThingList",
+				  .name_kind = "thing",
+				  .name = "name",
+				  .columns = columns,
+				  .n_columns = 3 };
+
+static void assert_shown(const char *items, enum view_format format, bool has_headers,
+			 const char *wanted)
+{
+	_json_ struct json_object *array = parse(items);
+	_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	view_show(&view, array, format, has_headers, out);
+	(void)fclose(out);
+	assert_string_equal(text, wanted);
+}
+
+static void test_items_are_shown_in_every_format(void **state)
+{
+	static const char items[] =
+		"[{\"name\":\"a\",\"count\":12,\"more\":\"x y\",\"list\":[{\"k\":\"v\"},2]},"
+		"{\"name\":\"\\u00e4bc\\u001b[2J\",\"o-1\":{}}]";
+
+	(void)state;
+	assert_shown(items, VIEW_TABLE, VIEW_HEADERS,
+		     "NAME     COUNT\na        12\n\xc3\xa4"
+		     "bc?[2J  -\n");
+	assert_shown(items, VIEW_WIDE, VIEW_NO_HEADERS,
+		     "a        12  x y\n\xc3\xa4"
+		     "bc?[2J  -   -\n");
+	assert_shown(items, VIEW_NAME, VIEW_HEADERS,
+		     "thing/a\nthing/\xc3\xa4"
+		     "bc\x1b[2J\n");
+	assert_shown(
+		"[{\"name\":\"a\",\"list\":[{\"k\":\"v\",\"l\":true},2,[]]},{\"o-1\":{}}]",
+		VIEW_YAML, VIEW_HEADERS,
+		"apiVersion: \"kata-deploy.katacontainers.io/v1\"\nkind: \"ThingList\"\nitems:\n"
+		"- name: \"a\"\n  list:\n  - k: \"v\"\n    l: true\n  - 2\n  - []\n- \"o-1\": "
+		"{}\n");
+	assert_shown("[]", VIEW_YAML, VIEW_HEADERS,
+		     "apiVersion: \"kata-deploy.katacontainers.io/v1\"\nkind: "
+		     "\"ThingList\"\nitems: []\n");
+	assert_shown("[]", VIEW_TABLE, VIEW_HEADERS, "NAME  COUNT\n");
+}
+
+static void test_ages_are_short(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *age;
+	} cases[] = { { -5, "0s" },      { 0, "0s" },     { 119, "119s" },   { 120, "2m" },
+		      { 10799, "179m" }, { 10800, "3h" }, { 172799, "47h" }, { 172800, "2d" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *age = view_age(1000, 1000 + cases[i].seconds);
+
+		assert_string_equal(age, cases[i].age);
+	}
+}
+
+/* ---- options ---- */
+
+static void test_options_are_those_of_kubectl(void **state)
+{
+	char words[][40] = { "stale",      "-ojson", "--context=c", "-n",         "shop",
+			     "-w",         "--as",   "jane",        "--as-group", "a",
+			     "--as-group", "b",      "--",          "-n1" };
+	char *argv[ARRAY_SIZE(words)];
+	_options_ struct options o = { 0 };
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		argv[i] = words[i];
+	assert_int_equal(options_parse(ARRAY_SIZE(words), argv, &o, &e), 0);
+	assert_string_equal(o.arguments[0], "stale");
+	assert_string_equal(o.arguments[1], "-n1");
+	assert_string_equal(o.output, "json");
+	assert_string_equal(o.choice.context, "c");
+	assert_string_equal(o.choice.namespace, "shop");
+	assert_string_equal(o.choice.as, "jane");
+	assert_string_equal(o.choice.as_groups[1], "b");
+	assert_true(o.is_watching);
+}
+
+static void test_options_that_are_wrong_are_refused(void **state)
+{
+	static const char *const cases[][2] = { { "status", "--bogus" },
+						{ "status", "-o" },
+						{ "status", "--watch=no" },
+						{ "status", "-x" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *argv[] = { (char *)(uintptr_t)cases[i][0], (char *)(uintptr_t)cases[i][1] };
+		_options_ struct options o = { 0 };
+		struct error e;
+
+		assert_int_equal(options_parse(2, argv, &o, &e), -EINVAL);
+	}
+}
+
+static void test_command_takes_its_own_options_only(void **state)
+{
+	const struct options image = { .image = "x" };
+	struct error e;
+
+	(void)state;
+	for (const struct kata_command *c = kata_commands; c->name; c++)
+		assert_int_equal(options_check(&image, c, &e),
+				 c->takes & TAKES_IMAGE ? 0 : -EINVAL);
+}
+
+/* ---- the picture of a cluster ---- */
+
+#define DAEMONSET(name, env, image, nodes, ready, updated)                                         \
+	"{\"metadata\":{\"name\":\"" name                                                          \
+	"\",\"namespace\":\"kata-system\",\"generation\":2},"                                      \
+	"\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"" name                                 \
+	"\"}},"                                                                                    \
+	"\"template\":{\"metadata\":{\"labels\":{\"app\":\"" name                                  \
+	"\"}},\"spec\":{\"serviceAccountName\":\"sa\","                                            \
+	"\"containers\":[{\"name\":\"other\"},{\"name\":\"kata-deploy\",\"image\":\"" image        \
+	"\","                                                                                      \
+	"\"env\":[" env                                                                            \
+	"],\"ports\":[{\"name\":\"health\",\"containerPort\":8091}],"                              \
+	"\"readinessProbe\":{},\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/opt/kata\"}]}]," \
+	"\"volumes\":[{\"name\":\"v\",\"hostPath\":{\"path\":\"/opt/kata\"}}]}}},"                 \
+	"\"status\":{\"observedGeneration\":2,\"desiredNumberScheduled\":" nodes                   \
+	",\"numberReady\":" ready ",\"updatedNumberScheduled\":" updated "}}"
+
+#define POD(node, image, ready)                         \
+	"{\"metadata\":{\"name\":\"p-" node             \
+	"\",\"namespace\":\"kata-system\"},"            \
+	"\"spec\":{\"nodeName\":\"" node                \
+	"\",\"containers\":[{\"name\":\"kata-deploy\"," \
+	"\"image\":\"" image                            \
+	"\"}]},"                                        \
+	"\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
+
+#define NODE(name, labels, notes, conditions)                                                  \
+	"{\"metadata\":{\"name\":\"" name "\",\"labels\":{" labels "},\"annotations\":{" notes \
+	"}},\"status\":{\"conditions\":[" conditions "]}}"
+
+#define LABEL(name, value) "\"kata-deploy.katacontainers.io/" name "\":\"" value "\""
+#define STALE(count)       "\"katacontainers.io/stale-sandboxes\":\"" count "\""
+#define CONDITION(type, status, reason)                                         \
+	"{\"type\":\"" type "\",\"status\":\"" status "\",\"reason\":\"" reason \
+	"\",\"message\":\"m\"}"
+
+static void add_daemonset(struct cluster *c, const char *text)
+{
+	_json_ struct json_object *object = parse(text);
+
+	cluster_add_daemonset(c, object);
+}
+
+static void add_pod(struct cluster *c, const char *installation, const char *text)
+{
+	_json_ struct json_object *object = parse(text);
+
+	cluster_add_pod(c, cluster_installation(c, installation), object);
+}
+
+static void add_node(struct cluster *c, const char *text)
+{
+	_json_ struct json_object *object = parse(text);
+
+	cluster_add_node(c, object);
+}
+
+static void assert_member(struct json_object *item, const char *member, const char *wanted)
+{
+	struct json_object *value = json_member(item, member);
+
+	assert_string_equal(value ? json_object_get_string(value) : "-", wanted);
+}
+
+/* Two of three nodes have the new image, the third follows. */
+static void test_rollout_under_way_is_seen(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+	struct json_object *in;
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "r:5/k:2", "3", "3", "1"));
+	add_pod(&c, "default", POD("n1", "r:5/k:2", "True"));
+	add_pod(&c, "default", POD("n2", "r:5/k:1", "True"));
+	add_pod(&c, "default", POD("n3", "r:5/k:1", "True"));
+	add_node(&c, NODE("n1", LABEL("default", "true"), LABEL("default", PROOF("2")), ""));
+	add_node(&c, NODE("n2", LABEL("default", "true"),
+			  LABEL("default", PROOF("1")) "," STALE("2"), ""));
+	add_node(&c, NODE("n3", LABEL("default", "true"),
+			  LABEL("default", PROOF("1")) "," STALE("3"), ""));
+	cluster_sum(&c);
+	in = cluster_installation(&c, "default");
+	assert_member(in, "current", "1-0123456789ab");
+	assert_member(in, "desired", "2-0123456789ab");
+	assert_member(in, "nodes", "3");
+	assert_member(in, "ready", "3");
+	assert_member(in, "updated", "1");
+	assert_member(in, "stale", "5");
+	assert_member(in, "rollout", "1 of 3 nodes");
+	assert_member(json_item(c.nodes, 0), "state", "ready");
+	assert_member(json_item(c.nodes, 0), "version", "2-0123456789ab");
+	assert_member(json_item(c.nodes, 0), "pod", "p-n1");
+}
+
+/* The node stays ready on the old version, and its pod is not. */
+static void test_rollout_that_stopped_names_node_and_reason(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+	struct json_object *in;
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "2", "1", "1"));
+	add_pod(&c, "default", POD("n1", "k:2", "False"));
+	add_pod(&c, "default", POD("n2", "k:1", "True"));
+	add_node(&c, NODE("n1", LABEL("default", "true"), LABEL("default", PROOF("1")),
+			  CONDITION("KataReady", "True", "SandboxAnswered") "," CONDITION(
+				  "KataUpgraded", "False", "CanaryFailed")));
+	add_node(&c, NODE("n2", LABEL("default", "true"), LABEL("default", PROOF("1")), ""));
+	cluster_sum(&c);
+	in = cluster_installation(&c, "default");
+	assert_member(in, "rollout", "stopped at 1 nodes: n1: CanaryFailed");
+	assert_member(in, "failed", "1");
+	assert_member(in, "desired", "2");
+	assert_member(json_item(c.nodes, 0), "state", "ready");
+	assert_member(json_item(c.nodes, 0), "reason", "CanaryFailed");
+	assert_member(json_item(c.nodes, 1), "reason", "-");
+}
+
+static void test_states_of_nodes_are_told_apart(void **state)
+{
+	static const struct {
+		const char *node;
+		const char *state;
+		const char *reason;
+	} cases[] = {
+		{ NODE("n", LABEL("default", "true"), "", ""), "ready", "-" },
+		{ NODE("n", LABEL("default", "unsuitable"), "",
+		       CONDITION("KataReady", "False", "NoKvm")),
+		  "unsuitable", "NoKvm" },
+		{ NODE("n", LABEL("default", "false"), "",
+		       CONDITION("KataReady", "False", "InstallFailed")),
+		  "failed", "InstallFailed" },
+		{ NODE("n", LABEL("default", "false"), "", ""), "installing", "-" },
+		{ NODE("n", "", "", ""), "installing", "-" },
+		{ NODE("n", "", "", CONDITION("KataReady", "False", "Removed")), "removed",
+		  "Removed" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cluster_ struct cluster c = { 0 };
+
+		cluster_init(&c);
+		add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "0", "1"));
+		add_pod(&c, "default", POD("n", "k:2", "False"));
+		add_node(&c, cases[i].node);
+		assert_int_equal(json_len(c.nodes), 1);
+		assert_member(json_item(c.nodes, 0), "state", cases[i].state);
+		assert_member(json_item(c.nodes, 0), "reason", cases[i].reason);
+	}
+}
+
+/* Each has conditions and notes of its own, and a pool those without a suffix. */
+static void test_installations_are_strangers(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy-blue",
+				    "{\"name\":\"MULTI_INSTALL_SUFFIX\",\"value\":\"blue\"}", "k:2",
+				    "1", "1", "1"));
+	add_daemonset(&c,
+		      DAEMONSET("kata-deploy-slow", "{\"name\":\"KATA_POOL\",\"value\":\"slow\"}",
+				"k@sha256:1", "1", "1", "1"));
+	add_daemonset(&c,
+		      "{\"metadata\":{\"name\":\"other\"},\"spec\":{\"template\":{\"spec\":"
+		      "{\"containers\":[{\"name\":\"kube-kata\",\"image\":\"x\"}]}}}}");
+	assert_int_equal(json_len(c.installations), 2);
+	add_node(&c, NODE("n1", LABEL("blue", "false") "," LABEL("slow", "false"),
+			  STALE("1") ",\"katacontainers.io/stale-sandboxes-blue\":\"7\"",
+			  CONDITION("KataReady", "False",
+				    "OfSlow") "," CONDITION("KataReady-blue", "False", "OfBlue")));
+	cluster_sum(&c);
+	assert_int_equal(json_len(c.nodes), 2);
+	assert_member(json_item(c.nodes, 0), "installation", "blue");
+	assert_member(json_item(c.nodes, 0), "reason", "OfBlue");
+	assert_member(json_item(c.nodes, 0), "stale", "7");
+	assert_member(json_item(c.nodes, 1), "installation", "slow");
+	assert_member(json_item(c.nodes, 1), "reason", "OfSlow");
+	assert_member(json_item(c.nodes, 1), "stale", "1");
+	assert_member(cluster_installation(&c, "slow"), "desired", "k@sha256:1");
+}
+
+static void test_installation_whose_daemonset_is_gone_is_told(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+	struct json_object *in;
+
+	(void)state;
+	cluster_init(&c);
+	add_node(&c, NODE("n1", LABEL("blue", "true"), LABEL("blue", PROOF("1")),
+			  CONDITION("KataReady-blue", "False", "X")));
+	cluster_sum(&c);
+	in = cluster_installation(&c, "blue");
+	assert_member(in, "rollout", "its DaemonSet is gone");
+	assert_member(in, "current", "1-0123456789ab");
+	assert_member(in, "nodes", "1");
+}
+
+/* ---- stale sandboxes ---- */
+
+static void test_stale_list_of_a_node_is_read(void **state)
+{
+	_json_ struct json_object *items = json_object_new_array();
+	_json_ struct json_object *list = parse(
+		"{\"node\":\"w17\",\"installation\":\"default\",\"current\":\"2-b\",\"sandboxes\":["
+		"{\"id\":\"s1\",\"namespace\":\"shop\",\"name\":\"cart\",\"uid\":\"u\","
+		"\"started\":\"2026-11-26T13:00:00Z\",\"runs\":\"1-a\",\"causes\":["
+		"{\"cause\":\"version\",\"detail\":\"the node has 2-b\"},"
+		"{\"cause\":\"configuration\",\"detail\":\"default_memory 2048 -> 1024\"}]}]}");
+	struct json_object *item;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(stale_add_list(items, list, &e), 0);
+	item = json_item(items, 0);
+	assert_member(item, "namespace", "shop");
+	assert_member(item, "pod", "cart");
+	assert_member(item, "node", "w17");
+	assert_member(item, "runs", "1-a");
+	assert_member(item, "reason",
+		      "version: the node has 2-b; configuration: default_memory 2048 -> 1024");
+}
+
+static void test_answer_that_is_no_stale_list_is_refused(void **state)
+{
+	static const char *const texts[] = { "{}", "[]", "{\"node\":\"n\"}",
+					     "{\"node\":\"n\",\"sandboxes\":{}}",
+					     "{\"sandboxes\":[]}" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		_json_ struct json_object *items = json_object_new_array();
+		_json_ struct json_object *list = parse(texts[i]);
+		struct error e;
+
+		assert_int_equal(stale_add_list(items, list, &e), -EPROTO);
+	}
+}
+
+/* ---- errands ---- */
+
+static void test_errand_is_a_pod_like_the_daemonsets_that_is_not_its(void **state)
+{
+	char word[] = "plan";
+	char *args[] = { word, NULL };
+	_cluster_ struct cluster c = { 0 };
+	_json_ struct json_object *pod = NULL;
+	struct errand errand = {
+		.node = "n1", .image = "k:9", .args = args, .access = ERRAND_READS
+	};
+	struct json_object *container, *spec;
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "1", "1"));
+	errand.installation = cluster_installation(&c, "default");
+	pod = errand_pod(&errand, "x");
+	spec = json_at(pod, "spec");
+	assert_string_equal(json_get_str(pod, "metadata.namespace"), "kata-system");
+	assert_null(json_at(pod, "metadata.labels.app"));
+	assert_string_equal(json_get_str(spec, "nodeName"), "n1");
+	assert_string_equal(json_get_str(spec, "restartPolicy"), "Never");
+	assert_string_equal(json_get_str(spec, "serviceAccountName"), "sa");
+	assert_int_equal(json_len(json_at(spec, "containers")), 1);
+	container = json_item(json_at(spec, "containers"), 0);
+	assert_string_equal(json_get_str(container, "image"), "k:9");
+	assert_string_equal(json_object_get_string(json_item(json_at(container, "args"), 0)),
+			    "plan");
+	assert_null(json_at(container, "ports"));
+	assert_null(json_at(container, "readinessProbe"));
+	assert_true(
+		json_get_bool(json_item(json_at(container, "volumeMounts"), 0), "readOnly", false));
+	/* The template is as it was. */
+	assert_int_equal(json_len(json_at(errand.installation, "template.spec.containers")), 2);
+}
+
+/* ---- what a cleanup takes ---- */
+
+static void test_cleanup_takes_what_is_of_the_gone_and_no_more(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+	_json_ struct json_object *node = parse(NODE(
+		"n1",
+		LABEL("default", "true") "," LABEL("blue",
+						   "true") ",\"katacontainers.io/kata-runtime\":"
+							   "\"true\",\"zone\":\"a\"",
+		LABEL("blue", PROOF("1")) "," LABEL("default", PROOF("1")) "," STALE(
+			"1") ","
+			     "\"katacontainers.io/stale-sandboxes-blue\":\"1\"",
+		CONDITION("Ready", "True", "R") "," CONDITION(
+			"KataReady", "True",
+			"R") "," CONDITION("KataReady-blue", "True",
+					   "R") "," CONDITION("KataUpgraded-blue", "True", "R")));
+	_json_ struct json_object *patch = NULL;
+	_strv_ strv conditions = NULL;
+	_free_ char *types = NULL;
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "1", "1"));
+	patch = cleanup_patch(&c, node);
+	assert_string_equal(
+		json_text(patch),
+		"{\"metadata\":{\"labels\":{\"kata-deploy.katacontainers.io/blue\":null},"
+		"\"annotations\":{\"kata-deploy.katacontainers.io/blue\":null,"
+		"\"katacontainers.io/stale-sandboxes-blue\":null}}}");
+	conditions = cleanup_conditions(&c, node);
+	types = strv_join(conditions, " ");
+	assert_string_equal(types, "KataReady-blue KataUpgraded-blue");
+}
+
+/* The label that installations share goes with the last of them. */
+static void test_cleanup_takes_the_shared_label_with_the_last(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+	_json_ struct json_object *node = parse(
+		NODE("n1", LABEL("default", "true") ",\"katacontainers.io/kata-runtime\":\"true\"",
+		     "", ""));
+	_json_ struct json_object *upstream =
+		parse(NODE("n2", "\"katacontainers.io/kata-runtime\":\"true\"", "", ""));
+	_json_ struct json_object *patch = NULL;
+
+	(void)state;
+	cluster_init(&c);
+	patch = cleanup_patch(&c, node);
+	assert_string_equal(json_text(json_at(patch, "metadata.labels")),
+			    "{\"kata-deploy.katacontainers.io/default\":null,"
+			    "\"katacontainers.io/kata-runtime\":null}");
+	assert_null(cleanup_patch(&c, upstream));
+}
+
+#define CLASS(by, instance, notes)                                                            \
+	"{\"metadata\":{\"name\":\"kata\",\"labels\":{\"app.kubernetes.io/managed-by\":\"" by \
+	"\",\"kata-deploy/instance\":\"" instance "\"},\"annotations\":{" notes "}}}"
+
+static void test_cleanup_takes_classes_of_the_gone_but_no_adopted_one(void **state)
+{
+	static const struct {
+		const char *class;
+		bool is_of_the_gone, is_left;
+	} cases[] = {
+		{ CLASS("kata-deploy", "blue", ""), true, false },
+		{ CLASS("kata-deploy", "blue", "\"kata-deploy.katacontainers.io/before\":\"{}\""),
+		  true, true },
+		{ CLASS("kata-deploy", "default", ""), false, false },
+		{ CLASS("Helm", "blue", ""), false, false },
+		{ "{\"metadata\":{\"name\":\"gvisor\"}}", false, false },
+	};
+	_cluster_ struct cluster c = { 0 };
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "1", "1"));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ struct json_object *class = parse(cases[i].class);
+		const char *why = NULL;
+
+		assert_int_equal(cleanup_class(&c, class, &why), cases[i].is_of_the_gone);
+		assert_int_equal(why != NULL, cases[i].is_left);
+	}
+}
+
+/* ---- what a recycling leaves alone ---- */
+
+static void test_pod_that_nobody_makes_anew_is_not_recycled(void **state)
+{
+	static const struct {
+		const char *pod;
+		const char *why; /* NULL: it goes */
+	} cases[] = {
+		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}]}}",
+		  NULL },
+		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":false}]}}",
+		  "no controller" },
+		{ "{\"metadata\":{\"uid\":\"u\"}}", "no controller" },
+		{ "{\"metadata\":{\"uid\":\"v\",\"ownerReferences\":[{\"controller\":true}]}}",
+		  "another pod" },
+		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		  "\"annotations\":{\"katacontainers.io/recycle\":\"false\"}}}",
+		  "annotation" },
+		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		  "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}",
+		  "going already" },
+		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		  "\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}}}",
+		  "its node" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ struct json_object *pod = parse(cases[i].pod);
+		const char *why = recycle_why_not(pod, "u");
+
+		if (cases[i].why)
+			assert_non_null(strstr(why ? why : "", cases[i].why));
+		else
+			assert_null(why);
+	}
+}
+
+/* ---- archives ---- */
+
+static void test_archive_has_no_secret_and_an_end(void **state)
+{
+	_json_ struct json_object *object =
+		parse("{\"env\":[{\"name\":\"DB_PASSWORD\",\"value\":\"hunter2\"},"
+		      "{\"name\":\"HOME\",\"value\":\"/root\"}],\"token\":\"hunter2\","
+		      "\"managedFields\":[1],\"list\":[{\"auth\":\"hunter2\"}]}");
+	char log[] = "a line\npassword: hunter2\n";
+	struct archive a = { .folder = "d", .max = 4096 };
+	_free_ char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	a.out = open_memstream(&text, &size);
+	archive_add(&a, "one", object);
+	archive_add_text(&a, "two", log);
+	archive_end(&a);
+	(void)fclose(a.out);
+	assert_int_equal(size % 512, 0);
+	for (size_t i = 0; i + 7 <= size; i++)
+		assert_int_not_equal(memcmp(text + i, "hunter2", 7), 0);
+	assert_non_null(strstr(text + 512, "/root"));
+	assert_null(strstr(text + 512, "managedFields"));
+	for (size_t i = size - 1024; i < size; i++)
+		assert_int_equal(text[i], 0);
+	archive_done(&a);
+}
+
+static void test_archive_is_bounded_and_names_what_it_lacks(void **state)
+{
+	_free_ char *large = xcalloc(1, 3000);
+	char small[] = "small\n";
+	struct archive a = { .folder = "d", .max = 4096 };
+	_free_ char *text = NULL;
+	size_t size = 0;
+
+	(void)state;
+	memset(large, 'x', 2999);
+	a.out = open_memstream(&text, &size);
+	archive_add_text(&a, "one", large);
+	archive_add_text(&a, "two", large);
+	archive_add_text(&a, "three", small);
+	archive_end(&a);
+	(void)fclose(a.out);
+	assert_int_equal(strv_len(a.left_out), 1);
+	assert_string_equal(a.left_out[0], "two");
+	assert_true(size <= 4096 + 5 * 512);
+	archive_done(&a);
+}
+
+/* ---- whole commands ---- */
+
+#define GET(path, body)                                              \
+	{                                                            \
+		{ "GET " path " " }, "200 OK", body, FAKE_KEEP, NULL \
+	}
+#define LIST(items) "{\"metadata\":{},\"items\":[" items "]}"
+#define CLUSTER(daemonset, pods, nodes)                               \
+	GET("/apis/apps/v1/daemonsets?limit=100", LIST(daemonset)),   \
+		GET("/api/v1/namespaces/kata-system/"                 \
+		    "pods?labelSelector=app%3Dkata-deploy&limit=100", \
+		    LIST(pods)),                                      \
+		GET("/api/v1/nodes?limit=100", LIST(nodes))
+#define ONE_NODE                                                                                  \
+	CLUSTER(DAEMONSET("kata-deploy", "", "k:2", "1", "1", "1"), POD("n1", "k:2", "True"),     \
+		NODE("n1", LABEL("default", "true"), LABEL("default", PROOF("2")) "," STALE("1"), \
+		     ""))
+
+/* Runs COMMAND with up to four words and compares what it writes. */
+static void assert_command(const struct fake_turn *turns, size_t n, const char *const *words,
+			   int status, const char *wanted)
+{
+	char *argv[8] = { 0 };
+	char *dir = folder_new();
+	_free_ char *text = NULL;
+	size_t size = 0;
+	_options_ struct options o = { 0 };
+	struct kata k = { .options = &o, .deadline_ms = deadline_in(5000) };
+	struct fake_api api;
+	const char *fault;
+	struct error e;
+	int argc = 0, r = -1;
+
+	for (; words[argc]; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc];
+	assert_true(fake_start(&api, turns, n, NULL));
+	fake_kubeconfig(&api, dir);
+	assert_int_equal(options_parse(argc, argv, &o, &e), 0);
+	assert_int_equal(view_parse_format(o.output, &k.format, &e), 0);
+	k.out = open_memstream(&text, &size);
+	assert_int_equal(kata_open(&k, &e), 0);
+	for (const struct kata_command *c = kata_commands; c->name; c++)
+		if (strcmp(c->name, o.arguments[0]) == 0)
+			r = c->run(&k, &e);
+	kube_close(k.kube);
+	kube_config_done(&k.config);
+	(void)fclose(k.out);
+	fault = fake_stop(&api);
+	if (fault)
+		fail_msg("%s", fault);
+	if (r < 0 && r != status)
+		fail_msg("%s", e.msg);
+	assert_int_equal(r, status);
+	assert_string_equal(text, wanted);
+	folder_remove(dir);
+}
+
+#define ASSERT_COMMAND(turns, status, wanted, ...)                                           \
+	assert_command(turns, ARRAY_SIZE(turns), (const char *const[]){ __VA_ARGS__, NULL }, \
+		       status, wanted)
+
+static void test_status_is_a_line_for_each_installation(void **state)
+{
+	static const struct fake_turn turns[] = { ONE_NODE };
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "INSTALLATION  CURRENT         DESIRED         NODES  READY  UPDATED  STALE "
+		       " ROLL-OUT\n"
+		       "default       2-0123456789ab  2-0123456789ab  1      1      1        1     "
+		       " complete\n",
+		       "status");
+}
+
+static void test_stale_asks_the_nodes_that_have_some(void **state)
+{
+	static const struct fake_turn turns[] = {
+		CLUSTER(DAEMONSET("kata-deploy", "", "k:2", "2", "2", "2"),
+			POD("n1", "k:2", "True") "," POD("n2", "k:2", "True"),
+			NODE("n1", LABEL("default", "true"), STALE("0"),
+			     "") "," NODE("n2", LABEL("default", "true"), STALE("1"), "")),
+		GET("/api/v1/namespaces/kata-system/pods/p-n2:8091/proxy/stale",
+		    "{\"node\":\"n2\",\"sandboxes\":[{\"namespace\":\"shop\",\"name\":\"cart\","
+		    "\"runs\":"
+		    "\"1-a\",\"causes\":[{\"cause\":\"version\",\"detail\":\"d\"}]}]}"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "NAMESPACE  POD   NODE  SINCE  RUNS  REASON\n"
+		       "shop       cart  n2    -      1-a   version: d\n",
+		       "stale");
+}
+
+static void test_node_that_does_not_answer_is_left_out_and_named(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		{ { "GET /api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale " },
+		  "404 Not Found",
+		  "{\"message\":\"no\"}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, EXIT_PARTLY, "", "stale", "--no-headers");
+}
+
+static void test_sandboxes_have_the_version_of_their_node_unless_stale(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale",
+		    "{\"node\":\"n1\",\"sandboxes\":[{\"uid\":\"u2\",\"namespace\":\"shop\","
+		    "\"runs\":\"1-a\"}]}"),
+		GET("/apis/node.k8s.io/v1/runtimeclasses?limit=100",
+		    LIST("{\"metadata\":{\"name\":\"kata\"},\"handler\":\"kata-qemu\"},"
+			 "{\"metadata\":{\"name\":\"gvisor\"},\"handler\":\"runsc\"}")),
+		GET("/api/v1/namespaces/shop/pods?labelSelector=a%3Db&limit=100",
+		    LIST("{\"metadata\":{\"name\":\"p1\",\"namespace\":\"shop\",\"uid\":\"u1\"},"
+			 "\"spec\":{\"nodeName\":\"n1\",\"runtimeClassName\":\"kata\"}},"
+			 "{\"metadata\":{\"name\":\"p2\",\"namespace\":\"shop\",\"uid\":\"u2\"},"
+			 "\"spec\":{\"nodeName\":\"n1\",\"runtimeClassName\":\"kata\"}},"
+			 "{\"metadata\":{\"name\":\"p3\"},\"spec\":{\"runtimeClassName\":"
+			 "\"gvisor\"}},"
+			 "{\"metadata\":{\"name\":\"p4\"},\"spec\":{}}")),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "shop  p1  n1  kata  -  -  2-0123456789ab\n"
+		       "shop  p2  n1  kata  -  -  1-a\n",
+		       "sandboxes", "--no-headers", "-nshop", "-la=b");
+}
+
+#define STALE_PODS                                                                                \
+	"{\"node\":\"n1\",\"sandboxes\":[{\"namespace\":\"shop\",\"name\":\"p1\",\"uid\":\"u1\"," \
+	"\"causes\":"                                                                             \
+	"[{\"cause\":\"version\"}]},{\"namespace\":\"shop\",\"name\":\"p2\",\"uid\":\"u2\"},{"    \
+	"\"id\":"                                                                                 \
+	"\"no pod\"}]}"
+#define CONTROLLED(uid) \
+	"{\"metadata\":{\"uid\":\"" uid "\",\"ownerReferences\":[{\"controller\":true}]}}"
+
+/* The first is waited for before the second goes, which has no controller. */
+static void test_recycle_evicts_one_after_the_other(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
+		{ { "POST /api/v1/namespaces/shop/pods/p1/eviction?",
+		    "\"preconditions\":{\"uid\":\"u1\"}" },
+		  "201 Created",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("another")),
+		GET("/api/v1/namespaces/shop/pods/p2", "{\"metadata\":{\"uid\":\"u2\"}}"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "shop  p1  n1  evicted  version\n"
+		       "shop  p2  n1  stays    it has no controller that would make it anew\n",
+		       "recycle", "--no-headers");
+}
+
+static void test_cleanup_is_refused_where_daemonsets_may_be_hidden(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "GET /apis/apps/v1/daemonsets?limit=100 " },
+		  "403 Forbidden",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		GET("/apis/apps/v1/namespaces/kata-system/daemonsets?limit=100", LIST("")),
+		GET("/api/v1/nodes?limit=100", LIST("")),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, -EACCES, "", "cleanup");
+}
+
+static void test_check_says_what_is_wrong(void **state)
+{
+	static const struct fake_turn turns[] = {
+		CLUSTER(DAEMONSET("kata-deploy", "", "k:2", "1", "0", "1"),
+			POD("n1", "k:2", "False"),
+			NODE("n1", LABEL("default", "false"), "",
+			     CONDITION("KataReady", "False", "InstallFailed"))),
+		GET("/apis/node.k8s.io/v1/runtimeclasses?limit=100", LIST("")),
+		{ { "GET "
+		    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
+		    "kata-deploy-nodes " },
+		  "404 Not Found",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		GET("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
+		    "kata-deploy-runtimeclasses",
+		    "{}"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(
+		turns, EXIT_FOUND,
+		"ok    daemonset       default                     kata-deploy\n"
+		"fail  roll-out        default                     stopped at 1 nodes: n1: "
+		"InstallFailed\n"
+		"fail  node            n1                          failed: InstallFailed: m\n"
+		"fail  nodes           -                           0 nodes are ready\n"
+		"fail  runtimeclasses  -                           0 RuntimeClasses lead to "
+		"sandboxes\n"
+		"warn  policy          kata-deploy-nodes           it is not there: the "
+		"installer's "
+		"token may change more than its own node\n"
+		"ok    policy          kata-deploy-runtimeclasses  -\n",
+		"check", "--no-headers");
+}
+
+/* ---- plan ---- */
+
+#define ERRAND(phase, code, log)                                                                \
+	{ { "GET /api/v1/nodes/n1 " }, "200 OK", "{}", FAKE_KEEP, NULL },                       \
+		{ { "POST /api/v1/namespaces/kata-system/pods?", "\"readOnly\":true",           \
+		    "\"plan\"" },                                                               \
+		  "201 Created",                                                                \
+		  "{}",                                                                         \
+		  FAKE_KEEP,                                                                    \
+		  NULL },                                                                       \
+		{ { "GET /api/v1/namespaces/kata-system/pods/kubectl-kata-" },                  \
+		  "200 OK",                                                                     \
+		  "{\"status\":{\"phase\":\"" phase                                             \
+		  "\",\"containerStatuses\":[{\"state\":{\"terminated\":"                       \
+		  "{\"exitCode\":" code "}}}]}}",                                               \
+		  FAKE_KEEP,                                                                    \
+		  NULL },                                                                       \
+		{ { "GET /api/v1/namespaces/kata-system/pods/kubectl-kata-", "/log " },         \
+		  "200 OK",                                                                     \
+		  log,                                                                          \
+		  FAKE_KEEP,                                                                    \
+		  NULL },                                                                       \
+	{                                                                                       \
+		{ "DELETE /api/v1/namespaces/kata-system/pods/kubectl-kata-" }, "200 OK", "{}", \
+			FAKE_KEEP, NULL                                                         \
+	}
+
+static void test_plan_is_what_the_node_says_with_its_status(void **state)
+{
+	static const struct fake_turn turns[] = { ONE_NODE,
+						  ERRAND("Failed", "1", "x: file: y: z\n") };
+
+	(void)state;
+	ASSERT_COMMAND(turns, 1, "x: file: y: z\n", "plan", "n1");
+}
+
+static void test_plan_for_programs_is_found_among_the_log(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		ERRAND("Succeeded", "0", "some warning\n{\n \"changes\": false\n}\nmore\n")
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0, "changes: false\n", "plan", "n1", "-oyaml");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_items_are_shown_in_every_format),
+		cmocka_unit_test(test_ages_are_short),
+		cmocka_unit_test(test_options_are_those_of_kubectl),
+		cmocka_unit_test(test_options_that_are_wrong_are_refused),
+		cmocka_unit_test(test_command_takes_its_own_options_only),
+		cmocka_unit_test(test_rollout_under_way_is_seen),
+		cmocka_unit_test(test_rollout_that_stopped_names_node_and_reason),
+		cmocka_unit_test(test_states_of_nodes_are_told_apart),
+		cmocka_unit_test(test_installations_are_strangers),
+		cmocka_unit_test(test_installation_whose_daemonset_is_gone_is_told),
+		cmocka_unit_test(test_stale_list_of_a_node_is_read),
+		cmocka_unit_test(test_answer_that_is_no_stale_list_is_refused),
+		cmocka_unit_test(test_errand_is_a_pod_like_the_daemonsets_that_is_not_its),
+		cmocka_unit_test(test_cleanup_takes_what_is_of_the_gone_and_no_more),
+		cmocka_unit_test(test_cleanup_takes_the_shared_label_with_the_last),
+		cmocka_unit_test(test_cleanup_takes_classes_of_the_gone_but_no_adopted_one),
+		cmocka_unit_test(test_pod_that_nobody_makes_anew_is_not_recycled),
+		cmocka_unit_test(test_archive_has_no_secret_and_an_end),
+		cmocka_unit_test(test_archive_is_bounded_and_names_what_it_lacks),
+		cmocka_unit_test(test_recycle_evicts_one_after_the_other),
+		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
+		cmocka_unit_test(test_status_is_a_line_for_each_installation),
+		cmocka_unit_test(test_stale_asks_the_nodes_that_have_some),
+		cmocka_unit_test(test_node_that_does_not_answer_is_left_out_and_named),
+		cmocka_unit_test(test_sandboxes_have_the_version_of_their_node_unless_stale),
+		cmocka_unit_test(test_check_says_what_is_wrong),
+		cmocka_unit_test(test_plan_is_what_the_node_says_with_its_status),
+		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
