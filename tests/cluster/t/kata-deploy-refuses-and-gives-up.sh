@@ -78,7 +78,6 @@ eventually 90 "the number of restarts to be told" has_event KataInstallFailed 'r
 expect "restarts of containerd" 2 "$(on_node cat /run/node/restarts | wc -l)"
 system exec "$(pod_of)" -- kata-deploy reset >"$work/reset" 2>&1 || fail "the reset: $(cat "$work/reset")"
 expect "restarts of containerd after a reset" 3 "$(on_node cat /run/node/restarts | wc -l)"
-system delete pod "$(pod_of)" >/dev/null
 eventually 240 "the label" is_labelled true
 expect "restarts of containerd in all" 4 "$(on_node cat /run/node/restarts | wc -l)"
 [ ! -e "$restarts" ] || fail "the number of restarts has stayed: $(cat "$restarts")"
