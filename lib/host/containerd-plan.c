@@ -134,23 +134,29 @@ static int check_toml(const char *text, const char *name, struct error *e)
 }
 
 /* BARE is the text without our block, REST the same without handlers of our names. */
-static int add_block(const struct plan *p, struct edit_file *f, const char *bare, const char *rest,
-		     const char *tables, struct error *e)
+static void share_file(const struct plan *p, struct edit_file *f, const char *bare,
+		       const char *rest, const char *tables, const char *others)
 {
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	_free_ char *others = NULL;
-	_free_ char *block = NULL;
+	_free_ char *block = block_make(p->engine->owner, tables, others);
 
-	if (toml_parse(rest, strlen(rest), f->path, &root, e) < 0)
-		return -e->code;
-	others = containerd_default_table(p->engine, root, p->place.format.names);
-	block = block_make(p->engine->owner, tables, others);
 	/* What somebody wrote behind it is no reason to move it, and to restart for that. */
 	if (f->old_text && strcmp(bare, rest) == 0 &&
 	    block_stands(p->engine->owner, f->old_text, block))
 		f->new_text = xstrdup(f->old_text);
 	else
 		f->new_text = block_append(rest, block);
+}
+
+static int add_block(const struct plan *p, struct edit_file *f, const char *bare, const char *rest,
+		     const char *tables, struct error *e)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *others = NULL;
+
+	if (toml_parse(rest, strlen(rest), f->path, &root, e) < 0)
+		return -e->code;
+	others = containerd_default_table(p->engine, root, p->place.format.names);
+	share_file(p, f, bare, rest, tables, others);
 	return check_toml(f->new_text, f->path, e);
 }
 
@@ -202,18 +208,79 @@ static int plan_main(struct plan *p, struct error *e)
 
 /* ---- a file of our own ---- */
 
-static void fill_drop_in(const struct plan *p, struct edit_file *f)
+/* That it says anything beside the version of its format. */
+static bool has_content(const struct toml *t)
 {
-	_free_ char *tables = NULL;
+	if (t->type != TOML_TABLE)
+		return !str_equal(t->key, "version");
+	for (const struct toml *c = t->children; c; c = c->next)
+		if (has_content(c))
+			return true;
+	return false;
+}
+
+/* Upstream's kata-deploy has the name of our file, too: what else it says there, of other handlers
+ * and of snapshotters, is in use by its pods.  1, and the text without our block and the same
+ * without handlers of our names; 0 if nothing is to be kept. */
+static int find_others_part(const struct plan *p, const struct edit_file *f, char **ret_bare,
+			    char **ret_rest, struct error *e)
+{
+	_free_ char *managed = xasprintf(MANAGED, p->engine->owner->name);
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	const struct toml *version;
+	struct error ignored;
+
+	if (!f->old_text || str_starts(f->old_text, managed))
+		return 0;
+	if (block_strip(p->engine->owner, f->old_text, f->path, ret_bare, e) < 0)
+		return -e->code;
+	*ret_rest = xstrdup(*ret_bare);
+	if (toml_parse(*ret_bare, strlen(*ret_bare), f->path, &root, &ignored) < 0)
+		return 0;
+	if (containerd_strip(ret_rest, f->path, p->handlers, e) < 0)
+		return -e->code;
+	toml_free(root);
+	root = NULL;
+	if (toml_parse(*ret_rest, strlen(*ret_rest), f->path, &root, e) < 0)
+		return -e->code;
+	version = toml_child(root, "version");
+	return version && version->type == TOML_INTEGER &&
+	       version->integer == p->place.format.version && has_content(root);
+}
+
+static void fill_drop_in(const struct plan *p, struct edit_file *f, const char *tables)
+{
 	bool is_own_folder = edit_owns_folder(f, OWN_FOLDER);
 
 	f->takes_folder = is_own_folder;
-	if (!p->is_wanted)
-		return;
-	tables = containerd_tables(p->handlers, p->place.format.names, BY_PATH);
-	f->new_text = xasprintf(MANAGED "%sversion = %lld\n\n%s", p->engine->owner->name,
-				is_own_folder ? OWN_FOLDER : "", (long long)p->place.format.version,
-				tables);
+	if (p->is_wanted)
+		f->new_text = xasprintf(MANAGED "%sversion = %lld\n\n%s", p->engine->owner->name,
+					is_own_folder ? OWN_FOLDER : "",
+					(long long)p->place.format.version, tables);
+}
+
+static int plan_own_file(struct plan *p, struct error *e)
+{
+	struct edit_file *f = edit_add(&p->edit, p->place.drop_in, e);
+	_free_ char *tables = NULL;
+	_free_ char *bare = NULL;
+	_free_ char *rest = NULL;
+	int r;
+
+	if (!f)
+		return -e->code;
+	r = find_others_part(p, f, &bare, &rest, e);
+	if (r < 0)
+		return r;
+	if (p->is_wanted)
+		tables = containerd_tables(p->handlers, p->place.format.names, BY_PATH);
+	if (r == 0)
+		fill_drop_in(p, f, tables);
+	else if (p->is_wanted)
+		share_file(p, f, bare, rest, tables, "");
+	else
+		f->new_text = TAKE_PTR(rest);
+	return f->new_text ? check_toml(f->new_text, f->path, e) : 0;
 }
 
 /* Handlers of our names in files that others made. */
@@ -246,15 +313,10 @@ static int plan_others(struct plan *p, struct error *e)
 static int plan_drop_in(struct plan *p, struct error *e)
 {
 	bool is_ours_to_edit = p->place.home == HOME_DROP_IN;
-	struct edit_file *drop_in;
 
 	if (is_ours_to_edit && (!edit_add(&p->edit, p->place.main_path, e) || plan_main(p, e) < 0))
 		return -e->code;
-	drop_in = edit_add(&p->edit, p->place.drop_in, e);
-	if (!drop_in)
-		return -e->code;
-	fill_drop_in(p, drop_in);
-	if (drop_in->new_text && check_toml(drop_in->new_text, drop_in->path, e) < 0)
+	if (plan_own_file(p, e) < 0)
 		return -e->code;
 	return plan_others(p, e);
 }
