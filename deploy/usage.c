@@ -10,6 +10,7 @@
 #include "deploy/install.h"
 #include "deploy/unused.h"
 #include "lib/file.h"
+#include "lib/foreign.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 
@@ -20,7 +21,8 @@ int usage_look(void *arg, struct live *l, struct error *e)
 	_strv_ strv used = NULL;
 
 	l->scope = engine->scope;
-	if (engine->driver->live(engine->socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
+	if (foreign_list(FOREIGN_RUN, &l->foreign, e) < 0 ||
+	    engine->driver->live(engine->socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
 	    live_versions(LIVE_RECORDS, engine->scope, &used, e) < 0)
 		return -e->code;
 	l->sandboxes += (unsigned)strv_len(used);

@@ -253,6 +253,15 @@ int containerd_strip(char **text, const char *path, const struct handlers *handl
 	return 0;
 }
 
+int containerd_bare(char **text, const char *path, const struct known_handler *list, size_t n,
+		    struct error *e)
+{
+	_free_ struct handler *all = engine_known_handlers(list, n);
+	const struct handlers ours = { .list = all, .n = n, .presence = HANDLERS_PRESENT };
+
+	return containerd_strip(text, path, &ours, e);
+}
+
 int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e)
 {
 	_cleanup_(toml_freep) struct toml *root = NULL;

@@ -64,6 +64,9 @@ bool containerd_says(const struct toml *root, const struct handlers *handlers, c
  * lines away. */
 int containerd_strip(char **text, const char *path, const struct handlers *handlers,
 		     struct error *e);
+/* See struct engine_driver. */
+int containerd_bare(char **text, const char *path, const struct known_handler *list, size_t n,
+		    struct error *e);
 /* The handler names in a configuration as containerd itself prints it. */
 int containerd_dump_handlers(const char *dump, size_t len, strv *ret_names, struct error *e);
 

@@ -225,6 +225,7 @@ const struct engine_driver containerd_driver = {
 	.has_drop_ins = has_drop_ins,
 	.plan = containerd_plan,
 	.merge = containerd_merge,
+	.bare = containerd_bare,
 	.must_read = containerd_must_read,
 	.validate = validate,
 	.clear = clear,

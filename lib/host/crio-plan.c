@@ -160,6 +160,17 @@ static int strip_one(char **text, const char *path, const struct handler *h, enu
 				     : 0;
 }
 
+int crio_bare(char **text, const char *path, const struct known_handler *list, size_t n,
+	      struct error *e)
+{
+	_free_ struct handler *all = engine_known_handlers(list, n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strip_one(text, path, &all[i], HANDLERS_PRESENT, e) < 0)
+			return -e->code;
+	return 0;
+}
+
 static int strip(struct edit *edit, const char *path, const struct handlers *handlers,
 		 struct error *e)
 {

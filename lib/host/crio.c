@@ -133,7 +133,8 @@ static void add_user(struct live *l, const Cri__PodSandbox *sandbox)
 {
 	const Cri__PodSandboxMetadata *m = sandbox->metadata;
 
-	if (!scope_has_handler(l->scope, sandbox->runtime_handler))
+	if (!scope_has_handler(l->scope, sandbox->runtime_handler) ||
+	    strv_contains(l->foreign, sandbox->id))
 		return;
 	l->containers++;
 	l->running += sandbox->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY;
@@ -163,6 +164,7 @@ const struct engine_driver crio_driver = {
 	.has_drop_ins = has_drop_ins,
 	.plan = crio_plan,
 	.merge = crio_merge,
+	.bare = crio_bare,
 	.validate = validate,
 	.clear = clear,
 	.status = status,

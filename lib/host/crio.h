@@ -9,6 +9,8 @@ extern const struct engine_driver crio_driver;
 /* Parts of the driver (crio-plan.c), public for its other file and the tests. */
 int crio_plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
 	      struct error *e);
+int crio_bare(char **text, const char *path, const struct known_handler *list, size_t n,
+	      struct error *e);
 edit_merge crio_merge;
 /* EINVAL if CRI-O would not start again with the files as EDIT makes them, of whomever they are: it
  * reads each file of its folder, and needs the runtime that is the default one. */

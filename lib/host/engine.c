@@ -172,11 +172,9 @@ int engine_activate(const struct engine *engine, uint64_t deadline_ms, const str
 		    engine->driver->name);
 }
 
-int engine_plan_removal(const struct engine *engine, const struct known_handler *list, size_t n,
-			struct edit *ret_edit, struct error *e)
+struct handler *engine_known_handlers(const struct known_handler *list, size_t n)
 {
-	_free_ struct handler *all = xcalloc(n, sizeof(*all));
-	const struct handlers none = { .list = all, .n = n, .presence = HANDLERS_ABSENT };
+	struct handler *all = xcalloc(n, sizeof(*all));
 
 	for (size_t i = 0; i < n; i++)
 		all[i] = (struct handler){
@@ -184,6 +182,15 @@ int engine_plan_removal(const struct engine *engine, const struct known_handler 
 			.runtime_path = list[i].runtime_path,
 			.launcher = list[i].launcher,
 		};
+	return all;
+}
+
+int engine_plan_removal(const struct engine *engine, const struct known_handler *list, size_t n,
+			struct edit *ret_edit, struct error *e)
+{
+	_free_ struct handler *all = engine_known_handlers(list, n);
+	const struct handlers none = { .list = all, .n = n, .presence = HANDLERS_ABSENT };
+
 	return engine->driver->plan(engine, &none, ret_edit, e);
 }
 

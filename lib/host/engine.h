@@ -86,6 +86,10 @@ struct engine_driver {
 	 */
 	int (*plan)(const struct engine *engine, const struct handlers *handlers,
 		    struct edit *ret_edit, struct error *e);
+	/* Takes the handlers of these N names out of *TEXT, of the file at PATH, wherever they
+	 * lead.  NULL: nobody else makes any. */
+	int (*bare)(char **text, const char *path, const struct known_handler *list, size_t n,
+		    struct error *e);
 	/* For edit_restore() of a planned edit; its context is the engine.  For every version: it
 	 * may change between an edit and its undo, and an engine that does not start any more does
 	 * not say which it is. */
@@ -135,6 +139,8 @@ int engine_is_kind(const struct engine *engine, const char *version, struct erro
  * own is known: by name and the three numbers, as the kubelet drops a distribution's additions. */
 int engine_must_be(const struct engine *engine, const char *version, struct error *e);
 
+/* LIST as handlers.  Caller frees. */
+struct handler *engine_known_handlers(const struct known_handler *list, size_t n);
 /* Plans that none of these N handlers is there. */
 int engine_plan_removal(const struct engine *engine, const struct known_handler *list, size_t n,
 			struct edit *ret_edit, struct error *e);

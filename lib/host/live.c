@@ -7,7 +7,9 @@
  * stays known after its task has ended, until somebody removes it: for a deleted pod the kubelet,
  * once a minute.  The shims' records know every sandbox that still has something to clean up, which
  * can be longer: containerd starts the shim of that very version for it, when it has already
- * forgotten the container.  May block, with a deadline.
+ * forgotten the container.  Sandboxes that a shim of upstream's made can have handlers of our names
+ * (foreign.h): neither they nor what their pods get later are ours to wait for.  May block, with a
+ * deadline.
  */
 #include "lib/host/live.h"
 
@@ -47,6 +49,7 @@ static const struct grpc_method list_tasks = {
 void live_done(struct live *l)
 {
 	strv_free(l->users);
+	strv_free(l->foreign);
 	*l = (struct live){ 0 };
 }
 
@@ -101,15 +104,45 @@ static bool is_running(const Client__ListTasksResponse *tasks, const char *id)
 	return false;
 }
 
+/* What the containers of one pod have in common. */
+static const char *pod_of(const Client__Container *c)
+{
+	return label_of(c, "io.kubernetes.pod.uid");
+}
+
+/* The pods with a sandbox that does not count. */
+static strv foreign_pods(const struct live *l,
+			 const struct Client__ListContainersResponse *containers)
+{
+	strv pods = NULL;
+
+	for (size_t i = 0; i < containers->n_containers; i++) {
+		const Client__Container *c = containers->containers[i];
+
+		if (strv_contains(l->foreign, c->id) && pod_of(c))
+			strv_add(&pods, pod_of(c));
+	}
+	return pods;
+}
+
+static bool is_foreign(const struct live *l, char *const *pods, const Client__Container *c)
+{
+	const char *pod = pod_of(c);
+
+	return strv_contains(l->foreign, c->id) || (pod && strv_contains(pods, pod));
+}
+
 void live_add(struct live *l, const char *namespace,
 	      const struct Client__ListContainersResponse *containers,
 	      const struct Client__ListTasksResponse *tasks)
 {
+	_strv_ strv pods = foreign_pods(l, containers);
+
 	for (size_t i = 0; i < containers->n_containers; i++) {
 		const Client__Container *c = containers->containers[i];
 		const char *runtime = c->runtime && c->runtime->name ? c->runtime->name : "";
 
-		if (!scope_has_runtime(l->scope, namespace, runtime))
+		if (!scope_has_runtime(l->scope, namespace, runtime) || is_foreign(l, pods, c))
 			continue;
 		l->containers++;
 		l->running += is_running(tasks, c->id);

@@ -12,6 +12,7 @@
 /* What uses a runtime of ours, in all of containerd's namespaces. */
 struct live {
 	const struct scope *scope; /* of whom; NULL: of all of the family */
+	strv foreign; /* ids of sandboxes that do not count, nor does what is in their pods */
 	unsigned containers; /* that containerd knows, running or not: their handler cannot go */
 	unsigned running;    /* of them with a task that has not ended */
 	unsigned sandboxes;  /* that have a record */

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "lib/file.h"
+#include "lib/foreign.h"
 #include "lib/host/digest.h"
 #include "lib/host/unpack.h"
 
@@ -257,8 +258,9 @@ int store_list(const char *root, strv *ret_folders, struct error *e)
 	_strv_ strv names = NULL;
 	int r = list_versions(root, "", ".", &names, e);
 
-	if (r >= 0)
-		*ret_folders = TAKE_PTR(names);
+	for (char **name = names; r >= 0 && name && *name; name++)
+		if (!str_ends(*name, FOREIGN_SUFFIX))
+			strv_add(ret_folders, *name);
 	return r;
 }
 
@@ -307,8 +309,7 @@ static bool links_to(const char *path, const char *target)
 	return n >= 0 && (size_t)n == strlen(target) && memcmp(actual, target, (size_t)n) == 0;
 }
 
-/* Upstream's releases name their version in a file.  Caller frees. */
-static char *upstream_version(const char *root)
+char *store_foreign_version(const char *root)
 {
 	_free_ char *path = path_join(root, "VERSION");
 	_free_ char *text = NULL;
@@ -327,13 +328,13 @@ int store_may_link(const char *root, struct error *e)
 
 		if (lstat(path, &st) < 0 || S_ISLNK(st.st_mode))
 			continue;
-		version = upstream_version(root);
+		version = store_foreign_version(root);
 		return fail(
 			e, EEXIST,
 			"'%s' exists and is not ours: '%s' has another installation of Kata%s%s, "
 			"whose pods may run; remove that first, once they have gone (helm "
-			"uninstall, if it was upstream's chart), or install beside it with "
-			"MULTI_INSTALL_SUFFIX",
+			"uninstall, if it was upstream's chart), install beside it with "
+			"MULTI_INSTALL_SUFFIX, or have upstream's taken over with KATA_ADOPT=true",
 			path, root, *version ? " " : "", version);
 	}
 	return 0;

@@ -38,6 +38,8 @@ int store_switch(const char *root, const char *folder, struct error *e);
 /* Whether those three are ours to make: EEXIST if something else has one of these names, an
  * installation that is not ours. */
 int store_may_link(const char *root, struct error *e);
+/* The version that upstream's releases name in a file; "" if there is none.  Caller frees. */
+char *store_foreign_version(const char *root);
 /* Makes the links bin, libexec, share; 1 if any was made, 0 if all were there. */
 int store_link(const char *root, struct error *e);
 /* The paths of those that are not there; caller frees. */
@@ -46,7 +48,7 @@ int store_unlink(const char *root, struct error *e);
 
 /* Removes a version that is not current. */
 int store_remove(const char *root, const char *folder, struct error *e);
-/* Names of all complete versions. */
+/* Names of all complete versions of ours; what was adopted (adopt.h) is none. */
 int store_list(const char *root, strv *ret_folders, struct error *e);
 
 #endif

@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "lib/file.h"
+#include "lib/foreign.h"
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "lib/rpc/message.h"
@@ -26,6 +27,7 @@
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/state.h"
+#include "runtime/shim/handover.h"
 #include "runtime/shim/shim.h"
 
 extern char **environ;
@@ -174,6 +176,13 @@ static int start_sandbox(const struct arguments *a, const char *bundle, struct e
 	return r < 0 ? r : print_address(bundle, address, e);
 }
 
+static int leave_to_others(const struct arguments *a, const char *bundle, struct error *e)
+{
+	_free_ char *root = NULL;
+
+	return handover_root(&root, e) < 0 ? -e->code : handover(FOREIGN_RUN, root, a, bundle, e);
+}
+
 int action_start(const struct arguments *a, struct error *e)
 {
 	_free_ char *bundle = NULL;
@@ -189,7 +198,9 @@ int action_start(const struct arguments *a, struct error *e)
 		r = spec_type(spec, &type, e);
 	if (r < 0)
 		return r;
-	return type == SPEC_MEMBER ? start_member(spec, bundle, e) : start_sandbox(a, bundle, e);
+	if (type != SPEC_MEMBER)
+		return start_sandbox(a, bundle, e);
+	return leave_to_others(a, bundle, e) < 0 ? -e->code : start_member(spec, bundle, e);
 }
 
 /* containerd has given this shim up: it must not go on. */
@@ -227,6 +238,9 @@ int action_delete(const struct arguments *a, struct error *e)
 	if (r < 0)
 		return r;
 	log_open("kata-shim", STDERR_FILENO, LOG_TEXT, LOG_LEVEL_INFO);
+	/* containerd asks only once: what can be done without that shim is done. */
+	if (leave_to_others(a, bundle, e) < 0)
+		log_warn("%s", e->msg);
 	r = state_load(&state, NULL, a->id, e);
 	if (r >= 0) {
 		end_shim(&state);

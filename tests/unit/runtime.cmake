@@ -40,6 +40,7 @@ kata_unit_test(test_shim_manage.c LIBS kata_shim)
 target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=volume_resize
 	-Wl,--wrap=sandbox_vmm -Wl,--wrap=vmm_vsock -Wl,--wrap=deadline_in)
 kata_unit_test(test_shim_request.c LIBS kata_shim)
+kata_unit_test(test_shim_handover.c LIBS kata_shim kata_host)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
 # Its sandbox is a fake agent.

@@ -124,7 +124,8 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 	Client__ListContainersResponse containers = CLIENT__LIST_CONTAINERS_RESPONSE__INIT;
 	Client__ListTasksResponse tasks = CLIENT__LIST_TASKS_RESPONSE__INIT;
 	struct known copy[KNOWN_MAX];
-	Client__Label labels[KNOWN_MAX][2], *label_refs[KNOWN_MAX][2];
+	static char uid_key[] = "io.kubernetes.pod.uid";
+	Client__Label labels[KNOWN_MAX][3], *label_refs[KNOWN_MAX][3];
 	Client__Container c[KNOWN_MAX], *c_refs[KNOWN_MAX];
 	static char name[] = "io.containerd.kata-qemu.v2";
 	Client__Runtime runtime = CLIENT__RUNTIME__INIT;
@@ -137,7 +138,7 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 		c_refs[i] = &c[i];
 		c[i].id = copy[i].id;
 		c[i].runtime = &runtime;
-		for (size_t k = 0; k < 2; k++) {
+		for (size_t k = 0; k < 3; k++) {
 			labels[i][k] = (Client__Label)CLIENT__LABEL__INIT;
 			label_refs[i][k] = &labels[i][k];
 		}
@@ -145,8 +146,10 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 		labels[i][0].value = namespace;
 		labels[i][1].key = pod_key;
 		labels[i][1].value = copy[i].pod;
+		labels[i][2].key = uid_key;
+		labels[i][2].value = copy[i].pod;
 		c[i].labels = label_refs[i];
-		c[i].n_labels = copy[i].pod[0] ? 2 : 0;
+		c[i].n_labels = copy[i].pod[0] ? 3 : 0;
 		if (!copy[i].has_task)
 			continue;
 		t[i] = (Client__Task)CLIENT__TASK__INIT;
@@ -176,6 +179,25 @@ static void test_containers_of_a_deleted_pod_do_not_run(void **state)
 	assert_int_equal(l.running, 0);
 	text = live_text(&l);
 	assert_string_equal(text, "2 containers (0 running) of pod 'default/web'");
+}
+
+/* Those of a pod whose sandbox a shim of upstream's made, whichever shim they have themselves. */
+static void test_pods_of_upstreams_shims_do_not_count(void **state)
+{
+	static const struct known known[] = {
+		{ "theirs", "web", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "member", "web", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "alone", "", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "ours", "db", true, CLIENT__TASK_STATUS__RUNNING },
+	};
+	_live_ struct live l = { 0 };
+	_free_ char *text = NULL;
+
+	(void)state;
+	l.foreign = strv_split("theirs alone", " ");
+	add_known(&l, known, ARRAY_SIZE(known));
+	text = live_text(&l);
+	assert_string_equal(text, "1 containers (1 running) of pod 'default/db'");
 }
 
 static void test_containers_that_may_run_are_counted(void **state)
@@ -217,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_containers_of_a_deleted_pod_do_not_run),
+		cmocka_unit_test(test_pods_of_upstreams_shims_do_not_count),
 		cmocka_unit_test(test_containers_that_may_run_are_counted),
 		cmocka_unit_test(test_containers_of_another_installation_are_not_counted),
 		cmocka_unit_test(test_versions_of_records_are_listed),
