@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#include "deploy/install.h"
+#include "deploy/adopt.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 #include "lib/timestamp.h"
@@ -290,6 +290,8 @@ static int mark_unsuitable(const struct install *in, struct error *e)
 	if (str_equal(now.shared, marks.shared) && str_equal(now.instance, marks.instance) &&
 	    !now.proof)
 		return 0;
+	if (now.instance && adopt_is_anothers(in->facts))
+		return 0;
 	return node_set_marks(in, &marks, e);
 }
 
@@ -343,7 +345,7 @@ int node_retract(const struct install *in, struct error *e)
 	const struct facts *f = in->facts;
 	const struct node_marks marks = node_marks_untrue(f);
 
-	if (!node_is_true(node_marks(f).instance) || node_keeps(f))
+	if (!node_is_true(node_marks(f).instance) || node_keeps(f) || adopt_is_anothers(f))
 		return 0;
 	return node_set_marks(in, &marks, e);
 }

@@ -71,8 +71,9 @@ const char *node_condition_message(const struct facts *f);
 /* Asks the API server whether that would be allowed.  EACCES, ... if not. */
 int node_may_have_condition(const struct install *in, struct error *e);
 /* Says, once, that this node is none for the installation and nothing is wrong with either: its
- * label of the instance becomes NODE_UNSUITABLE, its condition and an Event have REASON and
- * MESSAGE. Writes nothing if the node says so already. */
+ * label of the instance becomes NODE_UNSUITABLE, unless it is that of an installation of upstream's
+ * which is there, its condition and an Event have REASON and MESSAGE. Writes nothing if the node
+ * says so already. */
 int node_tell_unsuitable(const struct install *in, const char *reason, const char *message,
 			 struct error *e);
 /* Takes a label "true" back if nothing is there that could keep its promise: no version, as labels

@@ -17,6 +17,7 @@
 	row(canary)    /* boot a sandbox */                             \
 	row(claim)     /* keep new pods away */                         \
 	row(overrides) /* write the node's own configuration */         \
+	row(adopt)     /* move upstream's installation aside */         \
 	row(switch)    /* make the version current */                   \
 	row(cri)       /* configure the container engine */             \
 	row(handlers)  /* wait for the kubelet */                       \
@@ -35,6 +36,7 @@
 	row(drain)     /* wait for what still uses a sandbox */         \
 	row(withdraw)  /* remove our handlers from the engine */        \
 	row(unlink)    /* take the shim out of the PATH */              \
+	row(handback)  /* hand upstream's installation back */          \
 	row(remove)    /* remove the files */
 
 /* Files and configuration stay: for a node whose labels or engine got into a state by hand. */

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "deploy/adopt.h"
 #include "deploy/advice.h"
 #include "deploy/attempt.h"
 #include "deploy/failure.h"
@@ -220,8 +221,10 @@ static int cleanup_once(const struct settings *s, const struct cancel *cancel,
 		return 0;
 	}
 	r = remove_all(&run, e);
-	if (r >= 0)
-		log_info("removed from node '%s': %d steps", s->node_name, r);
+	if (r < 0)
+		return r;
+	adopt_end(&run.facts);
+	log_info("removed from node '%s': %d steps", s->node_name, r);
 	return r;
 }
 

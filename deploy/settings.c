@@ -81,6 +81,9 @@ static const struct row rows[] = {
 	  "folder with dropin-SHIM.toml, added to the shim's configuration" },
 	{ "KATA_ETC", AT(etc), TEXT, "/etc/kata-containers", false,
 	  "folder for sandbox configuration of the node's own" },
+	{ "KATA_ADOPT", AT(adopt), FLAG, "false", false,
+	  "take over what upstream's kata-deploy installed on the node, and hand it back when this "
+	  "is removed; its own DaemonSet must not run there" },
 	{ "KATA_PATH_DIR", AT(path_dir), TEXT, "", false,
 	  "folder of the node's PATH, the same path here, that gets a link to the shim, for ctr "
 	  "and "

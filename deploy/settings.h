@@ -34,6 +34,7 @@ struct settings {
 	char *artifacts; /* folder of the packed release */
 	char *custom;    /* folder of dropin-SHIM.toml */
 	char *etc;       /* folder of sandbox configuration that is the node's own */
+	bool adopt;      /* take over what upstream's kata-deploy installed */
 	char *path_dir;  /* folder of the PATH that gets a link to the shim; empty: none */
 	strv locks;      /* folders, see owner.h */
 	char *machine;   /* of uname(2) */

@@ -5,7 +5,7 @@
  * Pods of other installations on the node are none of it.  The undo brings the labels back as they
  * were, but no promise that the engine breaks, and over nobody else's change.
  */
-#include "deploy/install.h"
+#include "deploy/adopt.h"
 #include "deploy/node.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
@@ -49,8 +49,10 @@ static int save(const void *context, const struct change *change, struct json_ob
 	/* The promise of another installation is not ours to bring back. */
 	if (node_others_label(in->facts))
 		before.shared = before.instance;
-	/* A repair that fails leaves the node as bad as it was, and it has to say so. */
-	if (facts_is_unserved(in->facts) && node_is_true(before.instance))
+	/* A repair that fails leaves the node as bad as it was, and it has to say so.  An
+	 * installation of upstream's need not have a handler of ours. */
+	if (facts_is_unserved(in->facts) && node_is_true(before.instance) &&
+	    !adopt_is_anothers(in->facts))
 		before = node_marks_untrue(in->facts);
 	json_set_str(data, "shared", before.shared);
 	json_set_str(data, "instance", before.instance);

@@ -3,11 +3,11 @@
  * release - take this installation's labels off the node, and have its condition say so.
  *
  * A node on which every try failed has no label, but a condition.  There the label that all
- * installations share is not ours to take.
+ * installations share is not ours to take, nor are the labels of an installation that was found.
  */
 #include <string.h>
 
-#include "deploy/install.h"
+#include "deploy/adopt.h"
 #include "deploy/node.h"
 #include "lib/log.h"
 
@@ -25,7 +25,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 
 	(void)others;
 	(void)e;
-	if (now.instance) {
+	if (now.instance && !adopt_is_anothers(f)) {
 		change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared,
 				  node_others_label(f), why);
 		change_add_values(ret_change, EFFECT_LABEL, node_label(f), now.instance, NULL, why);

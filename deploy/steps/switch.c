@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * switch - make the version current: one link moved by rename.
+ *
+ * Whether the known paths may be ours has been asked by the step before (adopt).
  */
 #include "deploy/install.h"
 #include "lib/file.h"
@@ -14,13 +16,10 @@ static int assess(const void *context, const struct assessment *others, struct c
 	_free_ char *link = path_join(f->root, "current");
 	_strv_ strv missing = store_missing_links(f->root);
 	_free_ char *current = NULL;
-	int r = store_may_link(f->root, e);
 
 	(void)others;
-	if (r >= 0)
-		r = store_current(f->root, &current, e);
-	if (r < 0)
-		return r;
+	if (store_current(f->root, &current, e) < 0)
+		return -e->code;
 	if (!str_equal(current, f->folder))
 		change_add_values(ret_change, EFFECT_FILE, link, current, f->folder,
 				  "another version is current, or none");

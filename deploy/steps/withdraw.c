@@ -4,6 +4,7 @@
  *
  * In journals it has the name of the step that brings them: both are undone in the same way.
  */
+#include "deploy/adopt.h"
 #include "deploy/runtime.h"
 #include "deploy/usage.h"
 
@@ -17,7 +18,11 @@ static int assess(const void *context, const struct assessment *others, struct c
 	/* Then the step before this one fails, unless nothing is installed. */
 	if (f->silence.code)
 		return 0;
-	if (engine_plan_removal(&f->engine, f->known, f->n_offers, &ret_change->edit, e) < 0)
+	/* Handlers of our names that lead to the known paths are then not ours. */
+	if (adopt_is_anothers(f))
+		return 0;
+	if (engine_plan_removal(&f->engine, f->known, f->n_offers, &ret_change->edit, e) < 0 ||
+	    adopt_plan_return(f, &ret_change->edit, e) < 0)
 		return -e->code;
 	if (!edit_is_needed(&ret_change->edit))
 		return 0;

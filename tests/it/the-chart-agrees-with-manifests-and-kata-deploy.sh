@@ -185,6 +185,15 @@ switched() { # OPTION... -> the kinds
 expect "the folder of the PATH" "/usr/local/bin /usr/local/bin" "$(render --set pathDir=/usr/local/bin | to_json |
 	jq -r 'select(.kind == "DaemonSet").spec.template.spec | (.volumes[] | select(.name == "path").hostPath.path) + " "
 		+ (.containers[0].env[] | select(.name == "KATA_PATH_DIR").value)')"
+render --set adopt=true | to_json >"$work/adopt"
+expect "to take upstream's over" true "$(jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].env[]
+	| select(.name == "KATA_ADOPT").value' "$work/adopt")"
+"$kubectl" kustomize "$top/manifests/overlays/adopt" | to_json >"$work/overlay"
+normal "$work/adopt" >"$work/adopt.normal"
+normal "$work/overlay" >"$work/overlay.normal"
+diff "$work/overlay.normal" "$work/adopt.normal" || fail "the chart differs from the overlay adopt"
+expect "the environment of the overlay adopt" "KATA_ADOPT=true" \
+	"$(comm -13 "$work/manifests.env" <(environment "$work/overlay"))"
 expect "the snapshotter of a shim" "qemu:devmapper" "$(render --set shims.qemu.containerd.snapshotter=devmapper | to_json |
 	jq -r 'select(.kind == "DaemonSet").spec.template.spec.containers[0].env[] | select(.name == "SNAPSHOTTER_HANDLER_MAPPING").value')"
 expect_match "network policy" NetworkPolicy "$(switched --set networkPolicy.enabled=true)"

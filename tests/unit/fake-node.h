@@ -328,8 +328,9 @@ static void run_end(struct run *r)
 #define CONDITION PATCH("/api/v1/nodes/n1/status?dryRun=All&")
 
 /* clang-format off: the turns of one, in their order */
-#define INSTALLS                                                                                  \
-	NODE, NEW_CLASSES, CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),                    \
+#define INSTALLS INSTALLS_ON(NODE)
+#define INSTALLS_ON(node)                                                                         \
+	node, NEW_CLASSES, CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),                    \
 		GET("/api/v1/nodes?", "200 OK",                                                   \
 		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"           \
 		    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}"),            \

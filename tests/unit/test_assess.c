@@ -8,9 +8,11 @@
  * would change a file, and the folder is compared before and after.
  */
 #include "tests/unit/fake-node.h"
+#include "tests/unit/upstream.h"
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -21,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "deploy/adopt.h"
 #include "deploy/node.h"
 
 static struct journal *open_journal(const struct world *w, const struct run *r)
@@ -320,10 +323,12 @@ static unsigned count(const struct assessment *a, enum effect_kind kind)
 	return n;
 }
 
-/* An installation on a bare node.  Returns what the node's annotation says then. */
-static char *install_as_announced(const struct world *w)
+#define BARE_NODE "{\"metadata\":{\"uid\":\"u\"}}"
+
+/* An installation on NODE, which has nothing of ours.  Returns what its annotation says then. */
+static char *install_as_announced(const struct world *w, const char *node)
 {
-	static const struct fake_turn turns[] = { INSTALLS };
+	const struct fake_turn turns[] = { INSTALLS_ON(GET("/api/v1/nodes/n1 ", "200 OK", node)) };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 	_strv_ strv before = NULL;
@@ -373,7 +378,7 @@ static void test_installation_does_what_was_assessed_and_then_nothing(void **sta
 
 	(void)state;
 	world_start(&w);
-	proof = install_as_announced(&w);
+	proof = install_as_announced(&w, BARE_NODE);
 	node = ready_node(proof);
 	turns[0].body = node;
 	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
@@ -398,22 +403,26 @@ static strv list_names(const char *dir)
 	return names;
 }
 
-static void remove_all(const struct world *w, const char *node)
+/* LABELS is the turn in which they are handed back, if there is one. */
+static void remove_all(const struct world *w, const char *node, const struct fake_turn *labels)
 {
-	const struct fake_turn turns[] = {
+	struct fake_turn turns[] = {
 		GET("/api/v1/nodes/n1 ", "200 OK", node),
 		PATCH("/api/v1/nodes/n1?", "\"kata-deploy.katacontainers.io/default\":null"),
 		PATCH("/api/v1/nodes/n1/status?", "\"False\""),
 		NO_CLASSES,
 		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
 		NO_CLASSES,
+		{ .status = NULL },
 	};
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 	struct error e;
 	struct run r;
 
-	run_start(&r, w, cleanup_steps, turns, ARRAY_SIZE(turns));
+	if (labels)
+		turns[ARRAY_SIZE(turns) - 1] = *labels;
+	run_start(&r, w, cleanup_steps, turns, ARRAY_SIZE(turns) - !labels);
 	r.facts.wish = WISH_END;
 	assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
 	assert_int_equal(plan_assess(&r.plan, &a, &e), 0);
@@ -421,6 +430,7 @@ static void remove_all(const struct world *w, const char *node)
 	if (plan_run(&r.plan, &a, j, &e) < 0)
 		fail_msg("%s", e.msg);
 	assert_int_equal(count(&a, EFFECT_RESTART), r.in.results.restarts);
+	adopt_end(&r.facts);
 	run_end(&r);
 }
 
@@ -567,7 +577,7 @@ static void test_removal_that_fails_gives_the_link_in_the_path_back(void **state
 
 	(void)state;
 	world_start(&w);
-	proof = install_as_announced(&w);
+	proof = install_as_announced(&w, BARE_NODE);
 	link = path_join(w.host, "bin/containerd-shim-kata-v2");
 	assert_true(file_exists(link));
 	run_start(&r, &w, steps, turns, ARRAY_SIZE(turns));
@@ -597,7 +607,7 @@ static void test_undo_of_a_switch_leaves_the_links_of_what_was_there(void **stat
 
 	(void)state;
 	world_start(&w);
-	proof = install_as_announced(&w);
+	proof = install_as_announced(&w, BARE_NODE);
 	bin = path_join(w.host, "opt/kata/bin/containerd-shim-kata-v2");
 	share = path_join(w.host, "opt/kata/share");
 	assert_int_equal(unlink(share), 0);
@@ -623,13 +633,167 @@ static void test_removal_leaves_what_was_there_before(void **state)
 	(void)state;
 	world_start(&w);
 	before = list_names(w.host);
-	proof = install_as_announced(&w);
+	proof = install_as_announced(&w, BARE_NODE);
 	node = ready_node(proof);
 	/* Of a reset. */
 	folder_put(w.host, "opt/kata/" JOURNAL_ASIDE, "");
-	remove_all(&w, node);
+	remove_all(&w, node, NULL);
 	after = list_names(w.host);
 	assert_same(before, after);
+	world_end(&w);
+}
+
+#define UPSTREAMS_NODE                                                                          \
+	"{\"metadata\":{\"uid\":\"u\",\"labels\":{\"katacontainers.io/kata-runtime\":\"true\"," \
+	"\"kata-deploy.katacontainers.io/default\":\"true\"}}}"
+
+static void put_upstream(const struct world *w, const char **ret_root)
+{
+	static char root[PATH_MAX];
+	struct error e;
+
+	/* On a node it is what the pod mounts, and stays. */
+	assert_int_equal(dir_make(w->settings.etc, 0755, &e), 0);
+	(void)snprintf(root, sizeof(root), "%s/opt/kata", w->host);
+	upstream_put(root, "version = 3\n");
+	folder_put(w->host, "etc/engine/handlers", "kata-qemu, theirs\n");
+	*ret_root = root;
+}
+
+static void test_upstreams_node_is_adopted_as_announced_and_handed_back(void **state)
+{
+	static const struct fake_turn labels =
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\"",
+		      "\"kata-deploy.katacontainers.io/default\":\"true\"",
+		      "\"kata-deploy.katacontainers.io/default\":null");
+	_free_ char *before = NULL;
+	_free_ char *after = NULL;
+	_free_ char *proof = NULL;
+	_free_ char *node = NULL;
+	const char *root;
+	struct world w;
+
+	(void)state;
+	world_start(&w);
+	w.settings.adopt = true;
+	put_upstream(&w, &root);
+	before = upstream_list(w.host, UPSTREAM_TEXTS);
+	proof = install_as_announced(&w, UPSTREAMS_NODE);
+	node = ready_node(proof);
+	remove_all(&w, node, &labels);
+	after = upstream_list(w.host, UPSTREAM_TEXTS);
+	upstream_must_equal(before, after);
+	world_end(&w);
+}
+
+#define LABEL(key, value) "\"" key "\":\"" value "\""
+#define BOTH(value)                                     \
+	LABEL("katacontainers.io/kata-runtime", value), \
+		LABEL("kata-deploy.katacontainers.io/default", value)
+
+/* Upstream's need not have a handler of ours for its labels to be true. */
+static void test_a_failed_adoption_leaves_upstreams_labels_true(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET("/api/v1/nodes/n1 ", "200 OK", UPSTREAMS_NODE),
+		NEW_CLASSES,
+		CONDITION,
+		PATCH("/api/v1/nodes/n1?", BOTH("false")),
+		GET("/api/v1/nodes/n1 ", "200 OK",
+		    "{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"false\","
+		    "\"kata-deploy.katacontainers.io/default\":\"false\"}}}"),
+		PATCH("/api/v1/nodes/n1?", BOTH("true")),
+	};
+	_free_ char *handlers = NULL;
+	_free_ char *failed = NULL;
+	_free_ char *proofs = NULL;
+	_free_ char *before = NULL;
+	_free_ char *after = NULL;
+	const char *root;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	w.settings.adopt = true;
+	put_upstream(&w, &root);
+	handlers = path_join(w.host, "etc/engine/handlers");
+	assert_int_equal(unlink(handlers), 0);
+	before = upstream_list(root, UPSTREAM_TEXTS);
+	loses_runc = true;
+	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
+	assert_int_equal(install(&r, &w, &e), -EINVAL);
+	loses_runc = false;
+	run_end(&r);
+	failed = path_join(root, ".failed");
+	proofs = path_join(root, ".proofs");
+	assert_int_equal(unlink(failed) | unlink(proofs), 0);
+	after = upstream_list(root, UPSTREAM_TEXTS);
+	upstream_must_equal(before, after);
+	world_end(&w);
+}
+
+/* It has our label, and its pods may run where ours could not. */
+static void test_a_node_of_upstreams_that_is_unsuitable_keeps_its_labels(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET("/api/v1/nodes/n1 ", "200 OK", UPSTREAMS_NODE),
+		PATCH("/api/v1/nodes/n1/status?", "\"KernelTooOld\""),
+		{ .expect = { "POST /apis/events", "KataNotSuitable" },
+		  .status = "201 Created",
+		  .body = "{}" },
+	};
+	const char *root;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	put_upstream(&w, &root);
+	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns));
+	assert_int_equal(facts_read_node(&r.facts, &r.in, &e), 0);
+	if (node_tell_unsuitable(&r.in, "KernelTooOld", "too old", &e) < 0)
+		fail_msg("%s", e.msg);
+	run_end(&r);
+	world_end(&w);
+}
+
+/* Where an installation was refused, its removal and its failure have nothing to take away. */
+static void test_a_removal_beside_upstreams_leaves_it_alone(void **state)
+{
+	const struct fake_turn turns[] = {
+		GET("/api/v1/nodes/n1 ", "200 OK", UPSTREAMS_NODE),
+		NO_CLASSES,
+		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
+		NO_CLASSES,
+	};
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_assessment_ struct assessment a = { 0 };
+	_free_ char *before = NULL;
+	_free_ char *after = NULL;
+	const char *root;
+	struct error e;
+	struct world w;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	put_upstream(&w, &root);
+	before = upstream_list(w.host, UPSTREAM_TEXTS);
+	run_start(&r, &w, cleanup_steps, turns, ARRAY_SIZE(turns));
+	r.facts.wish = WISH_END;
+	assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
+	assert_int_equal(plan_assess(&r.plan, &a, &e), 0);
+	assert_int_equal(journal_open(&w.settings.owner, root, deadline_in(5000), NULL, &j, &e), 0);
+	if (plan_run(&r.plan, &a, j, &e) < 0)
+		fail_msg("%s", e.msg);
+	if (node_retract(&r.in, &e) < 0)
+		fail_msg("%s", e.msg);
+	run_end(&r);
+	after = upstream_list(w.host, UPSTREAM_TEXTS);
+	upstream_must_equal(before, after);
 	world_end(&w);
 }
 
@@ -647,6 +811,10 @@ int main(void)
 		cmocka_unit_test(test_undo_of_a_switch_leaves_the_links_of_what_was_there),
 		cmocka_unit_test(test_removal_that_fails_gives_the_link_in_the_path_back),
 		cmocka_unit_test(test_removal_leaves_what_was_there_before),
+		cmocka_unit_test(test_upstreams_node_is_adopted_as_announced_and_handed_back),
+		cmocka_unit_test(test_a_failed_adoption_leaves_upstreams_labels_true),
+		cmocka_unit_test(test_a_node_of_upstreams_that_is_unsuitable_keeps_its_labels),
+		cmocka_unit_test(test_a_removal_beside_upstreams_leaves_it_alone),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
 	};
 

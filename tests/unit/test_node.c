@@ -76,13 +76,13 @@ static void test_claim_brings_back_no_promise_that_the_runtime_breaks(void **sta
 		{ bare, true, NULL, NULL },
 		{ beside, false, NULL, NULL },
 	};
-	static char none[] = "";
+	static char none[] = "", root[] = "/nonexistent";
 	const struct settings settings = { .suffix = none, .owner = test_owner };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_json_ struct json_object *data = json_object_new_object();
-		struct facts f = { .settings = &settings };
+		struct facts f = { .settings = &settings, .root = root };
 		struct install in = { .facts = &f };
 		struct error e;
 

@@ -118,6 +118,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 	(list "CONTAINERD_CONFIG_FILE_NAME" $v.containerd.configFileName)
 	(list "KATA_CONTAINERD_DIR" $v.containerd.configDir)
 	(list "KATA_CONTAINERD_SOCKET" $v.containerd.runtimeSocket)
+	(list "KATA_ADOPT" $v.adopt)
 	(list "KATA_PATH_DIR" $v.pathDir)
 	(list "KATA_REMOVE_WAIT" $v.removal.waitSeconds)
 	(list "KATA_REFUSED_WAIT" $v.removal.refusedSeconds)
