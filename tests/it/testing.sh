@@ -3,7 +3,7 @@
 #
 # testing.sh - containerd with our shim, for one test.  Sourced by tests/it/*.sh.
 #
-# containerd (CONTAINERD=1: Debian's 1.6, 2: the artefact) runs in a pid and mount namespace of its own
+# containerd (CONTAINERD=1: Debian's 1.6, 2: the artefact, 2.0: that one) runs in a pid and mount namespace of its own
 # with its own /run, so that whatever a test leaves behind goes with pid 1 of it; the checks for
 # leftovers are therefore made before that.  Cgroups are the machine's own: they are told apart by the
 # name of containerd's namespace, so that tests run side by side.  The shim is the release's (in
@@ -35,11 +35,18 @@ install_kata() {
 }
 
 containerd_path() {
-	if [ "${CONTAINERD:-2}" = 1 ]; then
-		echo /usr/bin
-	else
-		"$top/packaging/artefact" containerd
-	fi
+	local version=${CONTAINERD:-2} latest
+	latest=$("$top/packaging/artefact" containerd)
+	case $version in
+	1) echo /usr/bin ;;
+	2) echo "$latest" ;;
+	*) # The daemon of that version, with the other programs of the latest.
+		mkdir -p "$work/programs"
+		ln -sf "$latest"/* "$work/programs/"
+		ln -sf "$("$top/packaging/artefact" "containerd-$version")/containerd" "$work/programs/"
+		echo "$work/programs"
+		;;
+	esac
 }
 
 # start_containerd - and import the test image; `ctr` below speaks to it.
