@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "deploy/node.h"
+#include "lib/kube/list.h"
 #include "lib/log.h"
 
 /* ---- the controller's rules ---- */
@@ -240,22 +241,41 @@ int wish_read(struct facts *f, const struct install *in, struct error *e)
 	return 0;
 }
 
+/* The label alone can be that of upstream's kata-deploy, which leaves no proof beside it. */
+static bool has_ours(const struct settings *s, struct json_object *node)
+{
+	const char *label = json_member_str(json_at(node, "metadata.labels"), s->owner.label);
+	const char *proof = json_member_str(json_at(node, "metadata.annotations"), s->owner.label);
+
+	return proof || !node_is_true(label);
+}
+
+struct search {
+	const struct settings *settings;
+	bool is_found;
+};
+
+/* One is enough: the list ends there. */
+static int find_other(void *arg, struct json_object *node, struct error *e)
+{
+	struct search *search = arg;
+	const struct settings *s = search->settings;
+	const char *name = json_get_str(node, "metadata.name");
+
+	if (str_equal(name, s->node_name) || !has_ours(s, node))
+		return 0;
+	search->is_found = true;
+	return fail(e, EEXIST, "node '%s' has it, too", name);
+}
+
 int wish_is_elsewhere(const struct install *in, struct error *e)
 {
 	const struct settings *s = in->facts->settings;
-	/* One of two may be this one; those that it is nothing for use no class. */
-	_free_ char *path =
-		xasprintf("/api/v1/nodes?labelSelector=%s,%s!%%3D" NODE_UNSUITABLE "&limit=2",
-			  s->owner.label, s->owner.label);
-	_json_ struct json_object *list = NULL;
-	struct json_object *items;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &list, e);
+	/* Those that it is nothing for use no class. */
+	_free_ char *path = xasprintf("/api/v1/nodes?labelSelector=%s,%s!%%3D" NODE_UNSUITABLE,
+				      s->owner.label, s->owner.label);
+	struct search search = { .settings = s };
+	int r = kube_list(in->kube, path, find_other, &search, install_ask_ms(in), in->cancel, e);
 
-	if (r < 0)
-		return r;
-	items = json_at(list, "items");
-	for (size_t i = 0; i < json_len(items); i++)
-		if (!str_equal(json_get_str(json_item(items, i), "metadata.name"), s->node_name))
-			return 1;
-	return 0;
+	return search.is_found ? 1 : r;
 }

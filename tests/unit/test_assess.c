@@ -25,6 +25,7 @@
 
 #include "deploy/adopt.h"
 #include "deploy/node.h"
+#include "deploy/wish.h"
 
 static struct journal *open_journal(const struct world *w, const struct run *r)
 {
@@ -797,6 +798,42 @@ static void test_a_removal_beside_upstreams_leaves_it_alone(void **state)
 	world_end(&w);
 }
 
+#define OTHER(name, marks) "{\"metadata\":{\"name\":\"" name "\"," marks "}}"
+#define MARK(kind, value)  "\"" kind "\":{\"kata-deploy.katacontainers.io/default\":\"" value "\"}"
+
+/* Nodes of upstream's have the same label, as those do that were handed back. */
+static void test_only_nodes_that_have_ours_keep_the_classes(void **state)
+{
+	static const struct {
+		const char *nodes;
+		int is_elsewhere;
+	} cases[] = {
+		{ "", 0 },
+		{ OTHER("n1", MARK("labels", "true") "," MARK("annotations", "p")), 0 },
+		{ OTHER("n2", MARK("labels", "true")), 0 },
+		{ OTHER("n2", MARK("labels", "true") "," MARK("annotations", "p")), 1 },
+		{ OTHER("n2", MARK("labels", "false")), 1 },
+		{ OTHER("n2", MARK("labels", "true")) "," OTHER("n3", MARK("labels", "false")), 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *list = xasprintf("{\"items\":[%s]}", cases[i].nodes);
+		const struct fake_turn turns[] = {
+			GET("/api/v1/nodes?labelSelector=", "200 OK", list),
+		};
+		struct world w;
+		struct error e;
+		struct run r;
+
+		world_start(&w);
+		run_start(&r, &w, cleanup_steps, turns, ARRAY_SIZE(turns));
+		assert_int_equal(wish_is_elsewhere(&r.in, &e), cases[i].is_elsewhere);
+		run_end(&r);
+		world_end(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -815,6 +852,7 @@ int main(void)
 		cmocka_unit_test(test_a_failed_adoption_leaves_upstreams_labels_true),
 		cmocka_unit_test(test_a_node_of_upstreams_that_is_unsuitable_keeps_its_labels),
 		cmocka_unit_test(test_a_removal_beside_upstreams_leaves_it_alone),
+		cmocka_unit_test(test_only_nodes_that_have_ours_keep_the_classes),
 		cmocka_unit_test(test_installation_does_what_was_assessed_and_then_nothing),
 	};
 
