@@ -8,6 +8,7 @@
 
 /* What a run has done so far. */
 struct results {
+	unsigned steps;               /* that had to run */
 	unsigned writes;              /* files written and links moved on the node */
 	unsigned restarts;            /* of the container engine */
 	char *guest_kernel;           /* of the canary */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "deploy/drift.h"
 #include "deploy/dry.h"
 #include "deploy/kubectl/kubectl.h"
 #include "deploy/run.h"
@@ -60,6 +61,10 @@ static const struct action {
 	{ "stale", NULL, tell_stale,
 	  "list this node's stale sandboxes and why each is; ends with 0: none, 1: some, 2: an "
 	  "error" },
+	{ "check", run_check, NULL, NULL },
+	{ "keep", run_keep, NULL, NULL },
+	{ "keep-engine", run_keep_engine, NULL, NULL },
+	{ "follow", run_follow, NULL, NULL },
 	{ "publish", run_publish, NULL, NULL },
 };
 
@@ -176,6 +181,23 @@ static int call(const struct action *action, const struct arguments *a, const st
 				  : action->run(s, cancel, e);
 }
 
+/* Of an action that does something. */
+static int status_of(int r)
+{
+	switch (r) {
+	case -RUN_UNSUITABLE:
+		return RUN_STATUS_UNSUITABLE;
+	case -RUN_DRIFT:
+		return RUN_STATUS_DRIFT;
+	case -RUN_CONTESTED:
+		return RUN_STATUS_CONTESTED;
+	case RUN_REPAIRED:
+		return RUN_STATUS_REPAIRED;
+	default:
+		return r >= 0 ? 0 : 1;
+	}
+}
+
 static int run_once(const struct action *action, const struct arguments *a,
 		    const struct settings *s)
 {
@@ -195,7 +217,7 @@ static int run_once(const struct action *action, const struct arguments *a,
 	/* As diff(1) ends. */
 	if (!action->run)
 		return r < 0 ? PLAN_STATUS_FAILED : r;
-	return r >= 0 ? 0 : r == -RUN_UNSUITABLE ? RUN_STATUS_UNSUITABLE : 1;
+	return status_of(r);
 }
 
 static const struct action *find_action(const struct arguments *a, struct error *e)

@@ -13,6 +13,7 @@
 #include "deploy/adopt.h"
 #include "deploy/advice.h"
 #include "deploy/attempt.h"
+#include "deploy/drift.h"
 #include "deploy/failure.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
@@ -137,11 +138,63 @@ static int tell_unsuitable(struct run *run, struct error *e)
 	return fail(e, RUN_UNSUITABLE, "%s", why.msg);
 }
 
-static int apply_once(const struct settings *s, const struct cancel *cancel,
-		      struct failure *failure, struct error *e)
+/* Why the node is brought to what the settings say. */
+enum occasion {
+	FOR_SETTINGS, /* they may be new */
+	FOR_CHECK,    /* it was so, some minutes ago */
+	FOR_CHANGE,   /* the same, and something on the node has changed just now */
+	FOR_ENGINE,   /* the same, and that is that the engine was started */
+};
+
+static void tell_engine(const struct run *run)
+{
+	_free_ char *note = xasprintf("%s %s was started", run->facts.engine.driver->name,
+				      run->facts.engine.version);
+
+	node_event(&run->in, KUBE_EVENT_NORMAL, "KataEngineStarted", note);
+}
+
+/* Upkeep has its time: a shim that was just started from an old version has not told so yet. */
+static int run_occasion(struct run *run, enum occasion occasion, struct error *e)
+{
+	const struct plan plan = { .steps = install_steps,
+				   .context = &run->in,
+				   .progress = on_step };
+	_assessment_ struct assessment a = { 0 };
+	_strv_ strv things = NULL;
+	int r = plan_assess(&plan, &a, e);
+
+	if (r >= 0 && occasion == FOR_ENGINE)
+		tell_engine(run);
+	if (r >= 0 && occasion != FOR_SETTINGS)
+		r = drift_judge(&run->in, &a, &things, e);
+	if (r < 0)
+		return r;
+	if (occasion == FOR_CHANGE || occasion == FOR_ENGINE)
+		assessment_drop_upkeep(&a);
+	r = plan_run(&plan, &a, run->journal, e);
+	if (r >= 0)
+		run->in.results.steps = (unsigned)r;
+	if (r < 0 || !things)
+		return r;
+	drift_repaired(&run->in, things);
+	return RUN_REPAIRED;
+}
+
+static void log_done(const struct run *run, uint64_t began)
+{
+	const struct results *results = &run->in.results;
+
+	log_info("version '%s' is installed in %llu ms%s: %u steps, %u writes, %u restarts",
+		 run->facts.folder, (unsigned long long)(now_ms() - began),
+		 results->steps == 0 ? ", nothing to do" : "", results->steps, results->writes,
+		 results->restarts);
+}
+
+static int install_once(const struct settings *s, enum occasion occasion,
+			const struct cancel *cancel, struct failure *failure, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
-	const struct results *results = &run.in.results;
 	uint64_t began = now_ms();
 	int r = run_open(s, cancel, &run, e);
 
@@ -150,19 +203,41 @@ static int apply_once(const struct settings *s, const struct cancel *cancel,
 	if (r < 0 && run.facts.unsuitable)
 		return tell_unsuitable(&run, e);
 	if (r >= 0)
-		r = run_steps(&run, install_steps, e);
-	if (r < 0 && results->restarts > 0)
+		r = run_occasion(&run, occasion, e);
+	if (r < 0 && run.in.results.restarts > 0)
 		log_warn("%s was restarted %u times for this", run.facts.engine.driver->name,
-			 results->restarts);
-	failure->reason = failure_reason(results->step);
+			 run.in.results.restarts);
+	failure->reason = failure_reason(run.in.results.step);
 	if (r < 0)
 		return r;
 	attempt_forget(&run.facts);
 	restarts_forget(run.facts.root);
-	log_info("version '%s' is installed in %llu ms%s: %d steps, %u writes, %u restarts",
-		 run.facts.folder, (unsigned long long)(now_ms() - began),
-		 r == 0 ? ", nothing to do" : "", r, results->writes, results->restarts);
+	log_done(&run, began);
 	return r;
+}
+
+static int apply_once(const struct settings *s, const struct cancel *cancel,
+		      struct failure *failure, struct error *e)
+{
+	return install_once(s, FOR_SETTINGS, cancel, failure, e);
+}
+
+static int check_once(const struct settings *s, const struct cancel *cancel,
+		      struct failure *failure, struct error *e)
+{
+	return install_once(s, FOR_CHECK, cancel, failure, e);
+}
+
+static int keep_once(const struct settings *s, const struct cancel *cancel, struct failure *failure,
+		     struct error *e)
+{
+	return install_once(s, FOR_CHANGE, cancel, failure, e);
+}
+
+static int keep_engine_once(const struct settings *s, const struct cancel *cancel,
+			    struct failure *failure, struct error *e)
+{
+	return install_once(s, FOR_ENGINE, cancel, failure, e);
 }
 
 /* What somebody else changed between the assessment and the run is assessed anew. */
@@ -181,14 +256,35 @@ static int again_while_stale(action_once *once, const struct settings *s,
 	return r;
 }
 
-int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int install(action_once *once, const struct settings *s, const struct cancel *cancel,
+		   struct error *e)
 {
 	struct failure failure = { "KataInstallFailed", failure_reason(NULL) };
-	int r = again_while_stale(apply_once, s, cancel, &failure, e);
+	int r = again_while_stale(once, s, cancel, &failure, e);
 
-	if (r < 0 && r != -RUN_UNSUITABLE)
+	if (r < 0 && r != -RUN_UNSUITABLE && r != -RUN_DRIFT && r != -RUN_CONTESTED)
 		failure_tell(s, cancel, &failure, e);
 	return r;
+}
+
+int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	return install(apply_once, s, cancel, e);
+}
+
+int run_check(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	return install(check_once, s, cancel, e);
+}
+
+int run_keep(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	return install(keep_once, s, cancel, e);
+}
+
+int run_keep_engine(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	return install(keep_engine_once, s, cancel, e);
 }
 
 static int remove_all(struct run *run, struct error *e)

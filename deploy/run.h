@@ -10,12 +10,27 @@
 #define RUN_UNSUITABLE        EMEDIUMTYPE
 #define RUN_STATUS_UNSUITABLE 3
 
+/* What somebody else has changed was left as it is, because the settings want that, or because it
+ * is always the same; or it was repaired.  None is a failure. */
+#define RUN_DRIFT            EUCLEAN
+#define RUN_CONTESTED        EDEADLK
+#define RUN_REPAIRED         1000
+#define RUN_STATUS_DRIFT     4
+#define RUN_STATUS_CONTESTED 5
+#define RUN_STATUS_REPAIRED  6
+
 /* The actions that do something and end.  Each opens the journal, takes back what an interrupted
  * run left, and runs its table of steps. */
 
 /* Brings the node to what the settings say.  Returns the number of steps that had to run, or
  * -RUN_UNSUITABLE. */
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e);
+/* The same on a node where that was done: what is to be done now is what somebody else has changed
+ * (drift.h).  -RUN_DRIFT, -RUN_CONTESTED, RUN_REPAIRED.  Without upkeep, but for run_check(). */
+int run_keep(const struct settings *s, const struct cancel *cancel, struct error *e);
+int run_check(const struct settings *s, const struct cancel *cancel, struct error *e);
+/* And the engine was started anew, which is told. */
+int run_keep_engine(const struct settings *s, const struct cancel *cancel, struct error *e);
 /* Removes everything, unless the DaemonSet still wants this node (a restart or an upgrade).  What
  * the nodes share, the RuntimeClasses, goes only if the DaemonSet does. */
 int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e);

@@ -72,6 +72,9 @@ static const struct row rows[] = {
 	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "5", false,
 	  "seconds that the API server must refuse, or not know the DaemonSet, before it is "
 	  "believed: it may have just started, and a DaemonSet may be made anew" },
+	{ "KATA_DEPLOY_DRIFT", AT(drift), TEXT, DRIFT_REPAIR, false,
+	  "what happens when somebody changes on the node what is ours: " DRIFT_REPAIR
+	  ", or only " DRIFT_REPORT },
 	{ "KATA_WITHDRAWN", AT(withdrawn), LIST, "", false,
 	  "versions that no sandbox should run, VERSION or VERSION-DIGEST, either with =REASON "
 	  "without a space: their sandboxes are stale" },
@@ -195,6 +198,10 @@ static int check_names(const struct settings *s, struct error *e)
 		return fail(e, EINVAL,
 			    "MULTI_INSTALL_SUFFIX '%s' and KATA_POOL '%s' cannot both be set",
 			    s->suffix, s->pool);
+	if (strcmp(s->drift, DRIFT_REPAIR) != 0 && strcmp(s->drift, DRIFT_REPORT) != 0)
+		return fail(e, EINVAL,
+			    "KATA_DEPLOY_DRIFT '%s' is neither " DRIFT_REPAIR " nor " DRIFT_REPORT,
+			    s->drift);
 	if (!s->shims)
 		return fail(e, EINVAL, "SHIMS names no kind of sandbox");
 	for (char *const *shim = s->shims; *shim; shim++)

@@ -7,6 +7,10 @@
 #include "lib/owner.h"
 #include "lib/str.h"
 
+/* What happens with what somebody else has changed. */
+#define DRIFT_REPAIR "repair"
+#define DRIFT_REPORT "report"
+
 /* What the environment of the pod says.  One row of a table each (settings.c). */
 struct settings {
 	char *node_name;
@@ -25,6 +29,7 @@ struct settings {
 	uint32_t health_port;
 	uint32_t remove_wait_s;
 	uint32_t refused_wait_s;
+	char *drift;          /* one of the two below */
 	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h */
 	char *distribution;   /* name of a flavour */
 	char *containerd_dir; /* empty, as the next two: the flavour's */

@@ -14,13 +14,25 @@
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "lib/file.h"
+#include "lib/foreign.h"
 #include "lib/host/live.h"
 #include "lib/host/stale-list.h"
 #include "lib/log.h"
 
 #define LIST_MAX (4 * MIB)
+#define ASK_MS   5000
 
-static int read_list(const struct facts *f, struct stale_list *ret_list, struct error *e)
+/* Names are worth a question, but not a failure. */
+static void ask_pods(void *arg, struct pods *ret_pods)
+{
+	const struct facts *f = arg;
+	struct error e;
+
+	if (pods_list(f->engine.socket, deadline_in(ASK_MS), NULL, ret_pods, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int read_list(struct facts *f, struct stale_list *ret_list, struct error *e)
 {
 	_strv_ strv launchers = NULL;
 	_strv_ strv configs = NULL;
@@ -29,6 +41,10 @@ static int read_list(const struct facts *f, struct stale_list *ret_list, struct 
 		.root = f->root,
 		.scope = f->scope,
 		.records = LIVE_RECORDS,
+		.run = FOREIGN_RUN,
+		.proc = "/proc",
+		.ask_pods = ask_pods,
+		.arg = f,
 		.etc = f->settings->etc,
 		.withdrawn = f->settings->withdrawn,
 	};
@@ -179,11 +195,15 @@ int run_publish(const struct settings *s, const struct cancel *cancel, struct er
 
 	if (facts_open(s, &facts, e) < 0 || read_list(&facts, &list, e) < 0)
 		return -e->code;
+	/* The two may be one file, which is empty then. */
+	told = read_told();
 	json = list_json(&facts, &list);
 	if (write_list(&list, json, e) < 0)
 		return -e->code;
-	told = read_told();
 	if (told && strcmp(json_text(told), json_text(json)) == 0)
+		return 0;
+	/* Where nothing is installed nothing is said. */
+	if (list.n == 0 && !*list.current)
 		return 0;
 	log_info("%zu sandboxes are stale", list.n);
 	return publish(&facts, &list, told, cancel, e);

@@ -5,32 +5,34 @@
  * The work is done by a child, this same program with the action apply, so that what TLS, archives
  * and JSON took is given back to the node when it is done; what stays is a loop with a probe server
  * and a timer.  The child is run again every ten minutes, give or take, to see what has drifted: a
- * run without work costs some 50 ms and writes nothing.  A failure is tried again with growing
- * pauses.  On a node that is not suitable the pod is ready, as there is nothing to wait for; KVM is
- * looked for every 15 seconds, without asking anybody, and installed for when it appears.  SIGTERM
- * ends the child, which takes its changes back, then runs cleanup, which finds out whether this pod
- * is only being replaced.  Io thread only.
+ * run without work costs some 50 ms and writes nothing.  The same is done soon after somebody has
+ * changed what the node has (lookout.h), and once more after a run of ours that changed it, since
+ * nobody can say which of the changes were ours.  Another child follows the Node, as long as
+ * nothing that somebody changed is left as it is.  A failure is tried again with growing pauses. On
+ * a node that is not suitable the pod is ready, as there is nothing to wait for; KVM is looked for
+ * every 15 seconds, without asking anybody, and installed for when it appears.  SIGTERM ends the
+ * child, which takes its changes back, then runs cleanup, which finds out whether this pod is only
+ * being replaced.  Io thread only.
  */
 #include "deploy/supervise.h"
 
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "deploy/child.h"
+#include "deploy/lookout.h"
 #include "deploy/run.h"
 #include "lib/host/hostcheck.h"
 #include "lib/http/serve.h"
 #include "lib/kube/backoff.h"
 #include "lib/log.h"
-#include "lib/proc.h"
 
-#define PROGRAM         "/proc/self/exe"
-#define REPORT_FD       3
-#define REPORT_MAX      1024
 #define LOOK_MS         (15 * UINT64_C(1000))
 #define CHECK_MS        (8 * 60 * UINT64_C(1000))
 #define CHECK_SPREAD_MS (4 * 60 * UINT64_C(1000))
+#define AFTER_MS        5000
+#define CONTEST_MS      (60 * UINT64_C(1000))
 #define RETRY_FIRST_MS  5000
 #define RETRY_CAP_MS    (5 * 60 * UINT64_C(1000))
 
@@ -56,15 +58,18 @@ struct supervisor {
 	struct http_server *server;
 	struct io signals;
 	struct io timer;
-	struct io child; /* its pidfd; -1: none runs */
-	struct proc proc;
-	int report_fd; /* what the child says in the end */
+	struct child child;
+	struct lookout *lookout; /* NULL: the node cannot be watched */
 	bool is_cleaning;
+	bool is_after; /* the last run looked after what the one before had changed */
+	bool is_left;  /* what somebody changed was left; look again no sooner than CONTEST_MS */
+	struct child follower;
+	unsigned repaired, left, contested, engine_starts; /* so far */
 	enum state state;
 	uint64_t check_ms; /* when the next check is due */
 	bool had_kvm;      /* at the last one */
 	struct backoff backoff;
-	char reason[REPORT_MAX];
+	char reason[CHILD_REPORT_MAX];
 };
 
 static void answer_health(void *context, struct http_answer *answer)
@@ -84,84 +89,64 @@ static void answer_ready(void *context, struct http_answer *answer)
 				 s->reason[0] ? ": " : "", s->reason);
 }
 
-static const struct http_route routes[] = {
-	{ "/healthz", answer_health },
-	{ "/livez", answer_health },
-	{ "/readyz", answer_ready },
-	{ NULL, NULL },
-};
-
-static void on_child(struct io *io, uint32_t events);
-
-/* Starts this program with ACTION; its standard error is ours. */
-static int start_child(struct supervisor *s, const char *action, struct error *e)
+static void answer_stale(void *context, struct http_answer *answer)
 {
-	_strv_ strv argv = NULL;
-	int pipe_fds[2];
-	struct proc_spec spec = { .env = environ, .n_fds = 3 };
-	struct proc_fd fds[] = { { 1, 1 }, { 2, 2 }, { -1, REPORT_FD } };
-	int r;
+	const struct supervisor *s = context;
 
-	if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return fail(e, errno, "cannot make a pipe: %m");
-	fds[2].from = pipe_fds[1];
-	strv_add(&argv, PROGRAM);
-	strv_addf(&argv, "--report=%d", REPORT_FD);
-	strv_add(&argv, action);
-	spec.argv = argv;
-	spec.fds = fds;
-	r = proc_start(&spec, &s->proc, e);
-	(void)close(pipe_fds[1]);
-	if (r < 0) {
-		(void)close(pipe_fds[0]);
-		return r;
-	}
-	s->report_fd = pipe_fds[0];
-	s->child = (struct io){ .fd = s->proc.pidfd, .ready = on_child };
-	return loop_add(s->loop, &s->child, EPOLLIN, e);
+	answer->body = s->lookout ? lookout_list(s->lookout) : NULL;
+	answer->content_type = "application/json";
+	if (answer->body)
+		return;
+	answer->status = 503;
+	answer->content_type = NULL;
+	answer->body = xstrdup("nobody has looked yet\n");
 }
+
+static void answer_metrics(void *context, struct http_answer *answer)
+{
+	const struct supervisor *s = context;
+
+	_free_ char *stale = s->lookout ? lookout_metrics(s->lookout) : xstrdup("");
+
+	answer->body = xasprintf(
+		"%s# HELP kata_deploy_drift_total Changes of the node by others.\n"
+		"# TYPE kata_deploy_drift_total counter\n"
+		"kata_deploy_drift_total{result=\"repaired\"} %u\n"
+		"kata_deploy_drift_total{result=\"reported\"} %u\n"
+		"kata_deploy_drift_total{result=\"contested\"} %u\n"
+		"# HELP kata_deploy_engine_starts_total Starts of the container runtime by "
+		"others.\n"
+		"# TYPE kata_deploy_engine_starts_total counter\n"
+		"kata_deploy_engine_starts_total %u\n",
+		stale, s->repaired, s->left, s->contested, s->engine_starts);
+	answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
+}
+
+static const struct http_route routes[] = {
+	{ "/healthz", answer_health }, { "/livez", answer_health },    { "/readyz", answer_ready },
+	{ "/stale", answer_stale },    { "/metrics", answer_metrics }, { NULL, NULL },
+};
 
 static void start_or_stop(struct supervisor *s, const char *action)
 {
 	struct error e;
 
-	if (start_child(s, action, &e) >= 0)
+	if (s->lookout)
+		lookout_rest(s->lookout);
+	if (child_start(&s->child, action, NULL, 0, &e) >= 0)
 		return;
 	log_error("%s", e.msg);
 	loop_stop(s->loop, 1);
 }
 
-/* What the child gave as its reason; empty when it had none. */
-static void read_report(struct supervisor *s)
-{
-	ssize_t n = read(s->report_fd, s->reason, sizeof(s->reason) - 1);
-
-	s->reason[n > 0 ? n : 0] = '\0';
-	s->report_fd = close_fd(s->report_fd);
-}
-
-static int reap(struct supervisor *s)
-{
-	struct error e;
-	int status = 1;
-
-	loop_del(s->loop, &s->child);
-	s->child.fd = -1;
-	/* The pidfd is readable, so this does not wait. */
-	if (proc_wait(&s->proc, deadline_in(1000), NULL, &status, &e) < 0)
-		log_error("%s", e.msg);
-	proc_done(&s->proc);
-	read_report(s);
-	return status;
-}
-
 /* A child that was killed, for its memory perhaps, could not say why.  One that got our own SIGTERM
  * before it listened has nothing to explain. */
-static void explain(struct supervisor *s, int status)
+static void explain(struct supervisor *s, int status, const char *report)
 {
 	bool is_our_wish = s->state == LEAVING && status == 128 + SIGTERM;
 
-	if (status == 0 || s->reason[0] || is_our_wish)
+	(void)snprintf(s->reason, sizeof(s->reason), "%s", report);
+	if (status == 0 || status == RUN_STATUS_REPAIRED || s->reason[0] || is_our_wish)
 		return;
 	(void)snprintf(s->reason, sizeof(s->reason),
 		       status > 128 ? "the installer was killed by signal %d"
@@ -198,9 +183,17 @@ static void plan_next(struct supervisor *s, bool is_ok)
 
 static enum event event_of(int status)
 {
-	if (status == RUN_STATUS_UNSUITABLE)
+	switch (status) {
+	case RUN_STATUS_UNSUITABLE:
 		return CHILD_UNSUITABLE;
-	return status == 0 ? CHILD_OK : CHILD_FAILED;
+	case 0:
+	case RUN_STATUS_DRIFT:
+	case RUN_STATUS_CONTESTED:
+	case RUN_STATUS_REPAIRED:
+		return CHILD_OK;
+	default:
+		return CHILD_FAILED;
+	}
 }
 
 static void clean_up(struct supervisor *s)
@@ -209,21 +202,90 @@ static void clean_up(struct supervisor *s)
 	start_or_stop(s, "cleanup");
 }
 
-static void on_child(struct io *io, uint32_t events)
+/* What has changed while a run of ours was at work. */
+static void look_after(struct supervisor *s)
 {
-	struct supervisor *s = CONTAINER_OF(io, struct supervisor, child);
-	int status = reap(s);
+	unsigned changes = s->lookout ? lookout_resume(s->lookout) : 0;
+
+	s->is_after = s->state == READY && !s->is_after &&
+		      (changes & (LOOKOUT_FILES | LOOKOUT_ENGINE | LOOKOUT_WISHES));
+	if (!s->is_after)
+		return;
+	s->check_ms = min_u64(s->check_ms, deadline_in(AFTER_MS));
+	arm(s);
+}
+
+/* What others changed is counted.  While it is left, the Node says so all the time. */
+static void count(struct supervisor *s, int status)
+{
+	struct error e;
+
+	s->repaired += status == RUN_STATUS_REPAIRED;
+	s->left += status == RUN_STATUS_DRIFT;
+	s->contested += status == RUN_STATUS_CONTESTED;
+	s->is_left = status == RUN_STATUS_DRIFT || status == RUN_STATUS_CONTESTED;
+	if (s->state == READY && !s->is_left && event_of(status) == CHILD_OK &&
+	    !child_runs(&s->follower) && child_start(&s->follower, "follow", NULL, 0, &e) < 0)
+		log_warn("the Node is not followed: %s", e.msg);
+}
+
+static void on_child(struct child *child, int status, const char *report)
+{
+	struct supervisor *s = CONTAINER_OF(child, struct supervisor, child);
 	enum event event = event_of(status);
 
-	(void)events;
 	s->state = next[s->state][event];
-	explain(s, status);
-	if (s->state != LEAVING)
+	explain(s, status, report);
+	if (s->state != LEAVING) {
 		plan_next(s, event != CHILD_FAILED);
-	else if (s->is_cleaning)
+		look_after(s);
+		count(s, status);
+	} else if (s->is_cleaning) {
 		loop_stop(s->loop, status);
-	else
+	} else {
 		clean_up(s);
+	}
+}
+
+/* Runs ACTION because something has changed; what is left as somebody made it not at once, as that
+ * one may go on. */
+static void look_now(struct supervisor *s, const char *action)
+{
+	if (child_runs(&s->child) || s->state == LEAVING)
+		return;
+	s->is_after = false;
+	if (!s->is_left) {
+		start_or_stop(s, s->state == READY ? action : "apply");
+		return;
+	}
+	s->check_ms = min_u64(s->check_ms, deadline_in(CONTEST_MS));
+	arm(s);
+}
+
+static void on_change(void *arg, unsigned changes)
+{
+	struct supervisor *s = arg;
+
+	log_info("the node has changed: %s",
+		 changes & LOOKOUT_ENGINE  ? "its container runtime was started"
+		 : changes & LOOKOUT_FILES ? "files of the installation or of its container runtime"
+					   : "what the cluster wishes");
+	s->engine_starts += (changes & LOOKOUT_ENGINE) != 0;
+	look_now(s, changes & LOOKOUT_ENGINE ? "keep-engine" : "keep");
+}
+
+/* It ends when the Node is not as it was, or cannot be followed: then the next check begins anew.
+ */
+static void on_followed(struct child *child, int status, const char *report)
+{
+	struct supervisor *s = CONTAINER_OF(child, struct supervisor, follower);
+
+	if (s->state == LEAVING)
+		return;
+	if (status != 0)
+		log_warn("the Node is not followed for now: %s", report);
+	else
+		look_now(s, "keep");
 }
 
 static void on_timer(struct io *io, uint32_t events)
@@ -233,28 +295,30 @@ static void on_timer(struct io *io, uint32_t events)
 	(void)events;
 	timer_read(io->fd);
 	s->state = next[s->state][TIMER];
-	if (s->child.fd >= 0 || s->state == LEAVING)
+	if (child_runs(&s->child) || s->state == LEAVING)
 		return;
 	if (s->state == UNSUITABLE && now_ms() < s->check_ms && has_kvm() == s->had_kvm)
 		arm(s);
 	else
-		start_or_stop(s, "apply");
+		start_or_stop(s, s->state == READY ? "check" : "apply");
 }
 
 static void on_signal(struct io *io, uint32_t events)
 {
 	struct supervisor *s = CONTAINER_OF(io, struct supervisor, signals);
-	struct error ignored;
 
 	(void)events;
 	if (signal_read(io->fd) < 0 || s->state == LEAVING)
 		return;
 	s->state = next[s->state][TERM];
 	timer_arm(s->timer.fd, 0, 0);
-	if (s->child.fd < 0)
-		clean_up(s);
+	if (s->lookout)
+		lookout_stop(s->lookout);
+	child_signal(&s->follower, SIGTERM);
+	if (child_runs(&s->child))
+		child_signal(&s->child, SIGTERM);
 	else
-		(void)proc_kill(&s->proc, SIGTERM, &ignored);
+		clean_up(s);
 }
 
 static int watch_signals(struct supervisor *s, struct error *e)
@@ -291,13 +355,27 @@ static int serve(struct supervisor *s, uint32_t port, struct error *e)
 	return http_server_new(s->loop, fd, routes, s, &s->server, e);
 }
 
+/* Without it everything is found by the check. */
+static void watch_node(struct supervisor *s, const struct settings *settings)
+{
+	struct error e;
+
+	if (lookout_new(s->loop, settings, on_change, s, &s->lookout, &e) < 0)
+		log_warn("changes of the node are found late: %s", e.msg);
+}
+
 static int open_all(struct supervisor *s, const struct settings *settings, struct error *e)
 {
 	s->loop = loop_new(e);
 	if (!s->loop || watch_signals(s, e) < 0 || watch_timer(s, e) < 0 ||
 	    serve(s, settings->health_port, e) < 0)
 		return -e->code;
-	return start_child(s, "apply", e);
+	child_init(&s->child, s->loop, on_child);
+	child_init(&s->follower, s->loop, on_followed);
+	watch_node(s, settings);
+	if (s->lookout)
+		lookout_rest(s->lookout);
+	return child_start(&s->child, "apply", NULL, 0, e);
 }
 
 int supervise(const struct settings *settings)
@@ -305,8 +383,8 @@ int supervise(const struct settings *settings)
 	struct supervisor s = {
 		.signals = { .fd = -1 },
 		.timer = { .fd = -1 },
-		.child = { .fd = -1 },
-		.report_fd = -1,
+		.child = { .io = { .fd = -1 }, .report_fd = -1 },
+		.follower = { .io = { .fd = -1 }, .report_fd = -1 },
 		.backoff = { .first_ms = RETRY_FIRST_MS, .cap_ms = RETRY_CAP_MS },
 	};
 	struct error e;
@@ -316,10 +394,12 @@ int supervise(const struct settings *settings)
 		log_error("%s", e.msg);
 	else
 		status = loop_run(s.loop);
+	child_done(&s.child);
+	child_done(&s.follower);
+	lookout_free(s.lookout);
 	http_server_free(s.server);
 	closep(&s.signals.fd);
 	closep(&s.timer.fd);
-	closep(&s.report_fd);
 	loop_free(s.loop);
 	return status;
 }

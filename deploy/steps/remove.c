@@ -6,6 +6,7 @@
 
 #include "deploy/attempt.h"
 #include "deploy/candidate.h"
+#include "deploy/drift.h"
 #include "deploy/proof.h"
 #include "deploy/restarts.h"
 #include "deploy/usage.h"
@@ -53,6 +54,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	attempt_forget(f);
 	restarts_forget(f->root);
 	proof_forget(f);
+	drift_forget(f);
 	(void)rmdir(versions);
 	(void)unlink(lock);
 	(void)unlink(aside);

@@ -57,6 +57,7 @@ const struct step step_sweep = {
 	.name = "sweep",
 	.purpose = "remove versions nobody uses",
 	.order = ASSESS_AFTER,
+	.is_upkeep = true,
 	.assess = assess,
 	.run = run,
 };

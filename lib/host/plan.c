@@ -153,6 +153,18 @@ static void change_done(struct change *c)
 	edit_done(&c->edit);
 }
 
+void assessment_drop_upkeep(struct assessment *a)
+{
+	for (size_t i = 0; i < a->n_changes; i++) {
+		const struct step *step = a->changes[i].step;
+
+		if (!step->is_upkeep)
+			continue;
+		change_done(&a->changes[i]);
+		a->changes[i] = (struct change){ .step = step };
+	}
+}
+
 void assessment_done(struct assessment *a)
 {
 	for (size_t i = 0; i < a->n_changes; i++)

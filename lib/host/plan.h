@@ -66,6 +66,8 @@ struct step {
 	const char *name;    /* in journals: once released, it stays */
 	const char *purpose; /* for a person: "unpack the release" */
 	enum assess_order order;
+	/* What it does follows from what runs or is old, never from somebody's hand. */
+	bool is_upkeep;
 	/* Adds to *ret_change what the step will do.  Read only.  OTHERS has the changes that are
 	 * known so far.  An error refuses the whole plan. */
 	int (*assess)(const void *context, const struct assessment *others,
@@ -113,6 +115,8 @@ bool assessment_has_what(const struct assessment *a, enum effect_kind kind, cons
 /* Whether any effect matters to sandboxes. */
 bool assessment_matters(const struct assessment *a);
 bool assessment_is_empty(const struct assessment *a);
+/* Takes out what upkeep would do. */
+void assessment_drop_upkeep(struct assessment *a);
 /* "file", "restart", ... */
 const char *effect_kind_name(enum effect_kind kind);
 void assessment_done(struct assessment *a);

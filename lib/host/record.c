@@ -95,6 +95,13 @@ static enum record_life read_life(const char *dir)
 	return lock.l_type == F_UNLCK ? RECORD_GONE : RECORD_ALIVE;
 }
 
+void record_init(struct record *r, const char *id)
+{
+	*r = (struct record){ .id = xstrdup(id), .configuration = xstrdup("") };
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		*string_of(r, i) = xstrdup("");
+}
+
 int record_read(const char *dir, const char *id, struct record *ret_record, struct error *e)
 {
 	_free_ char *folder = path_join(dir, id);

@@ -37,6 +37,8 @@ struct record {
 	enum record_life life;
 };
 
+/* One that says nothing but the id. */
+void record_init(struct record *r, const char *id);
 /* The record of the sandbox ID.  ENOENT if there is none, EBADMSG if it cannot be understood. */
 int record_read(const char *dir, const char *id, struct record *ret_record, struct error *e);
 void record_done(struct record *r);

@@ -17,7 +17,9 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/foreign.h"
 #include "lib/host/intact.h"
+#include "lib/host/shims.h"
 #include "lib/host/store.h"
 #include "lib/json.h"
 #include "lib/sha256.h"
@@ -289,6 +291,78 @@ static int look_at(struct looker *l, const char *id, struct stale_list *list, st
 	return 0;
 }
 
+/* ---- of others ---- */
+
+static void add_foreign(struct stale_list *list, const char *id, const char *runs, char *own_detail)
+{
+	struct stale_sandbox *s;
+
+	list->list = xrealloc(list->list, list->n + 1, sizeof(*list->list));
+	s = &list->list[list->n++];
+	*s = (struct stale_sandbox){ .runs = xstrdup(runs) };
+	record_init(&s->record, id);
+	stale_add(&s->stale, STALE_FOREIGN, own_detail);
+}
+
+/* By the records that upstream's shims keep. */
+static int add_recorded(const struct stale_places *p, struct stale_list *list, strv *ret_ids,
+			struct error *e)
+{
+	if (foreign_list(p->run, ret_ids, e) < 0)
+		return -e->code;
+	for (char **id = *ret_ids; id && *id; id++) {
+		bool is_go = foreign_kind(p->run, *id) == FOREIGN_GO;
+
+		add_foreign(list, *id, is_go ? "kata-containers (Go)" : "kata-containers (Rust)",
+			    xasprintf("a %s shim of upstream's made it", is_go ? "Go" : "Rust"));
+	}
+	return 0;
+}
+
+/* By the processes, those that have no record. */
+static void add_processes(const struct stale_places *p, struct stale_list *list, char *const *known)
+{
+	_strv_ strv ids = NULL;
+	_strv_ strv programs = NULL;
+
+	shims_list(p->proc, &ids, &programs);
+	for (size_t i = 0; i < strv_len(ids); i++) {
+		_free_ char *record = xasprintf("%s/%s/state.json", p->records, ids[i]);
+
+		if (!strv_contains(known, ids[i]) && !file_exists(record))
+			add_foreign(list, ids[i], programs[i],
+				    xasprintf("the shim '%s' made it", programs[i]));
+	}
+}
+
+static void name_pod(struct record *r, const struct pods *pods)
+{
+	const struct pod *pod = pods_find(pods, r->id);
+
+	if (!pod)
+		return;
+	str_set(&r->pod_namespace, pod->namespace_);
+	str_set(&r->pod_name, pod->name);
+	str_set(&r->pod_uid, pod->uid);
+	str_set(&r->started, pod->started);
+}
+
+static int add_all_foreign(const struct stale_places *p, struct stale_list *list, struct error *e)
+{
+	_strv_ strv ids = NULL;
+	_pods_ struct pods pods = { 0 };
+	size_t first = list->n;
+
+	if (add_recorded(p, list, &ids, e) < 0)
+		return -e->code;
+	add_processes(p, list, ids);
+	if (list->n > first && p->ask_pods)
+		p->ask_pods(p->arg, &pods);
+	for (size_t i = first; i < list->n; i++)
+		name_pod(&list->list[i].record, &pods);
+	return 0;
+}
+
 static bool is_leftover(const struct stale_sandbox *s)
 {
 	return s->stale.n > 0 && s->stale.list[0].kind == STALE_LEFTOVER;
@@ -352,6 +426,8 @@ int stale_list_read(const struct stale_places *places, struct stale_list *ret_li
 	r = record_list(places->records, &ids, e);
 	for (char **id = ids; r >= 0 && id && *id; id++)
 		r = look_at(&l, *id, &list, e);
+	if (r >= 0)
+		r = add_all_foreign(places, &list, e);
 	if (r < 0)
 		return r;
 	confirm_leftovers(places, &list);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "lib/host/pods.h"
 #include "lib/host/stale.h"
 
 /* The stale sandboxes of one installation on this machine, and its foreign ones. */
@@ -19,10 +20,15 @@ struct stale_places {
 	const char *root;
 	const struct scope *scope;
 	const char *records; /* LIVE_RECORDS */
+	const char *run;     /* FOREIGN_RUN */
+	const char *proc;    /* "/proc" */
 	const char *etc;     /* "/etc/kata-containers" */
 	const struct stale_handler *handlers;
 	size_t n_handlers;
 	char *const *withdrawn; /* stale.h */
+	/* Sets *ret_pods, once, if there are sandboxes that only the engine can name. */
+	void (*ask_pods)(void *arg, struct pods *ret_pods);
+	void *arg;
 };
 
 struct stale_sandbox {

@@ -159,10 +159,10 @@ struct differences {
 	unsigned n;
 };
 
+/* OLD and NEW are NULL where the key is unset, IN is the one of them that says where it is. */
 static void put_difference(struct differences *d, const struct key *old, const struct key *new,
-			   const char *name)
+			   const struct key *in, const char *name)
 {
-	const struct key *in = new ? new : old;
 	_free_ char *before = value_text(old);
 	_free_ char *after = value_text(new);
 	size_t len = in->name_len - (size_t)(name - in->name);
@@ -187,12 +187,12 @@ static char *compare_keys(const char *before, const char *after)
 		const struct key *k = find_key(&new, &old.list[i]);
 
 		if (!has_same_value(&old.list[i], k))
-			put_difference(&d, &old.list[i], k,
+			put_difference(&d, &old.list[i], k, k ? k : &old.list[i],
 				       short_name(k ? k : &old.list[i], &old, &new));
 	}
 	for (size_t i = 0; i < new.n; i++)
 		if (!find_key(&old, &new.list[i]))
-			put_difference(&d, NULL, &new.list[i],
+			put_difference(&d, NULL, &new.list[i], &new.list[i],
 				       short_name(&new.list[i], &old, &new));
 	if (d.n > KEYS_SHOWN)
 		(void)fprintf(d.out, ", and %u more", d.n - KEYS_SHOWN);

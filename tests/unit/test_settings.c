@@ -104,6 +104,7 @@ static void test_settings_that_are_wrong_name_the_variable(void **state)
 {
 	static const char *const cases[][2] = {
 		{ "DEBUG", "maybe" },
+		{ "KATA_DEPLOY_DRIFT", "fight" },
 		{ "HEALTH_PORT", "99999" },
 		{ "HEALTH_PORT", "x" },
 		{ "MULTI_INSTALL_SUFFIX", "../x" },

@@ -18,6 +18,7 @@
 #include "lib/host/stale-list.h"
 #include "lib/host/store.h"
 #include "lib/json.h"
+#include "lib/rpc/proto/cri.pb-c.h"
 
 #define OLD "1.1.0-c534ffc58182"
 #define NEW "1.2.0-77aa01f0b3c4"
@@ -263,6 +264,8 @@ static void test_changed_file_of_a_version_is_found(void **state)
 struct world {
 	const char *root;
 	char *records;
+	char *run;
+	char *proc;
 	char *etc;
 	char *launcher;
 	char *config;
@@ -276,7 +279,9 @@ static void world_init(struct world *w, const char *root)
 	struct error e;
 
 	*w = (struct world){ .root = root };
-	w->records = path_join(root, "sbs");
+	w->records = path_join(root, "run/vc/sbs");
+	w->run = path_join(root, "run");
+	w->proc = path_join(root, "proc");
 	w->etc = path_join(root, "etc");
 	w->launcher = xasprintf("%s/etc/kata-qemu/containerd-shim-kata-v2", root);
 	w->config = xasprintf("%s/share/defaults/kata-containers/configuration-qemu.toml", root);
@@ -285,6 +290,8 @@ static void world_init(struct world *w, const char *root)
 	w->places = (struct stale_places){ .root = root,
 					   .scope = &w->scope,
 					   .records = w->records,
+					   .run = w->run,
+					   .proc = w->proc,
 					   .etc = w->etc,
 					   .handlers = &w->handler,
 					   .n_handlers = 1 };
@@ -297,6 +304,8 @@ static void world_init(struct world *w, const char *root)
 static void world_done(struct world *w)
 {
 	free(w->records);
+	free(w->run);
+	free(w->proc);
 	free(w->etc);
 	free(w->launcher);
 	free(w->config);
@@ -307,8 +316,8 @@ static int put_sandbox(const struct world *w, const char *id, const char *source
 		       const char *configuration)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	_free_ char *state = xasprintf("sbs/%s/state.json", id);
-	_free_ char *values = xasprintf("sbs/%s/configuration", id);
+	_free_ char *state = xasprintf("run/vc/sbs/%s/state.json", id);
+	_free_ char *values = xasprintf("run/vc/sbs/%s/configuration", id);
 	_free_ char *alive = xasprintf("%s/%s/alive", w->records, id);
 	_free_ char *text = xasprintf(
 		"{\"version\":2,\"id\":\"%s\",\"version_dir\":\"%s/versions/" OLD
@@ -432,6 +441,87 @@ static void test_list_says_all_for_programs(void **state)
 	world_done(&w);
 }
 
+static void put_process(const char *root, const char *pid, const char *program)
+{
+	_free_ char *dir = xasprintf("%s/proc/%s", root, pid);
+	_free_ char *exe = path_join(dir, "exe");
+	_free_ char *path = path_join(dir, "cmdline");
+	static const char words[] = "containerd-shim-kata-v2\0-namespace\0k8s.io\0-id\0old";
+	struct error e;
+
+	assert_int_equal(dir_make(dir, 0755, &e), 0);
+	assert_int_equal(symlink(program, exe), 0);
+	assert_int_equal(file_replace(path, words, sizeof(words), 0644, &e), 0);
+}
+
+static void name_old(void *arg, struct pods *ret_pods)
+{
+	static char id[] = "old", ns[] = "shop", name[] = "cart", uid[] = "u";
+	Cri__PodSandboxMetadata metadata = CRI__POD_SANDBOX_METADATA__INIT;
+	Cri__PodSandbox sandbox = CRI__POD_SANDBOX__INIT;
+	Cri__ListPodSandboxResponse answer = CRI__LIST_POD_SANDBOX_RESPONSE__INIT;
+	Cri__PodSandbox *items[] = { &sandbox };
+
+	++*(unsigned *)arg;
+	metadata.namespace_ = ns;
+	metadata.name = name;
+	metadata.uid = uid;
+	sandbox.id = id;
+	sandbox.metadata = &metadata;
+	sandbox.created_at = INT64_C(1769903999) * 1000000000;
+	answer.items = items;
+	answer.n_items = 1;
+	pods_take(&answer, ret_pods);
+}
+
+static void test_sandboxes_of_upstreams_shims_are_foreign(void **state)
+{
+	static const struct {
+		const char *file; /* its record, or what its process runs */
+		const char *text;
+	} rows[] = {
+		{ "run/vc/sbs/old/persist.json",
+		  "kata-containers (Go)     foreign: a Go shim of upstream's made it\n" },
+		{ "run/kata/old/state.json",
+		  "kata-containers (Rust)   foreign: a Rust shim of upstream's made it\n" },
+		{ "/opt/kata/bin/containerd-shim-kata-v2",
+		  "/opt/kata/bin/containerd-shim-kata-v2 foreign: the shim "
+		  "'/opt/kata/bin/containerd-shim-kata-v2' made it\n" },
+		{ "/opt/kata/bin/containerd-shim-kata-v2 (deleted)",
+		  "/opt/kata/bin/containerd-shim-kata-v2 foreign: the shim "
+		  "'/opt/kata/bin/containerd-shim-kata-v2' made it\n" },
+		{ "/opt/kata/versions/1/bin/containerd-shim-kata-v2", NULL },
+		{ "/opt/kata/versions/4.1.0-foreign/bin/containerd-shim-kata-v2",
+		  "-foreign/bin/containerd-shim-kata-v2' made it\n" },
+		{ "/usr/bin/containerd-shim-runc-v2", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char *dir = folder_new();
+		unsigned asked = 0;
+		_free_ char *text = NULL;
+		struct world w;
+
+		world_init(&w, dir);
+		w.places.ask_pods = name_old;
+		w.places.arg = &asked;
+		if (rows[i].file[0] == '/')
+			put_process(dir, "77", rows[i].file);
+		else
+			folder_put(dir, rows[i].file, "{}");
+		text = printed(&w);
+		assert_int_equal(asked, rows[i].text ? 1 : 0);
+		if (rows[i].text ? !strstr(text, rows[i].text) ||
+					   !strstr(text, "shop            cart") ||
+					   !strstr(text, "2026-01-31T23:59:59Z")
+				 : strstr(text, "foreign") != NULL)
+			fail_msg("%s: %s", rows[i].file, text);
+		world_done(&w);
+		folder_remove(dir);
+	}
+}
+
 /* A shim of an earlier release has no lock: somebody listens, or nobody does. */
 static void test_life_of_an_older_shim_is_asked_of_its_socket(void **state)
 {
@@ -485,6 +575,7 @@ int main(void)
 		IN_FOLDER(test_sandbox_is_compared_with_what_its_handler_has_now),
 		IN_FOLDER(test_sandbox_without_a_handler_is_compared_with_its_own_file),
 		IN_FOLDER(test_list_says_all_for_programs),
+		cmocka_unit_test(test_sandboxes_of_upstreams_shims_are_foreign),
 		IN_FOLDER(test_life_of_an_older_shim_is_asked_of_its_socket),
 		IN_FOLDER(test_what_is_no_record_is_not_read),
 	};

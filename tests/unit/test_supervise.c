@@ -23,6 +23,25 @@
 #define MARK          "TEST_SUPERVISE_MARK"
 #define STATUS_OF_END 7
 
+/* The installation succeeds, then somebody, who is played by the one that follows the Node, changes
+ * a file.  What is done about it ends the supervisor. */
+static int play_change(const char *part, const char *action)
+{
+	if (strcmp(action, "apply") == 0)
+		return 0;
+	if (strcmp(action, "follow") != 0) {
+		(void)!mkdir(getenv(MARK), 0700);
+		(void)kill(getppid(), SIGTERM);
+		return strcmp(action, "keep") == 0 ? 0 : 1;
+	}
+	/* It sees a change of the Node. */
+	if (strcmp(part, "follows") == 0)
+		return 0;
+	folder_put(getenv("KATA_ETC"), "kata-qemu/file", "x");
+	for (;;)
+		(void)pause();
+}
+
 /* The supervisor is told to end in the middle of the work. */
 static int play(const char *action)
 {
@@ -31,6 +50,10 @@ static int play(const char *action)
 
 	if (strcmp(action, "cleanup") == 0)
 		return STATUS_OF_END;
+	if (strcmp(action, "publish") == 0)
+		return 0;
+	if (str_equal(part, "is watched") || str_equal(part, "follows"))
+		return play_change(part, action);
 	if (str_equal(part, "is unsuitable") && mkdir(getenv(MARK), 0700) == 0)
 		return RUN_STATUS_UNSUITABLE;
 	(void)sigfillset(&all);
@@ -67,13 +90,18 @@ void __wrap_timer_arm(int fd, uint64_t first_ms, uint64_t every_ms)
 /* Runs a supervisor whose child plays PART; what it logs. */
 static char *supervise_with(const char *part, int *ret_status)
 {
-	const struct settings settings = { .health_port = 0 };
+	_settings_ struct settings settings = { 0 };
 	int pipe_fds[2];
 	char *text = NULL;
 	struct error e;
 	sigset_t old;
 
 	assert_int_equal(setenv(PLAY, part, 1), 0);
+	assert_int_equal(setenv("NODE_NAME", "n1", 1), 0);
+	assert_int_equal(setenv("HEALTH_PORT", "0", 1), 0);
+	assert_int_equal(setenv("INSTALLATION_PREFIX", "/nonexistent", 1), 0);
+	if (settings_read(&settings, &e) < 0)
+		fail_msg("%s", e.msg);
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	assert_int_equal(sigprocmask(SIG_SETMASK, NULL, &old), 0);
 	log_open("test", pipe_fds[1], LOG_TEXT, LOG_LEVEL_INFO);
@@ -128,9 +156,33 @@ static void test_unsuitable_node_is_tried_again_when_kvm_appears(void **state)
 	folder_remove(dir);
 }
 
+static void test_change_of_node_or_files_is_looked_at(void **state)
+{
+	static const char *const parts[] = { "is watched", "follows" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		char *dir = folder_new();
+		_free_ char *mark = path_join(dir, "mark");
+		_free_ char *log = NULL;
+		uint64_t began = now_ms();
+		int status = 0;
+
+		assert_int_equal(setenv(MARK, mark, 1), 0);
+		assert_int_equal(setenv("KATA_ETC", dir, 1), 0);
+		log = supervise_with(parts[i], &status);
+		assert_int_equal(status, STATUS_OF_END);
+		if (!file_exists(mark) || now_ms() - began >= 10000)
+			fail_msg("%s: %s", parts[i], log);
+		folder_remove(dir);
+	}
+	assert_int_equal(unsetenv("KATA_ETC"), 0);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_change_of_node_or_files_is_looked_at),
 		cmocka_unit_test(test_term_at_any_time_cleans_up_and_ends),
 		cmocka_unit_test(test_child_that_is_killed_is_told),
 		cmocka_unit_test(test_unsuitable_node_is_tried_again_when_kvm_appears),

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tree-watch - inotify for folders and what is in them.
+ *
+ * inotify watches single folders, so each folder of a tree has a watch, and one that comes gets its
+ * own when its parent tells.  A change in it before that is covered by its own coming, which is
+ * told.  When the kernel's queue was too short everything is found anew, and everything is said to
+ * have changed.  At most WATCHES_MAX folders; what does not fit, there or in the kernel's own
+ * limit, is not watched, which the log has once.  Lists folders, which no disk should make slow; io
+ * thread.
+ */
+#include "lib/tree-watch.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/inotify.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
+
+#define WATCHES_MAX 8192
+#define ENTRY       (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB)
+#define MASK        (ENTRY | IN_DELETE_SELF | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK)
+
+struct folder {
+	int wd;
+	unsigned depth; /* left below it */
+	const struct tree_place *place;
+	char *path;
+};
+
+struct tree_watch {
+	struct io io;
+	struct loop *loop;
+	const struct tree_place *places;
+	size_t n_places;
+	void (*changed)(void *arg, unsigned bits);
+	void *arg;
+	struct folder *folders;
+	size_t n_folders;
+	bool is_partial; /* and that is told */
+};
+
+static bool is_top(const struct folder *f)
+{
+	return f->depth == f->place->depth;
+}
+
+static bool counts(const struct folder *f, const char *name)
+{
+	const char *const *only = f->place->only;
+
+	if (!is_top(f) || !only)
+		return name[0] != '.';
+	while (*only && strcmp(*only, name) != 0)
+		only++;
+	return *only;
+}
+
+static void add_folder(struct tree_watch *w, const struct tree_place *place, const char *path,
+		       unsigned depth);
+
+static void add_children(struct tree_watch *w, const struct folder *parent)
+{
+	DIR *dir = opendir(parent->path);
+	struct dirent *d;
+
+	if (!dir)
+		return;
+	while ((d = readdir(dir)) != NULL) {
+		_free_ char *path = NULL;
+
+		if (d->d_type != DT_DIR || !counts(parent, d->d_name))
+			continue;
+		path = path_join(parent->path, d->d_name);
+		add_folder(w, parent->place, path, parent->depth - 1);
+	}
+	(void)closedir(dir);
+}
+
+static void tell_partial(struct tree_watch *w, const char *path)
+{
+	if (!w->is_partial)
+		log_warn("'%s' and more cannot be watched: %m; changes there are found later",
+			 path);
+	w->is_partial = true;
+}
+
+static struct folder *find_folder(const struct tree_watch *w, int wd,
+				  const struct tree_place *place)
+{
+	for (size_t i = 0; i < w->n_folders; i++)
+		if (w->folders[i].wd == wd && w->folders[i].place == place)
+			return &w->folders[i];
+	return NULL;
+}
+
+static void add_folder(struct tree_watch *w, const struct tree_place *place, const char *path,
+		       unsigned depth)
+{
+	int wd = w->n_folders < WATCHES_MAX ? inotify_add_watch(w->io.fd, path, MASK) : -1;
+	struct folder copy, *f;
+
+	if (wd < 0) {
+		if (errno == ENOSPC || w->n_folders >= WATCHES_MAX)
+			tell_partial(w, path);
+		return;
+	}
+	f = find_folder(w, wd, place);
+	if (!f) {
+		w->folders = xrealloc(w->folders, w->n_folders + 1, sizeof(*w->folders));
+		f = &w->folders[w->n_folders++];
+		*f = (struct folder){ .wd = wd, .place = place };
+	}
+	f->depth = depth;
+	str_set(&f->path, path);
+	if (depth == 0)
+		return;
+	/* Adding more moves the list. */
+	copy = *f;
+	copy.path = xstrdup(path);
+	add_children(w, &copy);
+	free(copy.path);
+}
+
+static void forget(struct tree_watch *w, int wd)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < w->n_folders; i++)
+		if (w->folders[i].wd == wd)
+			free(w->folders[i].path);
+		else
+			w->folders[kept++] = w->folders[i];
+	w->n_folders = kept;
+}
+
+static unsigned all_bits(const struct tree_watch *w)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < w->n_places; i++)
+		bits |= w->places[i].bits;
+	return bits;
+}
+
+static bool is_new_folder(const struct inotify_event *event)
+{
+	return (event->mask & IN_ISDIR) && (event->mask & (IN_CREATE | IN_MOVED_TO));
+}
+
+static unsigned take_event(struct tree_watch *w, const struct inotify_event *event)
+{
+	const char *name = event->len > 0 ? event->name : "";
+	unsigned bits = 0;
+
+	/* The list can grow, by what is behind what is there now. */
+	for (size_t i = 0, n = w->n_folders; i < n; i++) {
+		const struct folder *f = &w->folders[i];
+		_free_ char *path = NULL;
+
+		if (f->wd != event->wd || (*name && !counts(f, name)))
+			continue;
+		bits |= f->place->bits;
+		if (!is_new_folder(event) || f->depth == 0)
+			continue;
+		path = path_join(f->path, name);
+		add_folder(w, f->place, path, f->depth - 1);
+	}
+	return bits;
+}
+
+void tree_watch_renew(struct tree_watch *w)
+{
+	for (size_t i = 0; i < w->n_places; i++)
+		add_folder(w, &w->places[i], w->places[i].path, w->places[i].depth);
+}
+
+unsigned tree_watch_take(struct tree_watch *w)
+{
+	_Alignas(struct inotify_event) char
+		bytes[16 * (sizeof(struct inotify_event) + NAME_MAX + 1)];
+	unsigned bits = 0;
+	ssize_t n;
+
+	while ((n = read(w->io.fd, bytes, sizeof(bytes))) > 0) {
+		const char *at = bytes;
+
+		while (at < bytes + n) {
+			const struct inotify_event *event = (const void *)at;
+
+			at += sizeof(*event) + event->len;
+			if (event->mask & IN_Q_OVERFLOW) {
+				bits |= all_bits(w);
+				tree_watch_renew(w);
+			} else if (event->mask & IN_IGNORED) {
+				forget(w, event->wd);
+			} else {
+				bits |= take_event(w, event);
+			}
+		}
+	}
+	return bits;
+}
+
+static void on_ready(struct io *io, uint32_t events)
+{
+	struct tree_watch *w = CONTAINER_OF(io, struct tree_watch, io);
+	unsigned bits = tree_watch_take(w);
+
+	(void)events;
+	if (bits)
+		w->changed(w->arg, bits);
+}
+
+int tree_watch_new(struct loop *loop, const struct tree_place *places, size_t n_places,
+		   void (*changed)(void *arg, unsigned bits), void *arg,
+		   struct tree_watch **ret_watch, struct error *e)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	struct tree_watch *w;
+
+	if (fd < 0)
+		return fail(e, errno, "cannot watch folders: %m");
+	w = xcalloc(1, sizeof(*w));
+	*w = (struct tree_watch){ .io = { .fd = fd, .ready = on_ready },
+				  .loop = loop,
+				  .places = places,
+				  .n_places = n_places,
+				  .changed = changed,
+				  .arg = arg };
+	if (loop_add(loop, &w->io, EPOLLIN, e) < 0) {
+		(void)close_fd(fd);
+		free(w);
+		return -e->code;
+	}
+	tree_watch_renew(w);
+	*ret_watch = w;
+	return 0;
+}
+
+void tree_watch_free(struct tree_watch *w)
+{
+	if (!w)
+		return;
+	loop_del(w->loop, &w->io);
+	closep(&w->io.fd);
+	for (size_t i = 0; i < w->n_folders; i++)
+		free(w->folders[i].path);
+	free(w->folders);
+	free(w);
+}
