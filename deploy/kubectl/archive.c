@@ -43,6 +43,14 @@ void archive_done(struct archive *a)
 	a->left_out = NULL;
 }
 
+/* Digits, and a NUL in the last of SIZE bytes. */
+static void put_octal(char *field, size_t size, uint64_t value)
+{
+	field[size - 1] = '\0';
+	for (size_t i = size - 1; i-- > 0; value >>= 3)
+		field[i] = (char)('0' + (value & 7));
+}
+
 static void put_header(struct archive *a, const char *name, size_t len)
 {
 	struct header h = { .type = '0', .magic = "ustar", .version = { '0', '0' } };
@@ -51,15 +59,16 @@ static void put_header(struct archive *a, const char *name, size_t len)
 	/* Both may be as long as their places, without an end. */
 	memcpy(h.prefix, a->folder, min_size(strlen(a->folder), sizeof(h.prefix)));
 	memcpy(h.name, name, min_size(strlen(name), sizeof(h.name)));
-	(void)snprintf(h.mode, sizeof(h.mode), "%07o", 0600U);
-	(void)snprintf(h.uid, sizeof(h.uid), "%07o", 0U);
-	(void)snprintf(h.gid, sizeof(h.gid), "%07o", 0U);
-	(void)snprintf(h.size, sizeof(h.size), "%011zo", len);
-	(void)snprintf(h.mtime, sizeof(h.mtime), "%011llo", (unsigned long long)time(NULL));
+	put_octal(h.mode, sizeof(h.mode), 0600);
+	put_octal(h.uid, sizeof(h.uid), 0);
+	put_octal(h.gid, sizeof(h.gid), 0);
+	put_octal(h.size, sizeof(h.size), len);
+	put_octal(h.mtime, sizeof(h.mtime), (uint64_t)time(NULL));
 	memset(h.checksum, ' ', sizeof(h.checksum));
 	for (size_t i = 0; i < sizeof(h); i++)
 		sum += ((const unsigned char *)&h)[i];
-	(void)snprintf(h.checksum, sizeof(h.checksum), "%06o", sum);
+	/* Six digits, a NUL and a space. */
+	put_octal(h.checksum, sizeof(h.checksum) - 1, sum);
 	(void)fwrite(&h, sizeof(h), 1, a->out);
 }
 
