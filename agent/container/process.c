@@ -126,7 +126,7 @@ struct process *process_new(struct loop *loop, const char *id, struct launched *
 	p->timer = (struct io){ .fd = timer, .ready = timer_ready };
 	if (writer >= 0) {
 		stream_init(&p->in, loop, writer, STREAM_STDIN);
-		stream_init(&p->out, loop, TAKE_FD(launched->master), STREAM_STDOUT);
+		stream_init(&p->out, loop, TAKE_FD(launched->master), STREAM_TERMINAL);
 		stream_init(&p->err, loop, -1, STREAM_STDERR);
 	} else {
 		stream_init(&p->in, loop, TAKE_FD(pipes->ours[0]), STREAM_STDIN);

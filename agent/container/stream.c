@@ -3,9 +3,11 @@
  * stream - the standard streams of a process, moved by parked calls.
  *
  * A read takes what is there and is answered, or waits; a write that does not fit waits, so a
- * process that does not read slows its writer down as a pipe would.  Nothing is buffered here: the
- * bytes are in the kernel's pipe or in the call that brings them.  The descriptor is watched only
- * while a call waits, since an end of file that nobody reads would wake the loop for ever.
+ * process that does not read slows its writer down as a pipe would.  The bytes are in the kernel's
+ * pipe or in the call that brings them, but for a terminal: that takes 4 KiB and then stops the
+ * process, so once it is read from, AHEAD_MAX of what follows are kept here for the next call.
+ * Another descriptor is watched only while a call waits, since an end of file that nobody reads
+ * would wake the loop for ever.
  *
  * Bytes are taken for a caller who is there: what the process wrote exists once, and a runtime that
  * comes back after a broken connection reads on where the last answer ended.
@@ -19,12 +21,15 @@
 
 #include "lib/rpc/proto/agent.pb-c.h"
 
-#define READ_MIN 256 /* also where nobody says how much is there */
+#define READ_MIN     256 /* also where nobody says how much is there */
+#define TERMINAL_HAS (4 * KIB)
+#define AHEAD_MAX    (64 * KIB)
 
 static const char *const names[] = {
 	[STREAM_STDIN] = "stdin",
 	[STREAM_STDOUT] = "stdout",
 	[STREAM_STDERR] = "stderr",
+	[STREAM_TERMINAL] = "terminal",
 };
 
 static void unwatch(struct stream *s)
@@ -58,6 +63,36 @@ static size_t room_for(const struct stream *s, size_t max)
 	return min_size((size_t)waiting, min_size(max, STREAM_READ_MAX));
 }
 
+static bool can_read_ahead(const struct stream *s)
+{
+	return s->kind == STREAM_TERMINAL && s->io.fd >= 0 && s->ahead.len < s->ahead.max;
+}
+
+static void read_ahead(struct stream *s)
+{
+	struct error e;
+	ssize_t n;
+
+	while (can_read_ahead(s)) {
+		n = buf_read(&s->ahead, s->io.fd, TERMINAL_HAS, &e);
+		if (n == -EAGAIN && !s->is_ending)
+			return;
+		if (n <= 0)
+			close_stream(s);
+	}
+}
+
+static ssize_t take_ahead(struct stream *s, size_t max, uint8_t **ret_bytes)
+{
+	size_t n = min_size(s->ahead.len, max);
+
+	if (n == 0)
+		return s->io.fd < 0 ? 0 : -EAGAIN;
+	*ret_bytes = xmemdup(s->ahead.data, n);
+	buf_consume(&s->ahead, n);
+	return (ssize_t)n;
+}
+
 /* Returns the bytes read, *ret_bytes the caller's to free; 0 at the end, -EAGAIN when nothing is
  * there yet. */
 static ssize_t take_bytes(struct stream *s, size_t max, uint8_t **ret_bytes)
@@ -66,6 +101,10 @@ static ssize_t take_bytes(struct stream *s, size_t max, uint8_t **ret_bytes)
 	size_t room;
 	ssize_t n;
 
+	if (s->kind == STREAM_TERMINAL) {
+		read_ahead(s);
+		return take_ahead(s, max, ret_bytes);
+	}
 	if (s->io.fd < 0)
 		return 0;
 	room = room_for(s, max);
@@ -94,6 +133,7 @@ static void on_readable(struct io *io, uint32_t events)
 	struct stream *s = CONTAINER_OF(io, struct stream, io);
 
 	(void)events;
+	read_ahead(s);
 	while (has_reader(s)) {
 		Agent__ReadStreamResponse answer = AGENT__READ_STREAM_RESPONSE__INIT;
 		_free_ uint8_t *bytes = NULL;
@@ -104,7 +144,8 @@ static void on_readable(struct io *io, uint32_t events)
 		answer.data = (ProtobufCBinaryData){ .len = (size_t)n, .data = bytes };
 		parked_reply(&s->calls, &answer);
 	}
-	unwatch(s);
+	if (!can_read_ahead(s))
+		unwatch(s);
 }
 
 int stream_read(struct stream *s, struct rpc_request *req, size_t max, void *out, struct error *e)
@@ -124,6 +165,9 @@ int stream_read(struct stream *s, struct rpc_request *req, size_t max, void *out
 	if (n >= 0) {
 		answer->data.len = (size_t)n;
 		answer->data.data = bytes;
+		/* Where it cannot be watched, the next call reads. */
+		if (can_read_ahead(s))
+			(void)watch(s, EPOLLIN, e);
 		return 0;
 	}
 	r = watch(s, EPOLLIN, e);
@@ -225,12 +269,14 @@ int stream_write(struct stream *s, struct rpc_request *req, const void *data, si
 void stream_init(struct stream *s, struct loop *loop, int own_fd, enum stream_kind kind)
 {
 	*s = (struct stream){ .io = { .fd = own_fd }, .loop = loop, .kind = kind };
+	buf_init(&s->ahead, AHEAD_MAX);
 	s->io.ready = kind == STREAM_STDIN ? on_writable : on_readable;
 }
 
 void stream_done(struct stream *s)
 {
 	close_stream(s);
+	buf_done(&s->ahead);
 	parked_drop_all(&s->calls);
 }
 
@@ -247,7 +293,7 @@ void stream_end(struct stream *s)
 
 bool stream_has_ended(const struct stream *s)
 {
-	return s->io.fd < 0;
+	return s->io.fd < 0 && s->ahead.len == 0;
 }
 
 void stream_cancel(struct stream *s, int code, const char *why)

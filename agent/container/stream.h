@@ -3,9 +3,11 @@
 #define AGENT_CONTAINER_STREAM_H
 
 #include "agent/container/parked.h"
+#include "lib/buf.h"
 #include "lib/loop.h"
 
-enum stream_kind { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR };
+/* What a terminal prints is read ahead: it holds 4 KiB, less than what is said on one journey. */
+enum stream_kind { STREAM_STDIN, STREAM_STDOUT, STREAM_STDERR, STREAM_TERMINAL };
 
 /* One end of a pipe or terminal of a process.  Embedded in its owner.  Io thread. */
 struct stream {
@@ -13,6 +15,7 @@ struct stream {
 	struct loop *loop;
 	enum stream_kind kind;
 	struct parked *calls;
+	struct buf ahead; /* of a terminal: read before it was asked for */
 	bool is_watched;
 	bool is_ending; /* ends as soon as nothing more is there, or all is written */
 };

@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <sys/wait.h>
+#include <termios.h>
 
 #include "agent/container/process.h"
 #include "lib/rpc/proto/agent.pb-c.h"
@@ -425,6 +426,68 @@ static void test_one_call_moves_what_a_pipe_holds(void **state)
 	assert_memory_equal(out->data.data, text, len);
 }
 
+/* A raw terminal instead of the process's output. */
+static void make_terminal(struct fixture *f)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC), slave;
+	struct termios settings;
+
+	assert_return_code(master, errno);
+	assert_return_code(unlockpt(master), errno);
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	assert_return_code(tcgetattr(slave, &settings), errno);
+	cfmakeraw(&settings);
+	assert_return_code(tcsetattr(slave, TCSANOW, &settings), errno);
+	stream_done(&f->process->out);
+	stream_init(&f->process->out, f->loop, master, STREAM_TERMINAL);
+	(void)close_fd(f->output);
+	f->output = slave;
+}
+
+/* The kernel hands on what is written when it likes. */
+static void print_to_terminal(struct fixture *f, const char *text, size_t len)
+{
+	size_t before = f->process->out.ahead.len, done = 0;
+
+	for (uint64_t end = deadline_in(PEER_PATIENCE_MS); f->process->out.ahead.len < before + len;
+	     turn(f)) {
+		ssize_t n = write(f->output, text + done, len - done);
+
+		done += n > 0 ? (size_t)n : 0;
+		assert_true(now_ms() < end);
+	}
+}
+
+/* While the runtime is on its way for the next, the process goes on printing. */
+static void test_a_terminal_that_is_read_from_is_read_ahead(void **state)
+{
+	struct fixture *f = *state;
+	Agent__ReadStreamRequest request = AGENT__READ_STREAM_REQUEST__INIT;
+	_message_ Agent__ReadStreamResponse *all = NULL;
+	_message_ Agent__ReadStreamResponse *end = NULL;
+	char text[40000];
+
+	make_terminal(f);
+	print(f, "first");
+	call_read(f, CALLER_FIRST, 0);
+	expect_output(f, CALLER_FIRST, "first");
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (char)('a' + i % 23);
+	print_to_terminal(f, text, sizeof(text));
+	f->output = close_fd(f->output);
+	turn(f);
+	assert_false(stream_has_ended(&f->process->out));
+	request.len = STREAM_READ_MAX;
+	call(f, CALLER_FIRST, "ReadStdout", &request, 0);
+	answer_to(f, CALLER_FIRST, &agent__read_stream_response__descriptor, &all);
+	assert_int_equal(all->data.len, sizeof(text));
+	assert_memory_equal(all->data.data, text, sizeof(text));
+	call(f, CALLER_FIRST, "ReadStdout", &request, 0);
+	answer_to(f, CALLER_FIRST, &agent__read_stream_response__descriptor, &end);
+	assert_int_equal(end->data.len, 0);
+	assert_true(stream_has_ended(&f->process->out));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -440,6 +503,7 @@ int main(void)
 		TEST(test_calls_that_wait_are_bounded),
 		TEST(test_input_that_does_not_fit_waits_and_comes_before_the_end),
 		TEST(test_one_call_moves_what_a_pipe_holds),
+		TEST(test_a_terminal_that_is_read_from_is_read_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
