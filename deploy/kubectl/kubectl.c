@@ -75,6 +75,15 @@ const struct kata_command kata_commands[] = {
 			"something",
 	},
 	{
+		.name = "rollback",
+		.max = 1,
+		.usage = "NODE|--all",
+		.takes = TAKES_OUTPUT | TAKES_ALL | TAKES_DRY_RUN,
+		.needs_cluster = true,
+		.run = cmd_rollback,
+		.help = "take a node, or all, back to the version that was current before",
+	},
+	{
 		.name = "recycle",
 		.max = 1,
 		.usage = "[NODE]",

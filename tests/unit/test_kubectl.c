@@ -275,6 +275,22 @@ static void test_rollout_that_stopped_names_node_and_reason(void **state)
 	assert_member(json_item(c.nodes, 1), "reason", "-");
 }
 
+static void test_pod_that_is_going_is_not_the_nodes(void **state)
+{
+	_cluster_ struct cluster c = { 0 };
+
+	(void)state;
+	cluster_init(&c);
+	add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "0", "1"));
+	add_pod(&c, "default", POD("n1", "k:2", "True"));
+	add_pod(&c, "default",
+		"{\"metadata\":{\"name\":\"old\",\"deletionTimestamp\":\"t\"},\"spec\":{"
+		"\"nodeName\":"
+		"\"n1\",\"containers\":[{\"name\":\"kata-deploy\",\"image\":\"k:1\"}]}}");
+	add_node(&c, NODE("n1", LABEL("default", "true"), "", ""));
+	assert_member(json_item(c.nodes, 0), "pod", "p-n1");
+}
+
 static void test_states_of_nodes_are_told_apart(void **state)
 {
 	static const struct {
@@ -880,6 +896,50 @@ static void test_plan_for_programs_is_found_among_the_log(void **state)
 	ASSERT_COMMAND(turns, 0, "changes: false\n", "plan", "n1", "-oyaml");
 }
 
+#define ROLLBACK(node, code, log)                                                               \
+	{ { "POST /api/v1/namespaces/kata-system/pods?", "\"nodeName\":\"" node "\"",           \
+	    "\"rollback\"" },                                                                   \
+	  "201 Created",                                                                        \
+	  "{}",                                                                                 \
+	  FAKE_KEEP,                                                                            \
+	  NULL },                                                                               \
+		{ { "GET /api/v1/namespaces/kata-system/pods/kubectl-kata-" },                  \
+		  "200 OK",                                                                     \
+		  "{\"status\":{\"phase\":\"Failed\",\"containerStatuses\":[{\"state\":{"       \
+		  "\"terminated\":"                                                             \
+		  "{\"exitCode\":" code "}}}]}}",                                               \
+		  FAKE_KEEP,                                                                    \
+		  NULL },                                                                       \
+		{ { "GET /api/v1/namespaces/kata-system/pods/kubectl-kata-", "/log " },         \
+		  "200 OK",                                                                     \
+		  log,                                                                          \
+		  FAKE_KEEP,                                                                    \
+		  NULL },                                                                       \
+	{                                                                                       \
+		{ "DELETE /api/v1/namespaces/kata-system/pods/kubectl-kata-" }, "200 OK", "{}", \
+			FAKE_KEEP, NULL                                                         \
+	}
+
+/* One that fails does not keep the others from going back. */
+static void test_rollback_takes_one_node_after_the_other(void **state)
+{
+	static const struct fake_turn turns[] = {
+		CLUSTER(DAEMONSET("kata-deploy", "", "k:2", "2", "2", "2"),
+			POD("n1", "k:2", "True") "," POD("n2", "k:2", "True"),
+			NODE("n1", LABEL("default", "true"), LABEL("default", PROOF("2")),
+			     "") "," NODE("n2", LABEL("default", "true"),
+					  LABEL("default", PROOF("2")), "")),
+		ROLLBACK("n1", "1", "a\nthere is none\n"),
+		ROLLBACK("n2", "0", "a\nit is done\n"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, EXIT_PARTLY,
+		       "n1  2-0123456789ab  failed     there is none\n"
+		       "n2  2-0123456789ab  went back  it is done\n",
+		       "rollback", "--all", "--no-headers");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -890,6 +950,7 @@ int main(void)
 		cmocka_unit_test(test_command_takes_its_own_options_only),
 		cmocka_unit_test(test_rollout_under_way_is_seen),
 		cmocka_unit_test(test_rollout_that_stopped_names_node_and_reason),
+		cmocka_unit_test(test_pod_that_is_going_is_not_the_nodes),
 		cmocka_unit_test(test_states_of_nodes_are_told_apart),
 		cmocka_unit_test(test_installations_are_strangers),
 		cmocka_unit_test(test_installation_whose_daemonset_is_gone_is_told),
@@ -911,6 +972,7 @@ int main(void)
 		cmocka_unit_test(test_check_says_what_is_wrong),
 		cmocka_unit_test(test_plan_is_what_the_node_says_with_its_status),
 		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
+		cmocka_unit_test(test_rollback_takes_one_node_after_the_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
