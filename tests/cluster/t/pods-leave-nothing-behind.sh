@@ -12,7 +12,8 @@ processes() { on_node ps -eo args | grep -E 'shim|qemu|virtiofsd|vhost-device|pa
 mounts() { on_node cut -d' ' -f2 /proc/mounts | grep -v -e /var/lib/kubelet -e /node/; }
 devices() { on_node ip -o link | sed 's/^[0-9]*: \([^:@]*\).*/\1/'; }
 namespaces() { on_node ls /run/netns /var/run/netns 2>/dev/null; }
-cgroups() { on_node find /sys/fs/cgroup -type d -path '*pod*'; }
+# The kubelet keeps those of a class of pods.
+cgroups() { on_node find /sys/fs/cgroup -type d -path '*/pod*'; }
 files() { on_node find /run/kata-containers /run/vc /run/containerd/io.containerd.runtime.v2.task /dev/shm -mindepth 1 2>/dev/null || true; }
 state() {
 	local what
