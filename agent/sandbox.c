@@ -25,6 +25,7 @@
 
 #include "agent/container/container.h"
 #include "agent/device/uevent.h"
+#include "agent/guest/hugepages.h"
 #include "agent/network/move.h"
 #include "agent/storage/storage.h"
 
@@ -104,6 +105,7 @@ struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const str
 	sb->uevents = uevents_new(loop, e);
 	if (!sb->uevents)
 		return NULL;
+	sb->pages = hugepages_pools_new("/sys");
 	sb->containers = containers_new(sb, e);
 	if (!sb->containers)
 		return NULL;
@@ -115,6 +117,7 @@ void sandbox_free(struct sandbox *sb)
 	if (!sb)
 		return;
 	containers_free(sb->containers);
+	hugepages_pools_free(sb->pages);
 	storages_free(sb->storages);
 	uevents_free(sb->uevents);
 	work_queue_free(sb->queue);

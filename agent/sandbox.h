@@ -11,6 +11,7 @@
 #include "agent/plan/run-dir.h"
 
 struct containers;
+struct hugepages_pools;
 struct storages;
 struct uevents;
 
@@ -32,6 +33,7 @@ struct sandbox {
 	struct uevents *uevents;       /* (fixed) own lock */
 	struct storages *storages;     /* (fixed) own lock */
 	struct containers *containers; /* (fixed) own lock, container.h */
+	struct hugepages_pools *pages; /* (fixed) own lock */
 	struct work_queue *queue;      /* (fixed) order of the sandbox's own calls */
 	struct sandbox_state *state;   /* (fixed) own lock, sandbox.c */
 	/* Told to main on the io thread: DestroySandbox was answered; a connection has ended. */

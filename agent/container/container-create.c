@@ -247,7 +247,7 @@ static int keep_hugepages(struct container *c, const Agent__CreateContainerReque
 
 	if (r < 0 || !c->all->sb->config->is_init)
 		return r;
-	return hugepages_change(&c->all->pools, &c->hugepages, &want, e);
+	return hugepages_change(c->all->sb->pages, &c->hugepages, &want, e);
 }
 
 /* A copy of the pidfd of whoever holds the pid namespace all containers share; -1: nobody yet. */

@@ -6,11 +6,11 @@
 
 #include "agent/container/cgroup.h"
 #include "agent/container/container.h"
-#include "agent/container/hugepages.h"
 #include "agent/container/null.h"
 #include "agent/container/oom.h"
 #include "agent/container/process.h"
 #include "agent/container/reaper.h"
+#include "agent/guest/hugepages.h"
 #include "agent/sandbox.h"
 #include "lib/str.h"
 
@@ -67,7 +67,6 @@ struct containers {
 	struct oom *oom;              /* (io) */
 	int cgroup_root;              /* (fixed); -1: there is none */
 	struct null null;             /* (fixed) */
-	struct hugepages_pools pools; /* own lock */
 	pthread_mutex_t lock;         /* guards what is marked so */
 	pthread_cond_t gone;          /* a container was removed */
 	struct container *list;       /* (lock) */

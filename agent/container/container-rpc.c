@@ -206,7 +206,7 @@ int container_rpc_update(struct rpc_request *req, const void *in, void *out, str
 	r = c->cgroup.fd < 0 ? fail(e, ENOTSUP, "there is no cgroup")
 			     : hugepages_limit(&pages, request->resources, e);
 	if (r >= 0 && c->all->sb->config->is_init)
-		r = hugepages_change(&c->all->pools, &c->hugepages, &pages, e);
+		r = hugepages_change(c->all->sb->pages, &c->hugepages, &pages, e);
 	if (r >= 0)
 		r = cgroup_limit(&c->cgroup, request->resources, e);
 	return in_container(r, c->id, "update", e);

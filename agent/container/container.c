@@ -275,7 +275,7 @@ static void release(struct container *c)
 		log_warn("container '%s': %s", c->id, e.msg);
 	strv_free(c->storages);
 	c->storages = NULL;
-	(void)hugepages_change(&c->all->pools, &c->hugepages, &no_pages, &e);
+	(void)hugepages_change(c->all->sb->pages, &c->hugepages, &no_pages, &e);
 	release_directory(c);
 	copy_forget(c->id);
 	c->planfd = close_fd(c->planfd);
@@ -479,7 +479,6 @@ static void init_locks(struct containers *cs)
 	pthread_condattr_t attr;
 
 	(void)pthread_mutex_init(&cs->lock, NULL);
-	(void)pthread_mutex_init(&cs->pools.lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&cs->gone, &attr);
@@ -493,7 +492,6 @@ struct containers *containers_new(struct sandbox *sb, struct error *e)
 	cs->sb = sb;
 	cs->pidns = -1;
 	init_locks(cs);
-	cs->pools.sysfs = "/sys";
 	cs->cgroup_root = open_cgroup_root(sb->config);
 	cs->reaper = null_open(&cs->null, e) < 0 ? NULL : reaper_new(sb->loop, e);
 	cs->oom = cs->reaper ? oom_new(sb->loop, e) : NULL;

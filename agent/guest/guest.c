@@ -3,9 +3,9 @@
  * guest - the machine itself: processors, memory, entropy, and what this agent can do.
  *
  * Hot-plugged parts appear in sysfs some time after the VMM added them, so OnlineCPUMem looks again
- * after every uevent until as many are on line as were asked for.  What would change the machine is
- * refused when the agent is not its first process: a test must not change a developer's machine.
- * Handlers run on work threads.
+ * after every uevent until as many are on line as were asked for, or hold the huge pages.  What
+ * would change the machine is refused when the agent is not its first process: a test must not
+ * change a developer's machine. Handlers run on work threads.
  */
 
 #include "agent/guest/guest.h"
@@ -23,11 +23,13 @@
 #include "lib/str.h"
 
 #include "agent/device/uevent.h"
+#include "agent/guest/hugepages.h"
 #include "agent/guest/limits.h"
 #include "agent/sandbox.h"
 #include "agent/storage/storage.h"
 
 #define ONLINE_WAIT_MS  5000
+#define PAGES_WAIT_MS   30000 /* an emulated guest has to clear them */
 #define SEED_MAX        4096
 #define PROBES_MAX      4096
 #define KNOB_MAX        64 /* bytes of a small file of sysfs */
@@ -98,11 +100,9 @@ int guest_online_cpus(const char *sysfs, unsigned *ret_online, struct error *e)
 	return online_all(sysfs, "cpu", "cpu", ret_online, e);
 }
 
-int guest_online_memory(const char *sysfs, struct error *e)
+int guest_online_memory(const char *sysfs, unsigned *ret_online, struct error *e)
 {
-	unsigned ignored;
-
-	return online_all(sysfs, "memory", "memory", &ignored, e);
+	return online_all(sysfs, "memory", "memory", ret_online, e);
 }
 
 static int look_for_cpus(void *arg, struct error *e)
@@ -116,14 +116,70 @@ static int look_for_cpus(void *arg, struct error *e)
 
 static int grow_memory(struct error *e)
 {
+	unsigned blocks;
 	uint64_t kib;
-	int r = guest_online_memory(SYSFS, e);
+	int r = guest_online_memory(SYSFS, &blocks, e);
 
 	if (r >= 0)
 		r = limits_memory_kib("/proc/meminfo", &kib, e);
 	if (r >= 0)
 		limits_follow_memory("/proc/sys", kib);
 	return r;
+}
+
+static int read_block_size(uint64_t *ret_bytes, struct error *e)
+{
+	_free_ char *text = NULL;
+	int r = file_read(BLOCK_SIZE_FILE, KNOB_MAX, &text, NULL, e);
+
+	/* A kernel without memory hot-plug has no such file. */
+	if (r == -ENOENT) {
+		*ret_bytes = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	return parse_hex(str_trim(text), "memory block size", UINT64_MAX, ret_bytes, e);
+}
+
+struct pages_wait {
+	struct hugepages_pools *pools;
+	struct hugepages pages;
+	uint64_t memory_bytes;
+};
+
+/* New memory comes in block by block; before the last is there to look for pages is in vain. */
+static int look_for_pages(void *arg, struct error *e)
+{
+	struct pages_wait *w = arg;
+	uint64_t block_bytes;
+	unsigned online;
+	int r = guest_online_memory(SYSFS, &online, e);
+
+	if (r >= 0)
+		r = read_block_size(&block_bytes, e);
+	if (r < 0 || online * block_bytes < w->memory_bytes)
+		return r;
+	r = hugepages_keep(w->pools, &w->pages, e);
+	return r == -ENOMEM ? 0 : r < 0 ? r : 1;
+}
+
+static int keep_pages(struct rpc_request *req, const Agent__OnlineCPUMemRequest *in,
+		      struct error *e)
+{
+	struct sandbox *sb = rpc_context(req);
+	struct pages_wait w = { .pools = sb->pages, .memory_bytes = in->memory_mib * MIB };
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < in->n_huge_pages; i++)
+		r = hugepages_add(&w.pages, in->huge_pages[i]->page_bytes, in->huge_pages[i]->bytes,
+				  e);
+	if (r >= 0)
+		r = uevents_wait(sb->uevents, "huge pages", look_for_pages, &w,
+				 min_u64(rpc_deadline_ms(req), deadline_in(PAGES_WAIT_MS)),
+				 rpc_cancel(req), e);
+	/* Says how many there are. */
+	return r == -ETIMEDOUT ? hugepages_keep(sb->pages, &w.pages, e) : r;
 }
 
 int guest_rpc_online_cpu_mem(struct rpc_request *req, const void *in_, void *out, struct error *e)
@@ -143,6 +199,8 @@ int guest_rpc_online_cpu_mem(struct rpc_request *req, const void *in_, void *out
 	}
 	if (r >= 0 && !in->cpu_only)
 		r = grow_memory(e);
+	if (r >= 0 && in->n_huge_pages > 0)
+		r = keep_pages(req, in, e);
 	return r < 0 ? r : 0;
 }
 
@@ -163,21 +221,6 @@ int guest_rpc_mem_hotplug_by_probe(struct rpc_request *req, const void *in_, voi
 		r = file_write(MEMORY_PROBE, text, e);
 	}
 	return r;
-}
-
-static int read_block_size(uint64_t *ret_bytes, struct error *e)
-{
-	_free_ char *text = NULL;
-	int r = file_read(BLOCK_SIZE_FILE, KNOB_MAX, &text, NULL, e);
-
-	/* A kernel without memory hot-plug has no such file. */
-	if (r == -ENOENT) {
-		*ret_bytes = 0;
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	return parse_hex(str_trim(text), "memory block size", UINT64_MAX, ret_bytes, e);
 }
 
 static Agent__AgentDetails *agent_details(const struct sandbox *sb)

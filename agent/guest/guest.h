@@ -8,7 +8,7 @@
  * how many are on line afterwards. */
 int guest_online_cpus(const char *sysfs, unsigned *ret_online, struct error *e);
 /* The same for blocks of memory. */
-int guest_online_memory(const char *sysfs, struct error *e);
+int guest_online_memory(const char *sysfs, unsigned *ret_online, struct error *e);
 
 rpc_handler guest_rpc_details;
 rpc_handler guest_rpc_online_cpu_mem;

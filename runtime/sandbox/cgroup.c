@@ -250,6 +250,23 @@ uint64_t cgroup_memory_limit(char *const *dirs)
 	return 0;
 }
 
+uint64_t cgroup_pages_limit(char *const *dirs, const char *size)
+{
+	_free_ char *unified = xasprintf("hugetlb.%s.max", size);
+	_free_ char *file = xasprintf("hugetlb.%s.limit_in_bytes", size);
+	uint64_t limit;
+
+	for (char *const *dir = dirs; dir && *dir; dir++) {
+		_free_ char *parent = path_parent(*dir);
+
+		if ((read_count(parent, unified, "", &limit) ||
+		     read_count(parent, file, "", &limit)) &&
+		    limit < NO_LIMIT)
+			return limit;
+	}
+	return 0;
+}
+
 uint64_t cgroup_oom_kills(char *const *dirs)
 {
 	uint64_t kills;

@@ -23,6 +23,9 @@ int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, s
 void cgroup_leave(struct cgroup *c);
 /* The most memory in bytes that the folder above one of DIRS may use; 0 if it has no limit. */
 uint64_t cgroup_memory_limit(char *const *dirs);
+/* How many bytes of huge pages of SIZE ("2MB") the folder above one of DIRS may use; 0 if there is
+ * no such limit. */
+uint64_t cgroup_pages_limit(char *const *dirs, const char *size);
 /* How many processes in DIRS the kernel has killed for want of memory; 0 where it does not count.
  * Above them where it counts only there (version 2, when nobody turned on the controller below). */
 uint64_t cgroup_oom_kills(char *const *dirs);

@@ -48,7 +48,7 @@ static const struct {
 	[CLIENT_ADD_NEIGHBOURS] =
 		CALL("AddARPNeighbors", agent__add_arpneighbors_request, pb__empty, CALL_WAIT_MS),
 	[CLIENT_ONLINE_CPU_MEM] =
-		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CALL_WAIT_MS),
+		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_SET_TIME] = CALL("SetGuestDateTime", agent__set_guest_date_time_request,
 				 agent__set_guest_date_time_response, CALL_WAIT_MS),
 	[CLIENT_COPY_FILE] = CALL("CopyFile", agent__copy_file_request, pb__empty, CALL_WAIT_MS),

@@ -65,6 +65,8 @@ struct sandbox {
 	struct size used;   /* limits of all containers */
 	uint64_t room_mib;  /* of memory beside those */
 	struct size_vm has; /* what the VM has */
+	struct size_vm plugged; /* of pages, if the guest knows or not */
+	bool knows_pages;       /* the guest was told what to keep */
 	struct blocks blocks;
 	struct state state;
 };
@@ -112,7 +114,11 @@ static void size_settle(struct sandbox *s)
 {
 	s->room_mib = size_room(&s->config, vmm_overhead(), cgroup_memory_limit(s->cgroups.dirs),
 				&s->pod);
-	s->has = size_vm(&s->config, s->room_mib, s->pod);
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		s->pod.pages_mib[k] = max_u64(
+			s->pod.pages_mib[k],
+			cgroup_pages_limit(s->cgroups.dirs, size_pages_kinds[k].name) / MIB);
+	s->has = size_vm_at_boot(&s->config, s->room_mib, s->pod);
 }
 
 /* The lines of the pod's resolv.conf; a guest without it has the image's. */
@@ -558,24 +564,55 @@ pid_t sandbox_pid(const struct sandbox *s)
 	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
 }
 
-/* Tells the guest how many processors it shall have on line, and that there is more memory.  It
- * waits for the processors: those of a VM are there a while after the VMM added them. */
-static int use_size(struct sandbox *s, struct size_vm is, struct error *e)
+/* Tells the guest how many processors it shall have on line, that there is more memory, and how
+ * many huge pages it shall keep in that.  It waits for the processors and the pages: those of a VM
+ * are there a while after the VMM added them. */
+static int use_size(struct sandbox *s, struct size_vm is, struct size limits, struct error *e)
 {
 	Agent__OnlineCPUMemRequest request = AGENT__ONLINE_CPUMEM_REQUEST__INIT;
+	Agent__HugePages kinds[N_SIZE_PAGES], *list[N_SIZE_PAGES];
+	bool is_larger = is.memory_mib != s->has.memory_mib;
 
+	request.huge_pages = list;
+	request.memory_mib = is.memory_mib;
+	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
+		is_larger |= is.pages_mib[k] != s->has.pages_mib[k];
+		request.memory_mib += is.pages_mib[k];
+		if (limits.pages_mib[k] == 0)
+			continue;
+		list[request.n_huge_pages++] = &kinds[k];
+		kinds[k] = (Agent__HugePages)AGENT__HUGE_PAGES__INIT;
+		kinds[k].page_bytes = size_pages_kinds[k].mib * MIB;
+		kinds[k].bytes = limits.pages_mib[k] * MIB;
+	}
 	request.nb_cpus = is.vcpus > s->has.vcpus ? is.vcpus : 0;
-	request.cpu_only = is.memory_mib == s->has.memory_mib;
+	request.cpu_only = !is_larger;
 	if (request.nb_cpus == 0 && request.cpu_only)
 		return 0;
 	return client_call(s->rpc, CLIENT_ONLINE_CPU_MEM, &request, NULL, 0, s->cancel, e);
 }
 
+/* What was plugged in stays, whether the guest took it up or not. */
+static int grow_pages(struct sandbox *s, struct size_vm want, struct size_vm *is, struct error *e)
+{
+	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
+		uint64_t has_mib = s->plugged.pages_mib[k];
+
+		if (want.pages_mib[k] > has_mib &&
+		    vmm_add_pages(s->vmm, size_pages_kinds[k].mib, want.pages_mib[k] - has_mib,
+				  deadline_in(HOTPLUG_MS), s->cancel, e) < 0)
+			return -e->code;
+		s->plugged.pages_mib[k] = max_u64(has_mib, want.pages_mib[k]);
+		is->pages_mib[k] = s->plugged.pages_mib[k];
+	}
+	return 0;
+}
+
 /* Adds what is missing up to WANT.  What the guest does not use yet is not called its own, so that
  * the next attempt tells it again. */
-static int grow(struct sandbox *s, struct size_vm want, struct error *e)
+static int grow(struct sandbox *s, struct size limits, struct error *e)
 {
-	struct size_vm is = s->has;
+	struct size_vm is = s->has, want = size_vm(&s->config, s->room_mib, limits);
 	int r = 0;
 
 	if (want.vcpus > is.vcpus)
@@ -585,29 +622,46 @@ static int grow(struct sandbox *s, struct size_vm want, struct error *e)
 		r = vmm_set_memory(s->vmm, want.memory_mib, &is.memory_mib, deadline_in(HOTPLUG_MS),
 				   s->cancel, e);
 	if (r >= 0)
-		r = use_size(s, is, e);
+		r = grow_pages(s, want, &is, e);
 	if (r >= 0)
+		r = use_size(s, is, limits, e);
+	if (r >= 0) {
 		s->has = is;
+		s->knows_pages = true;
+	}
 	return r;
 }
 
-/* The VM that the limits ask for; S is locked. */
-static struct size_vm wanted(const struct sandbox *s, struct size used)
+static bool is_any_more(struct size after, struct size before)
 {
-	return size_vm(&s->config, s->room_mib, size_max(s->pod, used));
+	struct size more = size_without(after, before);
+	uint64_t any = more.cpu_milli | more.memory_bytes;
+
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		any |= more.pages_mib[k];
+	return any > 0;
+}
+
+/* Those that only the pod's limit names come with its first container, whatever that may use. */
+static bool lacks_pages(const struct sandbox *s)
+{
+	bool has_limit = false;
+
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		has_limit |= s->pod.pages_mib[k] > 0;
+	return has_limit && !s->knows_pages;
 }
 
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)
 {
-	bool is_more =
-		after.cpu_milli > before.cpu_milli || after.memory_bytes > before.memory_bytes;
 	struct size used;
 	int r = 0;
 
 	(void)pthread_mutex_lock(&s->lock);
 	used = size_add(size_without(s->used, before), after);
-	if (is_more && !s->config.runtime.static_sandbox_resource_mgmt)
-		r = grow(s, wanted(s, used), e);
+	if ((is_any_more(after, before) || lacks_pages(s)) &&
+	    !s->config.runtime.static_sandbox_resource_mgmt)
+		r = grow(s, size_max(s->pod, used), e);
 	if (r >= 0)
 		s->used = used;
 	(void)pthread_mutex_unlock(&s->lock);
@@ -622,7 +676,7 @@ void sandbox_lower(struct sandbox *s, struct size by)
 	(void)pthread_mutex_lock(&s->lock);
 	s->used = size_without(s->used, by);
 	s->pod = size_without(s->pod, by);
-	want = wanted(s, s->used);
+	want = size_vm(&s->config, s->room_mib, size_max(s->pod, s->used));
 	if (want.memory_mib < s->has.memory_mib &&
 	    !s->config.runtime.static_sandbox_resource_mgmt &&
 	    vmm_set_memory(s->vmm, want.memory_mib, &s->has.memory_mib, deadline_in(HOTPLUG_MS),

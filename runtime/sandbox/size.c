@@ -6,6 +6,11 @@
  * limits, plus the limits of its containers.  Processors are counted in thousandths until the
  * end, so that four containers of a quarter each need one.
  *
+ * Huge pages are memory of their own beside the others': limits say so, and on a host they come
+ * from another account.  So they are plugged in as modules of their own, in whole blocks.  A page
+ * of 1 GiB needs memory in one piece, of which nothing else has taken a part: what a kernel makes
+ * for new memory it puts where memory came first, so an ordinary block precedes such a module.
+ *
  * The VM's processes live in the pod's cgroup.  Where that has a limit, a VM that may grow beyond
  * is killed as a whole, though none of its containers did wrong; so it gets no more memory than the
  * limit leaves.  Pure functions.
@@ -19,7 +24,14 @@
 #define CPU_PERIOD_US     UINT64_C(100000)
 #define SHARES_PER_CPU    UINT64_C(1024)
 #define CPU_MILLI_MAX     (UINT64_C(4096) * 1000)
+#define BLOCK_MIB         UINT64_C(128) /* memory is plugged in by */
+#define NO_LIMIT          (UINT64_MAX / 4)
 #define ANNOTATION_PREFIX "io.kubernetes.cri.sandbox-"
+
+const struct size_pages_kind size_pages_kinds[N_SIZE_PAGES] = {
+	[SIZE_PAGES_2M] = { "2MB", 2 },
+	[SIZE_PAGES_1G] = { "1GB", 1024 },
+};
 
 static uint64_t cpu_milli(int64_t quota, uint64_t period, uint64_t shares)
 {
@@ -62,6 +74,13 @@ static void add_unified(struct size *size, const Oci__LinuxResources *resources)
 		size->memory_bytes = bytes;
 }
 
+static void add_pages(struct size *size, const Oci__LinuxHugepageLimit *limit)
+{
+	for (size_t k = 0; limit->limit < NO_LIMIT && k < N_SIZE_PAGES; k++)
+		if (strcmp(limit->pagesize, size_pages_kinds[k].name) == 0)
+			size->pages_mib[k] = limit->limit / MIB;
+}
+
 struct size size_of_resources(const Oci__LinuxResources *resources)
 {
 	struct size size = { 0 };
@@ -72,8 +91,7 @@ struct size size_of_resources(const Oci__LinuxResources *resources)
 		size.memory_bytes = (uint64_t)resources->memory->limit;
 	add_unified(&size, resources);
 	for (size_t i = 0; resources && i < resources->n_hugepagelimits; i++)
-		if (resources->hugepagelimits[i]->limit < INT64_MAX)
-			size.memory_bytes += resources->hugepagelimits[i]->limit;
+		add_pages(&size, resources->hugepagelimits[i]);
 	return size;
 }
 
@@ -85,9 +103,11 @@ struct size size_update(struct size before, const Oci__LinuxResources *resources
 	    (!resources || !resources->cpu || resources->cpu->quota == 0))
 		after.cpu_milli = before.cpu_milli;
 	if (!unified(resources, "memory.max")[0] &&
-	    (!resources || ((!resources->memory || resources->memory->limit == 0) &&
-			    resources->n_hugepagelimits == 0)))
+	    (!resources || !resources->memory || resources->memory->limit == 0))
 		after.memory_bytes = before.memory_bytes;
+	for (size_t k = 0; (!resources || resources->n_hugepagelimits == 0) && k < N_SIZE_PAGES;
+	     k++)
+		after.pages_mib[k] = before.pages_mib[k];
 	return after;
 }
 
@@ -121,25 +141,40 @@ int size_of_pod(const Oci__Spec *spec, struct size *ret_size, struct error *e)
 	return 0;
 }
 
+/* Of each part of A and B what PICK makes of the two. */
+static struct size combine(struct size a, struct size b, uint64_t (*pick)(uint64_t a, uint64_t b))
+{
+	struct size c = { .cpu_milli = min_u64(pick(a.cpu_milli, b.cpu_milli), CPU_MILLI_MAX),
+			  .memory_bytes = pick(a.memory_bytes, b.memory_bytes) };
+
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		c.pages_mib[k] = pick(a.pages_mib[k], b.pages_mib[k]);
+	return c;
+}
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	return a + min_u64(b, UINT64_MAX - a);
+}
+
+static uint64_t rest(uint64_t a, uint64_t b)
+{
+	return a - min_u64(b, a);
+}
+
 struct size size_add(struct size a, struct size b)
 {
-	uint64_t room = UINT64_MAX - a.memory_bytes;
-
-	return (struct size){ .cpu_milli = min_u64(a.cpu_milli + b.cpu_milli, CPU_MILLI_MAX),
-			      .memory_bytes = a.memory_bytes + min_u64(b.memory_bytes, room) };
+	return combine(a, b, sum);
 }
 
 struct size size_without(struct size a, struct size b)
 {
-	return (struct size){ .cpu_milli = a.cpu_milli - min_u64(b.cpu_milli, a.cpu_milli),
-			      .memory_bytes =
-				      a.memory_bytes - min_u64(b.memory_bytes, a.memory_bytes) };
+	return combine(a, b, rest);
 }
 
 struct size size_max(struct size a, struct size b)
 {
-	return (struct size){ .cpu_milli = max_u64(a.cpu_milli, b.cpu_milli),
-			      .memory_bytes = max_u64(a.memory_bytes, b.memory_bytes) };
+	return combine(a, b, max_u64);
 }
 
 uint64_t size_room(const struct config *config, const struct overhead *overhead, uint64_t pod_bytes,
@@ -160,17 +195,49 @@ uint64_t size_room(const struct config *config, const struct overhead *overhead,
 	return max_u64(least, min_u64(left, most));
 }
 
-struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits)
+/* With MEMORY_MIB for the work. */
+static struct size_vm vm_of(const struct config *config, uint64_t room_mib, uint64_t memory_mib,
+			    struct size limits)
 {
 	const struct config_hypervisor *h = &config->hypervisor;
 	double vcpus = ceil(h->default_vcpus + (double)limits.cpu_milli / 1000);
-	uint64_t memory = limits.memory_bytes / MIB;
 
-	memory = room_mib + min_u64(memory, UINT64_MAX - room_mib);
 	if (vcpus < 1)
 		vcpus = 1;
 	if (vcpus > (double)h->default_maxvcpus)
 		vcpus = (double)h->default_maxvcpus;
 	return (struct size_vm){ .vcpus = (unsigned)vcpus,
-				 .memory_mib = min_u64(memory, h->default_maxmemory) };
+				 .memory_mib =
+					 min_u64(sum(room_mib, memory_mib), h->default_maxmemory) };
+}
+
+/* What is plugged in ahead of pages that need memory in one piece. */
+static uint64_t ahead_mib(struct size limits)
+{
+	return limits.pages_mib[SIZE_PAGES_1G] ? BLOCK_MIB : 0;
+}
+
+struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits)
+{
+	uint64_t memory_mib = limits.memory_bytes / MIB;
+
+	if (!config->runtime.static_sandbox_resource_mgmt)
+		return vm_of(config, room_mib, rest(memory_mib, ahead_mib(limits)), limits);
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		memory_mib = sum(memory_mib, limits.pages_mib[k]);
+	return vm_of(config, room_mib, memory_mib, limits);
+}
+
+struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits)
+{
+	uint64_t memory_mib = max_u64(limits.memory_bytes / MIB, ahead_mib(limits));
+	struct size_vm vm;
+
+	if (config->runtime.static_sandbox_resource_mgmt)
+		return size_vm_at_boot(config, room_mib, limits);
+	vm = vm_of(config, room_mib, sum(memory_mib, limits.pages_mib[SIZE_PAGES_2M] % BLOCK_MIB),
+		   limits);
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		vm.pages_mib[k] = limits.pages_mib[k] / BLOCK_MIB * BLOCK_MIB;
+	return vm;
 }

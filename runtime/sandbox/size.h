@@ -6,16 +6,26 @@
 #include "runtime/config/config.h"
 #include "runtime/sandbox/spec.h"
 
+enum size_pages { SIZE_PAGES_2M, SIZE_PAGES_1G, N_SIZE_PAGES };
+
+/* Huge pages, as limits call their size. */
+extern const struct size_pages_kind {
+	const char *name;
+	uint64_t mib; /* of one */
+} size_pages_kinds[N_SIZE_PAGES];
+
 /* What somebody is allowed to use; 0 is no limit. */
 struct size {
 	uint64_t cpu_milli;
 	uint64_t memory_bytes;
+	uint64_t pages_mib[N_SIZE_PAGES]; /* huge ones, beside the memory; 0 is none */
 };
 
 /* A VM. */
 struct size_vm {
 	unsigned vcpus;
 	uint64_t memory_mib;
+	uint64_t pages_mib[N_SIZE_PAGES]; /* beside that, to be plugged in */
 };
 
 /* The limits of a container's resources (NULL: none). */
@@ -34,10 +44,14 @@ uint64_t size_room(const struct config *config, const struct overhead *overhead,
 		   struct size *announced);
 
 /* The VM for work of LIMITS on top of ROOM_MIB and the processors that the configuration gives
- * every VM, within its maxima. */
+ * every VM, within its maxima.  What of huge pages is no whole block of memory is a part of the
+ * VM's other memory, and so are all of them in a VM that does not grow. */
 struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits);
 
 struct size size_add(struct size a, struct size b);
+/* The VM as it begins: what is plugged in comes later. */
+struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits);
+
 /* A without B, and 0 where B is more. */
 struct size size_without(struct size a, struct size b);
 /* The larger of each. */

@@ -432,6 +432,17 @@ int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
+int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
+		  const struct cancel *c, struct error *e)
+{
+	int r = check_running(vmm, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->add_pages(vmm, page_mib, mib, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
 int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
 		uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {

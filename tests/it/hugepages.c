@@ -4,9 +4,9 @@
  *
  *   hugepages file DIR MIB      a file of a hugetlbfs, mapped
  *   hugepages anon MIB          MAP_HUGETLB
- *   hugepages gigantic MIB      the same with pages of 1 GiB
  *   hugepages shm MIB           SHM_HUGETLB
  *   hugepages memfd MIB         MFD_HUGETLB
+ *   hugepages WAY-1G MIB        the last three with pages of 1 GiB
  *
  * Prints "WAY ok" when every page could be written, or "WAY" and the error.
  */
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define PAGE         (2UL << 20)
-#define GIGANTIC     (30 << MAP_HUGE_SHIFT)
+#define GIGANTIC     (30 << MAP_HUGE_SHIFT) /* the same number in all three calls */
 #define PRIVATE_HUGE (MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB)
 
 static void *map(int fd, size_t size)
@@ -41,9 +41,9 @@ static void *map_file(const char *dir, size_t size)
 	return fd < 0 ? MAP_FAILED : map(fd, size);
 }
 
-static void *map_shm(size_t size)
+static void *map_shm(size_t size, int pages)
 {
-	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | SHM_HUGETLB | 0600);
+	int id = shmget(IPC_PRIVATE, size, IPC_CREAT | SHM_HUGETLB | pages | 0600);
 	void *at = id < 0 ? MAP_FAILED : shmat(id, NULL, 0);
 
 	if (id >= 0)
@@ -51,9 +51,9 @@ static void *map_shm(size_t size)
 	return at;
 }
 
-static void *map_memfd(size_t size)
+static void *map_memfd(size_t size, int pages)
 {
-	int fd = memfd_create("pages", MFD_HUGETLB);
+	int fd = memfd_create("pages", MFD_HUGETLB | (unsigned)pages);
 
 	return fd < 0 ? MAP_FAILED : map(fd, size);
 }
@@ -62,18 +62,17 @@ int main(int argc, char **argv)
 {
 	const char *way = argc > 2 ? argv[1] : "";
 	size_t size = argc > 2 ? strtoul(argv[argc - 1], NULL, 10) << 20 : 0;
+	int pages = strstr(way, "-1G") ? GIGANTIC : 0;
 	char *at = MAP_FAILED;
 
 	if (strcmp(way, "file") == 0)
 		at = map_file(argv[2], size);
-	else if (strcmp(way, "anon") == 0)
-		at = mmap(NULL, size, PROT_READ | PROT_WRITE, PRIVATE_HUGE, -1, 0);
-	else if (strcmp(way, "gigantic") == 0)
-		at = mmap(NULL, size, PROT_READ | PROT_WRITE, PRIVATE_HUGE | GIGANTIC, -1, 0);
-	else if (strcmp(way, "shm") == 0)
-		at = map_shm(size);
-	else if (strcmp(way, "memfd") == 0)
-		at = map_memfd(size);
+	else if (strncmp(way, "anon", 4) == 0)
+		at = mmap(NULL, size, PROT_READ | PROT_WRITE, PRIVATE_HUGE | pages, -1, 0);
+	else if (strncmp(way, "shm", 3) == 0)
+		at = map_shm(size, pages);
+	else if (strncmp(way, "memfd", 5) == 0)
+		at = map_memfd(size, pages);
 	if (at == MAP_FAILED) {
 		printf("%s %s\n", way, strerrorname_np(errno));
 		return 1;

@@ -8,7 +8,9 @@
 # allow_emulation, with the kernel's vsock and its network; streams, exit codes, exec, figures and limits
 # are right, and nothing is left afterwards, no cgroup either.
 #
-# The limits here are those of the guest's cgroups: containerd alone makes no pod's cgroup on the host, in
+# Huge pages that only the pod's cgroup names are in the guest, and are the machine's own.
+#
+# The other limits here are those of the guest's cgroups: containerd alone makes no pod's cgroup on the host, in
 # which the kubelet's limit would bound the VM.  systemd-restarts-containerd-for-kata-deploy.sh has one.
 . "$(dirname "$0")/../vm/testing.sh"
 
@@ -82,4 +84,16 @@ eventually 60 "the task to stop" stopped
 vm ctr tasks delete box >/dev/null 2>&1 || true
 vm ctr containers delete box
 eventually 30 "everything to go" vm_left
+
+vm sh -euc '
+	echo +hugetlb >/sys/fs/cgroup/cgroup.subtree_control
+	mkdir /sys/fs/cgroup/pages
+	echo 134217728 >/sys/fs/cgroup/pages/hugetlb.2MB.max
+	echo 64 >/proc/sys/vm/nr_hugepages'
+vm "${run[@]}" -d --cgroup /pages/huge $image huge sleep 1000
+expect "huge pages of the guest" 64 \
+	"$(vm ctr tasks exec --exec-id pages huge sed -n 's/HugePages_Total: *//p' /proc/meminfo)"
+expect "those of the machine that are free and not promised" 0 \
+	"$(vm awk '/HugePages_Free/ { n += $2 } /HugePages_Rsvd/ { n -= $2 } END { print n }' /proc/meminfo)"
+vm ctr tasks kill --signal KILL huge
 passed

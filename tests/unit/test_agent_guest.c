@@ -140,10 +140,11 @@ static void test_online_cpus_writes_where_off(void **state)
 
 static void test_online_memory_without_hotplug_is_an_error(void **state)
 {
+	unsigned online;
 	struct error e;
 
 	(void)state;
-	assert_int_equal(guest_online_memory(root, &e), -ENOENT);
+	assert_int_equal(guest_online_memory(root, &online, &e), -ENOENT);
 }
 
 static void expect_line(const char *text, const char *line)

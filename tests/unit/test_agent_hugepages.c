@@ -7,7 +7,7 @@
 
 #include "tests/unit/folder.h"
 
-#include "agent/container/hugepages.h"
+#include "agent/guest/hugepages.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -16,18 +16,20 @@
 #define POOL(size) "kernel/mm/hugepages/hugepages-" size "kB/"
 
 static char *root;
-static struct hugepages_pools pools = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct hugepages_pools *pools;
 
 static int make_root(void **state)
 {
 	(void)state;
-	pools.sysfs = root = folder_new();
+	root = folder_new();
+	pools = hugepages_pools_new(root);
 	return 0;
 }
 
 static int remove_root(void **state)
 {
 	(void)state;
+	hugepages_pools_free(pools);
 	folder_remove(root);
 	return 0;
 }
@@ -147,7 +149,7 @@ static void test_open_pool_makes_pages_on_demand(void **state)
 	(void)state;
 	put_pool("0\n", "0\n");
 	folder_put(root, POOL("2048") "nr_overcommit_hugepages", "0\n");
-	assert_int_equal(hugepages_change(&pools, &has, &want, &e), 0);
+	assert_int_equal(hugepages_change(pools, &has, &want, &e), 0);
 	assert_int_equal(file_read(path, 64, &text, NULL, &e), 0);
 	assert_string_not_equal(str_trim(text), "0");
 }
@@ -191,15 +193,15 @@ static void test_pool_grows_and_shrinks_beside_others(void **state)
 
 	(void)state;
 	put_pool("13\n", "0\n");
-	assert_int_equal(hugepages_change(&pools, &has, &four, &e), 0);
+	assert_int_equal(hugepages_change(pools, &has, &four, &e), 0);
 	expect_kept("17");
 	put_pool("17\n", "1\n");
-	assert_int_equal(hugepages_change(&pools, &has, &one, &e), 0);
+	assert_int_equal(hugepages_change(pools, &has, &one, &e), 0);
 	expect_kept("13");
 	put_pool("13\n", "0\n");
-	assert_int_equal(hugepages_change(&pools, &has, &none, &e), 0);
+	assert_int_equal(hugepages_change(pools, &has, &none, &e), 0);
 	expect_kept("12");
-	assert_int_equal(hugepages_change(&pools, &has, &none, &e), 0);
+	assert_int_equal(hugepages_change(pools, &has, &none, &e), 0);
 	expect_kept("12");
 }
 
@@ -211,9 +213,36 @@ static void test_size_that_the_kernel_lacks_leaves_all_as_it_was(void **state)
 
 	(void)state;
 	put_pool("3\n", "0\n");
-	assert_int_equal(hugepages_change(&pools, &has, &want, &e), -ENOTSUP);
+	assert_int_equal(hugepages_change(pools, &has, &want, &e), -ENOTSUP);
 	assert_string_equal(e.msg, "the guest has no huge pages of 1048576 kB");
 	expect_kept("3");
+}
+
+/* What a runtime brings memory for is there before and after the containers that use it. */
+static void test_pages_of_the_pod_are_those_of_its_containers(void **state)
+{
+	const struct hugepages pod = { { { 2 * MIB, 6, false } }, 1 },
+			       four = { { { 2 * MIB, 4, false } }, 1 },
+			       open = { { { 2 * MIB, 0, true } }, 1 }, none = { 0 };
+	struct hugepages a = { 0 }, b = { 0 }, c = { 0 };
+	_free_ char *path = path_join(root, POOL("2048") "nr_overcommit_hugepages"), *text = NULL;
+	struct error e;
+
+	(void)state;
+	put_pool("1\n", "0\n");
+	folder_put(root, POOL("2048") "nr_overcommit_hugepages", "0");
+	assert_int_equal(hugepages_keep(pools, &pod, &e), 0);
+	expect_kept("7");
+	assert_int_equal(hugepages_change(pools, &a, &four, &e), 0);
+	expect_kept("7");
+	assert_int_equal(hugepages_change(pools, &b, &four, &e), 0);
+	expect_kept("9");
+	assert_int_equal(hugepages_change(pools, &c, &open, &e), 0);
+	assert_int_equal(file_read(path, 64, &text, NULL, &e), 0);
+	assert_string_equal(text, "0");
+	assert_int_equal(hugepages_change(pools, &a, &none, &e), 0);
+	assert_int_equal(hugepages_change(pools, &b, &none, &e), 0);
+	expect_kept("7");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
@@ -227,6 +256,7 @@ int main(void)
 		TEST(test_what_limits_nothing_keeps_nothing),
 		TEST(test_sizes_that_are_none_are_refused),
 		TEST(test_pool_grows_and_shrinks_beside_others),
+		TEST(test_pages_of_the_pod_are_those_of_its_containers),
 		TEST(test_size_that_the_kernel_lacks_leaves_all_as_it_was),
 	};
 

@@ -177,6 +177,31 @@ static void test_cgroups_of_both_versions_tell_limit_and_kills(void **state)
 	}
 }
 
+static void test_cgroups_of_both_versions_tell_huge_pages(void **state)
+{
+	static const struct {
+		const char *file, *text;
+		uint64_t limit;
+	} cases[] = {
+		{ "hugetlb.2MB.max", "16777216\n", 16777216 },
+		{ "hugetlb.2MB.max", "max\n", 0 },
+		{ "hugetlb.2MB.limit_in_bytes", "16777216\n", 16777216 },
+		{ "hugetlb.2MB.limit_in_bytes", "9223372036852678656\n", 0 },
+		{ "hugetlb.1GB.max", "1073741824\n", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *root = folder_new();
+		_free_ char *own = path_join(root, "kata_x");
+		char *dirs[] = { (char[]){ "/nonexistent/cpu/kata_x" }, own, NULL };
+
+		put(root, cases[i].file, cases[i].text);
+		assert_int_equal(cgroup_pages_limit(dirs, "2MB"), cases[i].limit);
+		folder_remove(root);
+	}
+}
+
 static void test_last_words_go_where_the_kubelet_looks(void **state)
 {
 	char *root = folder_new();
@@ -228,9 +253,17 @@ static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 		struct size limits;
 		struct size_vm vm;
 	} cases[] = {
-		{ { 0, 0 }, { 1, 256 } },           { { 250, 0 }, { 2, 256 } },
-		{ { 1000, 64 * MIB }, { 2, 320 } }, { { 9000, 0 }, { 4, 256 } },
-		{ { 0, UINT64_MAX }, { 1, 1024 } },
+		{ { 0, 0, { 0 } }, { 1, 256, { 0 } } },
+		{ { 250, 0, { 0 } }, { 2, 256, { 0 } } },
+		{ { 1000, 64 * MIB, { 0 } }, { 2, 320, { 0 } } },
+		{ { 9000, 0, { 0 } }, { 4, 256, { 0 } } },
+		{ { 0, UINT64_MAX, { 0 } }, { 1, 1024, { 0 } } },
+		/* Huge pages: whole blocks of 128 MiB are modules of their own, and an ordinary
+		 * one comes before pages of 1 GiB. */
+		{ { 0, 0, { 16, 0 } }, { 1, 272, { 0, 0 } } },
+		{ { 0, 64 * MIB, { 320, 0 } }, { 1, 384, { 256, 0 } } },
+		{ { 0, 64 * MIB, { 0, 1024 } }, { 1, 384, { 0, 1024 } } },
+		{ { 0, 512 * MIB, { 0, 2048 } }, { 1, 768, { 0, 2048 } } },
 	};
 	struct config config = { .hypervisor = { .default_vcpus = 1,
 						 .default_maxvcpus = 4,
@@ -244,7 +277,24 @@ static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 
 		assert_int_equal(vm.vcpus, cases[i].vm.vcpus);
 		assert_int_equal(vm.memory_mib, cases[i].vm.memory_mib);
+		for (size_t k = 0; k < N_SIZE_PAGES; k++)
+			assert_int_equal(vm.pages_mib[k], cases[i].vm.pages_mib[k]);
 	}
+}
+
+/* What comes before pages of 1 GiB is not there yet; a VM that does not grow has all at once. */
+static void test_vm_begins_without_what_is_plugged_in(void **state)
+{
+	const struct size limits = { .memory_bytes = 512 * MIB, .pages_mib = { 16, 1024 } };
+	struct config config = { .hypervisor = { .default_maxvcpus = 1,
+						 .default_maxmemory = 4096 } };
+
+	(void)state;
+	assert_int_equal(size_vm_at_boot(&config, 256, limits).memory_mib, 256 + 512 - 128);
+	assert_int_equal(size_vm_at_boot(&config, 256, limits).pages_mib[SIZE_PAGES_1G], 0);
+	config.runtime.static_sandbox_resource_mgmt = true;
+	assert_int_equal(size_vm_at_boot(&config, 256, limits).memory_mib, 256 + 512 + 16 + 1024);
+	assert_int_equal(size_vm(&config, 256, limits).memory_mib, 256 + 512 + 16 + 1024);
 }
 
 static void test_size_update_keeps_what_it_does_not_name(void **state)
@@ -533,8 +583,10 @@ int main(void)
 		cmocka_unit_test(test_size_follows_limits_by_name),
 		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
 		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
+		cmocka_unit_test(test_vm_begins_without_what_is_plugged_in),
 		cmocka_unit_test(test_vm_has_no_more_than_the_limit_of_its_pod_leaves),
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_limit_and_kills),
+		cmocka_unit_test(test_cgroups_of_both_versions_tell_huge_pages),
 		cmocka_unit_test(test_last_words_go_where_the_kubelet_looks),
 		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),
 		cmocka_unit_test(test_cgroup_is_beside_the_container),

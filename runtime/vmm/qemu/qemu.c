@@ -49,6 +49,7 @@ struct qemu {
 	unsigned vcpus;
 	uint64_t memory_mib;
 	uint64_t usable_mib; /* of it, the rest is the balloon's */
+	uint64_t pages_mib;  /* huge ones, beside that memory */
 	unsigned n_dimms, max_dimms;
 	bool holds_data; /* a writable block device was plugged in */
 };
@@ -595,41 +596,57 @@ static int qemu_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total,
 	return 0;
 }
 
+/* A module of memory.  PAGE_MIB is that of the host's huge pages it is made of; 0: as the
+ * configuration says. */
+struct dimm {
+	uint64_t mib;
+	uint64_t page_mib;
+	uint64_t address; /* 0: any */
+};
+
 static int add_backend(const struct call *call, const struct config_hypervisor *h, const char *id,
-		       uint64_t mib, struct error *e)
+		       const struct dimm *dimm, struct error *e)
 {
 	struct json_object *arguments = json_object_new_object();
 
 	json_set_str(arguments, "qom-type", "memory-backend-memfd");
 	json_set_str(arguments, "id", id);
-	json_set_int(arguments, "size", (int64_t)(mib * MIB));
+	json_set_int(arguments, "size", (int64_t)(dimm->mib * MIB));
 	json_set_bool(arguments, "share", true);
 	json_set_bool(arguments, "prealloc", h->enable_mem_prealloc);
-	json_set_bool(arguments, "hugetlb", h->enable_hugepages);
+	json_set_bool(arguments, "hugetlb", dimm->page_mib || h->enable_hugepages);
+	if (dimm->page_mib)
+		json_set_int(arguments, "hugetlbsize", (int64_t)(dimm->page_mib * MIB));
 	return run(call, "object-add", arguments, NULL, e);
 }
 
-static int add_dimm(const struct call *call, const struct config_hypervisor *h, uint64_t mib,
-		    struct error *e)
+static int add_dimm(const struct call *call, const struct config_hypervisor *h,
+		    const struct dimm *dimm, struct error *e)
 {
 	_free_ char *backend = xasprintf("mem%u", call->q->n_dimms + 1);
 	_free_ char *id = xasprintf("dimm%u", call->q->n_dimms + 1);
 	struct json_object *arguments;
-	int r = add_backend(call, h, backend, mib, e);
+	int r;
 
+	if (call->q->n_dimms == call->q->max_dimms)
+		return fail(e, ENOSPC,
+			    "all %u memory slots of the vm are taken; raise memory_slots",
+			    call->q->max_dimms);
+	r = add_backend(call, h, backend, dimm, e);
 	if (r < 0)
 		return r;
 	arguments = json_object_new_object();
 	json_set_str(arguments, "driver", "pc-dimm");
 	json_set_str(arguments, "id", id);
 	json_set_str(arguments, "memdev", backend);
+	if (dimm->address)
+		json_set_int(arguments, "addr", (int64_t)dimm->address);
 	r = run(call, "device_add", arguments, NULL, e);
 	if (r < 0) {
 		tidy(call->q, "object-del", with_id("id", backend));
 		return r;
 	}
 	call->q->n_dimms++;
-	call->q->memory_mib += mib;
 	return 0;
 }
 
@@ -643,25 +660,65 @@ static int add_memory(const struct call *call, const struct config_hypervisor *h
 		      uint64_t total_mib, struct error *e)
 {
 	struct qemu *q = call->q;
-	uint64_t step;
+	struct dimm step = { 0 };
 	int r;
 
 	while (q->memory_mib < total_mib) {
-		step = round_to_block(
+		step.mib = round_to_block(
 			min_u64(total_mib - q->memory_mib, q->memory_mib * GROWTH_MAX));
-		if (q->memory_mib + step > h->default_maxmemory)
-			step -= MEMORY_BLOCK;
-		if (step == 0)
+		if (q->memory_mib + step.mib > h->default_maxmemory)
+			step.mib -= MEMORY_BLOCK;
+		if (step.mib == 0)
 			break;
-		if (q->n_dimms == q->max_dimms)
-			return fail(e, ENOSPC,
-				    "all %u memory slots of the vm are taken; raise "
-				    "memory_slots",
-				    q->max_dimms);
-		r = add_dimm(call, h, step, e);
+		r = add_dimm(call, h, &step, e);
 		if (r < 0)
-			return fail_wrap(e, "%" PRIu64 " MiB of memory", step);
+			return fail_wrap(e, "%" PRIu64 " MiB of memory", step.mib);
+		q->memory_mib += step.mib;
 	}
+	return 0;
+}
+
+/* Where a module can begin at a multiple of UNIT, behind all there are; 0: anywhere, as there is
+ * none. */
+static int find_address(const struct call *call, uint64_t unit, uint64_t *ret_address,
+			struct error *e)
+{
+	_json_ struct json_object *list = NULL;
+	uint64_t end = 0;
+	int r = run(call, "query-memory-devices", NULL, &list, e);
+
+	for (size_t i = 0; r >= 0 && i < json_object_array_length(list); i++) {
+		struct json_object *device = json_object_array_get_idx(list, i);
+		int64_t address = json_get_int(device, "data.addr", 0);
+
+		end = max_u64(end, (uint64_t)(address + json_get_int(device, "data.size", 0)));
+	}
+	if (r >= 0)
+		*ret_address = (end + unit - 1) / unit * unit;
+	return r;
+}
+
+/* What takes pages of the host's counts as huge pages of the pod's there, as a limit promised it;
+ * where the host has none left, they are as other memory of the VM. */
+static int qemu_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
+			  const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	struct dimm dimm = { .mib = mib, .page_mib = page_mib };
+	int r = find_address(&call, page_mib * MIB, &dimm.address, e);
+
+	if (r < 0)
+		return r;
+	r = add_dimm(&call, h, &dimm, e);
+	if (r < 0) {
+		log_debug("huge pages of %" PRIu64 " MiB are not the host's: %s", page_mib, e->msg);
+		dimm.page_mib = 0;
+		r = add_dimm(&call, h, &dimm, e);
+	}
+	if (r < 0)
+		return fail_wrap(e, "%" PRIu64 " MiB of memory for huge pages", mib);
+	call.q->pages_mib += mib;
 	return 0;
 }
 
@@ -672,7 +729,7 @@ static int set_balloon(const struct call *call, uint64_t total_mib, struct error
 	struct json_object *arguments = json_object_new_object();
 	int r;
 
-	json_set_int(arguments, "value", (int64_t)(total_mib * MIB));
+	json_set_int(arguments, "value", (int64_t)((total_mib + call->q->pages_mib) * MIB));
 	r = run(call, "balloon", arguments, NULL, e);
 	if (r >= 0)
 		call->q->usable_mib = total_mib;
@@ -704,6 +761,7 @@ const struct vmm_driver qemu_driver = {
 	.done = qemu_done,
 	.set_vcpus = qemu_set_vcpus,
 	.set_memory = qemu_set_memory,
+	.add_pages = qemu_add_pages,
 	.add_nic = qemu_add_nic,
 	.add_block = qemu_add_block,
 	.remove_block = qemu_remove_block,

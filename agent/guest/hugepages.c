@@ -7,9 +7,14 @@
  * back when it goes, be it for a volume (hugetlbfs), for SHM_HUGETLB or for MAP_HUGETLB.  A volume
  * may come with a size of its own from runtimes that say what to keep in that way only.
  *
+ * A runtime that brings memory for huge pages says so at once (hugepages_keep): a page of 1 GiB is
+ * found in new memory only, before anything else takes a part of it.  So these stay until the pod
+ * ends; what the limits of its containers say is a part of them.
+ *
  * Engines may keep the limits of huge pages to themselves (containerd's disable_hugetlb_controller,
- * its default), so that there is a volume and nothing says how many pages.  The kernel then makes
- * them as they are asked for, out of what memory there is, which works for all but those of 1 GiB.
+ * its default), and a runtime may not know those of the pod, so that there is a volume and nothing
+ * says how many pages.  The kernel then makes them as they are asked for, out of what memory there
+ * is, which works for all but those of 1 GiB.
  *
  * The kernel accepts any number and keeps as many pages as it found; only reading the number back
  * tells.  Pages in use outlive their being given back (a volume keeps its data while a container
@@ -17,9 +22,11 @@
  * may change a pool (vm.nr_hugepages), so we add and subtract.  Work threads.
  */
 
-#include "agent/container/hugepages.h"
+#include "agent/guest/hugepages.h"
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/file.h"
@@ -30,6 +37,14 @@
 #define ALL_PAGES "1073741824"
 #define KNOB_MAX  64              /* bytes of the file */
 #define NO_LIMIT  (INT64_MAX / 2) /* bytes: what is more limits nothing */
+
+struct hugepages_pools {
+	char *sysfs;
+	pthread_mutex_t lock;        /* what a pool holds is read, changed, read again */
+	struct hugepages containers; /* of all together */
+	struct hugepages pod;
+	struct hugepages kept; /* what the kernel was told */
+};
 
 /* As the kernel reads it, whose units are powers of two: "2M", "2MB", "2097152". */
 static int parse_bytes(const char *text, const char *what, uint64_t *ret_bytes, struct error *e)
@@ -86,6 +101,16 @@ static int find_kind(struct hugepages *h, uint64_t page_bytes, struct hugepages_
 			    HUGEPAGES_KINDS_MAX);
 	*ret_kind = kind;
 	return 0;
+}
+
+int hugepages_add(struct hugepages *h, uint64_t page_bytes, uint64_t bytes, struct error *e)
+{
+	struct hugepages_kind *kind;
+	int r = find_kind(h, page_bytes, &kind, e);
+
+	if (r >= 0)
+		kind->pages += bytes / page_bytes;
+	return r;
 }
 
 int hugepages_limit(struct hugepages *h, const Oci__LinuxResources *r, struct error *e)
@@ -281,15 +306,102 @@ static void shrink(const struct hugepages_pools *pools, struct hugepages *has,
 	}
 }
 
+struct hugepages_pools *hugepages_pools_new(const char *sysfs)
+{
+	struct hugepages_pools *pools = xcalloc(1, sizeof(*pools));
+
+	pools->sysfs = xstrdup(sysfs);
+	(void)pthread_mutex_init(&pools->lock, NULL);
+	return pools;
+}
+
+void hugepages_pools_free(struct hugepages_pools *pools)
+{
+	if (!pools)
+		return;
+	(void)pthread_mutex_destroy(&pools->lock);
+	free(pools->sysfs);
+	free(pools);
+}
+
+static int larger_first(const void *a_, const void *b_)
+{
+	const struct hugepages_kind *a = a_, *b = b_;
+
+	return a->page_bytes < b->page_bytes ? 1 : a->page_bytes > b->page_bytes ? -1 : 0;
+}
+
+/* Makes the kernel keep what CONTAINERS and POD may use; on failure, what it kept. */
+static int settle(struct hugepages_pools *pools, const struct hugepages *containers,
+		  const struct hugepages *pod, struct error *e)
+{
+	const struct hugepages kept = pools->kept;
+	struct hugepages want = *containers;
+	struct hugepages_kind *kind;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < pod->n; i++) {
+		r = find_kind(&want, pod->kinds[i].page_bytes, &kind, e);
+		if (r >= 0)
+			kind->pages = max_u64(kind->pages, pod->kinds[i].pages);
+		if (r >= 0)
+			kind->is_open = false;
+	}
+	/* Small ones would be in the way of large ones. */
+	qsort(want.kinds, want.n, sizeof(want.kinds[0]), larger_first);
+	if (r >= 0)
+		r = grow(pools, &pools->kept, &want, e);
+	shrink(pools, &pools->kept, r < 0 ? &kept : &want);
+	if (r < 0)
+		return r;
+	pools->containers = *containers;
+	pools->pod = *pod;
+	return 0;
+}
+
+/* *sum without LESS and with MORE. */
+static int exchange(struct hugepages *sum, const struct hugepages *less_,
+		    const struct hugepages *more_, struct error *e)
+{
+	struct hugepages_kind *kind;
+
+	for (size_t i = 0; i < less_->n; i++) {
+		kind = kind_of(sum, less_->kinds[i].page_bytes);
+		if (kind)
+			kind->pages -= min_u64(kind->pages, less_->kinds[i].pages);
+	}
+	for (size_t i = 0; i < more_->n; i++) {
+		if (find_kind(sum, more_->kinds[i].page_bytes, &kind, e) < 0)
+			return -e->code;
+		kind->pages += more_->kinds[i].pages;
+		kind->is_open |= more_->kinds[i].is_open;
+	}
+	return 0;
+}
+
 int hugepages_change(struct hugepages_pools *pools, struct hugepages *has,
 		     const struct hugepages *want, struct error *e)
 {
-	const struct hugepages had = *has;
+	struct hugepages all;
 	int r;
 
 	(void)pthread_mutex_lock(&pools->lock);
-	r = grow(pools, has, want, e);
-	shrink(pools, has, r < 0 ? &had : want);
+	all = pools->containers;
+	r = exchange(&all, has, want, e);
+	if (r >= 0)
+		r = settle(pools, &all, &pools->pod, e);
+	if (r >= 0)
+		*has = *want;
+	(void)pthread_mutex_unlock(&pools->lock);
+	return r;
+}
+
+int hugepages_keep(struct hugepages_pools *pools, const struct hugepages *pod, struct error *e)
+{
+	int r;
+
+	(void)pthread_mutex_lock(&pools->lock);
+	r = settle(pools, &pools->containers, pod, e);
 	(void)pthread_mutex_unlock(&pools->lock);
 	return r;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef AGENT_CONTAINER_HUGEPAGES_H
-#define AGENT_CONTAINER_HUGEPAGES_H
-
-#include <pthread.h>
+#ifndef AGENT_GUEST_HUGEPAGES_H
+#define AGENT_GUEST_HUGEPAGES_H
 
 #include "lib/error.h"
 
@@ -25,11 +23,11 @@ struct hugepages {
 	size_t n;
 };
 
-/* The kernel's pools. */
-struct hugepages_pools {
-	const char *sysfs;    /* "/sys" except in tests */
-	pthread_mutex_t lock; /* what a pool holds is read, changed, read again */
-};
+/* The kernel's pools.  They keep what all containers may use, and no less than the runtime has
+ * brought memory for.  SYSFS is "/sys" except in tests. */
+struct hugepages_pools;
+struct hugepages_pools *hugepages_pools_new(const char *sysfs);
+void hugepages_pools_free(struct hugepages_pools *pools);
 
 /* What the container of IN may use: by the limits of its specification, or by the sizes of its
  * volumes where those are larger.  Where neither says, a volume is open. */
@@ -43,5 +41,10 @@ int hugepages_limit(struct hugepages *h, const struct Oci__LinuxResources *r, st
  * Any work thread. */
 int hugepages_change(struct hugepages_pools *pools, struct hugepages *has,
 		     const struct hugepages *want, struct error *e);
+/* The same of what is kept for the pod as a whole.  Its pages are those of its containers, who may
+ * have more of these sizes only by their limits, not on demand. */
+int hugepages_keep(struct hugepages_pools *pools, const struct hugepages *pod, struct error *e);
+/* Adds BYTES of pages of PAGE_BYTES to *h.  EINVAL, E2BIG if there are no such. */
+int hugepages_add(struct hugepages *h, uint64_t page_bytes, uint64_t bytes, struct error *e);
 
 #endif
