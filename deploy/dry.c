@@ -77,7 +77,8 @@ static void add_unsuitable(const struct facts *f, const char *why, struct change
 }
 
 /* Nothing is wrong, and what is installed already stays. */
-static int tell_unsuitable(struct dry *d, enum plan_format format, FILE *out, const char *why)
+static int tell_unsuitable(struct dry *d, const char *action, enum plan_format format, FILE *out,
+			   const char *why)
 {
 	_assessment_ struct assessment a = { .n_changes = 1 };
 	_free_ char *note = xasprintf("this node is not suitable: %s", why);
@@ -85,20 +86,38 @@ static int tell_unsuitable(struct dry *d, enum plan_format format, FILE *out, co
 	a.changes = xcalloc(1, sizeof(*a.changes));
 	a.changes[0].step = install_steps[0];
 	add_unsuitable(&d->facts, why, &a.changes[0]);
-	return show(d, &a, "apply", note, format, out);
+	return show(d, &a, action, note, format, out);
+}
+
+typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
+
+/* D is one that was opened, with the result R. */
+static int tell_install(struct dry *d, int r, read_facts *read, const char *action,
+			enum plan_format format, FILE *out, struct error *e)
+{
+	if (r >= 0)
+		r = read(&d->facts, &d->in, e);
+	if (r < 0)
+		return d->facts.unsuitable ? tell_unsuitable(d, action, format, out, e->msg) : r;
+	return tell(d, action, install_steps, format, out, e);
 }
 
 int dry_apply(const struct settings *s, const struct cancel *cancel, enum plan_format format,
 	      FILE *out, struct error *e)
 {
 	_cleanup_(dry_done) struct dry d = { 0 };
-	int r = dry_open(s, cancel, &d, e);
 
-	if (r >= 0)
-		r = facts_read_install(&d.facts, &d.in, e);
-	if (r < 0)
-		return d.facts.unsuitable ? tell_unsuitable(&d, format, out, e->msg) : r;
-	return tell(&d, "apply", install_steps, format, out, e);
+	return tell_install(&d, dry_open(s, cancel, &d, e), facts_read_install, "apply", format,
+			    out, e);
+}
+
+int dry_rollback(const struct settings *s, const struct cancel *cancel, enum plan_format format,
+		 FILE *out, struct error *e)
+{
+	_cleanup_(dry_done) struct dry d = { 0 };
+
+	return tell_install(&d, dry_open(s, cancel, &d, e), facts_read_rollback, "rollback", format,
+			    out, e);
 }
 
 static int tell_staying(const struct dry *d, const char *action, enum plan_format format, FILE *out)

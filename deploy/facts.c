@@ -12,11 +12,13 @@
 #include "deploy/facts.h"
 
 #include <glob.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "deploy/proof.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
+#include "lib/host/store.h"
 #include "lib/host/unpack.h"
 #include "lib/log.h"
 
@@ -130,17 +132,90 @@ static int find_archive(const char *dir, char **ret_path, struct error *e)
 	return r;
 }
 
-static int read_release(struct facts *f, struct error *e)
+/* What is in the image: a few kilobytes of it are read. */
+static int read_image(struct facts *f, struct error *e)
 {
-	_free_ char *versions = NULL;
-
+	manifest_done(&f->release);
+	str_set(&f->archive, NULL);
 	if (find_archive(f->settings->artifacts, &f->archive, e) < 0 ||
 	    unpack_manifest(f->archive, &f->release, e) < 0)
 		return fail_wrap(e, "the release in this image");
-	f->folder = manifest_folder(&f->release);
-	versions = path_join(f->root, "versions");
-	f->version_dir = path_join(versions, f->folder);
+	free(f->image_folder);
+	f->image_folder = manifest_folder(&f->release);
 	return 0;
+}
+
+/* One that runs from a version says so itself. */
+static char *own_program(const struct facts *f)
+{
+	_free_ char *self = realpath("/proc/self/exe", NULL);
+	_free_ char *root = realpath(f->root, NULL);
+	_free_ char *versions = root ? path_join(root, "versions") : NULL;
+
+	if (self && versions && path_is_within(self, versions))
+		return TAKE_PTR(self);
+	return f->image_folder
+		       ? xasprintf("%s/versions/%s/" FACTS_PROGRAM, f->root, f->image_folder)
+		       : NULL;
+}
+
+void facts_read_image(struct facts *f)
+{
+	struct error ignored;
+
+	(void)read_image(f, &ignored);
+	f->program = own_program(f);
+}
+
+/* A version that is on the node takes the place of the image's. */
+static int use_version(struct facts *f, const char *folder, struct error *e)
+{
+	struct manifest m = { 0 };
+
+	if (store_manifest(f->root, folder, &m, e) < 0)
+		return -e->code;
+	manifest_done(&f->release);
+	f->release = m;
+	if (!str_equal(folder, f->image_folder))
+		str_set(&f->archive, NULL);
+	return 0;
+}
+
+static int use_marked(struct facts *f, struct error *e)
+{
+	_free_ char *current = NULL;
+
+	if (store_marked(f->root, STORE_HELD, &f->held, e) < 0)
+		return -e->code;
+	if (!f->held || !str_equal(f->held, f->image_folder))
+		return 0;
+	if (store_current(f->root, &current, e) < 0)
+		return -e->code;
+	if (!current || str_equal(current, f->held))
+		return 0;
+	f->target = TARGET_HELD;
+	return use_version(f, current, e);
+}
+
+static int use_previous(struct facts *f, struct error *e)
+{
+	_free_ char *previous = NULL;
+
+	f->target = TARGET_BACK;
+	if (store_marked(f->root, STORE_HELD, &f->held, e) < 0 ||
+	    store_marked(f->root, STORE_PREVIOUS, &previous, e) < 0)
+		return -e->code;
+	if (!previous)
+		return fail(e, ENOENT, "there is no version on this node to go back to");
+	return use_version(f, previous, e);
+}
+
+static void name_version(struct facts *f)
+{
+	_free_ char *versions = path_join(f->root, "versions");
+
+	f->folder = manifest_folder(&f->release);
+	f->version_dir = path_join(versions, f->folder);
 }
 
 /* The offers for the shims of these NAMES, without what the node adds to them. */
@@ -174,6 +249,9 @@ static int read_delivered(const struct facts *f, struct offer *o, struct error *
 	if (strcmp(digest, entry->sha256) == 0)
 		return 0;
 	free(TAKE_PTR(o->text));
+	if (!f->archive)
+		return fail(e, EBADMSG, "version '%s' is damaged: '%s' is not what it was",
+			    f->folder, file);
 	return unpack_file(f->archive, entry, &o->text, e);
 }
 
@@ -335,15 +413,36 @@ static int identify_suitable(struct facts *f, const struct install *in, struct e
 
 /* ---- for each kind of run ---- */
 
-int facts_read_install(struct facts *f, const struct install *in, struct error *e)
+static int read_install(struct facts *f, const struct install *in, struct error *e)
 {
-	if (read_release(f, e) < 0 || read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 ||
-	    must_have_node(f, e) < 0 || must_be_suitable(f, e) < 0 ||
-	    identify_suitable(f, in, e) < 0)
+	name_version(f);
+	if (read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 || must_have_node(f, e) < 0 ||
+	    must_be_suitable(f, e) < 0 || identify_suitable(f, in, e) < 0)
 		return -e->code;
 	read_status(f, in);
 	f->proof = make_proof(f);
 	return proof_name(f, &f->evidence, e);
+}
+
+int facts_read_install(struct facts *f, const struct install *in, struct error *e)
+{
+	return read_image(f, e) < 0 || use_marked(f, e) < 0 ? -e->code : read_install(f, in, e);
+}
+
+/* On the node itself there is no image. */
+int facts_read_rollback(struct facts *f, const struct install *in, struct error *e)
+{
+	struct error ignored;
+
+	(void)read_image(f, &ignored);
+	return use_previous(f, e) < 0 ? -e->code : read_install(f, in, e);
+}
+
+bool facts_is_wanted(const struct facts *f)
+{
+	if (f->image_folder)
+		return str_equal(f->folder, f->image_folder);
+	return f->target != TARGET_BACK || str_equal(f->folder, f->held);
 }
 
 int facts_read_removal(struct facts *f, const struct install *in, struct error *e)
@@ -403,6 +502,9 @@ void facts_done(struct facts *f)
 	free(f->scope);
 	free(f->root);
 	free(f->archive);
+	free(f->image_folder);
+	free(f->program);
+	free(f->held);
 	free(f->folder);
 	free(f->version_dir);
 	free(f->proof);

@@ -17,6 +17,13 @@ enum wish {
 	WISH_END,   /* nor on any other */
 };
 
+/* Which version an installation is about. */
+enum target {
+	TARGET_IMAGE, /* that of the image, unless somebody went back from it */
+	TARGET_HELD,  /* the current one, as somebody went back from that of the image */
+	TARGET_BACK,  /* the one before the current one */
+};
+
 /* What is there and what shall be.  Read once, before the first step; steps see it const. */
 struct facts {
 	/* ---- where: of every run ---- */
@@ -26,13 +33,17 @@ struct facts {
 	struct engine engine; /* its version once it was asked */
 
 	/* ---- what shall be ---- */
+	enum target target;
+	char *image_folder; /* of the release in the image; NULL: there is none */
+	char *program;      /* this one, as it lies in a version; NULL: in none */
+	char *held;         /* the version that shall not come by itself; NULL: none */
 	struct offer *offers;
 	size_t n_offers;
 	/* of an installation alone: */
-	struct handler *handlers; /* one per offer */
-	char *archive;
-	struct manifest release;
-	char *folder;              /* of the release among the versions */
+	struct handler *handlers;  /* one per offer */
+	char *archive;             /* of the image; NULL: another version shall be current */
+	struct manifest release;   /* that shall be current */
+	char *folder;              /* of it among the versions */
 	char *version_dir;         /* its absolute path, there or not */
 	struct edit configuration; /* the node's own, of sandboxes */
 	char *proof;               /* names what the canary proves: version and configuration */
@@ -51,9 +62,14 @@ struct facts {
 	struct error no_status;       /* why that did not; code 0: it did */
 };
 
+/* Where a version has this program. */
+#define FACTS_PROGRAM "libexec/kata-deploy"
+
 /* The place of everything, from the settings and the launchers that are there.  Asks nobody. */
 int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e);
 /* The engine is that of this flavour, as an interrupted run noted it. */
+/* Which release is in the image, if there is one, and with it where this program lies. */
+void facts_read_image(struct facts *f);
 void facts_set_flavour(struct facts *f, const char *name);
 void facts_done(struct facts *f);
 #define _facts_ _cleanup_(facts_done)
@@ -67,12 +83,16 @@ int facts_read_node(struct facts *f, const struct install *in, struct error *e);
 struct host_facts facts_host(const struct facts *f);
 /* Everything that installing needs.  Fails with `unsuitable` set where that is the reason. */
 int facts_read_install(struct facts *f, const struct install *in, struct error *e);
+/* The same for going back to the version before the current one; ENOENT if there is none. */
+int facts_read_rollback(struct facts *f, const struct install *in, struct error *e);
 /* What removing needs: the Node object, if it can be seen, all names that this release gives to
  * something, whatever SHIMS and drop-ins say now, and what the engine says, if it does. */
 int facts_read_removal(struct facts *f, const struct install *in, struct error *e);
 /* What a failure leaves, as far as it can be known. */
 int facts_read_failure(struct facts *f, const struct install *in, struct error *e);
 
+/* The version is the one that the image has: not one that somebody went back to. */
+bool facts_is_wanted(const struct facts *f);
 /* The handlers that shall be. */
 struct handlers facts_handlers(const struct facts *f);
 /* The running engine has no handler of ours.  One that did not answer says nothing; a handler of

@@ -52,6 +52,10 @@ static const struct action {
 	{ "apply", run_apply, dry_apply, "install and end" },
 	{ "plan", NULL, dry_apply,
 	  "say what apply would change and why; ends with 0: nothing, 1: something, 2: an error" },
+	{ "rollback", run_rollback, dry_rollback,
+	  "go back to the version that was current before, until another image comes" },
+	{ "recover", run_recover, NULL,
+	  "take back what an interrupted run left, and end (for other versions)" },
 	{ "cleanup", run_cleanup, dry_cleanup,
 	  "remove, unless the DaemonSet still wants this node" },
 	{ "uninstall", run_uninstall, NULL,
@@ -90,7 +94,8 @@ static void usage(FILE *out)
 	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] [-o "
 	      "text|json] ACTION\n\n"
 	      "Options:\n"
-	      "  --dry-run  say what apply, cleanup or reset would change and why; change nothing\n"
+	      "  --dry-run  say what apply, rollback, cleanup or reset would change and why; "
+	      "change nothing\n"
 	      "  -o FORMAT  in which form that is said: text, with a unified diff of each file, or "
 	      "json\n"
 	      "\nActions:\n",
@@ -162,6 +167,8 @@ static void report(const struct arguments *a, const struct error *e)
 {
 	if (e->code == RUN_UNSUITABLE)
 		log_info("this node is not suitable: %s", e->msg);
+	else if (e->code == RUN_HELD)
+		log_info("%s", e->msg);
 	else
 		log_error("%s", e->msg);
 	if (a->report_fd >= 0)
@@ -191,6 +198,8 @@ static int status_of(int r)
 		return RUN_STATUS_DRIFT;
 	case -RUN_CONTESTED:
 		return RUN_STATUS_CONTESTED;
+	case -RUN_HELD:
+		return RUN_STATUS_HELD;
 	case RUN_REPAIRED:
 		return RUN_STATUS_REPAIRED;
 	default:
@@ -229,7 +238,8 @@ static const struct action *find_action(const struct arguments *a, struct error 
 				       : !a->is_dry && !a->has_format)
 			return &actions[i];
 		(void)fail(e, EINVAL,
-			   "--dry-run is for apply, cleanup and reset, and -o for it, plan and "
+			   "--dry-run is for apply, rollback, cleanup and reset, and -o for it, "
+			   "plan and "
 			   "stale");
 		return NULL;
 	}

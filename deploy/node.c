@@ -271,9 +271,25 @@ bool node_is_ready(const struct facts *f)
 	       str_equal(node_condition_status(f->node, f->settings->owner.condition), "True");
 }
 
-bool node_is_upgraded(const struct facts *f)
+void node_upgraded_report(const struct facts *f, struct node_report *report)
 {
-	return str_equal(node_condition_status(f->node, f->settings->upgraded), "True");
+	report->is_upgraded = facts_is_wanted(f);
+	report->why = report->is_upgraded ? "Current" : NODE_ROLLED_BACK;
+	report->what =
+		report->is_upgraded
+			? f->folder
+			: "somebody went back to the version that is current; the other comes with "
+			  "'kata-deploy rollback' once more, or with another image";
+}
+
+bool node_says_upgraded(const struct facts *f)
+{
+	struct json_object *now = find_condition(f->node, f->settings->upgraded);
+	struct node_report wanted;
+
+	node_upgraded_report(f, &wanted);
+	return str_equal(json_get_str(now, "status"), wanted.is_upgraded ? "True" : "False") &&
+	       (wanted.is_upgraded || str_equal(json_get_str(now, "reason"), wanted.why));
 }
 
 bool node_stays_ready(const struct facts *f, const struct assessment *others)

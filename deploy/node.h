@@ -61,8 +61,10 @@ struct node_report {
 	const char *why, *what; /* reason and message of that */
 };
 int node_report(const struct install *in, const struct node_report *report, struct error *e);
-/* The second condition is true. */
-bool node_is_upgraded(const struct facts *f);
+/* What the second condition shall say once the version is current, and whether it says so. */
+#define NODE_ROLLED_BACK "RolledBack"
+void node_upgraded_report(const struct facts *f, struct node_report *report);
+bool node_says_upgraded(const struct facts *f);
 /* The node keeps the promise that it gives: its label is true, a version is there and the engine
  * has its handler, or does not say. */
 bool node_keeps(const struct facts *f);

@@ -24,6 +24,7 @@
 	row(trial)     /* run a sandbox as the kubelet does */          \
 	row(classes)   /* apply the RuntimeClasses */                   \
 	row(ready)     /* label the node */                             \
+	row(upgraded)  /* say that the version is the wanted one */     \
 	row(sweep)     /* remove versions nobody uses */                \
 	row(link)      /* put the shim into the PATH, if wished */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * run - the actions apply, cleanup and reset.
+ * run - the actions apply, rollback, cleanup and reset.
  *
  * Recovery comes before anything is looked at, because what an interrupted run left is not a state
  * to plan from.  The outcome is told in three places: the log, an Event, and the node's condition.
@@ -20,6 +20,7 @@
 #include "deploy/restarts.h"
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
+#include "deploy/writer.h"
 #include "lib/file.h"
 #include "lib/log.h"
 
@@ -60,8 +61,8 @@ static bool is_unreadable(int r)
 }
 
 /* With the lock, and nothing left of an interrupted run. */
-static int open_journal(const struct settings *s, const struct cancel *cancel,
-			struct journal **ret_journal, struct error *e)
+static int try_journal(const struct settings *s, const struct cancel *cancel,
+		       struct journal **ret_journal, struct error *e)
 {
 	_free_ char *root = settings_root(s);
 	_cleanup_(journal_closep) struct journal *j = NULL;
@@ -71,6 +72,23 @@ static int open_journal(const struct settings *s, const struct cancel *cancel,
 		r = recover(s, j, cancel, e);
 	if (r >= 0)
 		*ret_journal = TAKE_PTR(j);
+	return r;
+}
+
+/* The same; what this version cannot take back is taken back by the one that wrote it.  Where that
+ * is not there either, the first reason stands. */
+static int open_journal(const struct settings *s, const struct cancel *cancel,
+			struct journal **ret_journal, struct error *e)
+{
+	_free_ char *root = settings_root(s);
+	int r = try_journal(s, cancel, ret_journal, e);
+	struct error why;
+
+	if (!is_unreadable(r))
+		return r;
+	if (writer_finish(root, cancel, &why) >= 0)
+		return try_journal(s, cancel, ret_journal, e);
+	log_warn("%s", why.msg);
 	return r;
 }
 
@@ -99,6 +117,7 @@ static int run_open(const struct settings *s, const struct cancel *cancel, struc
 				"'kata-deploy reset' in this pod put it aside");
 	if (r < 0 || facts_open(s, &run->facts, e) < 0)
 		return -e->code;
+	facts_read_image(&run->facts);
 	return install_open(&run->facts, cancel, &run->in, e);
 }
 
@@ -117,12 +136,18 @@ static int run_open_anyway(const struct settings *s, const struct cancel *cancel
 	}
 	if (r < 0 || facts_open(s, &run->facts, e) < 0)
 		return -e->code;
+	facts_read_image(&run->facts);
 	return install_open(&run->facts, cancel, &run->in, e);
 }
 
 static int run_steps(struct run *run, const struct step *const *steps, struct error *e)
 {
-	const struct plan plan = { .steps = steps, .context = &run->in, .progress = on_step };
+	const struct plan plan = {
+		.steps = steps,
+		.context = &run->in,
+		.writer = run->facts.program,
+		.progress = on_step,
+	};
 	_assessment_ struct assessment a = { 0 };
 
 	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, run->journal, e);
@@ -157,9 +182,12 @@ static void tell_engine(const struct run *run)
 /* Upkeep has its time: a shim that was just started from an old version has not told so yet. */
 static int run_occasion(struct run *run, enum occasion occasion, struct error *e)
 {
-	const struct plan plan = { .steps = install_steps,
-				   .context = &run->in,
-				   .progress = on_step };
+	const struct plan plan = {
+		.steps = install_steps,
+		.context = &run->in,
+		.writer = run->facts.program,
+		.progress = on_step,
+	};
 	_assessment_ struct assessment a = { 0 };
 	_strv_ strv things = NULL;
 	int r = plan_assess(&plan, &a, e);
@@ -191,29 +219,47 @@ static void log_done(const struct run *run, uint64_t began)
 		 results->restarts);
 }
 
+typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
+
+/* Reads the facts by READ and has the steps make the node so. */
+static int bring(struct run *run, read_facts *read, enum occasion occasion, struct failure *failure,
+		 struct error *e)
+{
+	const struct facts *f = &run->facts;
+	const struct results *results = &run->in.results;
+	uint64_t began = now_ms();
+	int r = read(&run->facts, &run->in, e);
+
+	if (r < 0 && f->unsuitable)
+		return tell_unsuitable(run, e);
+	if (r >= 0)
+		r = run_occasion(run, occasion, e);
+	if (r < 0 && results->restarts > 0)
+		log_warn("%s was restarted %u times for this", f->engine.driver->name,
+			 results->restarts);
+	failure->reason = failure_reason(results->step);
+	if (r < 0)
+		return r;
+	attempt_forget(f);
+	restarts_forget(f->root);
+	log_done(run, began);
+	return r;
+}
+
 static int install_once(const struct settings *s, enum occasion occasion,
 			const struct cancel *cancel, struct failure *failure, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
-	uint64_t began = now_ms();
 	int r = run_open(s, cancel, &run, e);
 
 	if (r >= 0)
-		r = facts_read_install(&run.facts, &run.in, e);
-	if (r < 0 && run.facts.unsuitable)
-		return tell_unsuitable(&run, e);
-	if (r >= 0)
-		r = run_occasion(&run, occasion, e);
-	if (r < 0 && run.in.results.restarts > 0)
-		log_warn("%s was restarted %u times for this", run.facts.engine.driver->name,
-			 run.in.results.restarts);
-	failure->reason = failure_reason(run.in.results.step);
-	if (r < 0)
+		r = bring(&run, facts_read_install, occasion, failure, e);
+	if (r < 0 || facts_is_wanted(&run.facts))
 		return r;
-	attempt_forget(&run.facts);
-	restarts_forget(run.facts.root);
-	log_done(&run, began);
-	return r;
+	return fail(e, RUN_HELD,
+		    "version '%s' is current, as somebody went back from '%s' with 'kata-deploy "
+		    "rollback'; do so once more, or use another image",
+		    run.facts.folder, run.facts.held);
 }
 
 static int apply_once(const struct settings *s, const struct cancel *cancel,
@@ -240,6 +286,15 @@ static int keep_engine_once(const struct settings *s, const struct cancel *cance
 	return install_once(s, FOR_ENGINE, cancel, failure, e);
 }
 
+static int rollback_once(const struct settings *s, const struct cancel *cancel,
+			 struct failure *failure, struct error *e)
+{
+	_cleanup_(run_done) struct run run = { 0 };
+	int r = run_open(s, cancel, &run, e);
+
+	return r < 0 ? r : bring(&run, facts_read_rollback, FOR_SETTINGS, failure, e);
+}
+
 /* What somebody else changed between the assessment and the run is assessed anew. */
 typedef int action_once(const struct settings *s, const struct cancel *cancel,
 			struct failure *failure, struct error *e);
@@ -262,7 +317,18 @@ static int install(action_once *once, const struct settings *s, const struct can
 	struct failure failure = { "KataInstallFailed", failure_reason(NULL) };
 	int r = again_while_stale(once, s, cancel, &failure, e);
 
-	if (r < 0 && r != -RUN_UNSUITABLE && r != -RUN_DRIFT && r != -RUN_CONTESTED)
+	if (r < 0 && r != -RUN_UNSUITABLE && r != -RUN_DRIFT && r != -RUN_CONTESTED &&
+	    r != -RUN_HELD)
+		failure_tell(s, cancel, &failure, e);
+	return r;
+}
+
+int run_rollback(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	struct failure failure = { "KataRollbackFailed", failure_reason(NULL) };
+	int r = again_while_stale(rollback_once, s, cancel, &failure, e);
+
+	if (r < 0 && r != -RUN_UNSUITABLE)
 		failure_tell(s, cancel, &failure, e);
 	return r;
 }
@@ -332,6 +398,13 @@ int run_cleanup(const struct settings *s, const struct cancel *cancel, struct er
 	if (r < 0)
 		failure_tell(s, cancel, &failure, e);
 	return r;
+}
+
+int run_recover(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_cleanup_(journal_closep) struct journal *j = NULL;
+
+	return try_journal(s, cancel, &j, e);
 }
 
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)

@@ -10,7 +10,9 @@
  * nobody can say which of the changes were ours.  Another child follows the Node, as long as
  * nothing that somebody changed is left as it is.  A failure is tried again with growing pauses. On
  * a node that is not suitable the pod is ready, as there is nothing to wait for; KVM is looked for
- * every 15 seconds, without asking anybody, and installed for when it appears.  SIGTERM ends the
+ * every 15 seconds, without asking anybody, and installed for when it appears.  Where somebody went
+ * back to another version than this pod's, that is kept, and the pod is not ready: a roll-out stops
+ * there.  SIGTERM ends the
  * child, which takes its changes back, then runs cleanup, which finds out whether this pod is only
  * being replaced.  Io thread only.
  */
@@ -36,21 +38,22 @@
 #define RETRY_FIRST_MS  5000
 #define RETRY_CAP_MS    (5 * 60 * UINT64_C(1000))
 
-enum state { INSTALLING, READY, UNSUITABLE, FAILED, LEAVING, N_STATE };
-enum event { CHILD_OK, CHILD_UNSUITABLE, CHILD_FAILED, TIMER, TERM, N_EVENT };
+enum state { INSTALLING, READY, UNSUITABLE, HELD, FAILED, LEAVING, N_STATE };
+enum event { CHILD_OK, CHILD_UNSUITABLE, CHILD_HELD, CHILD_FAILED, TIMER, TERM, N_EVENT };
 
-static const char *const state_names[] = { "installing", "ready", "unsuitable", "failed",
-					   "leaving" };
+static const char *const state_names[] = { "installing", "ready",  "unsuitable",
+					   "held",       "failed", "leaving" };
 _Static_assert(ARRAY_SIZE(state_names) == N_STATE, "a state has no name");
 
 /* A check that fails on an installed node is told, but the node stays ready: what is installed
  * works as long as nothing says otherwise. */
 static const enum state next[N_STATE][N_EVENT] = {
-	[INSTALLING] = { READY, UNSUITABLE, FAILED, INSTALLING, LEAVING },
-	[READY] = { READY, UNSUITABLE, READY, READY, LEAVING },
-	[UNSUITABLE] = { READY, UNSUITABLE, FAILED, UNSUITABLE, LEAVING },
-	[FAILED] = { READY, UNSUITABLE, FAILED, FAILED, LEAVING },
-	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING, LEAVING },
+	[INSTALLING] = { READY, UNSUITABLE, HELD, FAILED, INSTALLING, LEAVING },
+	[READY] = { READY, UNSUITABLE, HELD, READY, READY, LEAVING },
+	[UNSUITABLE] = { READY, UNSUITABLE, HELD, FAILED, UNSUITABLE, LEAVING },
+	[HELD] = { READY, UNSUITABLE, HELD, HELD, HELD, LEAVING },
+	[FAILED] = { READY, UNSUITABLE, HELD, FAILED, FAILED, LEAVING },
+	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING, LEAVING, LEAVING },
 };
 
 struct supervisor {
@@ -186,6 +189,8 @@ static enum event event_of(int status)
 	switch (status) {
 	case RUN_STATUS_UNSUITABLE:
 		return CHILD_UNSUITABLE;
+	case RUN_STATUS_HELD:
+		return CHILD_HELD;
 	case 0:
 	case RUN_STATUS_DRIFT:
 	case RUN_STATUS_CONTESTED:

@@ -40,18 +40,18 @@ int usage_must_be_none(struct install *in, struct error *e)
 
 /* By name, which has a digest in it: a shim records the path that its file really has, and /opt is
  * a link on some systems. */
-void usage_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders)
+void usage_unused(char *const *all, char *const *used, char *const *keep, strv *ret_folders)
 {
 	_strv_ strv names = NULL;
 
 	for (; used && *used; used++)
 		strv_add(&names, path_base(*used));
 	for (; all && *all; all++)
-		if (!str_equal(*all, keep) && !strv_contains(names, *all))
+		if (!strv_contains(keep, *all) && !strv_contains(names, *all))
 			strv_add(ret_folders, *all);
 }
 
-int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_folders,
+int usage_unused_versions(const struct facts *f, char *const *keep, strv *ret_folders,
 			  struct error *e)
 {
 	_strv_ strv all = NULL;
@@ -66,7 +66,7 @@ int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_fol
 	return 0;
 }
 
-int usage_remove_unused(const struct facts *f, const char *keep, const struct change *only,
+int usage_remove_unused(const struct facts *f, char *const *keep, const struct change *only,
 			struct error *e)
 {
 	_strv_ strv unused = NULL;

@@ -15,15 +15,15 @@ int usage_look(void *arg, struct live *l, struct error *e);
 /* EBUSY, with what it is, while something does: then neither its handler nor its files may go. */
 int usage_must_be_none(struct install *in, struct error *e);
 
-/* Versions but KEEP (NULL: none is kept) that no sandbox uses. */
-int usage_unused_versions(const struct facts *f, const char *keep, strv *ret_folders,
+/* Versions but those in KEEP that no sandbox uses. */
+int usage_unused_versions(const struct facts *f, char *const *keep, strv *ret_folders,
 			  struct error *e);
 /* Removes them, and of them no more than ONLY has, unless it is NULL. */
-int usage_remove_unused(const struct facts *f, const char *keep, const struct change *only,
+int usage_remove_unused(const struct facts *f, char *const *keep, const struct change *only,
 			struct error *e);
-/* Versions in ALL, but KEEP, that nothing in USED names; USED has paths.  For that and the tests.
- */
-void usage_unused(char *const *all, char *const *used, const char *keep, strv *ret_folders);
+/* Versions in ALL, but not in KEEP, that nothing in USED names; USED has paths.  For that and the
+ * tests. */
+void usage_unused(char *const *all, char *const *used, char *const *keep, strv *ret_folders);
 /* Whether versions of ours are on the node. */
 bool usage_is_installed(const struct facts *f);
 

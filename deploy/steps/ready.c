@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ready - label the node, with its conditions and an Event, once a sandbox has answered.
- *
- * Where one has answered before and only an upgrade had failed since, the second condition says
- * that this is over.
  */
 #include "deploy/node.h"
 #include "deploy/proof.h"
@@ -18,13 +15,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct node_marks now =
 		assessment_matters(others) ? node_marks_untrue(f) : node_marks(f);
 
-	if (node_stays_ready(f, others)) {
-		if (!node_is_upgraded(f))
-			change_add_values(ret_change, EFFECT_LABEL, f->settings->upgraded,
-					  node_condition_status(f->node, f->settings->upgraded),
-					  "True", "the node has what it shall have");
+	if (node_stays_ready(f, others))
 		return 0;
-	}
 	change_add_values(ret_change, EFFECT_LABEL, condition,
 			  node_condition_status(f->node, condition), "True", why);
 	change_add_values(ret_change, EFFECT_LABEL, NODE_LABEL, now.shared, "true", why);
@@ -55,22 +47,18 @@ static int run(void *context, const struct change *change, struct error *e)
 		.proof = in->facts->proof,
 	};
 	_free_ char *message = make_message(in);
-	const struct node_report report = {
+	struct node_report report = {
 		.ready = NODE_READY,
 		.reason = "SandboxAnswered",
 		.message = message,
-		.is_upgraded = true,
-		.why = "Current",
-		.what = in->facts->folder,
 	};
 
-	if (node_report(in, &report, e) < 0)
+	node_upgraded_report(in->facts, &report);
+	(void)change;
+	if (node_report(in, &report, e) < 0 || node_set_marks(in, &ready, e) < 0)
 		return -e->code;
-	if (!change_has(change, EFFECT_LABEL, node_label(in->facts)))
-		return 0;
-	if (node_set_marks(in, &ready, e) < 0)
-		return -e->code;
-	node_event(in, KUBE_EVENT_NORMAL, "KataInstalled", message);
+	node_event(in, KUBE_EVENT_NORMAL,
+		   in->facts->target == TARGET_BACK ? "KataRolledBack" : "KataInstalled", message);
 	return 0;
 }
 

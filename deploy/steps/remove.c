@@ -48,6 +48,8 @@ static int run(void *context, const struct change *change, struct error *e)
 	f->engine.driver->clear(&f->engine);
 	if (usage_must_be_none(in, e) < 0 || envoy_clear(&f->engine, e) < 0 ||
 	    store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
+	    store_mark(f->root, STORE_PREVIOUS, NULL, e) < 0 ||
+	    store_mark(f->root, STORE_HELD, NULL, e) < 0 ||
 	    usage_remove_unused(f, NULL, NULL, e) < 0 || store_sweep(f->root, e) < 0 ||
 	    remove_configurations(f, e) < 0)
 		return -e->code;

@@ -2,6 +2,8 @@
 /*
  * sweep - remove the versions that nobody uses, and the rest of a crash.
  *
+ * The one before the current one stays, so that going back unpacks nothing, and what live sandboxes
+ * name; nothing else does.
  * Not in the run that makes another version current: a shim that was just started from the old one
  * has then had minutes to write its record.
  */
@@ -10,6 +12,20 @@
 #include "deploy/usage.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
+
+/* The version that shall be, and the complete one that was before it.  Caller frees. */
+static strv kept(const struct facts *f)
+{
+	_free_ char *previous = NULL;
+	struct error ignored;
+	strv keep = NULL;
+
+	strv_add(&keep, f->folder);
+	if (store_marked(f->root, STORE_PREVIOUS, &previous, &ignored) >= 0 && previous &&
+	    store_has(f->root, previous))
+		strv_add(&keep, previous);
+	return keep;
+}
 
 /* What cannot be swept now is swept later: no reason to call an installation failed. */
 static int only_warn(int r, const struct error *e)
@@ -24,6 +40,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 {
 	const struct install *in = context;
 	const struct facts *f = in->facts;
+	_strv_ strv keep = kept(f);
 	_strv_ strv unused = NULL;
 	int r;
 
@@ -34,7 +51,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 		change_add(ret_change, EFFECT_REMOVAL, f->root, "a crash left half a version");
 	if (assessment_matters(others))
 		return 0;
-	r = usage_unused_versions(f, f->folder, &unused, e);
+	r = usage_unused_versions(f, keep, &unused, e);
 	for (char **folder = unused; folder && *folder; folder++)
 		change_add(ret_change, EFFECT_REMOVAL, *folder, "no sandbox uses this version");
 	return only_warn(r, e);
@@ -44,12 +61,13 @@ static int run(void *context, const struct change *change, struct error *e)
 {
 	const struct install *in = context;
 	const struct facts *f = in->facts;
+	_strv_ strv keep = kept(f);
 	int r = store_sweep(f->root, e);
 
 	if (r >= 0)
 		r = candidate_clear(f->settings, e);
 	if (r >= 0)
-		r = usage_remove_unused(f, f->folder, change, e);
+		r = usage_remove_unused(f, keep, change, e);
 	return only_warn(r, e);
 }
 

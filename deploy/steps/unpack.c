@@ -18,6 +18,10 @@ static int assess(const void *context, const struct assessment *others, struct c
 	(void)others;
 	if (store_has(f->root, f->folder))
 		return 0;
+	if (!f->archive)
+		return fail(e, EBADMSG,
+			    "'%s' is not whole any more, and this image has another version",
+			    f->version_dir);
 	change_add(ret_change, EFFECT_FILE, f->version_dir, "the version is not there as a whole");
 	if (store_current(f->root, &current, e) < 0)
 		return -e->code;

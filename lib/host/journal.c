@@ -150,6 +150,25 @@ static int load(struct journal *j, struct error *e)
 	return j->n == 0 ? journal_finish(j, e) : drop_torn_line(j->path, text, len, e);
 }
 
+/* Looked for as text, since that is all that versions need agree on. */
+int journal_writer(const char *root, char **ret_program, struct error *e)
+{
+	static const char mark[] = "\"" JOURNAL_WRITER "\":\"";
+	_free_ char *path = path_join(root, "journal");
+	_free_ char *text = NULL;
+	const char *last = NULL;
+	int r = file_read(path, JOURNAL_MAX, &text, NULL, e);
+
+	if (r < 0)
+		return r;
+	for (const char *at = text; (at = strstr(at, mark)) != NULL; at += strlen(mark))
+		last = at + strlen(mark);
+	if (!last || !strchr(last, '"'))
+		return fail(e, ENOENT, "'%s' does not say who wrote it", path);
+	*ret_program = xstrndup(last, strcspn(last, "\""));
+	return 0;
+}
+
 /* Without a look at what is in it. */
 static int open_locked(const struct owner *owner, const char *root, uint64_t deadline_ms,
 		       const struct cancel *cancel, struct journal **ret_journal, struct error *e)

@@ -22,6 +22,13 @@ struct journal_entry {
 
 #define JOURNAL_ASIDE "journal.broken"
 
+/* Member of a step's data: which program wrote it, and so can undo it. */
+#define JOURNAL_WRITER "by"
+
+/* The program that wrote the journal in ROOT last, whatever else can be read of it: a newer version
+ * may write it in another way.  ENOENT if it says none.  Caller frees. */
+int journal_writer(const char *root, char **ret_program, struct error *e);
+
 /* Makes ROOT if needed, waits for OWNER's locks and reads what an interrupted run left.
  * EPROTONOSUPPORT if that cannot be read: it was damaged, or written by a version that writes it in
  * another way. */

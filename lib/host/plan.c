@@ -226,6 +226,7 @@ static int run_journalled(const struct plan *plan, const struct change *c, struc
 {
 	_json_ struct json_object *data = json_object_new_object();
 
+	json_set_str(data, JOURNAL_WRITER, plan->writer);
 	if (c->step->save(plan->context, c, data, e) < 0 ||
 	    journal_begin(j, c->step->name, data, e) < 0 || c->step->run(plan->context, c, e) < 0)
 		return -e->code;

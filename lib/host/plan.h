@@ -90,6 +90,9 @@ typedef const struct step *const step_table[];
 struct plan {
 	const struct step *const *steps;
 	void *context;
+	/* The program that can take back what it journals: its path on the machine, for one of
+	 * another version that cannot (JOURNAL_WRITER).  NULL: it has none. */
+	const char *writer;
 	/* Told before each step that must run; may be NULL. */
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };

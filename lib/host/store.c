@@ -33,6 +33,9 @@
 
 static const char *const known[] = { "bin", "libexec", "share" };
 
+static const char *const mark_names[] = { "previous", "held" };
+_Static_assert(ARRAY_SIZE(mark_names) == N_STORE_MARK, "a mark has no name");
+
 static char *version_path(const char *root, const char *folder)
 {
 	return xasprintf("%s/versions/%s", root, folder);
@@ -264,9 +267,18 @@ int store_list(const char *root, strv *ret_folders, struct error *e)
 	return r;
 }
 
-int store_current(const char *root, char **ret_folder, struct error *e)
+int store_manifest(const char *root, const char *folder, struct manifest *ret_manifest,
+		   struct error *e)
 {
-	_free_ char *link = path_join(root, "current");
+	_close_ int dirfd = open_version(root, folder, ret_manifest, e);
+
+	return dirfd < 0 ? dirfd : 0;
+}
+
+/* The folder that the link NAME leads to; NULL if there is none. */
+static int read_mark(const char *root, const char *name, char **ret_folder, struct error *e)
+{
+	_free_ char *link = path_join(root, name);
 	char target[PATH_MAX];
 	ssize_t n = readlink(link, target, sizeof(target) - 1);
 
@@ -283,22 +295,40 @@ int store_current(const char *root, char **ret_folder, struct error *e)
 	return 0;
 }
 
+static int set_mark(const char *root, const char *name, const char *folder, struct error *e)
+{
+	_free_ char *link = path_join(root, name);
+	_free_ char *target = folder ? path_join("versions", folder) : NULL;
+
+	if (target)
+		return link_replace(link, target, e);
+	if (unlink(link) < 0)
+		return errno == ENOENT ? 0 : fail(e, errno, "cannot remove link '%s': %m", link);
+	return file_sync_parent(link, e);
+}
+
+int store_current(const char *root, char **ret_folder, struct error *e)
+{
+	return read_mark(root, "current", ret_folder, e);
+}
+
 int store_switch(const char *root, const char *folder, struct error *e)
 {
-	_free_ char *link = path_join(root, "current");
-	_free_ char *target = NULL;
-	_free_ char *path = NULL;
+	_free_ char *path = folder ? version_path(root, folder) : NULL;
 
-	if (!folder) {
-		if (unlink(link) < 0 && errno != ENOENT)
-			return fail(e, errno, "cannot remove link '%s': %m", link);
-		return file_sync_parent(link, e);
-	}
-	path = version_path(root, folder);
-	if (!file_exists(path))
+	if (path && !file_exists(path))
 		return fail(e, ENOENT, "there is no version '%s'", path);
-	target = path_join("versions", folder);
-	return link_replace(link, target, e);
+	return set_mark(root, "current", folder, e);
+}
+
+int store_marked(const char *root, enum store_mark mark, char **ret_folder, struct error *e)
+{
+	return read_mark(root, mark_names[mark], ret_folder, e);
+}
+
+int store_mark(const char *root, enum store_mark mark, const char *folder, struct error *e)
+{
+	return set_mark(root, mark_names[mark], folder, e);
 }
 
 static bool links_to(const char *path, const char *target)

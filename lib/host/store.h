@@ -11,6 +11,8 @@
  *   versions/VERSION-DIGEST12/   complete and synced, never written again
  *   versions/.new-*              being unpacked, or the rest of a crash
  *   current                      link to the version in use, moved by rename
+ *   previous                     likewise, to the one that was in use before it
+ *   held                         to the one that was gone back from: it is not to come by itself
  *   bin libexec share            links through current, so that known paths keep working
  *
  * ROOT is borrowed by every call.
@@ -31,6 +33,14 @@ int store_sweep(const char *root, struct error *e);
 
 /* Folder of the current version, NULL if there is none. */
 int store_current(const char *root, char **ret_folder, struct error *e);
+/* The same for the other two, which may lead to a version that has gone; store_mark(): FOLDER NULL
+ * removes the link. */
+enum store_mark { STORE_PREVIOUS, STORE_HELD, N_STORE_MARK };
+int store_marked(const char *root, enum store_mark mark, char **ret_folder, struct error *e);
+int store_mark(const char *root, enum store_mark mark, const char *folder, struct error *e);
+/* The manifest of a version that is there. */
+int store_manifest(const char *root, const char *folder, struct manifest *ret_manifest,
+		   struct error *e);
 /* Makes FOLDER current.  Atomic: readers see the old tree or the new one, never a mixture. ENOENT
  * if it is not there; NULL: there is no current version any more. */
 int store_switch(const char *root, const char *folder, struct error *e);

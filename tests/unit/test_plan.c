@@ -183,7 +183,7 @@ static void assert_no_journal(const struct world *w)
 /* Recovers, then runs unless ONLY_RECOVER. */
 static int go(struct world *w, bool only_recover, struct error *e)
 {
-	const struct plan plan = { .steps = steps, .context = w };
+	const struct plan plan = { .steps = steps, .context = w, .writer = "/w/installer" };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 
@@ -275,6 +275,7 @@ static void test_undo_that_fails_is_said_and_left_to_the_next_run(void **state)
 {
 	struct world *w = world_new();
 	_free_ char *path = path_join(w->root, "journal");
+	_free_ char *writer = NULL;
 	struct error e;
 
 	(void)state;
@@ -284,6 +285,8 @@ static void test_undo_that_fails_is_said_and_left_to_the_next_run(void **state)
 	assert_non_null(strstr(e.msg, "step 2 fails"));
 	assert_non_null(strstr(e.msg, "file 1 is held"));
 	assert_true(file_exists(path));
+	assert_int_equal(journal_writer(w->root, &writer, &e), 0);
+	assert_string_equal(writer, "/w/installer");
 	assert_int_equal(go(w, true, &e), -EBUSY);
 	w->stays_at = -1;
 	assert_int_equal(go(w, true, &e), 0);

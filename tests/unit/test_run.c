@@ -506,6 +506,85 @@ static void test_unreadable_journal_is_told_with_a_remedy(void **state)
 	}
 }
 
+/* Makes the installer of a version, which does what SCRIPT says.  Caller frees the path. */
+static char *put_writer(const struct world *w, const char *script)
+{
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *folder = xasprintf("%s/versions/9-new/libexec", root);
+	_free_ char *text = xasprintf("#!/bin/sh\nroot=%s\n%s\n", root, script);
+	char *path = path_join(folder, "kata-deploy");
+
+	folder_put(folder, "kata-deploy", text);
+	assert_int_equal(chmod(path, 0755), 0);
+	return path;
+}
+
+#define RECOVERS_ALL "[ \"$1\" = recover ] && [ -n \"$NODE_NAME\" ] && rm \"$root/journal\""
+
+static void test_journal_of_a_newer_version_is_finished_by_that(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-static"),
+	};
+	static const char *const rests[] = { "", "over {}\nanother form\n" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rests); i++) {
+		_free_ char *program = NULL;
+		_free_ char *data = NULL;
+		struct world w;
+		struct error e;
+
+		start(&w, turns, ARRAY_SIZE(turns));
+		program = put_writer(&w, RECOVERS_ALL);
+		data = xasprintf("{\"by\":\"%s\"}\n%s", program, rests[i]);
+		interrupt_in(&w, "strange", data);
+		/* The release that is not there is what fails then. */
+		assert_int_equal(run_apply(&w.settings, NULL, &e), -ENOENT);
+		assert_false(has_journal(&w));
+		stop(&w);
+	}
+}
+
+/* One that is no version's, is anybody's to write, or fails. */
+static void test_journal_is_finished_by_no_other_program(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE(""),
+		TOLD("KataInstallFailed", "kata-deploy reset"),
+	};
+	static const struct {
+		const char *script;
+		mode_t mode;
+		bool is_elsewhere;
+	} cases[] = {
+		{ RECOVERS_ALL, 0777, false },
+		{ RECOVERS_ALL, 0755, true },
+		{ "exit 1", 0755, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *elsewhere = NULL;
+		_free_ char *program = NULL;
+		_free_ char *data = NULL;
+		struct world w;
+		struct error e;
+
+		start(&w, turns, ARRAY_SIZE(turns));
+		program = put_writer(&w, cases[i].script);
+		assert_int_equal(chmod(program, cases[i].mode), 0);
+		elsewhere = path_join(w.dir, "installer");
+		assert_int_equal(link(program, elsewhere), 0);
+		data = xasprintf("{\"by\":\"%s\"}\n", cases[i].is_elsewhere ? elsewhere : program);
+		interrupt_in(&w, "strange", data);
+		assert_int_equal(run_apply(&w.settings, NULL, &e), -EPROTONOSUPPORT);
+		assert_true(has_journal(&w));
+		stop(&w);
+	}
+}
+
 static struct cancel cancel;
 
 /* From then on nobody waits for the containerd that is not there. */
@@ -844,6 +923,8 @@ int main(void)
 		cmocka_unit_test(test_recovery_without_the_right_to_label_goes_on),
 		cmocka_unit_test(test_recovery_merges_what_others_made_of_the_labels),
 		cmocka_unit_test(test_unreadable_journal_is_told_with_a_remedy),
+		cmocka_unit_test(test_journal_of_a_newer_version_is_finished_by_that),
+		cmocka_unit_test(test_journal_is_finished_by_no_other_program),
 		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),

@@ -12,10 +12,11 @@ static void test_version_that_a_record_names_by_any_path_stays(void **state)
 {
 	_strv_ strv all = strv_split("1-aaa 2-bbb 3-ccc 4-ddd", " ");
 	_strv_ strv used = strv_split("/opt/kata/versions/1-aaa /var/opt/kata/versions/2-bbb", " ");
+	_strv_ strv keep = strv_split("3-ccc", " ");
 	_strv_ strv unused = NULL;
 
 	(void)state;
-	usage_unused(all, used, "3-ccc", &unused);
+	usage_unused(all, used, keep, &unused);
 	assert_int_equal(strv_len(unused), 1);
 	assert_string_equal(unused[0], "4-ddd");
 }

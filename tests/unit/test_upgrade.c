@@ -49,35 +49,71 @@ static void start(struct world *w)
 	w->settings.create_default_runtimeclass = false;
 	boots_not = false;
 	canaries = 0;
+	trials = 0;
 }
 
-/* Installs VERSION against an API server that plays TURNS.  *ret_proof, which may be NULL, is what
- * the node's annotation shall say then. */
-static int install_version(struct world *w, const char *version, const struct fake_turn *turns,
-			   size_t n, char **ret_proof, struct error *e)
+typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
+
+/* The node as ready for PROOF, in the first of TURNS. */
+#define AS_READY(turns, proof, is_upgraded)                             \
+	_free_ char *turns##_node = ready_node((proof), (is_upgraded)); \
+	(turns)[0].body = turns##_node
+
+/* What was found when facts were last read.  Its text is to be freed. */
+struct found {
+	char *proof;
+	bool is_wanted;
+	unsigned restarts;
+	uint64_t took_ms;
+};
+
+/* Reads the facts by READ and brings the node there, against an API server that plays TURNS. */
+static int bring(struct world *w, read_facts *read, const struct fake_turn *turns, size_t n,
+		 struct found *ret_found, struct error *e)
 {
 	static const struct fake_turn no_class =
 		GET("/apis/node.k8s.io/v1/runtimeclasses/", "404 Not Found", "{}");
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
+	uint64_t began = now_ms();
 	struct run r;
 	int result;
 
-	release_version = version;
-	write_release(w->dir);
 	run_start(&r, w, install_steps, turns, n);
 	r.api.aside = &no_class;
 	result = journal_open(&w->settings.owner, r.facts.root, deadline_in(5000), NULL, &j, e);
 	if (result >= 0)
-		result = facts_read_install(&r.facts, &r.in, e);
+		result = read(&r.facts, &r.in, e);
 	if (result >= 0)
 		result = plan_assess(&r.plan, &a, e);
 	if (result >= 0)
 		result = plan_run(&r.plan, &a, j, e);
-	if (ret_proof)
-		*ret_proof = xstrdup(r.facts.proof ? r.facts.proof : "");
+	*ret_found = (struct found){
+		.proof = xstrdup(r.facts.proof ? r.facts.proof : ""),
+		.is_wanted = result >= 0 && facts_is_wanted(&r.facts),
+		.restarts = r.in.results.restarts,
+		.took_ms = now_ms() - began,
+	};
 	run_end(&r);
 	return result;
+}
+
+/* Installs VERSION.  *ret_proof, which may be NULL, is what the node's annotation shall say then.
+ */
+static int install_version(struct world *w, const char *version, const struct fake_turn *turns,
+			   size_t n, char **ret_proof, struct error *e)
+{
+	struct found found;
+	int r;
+
+	release_version = version;
+	write_release(w->dir);
+	r = bring(w, facts_read_install, turns, n, &found, e);
+	if (ret_proof)
+		*ret_proof = found.proof;
+	else
+		free(found.proof);
+	return r;
 }
 
 static char *install_first(struct world *w)
@@ -110,6 +146,19 @@ static void assert_current(const struct world *w, const char *version)
 
 	assert_int_equal(store_current(root, &current, &e), 0);
 	assert_true(current && str_starts(current, version));
+}
+
+static void assert_mark(const struct world *w, enum store_mark mark, const char *version)
+{
+	_free_ char *root = settings_root(&w->settings);
+	_free_ char *folder = NULL;
+	struct error e;
+
+	assert_int_equal(store_marked(root, mark, &folder, &e), 0);
+	if (version)
+		assert_true(folder && str_starts(folder, version));
+	else
+		assert_null(folder);
 }
 
 #define DROP_IN "etc/kata-containers/kata-qemu/config.d/50-user-overrides.toml"
@@ -263,6 +312,189 @@ static void test_proof_of_this_boot_counts_for_its_configuration_alone(void **st
 	world_end(&w);
 }
 
+/* One that has another version already: neither its engine nor its kubelet has to notice. */
+#define UPGRADE                                     \
+	{                                           \
+		SAYS(NULL), CONDITION, CLAIM, READY \
+	}
+
+/* A node with version 1 before 2.  Returns the proof of 2. */
+static char *install_two(struct world *w)
+{
+	struct fake_turn turns[] = UPGRADE;
+	_free_ char *first = install_first(w);
+	char *proof = NULL;
+	struct error e;
+	AS_READY(turns, first, "True");
+
+	if (install_version(w, "2", turns, ARRAY_SIZE(turns), &proof, &e) < 0)
+		fail_msg("%s", e.msg);
+	return proof;
+}
+
+#define BACK                                                                                       \
+	{                                                                                          \
+		SAYS(NULL), CONDITION, CLAIM,                                                      \
+			PATCH("/api/v1/nodes/n1/status?",                                          \
+			      "\"type\":\"KataReady\",\"status\":\"True\"",                        \
+			      "\"type\":\"KataUpgraded\",\"status\":\"False\"", "RolledBack"),     \
+			PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\""), \
+			POST("/apis/events.k8s.io/", "KataRolledBack")                             \
+	}
+
+static void go_back(struct world *w, struct fake_turn *turns, size_t n, const char *proof,
+		    struct found *ret_found)
+{
+	struct error e;
+	AS_READY(turns, proof, "True");
+
+	if (bring(w, facts_read_rollback, turns, n, ret_found, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void test_going_back_is_a_link_and_no_sandbox(void **state)
+{
+	struct fake_turn turns[] = BACK;
+	_free_ char *proof = NULL;
+	struct found found;
+	struct world w;
+
+	(void)state;
+	start(&w);
+	proof = install_two(&w);
+	assert_current(&w, "2-");
+	assert_mark(&w, STORE_PREVIOUS, "1-");
+	assert_int_equal(canaries, 2);
+	assert_int_equal(trials, 2);
+	go_back(&w, turns, ARRAY_SIZE(turns), proof, &found);
+	assert_current(&w, "1-");
+	assert_mark(&w, STORE_PREVIOUS, "2-");
+	assert_mark(&w, STORE_HELD, "2-");
+	assert_int_equal(canaries, 2);
+	assert_int_equal(trials, 2);
+	assert_int_equal(found.restarts, 0);
+	assert_false(found.is_wanted);
+	print_message("going back took %llu ms, with the API server's answers\n",
+		      (unsigned long long)found.took_ms);
+	free(found.proof);
+	world_end(&w);
+}
+
+/* The pod of version 2 is still there, and looks after the node. */
+static void test_version_that_was_gone_back_from_comes_again_when_it_is_wished(void **state)
+{
+	struct fake_turn back[] = BACK;
+	struct fake_turn same[] = { SAYS(NULL) };
+	struct fake_turn again[] = {
+		SAYS(NULL),
+		CONDITION,
+		CLAIM,
+		PATCH("/api/v1/nodes/n1/status?", "\"type\":\"KataUpgraded\",\"status\":\"True\""),
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\""),
+		POST("/apis/events.k8s.io/", "KataRolledBack"),
+	};
+	_free_ char *proof = NULL;
+	_free_ char *node = NULL;
+	struct found found, held;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_two(&w);
+	go_back(&w, back, ARRAY_SIZE(back), proof, &found);
+	node = xasprintf(
+		"{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"},\"annotations\":"
+		"{\"kata-deploy.katacontainers.io/default\":\"%s\"}},\"status\":{\"conditions\":"
+		"[{\"type\":\"KataReady\",\"status\":\"True\"},{\"type\":\"KataUpgraded\","
+		"\"status\":\"False\",\"reason\":\"RolledBack\"}]}}",
+		found.proof);
+	same[0].body = node;
+	assert_int_equal(bring(&w, facts_read_install, same, ARRAY_SIZE(same), &held, &e), 0);
+	assert_false(held.is_wanted);
+	free(held.proof);
+	assert_current(&w, "1-");
+	go_back(&w, again, ARRAY_SIZE(again), found.proof, &held);
+	assert_true(held.is_wanted);
+	assert_current(&w, "2-");
+	assert_mark(&w, STORE_HELD, NULL);
+	free(found.proof);
+	free(held.proof);
+	world_end(&w);
+}
+
+/* A roll-out that is undone is an installation of the older image. */
+static void test_roll_out_that_is_undone_boots_nothing(void **state)
+{
+	struct fake_turn turns[] = UPGRADE;
+	_free_ char *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_two(&w);
+	{
+		AS_READY(turns, proof, "True");
+
+		if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+	}
+	assert_current(&w, "1-");
+	assert_mark(&w, STORE_HELD, NULL);
+	assert_int_equal(canaries, 2);
+	world_end(&w);
+}
+
+/* ... and the version before the one that is current, and no other. */
+static void test_two_versions_stay_and_no_third(void **state)
+{
+	struct fake_turn upgrade[] = UPGRADE;
+	struct fake_turn same[] = { SAYS(NULL) };
+	_free_ char *second = NULL;
+	_free_ char *third = NULL;
+	_free_ char *root = NULL;
+	_strv_ strv versions = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	second = install_two(&w);
+	{
+		AS_READY(upgrade, second, "True");
+
+		if (install_version(&w, "3", upgrade, ARRAY_SIZE(upgrade), &third, &e) < 0)
+			fail_msg("%s", e.msg);
+	}
+	{
+		AS_READY(same, third, "True");
+
+		if (install_version(&w, "3", same, ARRAY_SIZE(same), NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+	}
+	root = settings_root(&w.settings);
+	assert_int_equal(store_list(root, &versions, &e), 0);
+	assert_int_equal(strv_len(versions), 2);
+	assert_mark(&w, STORE_PREVIOUS, "2-");
+	world_end(&w);
+}
+
+static void test_node_with_one_version_has_nothing_to_go_back_to(void **state)
+{
+	struct found found;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	free(install_first(&w));
+	assert_int_equal(bring(&w, facts_read_rollback, NULL, 0, &found, &e), -ENOENT);
+	free(found.proof);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +503,12 @@ int main(void)
 		cmocka_unit_test(test_first_version_that_does_not_boot_claims_nothing),
 		cmocka_unit_test(test_failure_that_is_over_costs_one_request),
 		cmocka_unit_test(test_proof_of_this_boot_counts_for_its_configuration_alone),
+		cmocka_unit_test(test_going_back_is_a_link_and_no_sandbox),
+		cmocka_unit_test(
+			test_version_that_was_gone_back_from_comes_again_when_it_is_wished),
+		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
+		cmocka_unit_test(test_two_versions_stay_and_no_third),
+		cmocka_unit_test(test_node_with_one_version_has_nothing_to_go_back_to),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

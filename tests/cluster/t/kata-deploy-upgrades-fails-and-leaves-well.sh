@@ -156,6 +156,37 @@ eventually 30 "the start of containerd to be told" has_event KataEngineStarted c
 eventually 10 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
 k exec lasting -- true || fail "the pod does not answer after containerd was started anew"
 
+note "going back on the node moves a link: no sandbox is booted, nothing restarted, no pod notices"
+took() { sed -nE "s/.*version '$1-[^']*' is installed in ([0-9]+) ms.*/\1/p" "$2" | tail -n 1; }
+go_back() { # VERSION
+	system exec "$(pod_of)" -- kata-deploy rollback >"$work/back" 2>&1 || {
+		cat "$work/back"
+		fail "the way back to $1 fails"
+	}
+	! grep -E 'boot a sandbox|run a sandbox|restarting' "$work/back" || fail "that is more than a link"
+	is_current "$1" || fail "the current version is $(current)"
+	expect "label" true "$(label)"
+	note "back on $1 in $(took "$1" "$work/back") ms"
+	[ "$(took "$1" "$work/back")" -lt 5000 ] || fail "this takes too long, whatever else runs here"
+}
+go_back 1.0.1
+expect "reason of KataUpgraded" RolledBack "$(condition KataUpgraded reason)"
+expect "KataReady" True "$(condition KataReady status)"
+has_event KataRolledBack 1.0.1 || fail "there is no event KataRolledBack"
+go_back 1.0.3
+expect "KataUpgraded" True "$(condition KataUpgraded status)"
+expect_match "versions" '1\.0\.1-.*1\.0\.3-' "$(versions)"
+
+note "and so does a roll-out that is undone"
+use_version 1.0.1
+rolled_out
+is_current 1.0.1 || fail "the current version is $(current)"
+says >"$work/undone"
+! grep -E 'boot a sandbox|run a sandbox|restarting' "$work/undone" || fail "that is more than a link"
+note "undone in $(took 1.0.1 "$work/undone") ms"
+expect "pid of containerd" "$pid" "$(containerd_pid)"
+k exec lasting -- true || fail "the pod does not answer after the way back"
+
 known() { on_node sh -c 'ctr -n k8s.io containers ls' | awk '$3 ~ /kata/' | grep -c .; }
 
 # The kubelet collects once a minute, and that may be just now.
