@@ -14,6 +14,7 @@ struct results {
 	char *guest_kernel;           /* of the canary */
 	char attempt[SHA256_HEX + 1]; /* of the engine's configuration, see attempt.h */
 	const struct step *step;      /* the one that began last */
+	bool is_refused;              /* a right went before the cluster was told of a removal */
 };
 
 /* The context of every step: the facts, the means to act, and the results. */

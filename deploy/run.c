@@ -353,19 +353,31 @@ int run_keep_engine(const struct settings *s, const struct cancel *cancel, struc
 	return install(keep_engine_once, s, cancel, e);
 }
 
+/* Whoever takes the rights away before the pods has to clean the API up himself. */
+static void say_what_stays(const struct settings *s)
+{
+	log_warn(
+		"the right to change node '%s' went before this pod: its labels stay, the "
+		"annotation '%s', the conditions %s and %s, and RuntimeClasses that do not go with "
+		"the namespace; take them away with \"kubectl label node %s "
+		"katacontainers.io/kata-runtime- %s-\", \"kubectl annotate node %s %s-\" and "
+		"\"kubectl patch node %s --subresource=status -p "
+		"'{\"status\":{\"conditions\":[{\"type\":\"%s\",\"$patch\":\"delete\"},"
+		"{\"type\":\"%s\",\"$patch\":\"delete\"}]}}'\"",
+		s->node_name, s->owner.label, s->condition, s->upgraded, s->node_name,
+		s->owner.label, s->node_name, s->owner.label, s->node_name, s->condition,
+		s->upgraded);
+}
+
 static int remove_all(struct run *run, struct error *e)
 {
-	const struct settings *s = run->facts.settings;
+	int r = facts_read_removal(&run->facts, &run->in, e);
 
-	if (facts_read_removal(&run->facts, &run->in, e) < 0)
-		return -e->code;
-	if (!run->facts.node)
-		log_warn(
-			"the right to change node '%s' went before this pod: its labels stay; take "
-			"them away with 'kubectl label node %s katacontainers.io/kata-runtime- "
-			"%s-'",
-			s->node_name, s->node_name, s->owner.label);
-	return run_steps(run, cleanup_steps, e);
+	if (r >= 0)
+		r = run_steps(run, cleanup_steps, e);
+	if (!run->facts.node || run->in.results.is_refused)
+		say_what_stays(run->facts.settings);
+	return r;
 }
 
 static int cleanup_once(const struct settings *s, const struct cancel *cancel,

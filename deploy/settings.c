@@ -69,6 +69,9 @@ static const struct row rows[] = {
 	  "program and arguments that restart containerd on a node without systemd" },
 	{ "KATA_REMOVE_WAIT", AT(remove_wait_s), NUMBER, "300", false,
 	  "seconds that removing waits for deleted pods; well below the pod's grace period" },
+	{ "KATA_REMOVE_RUNNING_WAIT", AT(running_wait_s), NUMBER, "40", false,
+	  "seconds that removing waits for pods that still run before it refuses; 0: it refuses "
+	  "before it changes anything" },
 	{ "KATA_REFUSED_WAIT", AT(refused_wait_s), NUMBER, "5", false,
 	  "seconds that the API server must refuse, or not know the DaemonSet, before it is "
 	  "believed: it may have just started, and a DaemonSet may be made anew" },

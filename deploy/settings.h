@@ -28,6 +28,7 @@ struct settings {
 	char *pool;
 	uint32_t health_port;
 	uint32_t remove_wait_s;
+	uint32_t running_wait_s;
 	uint32_t refused_wait_s;
 	char *drift;          /* one of the two below */
 	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h */

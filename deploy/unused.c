@@ -36,7 +36,7 @@ static void say(const struct live *l, uint64_t left_ms)
 
 static uint64_t limit_ms(const struct unused *u, const struct live *l)
 {
-	return l->running > 0 ? min_u64(u->running_ms, u->wait_ms) : u->wait_ms;
+	return l->running > 0 ? u->running_ms : u->wait_ms;
 }
 
 int unused_wait(const struct unused *u, struct error *e)

@@ -7,10 +7,10 @@
 /* How long removing waits for what uses the installation. */
 struct unused {
 	/* Adds what uses it now to *l. */
-	int (*look)(void *arg, struct live *l, struct error *e);
-	void *arg;
+	int (*look)(const void *arg, struct live *l, struct error *e);
+	const void *arg;
 	uint64_t wait_ms;    /* for everything to be gone */
-	uint64_t running_ms; /* at most as long while something runs: it may be about to end */
+	uint64_t running_ms; /* while something runs: it may be about to end */
 	uint64_t poll_ms;
 	const struct cancel *cancel;
 };

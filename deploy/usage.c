@@ -14,9 +14,9 @@
 #include "lib/host/store.h"
 #include "lib/log.h"
 
-int usage_look(void *arg, struct live *l, struct error *e)
+int usage_look(const void *arg, struct live *l, struct error *e)
 {
-	struct install *in = arg;
+	const struct install *in = arg;
 	const struct engine *engine = &in->facts->engine;
 	_strv_ strv used = NULL;
 

@@ -11,7 +11,7 @@ struct install;
 /* What uses an installation, and which versions nobody does. */
 
 /* Adds what uses a sandbox on this node now, for struct unused; ARG is the install. */
-int usage_look(void *arg, struct live *l, struct error *e);
+int usage_look(const void *arg, struct live *l, struct error *e);
 /* EBUSY, with what it is, while something does: then neither its handler nor its files may go. */
 int usage_must_be_none(struct install *in, struct error *e);
 

@@ -2,6 +2,8 @@
 /*
  * drain - wait for what still uses a sandbox, before handlers or files go that it needs.
  *
+ * What runs is not ours to end: it is waited for as long as the settings say, a pod's usual grace
+ * period and what comes after it by default, and then everything that it needs stays.
  * From here on a removal needs the container engine; what comes before does not.  Where no version
  * is there is nothing to wait for: an engine that is too old for us shall not hold a removal up.
  */
@@ -11,8 +13,19 @@
 #include "deploy/usage.h"
 #include "lib/host/envoy.h"
 
-#define RUNNING_MS (40 * UINT64_C(1000)) /* a pod's usual grace period and what comes after it */
-#define LOOK_MS    1000
+#define LOOK_MS 1000
+
+/* Before anything is changed, where it was chosen so. */
+static int must_not_run(const struct install *in, struct error *e)
+{
+	_live_ struct live l = { 0 };
+
+	if (in->facts->settings->running_wait_s > 0)
+		return 0;
+	if (usage_look(in, &l, e) < 0)
+		return -e->code;
+	return l.running > 0 ? unused_fail(&l, e) : 0;
+}
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
@@ -20,9 +33,10 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 
-	(void)e;
 	if (f->silence.code && !usage_is_installed(f))
 		return 0;
+	if (!f->silence.code && must_not_run(in, e) < 0)
+		return -e->code;
 	if (f->silence.code)
 		change_add(ret_change, EFFECT_PROBE, f->engine.socket, f->silence.msg);
 	else if (assessment_has(others, EFFECT_RESTART) || assessment_has(others, EFFECT_FILE) ||
@@ -40,7 +54,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		.look = usage_look,
 		.arg = in,
 		.wait_ms = f->settings->remove_wait_s * UINT64_C(1000),
-		.running_ms = RUNNING_MS,
+		.running_ms = f->settings->running_wait_s * UINT64_C(1000),
 		.poll_ms = LOOK_MS,
 		.cancel = in->cancel,
 	};

@@ -45,11 +45,15 @@ static int run(void *context, const struct change *change, struct error *e)
 
 	if (change_has(change, EFFECT_LABEL, node_label(in->facts)))
 		r = node_set_marks(in, &gone, e);
-	if (r < 0)
+	if (r < 0) {
+		in->results.is_refused = true;
 		return node_is_out_of_reach(r, e) ? 0 : r;
+	}
 	if (node_condition(in, NODE_NOT_READY, REMOVED,
-			   "kata-deploy has removed Kata from this node", &ignored) < 0)
+			   "kata-deploy has removed Kata from this node", &ignored) < 0) {
+		in->results.is_refused = true;
 		log_warn("%s", ignored.msg);
+	}
 	return 0;
 }
 

@@ -35,9 +35,11 @@ static int only_warn(int r, const struct error *e)
 
 static int run(void *context, const struct change *change, struct error *e)
 {
-	int r = wish_is_elsewhere(context, e);
+	struct install *in = context;
+	int r = wish_is_elsewhere(in, e);
 
 	(void)change;
+	in->results.is_refused |= r == -EACCES;
 	if (r > 0) {
 		log_info("the RuntimeClasses stay: other nodes have this installation, too");
 		return 0;

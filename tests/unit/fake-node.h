@@ -114,14 +114,17 @@ static int fake_status(const char *socket, uint64_t deadline_ms, const struct ca
 	return 0;
 }
 
+static unsigned running; /* containers in sandboxes of ours */
+
 static int fake_live(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		     struct live *l, struct error *e)
 {
 	(void)socket;
 	(void)deadline_ms;
 	(void)cancel;
-	(void)l;
 	(void)e;
+	l->containers += running;
+	l->running += running;
 	return 0;
 }
 

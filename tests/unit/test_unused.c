@@ -20,9 +20,9 @@ struct script {
 	struct cancel *cancel; /* raised at the first look */
 };
 
-static int look(void *arg, struct live *l, struct error *e)
+static int look(const void *arg, struct live *l, struct error *e)
 {
-	struct script *s = arg;
+	struct script *s = (struct script *)(uintptr_t)arg;
 	const struct view *v = &s->views[s->looks < s->n ? s->looks : s->n - 1];
 
 	s->looks++;

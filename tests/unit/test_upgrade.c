@@ -50,6 +50,7 @@ static void start(struct world *w)
 	boots_not = false;
 	canaries = 0;
 	trials = 0;
+	running = 0;
 }
 
 typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
@@ -495,6 +496,40 @@ static void test_node_with_one_version_has_nothing_to_go_back_to(void **state)
 	world_end(&w);
 }
 
+/* Not even its label: the pods that run are to have all that they had. */
+static void test_removal_that_may_not_wait_is_refused_with_nothing_changed(void **state)
+{
+	static const struct {
+		unsigned running;
+		uint32_t wait_s;
+		int result;
+	} cases[] = { { 1, 0, -EBUSY }, { 0, 0, 0 }, { 1, 40, 0 } };
+	_free_ char *proof = NULL;
+	_free_ char *node = NULL;
+	struct fake_turn turns[] = { SAYS(NULL) };
+	struct world w;
+
+	(void)state;
+	start(&w);
+	proof = install_first(&w);
+	node = ready_node(proof, "True");
+	turns[0].body = node;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_assessment_ struct assessment a = { 0 };
+		struct error e;
+		struct run r;
+
+		running = cases[i].running;
+		w.settings.running_wait_s = cases[i].wait_s;
+		run_start(&r, &w, cleanup_steps, turns, ARRAY_SIZE(turns));
+		r.facts.wish = WISH_LEAVE;
+		assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
+		assert_int_equal(plan_assess(&r.plan, &a, &e), cases[i].result);
+		run_end(&r);
+	}
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +543,7 @@ int main(void)
 			test_version_that_was_gone_back_from_comes_again_when_it_is_wished),
 		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
 		cmocka_unit_test(test_two_versions_stay_and_no_third),
+		cmocka_unit_test(test_removal_that_may_not_wait_is_refused_with_nothing_changed),
 		cmocka_unit_test(test_node_with_one_version_has_nothing_to_go_back_to),
 	};
 

@@ -121,6 +121,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 	(list "KATA_ADOPT" $v.adopt)
 	(list "KATA_PATH_DIR" $v.pathDir)
 	(list "KATA_REMOVE_WAIT" $v.removal.waitSeconds)
+	(list "KATA_REMOVE_RUNNING_WAIT" $v.removal.runningSeconds)
 	(list "KATA_REFUSED_WAIT" $v.removal.refusedSeconds)
 	(list "KATA_DEPLOY_DRIFT" $v.drift)
 	(list "KATA_WITHDRAWN" (join "," $v.withdrawn))

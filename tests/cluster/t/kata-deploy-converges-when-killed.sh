@@ -76,7 +76,7 @@ note "deleting all at once leaves nothing but the node's labels, and says so"
 system logs -f -l app=kata-deploy >"$work/last-words" &
 k delete -f "$work/all.yaml" --wait=false >/dev/null
 eventually 60 "the pod to end" no_pods
-eventually 10 "the pod's last words" grep -q 'its labels stay' "$work/last-words"
+eventually 10 "the pod's last words" grep -q 'its labels stay.*KataReady and KataUpgraded.*kubectl patch node' "$work/last-words"
 expect_restored
 no_classes() { [ -z "$(k get runtimeclass -o name)" ]; }
 # Kubernetes looks at a namespace again after half of its pods' grace period, or when the namespace changes.
