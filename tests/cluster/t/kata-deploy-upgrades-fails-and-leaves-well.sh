@@ -100,7 +100,8 @@ begin_pod
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
 configuration | diff "$work/configuration" - || fail "the configuration of containerd is another one"
-kill "$watcher" && wait "$watcher" || true
+kill "$watcher"
+wait "$watcher" || true
 expect "labels meanwhile" true "$(sort -u "$work/labels")"
 
 note "an upgrade beside it"
