@@ -36,7 +36,8 @@
 #define VERSION_MAX 64
 
 /* Entries of ROOT that an installation of ours makes, beside those that begin with a dot. */
-static const char *const ours[] = { "versions", "current", "journal", JOURNAL_ASIDE, FOREIGN_LINK };
+static const char *const ours[] = { "versions", "current",     "previous",  "held",
+				    "journal",  JOURNAL_ASIDE, FOREIGN_LINK };
 
 void adoptable_done(struct adoptable *a)
 {
