@@ -151,6 +151,7 @@ static int fake_run(const struct task_spec *spec, uint64_t deadline_ms, const st
 }
 
 static unsigned trials; /* that were asked for */
+static bool tries_not;  /* one fails */
 
 static int fake_try(const struct trial *trial, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct error *e)
@@ -158,9 +159,8 @@ static int fake_try(const struct trial *trial, uint64_t deadline_ms, const struc
 	(void)trial;
 	(void)deadline_ms;
 	(void)cancel;
-	(void)e;
 	trials++;
-	return 0;
+	return tries_not ? fail(e, EPROTO, "another shim runs it") : 0;
 }
 
 static int fake_clear_tasks(const char *socket, const char *owner, struct error *e)

@@ -51,6 +51,7 @@ static void start(struct world *w)
 	canaries = 0;
 	trials = 0;
 	running = 0;
+	tries_not = false;
 }
 
 typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
@@ -482,6 +483,62 @@ static void test_two_versions_stay_and_no_third(void **state)
 	world_end(&w);
 }
 
+/* The second proof comes when the version is current: what it refutes is taken back as a whole. */
+static void test_version_whose_trial_fails_takes_itself_back(void **state)
+{
+	struct fake_turn turns[] = {
+		SAYS(NULL),
+		CONDITION,
+		CLAIM,
+		GET("/api/v1/nodes/n1 ", "200 OK",
+		    "{\"metadata\":{\"labels\":{\"katacontainers.io/kata-runtime\":\"false\","
+		    "\"kata-deploy.katacontainers.io/default\":\"false\"}}}"),
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\"",
+		      "\"kata-deploy.katacontainers.io/default\":\"true\""),
+	};
+	_free_ char *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_two(&w);
+	tries_not = true;
+	folder_put(w.dir, "dropin-qemu.toml", OTHER);
+	{
+		AS_READY(turns, proof, "True");
+
+		assert_int_equal(install_version(&w, "3", turns, ARRAY_SIZE(turns), NULL, &e),
+				 -EPROTO);
+	}
+	assert_current(&w, "2-");
+	assert_mark(&w, STORE_PREVIOUS, "1-");
+	assert_mark(&w, STORE_HELD, NULL);
+	assert_text(&w, DROP_IN, CUSTOM);
+	world_end(&w);
+}
+
+static void test_configuration_that_a_killed_canary_left_goes(void **state)
+{
+	struct fake_turn turns[] = { SAYS(NULL) };
+	_free_ char *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_first(&w);
+	folder_put(w.host, "etc/kata-containers/.kata-deploy-candidate/kata-qemu/a.toml", "");
+	{
+		AS_READY(turns, proof, "True");
+
+		if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+	}
+	assert_false(candidate_has_rest(&w.settings));
+	world_end(&w);
+}
+
 static void test_node_with_one_version_has_nothing_to_go_back_to(void **state)
 {
 	struct found found;
@@ -544,6 +601,8 @@ int main(void)
 		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
 		cmocka_unit_test(test_two_versions_stay_and_no_third),
 		cmocka_unit_test(test_removal_that_may_not_wait_is_refused_with_nothing_changed),
+		cmocka_unit_test(test_version_whose_trial_fails_takes_itself_back),
+		cmocka_unit_test(test_configuration_that_a_killed_canary_left_goes),
 		cmocka_unit_test(test_node_with_one_version_has_nothing_to_go_back_to),
 	};
 
