@@ -75,6 +75,16 @@ const struct kata_command kata_commands[] = {
 			"something",
 	},
 	{
+		.name = "rollout",
+		.min = 1,
+		.max = 1,
+		.usage = "status",
+		.needs_cluster = true,
+		.run = cmd_rollout,
+		.help = "wait for the end of a roll-out; ends with 0: complete, 1: a node stopped "
+			"it",
+	},
+	{
 		.name = "rollback",
 		.max = 1,
 		.usage = "NODE|--all",
@@ -162,7 +172,7 @@ void kubectl_usage(FILE *out)
 	(void)fputs(
 		"\nStatus:\n"
 		"  0  done\n"
-		"  1  found: changes (plan), a fault (check)\n"
+		"  1  found: changes (plan), a fault (check), a node that stopped it (rollout)\n"
 		"  2  an error or wrong usage\n"
 		"  3  done in part; standard error names what was left out\n",
 		out);

@@ -78,7 +78,7 @@ int kata_open(struct kata *k, struct error *e);
 char *kata_pods_path(const struct kata *k);
 
 kata_run cmd_check, cmd_cleanup, cmd_complete, cmd_completion, cmd_diagnose, cmd_nodes, cmd_plan,
-	cmd_recycle, cmd_rollback, cmd_sandboxes, cmd_stale, cmd_status, cmd_version;
+	cmd_recycle, cmd_rollback, cmd_rollout, cmd_sandboxes, cmd_stale, cmd_status, cmd_version;
 
 /* The whole program; ARGV[0] is not looked at.  Returns the exit status. */
 int kubectl_main(int argc, char **argv);

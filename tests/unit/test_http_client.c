@@ -15,8 +15,11 @@
 
 #define WAIT_MS 20000
 
+/* What a test wants of the target, from where the server is. */
+typedef void make_target(struct http_target *target, const char *url);
+
 /* Asks for "/x" of a server that plays TURN. */
-static int ask(const struct fake_turn *turn, struct error *e)
+static int ask_as(const struct fake_turn *turn, make_target *make, struct error *e)
 {
 	const struct http_request request = { .path = "/x", .deadline_ms = deadline_in(WAIT_MS) };
 	_http_response_ struct http_response response = { 0 };
@@ -28,6 +31,8 @@ static int ask(const struct fake_turn *turn, struct error *e)
 
 	assert_true(fake_start(&api, turn, 1, NULL));
 	target.base_url = api.url;
+	if (make)
+		make(&target, api.url);
 	assert_int_equal(http_client_new(&target, &client, e), 0);
 	r = http_do(client, &request, &response, e);
 	http_client_free(client);
@@ -35,6 +40,90 @@ static int ask(const struct fake_turn *turn, struct error *e)
 	if (fault)
 		fail_msg("%s", fault);
 	return r;
+}
+
+static int ask(const struct fake_turn *turn, struct error *e)
+{
+	return ask_as(turn, NULL, e);
+}
+
+static void assert_asked(const struct fake_turn *turn, make_target *make)
+{
+	struct error e;
+
+	if (ask_as(turn, make, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* It resolves the name of the server. */
+static void by_proxy(struct http_target *target, const char *url)
+{
+	target->base_url = "http://api.far.example:6443";
+	target->proxy = url;
+}
+
+static void by_environment(struct http_target *target, const char *url)
+{
+	assert_int_equal(setenv("http_proxy", url, 1), 0);
+	target->base_url = "http://api.far.example:6443";
+	target->heeds_environment = true;
+}
+
+static void test_client_goes_by_the_proxy_it_is_told(void **state)
+{
+	static const struct fake_turn turn = { { "GET http://api.far.example:6443/x ",
+						 "Host: api.far.example:6443\r\n" },
+					       "200 OK",
+					       "{}",
+					       FAKE_KEEP,
+					       NULL };
+
+	(void)state;
+	/* What the target says is before the environment, its exceptions included. */
+	assert_int_equal(setenv("no_proxy", "*", 1), 0);
+	assert_asked(&turn, by_proxy);
+	(void)unsetenv("no_proxy");
+	assert_asked(&turn, by_environment);
+	(void)unsetenv("http_proxy");
+}
+
+static void by_name(struct http_target *target, const char *url)
+{
+	(void)url;
+	target->server_name = "kubernetes.example";
+}
+
+/* The name is for TLS; what the server is called by us stays. */
+static void test_name_of_the_certificate_leads_to_the_same_server(void **state)
+{
+	static const struct fake_turn turn = {
+		{ "GET /x ", "Host: 127.0.0.1:" }, "200 OK", "{}", FAKE_KEEP, NULL
+	};
+
+	(void)state;
+	assert_asked(&turn, by_name);
+}
+
+static void with_headers(struct http_target *target, const char *url)
+{
+	static char one[] = "Impersonate-User: jane", two[] = "Impersonate-Group: a";
+	static char *headers[] = { one, two, NULL };
+
+	(void)url;
+	target->headers = headers;
+}
+
+static void test_headers_of_the_target_are_in_every_request(void **state)
+{
+	static const struct fake_turn turn = { { "GET /x ", "Impersonate-User: jane\r\n",
+						 "Impersonate-Group: a\r\n" },
+					       "200 OK",
+					       "{}",
+					       FAKE_KEEP,
+					       NULL };
+
+	(void)state;
+	assert_asked(&turn, with_headers);
 }
 
 static void test_client_obeys_no_proxy_of_the_environment(void **state)
@@ -83,6 +172,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_client_obeys_no_proxy_of_the_environment),
+		cmocka_unit_test(test_client_goes_by_the_proxy_it_is_told),
+		cmocka_unit_test(test_name_of_the_certificate_leads_to_the_same_server),
+		cmocka_unit_test(test_headers_of_the_target_are_in_every_request),
 		cmocka_unit_test(test_client_has_no_sigpipe),
 		cmocka_unit_test(test_headers_without_end_are_refused),
 	};
