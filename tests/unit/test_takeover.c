@@ -57,27 +57,36 @@ static const struct layout {
 	const char *file; /* below the engine's folder, beside the main file; NULL: none */
 	const char *text;
 	const char *import; /* upstream's own file in the root; NULL: none */
+	const char *suffix; /* of a second installation; NULL: it is the first */
 } layouts[] = {
 	{ "k8s", "v1.7.29",
 	  "version = 2\n" RUNC(RUNTIMES2) UPSTREAM(RUNTIMES2) "[debug]\n  level = \"info\"\n", NULL,
-	  NULL, NULL },
+	  NULL, NULL, NULL },
 	{ "k8s", "v2.0.5",
 	  "version = 3\nimports = [\"%s/opt/kata/" UPSTREAM_IMPORT "\"]\n" RUNC(RUNTIMES3), NULL,
-	  NULL, "version = 3\n" UPSTREAM(RUNTIMES3) },
+	  NULL, "version = 3\n" UPSTREAM(RUNTIMES3), NULL },
 	{ "k8s", "v2.1.4",
 	  "imports = ['/etc/other/*.toml', \"%s/opt/kata/" UPSTREAM_IMPORT
 	  "\"]\nversion = 2\n" RUNC(RUNTIMES2),
-	  NULL, NULL, "version = 2\n" UPSTREAM(RUNTIMES2) },
+	  NULL, NULL, "version = 2\n" UPSTREAM(RUNTIMES2), NULL },
 	{ "k8s", "v2.4.2", "version = 3\nimports = [\"%s/etc/conf.d/*.toml\"]\n",
 	  "conf.d/kata-deploy.toml",
 	  "version = 3\n" UPSTREAM(RUNTIMES3) "[proxy_plugins.nydus-for-kata-tee]\n"
 					      "type = \"snapshot\"\n",
-	  NULL },
+	  NULL, NULL },
 	{ "k0s", "v1.7.29", "# k0s_managed=true\nversion = 2\n", "containerd.d/kata-deploy.toml",
-	  "version = 2\n" UPSTREAM(RUNTIMES2), NULL },
+	  "version = 2\n" UPSTREAM(RUNTIMES2), NULL, NULL },
 	{ "k3s", "v2.1.4", "version = 3\nimports = [\"%s/etc/config-v3.toml.d/*.toml\"]\n",
-	  "config-v3.toml.d/kata-deploy.toml", "version = 3\n" UPSTREAM(RUNTIMES3), NULL },
-	{ "crio", "1.36.3", NULL, "crio.conf.d/99-kata-deploy", crio_text, NULL },
+	  "config-v3.toml.d/kata-deploy.toml", "version = 3\n" UPSTREAM(RUNTIMES3), NULL, NULL },
+	{ "crio", "1.36.3", NULL, "crio.conf.d/99-kata-deploy", crio_text, NULL, NULL },
+	{ .flavour = "k8s",
+	  .version = "v2.4.2",
+	  .main_file = "version = 3\nimports = [\"%s/etc/conf.d/*.toml\"]\n",
+	  .file = "conf.d/kata-deploy-blue.toml",
+	  .text = "version = 3\n" TABLES(RUNTIMES3, "kata-qemu-blue", "bin",
+					 "runtimes/qemu/configuration-qemu.toml")
+		  TABLES(RUNTIMES3, "kata-clh-blue", "bin", "runtimes/clh/configuration-clh.toml"),
+	  .suffix = "blue" },
 };
 
 /* ---- the node ---- */
@@ -85,7 +94,9 @@ static const struct layout {
 struct node {
 	char *dir;  /* of everything */
 	char *root; /* /opt/kata */
-	char *etc;  /* the engine's folder */
+	char *name; /* of the handler */
+	char *owner;
+	char *etc; /* the engine's folder */
 	char *shim;
 	char *launcher;
 	struct handler handler;
@@ -119,16 +130,21 @@ static void node_start(struct node *n, const struct layout *l)
 {
 	static char folder[] = "1-aaa";
 	struct engine *engine = &n->facts.engine;
+	const char *suffix = l->suffix ? l->suffix : "";
+	const char *dash = l->suffix ? "-" : "";
 	struct error e;
 
 	*n = (struct node){ .dir = folder_new(), .settings = { .adopt = true } };
-	n->root = path_join(n->dir, "opt/kata");
+	n->root = xasprintf("%s/opt/kata%s%s", n->dir, dash, suffix);
+	n->name = xasprintf("kata-qemu%s%s", dash, suffix);
+	n->owner = xasprintf("kata-deploy%s%s", dash, suffix);
 	n->etc = path_join(n->dir, "etc");
 	n->shim = path_join(n->root, "bin/containerd-shim-kata-v2");
 	n->launcher = path_join(n->root, "share/launchers/qemu/containerd-shim-kata-v2");
-	n->handler = (struct handler){ "kata-qemu", n->shim, "/c.toml", n->launcher, NULL };
-	n->known = (struct known_handler){ "kata-qemu", n->shim, n->launcher };
+	n->handler = (struct handler){ n->name, n->shim, "/c.toml", n->launcher, NULL };
+	n->known = (struct known_handler){ n->name, n->shim, n->launcher };
 	n->settings.owner = test_owner;
+	n->settings.owner.name = n->owner;
 	n->facts.settings = &n->settings;
 	n->facts.root = n->root;
 	n->facts.folder = folder;
@@ -155,6 +171,8 @@ static void node_end(struct node *n)
 	json_putp(&n->facts.node);
 	engine_done(&n->facts.engine);
 	free(n->root);
+	free(n->name);
+	free(n->owner);
 	free(n->etc);
 	free(n->shim);
 	free(n->launcher);
@@ -169,6 +187,13 @@ static char *node_text(const struct node *n, const char *name)
 	struct error e;
 
 	return file_read(path, MIB, &text, NULL, &e) < 0 ? xstrdup("") : text;
+}
+
+static char *root_text(const struct node *n, const char *name)
+{
+	_free_ char *path = path_join(n->root, name);
+
+	return node_text(n, path + strlen(n->dir) + 1);
 }
 
 static void must_be_as_before(const struct node *n)
@@ -285,9 +310,9 @@ static void must_remove(struct node *n)
 static void must_be_taken_over(const struct node *n, const struct layout *l)
 {
 	_free_ char *list = upstream_list(n->etc, UPSTREAM_TEXTS);
-	_free_ char *import = node_text(n, "opt/kata/" UPSTREAM_IMPORT);
-	_free_ char *program = node_text(n, "opt/kata/" UPSTREAM_GO);
-	_free_ char *rust = node_text(n, "opt/kata/" UPSTREAM_RUST);
+	_free_ char *import = root_text(n, UPSTREAM_IMPORT);
+	_free_ char *program = root_text(n, UPSTREAM_GO);
+	_free_ char *rust = root_text(n, UPSTREAM_RUST);
 
 	assert_true(adopt_stands(n->root));
 	assert_true(strstr(list, n->shim) || strstr(list, n->launcher));

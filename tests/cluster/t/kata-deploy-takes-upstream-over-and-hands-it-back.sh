@@ -6,9 +6,9 @@
 # place: own
 #
 # A node on which upstream's kata-deploy installed Kata, and pods of both its shims run.  Without the wish it is refused by
-# name and nothing is touched; with it, it is taken over under the same handler names: the pods go on, answer and can be
-# deleted, also where the shim that made them has died; there is an upgrade of ours; at last all is as it was, byte for
-# byte, and a pod from before still answers.
+# name and nothing is touched; with it, it is taken over under the same handler names, also where that is killed in the
+# middle: the pods go on, answer and can be deleted, also where the shim that made them has died; there is an upgrade of
+# ours; at last all is as it was, byte for byte, and a pod from before still answers.
 . "$(dirname "$0")/../releases.sh"
 . "$top/tests/upstream.sh"
 
@@ -156,8 +156,17 @@ eventually 90 "the refusal" has_event KataInstallFailed "'kata-qemu' is somebody
 k annotate runtimeclass kata-qemu $adopt=true >/dev/null
 untouched
 
-note "take it over"
+note "a kill in the middle is taken back, and nobody notices"
 try_again
+deadline=$((SECONDS + 90))
+until [ -L "$root/opt/kata/adopted" ]; do
+	((SECONDS < deadline)) || fail "nothing is moved aside"
+done
+on_node pkill -KILL -f 'exe --report' || fail "no installer was met at work"
+[ -e "$root/opt/kata/journal" ] || fail "the kill came too late"
+answers first third
+
+note "take it over"
 rolled_out
 expect "labels" "true true" "$(labels)"
 is_current 1.0.1 || fail "the current version is $(current)"
