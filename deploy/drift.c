@@ -189,5 +189,6 @@ int run_follow(const struct settings *s, const struct cancel *cancel, struct err
 		r = install_open(&facts, cancel, &in, e);
 	if (r >= 0)
 		r = kube_watch(in.kube, &watch, e);
-	return r < 0 ? r : 0;
+	/* After a day it is looked whether all is well, and begun anew. */
+	return r < 0 && r != -ETIMEDOUT ? r : 0;
 }

@@ -175,8 +175,8 @@ static int tell_causes(struct install *in, const struct stale_list *list, struct
 	return r;
 }
 
-static int publish(struct facts *f, const struct stale_list *list, struct json_object *told,
-		   const struct cancel *cancel, struct error *e)
+int stale_publish(struct facts *f, const struct stale_list *list, struct json_object *told,
+		  const struct cancel *cancel, struct error *e)
 {
 	_install_ struct install in = { 0 };
 
@@ -206,5 +206,5 @@ int run_publish(const struct settings *s, const struct cancel *cancel, struct er
 	if (list.n == 0 && !*list.current)
 		return 0;
 	log_info("%zu sandboxes are stale", list.n);
-	return publish(&facts, &list, told, cancel, e);
+	return stale_publish(&facts, &list, told, cancel, e);
 }

@@ -22,4 +22,12 @@ int tell_stale(const struct settings *s, const struct cancel *cancel, enum plan_
  */
 int run_publish(const struct settings *s, const struct cancel *cancel, struct error *e);
 
+/* Tells the cluster what TOLD, the JSON text of a list or NULL, lacks.  For run_publish() and the
+ * tests. */
+struct facts;
+struct json_object;
+struct stale_list;
+int stale_publish(struct facts *f, const struct stale_list *list, struct json_object *told,
+		  const struct cancel *cancel, struct error *e);
+
 #endif

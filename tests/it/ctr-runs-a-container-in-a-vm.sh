@@ -8,6 +8,7 @@
 # stdin, environment, working folder; the daemons beside the VM have no way to more rights; afterwards nothing is left.
 . "$(dirname "$0")/testing.sh"
 
+require jq
 kernel=$(run_kata kernel$$ uname -r)
 note "host $(uname -r), container $kernel"
 [ "$runtime" = io.containerd.runc.v2 ] || [ "$kernel" != "$(uname -r)" ] || fail "the container runs on the host's kernel"
@@ -41,6 +42,17 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 			expect "$set of vhost-device-vsock" 0000000000000000 "$(rights vhost-device-vsock $set)"
 		done
 	fi
+fi
+if [ "$runtime" != io.containerd.runc.v2 ]; then
+	inside cat "/run/vc/sbs/rights$$/state.json" >"$work/record"
+	for asset in shim vmm kernel initrd virtiofsd; do
+		path=$(jq -r ".assets.$asset.path" "$work/record")
+		expect "recorded digest of $asset" "$(sha256sum <"$path" | cut -d' ' -f1)" \
+			"$(jq -r ".assets.$asset.sha256" "$work/record")"
+	done
+	expect_match "recorded start" '^[0-9]{4}-[0-9-]+T[0-9:]+Z$' "$(jq -r .started "$work/record")"
+	expect_match "recorded configuration" '^hypervisor\.qemu\.default_memory = [0-9]+$' \
+		"$(inside grep default_memory "/run/vc/sbs/rights$$/configuration")"
 fi
 ctr task kill -s KILL rights$$
 eventually 20 "the container to end" ctr task delete rights$$ >/dev/null

@@ -190,12 +190,20 @@ END
 k wait --for=condition=Ready pod/lasting --timeout=120s >/dev/null || fail "no new pod runs"
 expect "the record of a new pod" "/run/vc/sbs state.json" "$(record_of lasting)"
 
+# is_foreign - the names of pods that are stale because a shim of upstream's made them.
+is_foreign() {
+	[ "$(k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/stale" |
+		jq -r '[.sandboxes[] | select(any(.causes[]; .cause == "foreign")) | "\(.namespace)/\(.name)"] | sort | join(" ")')" = "$1" ]
+}
+eventually 15 "upstream's sandboxes to be stale" is_foreign "default/first default/second default/third"
+
 note "pods of upstream's can be deleted, also where their shim has died"
 id=$(sandbox_of first)
 on_node pkill -KILL -f "shim-go.*$id"
 end_pod first
 on_node grep -q "go .*-id $id.* delete" /run/upstream.log || fail "the shim that made it was not asked to clean up after '$id'"
 end_pod third
+eventually 15 "what has ended to be stale no more" is_foreign default/second
 
 note "once more, for nothing"
 try_again
