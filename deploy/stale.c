@@ -32,8 +32,32 @@ static void ask_pods(void *arg, struct pods *ret_pods)
 		log_warn("%s", e.msg);
 }
 
-static int read_list(struct facts *f, struct stale_list *ret_list, struct error *e)
+static bool was_told(struct json_object *told, const char *id, const char *cause)
 {
+	struct json_object *box = json_find(json_at(told, "sandboxes"), "id", id);
+
+	return json_find(json_at(box, "causes"), "cause", cause);
+}
+
+static strv leftovers_of(struct json_object *told)
+{
+	struct json_object *sandboxes = told ? json_at(told, "sandboxes") : NULL;
+	strv ids = NULL;
+
+	for (size_t i = 0; i < json_len(sandboxes); i++) {
+		const char *id = json_get_str(json_item(sandboxes, i), "id");
+
+		if (id && was_told(told, id, stale_names[STALE_LEFTOVER]))
+			strv_add(&ids, id);
+	}
+	return ids;
+}
+
+/* TOLD: the list that is known already; NULL: none. */
+static int read_list(struct facts *f, struct json_object *told, struct stale_list *ret_list,
+		     struct error *e)
+{
+	_strv_ strv leftovers = leftovers_of(told);
 	_strv_ strv launchers = NULL;
 	_strv_ strv configs = NULL;
 	_free_ struct stale_handler *handlers = NULL;
@@ -47,6 +71,7 @@ static int read_list(struct facts *f, struct stale_list *ret_list, struct error 
 		.arg = f,
 		.etc = f->settings->etc,
 		.withdrawn = f->settings->withdrawn,
+		.leftovers = leftovers,
 	};
 
 	launchers_of_root(f->settings, f->root, &launchers, &configs);
@@ -71,7 +96,7 @@ int tell_stale(const struct settings *s, const struct cancel *cancel, enum plan_
 	_json_ struct json_object *json = NULL;
 
 	(void)cancel;
-	if (facts_open(s, &facts, e) < 0 || read_list(&facts, &list, e) < 0)
+	if (facts_open(s, &facts, e) < 0 || read_list(&facts, NULL, &list, e) < 0)
 		return -e->code;
 	if (format == PLAN_JSON) {
 		json = list_json(&facts, &list);
@@ -126,13 +151,6 @@ static struct json_object *read_told(void)
 	if (!json || json_parse(json + 2, strlen(json + 2), "the last list", &told, &e) < 0)
 		return NULL;
 	return told;
-}
-
-static bool was_told(struct json_object *told, const char *id, const char *cause)
-{
-	struct json_object *box = json_find(json_at(told, "sandboxes"), "id", id);
-
-	return json_find(json_at(box, "causes"), "cause", cause);
 }
 
 static int tell_cause(struct install *in, const struct stale_sandbox *s,
@@ -193,10 +211,10 @@ int run_publish(const struct settings *s, const struct cancel *cancel, struct er
 	_json_ struct json_object *json = NULL;
 	_json_ struct json_object *told = NULL;
 
-	if (facts_open(s, &facts, e) < 0 || read_list(&facts, &list, e) < 0)
-		return -e->code;
 	/* The two may be one file, which is empty then. */
 	told = read_told();
+	if (facts_open(s, &facts, e) < 0 || read_list(&facts, told, &list, e) < 0)
+		return -e->code;
 	json = list_json(&facts, &list);
 	if (write_list(&list, json, e) < 0)
 		return -e->code;

@@ -368,6 +368,15 @@ static bool is_leftover(const struct stale_sandbox *s)
 	return s->stale.n > 0 && s->stale.list[0].kind == STALE_LEFTOVER;
 }
 
+static bool has_new_leftovers(const struct stale_places *places, const struct stale_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (is_leftover(&list->list[i]) &&
+		    !strv_contains(places->leftovers, list->list[i].record.id))
+			return true;
+	return false;
+}
+
 static void sandbox_done(struct stale_sandbox *s)
 {
 	record_done(&s->record);
@@ -381,7 +390,7 @@ static void confirm_leftovers(const struct stale_places *places, struct stale_li
 	size_t kept = 0;
 	struct error ignored;
 
-	if (stale_list_count(list, STALE_LEFTOVER) == 0)
+	if (!has_new_leftovers(places, list))
 		return;
 	(void)wait_pause(LEFTOVER_MS, "leftovers", deadline_in(2 * LEFTOVER_MS), NULL, &ignored);
 	for (size_t i = 0; i < list->n; i++) {

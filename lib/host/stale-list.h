@@ -26,6 +26,8 @@ struct stale_places {
 	const struct stale_handler *handlers;
 	size_t n_handlers;
 	char *const *withdrawn; /* stale.h */
+	char *const
+		*leftovers; /* ids of those that are known: others are believed when they stay */
 	/* Sets *ret_pods, once, if there are sandboxes that only the engine can name. */
 	void (*ask_pods)(void *arg, struct pods *ret_pods);
 	void *arg;

@@ -19,6 +19,7 @@
 #include "lib/host/store.h"
 #include "lib/json.h"
 #include "lib/rpc/proto/cri.pb-c.h"
+#include "lib/wait.h"
 
 #define OLD "1.1.0-c534ffc58182"
 #define NEW "1.2.0-77aa01f0b3c4"
@@ -441,6 +442,31 @@ static void test_list_says_all_for_programs(void **state)
 	world_done(&w);
 }
 
+/* Whoever cleans up after a shim that died has some seconds, unless it is known that nobody does.
+ */
+static void test_leftover_is_believed_when_it_stays(void **state)
+{
+	static char id[] = "box";
+	char *known[] = { id, NULL };
+	_free_ char *text = NULL;
+	uint64_t began = now_ms();
+	struct world w;
+
+	world_init(&w, *state);
+	assert_int_equal(close(put_sandbox(&w, "box", w.config, AS_DELIVERED)), 0);
+	w.places.leftovers = known;
+	text = printed(&w);
+	assert_non_null(strstr(text, "leftover: its shim has ended and left its record behind\n"));
+	assert_true(now_ms() - began < 4000);
+	w.places.leftovers = NULL;
+	free(TAKE_PTR(text));
+	began = now_ms();
+	text = printed(&w);
+	assert_non_null(strstr(text, "leftover"));
+	assert_true(now_ms() - began >= 4000);
+	world_done(&w);
+}
+
 static void put_process(const char *root, const char *pid, const char *program)
 {
 	_free_ char *dir = xasprintf("%s/proc/%s", root, pid);
@@ -575,6 +601,7 @@ int main(void)
 		IN_FOLDER(test_sandbox_is_compared_with_what_its_handler_has_now),
 		IN_FOLDER(test_sandbox_without_a_handler_is_compared_with_its_own_file),
 		IN_FOLDER(test_list_says_all_for_programs),
+		IN_FOLDER(test_leftover_is_believed_when_it_stays),
 		cmocka_unit_test(test_sandboxes_of_upstreams_shims_are_foreign),
 		IN_FOLDER(test_life_of_an_older_shim_is_asked_of_its_socket),
 		IN_FOLDER(test_what_is_no_record_is_not_read),

@@ -48,7 +48,7 @@ for seconds in "${all[@]:0:kills}"; do
 	eventually 30 "the installer to work" works_or_is_done
 	# The moments are the point: they spread over the steps.
 	sleep "$seconds"
-	! on_node pkill -KILL -f 'exe --report' || hits=$((hits + 1))
+	! on_node pkill -KILL -f 'exe --report=3 apply' || hits=$((hits + 1))
 done
 note "$hits of $kills kills met an installer at work"
 [ $hits -ge $((kills / 2 - 1)) ] || fail "the moments do not meet the upgrade any more"
