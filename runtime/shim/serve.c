@@ -131,10 +131,11 @@ int action_serve(const struct arguments *a, struct error *e)
 		return r;
 	actions_open_log(a, bundle);
 	ignore_signals();
+	/* A pod can do without being known to live. */
 	alive = state_hold(NULL, a->id, e);
-	r = alive;
-	if (r >= 0)
-		r = record_self(a, bundle, e);
+	if (alive < 0)
+		log_warn("%s", e->msg);
+	r = record_self(a, bundle, e);
 	if (r >= 0)
 		r = shim_open(&shim, e);
 	if (r >= 0) {
