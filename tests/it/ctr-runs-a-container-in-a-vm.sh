@@ -52,7 +52,7 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 	done
 	expect_match "recorded start" '^[0-9]{4}-[0-9-]+T[0-9:]+Z$' "$(jq -r .started "$work/record")"
 	expect_match "recorded configuration" '^hypervisor\.qemu\.default_memory = [0-9]+$' \
-		"$(inside grep default_memory "/run/vc/sbs/rights$$/configuration")"
+		"$(inside grep default_memory "/run/vc/sbs/rights$$/configuration" | tail -n 1)"
 fi
 ctr task kill -s KILL rights$$
 eventually 20 "the container to end" ctr task delete rights$$ >/dev/null
