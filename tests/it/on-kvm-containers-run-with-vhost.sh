@@ -78,6 +78,20 @@ guest dd if=/dev/zero of=/dev/null bs=160M count=1 >/dev/null 2>&1 || status=$?
 expect "exit code of 160 MiB in a limit of 128 MiB" 137 $status
 expect_match "cgroup of the VM" '^0::/.*/kata_box$' "$(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
 
+# What lib/overhead.c books for a pod on KVM; QEMU's own part is what an emulating one would have more of.
+booked=$((160 << 20))
+pss=$(vm sh -c 'for name in containerd-shim-kata-v2 qemu-system-x86_64 virtiofsd; do
+	for pid in $(pidof $name); do
+		awk -v name=$name "/^Pss:/ { print name, \$2 * 1024 }" /proc/$pid/smaps_rollup
+	done
+done')
+own=$(vm sh -c 'awk "/^RssAnon:/ { print \$2 * 1024 }" /proc/$(pidof qemu-system-x86_64)/status')
+note "PSS: $(paste -sd' ' <<<"$pss"), of QEMU's own $own"
+grep -q '^qemu.* [1-9]' <<<"$pss" || fail "no memory of QEMU: $pss"
+# The program that was killed for its memory had touched the limit of its container, 128 MiB.
+[ "$(awk -v limit=134217728 '{ sum += $2 } END { printf "%.0f", sum - limit }' <<<"$pss")" -le $booked ] ||
+	fail "a pod takes more beside its containers than is booked for it"
+
 vm ctr tasks kill --signal KILL box
 stopped() { [[ $(vm ctr tasks ls) =~ box\ +[0-9]+\ +STOPPED ]]; }
 eventually 60 "the task to stop" stopped
