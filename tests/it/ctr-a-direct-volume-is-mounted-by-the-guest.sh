@@ -5,7 +5,7 @@
 # a disk that the guest mounts there, with the driver's options and for the pod's group; it is whole when
 # the container has gone, and a second container finds what the first wrote.  While it is used,
 # `direct-volume stats` says what the container sees of its size and `direct-volume resize` makes it larger,
-# through the shim's socket, which is root's and goes with the pod.  What cannot be mounted is refused by
+# through the shim's socket, which is root's and goes with the pod; so is one on a block device that grew.  What cannot be mounted is refused by
 # name; without the record the folder is a folder.
 . "$(dirname "$0")/testing.sh"
 require mkfs.ext4 debugfs jq curl
@@ -38,8 +38,19 @@ expect "what the next container finds" kept "$(run_with second$$ cat /volume/fil
 # The records of the two that ended are there, and nobody has the volume.
 expect_match "the size of what nobody has" "has no shim that can be asked" "$($run stats --volume-path "$volume" 2>&1 || true)"
 
+device_volume=$work/pods/one/volumes/kubernetes.io~csi/device/mount mount_device=()
+mkdir -p "$device_volume"
+truncate -s 64M "$work/device.img"
+if loop=$(losetup -f --show "$work/device.img"); then
+	cleanup losetup -d "$loop"
+	mkfs.ext4 -q -F -b 4096 "$loop"
+	$run add --volume-path "$device_volume" --mount-info "{\"volume-type\":\"block\",\"device\":\"$loop\",\"fstype\":\"ext4\"}"
+	mount_device=(--mount "type=bind,src=$device_volume,dst=/device,options=rbind:rw")
+else
+	note "no loop device is free"
+fi
 sized=sized$$
-ctr run -d --runtime "$runtime" --mount "type=bind,src=$volume,dst=/volume,options=rbind:rw" "$image" $sized sleep 1000
+ctr run -d --runtime "$runtime" --mount "type=bind,src=$volume,dst=/volume,options=rbind:rw" "${mount_device[@]}" "$image" $sized sleep 1000
 total() { $run stats --volume-path "$volume" | jq '.usage[] | select(.unit == 1) | .total'; }
 seen() { ctr task exec --exec-id "e$RANDOM" $sized stat -f -c '%b %S' /volume | awk '{ print $1 * $2 }'; }
 number='"available":[0-9]+,"total":[0-9]+,"used":[0-9]+'
@@ -59,6 +70,16 @@ expect "what resize says" "" "$($run resize --volume-path "$volume" --size $grow
 expect "as the container sees it" "$(seen)" "$(total)"
 $run resize --volume-path "$volume" --size $grown
 ctr task exec --exec-id write $sized dd if=/dev/zero of=/volume/large bs=1M count=80
+# A device's new size is the device's to say.
+if [ -n "$loop" ]; then
+	growing="$run resize --volume-path $device_volume --size"
+	expect_match "more than the device has" "must be made larger on the node first" "$($growing $grown 2>&1 || true)"
+	truncate -s $grown "$work/device.img"
+	losetup -c "$loop"
+	$growing $grown
+	blocks=$(ctr task exec --exec-id grown $sized stat -f -c %b /device)
+	((blocks * 4096 > (100 << 20))) || fail "the file system on the device has $blocks blocks"
+fi
 
 socket=/run/vc/sbs/$sized/shim-monitor.sock
 ask() { inside curl -s --max-time 20 --unix-socket "$socket" "$@"; }

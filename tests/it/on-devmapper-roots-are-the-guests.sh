@@ -7,7 +7,7 @@
 # On a machine with device mapper and containerd's snapshotter devmapper, a thin pool: the root file system
 # of a container is a disk that the guest mounts, with ext4 and with XFS, kept from one start to the next;
 # one that the node has mounted is refused, one that a guest has the node cannot mount; and when the
-# containers are gone, their devices are.
+# containers are gone, their devices are.  A direct volume on a linear device, as LVM makes it, grows with it.
 . "$(dirname "$0")/../vm/testing.sh"
 require mkfs.xfs
 
@@ -47,6 +47,24 @@ TOML
 systemctl restart containerd
 ctr images import --snapshotter devmapper /node/busybox.tar >/dev/null
 END
+cat >"$work/node/linear" <<'END'
+set -eu
+export DM_DISABLE_UDEV=1
+truncate -s 128M /node/linear.img
+dmsetup create linear --table "0 131072 linear $(losetup -f --show /node/linear.img) 0"
+mkfs.ext4 -q -F -b 4096 /dev/mapper/linear
+mkdir -p /srv/linear
+/opt/kata/bin/kata-runtime direct-volume add --volume-path /srv/linear \
+	--mount-info '{"volume-type":"block","device":"/dev/mapper/linear","fstype":"ext4"}'
+END
+cat >"$work/node/grow" <<'END'
+set -eu
+export DM_DISABLE_UDEV=1
+dmsetup table linear | sed 's/ 131072 / 262144 /' >/node/table
+dmsetup load linear /node/table
+dmsetup suspend linear
+dmsetup resume linear
+END
 make_node_disk "$work/node"
 cleanup ip netns del $netns
 ip netns add $netns
@@ -82,4 +100,17 @@ for fs in ext4 xfs; do
 	vm ctr images rm --sync $image >/dev/null
 	eventually 30 "the pool to be empty" no_disk_left
 done
+
+vm sh /node/linear
+vm ctr images import --snapshotter devmapper /node/busybox.tar >/dev/null
+vm ctr run -d --snapshotter devmapper --runtime io.containerd.kata.v2 --mount type=bind,src=/srv/linear,dst=/v,options=rbind:rw \
+	$image grows sleep 1000
+blocks() { vm ctr tasks exec --exec-id "e$RANDOM" grows stat -f -c %b /v; }
+resize() { vm /opt/kata/bin/kata-runtime direct-volume resize --volume-path /srv/linear --size $((128 << 20)); }
+before=$(blocks)
+expect_match "more than the device has" "must be made larger on the node first" "$(resize 2>&1 || true)"
+vm sh /node/grow
+resize
+(($(blocks) > before + 12000)) || fail "the file system had $before blocks and has $(blocks)"
+vm ctr tasks kill --signal KILL grows
 passed
