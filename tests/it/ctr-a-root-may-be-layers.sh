@@ -9,7 +9,7 @@
 # them, however many they are, whose upper folder is the snapshotter's or on a disk of its own.  What the
 # image hides is hidden; what a container wrote and removed is so when it starts again.  Where a guest
 # must not have disks, and where users are mapped, the host puts the layers together, in nobody's list of
-# mounts.
+# mounts.  Where nothing is shared each layer is a disk of the guest's.
 containerd_plugins="[plugins.\"io.containerd.snapshotter.v1.erofs\"]
 $([ "${UPPER:-folder}" = folder ] || echo '  default_size = "64MiB"')
 [plugins.\"io.containerd.service.v1.diff-service\"]
@@ -102,4 +102,15 @@ expect "put together by the host" "$right virtiofs x" "$(run_layers --rm $layere
 	sh -c "$look"'; while read -r _ on type _; do [ $on != / ] || echo $type; done </proc/mounts; echo x >/number; cat /number' | paste -sd' ')"
 eventually 10 "everything to go" nothing_left fifth$$
 expect "the host's mounts" "$mounted" "$(mounts)"
+
+printf '[hypervisor.qemu]\nshared_fs = "none"\n' >"$kata/share/defaults/kata-containers/config.d/20-test.toml"
+if [ "${UPPER:-folder}" = folder ]; then
+	expect_match "an upper folder of the host's" 'nothing is shared with the guest .* erofs with default_size' \
+		"$(run_layers --rm $layered sixth$$ true 2>&1 || true)"
+else
+	# shellcheck disable=SC2016
+	expect "layers that are disks" "$right overlay x" "$(run_layers --rm $layered sixth$$ \
+		sh -c "$look"'; while read -r _ on type _; do [ $on != / ] || echo $type; done </proc/mounts; echo x >/number; cat /number' | paste -sd' ')"
+fi
+eventually 10 "everything to go" nothing_left sixth$$
 passed

@@ -3,7 +3,8 @@
  * layered-root - a root file system of layers that the guest puts together: the snapshotter erofs.
  *
  * Each layer is a file with a file system.  The guest mounts it from the share, without a block
- * device: a pod has few places for disks, and an image has many layers.  So whatever looks for a
+ * device: a pod has few places for disks, and an image has many layers; where nothing is shared,
+ * each is a disk.  So whatever looks for a
  * file or reads its name stays in the guest, and of the files themselves each page comes once,
  * through virtio-fs.  Pods that run the same image have the same file; nobody writes it.  A layer
  * that is a disk, or a file to be written, is given as one (disk.h).
@@ -58,15 +59,29 @@ static bool guest_can_make(const struct rootfs_mount *m)
 	return str_ends(m->type, "/overlay") || str_ends(m->type, "/bind");
 }
 
+/* True if M names a file or folder of the host's beside its source. */
+static bool needs_share(const struct rootfs_mount *m)
+{
+	for (size_t i = 0; i < m->n_options; i++) {
+		const char *path = strchr(m->options[i], '=');
+
+		if (str_starts(m->options[i], DEVICE) || (path && path[1] == '/'))
+			return true;
+	}
+	return false;
+}
+
 static int match(const struct arrival *a, struct error *e)
 {
 	const struct rootfs_mount *m = a->root_mounts;
 	size_t n = a->n_root_mounts;
 
 	(void)e;
-	if (!layers_are(m, n) || !sandbox_share(a->sandbox) ||
-	    sandbox_config(a->sandbox)->hypervisor.disable_block_device_use)
+	if (!layers_are(m, n) || sandbox_config(a->sandbox)->hypervisor.disable_block_device_use)
 		return 0;
+	for (size_t i = 0; i < n && !sandbox_share(a->sandbox); i++)
+		if (needs_share(&m[i]))
+			return 0;
 	for (size_t i = 0; i + 1 < n; i++)
 		if (!guest_can_have(&m[i]))
 			return 0;
@@ -144,7 +159,7 @@ static int give_layer(struct work *w, size_t number, const char *point, struct e
 	if (r < 0)
 		return r;
 	w->places[number] = (struct layers_place){ xstrdup(m.source), xstrdup(point) };
-	if (is_layer_file(raw))
+	if (is_layer_file(raw) && sandbox_share(w->a->sandbox))
 		return give_file(w, &m, point, e);
 	const struct disk disk = {
 		.source = m.source, .fstype = m.type, .options = m.options, .point = point
