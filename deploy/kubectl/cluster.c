@@ -14,12 +14,14 @@
 
 #include "lib/kube/list.h"
 
-#define CONTAINER  "kata-deploy"
-#define STALE_NOTE "katacontainers.io/stale-sandboxes"
-#define READY      "KataReady"
-#define UPGRADED   "KataUpgraded"
-#define PORT       8090
-#define NAMESPACE  "kata-system"
+#define CONTAINER      "kata-deploy"
+#define STALE_NOTE     "katacontainers.io/stale-sandboxes"
+#define READY          "KataReady"
+#define UPGRADED       "KataUpgraded"
+#define PORT           8090
+#define GENERATION     "deprecated.daemonset.template.generation"
+#define POD_GENERATION "pod-template-generation"
+#define NAMESPACE      "kata-system"
 
 void cluster_init(struct cluster *c)
 {
@@ -100,6 +102,8 @@ void cluster_add_daemonset(struct cluster *c, struct json_object *daemonset)
 	json_set_str(i, "suffix", env_of(container, "MULTI_INSTALL_SUFFIX"));
 	json_set_str(i, "image", image);
 	json_set_str(i, "desired", tag);
+	json_set_str(i, "generation",
+		     json_member_str(json_at(daemonset, "metadata.annotations"), GENERATION));
 	json_set_str(i, "strategy", json_get_str(daemonset, "spec.updateStrategy.type"));
 	json_set_int(i, "port", json_get_int(port, "containerPort", PORT));
 	json_set_int(i, "nodes", json_get_int(daemonset, "status.desiredNumberScheduled", 0));
@@ -130,6 +134,19 @@ static char *pod_key(const char *installation, const char *node)
 	return xasprintf("%s %s", installation, node ? node : "");
 }
 
+/* Whether POD was made of the template that the DaemonSet has now.  Its controller counts templates
+ * and notes the number in both; where it does not any more, the image has to do. */
+static bool is_of_template(struct json_object *installation, struct json_object *pod,
+			   struct json_object *container)
+{
+	const char *wanted = json_get_str(installation, "generation");
+	const char *is = json_member_str(json_at(pod, "metadata.labels"), POD_GENERATION);
+
+	if (wanted && is)
+		return strcmp(wanted, is) == 0;
+	return str_equal(json_get_str(container, "image"), json_get_str(installation, "image"));
+}
+
 void cluster_add_pod(struct cluster *c, struct json_object *installation, struct json_object *pod)
 {
 	struct json_object *container = our_container(json_at(pod, "spec"));
@@ -146,9 +163,7 @@ void cluster_add_pod(struct cluster *c, struct json_object *installation, struct
 	json_set_str(p, "pod", json_get_str(pod, "metadata.name"));
 	json_set_str(p, "node", node);
 	json_set_bool(p, "ready", condition_is_true(pod, "Ready"));
-	json_set_bool(
-		p, "updated",
-		str_equal(json_get_str(container, "image"), json_get_str(installation, "image")));
+	json_set_bool(p, "updated", is_of_template(installation, pod, container));
 }
 
 static struct json_object *pod_on(const struct cluster *c, const char *installation,

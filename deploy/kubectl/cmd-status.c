@@ -31,8 +31,8 @@ static const struct view view = {
 /* What is for ourselves alone. */
 static void trim(struct json_object *installation)
 {
-	static const char *const members[] = { "template", "selector", "port", "suffix",
-					       "observed" };
+	static const char *const members[] = { "template", "selector",   "port",
+					       "suffix",   "generation", "observed" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		json_object_object_del(installation, members[i]);

@@ -150,6 +150,37 @@ static void test_rollout_that_stopped_names_node_and_reason(void **state)
 	assert_member(json_item(c.nodes, 1), "reason", "-");
 }
 
+/* What changed may be a variable, with the image as it was. */
+static void test_pod_of_another_template_is_not_updated(void **state)
+{
+	static const struct {
+		const char *label;
+		const char *updated;
+	} cases[] = { { "\"pod-template-generation\":\"3\"", "true" },
+		      { "\"pod-template-generation\":\"2\"", "false" },
+		      { "", "true" } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cluster_ struct cluster c = { 0 };
+		_free_ char *pod = xasprintf(
+			"{\"metadata\":{\"name\":\"p\",\"labels\":{%s}},\"spec\":{\"nodeName\":"
+			"\"n1\","
+			"\"containers\":[{\"name\":\"kata-deploy\",\"image\":\"k:2\"}]}}",
+			cases[i].label);
+
+		cluster_init(&c);
+		add_daemonset(
+			&c,
+			"{\"metadata\":{\"annotations\":{\"deprecated.daemonset.template."
+			"generation\":\"3\"}},\"spec\":{\"template\":{\"spec\":{\"containers\":"
+			"[{\"name\":\"kata-deploy\",\"image\":\"k:2\"}]}}}}");
+		add_pod(&c, "default", pod);
+		add_node(&c, NODE("n1", LABEL("default", "true"), "", ""));
+		assert_member(json_item(c.nodes, 0), "updated", cases[i].updated);
+	}
+}
+
 static void test_pod_that_is_going_is_not_the_nodes(void **state)
 {
 	_cluster_ struct cluster c = { 0 };
@@ -789,6 +820,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rollout_under_way_is_seen),
 		cmocka_unit_test(test_rollout_that_stopped_names_node_and_reason),
+		cmocka_unit_test(test_pod_of_another_template_is_not_updated),
 		cmocka_unit_test(test_pod_that_is_going_is_not_the_nodes),
 		cmocka_unit_test(test_states_of_nodes_are_told_apart),
 		cmocka_unit_test(test_installations_are_strangers),
