@@ -226,6 +226,7 @@ static void test_kernel_line_turns_mitigations_off_only_under_emulation(void **s
 	make(f);
 	assert_non_null(strstr(value_of(f, "-append", ""), " mitigations=off "));
 	assert_non_null(strstr(value_of(f, "-append", ""), " init_on_alloc=1 "));
+	assert_non_null(strstr(value_of(f, "-append", ""), "=crc32c_intel_mod_init "));
 	qemu_command_done(&f->cmd);
 	f->vmm.is_emulated = false;
 	make(f);
