@@ -195,7 +195,7 @@ is_foreign() {
 	[ "$(k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/stale" |
 		jq -r '[.sandboxes[] | select(any(.causes[]; .cause == "foreign")) | "\(.namespace)/\(.name)"] | sort | join(" ")')" = "$1" ]
 }
-eventually 15 "upstream's sandboxes to be stale" is_foreign "default/first default/second default/third"
+eventually 30 "upstream's sandboxes to be stale" is_foreign "default/first default/second default/third"
 
 note "pods of upstream's can be deleted, also where their shim has died"
 id=$(sandbox_of first)
@@ -203,7 +203,7 @@ on_node pkill -KILL -f "shim-go.*$id"
 end_pod first
 on_node grep -q "go .*-id $id.* delete" /run/upstream.log || fail "the shim that made it was not asked to clean up after '$id'"
 end_pod third
-eventually 15 "what has ended to be stale no more" is_foreign default/second
+eventually 30 "what has ended to be stale no more" is_foreign default/second
 
 note "once more, for nothing"
 try_again

@@ -123,20 +123,20 @@ is_stale_for() { [[ $(stale_pod) =~ $1 ]]; }
 is_not_stale_for() { ! is_stale_for "$1"; }
 counted() { k get node "$name" -o 'jsonpath={.metadata.annotations.katacontainers\.io/stale-sandboxes}'; }
 is_counted() { [ "$(counted)" = "$1" ]; }
-eventually 10 "the list to have the pod" is_stale_for '^version: the node has 1\.0\.3-'
+eventually 30 "the list to have the pod" is_stale_for '^version: the node has 1\.0\.3-'
 expect_match "what the list says it runs" '^1\.0\.1-' "$(stale_list | jq -r '.sandboxes[0].runs')"
 expect "current version of the list" "$(basename "$(current)")" "$(stale_list | jq -r .current)"
-eventually 10 "the node to count it" is_counted 1
+eventually 30 "the node to count it" is_counted 1
 expect_match "Event of the pod" 'its sandbox is stale: version' \
 	"$(k get events --field-selector reason=KataSandboxStale,involvedObject.name=lasting -o 'jsonpath={.items[*].message}')"
 expect_match "metrics" 'kata_deploy_stale_sandboxes\{cause="version"\} 1' \
 	"$(k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/metrics")"
 own=$root/etc/kata-containers/kata-qemu
 printf '[hypervisor.qemu]\ndefault_memory = 300\n' >"$own/config.d/60-mine.toml"
-eventually 10 "the changed key to be named" is_stale_for \
+eventually 30 "the changed key to be named" is_stale_for \
 	'configuration: .*default_memory [0-9]+ -> 300 in /etc/kata-containers/kata-qemu/config.d/60-mine.toml'
 echo '# only a comment' >"$own/config.d/60-mine.toml"
-eventually 10 "a comment to be no change" is_not_stale_for configuration
+eventually 30 "a comment to be no change" is_not_stale_for configuration
 rm "$own/config.d/60-mine.toml"
 
 note "what somebody changes is seen at once, told and repaired"
@@ -146,15 +146,16 @@ metric() { k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy
 is_metric() { [ "$(metric "$1")" = "$2" ]; }
 rm "$launcher"
 k label node "$name" katacontainers.io/kata-runtime- >/dev/null
-eventually 10 "the file to be written again" cmp -s "$launcher" "$work/launcher"
+eventually 30 "the file to be written again" cmp -s "$launcher" "$work/launcher"
 eventually 120 "the repair to be told" has_event KataDriftRepaired 'containerd-shim-kata-v2'
 expect "label" true "$(label)"
-eventually 10 "the repair to be counted" is_metric 'kata_deploy_drift_total{result="repaired"}' 1
+eventually 30 "the repair to be counted" is_metric 'kata_deploy_drift_total{result="repaired"}' 1
 k label node "$name" katacontainers.io/kata-runtime- >/dev/null
 eventually 120 "the label to come back" is_labelled true
 on_node systemctl restart containerd
 eventually 30 "the start of containerd to be told" has_event KataEngineStarted containerd
-eventually 10 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
+eventually 30 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
+pid=$(containerd_pid)
 k exec lasting -- true || fail "the pod does not answer after containerd was started anew"
 
 note "going back on the node moves a link: no sandbox is booted, nothing restarted, no pod notices"
