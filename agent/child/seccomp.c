@@ -144,11 +144,8 @@ static int add_flags(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile, s
 	return 0;
 }
 
-static int parse_args(const Oci__LinuxSyscall *rule, struct scmp_arg_cmp args[ARGS_MAX],
-		      struct error *e)
+static int parse_args(const Oci__LinuxSyscall *rule, struct scmp_arg_cmp *args, struct error *e)
 {
-	if (rule->n_args > ARGS_MAX)
-		return fail(e, EINVAL, "seccomp rule compares %zu arguments", rule->n_args);
 	for (size_t i = 0; i < rule->n_args; i++) {
 		const Oci__LinuxSeccompArg *arg = rule->args[i];
 		uint32_t op = 0;
@@ -178,7 +175,8 @@ static bool has_argument_twice(const struct scmp_arg_cmp *args, size_t n)
 	return false;
 }
 
-/* Two conditions on one argument cannot be one rule: each is a rule of its own then. */
+/* Two conditions on one argument cannot be one rule: each is a rule of its own then, as engines
+ * mean it which list every value that an argument may have (CRI-O). */
 static int add_call(scmp_filter_ctx filter, uint32_t action, int call,
 		    const struct scmp_arg_cmp *args, unsigned n)
 {
@@ -195,7 +193,7 @@ static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint3
 		    struct error *e)
 {
 	bool has_errno = rule->errno_ret_case == OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
-	struct scmp_arg_cmp args[ARGS_MAX] = { 0 };
+	_free_ struct scmp_arg_cmp *args = NULL;
 	uint32_t action = 0;
 	int r;
 
@@ -204,6 +202,7 @@ static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint3
 	r = find_action(rule->action, has_errno ? rule->errnoret : DEFAULT_ERRNO, &action, e);
 	if (r < 0)
 		return r;
+	args = xcalloc(rule->n_args, sizeof(*args));
 	r = parse_args(rule, args, e);
 	/* The library refuses a rule that says what happens anyway. */
 	if (r < 0 || action == default_action)
@@ -227,10 +226,11 @@ static int add_rules(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
 	size_t n = 0;
 
 	for (size_t i = 0; i < profile->n_syscalls; i++)
-		n += profile->syscalls[i]->n_names;
+		n += profile->syscalls[i]->n_names *
+		     (profile->syscalls[i]->n_args > 0 ? profile->syscalls[i]->n_args : 1);
 	if (n > SECCOMP_SYSCALLS_MAX)
 		return fail(e, E2BIG,
-			    "seccomp profile names %zu system calls, at most %d are "
+			    "seccomp profile has %zu rules for system calls, at most %d are "
 			    "allowed",
 			    n, SECCOMP_SYSCALLS_MAX);
 	if (n > TREE_FROM)

@@ -6,7 +6,7 @@
 
 struct Oci__LinuxSeccomp;
 
-#define SECCOMP_SYSCALLS_MAX 4096 /* names in one profile */
+#define SECCOMP_SYSCALLS_MAX 4096 /* names in one profile, each as often as it has conditions */
 
 /* Whether the kernel has filters at all. */
 bool seccomp_is_supported(void);

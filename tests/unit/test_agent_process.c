@@ -201,6 +201,40 @@ static void test_seccomp_rules_become_a_filter(void **state)
 	assert_int_equal(filter(fd, SYS_kill, 3), 0x7fff0000);
 }
 
+/* An engine lists every value that an argument may have, and there are more than arguments. */
+static void test_seccomp_rule_may_have_more_conditions_than_arguments(void **state)
+{
+	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", eq[] = "SCMP_CMP_EQ";
+	char name[] = "socket", *names[] = { name };
+	Oci__LinuxSeccompArg all[9], *args[ARRAY_SIZE(all)];
+	Oci__LinuxSyscall rule = OCI__LINUX_SYSCALL__INIT, *rules[] = { &rule };
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	_close_ int fd = -1, bad = -1;
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i] = (Oci__LinuxSeccompArg)OCI__LINUX_SECCOMP_ARG__INIT;
+		all[i].op = eq;
+		all[i].value = 2 * i;
+		args[i] = &all[i];
+	}
+	rule.names = names;
+	rule.n_names = 1;
+	rule.action = allow;
+	rule.args = args;
+	rule.n_args = ARRAY_SIZE(all);
+	profile.defaultaction = refuse;
+	profile.syscalls = rules;
+	profile.n_syscalls = 1;
+	assert_int_equal(export_profile(&profile, &e, &fd), 0);
+	for (uint32_t value = 0; value < 20; value++)
+		assert_int_equal(filter(fd, SYS_socket, value),
+				 value % 2 == 0 && value < 18 ? 0x7fff0000 : 0x00050000 | EPERM);
+	all[3].index = 6;
+	assert_int_equal(export_profile(&profile, &e, &bad), -EINVAL);
+}
+
 static void test_seccomp_default_has_its_own_errno(void **state)
 {
 	char refuse[] = "SCMP_ACT_ERRNO";
@@ -431,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_status_says_which_signals_are_handled),
 		cmocka_unit_test(test_unknown_capability_gives_nothing),
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
+		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
 		cmocka_unit_test(test_seccomp_default_has_its_own_errno),
 		cmocka_unit_test(test_processors_are_ranges_in_a_mask),
 		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
