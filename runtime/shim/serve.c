@@ -3,7 +3,10 @@
  * serve - be a pod's shim: serve the Task API until it is shut down.
  *
  * The io thread owns everything; work threads come when a call must wait and go when it is quiet.
- * Signals do not end a shim: it outlives its terminal, its starter and containerd itself.
+ * Signals do not end a shim with a sandbox: it outlives its terminal, its starter and the engine
+ * itself.  One whose sandbox has stopped is back in the cgroup that it came from.  That may be the
+ * engine's service, whose restart waits for it then: such a shim ends with SIGTERM, and whoever
+ * asks for the rest runs `delete`, as after a crash.
  */
 
 #include <signal.h>
@@ -25,11 +28,34 @@
 
 static void ignore_signals(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
+	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		(void)sigaction(ignored[i], &ignore, NULL);
+}
+
+static void on_term(struct io *io, uint32_t events)
+{
+	struct shim *shim = CONTAINER_OF(io, struct shim, signals);
+
+	(void)events;
+	if (signal_read(io->fd) >= 0)
+		shim_told_to_end(shim);
+}
+
+static int watch_term(struct shim *shim, struct error *e)
+{
+	sigset_t set;
+	int fd;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	fd = signal_open(&set, e);
+	if (fd < 0)
+		return fd;
+	shim->signals = (struct io){ .fd = fd, .ready = on_term };
+	return loop_add(shim->loop, &shim->signals, EPOLLIN, e);
 }
 
 /* Lets `delete` find this process, should it die before there is a sandbox. */
@@ -71,6 +97,9 @@ static int shim_open(struct shim *shim, struct error *e)
 	shim->loop = loop_new(e);
 	if (!shim->loop)
 		return -e->code;
+	/* Before there are threads, which would take it otherwise. */
+	if (watch_term(shim, e) < 0)
+		return -e->code;
 	shim->pool = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
 	shim->urgent = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
 	r = cancel_init(&shim->cancel, e);
@@ -111,6 +140,10 @@ static void shim_close(struct shim *shim)
 	work_pool_free(shim->pool);
 	work_pool_free(shim->urgent);
 	cancel_done(&shim->cancel);
+	if (shim->signals.fd >= 0) {
+		loop_del(shim->loop, &shim->signals);
+		(void)close(shim->signals.fd);
+	}
 	loop_free(shim->loop);
 }
 
@@ -120,6 +153,7 @@ int action_serve(const struct arguments *a, struct error *e)
 			     .namespace_ = a->namespace_,
 			     .config_path = a->config,
 			     .cancel = { -1 },
+			     .signals = { .fd = -1 },
 			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;
 	_close_ int alive = -1;

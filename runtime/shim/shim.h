@@ -128,6 +128,8 @@ struct shim {
 	unsigned ops;
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
+	struct io signals;
+	bool is_told_to_end; /* as soon as there is no sandbox any more */
 };
 
 /* process.c */
@@ -234,6 +236,9 @@ void shim_run_waiting(struct shim *shim);
 /* Forgets the sandbox, answers REQ and ends the program, once the sandbox has stopped and events
  * are delivered. */
 void shim_leave(struct shim *shim, struct rpc_request *req);
+/* Ends the program without a request if the sandbox has stopped, or once it has, if it does so by
+ * now; a shim with a sandbox, or on the way to one, goes on. */
+void shim_told_to_end(struct shim *shim);
 
 /* watch.c: what may happen by itself. */
 /* Watches the processes of the VM, the agent's connection and memory shortage. */

@@ -26,6 +26,13 @@ void shim_run_waiting(struct shim *shim)
 	}
 }
 
+static void leave(void *arg)
+{
+	struct shim *shim = arg;
+
+	loop_stop(shim->loop, 0);
+}
+
 static int stop_work(struct op *op, struct error *e)
 {
 	(void)e;
@@ -58,6 +65,8 @@ static void stop_finish(struct op *op)
 	shim->stage = SHIM_STOPPED;
 	log_info("sandbox stopped");
 	shim_run_waiting(shim);
+	if (shim->is_told_to_end)
+		shim_told_to_end(shim);
 }
 
 void shim_check_stop(struct shim *shim)
@@ -106,13 +115,6 @@ void shim_when_stopped(struct shim *shim, struct op *own_op)
 		shim_run_waiting(shim);
 }
 
-static void leave(void *arg)
-{
-	struct shim *shim = arg;
-
-	loop_stop(shim->loop, 0);
-}
-
 static int forget_work(struct op *op, struct error *e)
 {
 	(void)e;
@@ -144,4 +146,13 @@ void shim_leave(struct shim *shim, struct rpc_request *req)
 	op->finish = forget;
 	shim_stop_sandbox(shim, STATUS_KILLED);
 	shim_when_stopped(shim, op);
+}
+
+void shim_told_to_end(struct shim *shim)
+{
+	if (shim->stage < SHIM_STOPPING)
+		return;
+	shim->is_told_to_end = true;
+	if (shim->stage == SHIM_STOPPED)
+		events_drain(shim->events, DRAIN_MS, leave, shim);
 }

@@ -335,6 +335,31 @@ static void test_process_that_outlives_its_sandbox_needs_no_signal(void **state)
 	assert_int_equal(call_kill(f, SIGUSR1, &e), -ENOENT);
 }
 
+/* The service whose cgroup such a shim is in cannot stop without it. */
+static void test_shim_ends_when_told_only_without_a_sandbox(void **state)
+{
+	static const enum shim_stage with[] = { SHIM_EMPTY, SHIM_STARTING, SHIM_RUNNING };
+	struct shim shim = { .id = "pod" };
+	struct error e;
+
+	(void)state;
+	shim.loop = loop_new(&e);
+	shim.events = events_new(shim.loop, NULL, "default", &e);
+	for (size_t i = 0; i < ARRAY_SIZE(with); i++) {
+		shim.stage = with[i];
+		shim_told_to_end(&shim);
+		assert_false(shim.is_told_to_end);
+	}
+	shim.stage = SHIM_ENDING;
+	shim_told_to_end(&shim);
+	assert_true(shim.is_told_to_end);
+	shim.stage = SHIM_STOPPED;
+	shim_told_to_end(&shim);
+	assert_int_equal(loop_run(shim.loop), 0);
+	events_free(shim.events);
+	loop_free(shim.loop);
+}
+
 static void test_exec_in_a_stopped_sandbox_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -619,6 +644,7 @@ int main(void)
 		TEST(test_checkpoint_is_unimplemented),
 		cmocka_unit_test(test_process_moves_only_as_the_table_says),
 		TEST(test_process_that_outlives_its_sandbox_needs_no_signal),
+		cmocka_unit_test(test_shim_ends_when_told_only_without_a_sandbox),
 		TEST(test_exec_in_a_stopped_sandbox_is_refused),
 		TEST(test_exec_whose_container_is_deleted_meanwhile_is_gone),
 		TEST(test_kill_does_not_wait_for_calls_that_hang),
