@@ -14,7 +14,8 @@ int kube_get(struct kube_client *client, const char *path, uint64_t deadline_ms,
 
 /* Server-side apply: the object has what OBJECT says, and what it no longer says goes.  With
  * KUBE_KEEP_OTHERS, EBUSY names the manager that owns a field we want; with a
- * metadata.resourceVersion that the object no longer has it is EBUSY as well. */
+ * metadata.resourceVersion that the object no longer has it is EBUSY as well, unless that is our
+ * own doing, by a try whose answer was lost. */
 int kube_apply(struct kube_client *client, const char *path, struct json_object *object,
 	       enum kube_conflict conflict, uint64_t deadline_ms, const struct cancel *cancel,
 	       struct json_object **ret_object, struct error *e);
@@ -24,7 +25,7 @@ int kube_create(struct kube_client *client, const char *path, struct json_object
 		uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 
 /* JSON merge patch (RFC 7386).  One with metadata.resourceVersion is EBUSY once the object has
- * another. */
+ * another, unless that is our own doing, likewise. */
 int kube_merge(struct kube_client *client, const char *path, struct json_object *patch,
 	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
 

@@ -217,6 +217,12 @@ static int pause_for(struct kube_client *client, const struct attempt *a, const 
 	return wait_pause(pause_ms, a->call->path, a->call->deadline_ms, a->call->cancel, e);
 }
 
+/* No answer, or one of a server that did not get to its end. */
+static bool is_lost(const struct attempt *a, int r)
+{
+	return r < 0 && (a->status == 0 || a->status >= 500);
+}
+
 int kube_do(struct kube_client *client, const struct kube_call *call,
 	    struct json_object **ret_object, struct error *e)
 {
@@ -232,6 +238,8 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 		if (r < 0)
 			return r;
 		r = try_once(client, &a, ret_object, e);
+		if (call->ret_lost && is_lost(&a, r))
+			*call->ret_lost = true;
 		doubt_login(client, &a);
 		if (is_final(client, &a))
 			return r;

@@ -27,6 +27,8 @@ struct kube_call {
 	/* Names the version of the object it was made for: 409 says that this is not the object's
 	 * any more, which no repetition changes. */
 	bool names_version;
+	/* Becomes true if a try may have been done whose answer did not come.  NULL: no matter. */
+	bool *ret_lost;
 };
 
 /* Takes the plugin out of CONFIG and copies the rest.  OWNER, which is borrowed, is what audit logs

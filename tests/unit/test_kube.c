@@ -413,6 +413,53 @@ static void test_field_of_somebody_elses_is_believed_at_once(void **state)
 	stop(&c);
 }
 
+/* The first try was done, and its answer lost: the second one meets what the first has made. */
+static void test_change_whose_answer_was_lost_is_no_conflict(void **state)
+{
+	static const struct {
+		const char *is;
+		int r;
+	} cases[] = {
+		{ "{\"metadata\":{\"resourceVersion\":\"6\"},\"a\":{\"b\":\"1\",\"c\":\"2\"},\"l\":"
+		  "[{\"k\":true}]}",
+		  0 },
+		{ "{\"metadata\":{\"resourceVersion\":\"6\"},\"a\":{\"b\":\"2\"},\"l\":[{\"k\":"
+		  "true}]}",
+		  -EBUSY },
+		{ "{\"metadata\":{\"resourceVersion\":\"6\"},\"a\":{\"b\":\"1\"},\"l\":[]}",
+		  -EBUSY },
+		{ "{\"metadata\":{\"resourceVersion\":\"6\"},\"a\":{\"b\":\"1\"},\"l\":[{\"k\":"
+		  "true}],"
+		  "\"gone\":0}",
+		  -EBUSY },
+	};
+	static const char sent[] =
+		"{\"metadata\":{\"resourceVersion\":\"5\"},\"a\":{\"b\":\"1\"},"
+		"\"l\":[{\"k\":true}],\"gone\":null}";
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct fake_turn turns[] = {
+			{ { "PATCH /x?" }, NULL, NULL, FAKE_CLOSE, NULL },
+			{ { "PATCH /x?" }, "409 Conflict", "{}", FAKE_KEEP, NULL },
+			{ { "GET /x " }, "200 OK", cases[i].is, FAKE_KEEP, NULL },
+		};
+		_json_ struct json_object *object = NULL;
+		struct client c;
+		struct error e;
+		int r;
+
+		assert_int_equal(json_parse(sent, strlen(sent), "object", &object, &e), 0);
+		start(&c, turns, ARRAY_SIZE(turns), NULL, NULL);
+		r = i % 2 ? kube_merge(c.kube, "/x", object, deadline_in(WAIT_MS), NULL, &e)
+			  : kube_apply(c.kube, "/x", object, KUBE_TAKE_OVER, deadline_in(WAIT_MS),
+				       NULL, NULL, &e);
+		if (r != cases[i].r)
+			fail_msg("case %zu: %d, %s", i, r, e.msg);
+		stop(&c);
+	}
+}
+
 static void test_delete_of_what_is_gone_succeeds(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -859,6 +906,7 @@ int main(void)
 		cmocka_unit_test(test_get_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_get_backs_off_when_the_server_does_not_say_how_long),
 		cmocka_unit_test(test_apply_is_server_side),
+		cmocka_unit_test(test_change_whose_answer_was_lost_is_no_conflict),
 		cmocka_unit_test(test_delete_of_what_is_gone_succeeds),
 		cmocka_unit_test(test_event_that_is_there_is_counted),
 		cmocka_unit_test(test_body_is_valid_utf8),
