@@ -419,7 +419,7 @@ int run_recover(const struct settings *s, const struct cancel *cancel, struct er
 	return try_journal(s, cancel, &j, e);
 }
 
-int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int reset_once(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
 	_free_ char *root = settings_root(s);
@@ -430,4 +430,13 @@ int run_reset(const struct settings *s, const struct cancel *cancel, struct erro
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	return run_steps(&run, reset_steps, e);
+}
+
+int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	int r = again_while_stale(reset_once, s, cancel, e);
+
+	if (r < 0)
+		tell_failure(s, cancel, "KataResetFailed", "ResetFailed", e);
+	return r;
 }

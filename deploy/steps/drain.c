@@ -4,8 +4,9 @@
  *
  * What runs is not ours to end: it is waited for as long as the settings say, a pod's usual grace
  * period and what comes after it by default, and then everything that it needs stays.
- * From here on a removal needs the container engine; what comes before does not.  Where no version
- * is there is nothing to wait for: an engine that is too old for us shall not hold a removal up.
+ * From here on a removal needs the container engine; what comes before does not.  Where neither a
+ * version is nor a handler of ours in the engine's files, there is nothing to wait for: an engine
+ * that is too old for us shall not hold a removal up.
  */
 #include "deploy/unused.h"
 
@@ -27,13 +28,33 @@ static int must_not_run(const struct install *in, struct error *e)
 	return l.running > 0 ? unused_fail(&l, e) : 0;
 }
 
+/* Of an engine that does not say which version it is: as any of those that we support reads its
+ * files, as far as they can be read. */
+static bool has_handlers(const struct facts *f)
+{
+	struct engine engine = f->engine;
+
+	engine.exec = NULL;
+	for (unsigned major = engine.driver->min_major; major <= engine.driver->max_major;
+	     major++) {
+		_edit_ struct edit edit = { 0 };
+		struct error ignored;
+
+		engine.major = major;
+		if (engine_plan_removal(&engine, f->known, f->n_offers, &edit, &ignored) >= 0 &&
+		    edit_is_needed(&edit))
+			return true;
+	}
+	return false;
+}
+
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 
-	if (f->silence.code && !usage_is_installed(f))
+	if (f->silence.code && !usage_is_installed(f) && !has_handlers(f))
 		return 0;
 	if (!f->silence.code && must_not_run(in, e) < 0)
 		return -e->code;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * remove - remove every file of this installation from the node.
+ *
+ * Half of them gone, handlers that lead to them would be worse than none: once it has begun nothing
+ * comes back, and the next removal goes on.
  */
 #include <unistd.h>
 
@@ -36,18 +39,25 @@ static int remove_configurations(const struct facts *f, struct error *e)
 	return 0;
 }
 
-static int run(void *context, const struct change *change, struct error *e)
+static int may_begin(void *context, struct error *e)
 {
 	struct install *in = context;
+	const struct facts *f = in->facts;
+
+	f->engine.driver->clear(&f->engine);
+	return usage_must_be_none(in, e) < 0 ? -e->code : envoy_clear(&f->engine, e);
+}
+
+static int run(void *context, const struct change *change, struct error *e)
+{
+	const struct install *in = context;
 	const struct facts *f = in->facts;
 	_free_ char *versions = path_join(f->root, "versions");
 	_free_ char *lock = path_join(f->root, ".lock");
 	_free_ char *aside = path_join(f->root, JOURNAL_ASIDE);
 
 	(void)change;
-	f->engine.driver->clear(&f->engine);
-	if (usage_must_be_none(in, e) < 0 || envoy_clear(&f->engine, e) < 0 ||
-	    store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
+	if (store_unlink(f->root, e) < 0 || store_switch(f->root, NULL, e) < 0 ||
 	    store_mark(f->root, STORE_PREVIOUS, NULL, e) < 0 ||
 	    store_mark(f->root, STORE_HELD, NULL, e) < 0 ||
 	    usage_remove_unused(f, NULL, NULL, e) < 0 || store_sweep(f->root, e) < 0 ||
@@ -67,5 +77,6 @@ const struct step step_remove = {
 	.name = "remove",
 	.purpose = "remove the files",
 	.assess = assess,
+	.may_begin = may_begin,
 	.run = run,
 };

@@ -158,22 +158,34 @@ static strv split_arguments(const char *text, size_t len)
 	return words;
 }
 
+/* A pid file outlives its daemon, and its number may be somebody else's by then. */
+static bool is_daemon(const strv arguments)
+{
+	return strv_len(arguments) > 0 && str_equal(path_base(arguments[0]), "dockerd");
+}
+
 /* The daemon's own command line; empty if it cannot be found. */
 static strv daemon_arguments(const struct engine *engine, char **ret_program)
 {
 	_free_ char *pid = NULL;
 	_free_ char *path = NULL;
 	_free_ char *text = NULL;
+	_strv_ strv arguments = NULL;
+	const char *number;
 	struct error ignored;
 	size_t len = 0;
 
 	if (file_read(engine->flavour->pid_file, 64, &pid, NULL, &ignored) < 0)
 		return NULL;
-	path = xasprintf("/proc/%s/cmdline", str_trim(pid));
+	number = str_trim(pid);
+	path = xasprintf("/proc/%s/cmdline", number);
 	if (file_read(path, ARGUMENT_MAX, &text, &len, &ignored) < 0 || len == 0)
 		return NULL;
-	*ret_program = xasprintf("/proc/%s/exe", pid);
-	return split_arguments(text, len);
+	arguments = split_arguments(text, len);
+	if (!is_daemon(arguments))
+		return NULL;
+	*ret_program = xasprintf("/proc/%s/exe", number);
+	return TAKE_PTR(arguments);
 }
 
 /* ARGV is to judge CANDIDATE in place of the file that it reads, which must be ours to edit. */

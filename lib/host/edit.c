@@ -5,7 +5,8 @@
  * Whoever reads one of the files sees the old text or the new one, and the old one is kept until
  * the new one has proved itself.  Files that are already as they should be are not written, nor
  * are those that somebody else changed since they were read; between that look and the rename is
- * no lock that others would know.  A link stays one: its target is replaced.  Mode and owner stay.
+ * no lock that others would know.  A link stays one: its target is replaced.  The owner stays, and
+ * the mode unless the edit has another one, which is a change like that of the text.
  * Any thread, one at a time.
  */
 #include "lib/host/edit.h"
@@ -71,7 +72,7 @@ struct edit_file *edit_add(struct edit *edit, const char *path, struct error *e)
 		return NULL;
 	}
 	if (f.old_text && stat(target, &st) == 0) {
-		f.mode = st.st_mode & 0777;
+		f.mode = f.old_mode = st.st_mode & 0777;
 		f.uid = st.st_uid;
 		f.gid = st.st_gid;
 	}
@@ -128,12 +129,19 @@ bool edit_owns_folder(const struct edit_file *f, const char *mark)
 	return is_marked;
 }
 
+bool edit_changes_file(const struct edit_file *f)
+{
+	bool is_other_mode = f->old_text && f->new_text && !f->is_link && f->mode != f->old_mode;
+
+	return is_other_mode || !str_equal(f->old_text, f->new_text);
+}
+
 unsigned edit_changes(const struct edit *edit)
 {
 	unsigned n = 0;
 
 	for (size_t i = 0; i < edit->n_files; i++)
-		n += !str_equal(edit->files[i].old_text, edit->files[i].new_text);
+		n += edit_changes_file(&edit->files[i]);
 	return n;
 }
 
@@ -142,7 +150,14 @@ bool edit_is_needed(const struct edit *edit)
 	return edit_changes(edit) > 0;
 }
 
-/* 1: the file still has its old text, 0: it has the new one already. */
+static bool has_mode(const struct edit_file *f, const char *path)
+{
+	struct stat st;
+
+	return f->is_link || (stat(path, &st) == 0 && (st.st_mode & 0777) == f->mode);
+}
+
+/* 1: the file is still as it was, 0: it is as it shall be already. */
 static int look(const struct edit_file *f, char **ret_target, struct error *e)
 {
 	_free_ char *target = f->is_link ? xstrdup(f->path) : NULL;
@@ -158,8 +173,9 @@ static int look(const struct edit_file *f, char **ret_target, struct error *e)
 			    "somebody else changed '%s' meanwhile; it stays as it is, and the next "
 			    "run begins with it",
 			    f->path);
+	r = !str_equal(now, f->new_text) || (now && !has_mode(f, target));
 	*ret_target = TAKE_PTR(target);
-	return !str_equal(now, f->new_text);
+	return r;
 }
 
 static int write_new(const struct edit_file *f, struct error *e)
@@ -266,7 +282,7 @@ void edit_save(const struct edit *edit, struct json_object *data)
 		json_set_str(file, "path", edit->files[i].path);
 		json_set_str(file, "text", edit->files[i].old_text);
 		json_set_str(file, "new", mark);
-		json_set_int(file, "mode", edit->files[i].mode);
+		json_set_int(file, "mode", edit->files[i].old_mode);
 		json_set_int(file, "uid", edit->files[i].uid);
 		json_set_int(file, "gid", edit->files[i].gid);
 		json_set_bool(file, "folder", edit->files[i].has_folder);
@@ -287,6 +303,14 @@ static bool is_foreign(struct json_object *saved, const char *now)
 	return made && strcmp(made, mark) != 0 && !str_equal(now, json_get_str(saved, "text"));
 }
 
+/* Older versions saved the mode it was to have where there was no file. */
+static mode_t saved_mode(struct json_object *saved, mode_t otherwise)
+{
+	mode_t mode = (mode_t)json_get_int(saved, "mode", 0) & 0777;
+
+	return mode ? mode : otherwise;
+}
+
 /* Adds to EDIT that a file becomes what it was when it was saved. */
 static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge *merge,
 			const void *context, struct error *e)
@@ -305,7 +329,7 @@ static int plan_restore(struct edit *edit, struct json_object *saved, edit_merge
 	f->takes_folder = !json_get_bool(saved, "folder", true);
 	if (merge && is_foreign(saved, f->old_text))
 		return merge(context, path, f->old_text, old, &f->new_text, e);
-	f->mode = (mode_t)json_get_int(saved, "mode", f->mode) & 0777;
+	f->mode = saved_mode(saved, f->mode);
 	f->uid = (uid_t)json_get_int(saved, "uid", f->uid);
 	f->gid = (gid_t)json_get_int(saved, "gid", f->gid);
 	str_set(&f->new_text, old);

@@ -12,10 +12,11 @@
  */
 struct edit_file {
 	char *path;
-	char *old_text; /* NULL: there is no such file */
-	char *new_text; /* NULL: there shall be none */
-	mode_t mode;
-	uid_t uid; /* as it is, and stays */
+	char *old_text;  /* NULL: there is no such file */
+	char *new_text;  /* NULL: there shall be none */
+	mode_t mode;     /* it shall have; as it is, unless somebody says otherwise */
+	mode_t old_mode; /* 0: there is no such file */
+	uid_t uid;       /* as it is, and stays */
 	gid_t gid;
 	bool is_link;      /* a symbolic one; its text is where it leads */
 	bool has_folder;   /* it was there before */
@@ -38,6 +39,8 @@ struct edit_file *edit_add_link(struct edit *edit, const char *path, struct erro
 /* Whether the folder of F was made for it, or for a file beside it that has MARK and with it the
  * duty to take the folder along: the last one to go does. */
 bool edit_owns_folder(const struct edit_file *f, const char *mark);
+/* Whether its text changes, or its mode. */
+bool edit_changes_file(const struct edit_file *f);
 /* How many of the files change. */
 unsigned edit_changes(const struct edit *edit);
 bool edit_is_needed(const struct edit *edit);

@@ -58,7 +58,7 @@ void change_add_edit(struct change *c, const struct edit *edit, const char *why)
 	for (size_t i = 0; i < edit->n_files; i++) {
 		const struct edit_file *f = &edit->files[i];
 
-		if (!str_equal(f->old_text, f->new_text))
+		if (edit_changes_file(f))
 			change_add_values(c, EFFECT_FILE, f->path, f->old_text, f->new_text,
 					  f->new_text ? why : "it is not wanted any more");
 	}
@@ -233,11 +233,20 @@ static int run_journalled(const struct plan *plan, const struct change *c, struc
 	return journal_done(j, e);
 }
 
+/* The point of no return. */
+static int leave_behind(const struct plan *plan, const struct step *step, struct journal *j,
+			struct error *e)
+{
+	return step->may_begin(plan->context, e) < 0 ? -e->code : journal_finish(j, e);
+}
+
 static int run_step(const struct plan *plan, const struct change *c, struct journal *j,
 		    unsigned number, struct error *e)
 {
 	if (plan->progress)
 		plan->progress(plan->context, c->step, number, count(plan->steps));
+	if (c->step->may_begin && leave_behind(plan, c->step, j, e) < 0)
+		return -e->code;
 	return c->step->undo ? run_journalled(plan, c, j, e) : c->step->run(plan->context, c, e);
 }
 

@@ -74,6 +74,10 @@ struct step {
 		      struct change *ret_change, struct error *e);
 	/* Does what CHANGE says.  NULL: a step that only refuses. */
 	int (*run)(void *context, const struct change *change, struct error *e);
+	/* Of a step that cannot be taken back, nor can the ones before it once it has begun:
+	 * whether it may begin.  If so what was done stays, however it ends.  NULL for all others.
+	 */
+	int (*may_begin)(void *context, struct error *e);
 	/* Puts what undo() needs into DATA; NULL with undo NULL: a step that changes nothing that
 	 * would have to be taken back, or takes back its own failure. */
 	int (*save)(const void *context, const struct change *change, struct json_object *data,

@@ -305,44 +305,77 @@ static int validate(const struct fixture *f, struct error *e)
 	return r;
 }
 
+/* A shell called NAME with ARGUMENT, and a pid file that names it. */
+static void start_daemon(const struct fixture *f, const char *name, const char *argument,
+			 struct proc *ret_proc)
+{
+	static char c[] = "-c", script[] = "sleep 100; :", zero[] = "x";
+	_free_ char *path = path_join(f->dir, name);
+	_free_ char *last = xstrdup(argument);
+	char *argv[] = { path, c, script, zero, last, NULL };
+	const struct proc_spec spec = { .argv = argv, .new_session = true };
+	_free_ char *pid = NULL;
+	struct error e;
+
+	assert_return_code(symlink("/bin/sh", path), errno);
+	assert_int_equal(proc_start(&spec, ret_proc, &e), 0);
+	pid = xasprintf("%d\n", ret_proc->pid);
+	folder_put(f->dir, "docker.pid", pid);
+}
+
+static void stop_daemon(struct proc *p)
+{
+	(void)kill(-p->pid, SIGKILL);
+	(void)proc_stop(p, 0);
+	proc_done(p);
+}
+
 static void test_daemon_that_runs_judges_with_its_own_options(void **state)
 {
 	struct fixture *f = *state;
-	_free_ char *pid = xasprintf("%d\n", getpid());
-	_free_ char *exe = xasprintf("/proc/%d/exe", getpid());
 	_free_ char *candidate = path_join(f->dir, ".kata-deploy-candidate");
+	_free_ char *exe = NULL;
+	struct proc p = { 0 };
 	struct error e;
 
-	folder_put(f->dir, "docker.pid", pid);
+	start_daemon(f, "dockerd", "--debug", &p);
+	exe = xasprintf("/proc/%d/exe", p.pid);
 	if (validate(f, &e) < 0)
 		fail_msg("%s", e.msg);
 	assert_string_equal(ran[0], exe);
+	assert_true(strv_contains(ran, "--debug"));
 	assert_true(strv_contains(ran, "--validate"));
 	assert_string_equal(ran[strv_len(ran) - 2], "--config-file");
 	assert_string_equal(ran[strv_len(ran) - 1], candidate);
 	assert_false(file_exists(candidate));
 	assert_false(file_exists(f->path));
+	stop_daemon(&p);
+}
+
+/* The number of a daemon that is gone. */
+static void test_program_that_is_no_daemon_judges_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct proc p = { 0 };
+	struct error e;
+
+	start_daemon(f, "other", "--config-file=/other.json", &p);
+	if (validate(f, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(ran[0], "dockerd");
+	stop_daemon(&p);
 }
 
 static void test_daemon_that_reads_another_file_is_named(void **state)
 {
-	static char sh[] = "/bin/sh", c[] = "-c", script[] = "sleep 100; :", name[] = "dockerd",
-		    option[] = "--config-file=/other.json";
-	char *argv[] = { sh, c, script, name, option, NULL };
-	const struct proc_spec spec = { .argv = argv, .new_session = true };
 	struct fixture *f = *state;
-	_free_ char *pid = NULL;
 	struct proc p = { 0 };
 	struct error e;
 
-	assert_int_equal(proc_start(&spec, &p, &e), 0);
-	pid = xasprintf("%d\n", p.pid);
-	folder_put(f->dir, "docker.pid", pid);
+	start_daemon(f, "dockerd", "--config-file=/other.json", &p);
 	assert_int_equal(validate(f, &e), -EINVAL);
 	assert_non_null(strstr(e.msg, "reads '/other.json'"));
-	(void)kill(-p.pid, SIGKILL);
-	(void)proc_stop(&p, 0);
-	proc_done(&p);
+	stop_daemon(&p);
 }
 
 static void test_folder_that_is_not_there_is_not_made_to_judge(void **state)
@@ -388,6 +421,7 @@ int main(void)
 		T(test_undo_brings_ours_back_beside_what_somebody_else_added),
 		T(test_daemon_that_runs_judges_with_its_own_options),
 		T(test_daemon_that_reads_another_file_is_named),
+		T(test_program_that_is_no_daemon_judges_nothing),
 		T(test_folder_that_is_not_there_is_not_made_to_judge),
 		T(test_daemon_that_is_not_found_is_the_one_of_the_path),
 	};

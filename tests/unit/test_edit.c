@@ -216,6 +216,30 @@ static void test_file_goes_back_to_its_text_and_mode(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
+/* A launcher that cannot be executed is as wrong as one with another text. */
+static void test_mode_is_a_change_like_the_text(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = json_object_new_object();
+	struct error e;
+	struct stat st;
+
+	folder_put(f->dir, "main.toml", "as it is");
+	assert_return_code(chmod(f->main, 0644), errno);
+	plan(f, f->main, "as it is");
+	assert_false(edit_is_needed(&f->edit));
+	f->edit.files[0].mode = 0755;
+	assert_true(edit_is_needed(&f->edit));
+	edit_save(&f->edit, data);
+	apply(f);
+	assert_return_code(stat(f->main, &st), errno);
+	assert_int_equal(st.st_mode & 07777, 0755);
+	assert_text(f->main, "as it is");
+	assert_int_equal(edit_restore(data, NULL, NULL, &e), 1);
+	assert_return_code(stat(f->main, &st), errno);
+	assert_int_equal(st.st_mode & 07777, 0644);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -229,6 +253,7 @@ int main(void)
 		TEST(test_folder_that_was_made_goes_with_its_file),
 		TEST(test_folder_of_somebody_else_stays),
 		TEST(test_file_goes_back_to_its_text_and_mode),
+		TEST(test_mode_is_a_change_like_the_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

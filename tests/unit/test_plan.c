@@ -25,7 +25,9 @@ struct world {
 	int *dies_at; /* counts down; -1: lives */
 	int fails_at; /* step that fails; -1: none */
 	int stays_at; /* step whose undo fails; -1: none */
+	bool is_refused;
 	unsigned writes;
+	const struct step *const *steps;
 };
 
 static void point(const struct world *w)
@@ -143,12 +145,31 @@ STEP(2, "two")
 
 static step_table steps = { &step0, &step1, &step2, NULL };
 
+static int may_begin(void *context, struct error *e)
+{
+	const struct world *w = context;
+
+	return w->is_refused ? fail(e, EBUSY, "somebody needs it") : 0;
+}
+
+/* Its last step has no way back. */
+static const struct step step_last = {
+	.name = "last",
+	.purpose = "move file 2 for good",
+	.assess = assess2,
+	.may_begin = may_begin,
+	.run = run2,
+};
+
+static step_table final_steps = { &step0, &step1, &step_last, NULL };
+
 static struct world *world_new(void)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
 	struct error e;
 
 	w->root = folder_new();
+	w->steps = steps;
 	w->dies_at = xmalloc(sizeof(*w->dies_at));
 	*w->dies_at = w->fails_at = w->stays_at = -1;
 	for (int i = 0; i < N_FILES; i++)
@@ -183,7 +204,7 @@ static void assert_no_journal(const struct world *w)
 /* Recovers, then runs unless ONLY_RECOVER. */
 static int go(struct world *w, bool only_recover, struct error *e)
 {
-	const struct plan plan = { .steps = steps, .context = w, .writer = "/w/installer" };
+	const struct plan plan = { .steps = w->steps, .context = w, .writer = "/w/installer" };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 
@@ -269,6 +290,54 @@ static void test_plan_whose_step_fails_is_taken_back(void **state)
 		assert_no_journal(w);
 		world_free(w);
 	}
+}
+
+static void test_step_without_return_is_refused_before_or_leaves_all(void **state)
+{
+	(void)state;
+	for (int is_refused = 0; is_refused < 2; is_refused++) {
+		struct world *w = world_new();
+		_free_ char *first = NULL;
+		struct error e;
+
+		w->steps = final_steps;
+		w->is_refused = is_refused;
+		w->fails_at = 2;
+		assert_int_equal(go(w, false, &e), is_refused ? -EBUSY : -EIO);
+		first = content(w, 0);
+		assert_string_equal(first, is_refused ? "old" : "new");
+		assert_no_journal(w);
+		/* The next run goes on. */
+		w->is_refused = false;
+		w->fails_at = -1;
+		assert_true(go(w, false, &e) > 0);
+		assert_all(w, "new");
+		world_free(w);
+	}
+}
+
+/* Half done it is not taken back by the next run either. */
+static void test_plan_killed_behind_the_point_of_no_return_goes_on(void **state)
+{
+	(void)state;
+	for (int n = 0; n < POINTS; n++) {
+		struct world *w = world_new();
+		_free_ char *last = NULL;
+		_free_ char *first = NULL;
+		bool died;
+		struct error e;
+
+		w->steps = final_steps;
+		died = die_at(w, n, false);
+		assert_int_equal(go(w, true, &e), 0);
+		first = content(w, 0);
+		last = content(w, 2);
+		assert_true(strcmp(last, "old") == 0 || strcmp(first, "new") == 0);
+		world_free(w);
+		if (!died)
+			return;
+	}
+	fail_msg("the plan has more points than that");
 }
 
 static void test_undo_that_fails_is_said_and_left_to_the_next_run(void **state)
@@ -405,6 +474,8 @@ int main(void)
 		cmocka_unit_test(test_plan_killed_while_taken_back_is_taken_back),
 		cmocka_unit_test(test_plan_whose_step_fails_is_taken_back),
 		cmocka_unit_test(test_undo_that_fails_is_said_and_left_to_the_next_run),
+		cmocka_unit_test(test_step_without_return_is_refused_before_or_leaves_all),
+		cmocka_unit_test(test_plan_killed_behind_the_point_of_no_return_goes_on),
 		cmocka_unit_test(test_plan_repeated_writes_nothing),
 		cmocka_unit_test(test_journal_with_a_torn_line_ignores_it),
 		cmocka_unit_test(test_journal_that_is_none_is_refused),

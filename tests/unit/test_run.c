@@ -201,6 +201,30 @@ static void test_failure_on_a_node_without_our_label_leaves_the_labels(void **st
 	assert_told(turns, ARRAY_SIZE(turns));
 }
 
+#define CONDITION(status)                                                             \
+	ANSWER("GET /api/v1/nodes/n1 ", "200 OK",                                     \
+	       "{\"metadata\":{\"uid\":\"u\"},\"status\":{\"conditions\":[{\"type\":" \
+	       "\"KataReady\","                                                       \
+	       "\"status\":\"" status "\",\"lastTransitionTime\":\"1999-01-01T00:00:00Z\"}]}}")
+#define SINCE(time)                                                                            \
+	ANSWER("POST /apis/events.k8s.io/v1/namespaces/default/events?", "201 Created", "{}"), \
+	{                                                                                      \
+		{ "PATCH /api/v1/nodes/n1/status?", "\"False\"",                               \
+		  "\"lastTransitionTime\":\"" time },                                          \
+			"200 OK", "{}", FAKE_KEEP, NULL                                        \
+	}
+
+/* One that fails once more is no transition. */
+static void test_time_of_the_condition_is_that_of_its_last_transition(void **state)
+{
+	static const struct fake_turn again[] = { CONDITION("False"), SINCE("1999-01-01T00") };
+	static const struct fake_turn first[] = { CONDITION("True"), SINCE("20") };
+
+	(void)state;
+	assert_told(again, ARRAY_SIZE(again));
+	assert_told(first, ARRAY_SIZE(first));
+}
+
 static void test_failure_before_the_journal_is_told(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -624,6 +648,25 @@ static void test_reset_heals_an_unreadable_journal(void **state)
 	}
 }
 
+static void test_reset_that_fails_is_told(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ANSWER("GET /api/v1/nodes/n1 ", "200 OK", "{\"metadata\":{\"uid\":\"u\"}}"),
+		TOLD("KataResetFailed", "journal"),
+	};
+	_free_ char *root = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	root = settings_root(&w.settings);
+	/* A folder is no journal, and cannot be put aside for one. */
+	folder_put(root, "journal/x", "");
+	assert_true(run_reset(&w.settings, NULL, &e) < 0);
+	stop(&w);
+}
+
 static void test_cleanup_believes_no_passing_refusal(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -714,6 +757,38 @@ static void assert_removed(const struct fake_turn *turns, size_t n)
 	       "\"False\",\"reason\":\"" reason "\"}]}}")
 
 /* The shared label is somebody else's there. */
+/* Somebody deleted the versions, and containerd is gone: what leads to them is still there. */
+static void test_cleanup_without_versions_does_not_forget_the_handlers(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		NODE(""),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES(""),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODE(""),
+		TOLD("KataRemoveFailed", "containerd"),
+	};
+	_free_ char *root = NULL;
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	root = settings_root(&w.settings);
+	text = xasprintf(
+		"version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.kata-"
+		"qemu]\nruntime_type = \"io.containerd.kata-qemu.v2\"\n"
+		"runtime_path = \"%s/bin/containerd-shim-kata-v2\"\n",
+		root);
+	folder_put(w.dir, "config.toml", text);
+	assert_true(run_cleanup(&w.settings, NULL, &e) < 0);
+	stop(&w);
+}
+
 static void test_cleanup_after_failures_alone_changes_the_condition_once(void **state)
 {
 	static const struct fake_turn failed[] = {
@@ -913,6 +988,7 @@ int main(void)
 		cmocka_unit_test(test_failure_beside_a_version_leaves_the_node_ready),
 		cmocka_unit_test(test_failure_leaves_the_label_of_another_installation),
 		cmocka_unit_test(test_failure_on_a_node_without_our_label_leaves_the_labels),
+		cmocka_unit_test(test_time_of_the_condition_is_that_of_its_last_transition),
 		cmocka_unit_test(test_failure_before_the_journal_is_told),
 		cmocka_unit_test(test_recovery_needs_nothing_that_an_installation_needs),
 		cmocka_unit_test(test_recovery_restores_a_runtime_that_does_not_answer),
@@ -926,9 +1002,11 @@ int main(void)
 		cmocka_unit_test(test_journal_of_a_newer_version_is_finished_by_that),
 		cmocka_unit_test(test_journal_is_finished_by_no_other_program),
 		cmocka_unit_test(test_reset_heals_an_unreadable_journal),
+		cmocka_unit_test(test_reset_that_fails_is_told),
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_an_unsuitable_node_needs_no_containerd),
+		cmocka_unit_test(test_cleanup_without_versions_does_not_forget_the_handlers),
 		cmocka_unit_test(test_cleanup_after_failures_alone_changes_the_condition_once),
 		cmocka_unit_test(test_cleanup_goes_on_without_rights_that_go_meanwhile),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
