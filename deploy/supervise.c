@@ -9,12 +9,12 @@
  * changed what the node has (lookout.h), and once more after a run of ours that changed it, since
  * nobody can say which of the changes were ours.  Another child follows the Node, as long as
  * nothing that somebody changed is left as it is.  A failure is tried again with growing pauses. On
- * a node that is not suitable the pod is ready, as there is nothing to wait for; KVM is looked for
- * every 15 seconds, without asking anybody, and installed for when it appears.  Where somebody went
- * back to another version than this pod's, that is kept, and the pod is not ready: a roll-out stops
- * there.  SIGTERM ends the
- * child, which takes its changes back, then runs cleanup, which finds out whether this pod is only
- * being replaced.  Io thread only.
+ * a node that is not suitable the pod is ready, as there is nothing to wait for.  KVM, whose module
+ * anybody can load and unload, is looked for every 15 seconds without asking anybody: when it
+ * appears or goes, the node is installed for anew or told apart at once.  Where somebody went back
+ * to another version than this pod's, that is kept, and the pod is not ready: a roll-out stops
+ * there.  SIGTERM ends the child, which takes its changes back, then runs cleanup, which finds out
+ * whether this pod is only being replaced.  Io thread only.
  */
 #include "deploy/supervise.h"
 
@@ -165,13 +165,18 @@ static bool has_kvm(void)
 	return hostcheck_has_kvm(&facts);
 }
 
-/* The time of the next check; on an unsuitable node the time to look whether it still is one. */
+static bool looks_for_kvm(const struct supervisor *s)
+{
+	return s->state == READY || s->state == UNSUITABLE;
+}
+
+/* The time of the next check, or to look whether that is due because of KVM. */
 static void arm(struct supervisor *s)
 {
 	uint64_t now = now_ms();
 	uint64_t left_ms = s->check_ms > now ? s->check_ms - now : 1;
 
-	timer_arm(s->timer.fd, s->state == UNSUITABLE ? min_u64(left_ms, LOOK_MS) : left_ms, 0);
+	timer_arm(s->timer.fd, looks_for_kvm(s) ? min_u64(left_ms, LOOK_MS) : left_ms, 0);
 }
 
 static void plan_next(struct supervisor *s, bool is_ok)
@@ -296,16 +301,18 @@ static void on_followed(struct child *child, int status, const char *report)
 static void on_timer(struct io *io, uint32_t events)
 {
 	struct supervisor *s = CONTAINER_OF(io, struct supervisor, timer);
+	bool is_same;
 
 	(void)events;
 	timer_read(io->fd);
 	s->state = next[s->state][TIMER];
 	if (child_runs(&s->child) || s->state == LEAVING)
 		return;
-	if (s->state == UNSUITABLE && now_ms() < s->check_ms && has_kvm() == s->had_kvm)
+	is_same = looks_for_kvm(s) && has_kvm() == s->had_kvm;
+	if (is_same && now_ms() < s->check_ms)
 		arm(s);
 	else
-		start_or_stop(s, s->state == READY ? "check" : "apply");
+		start_or_stop(s, is_same && s->state == READY ? "check" : "apply");
 }
 
 static void on_signal(struct io *io, uint32_t events)

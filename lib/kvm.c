@@ -48,20 +48,23 @@ static bool has_flag(const char *cpuinfo, const char *word)
 	return strv_contains(words, word);
 }
 
-static bool has_extension(const struct kvm_places *places)
+/* The module for what the processor has; NULL if that is nothing. */
+static const char *find_module(const struct kvm_places *places)
 {
 	_free_ char *path = path_join(places->proc, "cpuinfo");
 	_free_ char *text = NULL;
 	struct error ignored;
 
 	if (file_read(path, CPUINFO_MAX, &text, NULL, &ignored) < 0)
-		return false;
-	return has_flag(text, "vmx") || has_flag(text, "svm");
+		return NULL;
+	return has_flag(text, "vmx") ? "kvm_intel" : has_flag(text, "svm") ? "kvm_amd" : NULL;
 }
 
 static int check_x86(const struct kvm_places *places, struct error *e)
 {
-	if (!has_extension(places))
+	const char *module = find_module(places);
+
+	if (!module)
 		return fail(e, ENODEV,
 			    "the processor offers no virtualisation (no vmx or svm flag; turn it "
 			    "on in the firmware, or nested virtualisation in the outer "
@@ -72,8 +75,9 @@ static int check_x86(const struct kvm_places *places, struct error *e)
 		return fail(e, ENODEV,
 			    "the module behind /dev/kvm is kvm_pvm, which cannot run Linux");
 	return fail(e, ENODEV,
-		    "neither kvm_intel nor kvm_amd is loaded; run modprobe kvm_intel or modprobe "
-		    "kvm_amd");
+		    "the processor offers virtualisation, but its module is not loaded; load it "
+		    "with modprobe %s",
+		    module);
 }
 
 static int check_device(const struct kvm_places *places, struct error *e)

@@ -144,7 +144,7 @@ static void test_machine_whose_kvm_has_no_hardware_is_refused(void **state)
 		assert_refused(&m, "check 'kvm'", 0);
 		put(&m, "proc/cpuinfo", "flags\t\t: fpu svm\n");
 		drop(&m, "sys/module/kvm_intel");
-		assert_refused(&m, "modprobe kvm_intel", 0);
+		assert_refused(&m, "load it with modprobe kvm_amd", 0);
 		put(&m, "sys/module/kvm_pvm/refcnt", "0");
 		assert_refused(&m, "kvm_pvm", 0);
 	}

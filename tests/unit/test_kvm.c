@@ -26,6 +26,7 @@ static void test_kvm_needs_processor_module_and_device(void **state)
 	static const char flags[] = "processor: 0\nflags\t\t: fpu svm lm\n";
 	_free_ char *plain = machine(*state, "plain", plain_flags, "kvm_amd");
 	_free_ char *none = machine(*state, "none", flags, "loop");
+	_free_ char *intel = machine(*state, "intel", "flags\t: fpu vmx\n", "loop");
 	_free_ char *pvm = machine(*state, "pvm", flags, "kvm_pvm");
 	_free_ char *amd = machine(*state, "amd", flags, "kvm_amd");
 	_free_ char *dev = path_join(*state, "dev");
@@ -36,7 +37,8 @@ static void test_kvm_needs_processor_module_and_device(void **state)
 		{ { plain, plain, NULL }, "no vmx or svm flag" },
 		{ { amd, "/does/not/exist", dev }, "no vmx or svm flag" },
 		{ { pvm, pvm, dev }, "kvm_pvm" },
-		{ { none, none, dev }, "modprobe" },
+		{ { none, none, dev }, "load it with modprobe kvm_amd" },
+		{ { intel, intel, dev }, "load it with modprobe kvm_intel" },
 		{ { amd, amd, "/does/not/exist" }, "cannot open /does/not/exist/kvm" },
 		{ { amd, amd, dev }, "version 12" },
 		{ { amd, amd, NULL }, "the kernel offers no /dev/kvm" },

@@ -54,8 +54,8 @@ static int play(const char *action)
 		return 0;
 	if (str_equal(part, "is watched") || str_equal(part, "follows"))
 		return play_change(part, action);
-	if (str_equal(part, "is unsuitable") && mkdir(getenv(MARK), 0700) == 0)
-		return RUN_STATUS_UNSUITABLE;
+	if (str_starts(part, "is ") && mkdir(getenv(MARK), 0700) == 0)
+		return str_equal(part, "is ready") ? 0 : RUN_STATUS_UNSUITABLE;
 	(void)sigfillset(&all);
 	/* What the supervisor sends in return may come before the end of this function. */
 	if (!str_equal(part, "waits"))
@@ -69,14 +69,15 @@ static int play(const char *action)
 	return str_equal(part, "fails") ? 1 : 0;
 }
 
-/* How often the supervisor looked for KVM, which is there from the third time on. */
+/* How often the supervisor looked for KVM, which comes with the third time, or goes. */
 static unsigned kvm_looks;
+static bool kvm_goes;
 
 bool __wrap_hostcheck_has_kvm(const struct host_facts *facts);
 bool __wrap_hostcheck_has_kvm(const struct host_facts *facts)
 {
 	(void)facts;
-	return ++kvm_looks >= 3;
+	return (++kvm_looks >= 3) != kvm_goes;
 }
 
 /* Looking every 15 seconds is looking at once here. */
@@ -139,18 +140,17 @@ static void test_child_that_is_killed_is_told(void **state)
 		fail_msg("%s\n%s", killed, ended);
 }
 
-static void test_unsuitable_node_is_tried_again_when_kvm_appears(void **state)
+/* The second child ends the supervisor. */
+static void expect_second_look(const char *part)
 {
 	char *dir = folder_new();
 	_free_ char *mark = path_join(dir, "mark");
 	_free_ char *log = NULL;
 	int status = 0;
 
-	(void)state;
 	assert_int_equal(setenv(MARK, mark, 1), 0);
 	kvm_looks = 0;
-	/* The second child ends the supervisor. */
-	log = supervise_with("is unsuitable", &status);
+	log = supervise_with(part, &status);
 	assert_int_equal(status, STATUS_OF_END);
 	assert_true(kvm_looks >= 3);
 	folder_remove(dir);
@@ -179,13 +179,22 @@ static void test_change_of_node_or_files_is_looked_at(void **state)
 	assert_int_equal(unsetenv("KATA_ETC"), 0);
 }
 
+static void test_node_is_looked_at_again_when_kvm_appears_or_goes(void **state)
+{
+	(void)state;
+	kvm_goes = false;
+	expect_second_look("is unsuitable");
+	kvm_goes = true;
+	expect_second_look("is ready");
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_change_of_node_or_files_is_looked_at),
 		cmocka_unit_test(test_term_at_any_time_cleans_up_and_ends),
 		cmocka_unit_test(test_child_that_is_killed_is_told),
-		cmocka_unit_test(test_unsuitable_node_is_tried_again_when_kvm_appears),
+		cmocka_unit_test(test_node_is_looked_at_again_when_kvm_appears_or_goes),
 	};
 
 	if (argc == 3 && str_starts(argv[1], "--report="))

@@ -20,7 +20,7 @@ const struct host_check check_kvm = {
 	.weight = CHECK_EMULABLE,
 	.look = look,
 	.remedy =
-		"use a machine with hardware virtualisation or, for tests, set allow_emulation = "
+		"where that cannot be, use another machine or, for tests, set allow_emulation = "
 		"true in [hypervisor.qemu]",
 	.unsuitable = "NoVirtualization",
 };
