@@ -419,11 +419,13 @@ int run_recover(const struct settings *s, const struct cancel *cancel, struct er
 	return try_journal(s, cancel, &j, e);
 }
 
-static int reset_once(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int reset_once(const struct settings *s, const struct cancel *cancel,
+		      struct failure *failure, struct error *e)
 {
 	_cleanup_(run_done) struct run run = { 0 };
 	_free_ char *root = settings_root(s);
 
+	(void)failure;
 	/* Before the undo of an interrupted run, which may want one. */
 	restarts_forget(root);
 	if (run_open_anyway(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
@@ -434,9 +436,10 @@ static int reset_once(const struct settings *s, const struct cancel *cancel, str
 
 int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	int r = again_while_stale(reset_once, s, cancel, e);
+	struct failure failure = { "KataResetFailed", "ResetFailed" };
+	int r = again_while_stale(reset_once, s, cancel, &failure, e);
 
 	if (r < 0)
-		tell_failure(s, cancel, "KataResetFailed", "ResetFailed", e);
+		failure_tell(s, cancel, &failure, e);
 	return r;
 }

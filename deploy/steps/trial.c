@@ -48,8 +48,9 @@ static int try_one(struct install *in, const struct handler *h, struct error *e)
 		log_warn("%s", e->msg);
 		return 0;
 	}
-	/* What may pass by itself is tried again. */
-	if (r < 0 && !rpc_may_pass(e->code))
+	/* What may pass by itself is tried again; and what is no fault of the handler's, as the
+	 * engine shows before its next restart whether that is over (host.c). */
+	if (r < 0 && r != -ENODATA && !rpc_may_pass(e->code))
 		attempt_failed(in, e);
 	if (r >= 0)
 		log_info("the engine ran a sandbox of '%s' in %llu ms", h->name,

@@ -2,18 +2,14 @@
 /*
  * crio-plan - our handlers in CRI-O's configuration.
  *
- * The main file, which may be missing, and then each file of the folder, whatever its name, in the
- * order of their names, folders in it included.  A later table of a handler replaces an earlier one
- * as a whole.  So a file of our own does, and tables of our names in those of others give way, as
- * their names may come later.
+ * A later table of a handler replaces an earlier one as a whole.  So a file of our own does, and
+ * tables of our names in those of others give way, as their names may come later.
  *
  * A file that is no TOML, or a default runtime that has no table, keeps CRI-O from starting; ours
  * may be neither the reason nor the occasion.  Any thread; may block.
  */
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/host/crio.h"
@@ -23,68 +19,11 @@
 #define MANAGED    "# Managed by %s: changes are lost.\n"
 #define OWN_FOLDER "# Its folder was made for it.\n"
 #define RUNTIMES   "crio.runtime.runtimes"
-#define FILES_MAX  64
-#define DEPTH_MAX  4
 
 static char *drop_in_path(const struct engine *engine)
 {
 	return xasprintf("%s/%s/%s.conf", engine->dir, engine->flavour->drop_in_dir,
 			 engine->owner->name);
-}
-
-/* ---- which files it reads ---- */
-
-static int is_visible(const struct dirent *d)
-{
-	return strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0;
-}
-
-static int add_folder(const char *dir, unsigned depth, strv *paths, struct error *e);
-
-/* Like CRI-O, which goes into folders but not into links to them. */
-static int add_name(const char *dir, const char *name, unsigned depth, strv *paths, struct error *e)
-{
-	_free_ char *path = path_join(dir, name);
-	struct stat st;
-
-	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return add_folder(path, depth + 1, paths, e);
-	if (strv_len(*paths) == FILES_MAX)
-		return fail(e, E2BIG, "CRI-O has more than %d files", FILES_MAX);
-	strv_add(paths, path);
-	return 0;
-}
-
-static int add_folder(const char *dir, unsigned depth, strv *paths, struct error *e)
-{
-	struct dirent **names = NULL;
-	int n = depth > DEPTH_MAX ? 0 : scandir(dir, &names, is_visible, alphasort);
-	int r = 0;
-
-	if (n < 0 && errno != ENOENT)
-		return fail(e, errno, "cannot list '%s': %m", dir);
-	for (int i = 0; i < n; i++) {
-		if (r >= 0)
-			r = add_name(dir, names[i]->d_name, depth, paths, e);
-		free(names[i]);
-	}
-	free(names);
-	return r;
-}
-
-/* In CRI-O's order. */
-static int list_files(const struct engine *engine, strv *ret_paths, struct error *e)
-{
-	_free_ char *folder = path_join(engine->dir, engine->flavour->drop_in_dir);
-	_free_ char *main_path = path_join(engine->dir, engine->main_file);
-	_strv_ strv paths = NULL;
-
-	if (file_exists(main_path))
-		strv_add(&paths, main_path);
-	if (add_folder(folder, 0, &paths, e) < 0)
-		return -e->code;
-	*ret_paths = TAKE_PTR(paths);
-	return 0;
 }
 
 /* ---- what is said in them ---- */
@@ -215,7 +154,7 @@ int crio_plan(const struct engine *engine, const struct handlers *handlers, stru
 	_strv_ strv paths = NULL;
 	_edit_ struct edit edit = { 0 };
 
-	if (list_files(engine, &paths, e) < 0 ||
+	if (crio_list_files(engine->flavour, engine->dir, &paths, e) < 0 ||
 	    plan_drop_in(&edit, drop_in, engine->owner->name, handlers, e) < 0)
 		return -e->code;
 	for (char **path = paths; path && *path; path++)
@@ -292,7 +231,7 @@ int crio_must_start(const struct engine *engine, const struct edit *edit, struct
 	_cleanup_(start_done) struct start s = { 0 };
 	_strv_ strv paths = NULL;
 
-	if (list_files(engine, &paths, e) < 0)
+	if (crio_list_files(engine->flavour, engine->dir, &paths, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < edit->n_files; i++)
 		if (!strv_contains(paths, edit->files[i].path))

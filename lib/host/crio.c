@@ -6,7 +6,8 @@
  * that does not exist, and after SIGHUP its status lists a new handler that it cannot run.  So what
  * would keep it from starting is found by reading its files as it does (crio-plan.c), a change
  * always means a restart, which running pods do not notice, its status tells afterwards whether it
- * dropped a handler, and a sandbox proves the rest (trial.h).
+ * dropped a handler, and a sandbox proves the rest (trial.h).  What would fail that sandbox for
+ * want of its image, or of anything else that the node's other pods need, is found before it.
  *
  * It has no tasks but for pods: nothing can be run on the node through it, nor a canary before it
  * is configured.  Snapshotters are containerd's; a handler has none here.  May block, with
@@ -20,6 +21,7 @@
 #include "lib/host/live.h"
 #include "lib/host/trial.h"
 #include "lib/http/grpc.h"
+#include "lib/owner.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/cri.pb-c.h"
 
@@ -35,26 +37,25 @@ static const struct grpc_method list_method = {
 	.out = &cri__list_pod_sandbox_response__descriptor,
 };
 
-static int ask(const char *socket, const struct grpc_method *method, const void *in, void *ret_out,
-	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
-{
-	_cleanup_(http_client_freep) struct http_client *client = NULL;
-	int r = grpc_open(socket, &client, e);
-
-	return r < 0 ? r : grpc_call(client, method, in, ret_out, NULL, deadline_ms, cancel, e);
-}
-
 static int ask_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		       char **ret_version, struct error *e)
 {
 	const Cri__VersionRequest in = CRI__VERSION_REQUEST__INIT;
 	_message_ Cri__VersionResponse *out = NULL;
-	int r = ask(socket, &version_method, &in, &out, deadline_ms, cancel, e);
+	int r = grpc_ask(socket, &version_method, &in, &out, deadline_ms, cancel, e);
 
 	if (r < 0)
 		return fail_wrap(e, "asking CRI-O for its version");
 	*ret_version = xstrdup(out->runtime_version);
 	return 0;
+}
+
+static int prepare(const struct engine *engine, uint64_t deadline_ms, const struct cancel *cancel,
+		   struct error *e)
+{
+	const struct trial others = { .socket = engine->socket, .owner = engine->owner->name };
+
+	return trial_of_others(&others, deadline_ms, cancel, e);
 }
 
 static bool has_drop_ins(const struct engine *engine)
@@ -147,7 +148,7 @@ static int live(const char *socket, uint64_t deadline_ms, const struct cancel *c
 {
 	const Cri__ListPodSandboxRequest in = CRI__LIST_POD_SANDBOX_REQUEST__INIT;
 	_message_ Cri__ListPodSandboxResponse *out = NULL;
-	int r = ask(socket, &list_method, &in, &out, deadline_ms, cancel, e);
+	int r = grpc_ask(socket, &list_method, &in, &out, deadline_ms, cancel, e);
 
 	if (r < 0)
 		return fail_wrap(e, "looking for running sandboxes");
@@ -166,6 +167,7 @@ const struct engine_driver crio_driver = {
 	.merge = crio_merge,
 	.bare = crio_bare,
 	.validate = validate,
+	.prepare = prepare,
 	.clear = clear,
 	.status = status,
 	.live = live,

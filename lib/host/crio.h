@@ -6,6 +6,10 @@
 
 extern const struct engine_driver crio_driver;
 
+/* The files that CRI-O reads below DIR, in its order; without it (crio-files.c). */
+int crio_list_files(const struct flavour *flavour, const char *dir, strv *ret_paths,
+		    struct error *e);
+
 /* Parts of the driver (crio-plan.c), public for its other file and the tests. */
 int crio_plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
 	      struct error *e);

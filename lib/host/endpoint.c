@@ -16,7 +16,6 @@
 #include "lib/rpc/proto/client.pb-c.h"
 #include "lib/rpc/proto/cri.pb-c.h"
 
-#define ASK_MS  10000
 #define POLL_MS 250
 
 static const struct grpc_method version_method = {
@@ -45,24 +44,12 @@ void endpoint_state_done(struct endpoint_state *s)
 	*s = (struct endpoint_state){ 0 };
 }
 
-static int ask(const char *socket, const struct grpc_method *method, const void *in, void *ret_out,
-	       uint64_t deadline_ms, const struct cancel *cancel, struct error *e)
-{
-	_cleanup_(http_client_freep) struct http_client *client = NULL;
-	int r = grpc_open(socket, &client, e);
-
-	if (r < 0)
-		return r;
-	return grpc_call(client, method, in, ret_out, NULL,
-			 min_u64(deadline_ms, deadline_in(ASK_MS)), cancel, e);
-}
-
 int endpoint_version(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
 		     char **ret_version, struct error *e)
 {
 	const Pb__Empty in = PB__EMPTY__INIT;
 	_message_ Client__VersionResponse *out = NULL;
-	int r = ask(socket, &version_method, &in, &out, deadline_ms, cancel, e);
+	int r = grpc_ask(socket, &version_method, &in, &out, deadline_ms, cancel, e);
 
 	if (r < 0)
 		return fail_wrap(e, "asking containerd for its version");
@@ -83,7 +70,7 @@ int endpoint_has_snapshotter(const char *socket, const char *name, uint64_t dead
 
 	in.filters = filters;
 	in.n_filters = ARRAY_SIZE(filters);
-	r = ask(socket, &plugins_method, &in, &out, deadline_ms, cancel, e);
+	r = grpc_ask(socket, &plugins_method, &in, &out, deadline_ms, cancel, e);
 	if (r < 0)
 		return fail_wrap(e, "asking containerd for its snapshotters");
 	for (size_t i = 0; i < out->n_plugins; i++)
@@ -143,7 +130,7 @@ int endpoint_status(const char *socket, uint64_t deadline_ms, const struct cance
 	int r;
 
 	in.verbose = true;
-	r = ask(socket, &status_method, &in, &out, deadline_ms, cancel, e);
+	r = grpc_ask(socket, &status_method, &in, &out, deadline_ms, cancel, e);
 	if (r < 0)
 		return fail_wrap(e, "asking the CRI service");
 	read_conditions(out->status, &s);

@@ -103,6 +103,10 @@ struct engine_driver {
 	 * NULL: nobody can say. */
 	int (*must_read)(const struct engine *engine, uint64_t deadline_ms,
 			 const struct cancel *cancel, struct error *e);
+	/* Has the engine run a sandbox of others: what it cannot do before a change it cannot do
+	 * after it.  NULL: that a sandbox fails for such a reason takes no change back. */
+	int (*prepare)(const struct engine *engine, uint64_t deadline_ms,
+		       const struct cancel *cancel, struct error *e);
 	/* Removes what a killed validate() left. */
 	void (*clear)(const struct engine *engine);
 	/* The handlers in use, and whether it works at all. */

@@ -5,17 +5,17 @@
  * All engines keep a table "runtimes" whose entries name a shim: containerd in each version of its
  * format, CRI-O, Docker.  So the files are searched for such tables, whatever stands around them,
  * and what leads to a shim of Kata counts; a later file changes an earlier one's, as the engines
- * read them.  A configuration is said by an option, by a key of CRI-O's, or by a launcher, the
- * script that kata-deploy makes; else the shim searches.  No engine need run.  Any thread; may
- * block on the disk.
+ * read them: a file that containerd's main one does not import is nobody's.  A configuration is
+ * said by an option, by a key of CRI-O's, or by a launcher, the script that kata-deploy makes; else
+ * the shim searches.  No engine need run.  Any thread; may block on the disk.
  */
 #include "lib/host/handlers.h"
 
-#include <glob.h>
 #include <string.h>
 
 #include "lib/file.h"
 #include "lib/host/containerd-parts.h"
+#include "lib/host/crio.h"
 #include "lib/host/flavour.h"
 #include "lib/json.h"
 
@@ -232,33 +232,41 @@ static void search_json_file(struct search *s, const char *path)
 
 /* ---- all ---- */
 
-static void search_drop_ins(struct search *s, const char *dir, const char *name)
+static void search_crio(struct search *s, const struct flavour *f, const char *dir)
 {
-	_free_ char *pattern = xasprintf("%s/%s/*", dir, name ? name : "");
-	glob_t paths;
+	_strv_ strv paths = NULL;
+	struct error e;
 
-	if (!name || glob(pattern, 0, NULL, &paths) != 0)
-		return;
-	for (size_t i = 0; i < paths.gl_pathc; i++)
-		search_toml_file(s, paths.gl_pathv[i]);
-	globfree(&paths);
+	if (crio_list_files(f, dir, &paths, &e) < 0)
+		strv_add(&s->problems, e.msg);
+	for (char **path = paths; path && *path; path++)
+		search_toml_file(s, *path);
 }
+
+static void search_docker(struct search *s, const struct flavour *f, const char *dir)
+{
+	_free_ char *path = path_join(dir, f->main_file);
+
+	search_json_file(s, path);
+}
+
+/* nerdctl has no file that names a handler. */
+static const struct {
+	const char *driver;
+	void (*search)(struct search *s, const struct flavour *f, const char *dir);
+} engines[] = {
+	{ "containerd", search_containerd },
+	{ "cri-o", search_crio },
+	{ "docker", search_docker },
+};
 
 static void search_flavour(struct search *s, const struct flavour *f)
 {
 	_free_ char *dir = xasprintf("%s%s", s->prefix, f->dir);
-	_free_ char *main_path = path_join(dir, f->main_file);
 
-	if (str_ends(f->main_file, ".json")) {
-		search_json_file(s, main_path);
-		return;
-	}
-	if (str_equal(f->driver, "containerd"))
-		search_containerd(s, f, dir);
-	else if (str_ends(f->main_file, ".toml") || str_ends(f->main_file, ".conf"))
-		search_toml_file(s, main_path);
-	search_drop_ins(s, dir, f->drop_in_dir);
-	search_drop_ins(s, dir, f->drop_in_dir3);
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		if (str_equal(f->driver, engines[i].driver))
+			engines[i].search(s, f, dir);
 }
 
 static bool is_same_place(const struct flavour *a, const struct flavour *b)

@@ -5,7 +5,8 @@
  * The witness is the record that a shim of ours keeps for each sandbox: its version and, by being
  * there, that it was ours.  The network is the node's, which for a sandbox in a VM means none: so a
  * node without a CNI plugin can be tried.  The image is the one that the engine has for sandboxes:
- * each pod needs it, the installer's too, so it is there or pulled.  Where an engine fails, for
+ * each pod needs it, the installer's too, so it is there or pulled.  System calls are filtered by
+ * the engine's profile, as the kubelet asks for.  Where an engine fails, for
  * want of it or of anything else, with the handler of other pods as well, nothing is proven about
  * ours; a CRI-O that needs no image for those and cannot have it runs no pod of ours.
  *
@@ -93,6 +94,7 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 {
 	Cri__NamespaceOption namespaces = CRI__NAMESPACE_OPTION__INIT;
 	Cri__LinuxSandboxSecurityContext security = CRI__LINUX_SANDBOX_SECURITY_CONTEXT__INIT;
+	Cri__SecurityProfile seccomp = CRI__SECURITY_PROFILE__INIT;
 	Cri__LinuxPodSandboxConfig linux_ = CRI__LINUX_POD_SANDBOX_CONFIG__INIT;
 	Cri__PodSandboxMetadata metadata = CRI__POD_SANDBOX_METADATA__INIT;
 	Cri__PodSandboxConfig config = CRI__POD_SANDBOX_CONFIG__INIT;
@@ -111,6 +113,7 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 	uid = hex_encode(random, sizeof(random));
 	namespaces.network = CRI__NAMESPACE_MODE__NODE;
 	security.namespace_options = &namespaces;
+	security.seccomp = &seccomp;
 	linux_.security_context = &security;
 	metadata.name = name;
 	metadata.namespace_ = owner;
@@ -220,18 +223,31 @@ static bool can_compare(const struct run *t)
 	return !is_ours;
 }
 
-/* Whether the engine, with what it runs other pods by, can do what it could not with HANDLER.  It
- * has time of its own for that: a handler that hangs has used up the rest. */
+/* ENODATA if the engine cannot run one with what it runs other pods by. */
+static int try_others(const struct run *t, struct error *e)
+{
+	_free_ char *id = NULL;
+	struct error why;
+
+	if (!can_compare(t) || run_sandbox(t, "", &id, &why) >= 0)
+		return 0;
+	if (why.code == ECANCELED) {
+		*e = why;
+		return -e->code;
+	}
+	return fail(e, ENODATA, "the container runtime runs no sandbox at all: %.300s", why.msg);
+}
+
+/* Whether the engine can do with others what it could not with HANDLER.  It has time of its own for
+ * that: a handler that hangs has used up the rest. */
 static int explain(const struct run *t, struct error *e)
 {
 	const struct run own = { t->trial, t->client, deadline_in(ASK_MS), t->cancel };
 	struct error why;
-	_free_ char *id = NULL;
 
-	if (e->code == ECANCELED || !can_compare(&own) || run_sandbox(&own, "", &id, &why) >= 0 ||
-	    why.code == ECANCELED)
-		return -e->code;
-	return fail(e, ENODATA, "the container runtime runs no sandbox at all: %.300s", why.msg);
+	if (e->code != ECANCELED && try_others(&own, &why) == -ENODATA)
+		*e = why;
+	return -e->code;
 }
 
 static int try_once(const struct run *t, struct error *e)
@@ -266,6 +282,23 @@ int trial_run(const struct trial *trial, uint64_t deadline_ms, const struct canc
 	return r < 0 ? fail_wrap(e, "sandbox of handler '%s' through the CRI service",
 				 trial->handler)
 		     : 0;
+}
+
+int trial_of_others(const struct trial *trial, uint64_t deadline_ms, const struct cancel *cancel,
+		    struct error *e)
+{
+	_cleanup_(http_client_freep) struct http_client *client = NULL;
+	struct run t = { trial, NULL, deadline_ms, cancel };
+	struct error undo;
+	int r = grpc_open(trial->socket, &client, e);
+
+	t.client = client;
+	if (r < 0)
+		return r;
+	r = try_others(&t, e);
+	if (remove_all(&t, &undo) < 0)
+		log_warn("%s", undo.msg);
+	return r;
 }
 
 int trial_clear(const char *socket, const char *owner, struct error *e)

@@ -24,6 +24,11 @@ int grpc_call(struct http_client *client, const struct grpc_method *method, cons
 	      void *ret_out, char *const *headers, uint64_t deadline_ms,
 	      const struct cancel *cancel, struct error *e);
 
+/* One call to the server on a unix socket, with a connection of its own and 10 s at most: for what
+ * is answered at once. */
+int grpc_ask(const char *socket_path, const struct grpc_method *method, const void *in,
+	     void *ret_out, uint64_t deadline_ms, const struct cancel *cancel, struct error *e);
+
 /* The bytes of one length-prefixed message of LEN bytes; EPROTO if it is not exactly one.  Public
  * for the fuzz target. */
 int grpc_unframe(const uint8_t *bytes, size_t len, const uint8_t **ret_data, size_t *ret_len,

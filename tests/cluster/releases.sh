@@ -5,52 +5,10 @@
 # of upgrades; what installing.sh says holds here, too.
 # shellcheck source-path=SCRIPTDIR source=installing.sh
 . "$(dirname "${BASH_SOURCE[0]}")/installing.sh"
+# shellcheck source-path=SCRIPTDIR source=make-release.sh
+. "$top/tests/cluster/make-release.sh"
 
-# release VERSION FOLDER - pack FOLDER as a release and put it into an image with the tag VERSION.
-release() {
-	local version=$1 folder=$2 out=$work/$1
-	mkdir -p "$out/opt"
-	cp -a "$folder" "$out/opt/kata"
-	(
-		cd "$out/opt/kata"
-		{
-			printf 'kata-manifest 1\nversion %s\narch %s\n' "$version" "$(uname -m)"
-			find . \( -type f -o -type l \) ! -path ./MANIFEST -printf '%P\n' | sort | while read -r path; do
-				if [ -L "$path" ]; then
-					echo "link $(readlink "$path") $path"
-				else
-					echo "file $(stat -c '%a %s' "$path") $(sha256sum <"$path" | cut -d' ' -f1) $path"
-				fi
-			done
-		} >"$out/manifest"
-		echo "digest $(sha256sum <"$out/manifest" | cut -d' ' -f1)" >>"$out/manifest"
-		cp "$out/manifest" MANIFEST
-	)
-	mkdir -p "$out/image/usr/bin" "$out/image/opt/kata-artifacts"
-	{
-		echo opt/kata/MANIFEST
-		(cd "$out" && find opt/kata \( -type f -o -type l \) ! -path opt/kata/MANIFEST | sort)
-	} >"$out/members"
-	tar -C "$out" --no-recursion -T "$out/members" --owner=0 --group=0 --format=ustar -cf - |
-		zstd -q -1 -o "$out/image/opt/kata-artifacts/kata-static.tar.zst"
-	cp "$work/kata-deploy" "$out/image/usr/bin/kata-deploy"
-	"$top/packaging/image/oci.sh" "$image:$version" "$out/image" \
-		'{"Entrypoint":["/usr/bin/kata-deploy"],"Cmd":["install"]}' "$out/image.tar"
-	"$cluster" load "$name" "$out/image.tar"
-	rm -rf "$out/opt" "$out/image"
-}
-
-# The program of the image under test.
-extract_program() {
-	local layer
-	mkdir "$work/layers"
-	tar -C "$work/layers" -xf "$dist/kata-deploy-image.tar"
-	for layer in "$work"/layers/blobs/sha256/*; do
-		tar -C "$work/layers" -xf "$layer" ./usr/bin/kata-deploy 2>/dev/null || true
-	done
-	cp "$work/layers/usr/bin/kata-deploy" "$work/kata-deploy"
-	rm -rf "$work/layers"
-}
+deliver() { "$cluster" load "$name" "$1"; }
 
 pod_of() { system get pods -l app=kata-deploy -o 'jsonpath={.items[0].metadata.name}'; }
 versions() { find "$root/opt/kata/versions" -mindepth 1 -maxdepth 1 -printf '%f\n' | sort | tr '\n' ' '; }
@@ -104,4 +62,4 @@ show() {
 cleanup show
 
 configuration >"$work/configuration-before"
-extract_program
+extract_program "$dist/kata-deploy-image.tar"

@@ -24,11 +24,33 @@ static void assert_config(const struct handlers_found *found, size_t i, const ch
 			 found->list[i].path, all);
 }
 
+static void import(const char *dir, const char *main, const char *path)
+{
+	_free_ char *text = xasprintf("version = 3\nimports = [\"%s*\"]\n", path);
+
+	folder_put(dir, main, text);
+}
+
+/* What an engine was told once, or is still to be told, is not what it has. */
+static void test_file_that_nobody_imports_has_no_handlers(void **state)
+{
+	_handlers_found_ struct handlers_found found = { 0 };
+
+	folder_put(*state, "etc/containerd/config.toml", "version = 3\n");
+	folder_put(*state, "etc/containerd/conf.d/kata.toml",
+		   "version = 3\n[plugins.x.containerd.runtimes.kata]\n"
+		   "runtime_type = 'io.containerd.kata.v2'\n");
+	handlers_find(*state, &found);
+	assert_int_equal(found.n, 0);
+	assert_null(found.problems);
+}
+
 static void test_configuration_of_every_format_is_found(void **state)
 {
 	static const struct {
 		const char *file;
 		const char *text;
+		const char *main; /* the one that imports it; NULL: none need */
 	} cases[] = {
 		{ "etc/containerd/config.toml",
 		  "[plugins.cri.containerd.runtimes.kata-qemu]\n"
@@ -45,11 +67,17 @@ static void test_configuration_of_every_format_is_found(void **state)
 		  "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu]\n"
 		  "runtime_type = 'io.containerd.kata-qemu.v2'\n"
 		  "runtime_path = '/opt/kata/bin/containerd-shim-kata-v2'\n"
-		  "options = { ConfigPath = '/c' }\n" },
+		  "options = { ConfigPath = '/c' }\n",
+		  "etc/containerd/config.toml" },
 		{ "var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/kata.toml",
 		  "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu]\n"
-		  "runtime_type = 'io.containerd.kata-qemu.v2'\noptions.ConfigPath = '/c'\n" },
+		  "runtime_type = 'io.containerd.kata-qemu.v2'\noptions.ConfigPath = '/c'\n",
+		  "var/lib/rancher/k3s/agent/etc/containerd/config.toml" },
 		{ "etc/crio/crio.conf.d/50-kata.conf",
+		  "[crio.runtime.runtimes.kata-qemu]\nruntime_type = 'vm'\n"
+		  "runtime_path = '/opt/kata/bin/containerd-shim-kata-v2'\n"
+		  "runtime_config_path = '/c'\n" },
+		{ "etc/crio/crio.conf.d/more/.kata",
 		  "[crio.runtime.runtimes.kata-qemu]\nruntime_type = 'vm'\n"
 		  "runtime_path = '/opt/kata/bin/containerd-shim-kata-v2'\n"
 		  "runtime_config_path = '/c'\n" },
@@ -64,12 +92,16 @@ static void test_configuration_of_every_format_is_found(void **state)
 		_free_ char *path = path_join(*state, cases[i].file);
 
 		folder_put(*state, cases[i].file, cases[i].text);
+		if (cases[i].main)
+			import(*state, cases[i].main, path);
 		handlers_find(*state, &found);
 		assert_int_equal(found.n, 1);
 		assert_null(found.problems);
 		assert_config(&found, 0, "/c", "kata-qemu");
 		assert_config(&found, 0, "/c", path);
 		assert_int_equal(unlink(path), 0);
+		if (cases[i].main)
+			import(*state, cases[i].main, "/nothing");
 	}
 }
 
@@ -156,6 +188,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_configuration_of_every_format_is_found),
+		TEST(test_file_that_nobody_imports_has_no_handlers),
 		TEST(test_configuration_of_a_launcher_is_found),
 		TEST(test_later_file_changes_a_handler_and_equal_ones_are_one),
 		TEST(test_later_file_leads_a_handler_elsewhere_or_changes_its_configuration),

@@ -121,15 +121,20 @@ int __wrap_grpc_call(struct http_client *client, const struct grpc_method *metho
 	return r;
 }
 
-static int try_it(const struct cancel *cancel, struct error *e)
+static struct trial trial_of_ours(void)
 {
-	const struct trial trial = {
+	return (struct trial){
 		.socket = "/nonexistent",
 		.handler = "kata-qemu",
 		.version_dir = VERSION,
 		.records = cri.records,
 		.owner = "kata-deploy",
 	};
+}
+
+static int try_it(const struct cancel *cancel, struct error *e)
+{
+	const struct trial trial = trial_of_ours();
 
 	return trial_run(&trial, deadline_in(100), cancel, e);
 }
@@ -170,6 +175,35 @@ static void test_handler_is_blamed_only_if_the_default_one_runs(void **state)
 
 		begin(cases[i].ours, cases[i].others);
 		r = try_it(NULL, &e);
+		if (r != cases[i].r)
+			fail_msg("case %zu: %d, %s", i, r, e.msg);
+		end();
+	}
+}
+
+static void test_engine_without_sandboxes_is_known_before_a_change(void **state)
+{
+	static const struct {
+		enum answer others;
+		const char *by_default;
+		int r;
+	} cases[] = {
+		{ RUNS, "runc", 0 },
+		{ REFUSES, "runc", -ENODATA },
+		{ HANGS, "runc", -ENODATA },
+		{ REFUSES, "kata-qemu", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct error e = { 0 };
+		struct trial trial;
+		int r;
+
+		begin(REFUSES, cases[i].others);
+		cri.by_default = cases[i].by_default;
+		trial = trial_of_ours();
+		r = trial_of_others(&trial, deadline_in(100), NULL, &e);
 		if (r != cases[i].r)
 			fail_msg("case %zu: %d, %s", i, r, e.msg);
 		end();
@@ -247,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_handler_is_blamed_only_if_the_default_one_runs),
+		cmocka_unit_test(test_engine_without_sandboxes_is_known_before_a_change),
 		cmocka_unit_test(test_handler_that_is_the_default_one_is_blamed),
 		cmocka_unit_test(test_sandbox_of_somebody_else_is_no_proof),
 		cmocka_unit_test(test_sandbox_that_was_stopped_is_run_again_and_not_for_ever),

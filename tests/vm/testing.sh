@@ -36,6 +36,7 @@ make_node_disk() {
 	mkfs.ext4 -q -F -O ^has_journal -d "$1" "$work/node.ext4"
 }
 
+# vm_arguments, where set, are more of the kernel's.
 # boot_vm NAME NETNS ADDRESS/BITS GATEWAY - in the network namespace, which has a device vm-NAME on
 # the host's side when this returns (a tap); `vm` below runs commands in it.
 boot_vm() {
@@ -48,7 +49,7 @@ boot_vm() {
 	ip netns exec "$2" "$vmm" -nodefaults -display none -no-reboot -L "$version_dir/share/kata-qemu/qemu" \
 		-machine q35 -accel tcg,thread=single -cpu EPYC -smp $vm_processors -m $vm_memory \
 		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
-		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
+		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps ${vm_arguments:-} net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
 		-drive "if=none,id=d0,file=$work/disk.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
 		-drive "if=none,id=d1,file=$work/node.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
 		-netdev "tap,id=n0,ifname=vm-$1,script=no,downscript=no" -device virtio-net-pci,netdev=n0,romfile= \
@@ -122,7 +123,7 @@ stop_vm() {
 		grep -v "TCG doesn't support" "$work/vmm.log"
 		begin_again=$(machine_error)
 		[ -n "$begin_again" ] ||
-			ssh_vm -- "journalctl -u containerd -u kubelet --no-pager -n 40 | cut -c1-300" || true
+			ssh_vm -- "journalctl -u containerd -u crio -u kubelet --no-pager -n 60 | cut -c1-300" || true
 	fi
 	ssh_vm -O exit 2>/dev/null
 	kill -KILL "$vm_pid" 2>/dev/null

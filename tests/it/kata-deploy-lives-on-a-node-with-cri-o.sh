@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# tier: full
+# timeout: 1500
+# place: machine
+#
+# The life of an installation on a node with a real CRI-O, systemd and the kubelet: it takes one restart; a pod runs
+# in a VM and outlives restarts of CRI-O; a second run and an upgrade restart nothing; and at the end the node is as
+# it was, byte for byte.
+#
+# KATA_TEST_CRIO is a folder with crio, conmon and pinns; there is no package of it.
+engine=crio
+. "$(dirname "$0")/../lib.sh"
+programs=${KATA_TEST_CRIO:-}
+[ -n "$programs" ] || skip "KATA_TEST_CRIO names no folder with crio, conmon and pinns"
+[ -x "$programs/crio" ] || skip "no crio in '$programs', which KATA_TEST_CRIO names"
+require python3
+. "$(dirname "$0")/../vm/kubernetes.sh"
+. "$top/tests/cluster/make-release.sh"
+
+deliver() { mv "$1" "$work/images/kata-deploy-next.tar"; }
+installers() { system get pods -l app=kata-deploy "$@"; }
+pod_of() { installers -o 'jsonpath={.items[0].metadata.name}'; }
+rolled_out() { system rollout status daemonset/kata-deploy --timeout="${1:-300}s" >/dev/null || fail "not rolled out"; }
+current() { vm readlink /opt/kata/current; }
+version_of() { vm sh -c 'readlink /proc/$(pidof -s qemu-system-x86_64)/exe'; }
+handlers() { k get node $name -o 'jsonpath={.status.runtimeHandlers[*].name}'; }
+
+version=$(cat "$top/VERSION") next=99.0.0
+extract_program "$dist/kata-deploy-image.tar"
+up
+expect_match "its engine" '^cri-o://1\.' "$(k get node $name -o 'jsonpath={.status.nodeInfo.containerRuntimeVersion}')"
+release $next "$dist/kata"
+before=$(configuration) pid=$(main_pid)
+
+note "install"
+k kustomize "$top/manifests/overlays/crio" | k apply -f - >/dev/null
+eventually 400 "the label" is_labelled
+note "installed"
+rolled_out
+expect "KataReady" True "$(condition status)"
+expect "restarts of the installer" 0 "$(installers -o 'jsonpath={.items[0].status.containerStatuses[0].restartCount}')"
+expect_match "what kata-deploy said" "restarting cri-o" "$(said)"
+expect "restarts of CRI-O" 1 "$(said | grep -c 'restarting cri-o')"
+expect "what CRI-O reads" "crio.conf crio.conf.d/kata-deploy.conf" \
+	"$(vm sh -c 'cd /etc/crio && find . -type f -printf "%P\n" | sort' | tr '\n' ' ' | sed 's/ $//')"
+expect "mode of its file" 644 "$(vm stat -c %a /etc/crio/crio.conf.d/kata-deploy.conf)"
+expect_match "handlers in the node's status" 'kata-qemu' " $(handlers) "
+
+note "a pod"
+begin_pod box <<<"resources: {limits: {memory: 128Mi, cpu: 1500m}}"
+group=$(vm sh -c 'sed s/^0::// /proc/$(pidof qemu-system-x86_64)/cgroup')
+note "cgroup of the VM: $group"
+expect_match "cgroup of the VM" '^/kubepods\.slice/kubepods-pod.*\.slice/kata_' "$group"
+expect_vhost
+expect_status 7 k exec box -- sh -c 'exit 7'
+vm busybox httpd -p 8099 -h /node/www
+expect "bytes received" 3000000 "$(k exec box -- sh -c "wget -q -O - http://$address:8099/file | wc -c" | tr -d ' ')"
+
+note "a second run does nothing"
+pid=$(main_pid)
+system delete pod "$(pod_of)" >/dev/null
+rolled_out
+expect_match "what the second run did" 'nothing to do' "$(said)"
+expect "pid of CRI-O" "$pid" "$(main_pid)"
+
+note "the pod outlives a restart of CRI-O"
+vm systemctl restart crio
+eventually 120 "the pod to answer" k exec box -- true
+
+note "an upgrade beside it"
+pid=$(main_pid)
+system set image daemonset/kata-deploy "kata-deploy=$image:$next" >/dev/null
+rolled_out 400
+expect_match "current" "^versions/$next-" "$(current)"
+expect "pid of CRI-O" "$pid" "$(main_pid)"
+k exec box -- true || fail "the pod does not answer after the upgrade"
+expect_match "the VM's version" "/versions/$version-" "$(version_of)"
+
+note "it is deleted, and a new one has the new version"
+k delete pod box --grace-period=1 --timeout=60s >/dev/null
+eventually 60 "everything to go" vm_left
+begin_pod next </dev/null
+expect_match "the VM's version" "/versions/$next-" "$(version_of)"
+
+note "removing waits for the pod, and restores the node"
+system delete daemonset kata-deploy --cascade=foreground --wait=false >/dev/null
+sleep 5
+expect "label" true "$(label)"
+k delete pod next --grace-period=1 --timeout=60s >/dev/null
+eventually 300 "the DaemonSet to be gone" expect_status 1 system get daemonset kata-deploy
+eventually 60 "everything to go" vm_left
+expect "label" "" "$(label)"
+expect "configuration" "$before" "$(configuration)"
+expect "what is left in /opt/kata" "" "$(vm ls -A /opt/kata)"
+k run plain --image=kata.test/busybox:1 --restart=Never -- sleep 100 >/dev/null
+k wait --for=condition=Ready pod/plain --timeout=120s >/dev/null || fail "no plain pod runs afterwards"
+passed
