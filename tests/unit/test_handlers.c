@@ -55,13 +55,15 @@ static void test_configuration_of_every_format_is_found(void **state)
 		{ "etc/containerd/config.toml",
 		  "[plugins.cri.containerd.runtimes.kata-qemu]\n"
 		  "runtime_type = 'io.containerd.kata-qemu.v2'\n"
-		  "[plugins.cri.containerd.runtimes.kata-qemu.options]\nConfigPath = '/c'\n" },
+		  "[plugins.cri.containerd.runtimes.kata-qemu.options]\nConfigPath = '/c'\n",
+		  NULL },
 		{ "etc/containerd/config.toml",
 		  "version = 2\n"
 		  "[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc]\n" RUNC
 		  "[plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.kata-qemu]\n"
 		  "runtime_type = '/opt/kata/bin/containerd-shim-kata-v2'\n"
-		  "options.ConfigPath = '/c'\n" },
+		  "options.ConfigPath = '/c'\n",
+		  NULL },
 		{ "etc/containerd/conf.d/kata.toml",
 		  "version = 3\n"
 		  "[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.kata-qemu]\n"
@@ -76,15 +78,18 @@ static void test_configuration_of_every_format_is_found(void **state)
 		{ "etc/crio/crio.conf.d/50-kata.conf",
 		  "[crio.runtime.runtimes.kata-qemu]\nruntime_type = 'vm'\n"
 		  "runtime_path = '/opt/kata/bin/containerd-shim-kata-v2'\n"
-		  "runtime_config_path = '/c'\n" },
+		  "runtime_config_path = '/c'\n",
+		  NULL },
 		{ "etc/crio/crio.conf.d/more/.kata",
 		  "[crio.runtime.runtimes.kata-qemu]\nruntime_type = 'vm'\n"
 		  "runtime_path = '/opt/kata/bin/containerd-shim-kata-v2'\n"
-		  "runtime_config_path = '/c'\n" },
+		  "runtime_config_path = '/c'\n",
+		  NULL },
 		{ "etc/docker/daemon.json",
 		  "{\"runtimes\":{\"kata-qemu\":{\"runtimeType\":"
 		  "\"/opt/kata/bin/containerd-shim-kata-v2\",\"options\":{\"ConfigPath\":\"/c\"}},"
-		  "\"crun\":{\"path\":\"/usr/bin/crun\"}}}" },
+		  "\"crun\":{\"path\":\"/usr/bin/crun\"}}}",
+		  NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -330,6 +330,8 @@ static void test_restarts_for_an_undo_that_fails_are_few(void **state)
 		TWICE(TWICE(TWICE(NODE(""), TOLD("KataInstallFailed", "no systemd")))),
 		NODE(""),
 		TOLD("KataInstallFailed", "within an hour"),
+		NODE(""),
+		TOLD("KataResetFailed", "no systemd"),
 	};
 	_free_ char *path = NULL;
 	struct world w;
