@@ -152,7 +152,7 @@ struct pages_wait {
 static int look_for_pages(void *arg, struct error *e)
 {
 	struct pages_wait *w = arg;
-	uint64_t block_bytes;
+	uint64_t block_bytes = 0;
 	unsigned online;
 	int r = guest_online_memory(SYSFS, &online, e);
 
