@@ -64,11 +64,12 @@ k create serviceaccount looker >/dev/null
 "$cluster" kubectl create clusterrolebinding "$namespace" --clusterrole=view --serviceaccount="$namespace:looker" >/dev/null
 cleanup "$cluster" kubectl delete clusterrolebinding "$namespace"
 token=$(k create token looker)
+trust=${ca/:/: }
 login() { # USER-YAML
 	cat >"$work/config" <<-END
 		current-context: c
 		contexts: [{name: c, context: {cluster: k, user: u}}]
-		clusters: [{name: k, cluster: {server: "$server", ${ca/:/: }}}]
+		clusters: [{name: k, cluster: {server: "$server", $trust}}]
 		users: [{name: u, user: {$1}}]
 	END
 	in_cluster "$program" --kubeconfig "$work/config" version -o json 2>&1
@@ -82,6 +83,15 @@ chmod 0755 "$work/log-in"
 exec="exec: {apiVersion: client.authentication.k8s.io/v1, command: ./log-in, interactiveMode: Never}"
 expect_match "by a program" "Kubernetes" "$(login "$exec")"
 expect "it ran once" 1 "$(wc -l <"$work/logins")"
+expect_match "by a token" "Kubernetes" "$(login "token: $token")"
+mine=$trust
+trust="$mine, tls-server-name: kubernetes.default.svc"
+expect_match "to a server of another name" "Kubernetes" "$(login "token: $token")"
+trust="$mine, tls-server-name: elsewhere.example"
+expect_match "to a server of a wrong name" "the cluster does not say" "$(login "token: $token" || true)"
+trust="insecure-skip-tls-verify: true"
+expect_match "to whatever server" "Kubernetes" "$(login "token: $token")"
+trust=$mine
 expect_match "by a wrong token" "401" "$(login "token: wrong" || true)"
 expect_match "acting as nobody" "403.*nobody" "$(kata stale --as nobody 2>&1 || true)"
 passed
