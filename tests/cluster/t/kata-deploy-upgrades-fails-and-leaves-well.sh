@@ -161,21 +161,26 @@ k exec lasting -- true || fail "the pod does not answer after containerd was sta
 note "going back on the node moves a link: no sandbox is booted, nothing restarted, no pod notices"
 took() { sed -nE "s/.*version '$1-[^']*' is installed in ([0-9]+) ms.*/\1/p" "$2" | tail -n 1; }
 go_back() { # VERSION
-	system exec "$(pod_of)" -- kata-deploy rollback >"$work/back" 2>&1 || {
-		cat "$work/back"
-		fail "the way back to $1 fails"
-	}
+	local status=0
+	system exec "$(pod_of)" -- kata-deploy rollback >"$work/back" 2>&1 || status=$?
+	cat "$work/back"
+	[ $status = 0 ] || fail "the way back to $1 ends with status $status"
 	! grep -E 'boot a sandbox|run a sandbox|restarting' "$work/back" || fail "that is more than a link"
 	is_current "$1" || fail "the current version is $(current)"
 	expect "label" true "$(label)"
 	note "back on $1 in $(took "$1" "$work/back") ms"
 	[ "$(took "$1" "$work/back")" -lt 5000 ] || fail "this takes too long, whatever else runs here"
 }
+is_pod_ready() {
+	[ "$(system get pods -l app=kata-deploy -o 'jsonpath={.items[0].status.containerStatuses[0].ready}')" = "$1" ]
+}
 go_back 1.0.1
+eventually 60 "the pod of the version that was left not to be ready" is_pod_ready false
 expect "reason of KataUpgraded" RolledBack "$(condition KataUpgraded reason)"
 expect "KataReady" True "$(condition KataReady status)"
 has_event KataRolledBack 1.0.1 || fail "there is no event KataRolledBack"
 go_back 1.0.3
+eventually 60 "the pod to be ready again" is_pod_ready true
 expect "KataUpgraded" True "$(condition KataUpgraded status)"
 expect_match "versions" '1\.0\.1-.*1\.0\.3-' "$(versions)"
 
