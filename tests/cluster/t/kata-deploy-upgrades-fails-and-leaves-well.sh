@@ -171,16 +171,15 @@ go_back() { # VERSION
 	note "back on $1 in $(took "$1" "$work/back") ms"
 	[ "$(took "$1" "$work/back")" -lt 5000 ] || fail "this takes too long, whatever else runs here"
 }
-is_pod_ready() {
-	[ "$(system get pods -l app=kata-deploy -o 'jsonpath={.items[0].status.containerStatuses[0].ready}')" = "$1" ]
-}
+# What it is for a readiness probe shows half a minute later.
+is_state() { [ "$(k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/healthz")" = "ok $1" ]; }
 go_back 1.0.1
-eventually 60 "the pod of the version that was left not to be ready" is_pod_ready false
+eventually 60 "the pod to know that its version was left" is_state held
 expect "reason of KataUpgraded" RolledBack "$(condition KataUpgraded reason)"
 expect "KataReady" True "$(condition KataReady status)"
 has_event KataRolledBack 1.0.1 || fail "there is no event KataRolledBack"
 go_back 1.0.3
-eventually 60 "the pod to be ready again" is_pod_ready true
+eventually 60 "the pod to have its version again" is_state ready
 expect "KataUpgraded" True "$(condition KataUpgraded status)"
 expect_match "versions" '1\.0\.1-.*1\.0\.3-' "$(versions)"
 
