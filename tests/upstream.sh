@@ -5,8 +5,13 @@
 #
 # Its tree is upstream's; its two shims are our own, changed so that they leave what lib/foreign.c tells upstream's
 # sandboxes by, and nothing of ours: to the installer and the shim under test they are strangers, and their sandboxes
-# are real ones.  UPSTREAM=real takes the tree of a release of upstream's, its folder opt/kata, from KATA_TEST_UPSTREAM.
+# are real ones.  UPSTREAM=real takes the tree of a release of upstream's, its folder opt/kata, from KATA_TEST_UPSTREAM;
+# its VMs need a KVM.  Sourced before everything, since that may be a reason to skip.
 # shellcheck disable=SC2154 # version_dir comes from who sources this
+[ "${UPSTREAM:-}" != real ] || [ -d "${KATA_TEST_UPSTREAM:-}" ] || {
+	echo "SKIPPED: KATA_TEST_UPSTREAM names no folder opt/kata of an upstream release"
+	exit 77
+}
 upstream_shims="qemu qemu-runtime-rs"
 
 # upstream_handler SHIM - "PROGRAM CONFIGURATION" of it, below the root.
@@ -30,7 +35,6 @@ changed_shim() {
 put_upstream() {
 	local root=$1 upstream_of=$2 shim program config folder
 	if [ "${UPSTREAM:-}" = real ]; then
-		[ -d "${KATA_TEST_UPSTREAM:-}" ] || skip "KATA_TEST_UPSTREAM names no folder opt/kata of an upstream release"
 		cp -a "$KATA_TEST_UPSTREAM/." "$root/"
 	else
 		mkdir -p "$root"/{bin,libexec,runtime-rs/bin,share}
@@ -111,4 +115,11 @@ upstream_handlers() {
 picture() {
 	(cd "$1" && find . -mindepth 1 -printf '%p %y %m %U:%G %T@ %l\n' | sort &&
 		find . -type f -exec sha256sum {} + | sort -k 2)
+}
+
+# asked_to_clean KIND SANDBOX LOG... - that the stand-in was run to clean up after it; LOG prints its log.
+asked_to_clean() {
+	local kind=$1 sandbox=$2
+	shift 2
+	[ "${UPSTREAM:-}" = real ] || "$@" | grep -q -- "^$kind .*-id $sandbox .*delete"
 }

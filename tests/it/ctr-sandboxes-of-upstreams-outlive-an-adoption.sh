@@ -7,8 +7,8 @@
 # Sandboxes of upstream's shims, Go's and Rust's, run while their installation is moved aside and ours takes its place, through
 # a restart of containerd, and while it is handed back: they answer, are killed and deleted as ever, and where their
 # shim has died it is the shim that made them, under its new path, that cleans up.  A new container has our shim.
+. "$(dirname "$0")/../upstream.sh"
 . "$(dirname "$0")/testing.sh"
-. "$top/tests/upstream.sh"
 
 runtime=/opt/kata/bin/containerd-shim-kata-v2
 tool=$KATA_BUILD_DIR/bin/adopt-tree
@@ -37,7 +37,7 @@ answers() { # NAME...
 	done
 }
 has() { inside test -e "$1" || fail "there is no $1"; }
-shim_of() { inside pgrep -f "shim-(go|rust) .*-id=$1"; }
+shim_of() { inside pgrep -f "[s]him.* -id[= ]$1( |\$)"; }
 known() { ctr tasks ls | grep -q "^$1 "; }
 end() { # NAME
 	ctr tasks kill --signal KILL "$1"
@@ -54,7 +54,7 @@ lose() {
 	ctr tasks delete --force "$1" >/dev/null 2>&1 || true
 	ctr containers delete "$1" >/dev/null
 	eventually 30 "the traces of $1 to go" nothing_left "$1"
-	inside grep -q -- "^$2 .*-id $1 .*delete" /run/upstream.log || fail "the shim that made '$1' was not asked to clean up"
+	asked_to_clean "$2" "$1" inside cat /run/upstream.log || fail "the shim that made '$1' was not asked to clean up"
 }
 kill_shim() { inside kill -KILL "$(shim_of "$1")"; }
 restart_containerd() {

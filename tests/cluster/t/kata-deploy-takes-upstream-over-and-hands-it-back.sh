@@ -9,8 +9,8 @@
 # name and nothing is touched; with it, it is taken over under the same handler names, also where that is killed in the
 # middle: the pods go on, answer and can be deleted, also where the shim that made them has died; there is an upgrade of
 # ours; at last all is as it was, byte for byte, and a pod from before still answers.
+. "$(dirname "$0")/../../upstream.sh"
 . "$(dirname "$0")/../releases.sh"
-. "$top/tests/upstream.sh"
 
 adopt=kata-deploy.katacontainers.io/adopt
 shared='katacontainers\.io/kata-runtime'
@@ -199,9 +199,9 @@ eventually 30 "upstream's sandboxes to be stale" is_foreign "default/first defau
 
 note "pods of upstream's can be deleted, also where their shim has died"
 id=$(sandbox_of first)
-on_node pkill -KILL -f "shim-go.*$id"
+on_node pkill -KILL -f "[s]him.* -id[= ]$id"
 end_pod first
-on_node grep -q "go .*-id $id.* delete" /run/upstream.log || fail "the shim that made it was not asked to clean up after '$id'"
+asked_to_clean go "$id" on_node cat /run/upstream.log || fail "the shim that made it was not asked to clean up after '$id'"
 end_pod third
 eventually 30 "what has ended to be stale no more" is_foreign default/second
 
