@@ -104,6 +104,7 @@ static struct json_object *effect_object(const struct effect *effect)
 	json_set_str(object, "kind", effect_kind_name(effect->kind));
 	json_set_str(object, "what", effect->what);
 	json_set_str(object, "why", effect->why);
+	json_set_bool(object, "sandboxesNotice", effect->matters);
 	if (has_diff(effect)) {
 		_free_ char *diff = diff_unified(effect->what, effect->before, effect->after);
 

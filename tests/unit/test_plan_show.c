@@ -116,9 +116,11 @@ static void test_json_has_every_effect(void **state)
 	assert_string_equal(json_get_str(step, "step"), "cri");
 	assert_string_equal(json_get_str(effect, "diff"),
 			    "--- /dev/null\n+++ /c\n@@ -0,0 +1 @@\n+password = ...\n");
+	assert_true(json_get_bool(effect, "sandboxesNotice", false));
 	effect = json_item(json_at(json_item(json_at(object, "steps"), 1), "effects"), 0);
 	assert_string_equal(json_get_str(effect, "before"), "true");
 	assert_null(json_get_str(effect, "after"));
+	assert_false(json_get_bool(effect, "sandboxesNotice", true));
 }
 
 int main(void)
