@@ -54,7 +54,7 @@ if [ "$engine" = 1 ]; then
 else
 	fail_once
 fi
-eventually 300 "the label" is_labelled
+eventually 600 "the label" is_labelled
 note "installed"
 expect "capabilities of the pod" 0000000000000000 \
 	"$(vm sh -c 'sed -n "s/^CapEff:\s*//p" /proc/$(pidof -s kata-deploy)/status')"
