@@ -159,7 +159,7 @@ static strv split_arguments(const char *text, size_t len)
 }
 
 /* A pid file outlives its daemon, and its number may be somebody else's by then. */
-static bool is_daemon(const strv arguments)
+static bool is_daemon(char *const *arguments)
 {
 	return strv_len(arguments) > 0 && str_equal(path_base(arguments[0]), "dockerd");
 }

@@ -76,14 +76,15 @@ static int settle(struct kube_client *client, const struct kube_call *call,
 	return 0;
 }
 
-static int change(struct kube_client *client, struct kube_call *call,
+static int change(struct kube_client *client, const struct kube_call *call,
 		  struct json_object **ret_object, struct error *e)
 {
+	struct kube_call mine = *call;
 	bool was_lost = false;
 	int r;
 
-	call->ret_lost = &was_lost;
-	r = kube_do(client, call, ret_object, e);
+	mine.ret_lost = &was_lost;
+	r = kube_do(client, &mine, ret_object, e);
 	return r == -EBUSY && was_lost ? settle(client, call, ret_object, e) : r;
 }
 
