@@ -10,7 +10,7 @@ require xmllint
 
 tree=$work/tree
 mkdir -p "$tree"/tests/{it,cluster/t} "$tree/build"
-cp "$top/tests/run" "$top/tests/junit.sh" "$tree/tests/"
+cp "$top"/tests/{run,below.sh,junit.sh} "$tree/tests/"
 export KATA_BUILD_DIR=$tree/build KATA_LOG_DIR=$tree/logs
 run() { "$tree/tests/run" "$@" 2>&1; }
 

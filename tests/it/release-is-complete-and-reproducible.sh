@@ -88,5 +88,5 @@ expect "entrypoint" /usr/bin/kata-deploy "$(jq -r '.config.Entrypoint[0]' "$conf
 layer=$(blob "$(jq -r '.layers[0].digest' "$manifest")")
 expect "layer" "$(jq -r '.rootfs.diff_ids[0]' "$config")" \
 	"sha256:$(zcat "$layer" | sha256sum | cut -d' ' -f1)"
-expect "files in the image" "./opt/kata-artifacts/kata-static.tar.zst ./usr/bin/kata-deploy" \
+expect "files in the image" "./opt/kata-artifacts/kata-static.tar.zst ./usr/bin/kata-deploy ./usr/bin/kubectl-kata" \
 	"$(tar -tzf "$layer" | grep -v '/$' | sort | tr '\n' ' ' | sed 's/ $//')"

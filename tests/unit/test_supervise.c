@@ -54,6 +54,9 @@ static int play(const char *action)
 		return 0;
 	if (str_equal(part, "is watched") || str_equal(part, "follows"))
 		return play_change(part, action);
+	/* The one that follows the Node sees no change. */
+	while (strcmp(action, "follow") == 0)
+		(void)pause();
 	if (str_starts(part, "is ") && mkdir(getenv(MARK), 0700) == 0)
 		return str_equal(part, "is ready") ? 0 : RUN_STATUS_UNSUITABLE;
 	(void)sigfillset(&all);
