@@ -18,14 +18,14 @@ struct tree_place {
 	unsigned bits;           /* given to the handler */
 };
 
-/* PLACES are borrowed; one that is not there counts from the next tree_watch_renew() on.  CHANGED
- * gets the bits of all places with a change, once per round of the loop. */
+/* PLACES are borrowed, 64 at most, their paths absolute; one that is not there is told when it
+ * comes.  CHANGED gets the bits of all places with a change, once per round of the loop. */
 int tree_watch_new(struct loop *loop, const struct tree_place *places, size_t n_places,
 		   void (*changed)(void *arg, unsigned bits), void *arg,
 		   struct tree_watch **ret_watch, struct error *e);
 void tree_watch_free(struct tree_watch *w);
 
-/* Finds the folders anew. */
+/* Finds the folders anew: what was mounted over one is seen. */
 void tree_watch_renew(struct tree_watch *w);
 /* The bits of what has changed and was not told yet; nor is it later. */
 unsigned tree_watch_take(struct tree_watch *w);

@@ -147,17 +147,74 @@ static void test_folder_that_comes_is_watched(void **state)
 	world_done(&w);
 }
 
-static void test_place_that_was_not_there_is_found_later(void **state)
+static void test_place_that_was_not_there_is_told_when_it_comes(void **state)
 {
 	struct world w;
 	struct error e;
 
 	world_init(&w, *state);
-	assert_int_equal(tree_remove(w.second, &e), 0);
-	assert_int_equal(tree_watch_take(w.watch), SECOND);
-	folder_put(*state, "second/file", "x");
+	/* All that leads there, too. */
+	assert_int_equal(tree_remove(*state, &e), 0);
+	assert_int_equal(tree_watch_take(w.watch), FIRST | SECOND);
 	assert_int_equal(tree_watch_take(w.watch), 0);
+	folder_put(*state, "other/file", "x");
+	assert_int_equal(tree_watch_take(w.watch), 0);
+	folder_put(*state, "second/file", "x");
+	assert_int_equal(tree_watch_take(w.watch), SECOND);
+	folder_put(*state, "second/file", "y");
+	assert_int_equal(tree_watch_take(w.watch), SECOND);
+	folder_put(*state, "first/in/a/file", "x");
+	assert_int_equal(tree_watch_take(w.watch), FIRST);
+	folder_put(*state, "first/in/a/file", "y");
+	assert_int_equal(tree_watch_take(w.watch), FIRST);
 	tree_watch_renew(w.watch);
+	assert_int_equal(tree_watch_take(w.watch), 0);
+	world_done(&w);
+}
+
+static void test_place_that_is_moved_away_is_looked_for_anew(void **state)
+{
+	_free_ char *aside = path_join(*state, "aside");
+	struct world w;
+
+	world_init(&w, *state);
+	assert_int_equal(rename(w.second, aside), 0);
+	assert_int_equal(tree_watch_take(w.watch), SECOND);
+	(void)tree_watch_take(w.watch);
+	folder_put(*state, "aside/file", "y");
+	assert_int_equal(tree_watch_take(w.watch), 0);
+	/* Another one comes, or the same again. */
+	folder_put(*state, "second/file", "y");
+	assert_int_equal(tree_watch_take(w.watch), SECOND);
+	folder_put(*state, "second/file", "z");
+	assert_int_equal(tree_watch_take(w.watch), SECOND);
+	world_done(&w);
+}
+
+/* More changes than the kernel keeps, among them the end of a folder that is there again. */
+static void test_nothing_is_lost_when_changes_were(void **state)
+{
+	_free_ char *in = path_join(*state, "first/in");
+	_free_ char *text = NULL;
+	struct world w;
+	struct error e;
+	uint64_t limit;
+
+	world_init(&w, *state);
+	assert_int_equal(file_read("/proc/sys/fs/inotify/max_queued_events", 32, &text, NULL, &e),
+			 0);
+	text[strcspn(text, "\n")] = '\0';
+	assert_int_equal(parse_u64(text, "limit", UINT32_MAX, &limit, &e), 0);
+	/* Two in turn, as equal ones in a row are one. */
+	for (uint64_t i = 0; i < limit / 2 + 1; i++) {
+		assert_int_equal(chmod(w.second, i % 2 ? 0700 : 0755), 0);
+		assert_int_equal(chmod(in, i % 2 ? 0700 : 0755), 0);
+	}
+	assert_int_equal(tree_remove(in, &e), 0);
+	folder_put(*state, "first/in/file", "x");
+	assert_int_equal(tree_watch_take(w.watch), FIRST | SECOND);
+	folder_put(*state, "first/in/file", "y");
+	assert_int_equal(tree_watch_take(w.watch), FIRST);
 	folder_put(*state, "second/file", "y");
 	assert_int_equal(tree_watch_take(w.watch), SECOND);
 	world_done(&w);
@@ -172,7 +229,9 @@ int main(void)
 		IN_FOLDER(test_every_kind_of_change_is_told),
 		IN_FOLDER(test_reading_is_no_change),
 		IN_FOLDER(test_folder_that_comes_is_watched),
-		IN_FOLDER(test_place_that_was_not_there_is_found_later),
+		IN_FOLDER(test_place_that_was_not_there_is_told_when_it_comes),
+		IN_FOLDER(test_place_that_is_moved_away_is_looked_for_anew),
+		IN_FOLDER(test_nothing_is_lost_when_changes_were),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
