@@ -198,7 +198,6 @@ static void test_canary_reads_the_configuration_that_shall_be(void **state)
 	_free_ char *text = NULL;
 	struct edit planned = { 0 };
 	_candidate_ struct candidate c = { 0 };
-	_settings_ struct settings none = { 0 };
 	struct offer o = { 0 };
 	struct world w;
 	struct error e;
