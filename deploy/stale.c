@@ -8,6 +8,7 @@
  */
 #include "deploy/stale.h"
 
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,6 +154,15 @@ static struct json_object *read_told(void)
 	return told;
 }
 
+/* The record says all of the pod that an Event needs. */
+static bool has_pod(const struct record *r)
+{
+	struct error ignored;
+
+	return *r->pod_uid && check_id(r->pod_namespace, "namespace", NAME_MAX, &ignored) >= 0 &&
+	       check_id(r->pod_name, "pod", NAME_MAX, &ignored) >= 0;
+}
+
 static int tell_cause(struct install *in, const struct stale_sandbox *s,
 		      const struct stale_cause *cause, struct error *e)
 {
@@ -165,32 +175,62 @@ static int tell_cause(struct install *in, const struct stale_sandbox *s,
 	const struct kube_event event = {
 		.node = in->facts->settings->node_name,
 		.node_uid = json_get_str(in->facts->node, "metadata.uid"),
-		.pod_namespace = *r->pod_uid ? r->pod_namespace : NULL,
+		.pod_namespace = has_pod(r) ? r->pod_namespace : NULL,
 		.pod_name = r->pod_name,
 		.pod_uid = r->pod_uid,
 		.type = KUBE_EVENT_WARNING,
 		.reason = "KataSandboxStale",
 		.action = "LookForStaleSandboxes",
-		.note = *r->pod_uid ? pod_note : node_note,
+		.note = has_pod(r) ? pod_note : node_note,
 		.once = once,
 	};
 
 	return kube_event(in->kube, &event, install_ask_ms(in), in->cancel, e);
 }
 
+/* A namespace that has gone, or that is going and takes nothing more, concerns its pods alone: it
+ * keeps nobody else's Events.  What is refused may be allowed the next time. */
+static int tell_sandbox(struct install *in, const struct stale_sandbox *s, struct json_object *told,
+			struct error *e)
+{
+	struct error why;
+	int failure = 0;
+
+	for (size_t k = 0; k < s->stale.n; k++) {
+		const struct stale_cause *cause = &s->stale.list[k];
+		int r = was_told(told, s->record.id, stale_names[cause->kind])
+				? 0
+				: tell_cause(in, s, cause, &why);
+
+		if (r >= 0)
+			continue;
+		if (r == -ENOENT || r == -EINVAL) {
+			log_warn("%s", why.msg);
+			continue;
+		}
+		*e = why;
+		failure = r;
+		if (r != -EACCES)
+			break;
+	}
+	return failure;
+}
+
 static int tell_causes(struct install *in, const struct stale_list *list, struct json_object *told,
 		       struct error *e)
 {
-	int r = 0;
+	struct error why;
+	int failure = 0;
 
-	for (size_t i = 0; i < list->n && r >= 0; i++)
-		for (size_t k = 0; k < list->list[i].stale.n && r >= 0; k++) {
-			const struct stale_cause *cause = &list->list[i].stale.list[k];
+	for (size_t i = 0; i < list->n && (failure == 0 || failure == -EACCES); i++) {
+		int r = tell_sandbox(in, &list->list[i], told, &why);
 
-			if (!was_told(told, list->list[i].record.id, stale_names[cause->kind]))
-				r = tell_cause(in, &list->list[i], cause, e);
-		}
-	return r;
+		if (r >= 0)
+			continue;
+		*e = why;
+		failure = r;
+	}
+	return failure;
 }
 
 int stale_publish(struct facts *f, const struct stale_list *list, struct json_object *told,

@@ -78,10 +78,12 @@ static const char *namespace_of(const struct kube_event *event)
 char *kube_event_name(const struct owner *owner, const struct kube_event *event)
 {
 	_free_ char *kind = kind_of(event);
+	/* What is said once is not said again by the next version. */
+	const char *version = event->once ? "" : KATA_VERSION;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
 	h = hash(hash(h, owner->name), uid_of(event));
-	h = hash(hash(hash(h, KATA_VERSION), event->reason), kind);
+	h = hash(hash(hash(h, version), event->reason), kind);
 	return xasprintf("%.200s.%016" PRIx64, event->pod_namespace ? event->pod_name : event->node,
 			 h);
 }
@@ -106,6 +108,8 @@ static struct json_object *build(const struct owner *owner, const struct kube_ev
 	_free_ char *note = xstrndup(event->note, NOTE_MAX);
 	_free_ char *reporter = xasprintf("katacontainers.io/%s", owner->name);
 
+	/* A character that was cut is three bytes to the API server, which are too many. */
+	utf8_repair(note);
 	json_set_str(o, "apiVersion", "events.k8s.io/v1");
 	json_set_str(o, "kind", "Event");
 	json_set_str(metadata, "name", name);

@@ -44,10 +44,29 @@ static void test_failure_that_differs_in_numbers_is_one_event(void **state)
 	}
 }
 
+/* The name that each version of this program gives it. */
+static void test_what_is_said_once_has_one_name_for_ever(void **state)
+{
+	const struct kube_event event = { .node = "n1",
+					  .pod_namespace = "shop",
+					  .pod_name = "cart",
+					  .pod_uid = "u",
+					  .type = KUBE_EVENT_WARNING,
+					  .reason = "R",
+					  .note = "whatever",
+					  .once = "version box" };
+	const struct owner owner = { .name = (char *)(uintptr_t) "kata-deploy" };
+	_free_ char *name = kube_event_name(&owner, &event);
+
+	(void)state;
+	assert_string_equal(name, "cart.e2b188420f667e05");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_failure_that_differs_in_numbers_is_one_event),
+		cmocka_unit_test(test_what_is_said_once_has_one_name_for_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -154,12 +154,54 @@ static void test_event_that_is_there_is_left_alone(void **state)
 	stop(&w);
 }
 
+/* Its pods may still have sandboxes, or records of some. */
+static void test_namespace_that_has_gone_keeps_nobody_elses_event(void **state)
+{
+	static const struct fake_turn gone = {
+		{ "POST /apis/events.k8s.io/v1/namespaces/gone/events?" },
+		"404 Not Found",
+		"{\"kind\":\"Status\",\"reason\":\"NotFound\"}",
+		FAKE_KEEP,
+		NULL
+	};
+	const struct fake_turn turns[] = {
+		NODE("2"), gone, gone, TOLD("shop", "version"), TOLD("shop", "assets"),
+	};
+	struct world w;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	add(&w, "box", "gone", "cart");
+	add(&w, "next", "shop", "cart");
+	publish(&w, NULL);
+	stop(&w);
+}
+
+/* A record says what it likes. */
+static void test_pod_that_cannot_be_is_none(void **state)
+{
+	static const struct fake_turn turns[] = {
+		NODE("1"),
+		TOLD("default", "\"kind\":\"Node\"", "version"),
+		TOLD("default", "\"kind\":\"Node\"", "assets"),
+	};
+	struct world w;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	add(&w, "box", "shop/../kube-system", "cart");
+	publish(&w, NULL);
+	stop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pod_and_node_are_told_of_each_cause),
 		cmocka_unit_test(test_what_was_told_is_not_told_again),
 		cmocka_unit_test(test_event_that_is_there_is_left_alone),
+		cmocka_unit_test(test_namespace_that_has_gone_keeps_nobody_elses_event),
+		cmocka_unit_test(test_pod_that_cannot_be_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
