@@ -86,13 +86,14 @@ static void find_places(struct lookout *l, const struct settings *s)
 
 /* ---- looking ---- */
 
+/* The child may be reading the same file just now, and has its place in it from us. */
 static char *read_list(int fd)
 {
+	_free_ char *path = xasprintf("/proc/self/fd/%d", fd);
 	struct error ignored;
 	char *text = NULL;
 
-	if (fd < 0 || lseek(fd, 0, SEEK_SET) < 0 ||
-	    file_read_fd(fd, "the list", WIRE_ANSWER_MAX, &text, NULL, &ignored) < 0)
+	if (fd < 0 || file_read(path, WIRE_ANSWER_MAX, &text, NULL, &ignored) < 0)
 		return NULL;
 	return text;
 }
@@ -208,6 +209,16 @@ void lookout_stop(struct lookout *l)
 {
 	l->is_resting = true;
 	child_done(&l->child);
+}
+
+const char *lookout_lost(const struct lookout *l)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < l->n_places; i++)
+		if (stat(l->paths[i], &st) == 0 && S_ISDIR(st.st_mode) && st.st_nlink == 0)
+			return l->paths[i];
+	return NULL;
 }
 
 /* ---- for others ---- */

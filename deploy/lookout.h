@@ -34,6 +34,10 @@ unsigned lookout_resume(struct lookout *l);
 /* Neither tells nor publishes any more. */
 void lookout_stop(struct lookout *l);
 
+/* A folder of the node that was removed, and that this container, which has it mounted, sees
+ * without an entry for ever, whatever comes in its place; NULL: none.  Borrowed. */
+const char *lookout_lost(const struct lookout *l);
+
 /* The list of stale sandboxes as it was found last, JSON; NULL: not yet.  Caller frees. */
 char *lookout_list(const struct lookout *l);
 /* Metrics of it, "" before.  Caller frees. */

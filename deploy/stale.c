@@ -20,7 +20,7 @@
 #include "lib/host/stale-list.h"
 #include "lib/log.h"
 
-#define LIST_MAX (4 * MIB)
+#define LIST_MAX (32 * MIB)
 #define ASK_MS   5000
 
 /* Names are worth a question, but not a failure. */

@@ -6,8 +6,10 @@
  * and JSON took is given back to the node when it is done; what stays is a loop with a probe server
  * and a timer.  The child is run again every ten minutes, give or take, to see what has drifted: a
  * run without work costs some 50 ms and writes nothing.  The same is done soon after somebody has
- * changed what the node has (lookout.h), and once more after a run of ours that changed it, since
- * nobody can say which of the changes were ours.  Another child follows the Node, as long as
+ * changed what the node has (lookout.h), and once more after a run during which it changed, since
+ * nobody can say which of the changes were ours; if it did again, a minute later.  When a run fails
+ * because a folder that is mounted here was removed from the node, the pod's next container gets
+ * the new one.  Another child follows the Node, as long as
  * nothing that somebody changed is left as it is.  A failure is tried again with growing pauses. On
  * a node that is not suitable the pod is ready, as there is nothing to wait for.  KVM, whose module
  * anybody can load and unload, is looked for every 15 seconds without asking anybody: when it
@@ -64,7 +66,7 @@ struct supervisor {
 	struct child child;
 	struct lookout *lookout; /* NULL: the node cannot be watched */
 	bool is_cleaning;
-	bool is_after; /* the last run looked after what the one before had changed */
+	bool is_after; /* the last run looked after what changed during the one before */
 	bool is_left;  /* what somebody changed was left; look again no sooner than CONTEST_MS */
 	struct child follower;
 	unsigned repaired, left, contested, engine_starts; /* so far */
@@ -112,7 +114,8 @@ static void answer_metrics(void *context, struct http_answer *answer)
 	_free_ char *stale = s->lookout ? lookout_metrics(s->lookout) : xstrdup("");
 
 	answer->body = xasprintf(
-		"%s# HELP kata_deploy_drift_total Changes of the node by others.\n"
+		"%s# HELP kata_deploy_drift_total Times that changes of the node by others were "
+		"found.\n"
 		"# TYPE kata_deploy_drift_total counter\n"
 		"kata_deploy_drift_total{result=\"repaired\"} %u\n"
 		"kata_deploy_drift_total{result=\"reported\"} %u\n"
@@ -217,11 +220,12 @@ static void look_after(struct supervisor *s)
 {
 	unsigned changes = s->lookout ? lookout_resume(s->lookout) : 0;
 
-	s->is_after = s->state == READY && !s->is_after &&
-		      (changes & (LOOKOUT_FILES | LOOKOUT_ENGINE | LOOKOUT_WISHES));
-	if (!s->is_after)
+	if (s->state != READY || !(changes & (LOOKOUT_FILES | LOOKOUT_ENGINE | LOOKOUT_WISHES))) {
+		s->is_after = false;
 		return;
-	s->check_ms = min_u64(s->check_ms, deadline_in(AFTER_MS));
+	}
+	s->check_ms = min_u64(s->check_ms, deadline_in(s->is_after ? CONTEST_MS : AFTER_MS));
+	s->is_after = true;
 	arm(s);
 }
 
@@ -239,6 +243,20 @@ static void count(struct supervisor *s, int status)
 		log_warn("the Node is not followed: %s", e.msg);
 }
 
+static bool end_if_lost(struct supervisor *s)
+{
+	const char *path = s->lookout && s->state != LEAVING ? lookout_lost(s->lookout) : NULL;
+
+	if (!path)
+		return false;
+	log_error(
+		"somebody has removed the folder '%s' of the node; this container ends, as "
+		"only another one can have the new folder",
+		path);
+	loop_stop(s->loop, 1);
+	return true;
+}
+
 static void on_child(struct child *child, int status, const char *report)
 {
 	struct supervisor *s = CONTAINER_OF(child, struct supervisor, child);
@@ -246,6 +264,8 @@ static void on_child(struct child *child, int status, const char *report)
 
 	s->state = next[s->state][event];
 	explain(s, status, report);
+	if ((event == CHILD_FAILED || event == CHILD_UNSUITABLE) && end_if_lost(s))
+		return;
 	if (s->state != LEAVING) {
 		plan_next(s, event != CHILD_FAILED);
 		look_after(s);

@@ -52,6 +52,9 @@ static int play(const char *action)
 		return STATUS_OF_END;
 	if (strcmp(action, "publish") == 0)
 		return 0;
+	/* The second one is one too many. */
+	if (str_equal(part, "loses") && mkdir(getenv(MARK), 0700) == 0)
+		return 1;
 	if (str_equal(part, "is watched") || str_equal(part, "follows"))
 		return play_change(part, action);
 	/* The one that follows the Node sees no change. */
@@ -182,6 +185,30 @@ static void test_change_of_node_or_files_is_looked_at(void **state)
 	assert_int_equal(unsetenv("KATA_ETC"), 0);
 }
 
+static void test_folder_that_was_removed_under_a_mount_ends_the_container(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *mark = path_join(dir, "mark");
+	_free_ char *etc = path_join(dir, "etc");
+	_free_ char *log = NULL;
+	_free_ char *seen = NULL;
+	_close_ int fd = -1;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(mkdir(etc, 0700), 0);
+	fd = open(etc, O_PATH | O_CLOEXEC);
+	seen = xasprintf("/proc/%d/fd/%d", getpid(), fd);
+	assert_int_equal(setenv(MARK, mark, 1), 0);
+	assert_int_equal(setenv("KATA_ETC", seen, 1), 0);
+	assert_int_equal(rmdir(etc), 0);
+	log = supervise_with("loses", &status);
+	assert_int_equal(status, 1);
+	assert_non_null(strstr(log, "somebody has removed the folder"));
+	assert_int_equal(unsetenv("KATA_ETC"), 0);
+	folder_remove(dir);
+}
+
 static void test_node_is_looked_at_again_when_kvm_appears_or_goes(void **state)
 {
 	(void)state;
@@ -197,6 +224,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_change_of_node_or_files_is_looked_at),
 		cmocka_unit_test(test_term_at_any_time_cleans_up_and_ends),
 		cmocka_unit_test(test_child_that_is_killed_is_told),
+		cmocka_unit_test(test_folder_that_was_removed_under_a_mount_ends_the_container),
 		cmocka_unit_test(test_node_is_looked_at_again_when_kvm_appears_or_goes),
 	};
 
