@@ -175,6 +175,15 @@ static bool has_argument_twice(const struct scmp_arg_cmp *args, size_t n)
 	return false;
 }
 
+/* What an earlier rule says stays so. */
+static int add_conditions(scmp_filter_ctx filter, uint32_t action, int call,
+			  const struct scmp_arg_cmp *args, unsigned n)
+{
+	int r = seccomp_rule_add_array(filter, action, call, n, args);
+
+	return r == -EEXIST ? 0 : r;
+}
+
 /* Two conditions on one argument cannot be one rule: each is a rule of its own then, as engines
  * mean it which list every value that an argument may have (CRI-O). */
 static int add_call(scmp_filter_ctx filter, uint32_t action, int call,
@@ -183,9 +192,9 @@ static int add_call(scmp_filter_ctx filter, uint32_t action, int call,
 	int r = 0;
 
 	if (!has_argument_twice(args, n))
-		return seccomp_rule_add_array(filter, action, call, n, args);
+		return add_conditions(filter, action, call, args, n);
 	for (unsigned i = 0; i < n && r >= 0; i++)
-		r = seccomp_rule_add_array(filter, action, call, 1, &args[i]);
+		r = add_conditions(filter, action, call, &args[i], 1);
 	return r;
 }
 
@@ -213,7 +222,7 @@ static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint3
 		if (call == __NR_SCMP_ERROR)
 			continue;
 		r = add_call(filter, action, call, args, (unsigned)rule->n_args);
-		if (r < 0 && r != -EEXIST)
+		if (r < 0)
 			return fail(e, -r, "cannot add the seccomp rule for '%s': %m",
 				    rule->names[i]);
 	}

@@ -235,6 +235,44 @@ static void test_seccomp_rule_may_have_more_conditions_than_arguments(void **sta
 	assert_int_equal(export_profile(&profile, &e, &bad), -EINVAL);
 }
 
+/* What an earlier rule says of a value stays so. */
+static void test_seccomp_condition_that_is_there_already_hides_none_behind_it(void **state)
+{
+	static const uint64_t values[] = { 4, 2, 4, 6 };
+	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", eq[] = "SCMP_CMP_EQ";
+	char end[] = "SCMP_ACT_KILL_PROCESS", name[] = "socket", *names[] = { name };
+	Oci__LinuxSeccompArg all[ARRAY_SIZE(values)], *args[ARRAY_SIZE(values)];
+	Oci__LinuxSyscall a = OCI__LINUX_SYSCALL__INIT, b, *rules[] = { &a, &b };
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	_close_ int fd = -1;
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i] = (Oci__LinuxSeccompArg)OCI__LINUX_SECCOMP_ARG__INIT;
+		all[i].op = eq;
+		all[i].value = values[i];
+		args[i] = &all[i];
+	}
+	a.names = names;
+	a.n_names = 1;
+	b = a;
+	a.action = end;
+	a.args = args;
+	a.n_args = 1;
+	b.action = allow;
+	b.args = &args[1];
+	b.n_args = 3;
+	profile.defaultaction = refuse;
+	profile.syscalls = rules;
+	profile.n_syscalls = 2;
+	assert_int_equal(export_profile(&profile, &e, &fd), 0);
+	assert_int_equal(filter(fd, SYS_socket, 2), 0x7fff0000);
+	assert_int_equal(filter(fd, SYS_socket, 4), 0x80000000);
+	assert_int_equal(filter(fd, SYS_socket, 6), 0x7fff0000);
+	assert_int_equal(filter(fd, SYS_socket, 3), 0x00050000 | EPERM);
+}
+
 static void test_seccomp_default_has_its_own_errno(void **state)
 {
 	char refuse[] = "SCMP_ACT_ERRNO";
@@ -466,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_capability_gives_nothing),
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
 		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
+		cmocka_unit_test(test_seccomp_condition_that_is_there_already_hides_none_behind_it),
 		cmocka_unit_test(test_seccomp_default_has_its_own_errno),
 		cmocka_unit_test(test_processors_are_ranges_in_a_mask),
 		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
