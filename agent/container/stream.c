@@ -5,9 +5,10 @@
  * A read takes what is there and is answered, or waits; a write that does not fit waits, so a
  * process that does not read slows its writer down as a pipe would.  The bytes are in the kernel's
  * pipe or in the call that brings them, but for a terminal: that takes 4 KiB and then stops the
- * process, so once it is read from, AHEAD_MAX of what follows are kept here for the next call.
- * Another descriptor is watched only while a call waits, since an end of file that nobody reads
- * would wake the loop for ever.
+ * process, so once it is read from, AHEAD_MAX of what follows are kept here for the next call.  Its
+ * end is noted as well: like every stream it ends with the call that is told so.  Another
+ * descriptor is watched only while a call waits, since an end of file that nobody reads would wake
+ * the loop for ever.
  *
  * Bytes are taken for a caller who is there: what the process wrote exists once, and a runtime that
  * comes back after a broken connection reads on where the last answer ended.
@@ -65,7 +66,8 @@ static size_t room_for(const struct stream *s, size_t max)
 
 static bool can_read_ahead(const struct stream *s)
 {
-	return s->kind == STREAM_TERMINAL && s->io.fd >= 0 && s->ahead.len < s->ahead.max;
+	return s->kind == STREAM_TERMINAL && s->io.fd >= 0 && !s->has_no_more &&
+	       s->ahead.len < s->ahead.max;
 }
 
 static void read_ahead(struct stream *s)
@@ -77,8 +79,7 @@ static void read_ahead(struct stream *s)
 		n = buf_read(&s->ahead, s->io.fd, TERMINAL_HAS, &e);
 		if (n == -EAGAIN && !s->is_ending)
 			return;
-		if (n <= 0)
-			close_stream(s);
+		s->has_no_more = n <= 0;
 	}
 }
 
@@ -86,11 +87,15 @@ static ssize_t take_ahead(struct stream *s, size_t max, uint8_t **ret_bytes)
 {
 	size_t n = min_size(s->ahead.len, max);
 
-	if (n == 0)
-		return s->io.fd < 0 ? 0 : -EAGAIN;
-	*ret_bytes = xmemdup(s->ahead.data, n);
-	buf_consume(&s->ahead, n);
-	return (ssize_t)n;
+	if (n > 0) {
+		*ret_bytes = xmemdup(s->ahead.data, n);
+		buf_consume(&s->ahead, n);
+		return (ssize_t)n;
+	}
+	if (s->io.fd >= 0 && !s->has_no_more)
+		return -EAGAIN;
+	close_stream(s);
+	return 0;
 }
 
 /* Returns the bytes read, *ret_bytes the caller's to free; 0 at the end, -EAGAIN when nothing is
@@ -293,7 +298,7 @@ void stream_end(struct stream *s)
 
 bool stream_has_ended(const struct stream *s)
 {
-	return s->io.fd < 0 && s->ahead.len == 0;
+	return s->io.fd < 0;
 }
 
 void stream_cancel(struct stream *s, int code, const char *why)

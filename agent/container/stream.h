@@ -16,6 +16,7 @@ struct stream {
 	enum stream_kind kind;
 	struct parked *calls;
 	struct buf ahead; /* of a terminal: read before it was asked for */
+	bool has_no_more; /* of a terminal, behind that */
 	bool is_watched;
 	bool is_ending; /* ends as soon as nothing more is there, or all is written */
 };

@@ -482,6 +482,9 @@ static void test_a_terminal_that_is_read_from_is_read_ahead(void **state)
 	answer_to(f, CALLER_FIRST, &agent__read_stream_response__descriptor, &all);
 	assert_int_equal(all->data.len, sizeof(text));
 	assert_memory_equal(all->data.data, text, sizeof(text));
+	/* Else the process would be gone when its caller asks for the end of its output. */
+	turn(f);
+	assert_false(stream_has_ended(&f->process->out));
 	call(f, CALLER_FIRST, "ReadStdout", &request, 0);
 	answer_to(f, CALLER_FIRST, &agent__read_stream_response__descriptor, &end);
 	assert_int_equal(end->data.len, 0);
