@@ -576,14 +576,17 @@ static int use_size(struct sandbox *s, struct size_vm is, struct size limits, st
 	request.huge_pages = list;
 	request.memory_mib = is.memory_mib;
 	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
+		/* What was plugged in for them stays theirs: one of 1 GiB is not found again. */
+		uint64_t mib = max_u64(limits.pages_mib[k], is.pages_mib[k]);
+
 		is_larger |= is.pages_mib[k] != s->has.pages_mib[k];
 		request.memory_mib += is.pages_mib[k];
-		if (limits.pages_mib[k] == 0)
+		if (mib == 0)
 			continue;
 		list[request.n_huge_pages++] = &kinds[k];
 		kinds[k] = (Agent__HugePages)AGENT__HUGE_PAGES__INIT;
 		kinds[k].page_bytes = size_pages_kinds[k].mib * MIB;
-		kinds[k].bytes = limits.pages_mib[k] * MIB;
+		kinds[k].bytes = mib * MIB;
 	}
 	request.nb_cpus = is.vcpus > s->has.vcpus ? is.vcpus : 0;
 	request.cpu_only = !is_larger;
