@@ -48,10 +48,10 @@ uint64_t size_room(const struct config *config, const struct overhead *overhead,
  * VM's other memory, and so are all of them in a VM that does not grow. */
 struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits);
 
-struct size size_add(struct size a, struct size b);
 /* The VM as it begins: what is plugged in comes later. */
 struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits);
 
+struct size size_add(struct size a, struct size b);
 /* A without B, and 0 where B is more. */
 struct size size_without(struct size a, struct size b);
 /* The larger of each. */

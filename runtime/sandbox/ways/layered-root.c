@@ -3,11 +3,11 @@
  * layered-root - a root file system of layers that the guest puts together: the snapshotter erofs.
  *
  * Each layer is a file with a file system.  The guest mounts it from the share, without a block
- * device: a pod has few places for disks, and an image has many layers; where nothing is shared,
- * each is a disk.  So whatever looks for a
+ * device: a pod has few places for disks, and an image has many layers.  So whatever looks for a
  * file or reads its name stays in the guest, and of the files themselves each page comes once,
  * through virtio-fs.  Pods that run the same image have the same file; nobody writes it.  A layer
- * that is a disk, or a file to be written, is given as one (disk.h).
+ * that is a disk, or a file to be written, is given as one (disk.h), and so is each where nothing
+ * is shared.
  *
  * The upper folder of the overlay stays where the snapshotter has it, on the host, shared.  What
  * the guest cannot do (mapped owners of the layers, binds of the host's) is mounted here.

@@ -22,9 +22,8 @@ static int give(const struct arrival *a, struct gifts *g, struct error *e)
 	return fail(
 		e, ENOTSUP,
 		"the host gives it as '%.32s', and nothing is shared with the guest (shared_fs = "
-		"\"none\"): use a snapshotter that gives disks: blockfile, devmapper, or erofs "
-		"with "
-		"default_size",
+		"\"none\"): use a snapshotter that gives disks: blockfile, devmapper, or "
+		"erofs with default_size",
 		a->n_root_mounts ? a->root_mounts[0].type : "folder");
 }
 
