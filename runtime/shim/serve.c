@@ -26,9 +26,10 @@
  * which containerd gives up on a container it killed. */
 #define KILL_WAIT_MS UINT64_C(60000)
 
+/* SIGTERM is one as well, until watch_term(): what is blocked is not ignored. */
 static void ignore_signals(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT };
+	static const int ignored[] = { SIGPIPE, SIGHUP, SIGINT, SIGTERM };
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
