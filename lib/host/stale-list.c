@@ -22,6 +22,7 @@
 #include "lib/host/shims.h"
 #include "lib/host/store.h"
 #include "lib/json.h"
+#include "lib/log.h"
 #include "lib/sha256.h"
 #include "lib/toml.h"
 #include "lib/wait.h"
@@ -273,22 +274,22 @@ static void add_sandbox(struct stale_list *list, struct record *own_record, stru
 	*own_stale = (struct stale){ 0 };
 }
 
-static int look_at(struct looker *l, const char *id, struct stale_list *list, struct error *e)
+/* A record that cannot be read, as it has just gone or is none of ours, hides no other. */
+static void look_at(struct looker *l, const char *id, struct stale_list *list)
 {
 	_record_ struct record r = { 0 };
 	_stale_ struct stale s = { 0 };
-	int failure = record_read(l->places->records, id, &r, e);
+	struct error e;
 
-	/* It has just gone or not begun, or is no record of ours. */
-	if (failure < 0)
-		return failure == -ENOENT || failure == -EBADMSG || failure == -EINVAL ? 0
-										       : failure;
+	if (record_read(l->places->records, id, &r, &e) < 0) {
+		log_debug("%s", e.msg);
+		return;
+	}
 	if (*r.version_dir && !scope_has_version(l->places->scope, r.version_dir))
-		return 0;
+		return;
 	compare(l, &r, &s);
 	if (s.n > 0)
 		add_sandbox(list, &r, &s);
-	return 0;
 }
 
 /* ---- of others ---- */
@@ -434,7 +435,7 @@ int stale_list_read(const struct stale_places *places, struct stale_list *ret_li
 	l.current = list.current;
 	r = record_list(places->records, &ids, e);
 	for (char **id = ids; r >= 0 && id && *id; id++)
-		r = look_at(&l, *id, &list, e);
+		look_at(&l, *id, &list);
 	if (r >= 0)
 		r = add_all_foreign(places, &list, e);
 	if (r < 0)

@@ -587,6 +587,25 @@ static void test_what_is_no_record_is_not_read(void **state)
 	}
 }
 
+static void test_what_is_no_record_hides_no_other(void **state)
+{
+	_free_ char *large = xcalloc(2 * MIB, 1);
+	_free_ char *text = NULL;
+	_close_ int held = -1;
+	struct world w;
+
+	world_init(&w, *state);
+	memset(large, ' ', 2 * MIB - 1);
+	folder_put(*state, "run/vc/sbs/a/state.json", "{\"version_dir\":");
+	folder_put(*state, "run/vc/sbs/b/state.json", large);
+	folder_put(*state, "run/vc/sbs/c/state.json/x", "");
+	folder_put(*state, "run/vc/sbs/d", "");
+	held = put_sandbox(&w, "e", "/none", AS_DELIVERED);
+	text = printed(&w);
+	assert_non_null(strstr(text, "cart"));
+	world_done(&w);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
 
 int main(void)
@@ -605,6 +624,7 @@ int main(void)
 		cmocka_unit_test(test_sandboxes_of_upstreams_shims_are_foreign),
 		IN_FOLDER(test_life_of_an_older_shim_is_asked_of_its_socket),
 		IN_FOLDER(test_what_is_no_record_is_not_read),
+		IN_FOLDER(test_what_is_no_record_hides_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
