@@ -108,6 +108,10 @@ refused 'not mine' create -f "$as_pod.class"
 refused 'forbidden' delete runtimeclass gvisor
 refused 'forbidden' label runtimeclass gvisor app.kubernetes.io/managed-by=kata-deploy
 refused "somebody else's" delete runtimeclass kata
+note "upstream's have the labels of ours, and the name of their release"
+k label --overwrite runtimeclass kata app.kubernetes.io/managed-by=kata-deploy kata-deploy/instance=default >/dev/null
+k annotate runtimeclass kata meta.helm.sh/release-name=upstream >/dev/null
+refused "somebody else's" delete runtimeclass kata
 class kata kata-qemu
 refused 'adopt=true' "${server_side[@]}"
 k annotate runtimeclass kata kata-deploy.katacontainers.io/adopt=true >/dev/null
