@@ -72,18 +72,29 @@ static bool is_ours(const char *name)
 	return name[0] == '.';
 }
 
-static int list_names(const char *root, strv *ret_names, struct error *e)
+static int list_all(const char *path, strv *ret_names, struct error *e)
 {
-	DIR *dir = opendir(root);
+	DIR *dir = opendir(path);
 	struct dirent *d;
 
 	if (!dir)
-		return fail(e, errno, "cannot list '%s': %m", root);
+		return fail(e, errno, "cannot list '%s': %m", path);
 	while ((d = readdir(dir)) != NULL)
-		if (!is_ours(d->d_name))
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
 			strv_add(ret_names, d->d_name);
 	(void)closedir(dir);
 	return 0;
+}
+
+static int list_names(const char *root, strv *ret_names, struct error *e)
+{
+	_strv_ strv all = NULL;
+	int r = list_all(root, &all, e);
+
+	for (char **name = all; r >= 0 && name && *name; name++)
+		if (!is_ours(*name))
+			strv_add(ret_names, *name);
+	return r;
 }
 
 /* Releases say their version in a file; what the installer unpacks of them has none. */
@@ -97,6 +108,11 @@ static char *folder_name(const char *root)
 	return xasprintf("%s" FOREIGN_SUFFIX, is_name ? version : "upstream");
 }
 
+bool adopt_stands(const char *root)
+{
+	return is_type(root, FOREIGN_LINK, S_IFLNK);
+}
+
 int adopt_look(const char *root, enum adopt_kind *ret_kind, struct adoptable *ret_found,
 	       struct error *e)
 {
@@ -106,16 +122,12 @@ int adopt_look(const char *root, enum adopt_kind *ret_kind, struct adoptable *re
 	if (store_may_link(root, &ignored) >= 0)
 		return 0;
 	*ret_kind = ADOPT_OTHER;
-	if (!is_upstreams(root))
+	/* One that was not handed back to its end may look like neither. */
+	if (!adopt_stands(root) && !is_upstreams(root))
 		return 0;
 	*ret_kind = ADOPT_UPSTREAM;
 	ret_found->folder = folder_name(root);
 	return list_names(root, &ret_found->names, e);
-}
-
-bool adopt_stands(const char *root)
-{
-	return is_type(root, FOREIGN_LINK, S_IFLNK);
 }
 
 /* ---- moving ---- */
@@ -267,17 +279,41 @@ int adopt_return(const char *root, struct error *e)
 	return 0;
 }
 
+/* What a kill left of a record or of a link that stands for an entry, before it had its name. */
+static bool is_rest(const char *dir, const char *folder, const char *name)
+{
+	_free_ char *path = path_join(dir, name);
+	_free_ char *link = link_text(folder, "");
+	char target[PATH_MAX] = "";
+
+	return str_starts(name, ADOPT_RECORD) ||
+	       (readlink(path, target, sizeof(target) - 1) > 0 && str_starts(target, link));
+}
+
+static int remove_rest(const char *dir, const char *folder, struct error *e)
+{
+	_strv_ strv names = NULL;
+	int r = list_all(dir, &names, e);
+
+	for (char **name = names; r >= 0 && name && *name; name++) {
+		_free_ char *path = path_join(dir, *name);
+
+		if (is_rest(dir, folder, *name) && unlink(path) < 0)
+			r = fail(e, errno, "cannot remove '%s': %m", path);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 int adopt_forget(const char *root, const char *folder, struct error *e)
 {
 	_free_ char *versions = path_join(root, "versions");
 	_free_ char *dir = path_join(versions, folder);
-	_free_ char *record = path_join(dir, ADOPT_RECORD);
 	_free_ char *link = path_join(root, FOREIGN_LINK);
 
 	if (unlink(link) < 0 && errno != ENOENT)
 		return fail(e, errno, "cannot remove link '%s': %m", link);
-	if (unlink(record) < 0 && errno != ENOENT)
-		return fail(e, errno, "cannot remove '%s': %m", record);
+	if (remove_rest(dir, folder, e) < 0)
+		return -e->code;
 	if (rmdir(dir) < 0 && errno != ENOENT)
 		return fail(e, errno, "cannot remove folder '%s': %m", dir);
 	/* It stays while other versions are in it. */

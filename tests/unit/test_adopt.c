@@ -326,6 +326,49 @@ static void test_it_goes_both_ways_where_nothing_can_be_exchanged(void **state)
 	cannot_exchange = false;
 }
 
+/* A kill between making a file or a link and giving it its name. */
+static void test_what_had_no_name_yet_does_not_keep_the_folder(void **state)
+{
+	const char *root = *state;
+	_free_ char *dir = path_join(root, "versions/4.1.0-foreign");
+	_free_ char *link = path_join(dir, "bin.new");
+	struct error e;
+
+	folder_put(dir, ADOPT_RECORD ".tmp-7", "{");
+	assert_int_equal(symlink("versions/4.1.0-foreign/bin", link), 0);
+	assert_int_equal(adopt_forget(root, "4.1.0-foreign", &e), 0);
+	assert_false(file_exists(dir));
+}
+
+/* Somebody's own file does. */
+static void test_a_file_of_somebody_else_keeps_the_folder(void **state)
+{
+	const char *root = *state;
+	struct error e;
+
+	folder_put(root, "versions/4.1.0-foreign/notes", "mine");
+	assert_int_equal(adopt_forget(root, "4.1.0-foreign", &e), -ENOTEMPTY);
+	must_read(root, "versions/4.1.0-foreign/notes", "mine");
+}
+
+/* A removal that was killed while it handed back, with the programs first. */
+static void test_what_is_handed_back_in_part_is_still_upstreams(void **state)
+{
+	const char *root = *state;
+	_free_ char *here = path_join(root, "bin");
+	_free_ char *aside = path_join(root, "versions/4.1.0-foreign/bin");
+	_adoptable_ struct adoptable found = { 0 };
+	enum adopt_kind kind;
+	struct error e;
+
+	assert_true(run_until(take, root, 0));
+	assert_int_equal(unlink(here), 0);
+	assert_int_equal(rename(aside, here), 0);
+	assert_int_equal(adopt_look(root, &kind, &found, &e), 0);
+	assert_int_equal(kind, ADOPT_UPSTREAM);
+	assert_string_equal(found.folder, "4.1.0-foreign");
+}
+
 /* Somebody put something where an entry has to come back: it is theirs. */
 static void test_what_is_in_the_way_is_not_overwritten(void **state)
 {
@@ -355,6 +398,9 @@ int main(void)
 		TEST(test_what_is_taken_is_handed_back_byte_for_byte),
 		TEST(test_a_killed_adoption_is_taken_back),
 		TEST(test_a_killed_return_is_brought_to_its_end),
+		TEST(test_what_had_no_name_yet_does_not_keep_the_folder),
+		TEST(test_a_file_of_somebody_else_keeps_the_folder),
+		TEST(test_what_is_handed_back_in_part_is_still_upstreams),
 		TEST(test_it_goes_both_ways_where_nothing_can_be_exchanged),
 		TEST(test_what_is_in_the_way_is_not_overwritten),
 	};
