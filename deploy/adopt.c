@@ -34,41 +34,6 @@ bool adopt_is_anothers(const struct facts *f)
 
 /* ---- noting ---- */
 
-static bool has_file(const struct edit *edit, const char *path)
-{
-	for (size_t i = 0; i < edit->n_files; i++)
-		if (strcmp(edit->files[i].path, path) == 0)
-			return true;
-	return false;
-}
-
-int adopt_add_engine(const struct facts *f, struct edit *edit, struct error *e)
-{
-	const struct handlers handlers = facts_handlers(f);
-	_free_ char *import = path_join(f->root, IMPORT);
-
-	if (f->engine.driver->plan(&f->engine, &handlers, edit, e) < 0)
-		return -e->code;
-	/* Later versions may have more handlers than this one. */
-	if (file_exists(import) && !has_file(edit, import) && !edit_add(edit, import, e))
-		return -e->code;
-	return 0;
-}
-
-struct json_object *adopt_make_record(const struct facts *f, const struct edit *engine)
-{
-	struct json_object *record = json_object_new_object();
-	struct json_object *labels = json_set_object(record, LABELS);
-	const struct node_marks now = node_marks(f);
-
-	json_set_str(labels, "shared", now.shared);
-	json_set_str(labels, "instance", now.instance);
-	edit_save(engine, json_set_object(record, ENGINE));
-	return record;
-}
-
-/* ---- handing back ---- */
-
 static struct edit_file *find_or_add(struct edit *edit, const char *path, struct error *e)
 {
 	struct edit_file *f;
@@ -81,6 +46,40 @@ static struct edit_file *find_or_add(struct edit *edit, const char *path, struct
 		f->new_text = xstrdup(f->old_text);
 	return f;
 }
+
+int adopt_add_engine(const struct facts *f, struct edit *edit, struct error *e)
+{
+	const struct handlers handlers = facts_handlers(f);
+	_free_ char *import = path_join(f->root, IMPORT);
+
+	if (f->engine.driver->plan(&f->engine, &handlers, edit, e) < 0)
+		return -e->code;
+	/* Later versions may have more handlers than this one. */
+	if (file_exists(import) && !find_or_add(edit, import, e))
+		return -e->code;
+	return 0;
+}
+
+struct json_object *adopt_make_record(const struct facts *f, const struct edit *engine)
+{
+	struct json_object *record = NULL;
+	struct json_object *labels;
+	const struct node_marks now = node_marks(f);
+	struct error ignored;
+
+	/* The journal of a removal that was killed brought our handlers back, after the labels had
+	 * gone: what was before them only the record of then says. */
+	if (!edit_is_needed(engine) && adopt_record(f->root, &record, &ignored) >= 0)
+		return record;
+	record = json_object_new_object();
+	labels = json_set_object(record, LABELS);
+	json_set_str(labels, "shared", now.shared);
+	json_set_str(labels, "instance", now.instance);
+	edit_save(engine, json_set_object(record, ENGINE));
+	return record;
+}
+
+/* ---- handing back ---- */
 
 /* That A and B differ in handlers of our names at most. */
 static int is_same_for_others(const struct facts *f, const char *path, const char *a, const char *b,

@@ -13,7 +13,8 @@ bool adopt_is_anothers(const struct facts *f);
 /* Adds to EDIT the engine's files that the adoption changes or takes the place of, with their texts
  * as they are. */
 int adopt_add_engine(const struct facts *f, struct edit *edit, struct error *e);
-/* What a record keeps: the node's labels and those files. */
+/* What a record keeps: the node's labels and those files.  Where they are ours already, though
+ * upstream's stands there, it is the record that was not brought to its end. */
 struct json_object *adopt_make_record(const struct facts *f, const struct edit *engine);
 
 /* Changes EDIT, which removes our handlers, to one that also hands the engine's files back.  What

@@ -392,30 +392,55 @@ static void test_a_kill_takes_all_of_it_back(void **state)
 	}
 }
 
-/* The journal of a removal brings our handlers back after the tree has gone back: the record takes
- * them away again. */
+/* Its journal brings our handlers back after the tree has gone back. */
+static void be_killed_while_removing(struct node *n)
+{
+	_json_ struct json_object *data = json_object_new_object();
+	_edit_ struct edit edit = { 0 };
+	struct error e;
+
+	assert_int_equal(engine_plan_removal(&n->facts.engine, &n->known, 1, &edit, &e), 0);
+	assert_int_equal(adopt_plan_return(&n->facts, &edit, &e), 0);
+	edit_save(&edit, data);
+	assert_int_equal(edit_apply(&edit, &e), 0);
+	assert_int_equal(adopt_return(n->root, &e), 0);
+	assert_int_equal(cri_undo(&n->in, data, UNDO_INTERRUPTED, &e), 0);
+}
+
+/* The record takes them away again. */
 static void test_a_removal_that_was_killed_can_be_repeated(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
-		_json_ struct json_object *data = json_object_new_object();
-		_edit_ struct edit edit = { 0 };
 		struct node n;
-		struct error e;
 
 		node_start(&n, &layouts[i]);
 		cri = CRI_WORKS;
 		must_install(&n, 3);
-		assert_int_equal(engine_plan_removal(&n.facts.engine, &n.known, 1, &edit, &e), 0);
-		assert_int_equal(adopt_plan_return(&n.facts, &edit, &e), 0);
-		edit_save(&edit, data);
-		assert_int_equal(edit_apply(&edit, &e), 0);
-		assert_int_equal(adopt_return(n.root, &e), 0);
-		assert_int_equal(cri_undo(&n.in, data, UNDO_INTERRUPTED, &e), 0);
+		be_killed_while_removing(&n);
 		assert_false(adopt_is_anothers(&n.facts));
 		must_remove(&n);
 		must_be_as_before(&n);
 		assert_true(adopt_is_anothers(&n.facts));
+		node_end(&n);
+	}
+}
+
+/* Where an installation follows instead, it must not take ours for what was there. */
+static void test_after_a_removal_that_was_killed_it_can_be_adopted_again(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		struct node n;
+
+		node_start(&n, &layouts[i]);
+		cri = CRI_WORKS;
+		must_install(&n, 3);
+		be_killed_while_removing(&n);
+		must_install(&n, 2);
+		must_be_taken_over(&n, &layouts[i]);
+		must_remove(&n);
+		must_be_as_before(&n);
 		node_end(&n);
 	}
 }
@@ -548,6 +573,7 @@ int main(void)
 		cmocka_unit_test(test_a_failure_takes_all_of_it_back),
 		cmocka_unit_test(test_a_kill_takes_all_of_it_back),
 		cmocka_unit_test(test_a_removal_that_was_killed_can_be_repeated),
+		cmocka_unit_test(test_after_a_removal_that_was_killed_it_can_be_adopted_again),
 		cmocka_unit_test(test_a_record_that_was_left_is_no_obstacle),
 		cmocka_unit_test(test_a_change_of_somebody_else_stays),
 		cmocka_unit_test(test_a_tree_that_is_not_upstreams_is_refused_with_the_wish),
