@@ -8,6 +8,7 @@
  */
 #include "deploy/install.h"
 #include "lib/file.h"
+#include "lib/host/adopt.h"
 #include "lib/host/store.h"
 
 /* Which version shall not come by itself then; NULL: none.  CURRENT is the one that is left. */
@@ -69,15 +70,18 @@ static int run(void *context, const struct change *change, struct error *e)
 	struct install *in = context;
 	const struct facts *f = in->facts;
 	_free_ char *current = NULL;
-	int linked = store_link(f->root, e);
+	int linked;
 
 	(void)change;
+	/* The known paths last: what upstream's pods have noted leads somewhere all the time. */
+	if (store_current(f->root, &current, e) < 0 || set_marks(f, current, e) < 0 ||
+	    store_switch(f->root, f->folder, e) < 0)
+		return -e->code;
+	linked = store_link(f->root, e);
 	if (linked < 0)
 		return linked;
-	if (store_current(f->root, &current, e) < 0 || set_marks(f, current, e) < 0)
-		return -e->code;
 	in->results.writes += 1 + (unsigned)linked;
-	return store_switch(f->root, f->folder, e);
+	return 0;
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,
@@ -111,13 +115,17 @@ static int undo(void *context, struct json_object *data, enum undo_reason reason
 	const char *root = in->facts->root;
 
 	(void)reason;
+	/* As in run(), the other way round. */
+	if (!json_get_bool(data, "linked", true) &&
+	    (adopt_relink(root, e) < 0 || store_unlink(root, e) < 0))
+		return -e->code;
 	if (store_switch(root, json_get_str(data, "current"), e) < 0)
 		return -e->code;
-	if (json_get_bool(data, "marks", false) &&
-	    (store_mark(root, STORE_PREVIOUS, json_get_str(data, "previous"), e) < 0 ||
-	     store_mark(root, STORE_HELD, json_get_str(data, "held"), e) < 0))
-		return -e->code;
-	return json_get_bool(data, "linked", true) ? 0 : store_unlink(root, e);
+	if (!json_get_bool(data, "marks", false))
+		return 0;
+	return store_mark(root, STORE_PREVIOUS, json_get_str(data, "previous"), e) < 0
+		       ? -e->code
+		       : store_mark(root, STORE_HELD, json_get_str(data, "held"), e);
 }
 
 const struct step step_switch = {

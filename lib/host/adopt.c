@@ -5,9 +5,10 @@
  * Its sandboxes go on running: open files stay what they are, and the paths that containerd and
  * upstream's shims noted lead to the same files through links.  No path is ever missing: an entry
  * and the link to it change places in one step of the kernel, forwards and backwards, so a kill or
- * a power cut leaves each entry either here or there and valid in both cases.  A file system that
- * cannot exchange two names has a moment between two renames.  The record is durable before the
- * first entry moves and goes after the last one is back.
+ * a power cut leaves each entry either here or there and valid in both cases; what a version took
+ * over is a link to it again before that version goes.  A file system that cannot exchange two
+ * names has a moment between two renames.  The record is durable before the first entry moves and
+ * goes after the last one is back.
  *
  * What is upstream's is told by what only its releases have together: shims, configurations and
  * guest images at their known paths, none of them behind a link.  One at a time, with the lock of
@@ -261,7 +262,22 @@ int adopt_take(const char *root, const struct adoptable *a, struct json_object *
 	return 0;
 }
 
-int adopt_return(const char *root, struct error *e)
+static int relink(const char *root, const char *folder, const char *name, struct error *e)
+{
+	_free_ char *text = link_text(folder, name);
+	_free_ char *here = path_join(root, name);
+	_free_ char *aside = path_join(root, text);
+
+	if (!is_there(aside) || leads_to(aside, text) || leads_to(here, text))
+		return 0;
+	if (is_there(here) && !is_type(root, name, S_IFLNK))
+		return 0;
+	return link_replace(here, text, e);
+}
+
+typedef int entry_work(const char *root, const char *folder, const char *name, struct error *e);
+
+static int for_each_entry(const char *root, entry_work *work, struct error *e)
 {
 	_json_ struct json_object *record = NULL;
 	struct json_object *names;
@@ -273,10 +289,20 @@ int adopt_return(const char *root, struct error *e)
 	for (size_t i = 0; i < json_len(names); i++) {
 		const char *name = json_object_get_string(json_item(names, i));
 
-		if (move_back(root, json_get_str(record, FOLDER), name, e) < 0)
+		if (work(root, json_get_str(record, FOLDER), name, e) < 0)
 			return -e->code;
 	}
 	return 0;
+}
+
+int adopt_relink(const char *root, struct error *e)
+{
+	return for_each_entry(root, relink, e);
+}
+
+int adopt_return(const char *root, struct error *e)
+{
+	return for_each_entry(root, move_back, e);
 }
 
 /* What a kill left of a record or of a link that stands for an entry, before it had its name. */

@@ -44,6 +44,9 @@ int adopt_take(const char *root, const struct adoptable *a, struct json_object *
 	       struct error *e);
 /* The record; ENOENT if none is adopted.  Caller owns. */
 int adopt_record(const char *root, struct json_object **ret_record, struct error *e);
+/* Every path that a version of ours took over, or that is missing, is a link to the adopted entry
+ * again.  Nothing if none is adopted. */
+int adopt_relink(const char *root, struct error *e);
 /* Puts every entry back under its old path, in one step each.  The record and the link `adopted`
  * stay: whatever follows can be repeated until adopt_forget(). */
 int adopt_return(const char *root, struct error *e);

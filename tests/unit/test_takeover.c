@@ -89,6 +89,41 @@ static const struct layout {
 	  .suffix = "blue" },
 };
 
+/* ---- what upstream's pods have noted ---- */
+
+static const char *watched; /* the root; NULL: nobody looks */
+static unsigned missing;
+
+int __real_link_replace(const char *path, const char *target, struct error *e);
+int __wrap_link_replace(const char *path, const char *target, struct error *e);
+int __real_file_sync_parent(const char *path, struct error *e);
+int __wrap_file_sync_parent(const char *path, struct error *e);
+
+static void look(void)
+{
+	static const char *const noted[] = { UPSTREAM_GO, "libexec", "share" };
+
+	for (size_t i = 0; watched && i < ARRAY_SIZE(noted); i++) {
+		_free_ char *path = path_join(watched, noted[i]);
+
+		missing += access(path, F_OK) < 0;
+	}
+}
+
+int __wrap_link_replace(const char *path, const char *target, struct error *e)
+{
+	int r = __real_link_replace(path, target, e);
+
+	look();
+	return r;
+}
+
+int __wrap_file_sync_parent(const char *path, struct error *e)
+{
+	look();
+	return __real_file_sync_parent(path, e);
+}
+
 /* ---- the node ---- */
 
 struct node {
@@ -364,6 +399,30 @@ static void test_a_failure_takes_all_of_it_back(void **state)
 	}
 }
 
+/* A removal asks for them, too, while they go back. */
+static void test_no_known_path_is_missing_at_any_moment(void **state)
+{
+	struct node n;
+	struct error e;
+
+	(void)state;
+	node_start(&n, &layouts[0]);
+	watched = n.root;
+	missing = 0;
+	cri = CRI_FAILS;
+	assert_int_equal(install(&n, &e), -EINVAL);
+	assert_int_equal(missing, 0);
+	cri = CRI_WORKS;
+	must_install(&n, 3);
+	assert_int_equal(missing, 0);
+	assert_int_equal(adopt_return(n.root, &e), 0);
+	assert_int_equal(missing, 0);
+	watched = NULL;
+	must_remove(&n);
+	must_be_as_before(&n);
+	node_end(&n);
+}
+
 static void test_a_kill_takes_all_of_it_back(void **state)
 {
 	(void)state;
@@ -571,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_is_taken_over_and_handed_back_byte_for_byte),
 		cmocka_unit_test(test_a_failure_takes_all_of_it_back),
+		cmocka_unit_test(test_no_known_path_is_missing_at_any_moment),
 		cmocka_unit_test(test_a_kill_takes_all_of_it_back),
 		cmocka_unit_test(test_a_removal_that_was_killed_can_be_repeated),
 		cmocka_unit_test(test_after_a_removal_that_was_killed_it_can_be_adopted_again),
