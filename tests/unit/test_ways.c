@@ -96,6 +96,17 @@ static const struct way *way_of(const char *type, const char *source, const char
 	return NULL;
 }
 
+static const struct way *way_of_root(const struct rootfs_mount *mounts, size_t n)
+{
+	const struct arrival a = { .kind = WAY_ROOT, .root_mounts = mounts, .n_root_mounts = n };
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (rows[i]->kind == WAY_ROOT && rows[i]->match(&a, &e) > 0)
+			return rows[i];
+	return NULL;
+}
+
 /* What is on /dev/shm says what it is, not the place. */
 static void test_mount_goes_the_first_way_that_fits(void **state)
 {
@@ -164,7 +175,6 @@ static void test_nothing_is_shared_where_that_is_asked_for(void **state)
 		.root_mounts = &(struct rootfs_mount){ .type = "overlay", .source = "overlay" },
 		.n_root_mounts = 1,
 	};
-	const struct way *taken = NULL;
 	struct error e;
 
 	(void)state;
@@ -176,13 +186,44 @@ static void test_nothing_is_shared_where_that_is_asked_for(void **state)
 	assert_ptr_equal(way_of("bind", disk, "/data"), &way_guest_folder);
 	assert_ptr_equal(way_of("bind", "/run/pod/shm", "/dev/shm"), &way_pod_shm);
 	assert_ptr_equal(way_of("bind", "/proc/sys", "/host"), &way_guest_mount);
-	for (size_t i = 0; i < ARRAY_SIZE(rows) && !taken; i++)
-		if (rows[i]->kind == WAY_ROOT && rows[i]->match(&overlay, &e) > 0)
-			taken = rows[i];
-	assert_ptr_equal(taken, &way_unshared_root);
+	assert_ptr_equal(way_of_root(overlay.root_mounts, 1), &way_unshared_root);
 	assert_int_equal(way_unshared_root.give(&overlay, NULL, &e), -ENOTSUP);
 	assert_non_null(strstr(e.msg, "as 'overlay'"));
 	is_shared = true;
+	folder_remove(dir);
+}
+
+/* Disks need no share; what else a layer or the root names of the node does. */
+static void test_layers_are_disks_where_nothing_is_shared(void **state)
+{
+	char on_disk[] = "upperdir={{ mount 1 }}/upper", on_node[] = "upperdir=/run/x/upper";
+	char second[] = "device=/run/x/second";
+	char *disk[] = { on_disk }, *node[] = { on_node }, *devices[] = { second };
+	char *dir = folder_new();
+	_free_ char *layer = path_join(dir, "layer");
+	struct rootfs_mount mounts[] = {
+		{ .type = "erofs", .source = layer },
+		{ .type = "ext4", .source = layer },
+		{ .type = "format/overlay", .source = "overlay", .n_options = 1 },
+	};
+
+	(void)state;
+	folder_put(dir, "layer", "");
+	for (int shares = 0; shares <= 1; shares++) {
+		const struct way *else_ = shares ? &way_layered_root : &way_unshared_root;
+
+		is_shared = shares;
+		mounts[0].n_options = 0;
+		mounts[2].options = disk;
+		assert_ptr_equal(way_of_root(mounts, 1), &way_layered_root);
+		assert_ptr_equal(way_of_root(mounts, 3), &way_layered_root);
+		mounts[2].options = node;
+		assert_ptr_equal(way_of_root(mounts, 3), else_);
+		mounts[2].options = disk;
+		mounts[0].options = devices;
+		mounts[0].n_options = 1;
+		assert_ptr_equal(way_of_root(mounts, 3), else_);
+	}
 	folder_remove(dir);
 }
 
@@ -346,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_mount_goes_the_first_way_that_fits),
 		cmocka_unit_test(test_emptydir_is_a_disk_where_that_is_asked_for),
 		cmocka_unit_test(test_nothing_is_shared_where_that_is_asked_for),
+		cmocka_unit_test(test_layers_are_disks_where_nothing_is_shared),
 		cmocka_unit_test(test_volume_that_may_be_written_is_not_copied),
 		cmocka_unit_test(test_what_the_nodes_mount_forbids_stays_forbidden),
 		cmocka_unit_test(test_notes_are_taken_back_once_last_first),
