@@ -185,6 +185,9 @@ static void on_timer(struct io *io, uint32_t events)
 	/* Without a change it is a second try. */
 	if (changes == 0 || (changes & LOOKOUT_SANDBOXES))
 		look(l);
+	/* One that only ended makes another socket when it starts. */
+	if (!file_exists(l->facts.engine.socket))
+		changes &= ~(unsigned)LOOKOUT_ENGINE;
 	if (changes & ~(unsigned)LOOKOUT_SANDBOXES)
 		l->changed(l->arg, changes);
 }

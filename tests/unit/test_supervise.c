@@ -24,20 +24,29 @@
 #define STATUS_OF_END 7
 
 /* The installation succeeds, then somebody, who is played by the one that follows the Node, changes
- * a file.  What is done about it ends the supervisor. */
+ * a file, or ends the engine and maybe starts it again.  What is done about it ends the supervisor.
+ */
 static int play_change(const char *part, const char *action)
 {
+	const char *etc = getenv("KATA_ETC");
+
 	if (strcmp(action, "apply") == 0)
 		return 0;
 	if (strcmp(action, "follow") != 0) {
-		(void)!mkdir(getenv(MARK), 0700);
+		_free_ char *mark = xasprintf("%s-%s", getenv(MARK), action);
+
+		(void)!mkdir(mark, 0700);
 		(void)kill(getppid(), SIGTERM);
-		return strcmp(action, "keep") == 0 ? 0 : 1;
+		return str_starts(action, "keep") ? 0 : 1;
 	}
 	/* It sees a change of the Node. */
 	if (strcmp(part, "follows") == 0)
 		return 0;
-	folder_put(getenv("KATA_ETC"), "kata-qemu/file", "x");
+	if (strcmp(part, "is watched") != 0)
+		(void)unlink(getenv("KATA_CONTAINERD_SOCKET"));
+	if (strcmp(part, "starts") == 0)
+		folder_put(etc, "engine.sock", "");
+	folder_put(etc, "kata-qemu/file", "x");
 	for (;;)
 		(void)pause();
 }
@@ -55,7 +64,8 @@ static int play(const char *action)
 	/* The second one is one too many. */
 	if (str_equal(part, "loses") && mkdir(getenv(MARK), 0700) == 0)
 		return 1;
-	if (str_equal(part, "is watched") || str_equal(part, "follows"))
+	if (str_equal(part, "is watched") || str_equal(part, "follows") ||
+	    str_equal(part, "starts") || str_equal(part, "ends"))
 		return play_change(part, action);
 	/* The one that follows the Node sees no change. */
 	while (strcmp(action, "follow") == 0)
@@ -164,25 +174,40 @@ static void expect_second_look(const char *part)
 
 static void test_change_of_node_or_files_is_looked_at(void **state)
 {
-	static const char *const parts[] = { "is watched", "follows" };
+	static const struct {
+		const char *part;
+		const char *action;
+	} rows[] = {
+		{ "is watched", "keep" },
+		{ "follows", "keep" },
+		{ "starts", "keep-engine" },
+		{ "ends", "keep" },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+	/* KVM is there all the time. */
+	kvm_looks = 3;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *dir = folder_new();
 		_free_ char *mark = path_join(dir, "mark");
+		_free_ char *done = xasprintf("%s-%s", mark, rows[i].action);
+		_free_ char *socket = path_join(dir, "engine.sock");
 		_free_ char *log = NULL;
 		uint64_t began = now_ms();
 		int status = 0;
 
 		assert_int_equal(setenv(MARK, mark, 1), 0);
 		assert_int_equal(setenv("KATA_ETC", dir, 1), 0);
-		log = supervise_with(parts[i], &status);
+		assert_int_equal(setenv("KATA_CONTAINERD_SOCKET", socket, 1), 0);
+		folder_put(dir, "engine.sock", "");
+		log = supervise_with(rows[i].part, &status);
 		assert_int_equal(status, STATUS_OF_END);
-		if (!file_exists(mark) || now_ms() - began >= 10000)
-			fail_msg("%s: %s", parts[i], log);
+		if (!file_exists(done) || now_ms() - began >= 10000)
+			fail_msg("%s: %s", rows[i].part, log);
 		folder_remove(dir);
 	}
 	assert_int_equal(unsetenv("KATA_ETC"), 0);
+	assert_int_equal(unsetenv("KATA_CONTAINERD_SOCKET"), 0);
 }
 
 static void test_folder_that_was_removed_under_a_mount_ends_the_container(void **state)
