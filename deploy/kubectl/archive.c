@@ -76,21 +76,35 @@ static void put_file(struct archive *a, const char *name, const char *text)
 {
 	static const char zeros[BLOCK] = { 0 };
 	size_t len = strlen(text);
+	size_t padding = (BLOCK - len % BLOCK) % BLOCK;
 
 	put_header(a, name, len);
 	(void)fwrite(text, 1, len, a->out);
-	(void)fwrite(zeros, 1, (BLOCK - len % BLOCK) % BLOCK, a->out);
-	a->size += len + BLOCK;
+	(void)fwrite(zeros, 1, padding, a->out);
+	a->size += BLOCK + len + padding;
+}
+
+/* TEXT has no secret. */
+static void add_redacted(struct archive *a, const char *name, const char *text)
+{
+	if (strlen(text) > a->max || a->size > a->max - strlen(text))
+		strv_add(&a->left_out, name);
+	else
+		put_file(a, name, text);
 }
 
 void archive_add_text(struct archive *a, const char *name, char *text)
 {
-	if (strlen(text) > a->max || a->size > a->max - strlen(text)) {
-		strv_add(&a->left_out, name);
-		return;
-	}
 	redact_text(text);
-	put_file(a, name, text);
+	add_redacted(a, name, text);
+}
+
+static void redact_string(struct json_object *string)
+{
+	_free_ char *text = xstrdup(json_object_get_string(string));
+
+	redact_text(text);
+	(void)json_object_set_string(string, text);
 }
 
 static void redact_members(struct json_object *object)
@@ -118,6 +132,8 @@ void archive_redact(struct json_object *object)
 {
 	if (json_object_is_type(object, json_type_object))
 		redact_members(object);
+	if (json_object_is_type(object, json_type_string))
+		redact_string(object);
 	for (size_t i = 0; i < json_len(object); i++)
 		archive_redact(json_item(object, i));
 }
@@ -130,7 +146,7 @@ void archive_add(struct archive *a, const char *name, struct json_object *object
 	text = xasprintf("%s\n", json_object_to_json_string_ext(
 					 object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 							 JSON_C_TO_STRING_NOSLASHESCAPE));
-	archive_add_text(a, name, text);
+	add_redacted(a, name, text);
 }
 
 void archive_end(struct archive *a)

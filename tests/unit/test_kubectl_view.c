@@ -152,7 +152,11 @@ static void test_archive_has_no_secret_and_an_end(void **state)
 	_json_ struct json_object *object =
 		parse("{\"env\":[{\"name\":\"DB_PASSWORD\",\"value\":\"hunter2\"},"
 		      "{\"name\":\"HOME\",\"value\":\"/root\"}],\"token\":\"hunter2\","
-		      "\"managedFields\":[1],\"list\":[{\"auth\":\"hunter2\"}]}");
+		      "\"managedFields\":[1],\"list\":[{\"auth\":\"hunter2\"}],"
+		      "\"automountServiceAccountToken\":false,"
+		      "\"message\":\"first\\npassword: hunter2\",\"last\":\"http://u:hunter2@h\"}");
+	_json_ struct json_object *kept = NULL;
+	struct error e;
 	char log[] = "a line\npassword: hunter2\n";
 	struct archive a = { .folder = "d", .max = 4096 };
 	_free_ char *text = NULL;
@@ -169,6 +173,9 @@ static void test_archive_has_no_secret_and_an_end(void **state)
 		assert_int_not_equal(memcmp(text + i, "hunter2", 7), 0);
 	assert_non_null(strstr(text + 512, "/root"));
 	assert_null(strstr(text + 512, "managedFields"));
+	/* What is left is JSON still. */
+	assert_int_equal(json_parse(text + 512, strlen(text + 512), "one", &kept, &e), 0);
+	assert_string_equal(json_get_str(kept, "last"), "http://u:...@h");
 	for (size_t i = size - 1024; i < size; i++)
 		assert_int_equal(text[i], 0);
 	archive_done(&a);
