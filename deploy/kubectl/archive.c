@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/file.h"
 #include "lib/redact.h"
 
 #define BLOCK    512
@@ -54,11 +55,14 @@ static void put_octal(char *field, size_t size, uint64_t value)
 static void put_header(struct archive *a, const char *name, size_t len)
 {
 	struct header h = { .type = '0', .magic = "ustar", .version = { '0', '0' } };
+	_free_ char *path = path_join(a->folder, name);
+	_free_ char *folder = path_parent(path);
+	const char *base = path_base(path);
 	unsigned sum = 0;
 
 	/* Both may be as long as their places, without an end. */
-	memcpy(h.prefix, a->folder, min_size(strlen(a->folder), sizeof(h.prefix)));
-	memcpy(h.name, name, min_size(strlen(name), sizeof(h.name)));
+	memcpy(h.prefix, folder, min_size(strlen(folder), sizeof(h.prefix)));
+	memcpy(h.name, base, min_size(strlen(base), sizeof(h.name)));
 	put_octal(h.mode, sizeof(h.mode), 0600);
 	put_octal(h.uid, sizeof(h.uid), 0);
 	put_octal(h.gid, sizeof(h.gid), 0);

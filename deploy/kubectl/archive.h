@@ -17,7 +17,7 @@ struct archive {
 
 void archive_done(struct archive *a);
 
-/* Adds TEXT, redacted in place, as NAME. */
+/* Adds TEXT, redacted in place, as NAME, a path whose last part has at most 100 bytes. */
 void archive_add_text(struct archive *a, const char *name, char *text);
 /* Adds OBJECT, redacted in place. */
 void archive_add(struct archive *a, const char *name, struct json_object *object);

@@ -6,6 +6,7 @@
  * of the pods' logs.  What may not be read is named in "errors" and does not stop the rest.  The
  * whole is bounded, and secrets are left out before anything is written.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -89,7 +90,8 @@ static void add_log(struct diagnosis *d, struct json_object *pod)
 {
 	const char *namespace = json_get_str(pod, "namespace");
 	const char *pod_name = json_get_str(pod, "pod");
-	_free_ char *name = xasprintf("logs/%s.log", json_get_str(pod, "node"));
+	/* Several installations may have one on a node. */
+	_free_ char *name = xasprintf("logs/%s/%s.log", json_get_str(pod, "node"), pod_name);
 	_free_ char *path = xasprintf(
 		"/api/v1/namespaces/%s/pods/%s/log?container=kata-deploy"
 		"&tailLines=%d&limitBytes=%llu",
@@ -141,6 +143,14 @@ static void add_all(struct diagnosis *d)
 	archive_end(a);
 }
 
+/* Nobody's but the one's who asked. */
+static FILE *create(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd < 0 ? NULL : fdopen(fd, "w");
+}
+
 static int write_file(struct kata *k, const char *path, const char *folder, struct error *e)
 {
 	bool is_stream = strcmp(path, "-") == 0;
@@ -152,8 +162,7 @@ static int write_file(struct kata *k, const char *path, const char *folder, stru
 
 	if (cluster_read(k, &d.cluster, e) < 0)
 		return -e->code;
-	/* Nobody's but the one's who asked. */
-	d.archive.out = is_stream ? k->out : fopen(path, "wxe");
+	d.archive.out = is_stream ? k->out : create(path);
 	if (!d.archive.out)
 		r = fail(e, errno, "cannot make '%s': %m", path);
 	else

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "tests/unit/fake-api.h"
@@ -16,6 +17,7 @@
 #include "deploy/kubectl/errand.h"
 #include "deploy/kubectl/recycle.h"
 #include "deploy/kubectl/stale.h"
+#include "lib/file.h"
 
 #define PROOF(version) version "-0123456789ab.cafecafecafe"
 
@@ -704,6 +706,51 @@ static void test_check_says_what_is_wrong(void **state)
 		"check", "--no-headers");
 }
 
+/* ---- diagnose ---- */
+
+static void assert_has(const char *bytes, size_t len, const char *text)
+{
+	assert_non_null(memmem(bytes, len, text, strlen(text)));
+}
+
+/* The file is nobody's but ours, has the log of the node's pod, and names what could not be had. */
+static void test_diagnosis_is_an_archive_and_names_what_it_lacks(void **state)
+{
+	static const struct fake_turn turns[] = {
+		CLUSTER(DAEMONSET("kata-deploy", "", "k:2", "1", "1", "1"),
+			POD("n1", "k:2", "True"), NODE("n1", LABEL("default", "true"), "", "")),
+		GET("/version", "{\"gitVersion\":\"v1\"}"),
+		GET("/apis/node.k8s.io/v1/runtimeclasses?limit=100", LIST("")),
+		{ { "GET /apis/events.k8s.io/v1/events?limit=100 " },
+		  "403 Forbidden",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "GET /api/v1/namespaces/kata-system/pods/p-n1/log?container=kata-deploy&" },
+		  "200 OK",
+		  "step 1\n",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	char *dir = folder_new();
+	_free_ char *path = path_join(dir, "d.tar");
+	_free_ char *archive = NULL;
+	struct error e;
+	size_t len;
+	struct stat st;
+
+	(void)state;
+	ASSERT_COMMAND(turns, EXIT_PARTLY, "", "diagnose", "-f", path);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(file_read(path, 1 * MIB, &archive, &len, &e), 0);
+	assert_has(archive, len, "/logs/n1");
+	assert_has(archive, len, "p-n1.log");
+	assert_has(archive, len, "step 1\n");
+	assert_has(archive, len, "events.json: GET ");
+	folder_remove(dir);
+}
+
 /* ---- plan ---- */
 
 #define ERRAND(phase, code, log)                                                                \
@@ -839,6 +886,7 @@ int main(void)
 		cmocka_unit_test(test_node_that_does_not_answer_is_left_out_and_named),
 		cmocka_unit_test(test_sandboxes_have_the_version_of_their_node_unless_stale),
 		cmocka_unit_test(test_check_says_what_is_wrong),
+		cmocka_unit_test(test_diagnosis_is_an_archive_and_names_what_it_lacks),
 		cmocka_unit_test(test_plan_is_what_the_node_says_with_its_status),
 		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
 		cmocka_unit_test(test_rollback_takes_one_node_after_the_other),
