@@ -338,11 +338,26 @@ void percent_decode(char *s)
 	*to = '\0';
 }
 
+static void make_printable(char *s, const char *kept)
+{
+	for (; *s; s++) {
+		const unsigned char *c = (const unsigned char *)s;
+
+		if ((*c < 0x20 && !strchr(kept, *s)) || *c == 0x7f)
+			*s = '?';
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+			s[0] = s[1] = '?';
+	}
+}
+
 void str_make_printable(char *s)
 {
-	for (; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
+	make_printable(s, "");
+}
+
+void text_make_printable(char *s)
+{
+	make_printable(s, "\n\t");
 }
 
 static bool is_ascii_alnum(char c)

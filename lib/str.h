@@ -68,8 +68,11 @@ char *hex_encode(const void *bytes, size_t len);
 char *hex_join(const void *bytes, size_t len, char separator);
 /* Decodes the escapes %XX of S in place; what is no escape stays. */
 void percent_decode(char *s);
-/* Makes text of a peer one line that no terminal obeys: control characters become '?'. */
+/* Makes text of a peer one line that no terminal obeys: control characters become '?', those of two
+ * bytes (U+0080 to U+009F) as well.  Lone bytes are utf8_repair()'s. */
 void str_make_printable(char *s);
+/* The same for a text of lines: newlines and tabs stay. */
+void text_make_printable(char *s);
 
 /* An id as OCI, CRI and the agent use it: [A-Za-z0-9][A-Za-z0-9_.-]*, 1 to MAX characters.
  * EINVAL names WHAT and shows at most 64 characters of S. */

@@ -41,18 +41,12 @@ static int show(struct kata *k, const char *log, struct error *e)
 	_json_ struct json_object *plan = NULL;
 
 	if (!is_for_programs(k)) {
-		(void)fputs(log, k->out);
+		view_text(log, k->out);
 		return 0;
 	}
 	if (find_object(log, &plan, e) < 0)
 		return -e->code;
-	if (k->format == VIEW_YAML)
-		view_yaml(plan, k->out);
-	else
-		(void)fprintf(k->out, "%s\n",
-			      json_object_to_json_string_ext(
-				      plan, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-						    JSON_C_TO_STRING_NOSLASHESCAPE));
+	view_object(plan, k->format, k->out);
 	return 0;
 }
 

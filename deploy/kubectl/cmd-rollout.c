@@ -52,7 +52,8 @@ static int look_once(struct kata *k, char **shown, struct error *e)
 		return -e->code;
 	words = words_of(&c);
 	if (!str_equal(words, *shown)) {
-		(void)fprintf(k->out, "%s\n", words);
+		view_text(words, k->out);
+		(void)fputc('\n', k->out);
 		(void)fflush(k->out);
 		str_set(shown, words);
 	}

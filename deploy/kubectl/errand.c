@@ -160,7 +160,7 @@ static void delete_pod(struct kata *k, const char *path)
 	struct error e;
 
 	if (kube_delete(k->kube, at_once, deadline_in(CLEANUP_MS), NULL, &e) < 0)
-		(void)fprintf(stderr, "the pod stays: %s\n", e.msg);
+		kata_say("the pod stays: %s", e.msg);
 }
 
 int errand_run(struct kata *k, const struct errand *errand, char **ret_log, struct error *e)

@@ -7,8 +7,6 @@
  */
 #include "deploy/kubectl/show.h"
 
-#include "lib/log.h"
-
 #define AGAIN_MS 3000
 
 /* Those whose rows are not in KNOWN, which becomes those of ITEMS. */
@@ -44,7 +42,7 @@ static int watch_again(struct kata *k, const struct view *view, kata_find *find,
 	int r = find(k, items, e);
 
 	if (r < 0 && r != -ECANCELED) {
-		log_warn("%s", e->msg);
+		kata_say("%s", e->msg);
 		return 0;
 	}
 	if (r < 0)

@@ -112,7 +112,7 @@ int stale_read(struct kata *k, const struct cluster *c, const char *node, struct
 			continue;
 		if (e->code == ECANCELED)
 			return -e->code;
-		(void)fprintf(stderr, "%s\n", e->msg);
+		kata_say("%s", e->msg);
 		status = EXIT_PARTLY;
 	}
 	take_namespace(k, all, items);

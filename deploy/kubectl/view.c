@@ -166,10 +166,23 @@ char *view_row(const struct view *view, struct json_object *item, enum view_form
 
 /* ---- for programs ---- */
 
+/* json-c leaves DEL and U+0080 to U+009F as they are, which terminals obey and YAML forbids. */
+static void put_json(const char *json, FILE *out)
+{
+	for (const unsigned char *c = (const unsigned char *)json; *c; c++) {
+		if (*c == 0x7f)
+			(void)fputs("\\u007f", out);
+		else if (*c == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)
+			(void)fprintf(out, "\\u%04x", *++c);
+		else
+			(void)fputc(*c, out);
+	}
+}
+
 static void put_scalar(struct json_object *value, FILE *out)
 {
 	/* JSON's texts are YAML's double-quoted ones. */
-	(void)fputs(value ? json_text(value) : "null", out);
+	put_json(value ? json_text(value) : "null", out);
 }
 
 static void put_yaml(struct json_object *value, int depth, FILE *out);
@@ -181,9 +194,9 @@ static bool is_folded(struct json_object *value)
 	       json_len(value) > 0;
 }
 
-static void put_member(const char *name, struct json_object *value, int depth, FILE *out)
+static void put_member(struct json_object *value, int depth, FILE *out)
 {
-	(void)fprintf(out, "%s:", name);
+	(void)fputc(':', out);
 	if (is_folded(value)) {
 		(void)fputc('\n', out);
 		put_yaml(value, depth + json_object_is_type(value, json_type_object), out);
@@ -212,7 +225,8 @@ static void put_members(struct json_object *object, int depth, bool is_in_list, 
 		_free_ char *key = yaml_key(name);
 
 		(void)fprintf(out, "%*s", is_first ? 0 : depth * 2, "");
-		put_member(key, value, depth, out);
+		put_json(key, out);
+		put_member(value, depth, out);
 		is_first = false;
 	}
 }
@@ -236,9 +250,26 @@ static void put_yaml(struct json_object *value, int depth, FILE *out)
 	}
 }
 
-void view_yaml(struct json_object *object, FILE *out)
+void view_object(struct json_object *object, enum view_format format, FILE *out)
 {
-	put_yaml(object, 0, out);
+	if (format == VIEW_YAML) {
+		put_yaml(object, 0, out);
+		return;
+	}
+	put_json(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
+								JSON_C_TO_STRING_SPACED |
+								JSON_C_TO_STRING_NOSLASHESCAPE),
+		 out);
+	(void)fputc('\n', out);
+}
+
+void view_text(const char *text, FILE *out)
+{
+	_free_ char *shown = xstrdup(text);
+
+	utf8_repair(shown);
+	text_make_printable(shown);
+	(void)fputs(shown, out);
 }
 
 static void show_whole(const struct view *view, struct json_object *items, enum view_format format,
@@ -249,22 +280,17 @@ static void show_whole(const struct view *view, struct json_object *items, enum 
 	json_set_str(whole, "apiVersion", API_VERSION);
 	json_set_str(whole, "kind", view->kind);
 	(void)json_object_object_add(whole, "items", json_object_get(items));
-	if (format == VIEW_YAML)
-		view_yaml(whole, out);
-	else
-		(void)fprintf(out, "%s\n",
-			      json_object_to_json_string_ext(
-				      whole, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-						     JSON_C_TO_STRING_NOSLASHESCAPE));
+	view_object(whole, format, out);
 }
 
 static void show_names(const struct view *view, struct json_object *items, FILE *out)
 {
 	for (size_t i = 0; i < json_len(items); i++) {
-		const char *name = json_member_str(json_item(items, i), view->name);
+		const struct column name = { .member = view->name };
+		_free_ char *text = cell(&name, json_item(items, i));
 
-		if (name)
-			(void)fprintf(out, "%s/%s\n", view->name_kind, name);
+		if (json_member(json_item(items, i), view->name))
+			(void)fprintf(out, "%s/%s\n", view->name_kind, text);
 	}
 }
 

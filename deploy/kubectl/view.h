@@ -47,7 +47,9 @@ char *view_row(const struct view *view, struct json_object *item, enum view_form
 
 /* "45s", "12m", "5h", "3d" between two times.  Caller frees. */
 char *view_age(int64_t from_s, int64_t to_s);
-/* OBJECT as YAML. */
-void view_yaml(struct json_object *object, FILE *out);
+/* OBJECT in FORMAT, of which all but VIEW_YAML are JSON. */
+void view_object(struct json_object *object, enum view_format format, FILE *out);
+/* What somebody in the cluster wrote: all its lines, and nothing that a terminal obeys. */
+void view_text(const char *text, FILE *out);
 
 #endif

@@ -781,10 +781,10 @@ static void test_diagnosis_is_an_archive_and_names_what_it_lacks(void **state)
 static void test_plan_is_what_the_node_says_with_its_status(void **state)
 {
 	static const struct fake_turn turns[] = { ONE_NODE,
-						  ERRAND("Failed", "1", "x: file: y: z\n") };
+						  ERRAND("Failed", "1", "x: file: y\x1b[2J: z\n") };
 
 	(void)state;
-	ASSERT_COMMAND(turns, 1, "x: file: y: z\n", "plan", "n1");
+	ASSERT_COMMAND(turns, 1, "x: file: y?[2J: z\n", "plan", "n1");
 }
 
 static void test_plan_for_programs_is_found_among_the_log(void **state)

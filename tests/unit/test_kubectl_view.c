@@ -63,7 +63,13 @@ static void test_items_are_shown_in_every_format(void **state)
 		     "bc?[2J  -   -\n");
 	assert_shown(items, VIEW_NAME, VIEW_HEADERS,
 		     "thing/a\nthing/\xc3\xa4"
-		     "bc\x1b[2J\n");
+		     "bc?[2J\n");
+	assert_shown("[{\"name\":\"a\\u009b2Jb\\u007f\"}]", VIEW_TABLE, VIEW_NO_HEADERS,
+		     "a??2Jb?  -\n");
+	assert_shown(
+		"[{\"name\":\"a\\u009b2Jb\\u007f\"}]", VIEW_YAML, VIEW_NO_HEADERS,
+		"apiVersion: \"kata-deploy.katacontainers.io/v1\"\nkind: \"ThingList\"\nitems:\n"
+		"- name: \"a\\u009b2Jb\\u007f\"\n");
 	assert_shown(
 		"[{\"name\":\"a\",\"list\":[{\"k\":\"v\",\"l\":true},2,[]]},{\"o-1\":{}}]",
 		VIEW_YAML, VIEW_HEADERS,

@@ -214,6 +214,18 @@ static void test_percent_decode_takes_escapes_only(void **state)
 	}
 }
 
+static void test_text_of_a_peer_moves_no_cursor(void **state)
+{
+	char line[] = "a\n\x1b[2J\x7f\xc2\x9b\xc2\xa0\xc3\xa4\t";
+	char text[] = "a\n\x1b[2J\x7f\xc2\x9b\xc2\xa0\xc3\xa4\t";
+
+	(void)state;
+	str_make_printable(line);
+	assert_string_equal(line, "a??[2J???\xc2\xa0\xc3\xa4?");
+	text_make_printable(text);
+	assert_string_equal(text, "a\n?[2J???\xc2\xa0\xc3\xa4\t");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_buf_many_appends_and_consumes_keep_order),
 		cmocka_unit_test(test_bytes_become_hex_digits),
 		cmocka_unit_test(test_percent_decode_takes_escapes_only),
+		cmocka_unit_test(test_text_of_a_peer_moves_no_cursor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
