@@ -38,8 +38,10 @@ static const struct view view = {
 
 static char *pod_path(struct json_object *item)
 {
-	return xasprintf("/api/v1/namespaces/%s/pods/%s", json_get_str(item, "namespace"),
-			 json_get_str(item, "pod"));
+	_free_ char *namespace = http_escape(json_get_str(item, "namespace"));
+	_free_ char *name = http_escape(json_get_str(item, "pod"));
+
+	return xasprintf("/api/v1/namespaces/%s/pods/%s", namespace, name);
 }
 
 static bool has_controller(struct json_object *pod)
@@ -52,12 +54,15 @@ static bool has_controller(struct json_object *pod)
 	return false;
 }
 
-const char *recycle_why_not(struct json_object *pod, const char *uid)
+const char *recycle_why_not(struct json_object *pod, const char *uid, const char *node)
 {
 	struct json_object *notes = json_at(pod, "metadata.annotations");
 
 	if (!str_equal(json_get_str(pod, "metadata.uid"), uid))
 		return "it is another pod of this name by now";
+	/* A node is believed about its own pods alone. */
+	if (!str_equal(json_get_str(pod, "spec.nodeName"), node))
+		return "it is not on the node that named it";
 	if (json_get_str(pod, "metadata.deletionTimestamp"))
 		return "it is going already";
 	if (json_member(notes, "kubernetes.io/config.mirror"))
@@ -113,7 +118,8 @@ static void set_result(struct json_object *item, const char *result, const char 
 static int recycle(struct kata *k, struct json_object *item, struct json_object *pod,
 		   struct error *e)
 {
-	const char *why_not = recycle_why_not(pod, json_get_str(item, "uid"));
+	const char *why_not =
+		recycle_why_not(pod, json_get_str(item, "uid"), json_get_str(item, "node"));
 	int r;
 
 	if (why_not) {
@@ -161,12 +167,14 @@ static int recycle_all(struct kata *k, struct json_object *stale, struct json_ob
 
 	for (size_t i = 0; i < json_len(stale); i++) {
 		struct json_object *item = json_item(stale, i);
-		_free_ char *path = pod_path(item);
+		_free_ char *path = NULL;
 		_json_ struct json_object *pod = NULL;
 		int r;
 
-		if (!json_get_str(item, "pod") || !json_get_str(item, "uid"))
+		if (!json_get_str(item, "pod") || !json_get_str(item, "namespace") ||
+		    !json_get_str(item, "uid"))
 			continue;
+		path = pod_path(item);
 		r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &pod, e);
 		if (r == -ENOENT || (r >= 0 && !is_chosen(k, pod, chosen)))
 			continue;

@@ -4,7 +4,7 @@
 
 #include "lib/json.h"
 
-/* Why POD, which had UID when its sandbox was found stale, is not to be evicted; NULL: it is. */
-const char *recycle_why_not(struct json_object *pod, const char *uid);
+/* Why POD, which NODE said to have UID and a stale sandbox, is not to be evicted; NULL: it is. */
+const char *recycle_why_not(struct json_object *pod, const char *uid, const char *node);
 
 #endif

@@ -70,6 +70,8 @@ static int ask(struct kata *k, const struct cluster *c, struct json_object *node
 	_json_ struct json_object *list = NULL;
 	int r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &list, e);
 
+	if (r >= 0 && !str_equal(json_get_str(list, "node"), json_get_str(node, "node")))
+		r = fail(e, EPROTO, "it answers for another");
 	if (r >= 0)
 		r = stale_add_list(items, list, e);
 	return r < 0 ? fail_wrap(e, "node '%s'", json_get_str(node, "node")) : 0;

@@ -453,20 +453,29 @@ static void test_pod_that_nobody_makes_anew_is_not_recycled(void **state)
 		const char *pod;
 		const char *why; /* NULL: it goes */
 	} cases[] = {
-		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}]}}",
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":true}]}}",
 		  NULL },
-		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":false}]}}",
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":false}]}}",
 		  "no controller" },
-		{ "{\"metadata\":{\"uid\":\"u\"}}", "no controller" },
-		{ "{\"metadata\":{\"uid\":\"v\",\"ownerReferences\":[{\"controller\":true}]}}",
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\"}}", "no controller" },
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"v\",\"ownerReferences\":["
+		  "{\"controller\":true}]}}",
 		  "another pod" },
-		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		{ "{\"spec\":{\"nodeName\":\"m\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":true}]}}",
+		  "not on the node" },
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":true}],"
 		  "\"annotations\":{\"katacontainers.io/recycle\":\"false\"}}}",
 		  "annotation" },
-		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":true}],"
 		  "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}",
 		  "going already" },
-		{ "{\"metadata\":{\"uid\":\"u\",\"ownerReferences\":[{\"controller\":true}],"
+		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
+		  "{\"controller\":true}],"
 		  "\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}}}",
 		  "its node" },
 	};
@@ -474,7 +483,7 @@ static void test_pod_that_nobody_makes_anew_is_not_recycled(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_json_ struct json_object *pod = parse(cases[i].pod);
-		const char *why = recycle_why_not(pod, "u");
+		const char *why = recycle_why_not(pod, "u", "n");
 
 		if (cases[i].why)
 			assert_non_null(strstr(why ? why : "", cases[i].why));
@@ -592,6 +601,18 @@ static void test_node_that_does_not_answer_is_left_out_and_named(void **state)
 	ASSERT_COMMAND(turns, EXIT_PARTLY, "", "stale", "--no-headers");
 }
 
+static void test_node_is_not_asked_about_others(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale",
+		    "{\"node\":\"n2\",\"sandboxes\":[{\"namespace\":\"shop\",\"name\":\"cart\"}]}"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, EXIT_PARTLY, "", "stale", "--no-headers");
+}
+
 static void test_sandboxes_have_the_version_of_their_node_unless_stale(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -625,8 +646,9 @@ static void test_sandboxes_have_the_version_of_their_node_unless_stale(void **st
 	"[{\"cause\":\"version\"}]},{\"namespace\":\"shop\",\"name\":\"p2\",\"uid\":\"u2\"},{"    \
 	"\"id\":"                                                                                 \
 	"\"no pod\"}]}"
-#define CONTROLLED(uid) \
-	"{\"metadata\":{\"uid\":\"" uid "\",\"ownerReferences\":[{\"controller\":true}]}}"
+#define CONTROLLED(uid)                                                \
+	"{\"spec\":{\"nodeName\":\"n1\"},\"metadata\":{\"uid\":\"" uid \
+	"\",\"ownerReferences\":[{\"controller\":true}]}}"
 
 /* The first is waited for before the second goes, which has no controller. */
 static void test_recycle_evicts_one_after_the_other(void **state)
@@ -643,7 +665,8 @@ static void test_recycle_evicts_one_after_the_other(void **state)
 		  NULL },
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("another")),
-		GET("/api/v1/namespaces/shop/pods/p2", "{\"metadata\":{\"uid\":\"u2\"}}"),
+		GET("/api/v1/namespaces/shop/pods/p2",
+		    "{\"spec\":{\"nodeName\":\"n1\"},\"metadata\":{\"uid\":\"u2\"}}"),
 	};
 
 	(void)state;
@@ -884,6 +907,7 @@ int main(void)
 		cmocka_unit_test(test_status_is_a_line_for_each_installation),
 		cmocka_unit_test(test_stale_asks_the_nodes_that_have_some),
 		cmocka_unit_test(test_node_that_does_not_answer_is_left_out_and_named),
+		cmocka_unit_test(test_node_is_not_asked_about_others),
 		cmocka_unit_test(test_sandboxes_have_the_version_of_their_node_unless_stale),
 		cmocka_unit_test(test_check_says_what_is_wrong),
 		cmocka_unit_test(test_diagnosis_is_an_archive_and_names_what_it_lacks),
