@@ -135,11 +135,12 @@ static int recycle(struct kata *k, struct json_object *item, struct json_object 
 		r = 0;
 	if (r >= 0)
 		r = wait_until_gone(k, item, e);
-	if (r == -ECANCELED)
-		return r;
-	set_result(item, r < 0 ? "refused" : "evicted",
+	set_result(item,
+		   r == -ECANCELED ? "interrupted"
+		   : r < 0         ? "refused"
+				   : "evicted",
 		   r < 0 ? e->msg : json_get_str(item, "reason"));
-	return r < 0 ? EXIT_PARTLY : 0;
+	return r < 0 && r != -ECANCELED ? EXIT_PARTLY : r;
 }
 
 static bool is_chosen(const struct kata *k, struct json_object *pod, struct json_object *chosen)
@@ -178,12 +179,13 @@ static int recycle_all(struct kata *k, struct json_object *stale, struct json_ob
 		r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &pod, e);
 		if (r == -ENOENT || (r >= 0 && !is_chosen(k, pod, chosen)))
 			continue;
-		if (r >= 0)
-			r = recycle(k, item, pod, e);
+		if (r < 0)
+			return r;
+		(void)json_object_array_add(items, json_object_get(item));
+		r = recycle(k, item, pod, e);
 		if (r < 0)
 			return r;
 		status = r ? r : status;
-		(void)json_object_array_add(items, json_object_get(item));
 	}
 	return status;
 }

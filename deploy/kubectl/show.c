@@ -62,10 +62,10 @@ int kata_show(struct kata *k, const struct view *view, kata_find *find, struct e
 	if (k->format == VIEW_NAME && !view->name)
 		return fail(e, EINVAL, "what is shown has no names");
 	r = find(k, items, e);
-	if (r < 0)
-		return r;
-	show(k, view, items, true);
-	if (!k->options->is_watching)
+	/* What was done before a failure is done. */
+	if (r >= 0 || json_len(items) > 0)
+		show(k, view, items, true);
+	if (r < 0 || !k->options->is_watching)
 		return r;
 	json_putp(&(struct json_object *){ changed(k, view, items, &known) });
 	for (;;) {

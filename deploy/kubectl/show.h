@@ -4,7 +4,8 @@
 
 #include "deploy/kubectl/kubectl.h"
 
-/* Finds the items of a command, for its view.  Returns the exit status. */
+/* Finds the items of a command, for its view, or does something about each.  Returns the exit
+ * status; those of before a failure are shown. */
 typedef int kata_find(struct kata *k, struct json_object *items, struct error *e);
 
 /* Finds and shows them, with --watch again and again: then what is new or has changed. */

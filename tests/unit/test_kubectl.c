@@ -676,6 +676,31 @@ static void test_recycle_evicts_one_after_the_other(void **state)
 		       "recycle", "--no-headers");
 }
 
+/* What was evicted is said, whatever comes after it. */
+static void test_recycle_that_fails_tells_what_it_did(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
+		{ { "POST /api/v1/namespaces/shop/pods/p1/eviction?" },
+		  "201 Created",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("another")),
+		{ { "GET /api/v1/namespaces/shop/pods/p2 " },
+		  "403 Forbidden",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, -EACCES, "shop  p1  n1  evicted  version\n", "recycle",
+		       "--no-headers");
+}
+
 static void test_cleanup_is_refused_where_daemonsets_may_be_hidden(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -903,6 +928,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup_takes_classes_of_the_gone_but_no_adopted_one),
 		cmocka_unit_test(test_pod_that_nobody_makes_anew_is_not_recycled),
 		cmocka_unit_test(test_recycle_evicts_one_after_the_other),
+		cmocka_unit_test(test_recycle_that_fails_tells_what_it_did),
 		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
 		cmocka_unit_test(test_status_is_a_line_for_each_installation),
 		cmocka_unit_test(test_stale_asks_the_nodes_that_have_some),
