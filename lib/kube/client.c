@@ -87,11 +87,14 @@ static int log_in(struct kube_client *client, struct attempt *a, struct error *e
 	return 0;
 }
 
-/* What the server does not take is not good, whatever it says of itself; once for a call. */
-static void doubt_login(struct kube_client *client, const struct attempt *a)
+/* What the server does not take is not good, whatever it says of itself.  Whether to log in anew:
+ * once for a call. */
+static bool doubts_login(struct kube_client *client, const struct attempt *a)
 {
-	if (client->plugin && a->status == 401 && !a->is_logged_in)
-		client->credential.expires_s = 0;
+	if (!client->plugin || a->status != 401 || a->is_logged_in)
+		return false;
+	client->credential.expires_s = 0;
+	return true;
 }
 
 /* What did not come through may the next time; an answer that is none comes from somebody in
@@ -240,8 +243,7 @@ int kube_do(struct kube_client *client, const struct kube_call *call,
 		r = try_once(client, &a, ret_object, e);
 		if (call->ret_lost && is_lost(&a, r))
 			*call->ret_lost = true;
-		doubt_login(client, &a);
-		if (is_final(client, &a))
+		if (!doubts_login(client, &a) && is_final(client, &a))
 			return r;
 	} while (pause_for(client, &a, e->msg, &pause_error) >= 0);
 	if (pause_error.code == ECANCELED)

@@ -366,6 +366,37 @@ static void test_login_that_is_refused_is_made_anew_once(void **state)
 	assert_logins("2999-01-01T00:00:00Z", turns, ARRAY_SIZE(turns), 2);
 }
 
+/* Where no refusal is doubted, as for a person who waits, a login that has passed is still. */
+static void test_login_that_is_refused_is_made_anew_without_patience(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ASKED_AS("a b-me-told-1", "200 OK"),
+		ASKED_AS("a b-me-told-1", "401 Unauthorized"),
+		ASKED_AS("a b-me-told-2", "200 OK"),
+		ASKED_AS("a b-me-told-2", "401 Unauthorized"),
+		ASKED_AS("a b-me-told-3", "401 Unauthorized"),
+	};
+	char *dir = folder_new();
+	struct fake_api api;
+	struct kube_client *kube;
+	const char *fault;
+	struct error e;
+
+	(void)state;
+	put_program(dir, "2999-01-01T00:00:00Z");
+	assert_true(fake_start(&api, turns, ARRAY_SIZE(turns), NULL));
+	kube = open_client(&api, dir);
+	kube_set_refusal(kube, 0);
+	get(kube);
+	get(kube);
+	assert_int_equal(kube_get(kube, "/x", deadline_in(WAIT_MS), NULL, NULL, &e), -EACCES);
+	kube_close(kube);
+	fault = fake_stop(&api);
+	if (fault)
+		fail_msg("%s", fault);
+	folder_remove(dir);
+}
+
 static void test_program_that_lacks_or_fails_is_named(void **state)
 {
 	static const char *const commands[] = { "/nowhere/login", "no-such-login", "/bin/false" };
@@ -401,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_login_is_kept_until_it_expires),
 		cmocka_unit_test(test_login_that_expired_is_made_anew),
 		cmocka_unit_test(test_login_that_is_refused_is_made_anew_once),
+		cmocka_unit_test(test_login_that_is_refused_is_made_anew_without_patience),
 		cmocka_unit_test(test_program_that_lacks_or_fails_is_named),
 	};
 
