@@ -26,6 +26,7 @@ struct options {
 	const char *file;
 	const char *timeout;
 	bool has_no_headers;
+	bool is_everywhere;
 	bool is_watching;
 	bool is_dry;
 	bool is_all;

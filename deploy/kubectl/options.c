@@ -43,6 +43,8 @@ static const struct row rows[] = {
 	{ "--all", NULL, AT(is_all), FLAG, NULL, TAKES_ALL, "every node" },
 	{ "--file", "-f", AT(file), TEXT, "FILE", TAKES_FILE, "where to write" },
 	{ "--namespace", "-n", AT(choice.namespace), TEXT, "NAME", 0, "look into this one alone" },
+	{ "--all-namespaces", "-A", AT(is_everywhere), FLAG, NULL, 0,
+	  "look into all, as without --namespace" },
 	{ "--kubeconfig", NULL, AT(choice.file), TEXT, "FILE", 0, "instead of $KUBECONFIG" },
 	{ "--context", NULL, AT(choice.context), TEXT, "NAME", 0, "of the kubeconfig" },
 	{ "--cluster", NULL, AT(choice.cluster), TEXT, "NAME", 0, "of the kubeconfig" },
@@ -68,6 +70,7 @@ static const struct row *find(const char *name, size_t len)
 	return NULL;
 }
 
+/* Nothing is said with an empty value, as scripts have it: --context "$CONTEXT". */
 static void set(struct options *o, const struct row *row, const char *value)
 {
 	void *to = (char *)o + row->offset;
@@ -77,7 +80,7 @@ static void set(struct options *o, const struct row *row, const char *value)
 	else if (row->kind == WORDS)
 		strv_add(to, value);
 	else
-		*(const char **)to = value;
+		*(const char **)to = *value ? value : NULL;
 }
 
 /* "-ojson" is "-o json". */
@@ -125,6 +128,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 		i += r;
 	}
 	o.choice.as_groups = o.groups;
+	if (o.is_everywhere)
+		o.choice.namespace = NULL;
 	*ret_options = o;
 	o = (struct options){ 0 };
 	return 0;

@@ -123,6 +123,24 @@ static void test_options_are_those_of_kubectl(void **state)
 	assert_true(o.is_watching);
 }
 
+static void test_namespaces_are_all_and_empty_values_none(void **state)
+{
+	char words[][20] = { "stale", "-n", "shop", "-A", "--context", "", "--as=", "-l", "" };
+	char *argv[ARRAY_SIZE(words)];
+	_options_ struct options o = { 0 };
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		argv[i] = words[i];
+	assert_int_equal(options_parse(ARRAY_SIZE(words), argv, &o, &e), 0);
+	assert_int_equal(strv_len(o.arguments), 1);
+	assert_null(o.choice.namespace);
+	assert_null(o.choice.context);
+	assert_null(o.choice.as);
+	assert_null(o.selector);
+}
+
 static void test_options_that_are_wrong_are_refused(void **state)
 {
 	static const char *const cases[][2] = { { "status", "--bogus" },
@@ -215,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_items_are_shown_in_every_format),
 		cmocka_unit_test(test_ages_are_short),
 		cmocka_unit_test(test_options_are_those_of_kubectl),
+		cmocka_unit_test(test_namespaces_are_all_and_empty_values_none),
 		cmocka_unit_test(test_options_that_are_wrong_are_refused),
 		cmocka_unit_test(test_command_takes_its_own_options_only),
 		cmocka_unit_test(test_archive_has_no_secret_and_an_end),
