@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/http/client.h"
 #include "lib/kube/yaml.h"
 
 #define ACCOUNT_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -140,9 +141,11 @@ static void read_extra(struct json_object *extra, strv *headers)
 		return;
 	json_object_object_foreach(extra, key, values)
 	{
-		_free_ char *name = xasprintf("Impersonate-Extra-%s", key);
+		/* "acme.com/project" could be no header's name. */
+		_free_ char *escaped = http_escape(key);
+		_free_ char *name = xasprintf("Impersonate-Extra-%s", escaped);
 
-		for (size_t i = 0; !strpbrk(key, ":\r\n ") && i < json_len(values); i++)
+		for (size_t i = 0; i < json_len(values); i++)
 			add_impersonation(headers, name,
 					  json_object_get_string(json_item(values, i)));
 	}
@@ -319,7 +322,7 @@ static int read_context(const struct sources *s, const struct kube_choice *choic
 	struct place cluster = find(s, "clusters", cluster_name, "cluster");
 	struct place user = find(s, "users", user_name, "user");
 
-	if (!context.object && !cluster.object && !choice->server)
+	if (!context.object && (choice->context || (!cluster.object && !choice->server)))
 		return fail(e, ENOENT, "there is no context '%s'", name);
 	c->context = xstrdup(name);
 	if (choice->user && !user.object)
@@ -331,12 +334,22 @@ static int read_context(const struct sources *s, const struct kube_choice *choic
 	return 0;
 }
 
+/* Nobody acts with more rights than wanted because half of the wish is missing. */
+static int check_choice(const struct kube_choice *choice, struct error *e)
+{
+	if (!choice->as && (choice->as_uid || strv_len(choice->as_groups) > 0))
+		return fail(e, EINVAL, "a group or UID to act with needs the user to act as");
+	return 0;
+}
+
 static int finish(const struct sources *s, const struct kube_choice *choice,
 		  struct kube_config *ret_config, struct error *e)
 {
 	_kube_config_ struct kube_config c = { 0 };
-	int r = s ? read_context(s, choice, &c, e) : load_in_cluster(&c, e);
+	int r = check_choice(choice, e);
 
+	if (r >= 0)
+		r = s ? read_context(s, choice, &c, e) : load_in_cluster(&c, e);
 	if (r < 0)
 		return r;
 	if (choice->namespace)
@@ -378,12 +391,10 @@ static int add_file(struct sources *s, const char *path, struct error *e)
 	return add_text(s, text, len, path, e);
 }
 
-/* Of a list some may be missing. */
-static int add_listed(struct sources *s, const char *list, struct error *e)
+/* Of several some may be missing. */
+static int add_files(struct sources *s, char *const *paths, struct error *e)
 {
-	_strv_ strv paths = strv_split(list, ":");
-
-	for (char **path = paths; path && *path; path++) {
+	for (char *const *path = paths; path && *path; path++) {
 		int r = add_file(s, *path, e);
 
 		if (r < 0 && (r != -ENOENT || strv_len(paths) == 1))
@@ -392,14 +403,18 @@ static int add_listed(struct sources *s, const char *list, struct error *e)
 	return 0;
 }
 
-static int read_files(const char *list, const struct kube_choice *choice,
+/* NULL: none, so that we are in a pod. */
+static int read_files(char *const *paths, const struct kube_choice *choice,
 		      struct kube_config *ret_config, struct error *e)
 {
 	_cleanup_(sources_done) struct sources s = { 0 };
+	_free_ char *names = strv_join(paths, ":");
 
-	if (add_listed(&s, list, e) < 0)
+	if (!paths)
+		return finish(NULL, choice, ret_config, e);
+	if (add_files(&s, paths, e) < 0)
 		return -e->code;
-	return finish(&s, choice, ret_config, e) < 0 ? fail_wrap(e, "kubeconfig '%s'", list) : 0;
+	return finish(&s, choice, ret_config, e) < 0 ? fail_wrap(e, "kubeconfig '%s'", names) : 0;
 }
 
 int kube_config_parse(const char *text, size_t len, const char *name,
@@ -419,21 +434,23 @@ int kube_config_choose(const struct kube_choice *choice, struct kube_config *ret
 	const char *listed = getenv("KUBECONFIG");
 	const char *home = getenv("HOME");
 	_free_ char *usual = path_join(home ? home : "", ".kube/config");
+	_strv_ strv paths = NULL;
 
+	/* Only the variable is a list. */
 	if (choice->file)
-		return read_files(choice->file, choice, ret_config, e);
-	if (!str_empty(listed))
-		return read_files(listed, choice, ret_config, e);
-	if (!str_empty(home) && file_exists(usual))
-		return read_files(usual, choice, ret_config, e);
-	return finish(NULL, choice, ret_config, e);
+		strv_add(&paths, choice->file);
+	else if (!str_empty(listed))
+		paths = strv_split(listed, ":");
+	else if (!str_empty(home) && file_exists(usual))
+		strv_add(&paths, usual);
+	return read_files(paths, choice, ret_config, e);
 }
 
 int kube_config_load(struct kube_config *ret_config, struct error *e)
 {
 	static const struct kube_choice none = { 0 };
 	const char *listed = getenv("KUBECONFIG");
+	_strv_ strv paths = strv_split(listed ? listed : "", ":");
 
-	return str_empty(listed) ? finish(NULL, &none, ret_config, e)
-				 : read_files(listed, &none, ret_config, e);
+	return read_files(paths, &none, ret_config, e);
 }

@@ -46,12 +46,13 @@ static void test_kubeconfig_is_read(void **state)
 		", certificate-authority-data: Y2E=, tls-server-name: api.x,"
 		"proxy-url: 'socks5://p:1'",
 		"token: t, as: jane, as-uid: '7', as-groups: [a, b],"
-		"as-user-extra: {reason: [x, y]}");
-	static const char *const headers[] = {
-		"Impersonate-User: jane",      "Impersonate-Uid: 7",
-		"Impersonate-Group: a",        "Impersonate-Group: b",
-		"Impersonate-Extra-reason: x", "Impersonate-Extra-reason: y"
-	};
+		"as-user-extra: {acme.com/reason: [x, y]}");
+	static const char *const headers[] = { "Impersonate-User: jane",
+					       "Impersonate-Uid: 7",
+					       "Impersonate-Group: a",
+					       "Impersonate-Group: b",
+					       "Impersonate-Extra-acme.com%2Freason: x",
+					       "Impersonate-Extra-acme.com%2Freason: y" };
 	_kube_config_ struct kube_config c = { 0 };
 
 	(void)state;
@@ -102,6 +103,29 @@ static void test_choice_is_before_what_the_file_says(void **state)
 	assert_true(d.is_insecure);
 	assert_string_equal(d.impersonate[0], "Impersonate-User: jane");
 	assert_string_equal(d.impersonate[1], "Impersonate-Group: g");
+}
+
+static void test_choice_that_leads_nowhere_is_refused(void **state)
+{
+	static char group[] = "g";
+	static char *groups[] = { group, NULL };
+	const struct kube_choice choices[] = {
+		{ .context = "d", .server = "https://h" },
+		{ .context = "d", .cluster = "k" },
+		{ .cluster = "l" },
+		{ .user = "v" },
+		{ .as_groups = groups },
+		{ .as_uid = "7" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++) {
+		_kube_config_ struct kube_config c = { 0 };
+		struct error e;
+
+		if (parse(KUBECONFIG("", "token: t"), &choices[i], &c, &e) >= 0)
+			fail_msg("case %zu is accepted", i);
+	}
 }
 
 static void test_kubeconfig_that_is_wrong_is_refused(void **state)
@@ -191,16 +215,22 @@ static void test_home_is_looked_into_and_a_named_file_must_be_there(void **state
 {
 	char *dir = folder_new();
 	const struct kube_choice missing = { .file = "/nowhere/config" };
+	_free_ char *file = path_join(dir, "a:b");
+	const struct kube_choice named = { .file = file };
 	_kube_config_ struct kube_config c = { 0 };
+	_kube_config_ struct kube_config d = { 0 };
 	struct error e;
 
 	(void)state;
 	folder_put(dir, ".kube/config", KUBECONFIG("", "token: t"));
+	folder_put(dir, "a:b", KUBECONFIG("", "token: u"));
 	assert_int_equal(unsetenv("KUBECONFIG"), 0);
 	assert_int_equal(setenv("HOME", dir, 1), 0);
 	assert_int_equal(kube_config_choose(&as_it_says, &c, &e), 0);
 	assert_string_equal(c.token, "t");
 	assert_int_equal(kube_config_choose(&missing, &c, &e), -ENOENT);
+	assert_int_equal(kube_config_choose(&named, &d, &e), 0);
+	assert_string_equal(d.token, "u");
 	folder_remove(dir);
 }
 
@@ -424,6 +454,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kubeconfig_is_read),
 		cmocka_unit_test(test_choice_is_before_what_the_file_says),
+		cmocka_unit_test(test_choice_that_leads_nowhere_is_refused),
 		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
 		cmocka_unit_test(test_document_that_grows_by_aliases_is_refused),
 		cmocka_unit_test(test_files_are_merged_and_the_first_counts),
