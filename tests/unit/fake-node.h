@@ -152,6 +152,7 @@ static int fake_run(const struct task_spec *spec, uint64_t deadline_ms, const st
 
 static unsigned trials; /* that were asked for */
 static bool tries_not;  /* one fails */
+static bool runs_none;  /* the engine runs no sandbox of others either */
 
 static int fake_try(const struct trial *trial, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct error *e)
@@ -160,6 +161,8 @@ static int fake_try(const struct trial *trial, uint64_t deadline_ms, const struc
 	(void)deadline_ms;
 	(void)cancel;
 	trials++;
+	if (runs_none)
+		return fail(e, ENODATA, "it has no image for sandboxes");
 	return tries_not ? fail(e, EPROTO, "another shim runs it") : 0;
 }
 

@@ -50,6 +50,7 @@ static void start(struct world *w)
 	boots_not = false;
 	canaries = 0;
 	trials = 0;
+	runs_none = false;
 	running = 0;
 	tries_not = false;
 }
@@ -482,6 +483,27 @@ static void test_two_versions_stay_and_no_third(void **state)
 	world_end(&w);
 }
 
+/* Where the engine runs no sandbox at all, the canary's word stands; but it is asked again. */
+static void test_a_trial_that_proves_nothing_is_no_proof(void **state)
+{
+	struct fake_turn turns[] = BACK;
+	_free_ char *proof = NULL;
+	struct found found;
+	struct world w;
+
+	(void)state;
+	start(&w);
+	runs_none = true;
+	proof = install_two(&w);
+	assert_int_equal(trials, 2);
+	runs_none = false;
+	go_back(&w, turns, ARRAY_SIZE(turns), proof, &found);
+	assert_int_equal(canaries, 2);
+	assert_int_equal(trials, 3);
+	free(found.proof);
+	world_end(&w);
+}
+
 /* The second proof comes when the version is current: what it refutes is taken back as a whole. */
 static void test_version_whose_trial_fails_takes_itself_back(void **state)
 {
@@ -600,6 +622,7 @@ int main(void)
 		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
 		cmocka_unit_test(test_two_versions_stay_and_no_third),
 		cmocka_unit_test(test_removal_that_may_not_wait_is_refused_with_nothing_changed),
+		cmocka_unit_test(test_a_trial_that_proves_nothing_is_no_proof),
 		cmocka_unit_test(test_version_whose_trial_fails_takes_itself_back),
 		cmocka_unit_test(test_configuration_that_a_killed_canary_left_goes),
 		cmocka_unit_test(test_node_with_one_version_has_nothing_to_go_back_to),
