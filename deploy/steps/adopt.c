@@ -114,6 +114,7 @@ static int save(const void *context, const struct change *change, struct json_ob
 	if (adopt_look(in->facts->root, &kind, &found, e) < 0)
 		return -e->code;
 	json_set_str(data, "folder", found.folder);
+	json_set_bool(data, "stood", adopt_stands(in->facts->root));
 	return 0;
 }
 
@@ -126,7 +127,10 @@ static int undo(void *context, struct json_object *data, enum undo_reason reason
 	(void)reason;
 	if (!folder)
 		return 0;
-	return adopt_return(root, e) < 0 ? -e->code : adopt_forget(root, folder, e);
+	if (adopt_return(root, e) < 0)
+		return -e->code;
+	/* One of which a record stood before: what that says is still to be handed back. */
+	return json_get_bool(data, "stood", false) ? 0 : adopt_forget(root, folder, e);
 }
 
 const struct step step_adopt = {

@@ -295,10 +295,9 @@ static const struct step step_test = {
 
 static step_table steps = { &step_adopt, &step_switch, &step_test, NULL };
 
-/* What an installation does.  The error's code, or how many steps ran. */
-static int install(struct node *n, struct error *e)
+static int run_plan(struct node *n, const struct step *const *table, struct error *e)
 {
-	const struct plan plan = { .steps = steps, .context = &n->in };
+	const struct plan plan = { .steps = table, .context = &n->in };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };
 
@@ -306,6 +305,12 @@ static int install(struct node *n, struct error *e)
 	    plan_recover(&plan, j, e) < 0 || plan_assess(&plan, &a, e) < 0)
 		return -e->code;
 	return plan_run(&plan, &a, j, e);
+}
+
+/* What an installation does.  The error's code, or how many steps ran. */
+static int install(struct node *n, struct error *e)
+{
+	return run_plan(n, steps, e);
 }
 
 static void must_install(struct node *n, int n_steps)
@@ -504,6 +509,52 @@ static void test_after_a_removal_that_was_killed_it_can_be_adopted_again(void **
 	}
 }
 
+static int failing_assess(const void *context, const struct assessment *others, struct change *c,
+			  struct error *e)
+{
+	(void)context;
+	(void)others;
+	(void)e;
+	change_add(c, EFFECT_PROBE, "sandbox", "it has to answer");
+	return 0;
+}
+
+static int failing_run(void *context, const struct change *c, struct error *e)
+{
+	(void)context;
+	(void)c;
+	return fail(e, EINVAL, "does not answer");
+}
+
+static const struct step step_fails = {
+	.name = "trial",
+	.purpose = "try",
+	.assess = failing_assess,
+	.run = failing_run,
+};
+
+/* Nor when that one fails. */
+static void test_a_failure_after_a_removal_that_was_killed_keeps_the_record(void **state)
+{
+	static step_table failing = { &step_adopt, &step_switch, &step_fails, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(layouts); i++) {
+		struct node n;
+		struct error e;
+
+		node_start(&n, &layouts[i]);
+		cri = CRI_WORKS;
+		must_install(&n, 3);
+		be_killed_while_removing(&n);
+		assert_int_equal(run_plan(&n, failing, &e), -EINVAL);
+		must_install(&n, 2);
+		must_remove(&n);
+		must_be_as_before(&n);
+		node_end(&n);
+	}
+}
+
 /* One entry is not back yet. */
 static void leave_aside(const struct node *n, const char *name)
 {
@@ -634,6 +685,7 @@ int main(void)
 		cmocka_unit_test(test_a_kill_takes_all_of_it_back),
 		cmocka_unit_test(test_a_removal_that_was_killed_can_be_repeated),
 		cmocka_unit_test(test_after_a_removal_that_was_killed_it_can_be_adopted_again),
+		cmocka_unit_test(test_a_failure_after_a_removal_that_was_killed_keeps_the_record),
 		cmocka_unit_test(test_a_record_that_was_left_is_no_obstacle),
 		cmocka_unit_test(test_a_change_of_somebody_else_stays),
 		cmocka_unit_test(test_a_tree_that_is_not_upstreams_is_refused_with_the_wish),
