@@ -11,6 +11,7 @@
 
 #include <openssl/evp.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/proc.h"
@@ -205,6 +206,13 @@ static strv make_env(const struct kube_plugin *p)
 	return env;
 }
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
 /* Caller frees; NULL if it is not there. */
 static char *find_program(const char *command)
 {
@@ -212,12 +220,12 @@ static char *find_program(const char *command)
 	_strv_ strv dirs = strv_split(path ? path : "", ":");
 
 	if (strchr(command, '/'))
-		return access(command, X_OK) == 0 ? xstrdup(command) : NULL;
+		return is_program(command) ? xstrdup(command) : NULL;
 	for (char **dir = dirs; dir && *dir; dir++) {
 		_free_ char *file = path_join(*dir, command);
 
 		/* What is found in the working directory is nobody's plugin. */
-		if ((*dir)[0] == '/' && access(file, X_OK) == 0)
+		if ((*dir)[0] == '/' && is_program(file))
 			return TAKE_PTR(file);
 	}
 	return NULL;

@@ -429,7 +429,9 @@ static void test_login_that_is_refused_is_made_anew_without_patience(void **stat
 
 static void test_program_that_lacks_or_fails_is_named(void **state)
 {
-	static const char *const commands[] = { "/nowhere/login", "no-such-login", "/bin/false" };
+	static const char *const commands[] = { "/nowhere/login", "no-such-login", "/bin/false",
+						/* A folder, in which one may search. */
+						"/usr/bin" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
