@@ -163,6 +163,20 @@ static void delete_pod(struct kata *k, const char *path)
 		kata_say("the pod stays: %s", e.msg);
 }
 
+static int make_pod(struct kata *k, const char *pods, const char *path, struct json_object *pod,
+		    struct error *e)
+{
+	int r = kube_create(k->kube, pods, pod, kata_ask_ms(k), k->cancel, e);
+
+	/* Nobody else has the name: it was made by a try whose answer was lost. */
+	if (r == -EEXIST)
+		return 0;
+	/* So it may have been in what was given up. */
+	if (r < 0 && r != -EACCES && r != -ECONNREFUSED)
+		delete_pod(k, path);
+	return r;
+}
+
 int errand_run(struct kata *k, const struct errand *errand, char **ret_log, struct error *e)
 {
 	const char *namespace = json_get_str(errand->installation, "namespace");
@@ -170,9 +184,9 @@ int errand_run(struct kata *k, const struct errand *errand, char **ret_log, stru
 	_free_ char *pods = xasprintf("/api/v1/namespaces/%s/pods", namespace);
 	_free_ char *path = xasprintf("%s/%s", pods, name);
 	_json_ struct json_object *pod = errand_pod(errand, name);
-	int status;
+	int status = make_pod(k, pods, path, pod, e);
 
-	if (kube_create(k->kube, pods, pod, kata_ask_ms(k), k->cancel, e) < 0)
+	if (status < 0)
 		return fail_wrap(e, "making a pod on node '%s'", errand->node);
 	status = wait_for(k, path, e);
 	if (status >= 0 && read_log(k, path, ret_log, e) < 0)

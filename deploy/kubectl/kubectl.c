@@ -319,7 +319,7 @@ int kubectl_main(int argc, char **argv)
 	r = c ? run_cancelled(c, &o, &e) : -EINVAL;
 	if (r < 0)
 		kata_say(PROGRAM ": %s", e.msg);
-	if (fflush(stdout) != 0)
+	if (fflush(stdout) != 0 || ferror(stdout))
 		return EXIT_FAILED;
 	return r < 0 ? EXIT_FAILED : r;
 }

@@ -157,6 +157,8 @@ char *view_row(const struct view *view, struct json_object *item, enum view_form
 {
 	_strv_ strv cells = NULL;
 
+	if (format == VIEW_JSON || format == VIEW_YAML)
+		return xstrdup(json_text(item));
 	/* That time passes is no change. */
 	for (size_t i = 0; i < view->n_columns; i++)
 		if (is_shown(&view->columns[i], format) && view->columns[i].form != COLUMN_AGE)

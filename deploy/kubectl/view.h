@@ -41,8 +41,8 @@ char *view_formats(const char *separator);
 /* Writes ITEMS, an array. */
 void view_show(const struct view *view, struct json_object *items, enum view_format format,
 	       bool has_headers, FILE *out);
-/* The row of ITEM as the table has it, without its widths: to see whether it changed.  Caller
- * frees. */
+/* The row of ITEM as the table has it, without its widths, or all that programs get: to see whether
+ * it changed.  Caller frees. */
 char *view_row(const struct view *view, struct json_object *item, enum view_format format);
 
 /* "45s", "12m", "5h", "3d" between two times.  Caller frees. */

@@ -846,6 +846,42 @@ static void test_plan_for_programs_is_found_among_the_log(void **state)
 	ASSERT_COMMAND(turns, 0, "changes: false\n", "plan", "n1", "-oyaml");
 }
 
+#define POST_POD "POST /api/v1/namespaces/kata-system/pods?"
+
+/* One that was made by a try whose answer was lost is ours, and one that may have been goes. */
+static void test_errand_knows_the_pod_of_a_lost_try(void **state)
+{
+	static const struct fake_turn made[] = {
+		ONE_NODE,
+		GET("/api/v1/nodes/n1", "{}"),
+		{ { POST_POD }, "409 Conflict", "{\"reason\":\"AlreadyExists\"}", FAKE_KEEP, NULL },
+		{ { "GET /api/v1/namespaces/kata-system/pods/kubectl-kata-" },
+		  "200 OK",
+		  "{\"status\":{\"phase\":\"Failed\",\"message\":\"m\"}}",
+		  FAKE_KEEP,
+		  NULL },
+		{ { "DELETE /api/v1/namespaces/kata-system/pods/kubectl-kata-" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	static const struct fake_turn unknown[] = {
+		ONE_NODE,
+		GET("/api/v1/nodes/n1", "{}"),
+		{ { POST_POD }, "400 Bad Request", "{}", FAKE_KEEP, NULL },
+		{ { "DELETE /api/v1/namespaces/kata-system/pods/kubectl-kata-" },
+		  "404 Not Found",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+
+	(void)state;
+	ASSERT_COMMAND(made, -ECHILD, "", "plan", "n1");
+	ASSERT_COMMAND(unknown, -EINVAL, "", "plan", "n1");
+}
+
 #define ROLLBACK(node, code, log)                                                               \
 	{ { "POST /api/v1/namespaces/kata-system/pods?", "\"nodeName\":\"" node "\"",           \
 	    "\"rollback\"" },                                                                   \
@@ -939,6 +975,7 @@ int main(void)
 		cmocka_unit_test(test_diagnosis_is_an_archive_and_names_what_it_lacks),
 		cmocka_unit_test(test_plan_is_what_the_node_says_with_its_status),
 		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
+		cmocka_unit_test(test_errand_knows_the_pod_of_a_lost_try),
 		cmocka_unit_test(test_rollback_takes_one_node_after_the_other),
 		cmocka_unit_test(test_rollout_is_waited_for_until_it_ends_or_stops),
 	};

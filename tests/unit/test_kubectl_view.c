@@ -82,6 +82,23 @@ static void test_items_are_shown_in_every_format(void **state)
 	assert_shown("[]", VIEW_TABLE, VIEW_HEADERS, "NAME  COUNT\n");
 }
 
+/* What changes outside the table's columns is a change for a program. */
+static void test_row_is_what_its_format_shows(void **state)
+{
+	_json_ struct json_object *a = parse("{\"name\":\"n\",\"more\":\"x\",\"list\":[1]}");
+	_json_ struct json_object *b = parse("{\"name\":\"n\",\"more\":\"y\",\"list\":[1]}");
+
+	(void)state;
+	for (int i = 0; i < N_VIEW_FORMAT; i++) {
+		enum view_format format = (enum view_format)i;
+		_free_ char *row_a = view_row(&view, a, format);
+		_free_ char *row_b = view_row(&view, b, format);
+
+		assert_int_equal(strcmp(row_a, row_b) == 0,
+				 format == VIEW_TABLE || format == VIEW_NAME);
+	}
+}
+
 static void test_ages_are_short(void **state)
 {
 	static const struct {
@@ -231,6 +248,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_items_are_shown_in_every_format),
+		cmocka_unit_test(test_row_is_what_its_format_shows),
 		cmocka_unit_test(test_ages_are_short),
 		cmocka_unit_test(test_options_are_those_of_kubectl),
 		cmocka_unit_test(test_namespaces_are_all_and_empty_values_none),
