@@ -8,6 +8,7 @@
  */
 #include "lib/kube/yaml.h"
 
+#include <string.h>
 #include <yaml.h>
 
 #include "lib/wire.h"
@@ -19,6 +20,7 @@ struct reader {
 	const char *name;
 	unsigned values;
 	unsigned depth;
+	bool is_typed; /* plain scalars may be numbers and the like */
 };
 
 static int convert(struct reader *r, int id, struct json_object **ret_object, struct error *e);
@@ -44,14 +46,36 @@ static int convert_map(struct reader *r, const yaml_node_t *node, struct json_ob
 	     p++) {
 		const yaml_node_t *key = yaml_document_get_node(&r->doc, p->key);
 		struct json_object *value = NULL;
+		bool was_typed = r->is_typed;
 
 		if (!key || key->type != YAML_SCALAR_NODE)
 			return fail(e, EINVAL, "%s: a key is no text", r->name);
+		r->is_typed |= strcmp((const char *)key->data.scalar.value, "extension") == 0;
 		if (convert(r, p->value, &value, e) < 0)
 			return -e->code;
+		r->is_typed = was_typed;
 		(void)json_object_object_add(map, (const char *)key->data.scalar.value, value);
 	}
 	return 0;
+}
+
+/* NULL, which is a value of JSON, too. */
+static struct json_object *convert_scalar(const struct reader *r, const yaml_node_t *node)
+{
+	const char *text = (const char *)node->data.scalar.value;
+	size_t len = node->data.scalar.length;
+	struct json_object *typed = NULL;
+	struct error ignored;
+
+	if (r->is_typed && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE) {
+		if (len == 0 || strcmp(text, "~") == 0)
+			return NULL;
+		if ((strchr("-0123456789", *text) || strcmp(text, "true") == 0 ||
+		     strcmp(text, "false") == 0 || strcmp(text, "null") == 0) &&
+		    json_parse(text, len, r->name, &typed, &ignored) >= 0)
+			return typed;
+	}
+	return json_object_new_string_len(text, (int)len);
 }
 
 static int convert(struct reader *r, int id, struct json_object **ret_object, struct error *e)
@@ -71,8 +95,7 @@ static int convert(struct reader *r, int id, struct json_object **ret_object, st
 		object = json_object_new_object();
 		result = convert_map(r, node, object, e);
 	} else if (node && node->type == YAML_SCALAR_NODE) {
-		object = json_object_new_string_len((const char *)node->data.scalar.value,
-						    (int)node->data.scalar.length);
+		object = convert_scalar(r, node);
 	}
 	r->depth--;
 	if (result >= 0)

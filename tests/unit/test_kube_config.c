@@ -69,6 +69,26 @@ static void test_kubeconfig_is_read(void **state)
 		assert_string_equal(c.impersonate[i], headers[i]);
 }
 
+/* Programs that log in read it with their own types. */
+static void test_extension_keeps_its_types(void **state)
+{
+	static const char text[] = KUBECONFIG(
+		", extensions: [{name: client.authentication.k8s.io/exec, extension: "
+		"{n: 5, s: '5', v: 1.2.3, b: true, z: ~, l: [-1, x-1]}}]",
+		"exec: {apiVersion: client.authentication.k8s.io/v1, command: y,"
+		"args: [5], provideClusterInfo: true}");
+	_kube_config_ struct kube_config c = { 0 };
+	struct json_object *config;
+
+	(void)state;
+	parse_well(text, &as_it_says, &c);
+	config = json_member(c.plugin->cluster, "config");
+	assert_string_equal(json_object_to_json_string_ext(config, JSON_C_TO_STRING_PLAIN),
+			    "{\"n\":5,\"s\":\"5\",\"v\":\"1.2.3\",\"b\":true,\"z\":null,"
+			    "\"l\":[-1,\"x-1\"]}");
+	assert_string_equal(c.plugin->args[0], "5");
+}
+
 static void test_choice_is_before_what_the_file_says(void **state)
 {
 	static const char text[] =
@@ -455,6 +475,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kubeconfig_is_read),
+		cmocka_unit_test(test_extension_keeps_its_types),
 		cmocka_unit_test(test_choice_is_before_what_the_file_says),
 		cmocka_unit_test(test_choice_that_leads_nowhere_is_refused),
 		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
