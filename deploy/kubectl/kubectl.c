@@ -239,15 +239,34 @@ int kata_open(struct kata *k, struct error *e)
 	return 0;
 }
 
+/* kubectl writes "30s", "5m" and "1h". */
+static int parse_timeout(const char *s, uint32_t *ret_seconds, struct error *e)
+{
+	static const struct {
+		char letter;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 } };
+	_free_ char *text = xstrdup(s);
+	size_t len = strlen(text);
+	uint32_t unit = 1;
+
+	for (size_t i = 0; len > 1 && i < ARRAY_SIZE(units); i++)
+		if (s[len - 1] == units[i].letter) {
+			unit = units[i].seconds;
+			text[len - 1] = '\0';
+		}
+	if (parse_u32(text, "--request-timeout", TIMEOUT_MAX / unit, ret_seconds, e) < 0)
+		return -e->code;
+	*ret_seconds *= unit;
+	return 0;
+}
+
 static int read_timeout(struct kata *k, struct error *e)
 {
-	_free_ char *text = xstrdup(k->options->timeout ? k->options->timeout : "");
+	const char *text = k->options->timeout;
 	uint32_t seconds = TIMEOUT_S;
 
-	/* kubectl writes "30s". */
-	if (str_ends(text, "s"))
-		text[strlen(text) - 1] = '\0';
-	if (*text && parse_u32(text, "--request-timeout", TIMEOUT_MAX, &seconds, e) < 0)
+	if (text && parse_timeout(text, &seconds, e) < 0)
 		return -e->code;
 	k->deadline_ms = k->options->is_watching || seconds == 0
 				 ? NO_DEADLINE

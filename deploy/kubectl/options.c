@@ -56,8 +56,8 @@ static const struct row rows[] = {
 	{ "--as-group", NULL, AT(groups), WORDS, "GROUP", 0, "and in this group; may be repeated" },
 	{ "--insecure-skip-tls-verify", NULL, AT(choice.is_insecure), FLAG, NULL, 0,
 	  "take whatever certificate the server has" },
-	{ "--request-timeout", NULL, AT(timeout), TEXT, "SECONDS", 0,
-	  "for all that a command asks (600)" },
+	{ "--request-timeout", NULL, AT(timeout), TEXT, "TIME", 0,
+	  "for all that a command asks: 30, 30s, 5m, 1h, 0 for ever (600)" },
 	{ "--help", "-h", AT(wants_help), FLAG, NULL, 0, "show this text" },
 };
 

@@ -186,6 +186,33 @@ static void test_command_takes_its_own_options_only(void **state)
 				 c->takes & TAKES_IMAGE ? 0 : -EINVAL);
 }
 
+static void test_timeouts_are_written_as_for_kubectl(void **state)
+{
+	static const struct {
+		const char *text;
+		int status;
+	} cases[] = {
+		{ "0", 0 },
+		{ "30", 0 },
+		{ "30s", 0 },
+		{ "5m", 0 },
+		{ "24h", 0 },
+		{ "", 0 },
+		{ "25h", EXIT_FAILED },
+		{ "s", EXIT_FAILED },
+		{ "5x", EXIT_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char program[] = "kubectl-kata", command[] = "completion", shell[] = "bash";
+		_free_ char *option = xasprintf("--request-timeout=%s", cases[i].text);
+		char *argv[] = { program, command, shell, option };
+
+		assert_int_equal(kubectl_main(ARRAY_SIZE(argv), argv), cases[i].status);
+	}
+}
+
 /* ---- archives ---- */
 
 static void test_archive_has_no_secret_and_an_end(void **state)
@@ -254,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_namespaces_are_all_and_empty_values_none),
 		cmocka_unit_test(test_options_that_are_wrong_are_refused),
 		cmocka_unit_test(test_command_takes_its_own_options_only),
+		cmocka_unit_test(test_timeouts_are_written_as_for_kubectl),
 		cmocka_unit_test(test_archive_has_no_secret_and_an_end),
 		cmocka_unit_test(test_archive_is_bounded_and_names_what_it_lacks),
 	};
