@@ -96,7 +96,7 @@ void options_complete(const char *prefix, strv *names);
 int options_check(const struct options *o, const struct kata_command *c, struct error *e);
 
 /* Tells a person something that is not what was asked for: a line of standard error. */
-void kata_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void kata_say(const char *format, ...) _printf_(1, 2);
 
 /* The time that one request may take. */
 uint64_t kata_ask_ms(const struct kata *k);
