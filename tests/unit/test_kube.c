@@ -11,6 +11,7 @@
 #include "lib/file.h"
 #include "lib/kube/apply.h"
 #include "lib/kube/event.h"
+#include "lib/kube/list.h"
 #include "lib/kube/watch.h"
 
 #define WAIT_MS 5000
@@ -754,6 +755,70 @@ static void test_list_whose_place_is_gone_begins_again(void **state)
 	stop(&c);
 }
 
+#define ITEMS(uids, token)                                                                       \
+	"200 OK", "{\"metadata\":{\"continue\":\"" token "\"},\"items\":[" uids "]}", FAKE_KEEP, \
+		NULL
+#define ITEM(uid)   "{\"metadata\":{\"uid\":\"" uid "\"}}"
+#define GONE        "410 Gone", "{\"reason\":\"Expired\"}", FAKE_KEEP, NULL
+#define FROM(place) "GET /n?limit=100&continue=" place " "
+
+static int note_uid(void *arg, struct json_object *item, struct error *e)
+{
+	char *uids = arg;
+
+	(void)e;
+	(void)strncat(uids, json_get_str(item, "metadata.uid"), 1);
+	return 0;
+}
+
+static int list_uids(const struct fake_turn *turns, size_t n, char uids[16])
+{
+	struct client c;
+	struct error e;
+	int r;
+
+	uids[0] = '\0';
+	start(&c, turns, n, NULL, NULL);
+	kube_set_refusal(c.kube, WAIT_MS);
+	r = kube_list(c.kube, "/n", note_uid, uids, deadline_in(WAIT_MS), NULL, &e);
+	stop(&c);
+	return r;
+}
+
+/* Who goes through it counts and changes what comes. */
+static void test_list_that_begins_again_has_nothing_twice(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a") "," ITEM("b"), "x") },
+		{ { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("b") "," ITEM("c"), "y") },
+		{ { FROM("y") }, ITEMS(ITEM("a") "," ITEM("d"), "") },
+	};
+	char uids[16];
+
+	(void)state;
+	assert_int_equal(list_uids(turns, ARRAY_SIZE(turns), uids), 0);
+	assert_string_equal(uids, "abcd");
+}
+
+/* A server that forgets whatever it said is not asked for ever. */
+static void test_list_does_not_begin_again_without_end(void **state)
+{
+	static const struct fake_turn turns[] = {
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+		{ { "GET /n?limit=100 " }, ITEMS(ITEM("a"), "x") }, { { FROM("x") }, GONE },
+	};
+	char uids[16];
+
+	(void)state;
+	assert_int_equal(list_uids(turns, ARRAY_SIZE(turns), uids), -ESTALE);
+	assert_string_equal(uids, "a");
+}
+
 static void test_watch_outlives_a_refusal_that_passes(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -916,6 +981,8 @@ int main(void)
 		cmocka_unit_test(test_watch_waits_as_long_as_the_server_asks),
 		cmocka_unit_test(test_list_goes_through_all_pages),
 		cmocka_unit_test(test_list_whose_place_is_gone_begins_again),
+		cmocka_unit_test(test_list_that_begins_again_has_nothing_twice),
+		cmocka_unit_test(test_list_does_not_begin_again_without_end),
 		cmocka_unit_test(test_watch_outlives_a_refusal_that_passes),
 		cmocka_unit_test(test_watch_that_is_forbidden_ends),
 		cmocka_unit_test(test_stream_cut_anywhere_gives_the_same_events),
