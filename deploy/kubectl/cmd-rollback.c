@@ -4,7 +4,9 @@
  *
  * The node's own program does it ("kata-deploy rollback"), in a pod like the DaemonSet's that goes
  * again.  Of several nodes one after the other: one that fails does not keep the others from going
- * back.
+ * back.  All are those that have what the DaemonSet wants: a node that did not get it yet has
+ * nothing to go back from, and one that went back would go forward again, so that who asks twice,
+ * or once more after an interruption, gets what one time gives.
  */
 #include <string.h>
 
@@ -36,6 +38,18 @@ static const char *last_line(char *log)
 	return newline ? newline + 1 : text;
 }
 
+static void tell(struct json_object *items, struct json_object *node, const char *result,
+		 const char *message)
+{
+	struct json_object *item = json_object_new_object();
+
+	json_set_str(item, "node", json_get_str(node, "node"));
+	json_set_str(item, "version", json_get_str(node, "version"));
+	json_set_str(item, "result", result);
+	json_set_str(item, "message", message);
+	(void)json_object_array_add(items, item);
+}
+
 static int roll_back(struct kata *k, struct json_object *installation, struct json_object *node,
 		     struct json_object *items, struct error *e)
 {
@@ -47,18 +61,14 @@ static int roll_back(struct kata *k, struct json_object *installation, struct js
 		.args = args,
 		.access = is_dry ? ERRAND_READS : ERRAND_WRITES,
 	};
-	struct json_object *item = json_object_new_object();
 	_free_ char *log = NULL;
 	int status = errand_run(k, &errand, &log, e);
 
-	json_set_str(item, "node", errand.node);
-	json_set_str(item, "version", json_get_str(node, "version"));
-	json_set_str(item, "result",
-		     status != 0 ? "failed"
-		     : is_dry    ? "would go back"
-				 : "went back");
-	json_set_str(item, "message", status < 0 ? e->msg : last_line(log));
-	(void)json_object_array_add(items, item);
+	tell(items, node,
+	     status != 0 ? "failed"
+	     : is_dry    ? "would go back"
+			 : "went back",
+	     status < 0 ? e->msg : last_line(log));
 	return status == -ECANCELED ? status : status == 0 ? 0 : EXIT_PARTLY;
 }
 
@@ -71,6 +81,30 @@ static bool is_wanted(const struct kata *k, struct json_object *installation,
 			 json_get_str(installation, "installation")) &&
 	       json_get_str(node, "version") &&
 	       (!name || str_equal(json_get_str(node, "node"), name));
+}
+
+/* Why NODE stays when all go back; NULL: it goes.  Caller frees. */
+static char *why_not(struct json_object *node)
+{
+	const char *reason = json_get_str(node, "reason");
+	const char *message = json_get_str(node, "message");
+
+	if (reason)
+		return xasprintf("%s: %s", reason, message ? message : "");
+	return json_get_bool(node, "updated", false)
+		       ? NULL
+		       : xstrdup("it has not got what the DaemonSet wants");
+}
+
+static int each_wanted(struct kata *k, struct json_object *installation, struct json_object *node,
+		       struct json_object *items, struct error *e)
+{
+	_free_ char *why = k->options->is_all ? why_not(node) : NULL;
+
+	if (!why)
+		return roll_back(k, installation, node, items, e);
+	tell(items, node, "stays", why);
+	return 0;
 }
 
 static int find(struct kata *k, struct json_object *items, struct error *e)
@@ -87,7 +121,7 @@ static int find(struct kata *k, struct json_object *items, struct error *e)
 
 		if (!is_wanted(k, installation, node))
 			continue;
-		r = roll_back(k, installation, node, items, e);
+		r = each_wanted(k, installation, node, items, e);
 		if (r < 0)
 			return r;
 		status = r ? r : status;
