@@ -18,7 +18,7 @@ enum {
 /* What the command line says.  Strings are borrowed from it. */
 struct options {
 	struct kube_choice choice;
-	strv groups; /* owned: those of the choice */
+	strv groups, extra; /* owned: those of the choice */
 	const char *output;
 	const char *selector;
 	const char *installation; /* NULL: all */

@@ -50,10 +50,19 @@ static const struct row rows[] = {
 	{ "--cluster", NULL, AT(choice.cluster), TEXT, "NAME", 0, "of the kubeconfig" },
 	{ "--user", NULL, AT(choice.user), TEXT, "NAME", 0, "of the kubeconfig" },
 	{ "--server", "-s", AT(choice.server), TEXT, "URL", 0, "of the API server" },
+	{ "--tls-server-name", NULL, AT(choice.server_name), TEXT, "NAME", 0,
+	  "that the server's certificate has" },
+	{ "--certificate-authority", NULL, AT(choice.ca_file), TEXT, "FILE", 0,
+	  "whom to trust, in PEM" },
+	{ "--client-certificate", NULL, AT(choice.cert_file), TEXT, "FILE", 0,
+	  "to log in with, in PEM" },
+	{ "--client-key", NULL, AT(choice.key_file), TEXT, "FILE", 0, "of that certificate" },
 	{ "--token", NULL, AT(choice.token), TEXT, "TOKEN", 0, "to log in with" },
 	{ "--as", NULL, AT(choice.as), TEXT, "USER", 0, "act as this user" },
 	{ "--as-uid", NULL, AT(choice.as_uid), TEXT, "UID", 0, "with this UID" },
 	{ "--as-group", NULL, AT(groups), WORDS, "GROUP", 0, "and in this group; may be repeated" },
+	{ "--as-user-extra", NULL, AT(extra), WORDS, "KEY=VALUE", 0,
+	  "and with this; may be repeated" },
 	{ "--insecure-skip-tls-verify", NULL, AT(choice.is_insecure), FLAG, NULL, 0,
 	  "take whatever certificate the server has" },
 	{ "--request-timeout", NULL, AT(timeout), TEXT, "TIME", 0,
@@ -128,6 +137,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 		i += r;
 	}
 	o.choice.as_groups = o.groups;
+	o.choice.as_extra = o.extra;
 	if (o.is_everywhere)
 		o.choice.namespace = NULL;
 	*ret_options = o;
@@ -138,6 +148,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 void options_done(struct options *o)
 {
 	strv_free(o->groups);
+	strv_free(o->extra);
 	strv_free(o->arguments);
 	*o = (struct options){ 0 };
 }

@@ -135,19 +135,36 @@ static void add_impersonation(strv *headers, const char *name, const char *value
 		strv_addf(headers, "%s: %s", name, value);
 }
 
+static void add_extra(strv *headers, const char *key, const char *value)
+{
+	/* "acme.com/project" could be no header's name. */
+	_free_ char *escaped = http_escape(key);
+	_free_ char *name = xasprintf("Impersonate-Extra-%s", escaped);
+
+	add_impersonation(headers, name, value);
+}
+
 static void read_extra(struct json_object *extra, strv *headers)
 {
 	if (!json_object_is_type(extra, json_type_object))
 		return;
 	json_object_object_foreach(extra, key, values)
 	{
-		/* "acme.com/project" could be no header's name. */
-		_free_ char *escaped = http_escape(key);
-		_free_ char *name = xasprintf("Impersonate-Extra-%s", escaped);
-
 		for (size_t i = 0; i < json_len(values); i++)
-			add_impersonation(headers, name,
-					  json_object_get_string(json_item(values, i)));
+			add_extra(headers, key, json_object_get_string(json_item(values, i)));
+	}
+}
+
+static void choose_impersonation(const struct kube_choice *choice, strv *headers)
+{
+	add_impersonation(headers, "Impersonate-User", choice->as);
+	add_impersonation(headers, "Impersonate-Uid", choice->as_uid);
+	for (char *const *group = choice->as_groups; group && *group; group++)
+		add_impersonation(headers, "Impersonate-Group", *group);
+	for (char *const *extra = choice->as_extra; extra && *extra; extra++) {
+		_free_ char *key = xstrndup(*extra, strcspn(*extra, "="));
+
+		add_extra(headers, key, *extra + strlen(key) + 1);
 	}
 }
 
@@ -157,10 +174,7 @@ static void read_impersonation(struct json_object *user, const struct kube_choic
 	struct json_object *groups = json_member(user, "as-groups");
 
 	if (choice->as) {
-		add_impersonation(headers, "Impersonate-User", choice->as);
-		add_impersonation(headers, "Impersonate-Uid", choice->as_uid);
-		for (char *const *group = choice->as_groups; group && *group; group++)
-			add_impersonation(headers, "Impersonate-Group", *group);
+		choose_impersonation(choice, headers);
 		return;
 	}
 	add_impersonation(headers, "Impersonate-User", json_member_str(user, "as"));
@@ -182,6 +196,30 @@ static int refuse_dropped(struct json_object *user, struct error *e)
 	return 0;
 }
 
+static int choose_file(const char *path, char **text, struct error *e)
+{
+	_free_ char *chosen = NULL;
+
+	if (!path)
+		return 0;
+	if (file_read(path, FILE_MAX, &chosen, NULL, e) < 0)
+		return -e->code;
+	str_set(text, chosen);
+	return 0;
+}
+
+/* What CHOICE has is before what the kubeconfig says, or the pod's account. */
+static int choose_login(const struct kube_choice *choice, struct kube_config *c, struct error *e)
+{
+	if (choice->token) {
+		str_set(&c->token, choice->token);
+		str_set(&c->token_file, NULL);
+	}
+	if (choose_file(choice->cert_file, &c->cert_pem, e) < 0)
+		return -e->code;
+	return choose_file(choice->key_file, &c->key_pem, e);
+}
+
 /* Where there are several, a certificate goes along with whatever else there is, and the token of
  * the file is before the one inline, as kubectl has it. */
 static int read_user(const struct place *user, const struct kube_choice *choice,
@@ -191,16 +229,15 @@ static int read_user(const struct place *user, const struct kube_choice *choice,
 	struct json_object *exec = json_member(user->object, "exec");
 
 	read_impersonation(user->object, choice, &c->impersonate);
-	if (choice->token) {
-		c->token = xstrdup(choice->token);
-		return 0;
-	}
+	/* A certificate beside it would be who we are. */
+	if (choice->token)
+		return choose_login(choice, c, e);
 	str_set(&c->token, json_member_str(user->object, "token"));
 	if (!str_empty(file))
 		c->token_file = path_from(user->dir, file);
 	if (refuse_dropped(user->object, e) < 0 ||
 	    read_data(user, "client-certificate", &c->cert_pem, e) < 0 ||
-	    read_data(user, "client-key", &c->key_pem, e) < 0)
+	    read_data(user, "client-key", &c->key_pem, e) < 0 || choose_login(choice, c, e) < 0)
 		return -e->code;
 	if (exec && !c->token && !c->token_file && !c->cert_pem)
 		return kube_plugin_read(exec, user->dir, &c->plugin, e);
@@ -225,6 +262,19 @@ static void find_system_authorities(struct kube_config *c)
 			c->ca_file = xstrdup(files[i]);
 }
 
+/* Whoever says whom to trust says it alone; another server has another name. */
+static int choose_trust(const struct kube_choice *choice, struct kube_config *c, struct error *e)
+{
+	if (choice->server_name || choice->server)
+		str_set(&c->server_name, choice->server_name);
+	if (!choice->is_insecure && !choice->ca_file)
+		return 0;
+	c->is_insecure = choice->is_insecure;
+	str_set(&c->ca_pem, NULL);
+	str_set(&c->ca_file, NULL);
+	return choose_file(choice->ca_file, &c->ca_pem, e);
+}
+
 static int read_cluster(const struct place *cluster, const struct kube_choice *choice,
 			struct kube_config *c, struct error *e)
 {
@@ -237,11 +287,11 @@ static int read_cluster(const struct place *cluster, const struct kube_choice *c
 	while (str_ends(c->server, "/"))
 		c->server[strlen(c->server) - 1] = '\0';
 	c->heeds_environment = true;
-	c->is_insecure =
-		choice->is_insecure || is_true(cluster->object, "insecure-skip-tls-verify");
+	c->is_insecure = is_true(cluster->object, "insecure-skip-tls-verify");
 	str_set(&c->proxy, json_member_str(cluster->object, "proxy-url"));
 	str_set(&c->server_name, json_member_str(cluster->object, "tls-server-name"));
-	if (read_data(cluster, "certificate-authority", &c->ca_pem, e) < 0)
+	if (read_data(cluster, "certificate-authority", &c->ca_pem, e) < 0 ||
+	    choose_trust(choice, c, e) < 0)
 		return -e->code;
 	if (!c->ca_pem && str_starts(c->server, "https:"))
 		find_system_authorities(c);
@@ -337,9 +387,25 @@ static int read_context(const struct sources *s, const struct kube_choice *choic
 /* Nobody acts with more rights than wanted because half of the wish is missing. */
 static int check_choice(const struct kube_choice *choice, struct error *e)
 {
-	if (!choice->as && (choice->as_uid || strv_len(choice->as_groups) > 0))
+	if (!choice->as &&
+	    (choice->as_uid || strv_len(choice->as_groups) > 0 || strv_len(choice->as_extra) > 0))
 		return fail(e, EINVAL, "a group or UID to act with needs the user to act as");
+	for (char *const *extra = choice->as_extra; extra && *extra; extra++)
+		if (!strchr(*extra, '='))
+			return fail(e, EINVAL, "'%s' is not KEY=VALUE", *extra);
+	if (choice->is_insecure && choice->ca_file)
+		return fail(e, EINVAL,
+			    "whom to trust is said twice: these authorities, and anybody");
 	return 0;
+}
+
+/* In a pod as well somebody may want it otherwise. */
+static int load_account(const struct kube_choice *choice, struct kube_config *c, struct error *e)
+{
+	if (load_in_cluster(c, e) < 0 || choose_trust(choice, c, e) < 0)
+		return -e->code;
+	read_impersonation(NULL, choice, &c->impersonate);
+	return choose_login(choice, c, e);
 }
 
 static int finish(const struct sources *s, const struct kube_choice *choice,
@@ -349,16 +415,13 @@ static int finish(const struct sources *s, const struct kube_choice *choice,
 	int r = check_choice(choice, e);
 
 	if (r >= 0)
-		r = s ? read_context(s, choice, &c, e) : load_in_cluster(&c, e);
+		r = s ? read_context(s, choice, &c, e) : load_account(choice, &c, e);
 	if (r < 0)
 		return r;
 	if (choice->namespace)
 		str_set(&c.namespace, choice->namespace);
 	if (str_empty(c.namespace))
 		str_set(&c.namespace, "default");
-	/* In a pod as well somebody may act as another. */
-	if (!s)
-		read_impersonation(NULL, choice, &c.impersonate);
 	*ret_config = c;
 	c = (struct kube_config){ 0 };
 	return 0;
@@ -403,7 +466,7 @@ static int add_files(struct sources *s, char *const *paths, struct error *e)
 	return 0;
 }
 
-/* NULL: none, so that we are in a pod. */
+/* NULL: none, so that we are in a pod, or CHOICE says all. */
 static int read_files(char *const *paths, const struct kube_choice *choice,
 		      struct kube_config *ret_config, struct error *e)
 {
@@ -411,7 +474,7 @@ static int read_files(char *const *paths, const struct kube_choice *choice,
 	_free_ char *names = strv_join(paths, ":");
 
 	if (!paths)
-		return finish(NULL, choice, ret_config, e);
+		return finish(choice->server ? &s : NULL, choice, ret_config, e);
 	if (add_files(&s, paths, e) < 0)
 		return -e->code;
 	return finish(&s, choice, ret_config, e) < 0 ? fail_wrap(e, "kubeconfig '%s'", names) : 0;

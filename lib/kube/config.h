@@ -35,18 +35,23 @@ struct kube_choice {
 	const char *user;
 	const char *namespace;
 	const char *server;
+	const char *server_name; /* that its certificate has */
+	const char *ca_file;
+	const char *cert_file;
+	const char *key_file;
 	const char *token;
 	const char *as; /* act as this user ... */
 	const char *as_uid;
-	char *const *as_groups; /* ... of these groups */
+	char *const *as_groups; /* ... of these groups ... */
+	char *const *as_extra;  /* ... with these, each "key=value" */
 	bool is_insecure;
 };
 
 /* For a pod: the files that $KUBECONFIG names if it is set, else the pod's service account. */
 int kube_config_load(struct kube_config *ret_config, struct error *e);
 /* For a person, as kubectl does: the file of CHOICE, else the files that $KUBECONFIG lists, of
- * which the first that says something counts, else ~/.kube/config, else the pod's service account.
- */
+ * which the first that says something counts, else ~/.kube/config, else the server of CHOICE, else
+ * the pod's service account. */
 int kube_config_choose(const struct kube_choice *choice, struct kube_config *ret_config,
 		       struct error *e);
 /* The same from one text; NAME is for messages and relative paths are taken from its folder. */

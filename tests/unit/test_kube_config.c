@@ -125,6 +125,72 @@ static void test_choice_is_before_what_the_file_says(void **state)
 	assert_string_equal(d.impersonate[1], "Impersonate-Group: g");
 }
 
+/* As kubectl has it: a server that is named has no more the name of the file, whom to trust
+ * replaces both ways to say it, a token is not beaten by the file's certificate. */
+static void test_trust_and_login_may_be_chosen(void **state)
+{
+	static const char text[] =
+		"current-context: c\n"
+		"contexts: [{name: c, context: {cluster: k, user: u}}]\n"
+		"clusters: [{name: k, cluster: {server: 'https://k', tls-server-name: n,"
+		"insecure-skip-tls-verify: true}}]\n"
+		"users: [{name: u, user: {client-certificate-data: Yw==, client-key-data: "
+		"aw==}}]\n";
+	char *dir = folder_new();
+	_free_ char *file = path_join(dir, "pem");
+	const struct kube_choice choices[] = {
+		{ .server = "https://other/" },
+		{ .server_name = "m", .ca_file = file },
+		{ .token = "t" },
+		{ .cert_file = file },
+		{ .key_file = file },
+		{ .token = "t", .cert_file = file },
+	};
+	struct kube_config c[ARRAY_SIZE(choices)] = { 0 };
+
+	(void)state;
+	folder_put(dir, "pem", "chosen");
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		parse_well(text, &choices[i], &c[i]);
+	assert_string_equal(c[0].server, "https://other");
+	assert_null(c[0].server_name);
+	assert_string_equal(c[1].server_name, "m");
+	assert_string_equal(c[1].ca_pem, "chosen");
+	assert_false(c[1].is_insecure);
+	assert_string_equal(c[2].token, "t");
+	assert_null(c[2].cert_pem);
+	assert_string_equal(c[3].cert_pem, "chosen");
+	assert_string_equal(c[3].key_pem, "k");
+	assert_string_equal(c[4].cert_pem, "c");
+	assert_string_equal(c[4].key_pem, "chosen");
+	assert_string_equal(c[5].cert_pem, "chosen");
+	for (size_t i = 0; i < ARRAY_SIZE(choices); i++)
+		kube_config_done(&c[i]);
+	folder_remove(dir);
+}
+
+/* Without a kubeconfig and out of a pod. */
+static void test_choice_may_say_all(void **state)
+{
+	static char pair[] = "a/b=c=d";
+	static char *extra[] = { pair, NULL };
+	const struct kube_choice choice = {
+		.server = "http://h:1", .token = "t", .as = "jane", .as_extra = extra
+	};
+	_kube_config_ struct kube_config c = { 0 };
+	struct error e;
+
+	(void)state;
+	assert_int_equal(setenv("HOME", "/nowhere", 1), 0);
+	assert_int_equal(unsetenv("KUBECONFIG"), 0);
+	if (kube_config_choose(&choice, &c, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_string_equal(c.server, "http://h:1");
+	assert_string_equal(c.token, "t");
+	assert_string_equal(c.namespace, "default");
+	assert_string_equal(c.impersonate[1], "Impersonate-Extra-a%2Fb: c=d");
+}
+
 static void test_choice_that_leads_nowhere_is_refused(void **state)
 {
 	static char group[] = "g";
@@ -136,6 +202,13 @@ static void test_choice_that_leads_nowhere_is_refused(void **state)
 		{ .user = "v" },
 		{ .as_groups = groups },
 		{ .as_uid = "7" },
+		{ .as_extra = groups },
+		{ .as = "jane", .as_extra = groups },
+		{ .is_insecure = true, .ca_file = "/dev/null" },
+		{ .ca_file = "/nowhere" },
+		{ .cert_file = "/nowhere" },
+		{ .key_file = "/nowhere" },
+		{ .token = "t", .key_file = "/nowhere" },
 	};
 
 	(void)state;
@@ -477,6 +550,8 @@ int main(void)
 		cmocka_unit_test(test_kubeconfig_is_read),
 		cmocka_unit_test(test_extension_keeps_its_types),
 		cmocka_unit_test(test_choice_is_before_what_the_file_says),
+		cmocka_unit_test(test_trust_and_login_may_be_chosen),
+		cmocka_unit_test(test_choice_may_say_all),
 		cmocka_unit_test(test_choice_that_leads_nowhere_is_refused),
 		cmocka_unit_test(test_kubeconfig_that_is_wrong_is_refused),
 		cmocka_unit_test(test_document_that_grows_by_aliases_is_refused),
