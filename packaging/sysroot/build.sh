@@ -119,7 +119,7 @@ make_libarchive() {
 
 # What TLS 1.2 and 1.3 to an API server need, and digests.
 make_openssl() {
-	local without=(aria async autoload-config bf blake2 camellia capieng cast cmp cms comp
+	local without=(aria async autoload-config bf camellia capieng cast cmp cms comp
 		deprecated des dgram dso dtls engine gost idea legacy md4 mdc2 module nextprotoneg
 		padlockeng psk rc2 rc4 rfc3779 rmd160 scrypt seed siphash sm2 sm3 sm4 srp srtp ssl3
 		static-engine tests tls1 tls1_1 ts ui-console whirlpool)
