@@ -3,9 +3,10 @@
  * sink - fifos, files and loggers at the host's end of a process's streams.
  *
  * A fifo for output is opened for reading as well: containerd may be restarting and nobody at the
- * other end, and a write must then wait in the fifo instead of failing.  A logger gets containerd's
- * contract: standard output and error of the process on descriptors 3 and 4, and closes or writes
- * to 5 when it is ready.  It ends by itself when its pipes do.
+ * other end, and a write must then wait in the fifo instead of failing.  So it does not tell
+ * whether somebody reads, which is asked before, and of the writing end alone after.  A logger gets
+ * containerd's contract: standard output and error of the process on descriptors 3 and 4, and
+ * closes or writes to 5 when it is ready.  It ends by itself when its pipes do.
  *
  * Opening: work thread.  The rest: io thread.
  */
@@ -13,6 +14,7 @@
 #include "runtime/shim/sink.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -45,6 +47,37 @@ static int fifo_open(const char *path, int flags, struct error *e)
 	return fd;
 }
 
+/* The writing end is kept until ours is there, lest a reader take its going for the end. */
+static int output_fifo_open(const char *path, bool *ret_has_no_reader, struct error *e)
+{
+	int write_fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd;
+
+	*ret_has_no_reader = write_fd < 0 && errno == ENXIO;
+	fd = fifo_open(path, O_RDWR, e);
+	(void)close_fd(write_fd);
+	return fd;
+}
+
+int sink_only_write(int *fd, struct error *e)
+{
+	struct fd_path path = fd_path(*fd);
+	int write_fd = open(path.s, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (write_fd < 0)
+		return fail(e, errno, "cannot open the writing end of a stream: %m");
+	(void)close_fd(*fd);
+	*fd = write_fd;
+	return 0;
+}
+
+bool sink_has_reader(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd };
+
+	return poll(&poll_fd, 1, 0) <= 0 || !(poll_fd.revents & POLLERR);
+}
+
 static int file_append(const char *path, struct error *e)
 {
 	_free_ char *parent = path_parent(path);
@@ -58,14 +91,15 @@ static int file_append(const char *path, struct error *e)
 	return fd;
 }
 
-static int output_open(const char *uri, struct error *e)
+static int output_open(const char *uri, bool *ret_has_no_reader, struct error *e)
 {
+	*ret_has_no_reader = false;
 	if (str_empty(uri))
 		return fifo_open("/dev/null", O_WRONLY, e);
 	if (uri[0] == '/')
-		return fifo_open(uri, O_RDWR, e);
+		return output_fifo_open(uri, ret_has_no_reader, e);
 	if (str_starts(uri, "fifo://"))
-		return fifo_open(uri + strlen("fifo://"), O_RDWR, e);
+		return output_fifo_open(uri + strlen("fifo://"), ret_has_no_reader, e);
 	if (str_starts(uri, "file://"))
 		return file_append(uri + strlen("file://"), e);
 	return fail(e, EINVAL, "the stream '%s' has a scheme this shim does not know", uri);
@@ -216,19 +250,19 @@ static int outputs_open(const struct stdio_paths *paths, const char *container_i
 {
 	if (!str_empty(paths->out) && str_starts(paths->out, "binary://"))
 		return logger_open(paths->out, container_id, namespace_, fds, ret_logger, e);
-	fds->out = output_open(paths->out, e);
+	fds->out = output_open(paths->out, &fds->out_has_no_reader, e);
 	if (fds->out < 0)
 		return fds->out;
 	if (paths->is_terminal)
 		return 0;
-	fds->err = output_open(paths->err, e);
+	fds->err = output_open(paths->err, &fds->err_has_no_reader, e);
 	return fds->err < 0 ? fds->err : 0;
 }
 
 int sink_open(const struct stdio_paths *paths, const char *container_id, const char *namespace_,
 	      struct sink_fds *ret_fds, struct sink **ret_logger, struct error *e)
 {
-	struct sink_fds fds = { -1, -1, -1 };
+	struct sink_fds fds = { .in = -1, .out = -1, .err = -1 };
 	int r = 0;
 
 	*ret_logger = NULL;

@@ -14,11 +14,20 @@ struct sink_fds {
 	int in;  /* -1: the process has no input */
 	int out; /* never -1 */
 	int err; /* -1 with a terminal */
+	/* It is a fifo that nobody had opened to read. */
+	bool out_has_no_reader;
+	bool err_has_no_reader;
 };
 
-/* Opens all three, non-blocking.  *RET_LOGGER is NULL unless one was started.  Work thread. */
+/* Opens all three, non-blocking; waits for nobody.  *RET_LOGGER is NULL unless one was started.
+ * Work thread. */
 int sink_open(const struct stdio_paths *paths, const char *container_id, const char *namespace_,
 	      struct sink_fds *ret_fds, struct sink **ret_logger, struct error *e);
+
+/* Takes the reading end of the output *FD away, whose place its writing end takes. */
+int sink_only_write(int *fd, struct error *e);
+/* Whether somebody else reads what is written to FD, an output of sink_only_write(). */
+bool sink_has_reader(int fd);
 
 /* Lets the logger end by itself, its pipes being closed, and reaps it.  NULL is allowed.  Io
  * thread of LOOP. */

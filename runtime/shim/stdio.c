@@ -5,9 +5,11 @@
  * One request per stream is in flight, so memory is bounded and a slow reader slows the writer, as
  * a pipe would.  The end of the outputs is reported when their reader has taken the last byte,
  * since containerd drops whatever arrives after an exit, and containerd 1.6 what it has not read by
- * then (so a container of runc loses the end of its log on a busy node).  A reader that never comes
- * must not hold an exit for ever: after it, a stream that moves nothing for STALL_MS is given up.
- * One that moves without end is ended by those who know that it should (process.c).
+ * then (so a container of runc loses the end of its log on a busy node).  A reader may open its
+ * fifo later than a short process ends: where none was there, the end waits for one, since who
+ * opens a fifo that we have left waits for ever.  A reader that never comes must not hold an exit
+ * for ever: after it, a stream that moves nothing for STALL_MS is given up. One that moves without
+ * end is ended by those who know that it should (process.c).
  *
  * The guest is not trusted: an answer with more bytes than were asked for, or fewer taken than
  * none, ends the stream.
@@ -39,7 +41,8 @@ struct output {
 	struct buf rest; /* what the reader has not taken yet */
 	bool in_flight;
 	bool is_watched;
-	bool is_settling; /* its reader has the rest yet to take */
+	bool is_settling;   /* its reader has the rest yet to take, or to come */
+	bool has_no_reader; /* had none when it was opened, and may have none yet */
 	int unread;
 	bool has_ended;
 };
@@ -119,6 +122,13 @@ static bool is_settling(const struct output *o)
 	return o->is_settling && !o->has_ended;
 }
 
+/* Whether a reader has yet to come. */
+static bool misses_reader(struct output *o)
+{
+	o->has_no_reader = o->has_no_reader && !sink_has_reader(o->io.fd);
+	return o->has_no_reader;
+}
+
 /* What the reader has not taken; 0 where there is no reader, as for a file. */
 static int look(struct output *o)
 {
@@ -133,11 +143,16 @@ static int look(struct output *o)
 	return o->unread;
 }
 
+static bool has_settled(struct output *o)
+{
+	return is_settling(o) && look(o) == 0 && !misses_reader(o);
+}
+
 /* The last line may free S. */
 static void settle(struct stdio *s)
 {
-	bool out = is_settling(&s->out) && look(&s->out) == 0;
-	bool err = is_settling(&s->err) && look(&s->err) == 0;
+	bool out = has_settled(&s->out);
+	bool err = has_settled(&s->err);
 
 	if (is_settling(&s->out) != out || is_settling(&s->err) != err)
 		timer_arm(s->settle.fd, s->settle_ms, 0);
@@ -158,6 +173,13 @@ static void settle_ready(struct io *io, uint32_t flags)
 /* Nothing more comes. */
 static void output_settle(struct output *o)
 {
+	struct error e;
+
+	/* Our own reading end hides whether there is another. */
+	if (o->has_no_reader && !o->is_settling && sink_only_write(&o->io.fd, &e) < 0) {
+		log_warn("%s", e.msg);
+		o->has_no_reader = false;
+	}
 	o->is_settling = true;
 	o->owner->settle_ms = SETTLE_MS;
 	settle(o->owner);
@@ -442,7 +464,7 @@ static void stdio_init(struct stdio *s, const struct stdio_params *p)
 
 static int open_all(struct stdio *s, const struct stdio_params *p, struct error *e)
 {
-	struct sink_fds fds = { -1, -1, -1 };
+	struct sink_fds fds = { .in = -1, .out = -1, .err = -1 };
 	int r;
 
 	s->stall.fd = timer_open(e);
@@ -457,6 +479,8 @@ static int open_all(struct stdio *s, const struct stdio_params *p, struct error 
 	s->in.io.fd = fds.in;
 	s->out.io.fd = fds.out;
 	s->err.io.fd = fds.err;
+	s->out.has_no_reader = fds.out_has_no_reader;
+	s->err.has_no_reader = fds.err_has_no_reader;
 	return 0;
 }
 

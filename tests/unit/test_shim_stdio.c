@@ -134,7 +134,7 @@ static void expect_read(struct fixture *f, const char *out, const char *err)
 
 enum with { WITH_INPUT, WITHOUT_INPUT };
 
-static void make(struct fixture *f, enum with with)
+static void open_stdio(struct fixture *f, enum with with)
 {
 	_free_ char *in = path_join(f->dir, "in");
 	_free_ char *out = path_join(f->dir, "out");
@@ -150,6 +150,11 @@ static void make(struct fixture *f, enum with with)
 
 	if (stdio_open(&params, &f->stdio, &e) < 0)
 		fail_msg("%s", e.msg);
+}
+
+static void make(struct fixture *f, enum with with)
+{
+	open_stdio(f, with);
 	/* One call's worth, so that the next is under way while this is read. */
 	assert_true(fcntl(f->out, F_GETPIPE_SZ) >= (int)STDIO_CHUNK);
 	assert_true(fcntl(f->err, F_GETPIPE_SZ) >= (int)STDIO_CHUNK);
@@ -281,6 +286,69 @@ static void test_output_that_nobody_takes_ends_when_told_to(void **state)
 
 	make(f, WITHOUT_INPUT);
 	start(f, agent_writes_and_pauses);
+	assert_int_equal(f->n_ended, 0);
+	stdio_end_outputs(f->stdio);
+	assert_int_equal(f->n_ended, 1);
+}
+
+static void agent_writes_nothing(struct fixture *f)
+{
+	uint32_t out;
+
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	out = expect(f, "ReadStdout", NULL, NULL);
+	answer_output(f, expect(f, "ReadStderr", NULL, NULL), "", 0);
+	answer_output(f, out, "", 0);
+}
+
+/* A client whose thread that opens the fifo runs when the process is over. */
+static void *late_opener_thread(void *arg)
+{
+	struct fixture *f = arg;
+	_free_ char *path = path_join(f->dir, "err");
+
+	(void)usleep(100 * 1000);
+	peer_check(__atomic_load_n(&f->n_ended, __ATOMIC_SEQ_CST) == 0, "the end came first");
+	f->err = open(path, O_RDONLY | O_CLOEXEC);
+	peer_check(f->err >= 0 && read(f->err, f->read_err, 1) == 0, "no end of the fifo");
+	return NULL;
+}
+
+static void test_end_waits_for_a_reader_that_comes_late(void **state)
+{
+	struct fixture *f = *state;
+
+	f->err = close_fd(f->err);
+	open_stdio(f, WITHOUT_INPUT);
+	assert_int_equal(pthread_create(&f->reader, NULL, late_opener_thread, f), 0);
+	run(f, agent_writes_nothing);
+	(void)pthread_join(f->reader, NULL);
+}
+
+static void agent_writes_nothing_and_pauses(struct fixture *f)
+{
+	agent_writes_nothing(f);
+	post_pause(f);
+}
+
+/* One that was there and has gone is not waited for, one that never came only until told. */
+static void test_end_waits_for_no_reader_that_has_been_there(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f, WITHOUT_INPUT);
+	f->out = close_fd(f->out);
+	f->err = close_fd(f->err);
+	run(f, agent_writes_nothing);
+}
+
+static void test_end_without_a_reader_comes_when_told_to(void **state)
+{
+	struct fixture *f = *state;
+
+	f->out = close_fd(f->out);
+	open_stdio(f, WITHOUT_INPUT);
+	start(f, agent_writes_nothing_and_pauses);
 	assert_int_equal(f->n_ended, 0);
 	stdio_end_outputs(f->stdio);
 	assert_int_equal(f->n_ended, 1);
@@ -496,6 +564,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_outputs_are_taken_before_their_end_is_reported),
 		TEST(test_output_that_nobody_takes_ends_when_told_to),
+		TEST(test_end_waits_for_a_reader_that_comes_late),
+		TEST(test_end_waits_for_no_reader_that_has_been_there),
+		TEST(test_end_without_a_reader_comes_when_told_to),
 		TEST(test_more_output_than_asked_for_ends_the_stream),
 		TEST(test_lost_agent_is_the_end_of_the_outputs),
 		TEST(test_input_closed_before_the_start_is_passed_on_first),
