@@ -294,6 +294,19 @@ static char *make_proof(const struct facts *f)
 	return xasprintf("%s.%.12s", f->folder, digest);
 }
 
+struct transition facts_transition(const struct facts *f)
+{
+	return (struct transition){
+		.root = f->root,
+		.release = &f->release,
+		.folder = f->folder,
+		.version_dir = f->version_dir,
+		.archive = f->archive,
+		.held = f->held,
+		.target = f->target,
+	};
+}
+
 struct handlers facts_handlers(const struct facts *f)
 {
 	return (struct handlers){

@@ -7,6 +7,7 @@
 #include "lib/host/endpoint.h"
 #include "lib/host/hostcheck.h"
 #include "lib/host/manifest.h"
+#include "lib/host/transition.h"
 
 struct install;
 
@@ -15,13 +16,6 @@ enum wish {
 	WISH_STAY,  /* another pod follows this one */
 	WISH_LEAVE, /* no pod on this node any more */
 	WISH_END,   /* nor on any other */
-};
-
-/* Which version an installation is about. */
-enum target {
-	TARGET_IMAGE, /* that of the image, unless somebody went back from it */
-	TARGET_HELD,  /* the current one, as somebody went back from that of the image */
-	TARGET_BACK,  /* the one before the current one */
 };
 
 /* What is there and what shall be.  Read once, before the first step; steps see it const. */
@@ -93,6 +87,8 @@ int facts_read_failure(struct facts *f, const struct install *in, struct error *
 
 /* The version is the one that the image has: not one that somebody went back to. */
 bool facts_is_wanted(const struct facts *f);
+/* The way to the version that shall be. */
+struct transition facts_transition(const struct facts *f);
 /* The handlers that shall be. */
 struct handlers facts_handlers(const struct facts *f);
 /* The running engine has no handler of ours.  One that did not answer says nothing; a handler of

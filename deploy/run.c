@@ -20,8 +20,8 @@
 #include "deploy/restarts.h"
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
-#include "deploy/writer.h"
 #include "lib/file.h"
+#include "lib/host/writer.h"
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))

@@ -8,10 +8,10 @@
 #include "deploy/usage.h"
 
 #include "deploy/install.h"
-#include "deploy/unused.h"
 #include "lib/file.h"
 #include "lib/foreign.h"
 #include "lib/host/store.h"
+#include "lib/host/unused.h"
 #include "lib/log.h"
 
 int usage_look(const void *arg, struct live *l, struct error *e)
@@ -35,35 +35,13 @@ int usage_must_be_none(struct install *in, struct error *e)
 
 	if (usage_look(in, &l, e) < 0)
 		return -e->code;
-	return live_is_used(&l) ? unused_fail(&l, e) : 0;
-}
-
-/* By name, which has a digest in it: a shim records the path that its file really has, and /opt is
- * a link on some systems. */
-void usage_unused(char *const *all, char *const *used, char *const *keep, strv *ret_folders)
-{
-	_strv_ strv names = NULL;
-
-	for (; used && *used; used++)
-		strv_add(&names, path_base(*used));
-	for (; all && *all; all++)
-		if (!strv_contains(keep, *all) && !strv_contains(names, *all))
-			strv_add(ret_folders, *all);
+	return live_is_used(&l) ? unused_fail(&l, USAGE_REMEDY, e) : 0;
 }
 
 int usage_unused_versions(const struct facts *f, char *const *keep, strv *ret_folders,
 			  struct error *e)
 {
-	_strv_ strv all = NULL;
-	_strv_ strv used = NULL;
-	int r = live_versions(LIVE_RECORDS, f->scope, &used, e);
-
-	if (r >= 0)
-		r = store_list(f->root, &all, e);
-	if (r < 0)
-		return r;
-	usage_unused(all, used, keep, ret_folders);
-	return 0;
+	return unused_versions(f->root, LIVE_RECORDS, f->scope, keep, ret_folders, e);
 }
 
 int usage_remove_unused(const struct facts *f, char *const *keep, const struct change *only,

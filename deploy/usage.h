@@ -10,6 +10,8 @@ struct install;
 
 /* What uses an installation, and which versions nobody does. */
 
+#define USAGE_REMEDY "install and remove once more, or run 'kata-deploy cleanup'"
+
 /* Adds what uses a sandbox on this node now, for struct unused; ARG is the install. */
 int usage_look(const void *arg, struct live *l, struct error *e);
 /* EBUSY, with what it is, while something does: then neither its handler nor its files may go. */
@@ -21,9 +23,6 @@ int usage_unused_versions(const struct facts *f, char *const *keep, strv *ret_fo
 /* Removes them, and of them no more than ONLY has, unless it is NULL. */
 int usage_remove_unused(const struct facts *f, char *const *keep, const struct change *only,
 			struct error *e);
-/* Versions in ALL, but not in KEEP, that nothing in USED names; USED has paths.  For that and the
- * tests. */
-void usage_unused(char *const *all, char *const *used, char *const *keep, strv *ret_folders);
 /* Whether versions of ours are on the node. */
 bool usage_is_installed(const struct facts *f);
 

@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "lib/argument.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -289,6 +290,16 @@ static int run_command(const struct kata_command *c, struct kata *k, struct erro
 	return r;
 }
 
+static int fail_unknown(const char *name, struct error *e)
+{
+	_strv_ strv known = NULL;
+
+	for (const struct kata_command *c = kata_commands; c->name; c++)
+		if (c->help)
+			strv_add(&known, c->name);
+	return argument_unknown("command", name, known, e);
+}
+
 static const struct kata_command *choose_command(struct options *o, struct error *e)
 {
 	const char *name = o->wants_help || !o->arguments ? "help" : o->arguments[0];
@@ -296,7 +307,7 @@ static const struct kata_command *choose_command(struct options *o, struct error
 	size_t n = strv_len(o->arguments);
 
 	if (!c) {
-		(void)fail(e, EINVAL, "there is no command '%s'; --help shows what there is", name);
+		(void)fail_unknown(name, e);
 		return NULL;
 	}
 	if (c->run == cmd_help)

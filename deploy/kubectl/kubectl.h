@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "deploy/kubectl/view.h"
 #include "lib/kube/client.h"
 #include "lib/kube/config.h"
+#include "lib/view.h"
 
 /* How a command ends, beside 0. */
 enum {

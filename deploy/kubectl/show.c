@@ -7,7 +7,8 @@
  */
 #include "deploy/kubectl/show.h"
 
-#define AGAIN_MS 3000
+#define API_VERSION "kata-deploy.katacontainers.io/v1"
+#define AGAIN_MS    3000
 
 /* Those whose rows are not in KNOWN, which becomes those of ITEMS. */
 static struct json_object *changed(const struct kata *k, const struct view *view,
@@ -30,7 +31,10 @@ static struct json_object *changed(const struct kata *k, const struct view *view
 
 static void show(struct kata *k, const struct view *view, struct json_object *items, bool is_first)
 {
-	view_show(view, items, k->format, is_first && !k->options->has_no_headers, k->out);
+	struct view whole = *view;
+
+	whole.api = API_VERSION;
+	view_show(&whole, items, k->format, is_first && !k->options->has_no_headers, k->out);
 	(void)fflush(k->out);
 }
 

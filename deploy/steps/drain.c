@@ -8,7 +8,7 @@
  * version is nor a handler of ours in the engine's files, there is nothing to wait for: an engine
  * that is too old for us shall not hold a removal up.
  */
-#include "deploy/unused.h"
+#include "lib/host/unused.h"
 
 #include "deploy/install.h"
 #include "deploy/usage.h"
@@ -25,7 +25,7 @@ static int must_not_run(const struct install *in, struct error *e)
 		return 0;
 	if (usage_look(in, &l, e) < 0)
 		return -e->code;
-	return l.running > 0 ? unused_fail(&l, e) : 0;
+	return l.running > 0 ? unused_fail(&l, USAGE_REMEDY, e) : 0;
 }
 
 /* Of an engine that does not say which version it is: as any of those that we support reads its
@@ -78,6 +78,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		.running_ms = f->settings->running_wait_s * UINT64_C(1000),
 		.poll_ms = LOOK_MS,
 		.cancel = in->cancel,
+		.remedy = USAGE_REMEDY,
 	};
 
 	(void)change;

@@ -13,18 +13,11 @@
 #include "lib/host/store.h"
 #include "lib/log.h"
 
-/* The version that shall be, and the complete one that was before it.  Caller frees. */
 static strv kept(const struct facts *f)
 {
-	_free_ char *previous = NULL;
-	struct error ignored;
-	strv keep = NULL;
+	const struct transition t = facts_transition(f);
 
-	strv_add(&keep, f->folder);
-	if (store_marked(f->root, STORE_PREVIOUS, &previous, &ignored) >= 0 && previous &&
-	    store_has(f->root, previous))
-		strv_add(&keep, previous);
-	return keep;
+	return transition_kept(&t);
 }
 
 /* What cannot be swept now is swept later: no reason to call an installation failed. */

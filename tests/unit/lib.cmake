@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 kata_unit_test(test_str.c LIBS kata_base)
+kata_unit_test(test_argument.c LIBS kata_base)
 kata_unit_test(test_address.c LIBS kata_base)
 kata_unit_test(test_file.c LIBS kata_base)
 kata_unit_test(test_foreign.c LIBS kata_base)

@@ -29,7 +29,8 @@ static const struct column columns[] = {
 	{ .title = "MORE", .member = "more", .is_wide = true },
 };
 
-static const struct view view = { .kind = "ThingList",
+static const struct view view = { .api = "kata-deploy.katacontainers.io/v1",
+				  .kind = "ThingList",
 				  .name_kind = "thing",
 				  .name = "name",
 				  .columns = columns,

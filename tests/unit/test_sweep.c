@@ -5,7 +5,7 @@
 
 #include "tests/unit/unit.h"
 
-#include "deploy/usage.h"
+#include "lib/host/unused.h"
 #include "lib/str.h"
 
 static void test_version_that_a_record_names_by_any_path_stays(void **state)
@@ -16,7 +16,7 @@ static void test_version_that_a_record_names_by_any_path_stays(void **state)
 	_strv_ strv unused = NULL;
 
 	(void)state;
-	usage_unused(all, used, keep, &unused);
+	unused_folders(all, used, keep, &unused);
 	assert_int_equal(strv_len(unused), 1);
 	assert_string_equal(unused[0], "4-ddd");
 }

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "deploy/unused.h"
+#include "lib/host/unused.h"
 
 /* What a node has at each look; the last one stays. */
 struct script {
@@ -41,6 +41,7 @@ static int look(const void *arg, struct live *l, struct error *e)
 static struct unused unused_of(struct script *s)
 {
 	return (struct unused){
+		.remedy = "run 'kata-deploy cleanup'",
 		.look = look,
 		.arg = s,
 		.wait_ms = 60000,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DEPLOY_WRITER_H
-#define DEPLOY_WRITER_H
+#ifndef LIB_HOST_WRITER_H
+#define LIB_HOST_WRITER_H
 
 #include "lib/wait.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DEPLOY_UNUSED_H
-#define DEPLOY_UNUSED_H
+#ifndef LIB_HOST_UNUSED_H
+#define LIB_HOST_UNUSED_H
 
 #include "lib/host/live.h"
 
@@ -13,6 +13,7 @@ struct unused {
 	uint64_t running_ms; /* while something runs: it may be about to end */
 	uint64_t poll_ms;
 	const struct cancel *cancel;
+	const char *remedy; /* what to do once they have ended: "remove once more" */
 };
 
 /* 0 once nothing uses it; EBUSY names what still does and says what to do.  An answer that
@@ -20,6 +21,13 @@ struct unused {
 int unused_wait(const struct unused *u, struct error *e);
 
 /* Fills *e with what *l says. */
-int unused_fail(const struct live *l, struct error *e);
+int unused_fail(const struct live *l, const char *remedy, struct error *e);
+
+/* Complete versions in ROOT, but not in KEEP, that no record in RECORDS (live.h) of SCOPE names. */
+int unused_versions(const char *root, const char *records, const struct scope *scope,
+		    char *const *keep, strv *ret_folders, struct error *e);
+/* Those in ALL, but not in KEEP, that nothing in USED names; USED has paths.  For that and the
+ * tests. */
+void unused_folders(char *const *all, char *const *used, char *const *keep, strv *ret_folders);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DEPLOY_KUBECTL_VIEW_H
-#define DEPLOY_KUBECTL_VIEW_H
+#ifndef LIB_VIEW_H
+#define LIB_VIEW_H
 
 #include <stdio.h>
 
@@ -23,6 +23,7 @@ struct column {
 /* How the items of a command look.  Each is an object of texts, numbers and, for programs alone,
  * whatever else. */
 struct view {
+	const char *api;       /* version of the whole, for programs: "NAME.katacontainers.io/v1" */
 	const char *kind;      /* of the whole, for programs: "NodeList" */
 	const char *name_kind; /* of an item, "node"; NULL: items have no names */
 	const char *name;      /* the member with it */
@@ -49,7 +50,7 @@ char *view_row(const struct view *view, struct json_object *item, enum view_form
 char *view_age(int64_t from_s, int64_t to_s);
 /* OBJECT in FORMAT, of which all but VIEW_YAML are JSON. */
 void view_object(struct json_object *object, enum view_format format, FILE *out);
-/* What somebody in the cluster wrote: all its lines, and nothing that a terminal obeys. */
+/* What somebody else wrote: all its lines, and nothing that a terminal obeys. */
 void view_text(const char *text, FILE *out);
 
 #endif

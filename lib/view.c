@@ -6,15 +6,13 @@
  * nodes and the cluster, so nothing in it can move a terminal's cursor.  YAML quotes every text,
  * which is valid and needs no list of words that would mean something else.
  */
-#include "deploy/kubectl/view.h"
+#include "lib/view.h"
 
 #include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
 #include "lib/timestamp.h"
-
-#define API_VERSION "kata-deploy.katacontainers.io/v1"
 
 static const char *const format_names[] = { "table", "wide", "json", "yaml", "name" };
 _Static_assert(ARRAY_SIZE(format_names) == N_VIEW_FORMAT, "a format has no name");
@@ -279,7 +277,7 @@ static void show_whole(const struct view *view, struct json_object *items, enum 
 {
 	_json_ struct json_object *whole = json_object_new_object();
 
-	json_set_str(whole, "apiVersion", API_VERSION);
+	json_set_str(whole, "apiVersion", view->api);
 	json_set_str(whole, "kind", view->kind);
 	(void)json_object_object_add(whole, "items", json_object_get(items));
 	view_object(whole, format, out);

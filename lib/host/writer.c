@@ -8,7 +8,7 @@
  * a program of root's below ROOT/versions is believed.  That action asks no other version in turn,
  * so this ends.  One thread; may block for minutes.
  */
-#include "deploy/writer.h"
+#include "lib/host/writer.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>

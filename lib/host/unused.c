@@ -8,22 +8,23 @@
  * time a pod takes to end, then the removal gives up and everything that a sandbox needs stays. One
  * thread.
  */
-#include "deploy/unused.h"
+#include "lib/host/unused.h"
 
 #include <inttypes.h>
 
+#include "lib/file.h"
+#include "lib/host/store.h"
 #include "lib/log.h"
 
 #define SAY_MS (15 * UINT64_C(1000))
 
-int unused_fail(const struct live *l, struct error *e)
+int unused_fail(const struct live *l, const char *remedy, struct error *e)
 {
 	_free_ char *text = live_text(l);
 
 	return fail(e, EBUSY,
-		    "%s still use this installation: handlers and files stay.  End them, then "
-		    "install and remove once more, or run 'kata-deploy cleanup'",
-		    text);
+		    "%s still use this installation: handlers and files stay.  End them, then %s",
+		    text, remedy);
 }
 
 static void say(const struct live *l, uint64_t left_ms)
@@ -54,7 +55,7 @@ int unused_wait(const struct unused *u, struct error *e)
 		if (r >= 0 && !live_is_used(&l))
 			return 0;
 		if (now >= end_ms)
-			return r < 0 ? r : unused_fail(&l, e);
+			return r < 0 ? r : unused_fail(&l, u->remedy, e);
 		if (r >= 0 && now >= say_ms) {
 			say(&l, end_ms - now);
 			say_ms = now + SAY_MS;
@@ -65,4 +66,32 @@ int unused_wait(const struct unused *u, struct error *e)
 			return -e->code;
 		}
 	}
+}
+
+/* By name, which has a digest in it: a shim records the path that its file really has, and /opt is
+ * a link on some systems. */
+void unused_folders(char *const *all, char *const *used, char *const *keep, strv *ret_folders)
+{
+	_strv_ strv names = NULL;
+
+	for (; used && *used; used++)
+		strv_add(&names, path_base(*used));
+	for (; all && *all; all++)
+		if (!strv_contains(keep, *all) && !strv_contains(names, *all))
+			strv_add(ret_folders, *all);
+}
+
+int unused_versions(const char *root, const char *records, const struct scope *scope,
+		    char *const *keep, strv *ret_folders, struct error *e)
+{
+	_strv_ strv all = NULL;
+	_strv_ strv used = NULL;
+	int r = live_versions(records, scope, &used, e);
+
+	if (r >= 0)
+		r = store_list(root, &all, e);
+	if (r < 0)
+		return r;
+	unused_folders(all, used, keep, ret_folders);
+	return 0;
 }
