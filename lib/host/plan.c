@@ -193,6 +193,8 @@ static int undo_last(const struct plan *plan, struct journal *j, enum undo_reaso
 		return fail(e, EPROTONOSUPPORT, "this version cannot undo the step '%s'",
 			    entry->step);
 	log_info("undoing: %s", step->purpose);
+	/* It is no word of the step's, which may take each member for one. */
+	json_object_object_del(entry->data, JOURNAL_WRITER);
 	if (step->undo(plan->context, entry->data, reason, e) < 0)
 		return fail_wrap(e, "undoing '%s'", step->name);
 	return journal_pop(j, e);

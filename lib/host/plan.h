@@ -83,7 +83,7 @@ struct step {
 	int (*save)(const void *context, const struct change *change, struct json_object *data,
 		    struct error *e);
 	/* Must do the right thing whether run() has not begun, is half done, or complete, and when
-	 * called again. */
+	 * called again.  DATA is what save() put, and nothing else. */
 	int (*undo)(void *context, struct json_object *data, enum undo_reason reason,
 		    struct error *e);
 };

@@ -98,6 +98,8 @@ static int undo(struct world *w, int i, struct json_object *data, struct error *
 	point(w);
 	if (w->stays_at == i)
 		return fail(e, EBUSY, "file %d is held", i);
+	if (json_object_object_length(data) != 1)
+		return fail(e, EINVAL, "undo was given what save did not put");
 	r = put(w, i, json_get_str(data, "text"), e);
 	point(w);
 	return r;
