@@ -564,6 +564,16 @@ pid_t sandbox_pid(const struct sandbox *s)
 	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
 }
 
+/* Those that only the pod's limit names come with its first container, whatever that may use. */
+static bool lacks_pages(const struct sandbox *s)
+{
+	bool has_limit = false;
+
+	for (size_t k = 0; k < N_SIZE_PAGES; k++)
+		has_limit |= s->pod.pages_mib[k] > 0;
+	return has_limit && !s->knows_pages;
+}
+
 /* Tells the guest how many processors it shall have on line, that there is more memory, and how
  * many huge pages it shall keep in that.  It waits for the processors and the pages: those of a VM
  * are there a while after the VMM added them. */
@@ -571,27 +581,22 @@ static int use_size(struct sandbox *s, struct size_vm is, struct size limits, st
 {
 	Agent__OnlineCPUMemRequest request = AGENT__ONLINE_CPUMEM_REQUEST__INIT;
 	Agent__HugePages kinds[N_SIZE_PAGES], *list[N_SIZE_PAGES];
-	bool is_larger = is.memory_mib != s->has.memory_mib;
+	struct size_news news = size_news(s->has, is, limits);
 
+	request.nb_cpus = news.vcpus;
+	request.cpu_only = !news.has_memory && !lacks_pages(s);
+	if (request.nb_cpus == 0 && request.cpu_only)
+		return 0;
+	request.memory_mib = news.memory_mib;
 	request.huge_pages = list;
-	request.memory_mib = is.memory_mib;
 	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
-		/* What was plugged in for them stays theirs: one of 1 GiB is not found again. */
-		uint64_t mib = max_u64(limits.pages_mib[k], is.pages_mib[k]);
-
-		is_larger |= is.pages_mib[k] != s->has.pages_mib[k];
-		request.memory_mib += is.pages_mib[k];
-		if (mib == 0)
+		if (news.pages_mib[k] == 0)
 			continue;
 		list[request.n_huge_pages++] = &kinds[k];
 		kinds[k] = (Agent__HugePages)AGENT__HUGE_PAGES__INIT;
 		kinds[k].page_bytes = size_pages_kinds[k].mib * MIB;
-		kinds[k].bytes = mib * MIB;
+		kinds[k].bytes = news.pages_mib[k] * MIB;
 	}
-	request.nb_cpus = is.vcpus > s->has.vcpus ? is.vcpus : 0;
-	request.cpu_only = !is_larger;
-	if (request.nb_cpus == 0 && request.cpu_only)
-		return 0;
 	return client_call(s->rpc, CLIENT_ONLINE_CPU_MEM, &request, NULL, 0, s->cancel, e);
 }
 
@@ -643,16 +648,6 @@ static bool is_any_more(struct size after, struct size before)
 	for (size_t k = 0; k < N_SIZE_PAGES; k++)
 		any |= more.pages_mib[k];
 	return any > 0;
-}
-
-/* Those that only the pod's limit names come with its first container, whatever that may use. */
-static bool lacks_pages(const struct sandbox *s)
-{
-	bool has_limit = false;
-
-	for (size_t k = 0; k < N_SIZE_PAGES; k++)
-		has_limit |= s->pod.pages_mib[k] > 0;
-	return has_limit && !s->knows_pages;
 }
 
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)

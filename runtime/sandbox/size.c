@@ -241,3 +241,17 @@ struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct si
 		vm.pages_mib[k] = limits.pages_mib[k] / BLOCK_MIB * BLOCK_MIB;
 	return vm;
 }
+
+struct size_news size_news(struct size_vm before, struct size_vm is, struct size limits)
+{
+	struct size_news news = { .vcpus = is.vcpus > before.vcpus ? is.vcpus : 0,
+				  .has_memory = is.memory_mib != before.memory_mib,
+				  .memory_mib = is.memory_mib };
+
+	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
+		news.has_memory |= is.pages_mib[k] != before.pages_mib[k];
+		news.memory_mib += is.pages_mib[k];
+		news.pages_mib[k] = max_u64(limits.pages_mib[k], is.pages_mib[k]);
+	}
+	return news;
+}

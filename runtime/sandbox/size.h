@@ -51,6 +51,18 @@ struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct si
 /* The VM as it begins: what is plugged in comes later. */
 struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits);
 
+/* What a guest is told when its VM has become larger. */
+struct size_news {
+	unsigned vcpus;                   /* to be on line; 0: as many as before */
+	bool has_memory;                  /* more memory or other pages than before */
+	uint64_t memory_mib;              /* with all that is plugged in */
+	uint64_t pages_mib[N_SIZE_PAGES]; /* huge ones to keep of that */
+};
+
+/* Of a VM that was BEFORE and is IS, for LIMITS.  Pages that something was plugged in for are kept
+ * whatever LIMITS say by now: one of 1 GiB is not found again. */
+struct size_news size_news(struct size_vm before, struct size_vm is, struct size limits);
+
 struct size size_add(struct size a, struct size b);
 /* A without B, and 0 where B is more. */
 struct size size_without(struct size a, struct size b);

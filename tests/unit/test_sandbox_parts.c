@@ -297,6 +297,47 @@ static void test_vm_begins_without_what_is_plugged_in(void **state)
 	assert_int_equal(size_vm(&config, 256, limits).memory_mib, 256 + 512 + 16 + 1024);
 }
 
+static void test_guest_keeps_the_pages_that_were_plugged_in(void **state)
+{
+	static const struct {
+		struct size_vm before, is;
+		struct size limits;
+		struct size_news news;
+	} cases[] = {
+		{ { 1, 256, { 0 } }, { 1, 256, { 0 } }, { 0 }, { 0, false, 256, { 0 } } },
+		{ { 1, 256, { 0 } }, { 2, 256, { 0 } }, { 0 }, { 2, false, 256, { 0 } } },
+		{ { 2, 256, { 0 } }, { 1, 320, { 0 } }, { 0 }, { 0, true, 320, { 0 } } },
+		{ { 1, 256, { 0 } },
+		  { 1, 272, { 0 } },
+		  { .pages_mib = { 16 } },
+		  { 0, true, 272, { 16 } } },
+		{ { 1, 256, { 0 } },
+		  { 1, 384, { 256, 1024 } },
+		  { .pages_mib = { 320, 1024 } },
+		  { 0, true, 384 + 256 + 1024, { 320, 1024 } } },
+		/* Whoever had them has gone, and somebody else needs more memory. */
+		{ { 1, 384, { 256, 1024 } },
+		  { 1, 512, { 256, 1024 } },
+		  { 0 },
+		  { 0, true, 512 + 256 + 1024, { 256, 1024 } } },
+		{ { 1, 384, { 0, 1024 } },
+		  { 1, 384, { 0, 2048 } },
+		  { .pages_mib = { 0, 2048 } },
+		  { 0, true, 384 + 2048, { 0, 2048 } } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct size_news news = size_news(cases[i].before, cases[i].is, cases[i].limits);
+
+		assert_int_equal(news.vcpus, cases[i].news.vcpus);
+		assert_int_equal(news.has_memory, cases[i].news.has_memory);
+		assert_int_equal(news.memory_mib, cases[i].news.memory_mib);
+		for (size_t k = 0; k < N_SIZE_PAGES; k++)
+			assert_int_equal(news.pages_mib[k], cases[i].news.pages_mib[k]);
+	}
+}
+
 static void test_size_update_keeps_what_it_does_not_name(void **state)
 {
 	const struct size before = { .cpu_milli = 500, .memory_bytes = 64 * MIB };
@@ -588,6 +629,7 @@ int main(void)
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_limit_and_kills),
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_huge_pages),
 		cmocka_unit_test(test_last_words_go_where_the_kubelet_looks),
+		cmocka_unit_test(test_guest_keeps_the_pages_that_were_plugged_in),
 		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),
 		cmocka_unit_test(test_cgroup_is_beside_the_container),
 		cmocka_unit_test(test_cgroup_outside_its_root_is_refused),
