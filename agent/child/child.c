@@ -458,8 +458,7 @@ static char *home_of(struct child *c)
 
 static int find_program(struct child *c, struct error *e)
 {
-	for (size_t i = 0; i < c->process->n_env; i++)
-		strv_add(&c->env, c->process->env[i]);
+	c->env = lookup_environment(c->process->env, c->process->n_env);
 	if (!lookup_env(c->env, "HOME")) {
 		_free_ char *home = home_of(c);
 

@@ -68,6 +68,34 @@ const char *lookup_env(char *const *env, const char *name)
 	return value;
 }
 
+/* Bytes of ENTRY's name, with the sign behind it. */
+static size_t name_len(const char *entry)
+{
+	size_t len = strcspn(entry, "=");
+
+	return len + (entry[len] == '=');
+}
+
+static bool is_named_again(char *const *entries, size_t n, size_t i)
+{
+	size_t len = name_len(entries[i]);
+
+	for (size_t k = i + 1; k < n; k++)
+		if (!strncmp(entries[k], entries[i], len) && name_len(entries[k]) == len)
+			return true;
+	return false;
+}
+
+strv lookup_environment(char *const *entries, size_t n)
+{
+	strv env = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(entries[i], "HOME=") != 0 && !is_named_again(entries, n, i))
+			strv_add(&env, entries[i]);
+	return env;
+}
+
 /* 0 if PROGRAM is a file; whether it may be executed is for execve(2) to say, which looks with the
  * capabilities the process will have. */
 static int look_at(const char *program)

@@ -12,6 +12,10 @@
  * frees. */
 char *lookup_home(const char *passwd, uid_t uid);
 
+/* The environment that ENTRIES ask for: of each name the last, without a home that is empty. Caller
+ * frees; NULL if it is empty. */
+strv lookup_environment(char *const *entries, size_t n);
+
 /* The value of NAME in ENV ("NAME=value"), the last one if there are several; NULL if none. */
 const char *lookup_env(char *const *env, const char *name);
 

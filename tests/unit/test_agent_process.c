@@ -59,6 +59,19 @@ static void test_env_last_value_wins(void **state)
 	assert_null(lookup_env(NULL, "HOME"));
 }
 
+/* Programs take the first of a name, engines mean the last; a home that is empty is none. */
+static void test_environment_has_each_name_once(void **state)
+{
+	char a[] = "A=1", b[] = "AB=2", c[] = "HOME=", d[] = "A=3", f[] = "A", g[] = "HOMES=";
+	char *entries[] = { a, b, c, d, f, g };
+	_strv_ strv env = lookup_environment(entries, ARRAY_SIZE(entries));
+	_free_ char *text = strv_join(env, " ");
+
+	(void)state;
+	assert_string_equal(text, "AB=2 A=3 A HOMES=");
+	assert_null(lookup_environment(NULL, 0));
+}
+
 static void test_program_is_looked_up_in_path(void **state)
 {
 	_free_ char *program = NULL;
@@ -498,6 +511,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_home_is_found_by_number),
 		cmocka_unit_test(test_env_last_value_wins),
+		cmocka_unit_test(test_environment_has_each_name_once),
 		cmocka_unit_test(test_program_is_looked_up_in_path),
 		cmocka_unit_test(test_missing_program_is_named),
 		cmocka_unit_test(test_status_says_which_signals_are_handled),
