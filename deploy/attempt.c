@@ -136,4 +136,5 @@ void attempt_forget(const struct facts *f)
 	_free_ char *path = record_path(f);
 
 	(void)unlink(path);
+	file_clear_rest(path);
 }

@@ -136,6 +136,7 @@ void drift_forget(const struct facts *f)
 	_free_ char *path = history_path(f);
 
 	(void)unlink(path);
+	file_clear_rest(path);
 }
 
 /* ---- the Node ---- */

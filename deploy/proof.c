@@ -137,4 +137,5 @@ void proof_forget(const struct facts *f)
 	_free_ char *path = record_path(f);
 
 	(void)unlink(path);
+	file_clear_rest(path);
 }

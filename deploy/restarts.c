@@ -105,4 +105,5 @@ void restarts_forget(const char *root)
 	_free_ char *path = record_path(root);
 
 	(void)unlink(path);
+	file_clear_rest(path);
 }

@@ -21,6 +21,7 @@
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
 #include "lib/file.h"
+#include "lib/host/envoy.h"
 #include "lib/host/writer.h"
 #include "lib/log.h"
 
@@ -44,13 +45,19 @@ static int recover(const struct settings *s, struct journal *j, const struct can
 	_facts_ struct facts facts = { 0 };
 	_install_ struct install in = { 0 };
 	const struct plan plan = { .steps = install_steps, .context = &in };
+	struct error why;
+	int r;
 
 	if (journal_len(j) == 0)
 		return 0;
 	if (facts_open(s, &facts, e) < 0 || install_open(&facts, cancel, &in, e) < 0)
 		return -e->code;
 	runtime_recall(&facts, j);
-	return plan_recover(&plan, j, e);
+	r = plan_recover(&plan, j, e);
+	/* Its sandbox, which no later step has to have found. */
+	if (r >= 0 && envoy_clear(&facts.engine, &why) < 0)
+		log_warn("%s", why.msg);
+	return r;
 }
 
 /* A journal of which this version cannot make sense: a damaged one, or a newer version's.  Retries

@@ -24,6 +24,8 @@
 
 #include "lib/str.h"
 
+#define FILE_REST ".tmp-" /* and the writer's number */
+#define LINK_REST ".new"
 #define READ_STEP 16384
 #define DEPTH_MAX 32 /* of our stack and of descriptors, in tree_remove() */
 
@@ -181,7 +183,7 @@ static int write_temporary(const char *path, const char *model, const void *byte
 static int replace(const char *path, const void *bytes, size_t len, mode_t mode,
 		   const struct owner *owner, struct error *e)
 {
-	_free_ char *temporary = xasprintf("%s.tmp-%d", path, (int)getpid());
+	_free_ char *temporary = xasprintf("%s" FILE_REST "%d", path, (int)getpid());
 	int r;
 
 	r = write_temporary(temporary, path, bytes, len, mode, owner, e);
@@ -209,7 +211,7 @@ int file_replace_owned(const char *path, const void *bytes, size_t len, mode_t m
 
 int link_replace(const char *path, const char *target, struct error *e)
 {
-	_free_ char *temporary = xasprintf("%s.new", path);
+	_free_ char *temporary = xasprintf("%s" LINK_REST, path);
 
 	(void)unlink(temporary);
 	if (symlink(target, temporary) < 0)
@@ -220,6 +222,36 @@ int link_replace(const char *path, const char *target, struct error *e)
 		return -e->code;
 	}
 	return file_sync_parent(path, e);
+}
+
+bool file_is_rest(int dirfd, const char *name)
+{
+	const char *mark = strstr(name, FILE_REST);
+	const char *digits = mark ? mark + strlen(FILE_REST) : "";
+	struct stat st;
+
+	if (*digits && digits[strspn(digits, "0123456789")] == '\0')
+		return true;
+	return str_ends(name, LINK_REST) && fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISLNK(st.st_mode);
+}
+
+void file_clear_rest(const char *path)
+{
+	_free_ char *parent = path_parent(path);
+	const char *base = path_base(path);
+	DIR *dir = opendir(parent);
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)) != NULL) {
+		const char *rest = str_starts(d->d_name, base) ? d->d_name + strlen(base) : "";
+
+		if ((str_starts(rest, FILE_REST) || str_equal(rest, LINK_REST)) &&
+		    file_is_rest(dirfd(dir), d->d_name))
+			(void)unlinkat(dirfd(dir), d->d_name, 0);
+	}
+	if (dir)
+		(void)closedir(dir);
 }
 
 bool file_exists(const char *path)

@@ -21,7 +21,8 @@ int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *
 int file_write(const char *path, const char *text, struct error *e);
 int file_write_at(int dirfd, const char *path, const char *text, struct error *e);
 
-/* Replaces PATH by a temporary file beside it, fsync and rename; readers see old or new. */
+/* Replaces PATH by a temporary file beside it, fsync and rename; readers see old or new.  A kill
+ * can leave the temporary one (file_clear_rest). */
 int file_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct error *e);
 /* The same for a file that belongs to UID and GID; EPERM without the right to give it to them.  It
  * keeps what else hangs on the file that is there: extended attributes, a list of access rights. */
@@ -36,6 +37,11 @@ int file_sync_parent(const char *path, struct error *e);
 
 /* PATH becomes a link to TARGET, likewise. */
 int link_replace(const char *path, const char *target, struct error *e);
+/* Removes what killed writers of PATH left beside it; for those whom others keep a lock from
+ * writing it meanwhile. */
+void file_clear_rest(const char *path);
+/* Whether the entry NAME of a folder of our own is such a rest. */
+bool file_is_rest(int dirfd, const char *name);
 bool file_exists(const char *path);
 
 /* Makes PATH and its missing parents.  Existing directories keep their mode. */

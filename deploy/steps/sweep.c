@@ -10,6 +10,7 @@
 #include "deploy/candidate.h"
 #include "deploy/install.h"
 #include "deploy/usage.h"
+#include "lib/host/envoy.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 
@@ -41,7 +42,11 @@ static int assess(const void *context, const struct assessment *others, struct c
 		change_add(ret_change, EFFECT_REMOVAL, f->settings->etc,
 			   "a crash left the configuration of a canary");
 	if (store_has_rest(f->root))
-		change_add(ret_change, EFFECT_REMOVAL, f->root, "a crash left half a version");
+		change_add(ret_change, EFFECT_REMOVAL, f->root,
+			   "a crash left half a version, or half a file");
+	if (envoy_has_rest(&f->engine))
+		change_add(ret_change, EFFECT_REMOVAL, f->engine.socket,
+			   "a crash left what a canary, or something run on the node, had");
 	if (assessment_matters(others))
 		return 0;
 	r = usage_unused_versions(f, keep, &unused, e);
@@ -59,6 +64,8 @@ static int run(void *context, const struct change *change, struct error *e)
 
 	if (r >= 0)
 		r = candidate_clear(f->settings, e);
+	if (r >= 0 && envoy_has_rest(&f->engine))
+		r = envoy_clear(&f->engine, e);
 	if (r >= 0)
 		r = usage_remove_unused(f, keep, change, e);
 	return only_warn(r, e);

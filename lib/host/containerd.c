@@ -164,6 +164,8 @@ static void clear(const struct engine *engine)
 
 	(void)unlink(main_path);
 	(void)unlink(stand_in);
+	file_clear_rest(main_path);
+	file_clear_rest(stand_in);
 }
 
 static int dump_both(const struct engine *engine, const struct edit *edit, uint64_t deadline_ms,

@@ -225,6 +225,7 @@ static void clear(const struct engine *engine)
 	_free_ char *path = candidate_path(engine);
 
 	(void)unlink(path);
+	file_clear_rest(path);
 }
 
 static int judge(const struct engine *engine, const char *candidate, uint64_t deadline_ms,

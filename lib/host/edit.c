@@ -238,6 +238,9 @@ static int look_at_all(const struct edit *edit, struct error *e)
 		_free_ char *target = NULL;
 		int r = look(&edit->files[i], &target, e);
 
+		/* Of a run that was killed and is taken back now, or begun anew. */
+		if (r >= 0)
+			file_clear_rest(target);
 		if (r > 0)
 			r = look_at_owner(&edit->files[i], target, e);
 		if (r < 0)

@@ -337,6 +337,13 @@ int envoy_clear(const struct engine *engine, struct error *e)
 	return clear_trials(engine, e) < 0 ? -e->code : tree_remove(work, e);
 }
 
+bool envoy_has_rest(const struct engine *engine)
+{
+	_free_ char *work = path_join(engine->root, ".work");
+
+	return file_exists(work);
+}
+
 /* The process that listens on SOCKET; 0 if there is none. */
 static int peer_of(const char *socket_path)
 {

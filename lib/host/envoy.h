@@ -35,6 +35,8 @@ int envoy_trial(const struct engine *engine, const struct handler *handler, cons
 
 /* Removes what killed runs of these three left, in the engine and in ROOT/.work. */
 int envoy_clear(const struct engine *engine, struct error *e);
+/* Whether one of the first two was killed, or runs. */
+bool envoy_has_rest(const struct engine *engine);
 
 /* Runs the part of envoy_exec() or envoy_canary() that happens over there, if ARGV asks for it:
  * then returns the exit status, else -1. */

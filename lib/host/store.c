@@ -235,19 +235,42 @@ static int list_versions(const char *root, const char *prefix, const char *excep
 	return 0;
 }
 
+/* Names in ROOT of files that a killed writer did not come to rename. */
+static strv list_rest(const char *root)
+{
+	DIR *dir = opendir(root);
+	strv names = NULL;
+	struct dirent *d;
+
+	while (dir && (d = readdir(dir)) != NULL)
+		if (file_is_rest(dirfd(dir), d->d_name))
+			strv_add(&names, d->d_name);
+	if (dir)
+		(void)closedir(dir);
+	return names;
+}
+
 bool store_has_rest(const char *root)
 {
+	_strv_ strv files = list_rest(root);
 	_strv_ strv names = NULL;
 	struct error ignored;
 
-	return list_versions(root, NEW_PREFIX, "..", &names, &ignored) >= 0 && names && *names;
+	return files ||
+	       (list_versions(root, NEW_PREFIX, "..", &names, &ignored) >= 0 && names && *names);
 }
 
 int store_sweep(const char *root, struct error *e)
 {
+	_strv_ strv files = list_rest(root);
 	_strv_ strv names = NULL;
 	int r = list_versions(root, NEW_PREFIX, "..", &names, e);
 
+	for (char **name = files; name && *name; name++) {
+		_free_ char *path = path_join(root, *name);
+
+		(void)unlink(path);
+	}
 	for (char **name = names; r >= 0 && name && *name; name++) {
 		_free_ char *path = version_path(root, *name);
 

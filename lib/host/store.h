@@ -27,7 +27,8 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 bool store_has(const char *root, const char *folder);
 /* Reads every file again and compares its SHA-256. */
 int store_verify(const char *root, const char *folder, struct error *e);
-/* Removes what a crash left of unpacking; store_has_rest: whether there is any. */
+/* Removes what a crash left of unpacking and of files of ROOT; store_has_rest: whether there is
+ * any. */
 bool store_has_rest(const char *root);
 int store_sweep(const char *root, struct error *e);
 

@@ -240,6 +240,27 @@ static void test_mode_is_a_change_like_the_text(void **state)
 	assert_int_equal(st.st_mode & 07777, 0644);
 }
 
+/* Neither what goes back nor what is written keeps half a file of a run that was killed. */
+static void test_half_a_file_of_a_killed_run_goes(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = json_object_new_object();
+	_free_ char *half = xasprintf("%s.tmp-77", f->main);
+	struct error e;
+
+	folder_put(f->dir, "main.toml", "old");
+	plan(f, f->main, "new");
+	edit_save(&f->edit, data);
+	folder_put(f->dir, "main.toml.tmp-77", "n");
+	assert_int_equal(edit_restore(data, NULL, NULL, &e), 0);
+	assert_false(file_exists(half));
+	assert_text(f->main, "old");
+	folder_put(f->dir, "main.toml.tmp-77", "n");
+	apply(f);
+	assert_false(file_exists(half));
+	assert_text(f->main, "new");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -254,6 +275,7 @@ int main(void)
 		TEST(test_folder_of_somebody_else_stays),
 		TEST(test_file_goes_back_to_its_text_and_mode),
 		TEST(test_mode_is_a_change_like_the_text),
+		TEST(test_half_a_file_of_a_killed_run_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,38 @@ static void test_file_replace_leaves_the_new_text_and_no_temporary(void **state)
 	assert_int_equal(mkdir(*state, 0700), 0);
 }
 
+static bool is_there(const char *dir, const char *name)
+{
+	_free_ char *path = path_join(dir, name);
+
+	return file_exists(path);
+}
+
+/* What a writer left that was killed before it came to rename it. */
+static void test_rest_of_a_killed_writer_goes_and_no_other_file(void **state)
+{
+	static const char *const kept[] = {
+		"f", "f.tmp-x", "f.tmp-", "g.tmp-1", "f.new", "fa.tmp-1"
+	};
+	_free_ char *path = path_join(*state, "f");
+	_free_ char *link = path_join(*state, "l.new");
+	_free_ char *linked = path_join(*state, "l");
+
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		folder_put(*state, kept[i], "theirs");
+	folder_put(*state, "f.tmp-1", "half");
+	folder_put(*state, "f.tmp-4194304", "");
+	assert_return_code(symlink("somewhere", link), errno);
+	file_clear_rest(path);
+	assert_false(is_there(*state, "f.tmp-1"));
+	assert_false(is_there(*state, "f.tmp-4194304"));
+	assert_true(is_there(*state, "l.new"));
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+		assert_true(is_there(*state, kept[i]));
+	file_clear_rest(linked);
+	assert_false(is_there(*state, "l.new"));
+}
+
 static void test_replaced_file_keeps_owner_mode_and_attributes(void **state)
 {
 	_free_ char *path = path_join(*state, "f");
@@ -354,6 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
+		TEST(test_rest_of_a_killed_writer_goes_and_no_other_file),
 		TEST(test_path_within_another_is_told_by_whole_names),
 		TEST(test_replaced_file_keeps_owner_mode_and_attributes),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),

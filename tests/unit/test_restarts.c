@@ -113,12 +113,38 @@ static void test_engine_that_was_restarted_often_is_left_alone(void **state)
 	world_end(&w);
 }
 
+/* A sandbox of the engine's outlives whom it was run for, and the run that follows may need none.
+ */
+static void test_what_a_killed_run_left_in_the_engine_and_in_files_goes(void **state)
+{
+	static const struct fake_turn turns[] = { INSTALLS };
+	_free_ char *half = NULL;
+	_free_ char *work = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	world_start(&w);
+	half = path_join(w.host, "opt/kata/.restarts.tmp-7");
+	work = path_join(w.host, "opt/kata/.work");
+	folder_put(w.host, "opt/kata/journal", "do overrides {\"files\":[]}\n");
+	folder_put(w.host, "opt/kata/.restarts.tmp-7", "2026");
+	folder_put(w.host, "opt/kata/.work/canary/rootfs/program", "half");
+	clears = 0;
+	apply(&w, turns, ARRAY_SIZE(turns), 0, &e);
+	assert_int_equal(clears, 1);
+	assert_false(file_exists(half));
+	assert_false(file_exists(work));
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run_that_somebody_disturbed_begins_anew),
 		cmocka_unit_test(test_run_that_somebody_disturbs_each_time_is_refused_by_name),
 		cmocka_unit_test(test_engine_that_was_restarted_often_is_left_alone),
+		cmocka_unit_test(test_what_a_killed_run_left_in_the_engine_and_in_files_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -457,6 +457,10 @@ static void test_rest_of_a_crash_is_seen_and_swept(void **state)
 	assert_int_equal(store_sweep(f->root, &e), 0);
 	assert_false(store_has_rest(f->root));
 	assert_true(store_has(f->root, folder));
+	folder_put(f->root, ".proofs.tmp-7", "half");
+	assert_true(store_has_rest(f->root));
+	assert_int_equal(store_sweep(f->root, &e), 0);
+	assert_false(store_has_rest(f->root));
 }
 
 static void test_link_over_foreign_folder_is_refused(void **state)
