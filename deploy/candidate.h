@@ -3,20 +3,11 @@
 #define DEPLOY_CANDIDATE_H
 
 #include "deploy/shim.h"
-
-/* The configuration that sandboxes of a handler shall have, before they have it: the node's own
- * files as they are planned, and the drop-ins that others have put beside them. */
-struct candidate {
-	strv names; /* relative to the handler's folder */
-	strv texts; /* of each */
-};
+#include "lib/host/candidate.h"
 
 /* Empty where sandboxes read what is delivered.  PLANNED is that of offer_plan(). */
 int candidate_read(const struct offer *o, const struct settings *s, const struct edit *planned,
 		   struct candidate *ret_candidate, struct error *e);
-bool candidate_is_empty(const struct candidate *c);
-void candidate_done(struct candidate *c);
-#define _candidate_ _cleanup_(candidate_done)
 
 /* Writes it to a folder that only a canary reads, and returns its configuration there. */
 int candidate_write(const struct candidate *c, const struct offer *o, const struct settings *s,
