@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/host/edit.h"
 
@@ -152,6 +153,40 @@ static void test_mode_of_a_file_stays(void **state)
 	assert_text(f->main, "new");
 }
 
+/* Somebody else's user and group, where this program may give files to them. */
+static bool give_away(const char *path)
+{
+	gid_t groups[64];
+	int n = getgroups(ARRAY_SIZE(groups), groups);
+
+	if (geteuid() == 0)
+		return chown(path, 12, 34) == 0;
+	for (int i = 0; i < n; i++)
+		if (groups[i] != getegid())
+			return chown(path, geteuid(), groups[i]) == 0;
+	return false;
+}
+
+static void test_owner_and_group_of_a_file_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct stat before, now;
+
+	folder_put(f->dir, "main.toml", "old");
+	if (!give_away(f->main)) {
+		print_message("SKIPPED: it may give no file to others\n");
+		skip();
+	}
+	assert_return_code(stat(f->main, &before), errno);
+	plan(f, f->main, "new");
+	apply(f);
+	assert_return_code(stat(f->main, &now), errno);
+	assert_int_not_equal(now.st_gid, getegid());
+	assert_int_equal(now.st_uid, before.st_uid);
+	assert_int_equal(now.st_gid, before.st_gid);
+	assert_text(f->main, "new");
+}
+
 static void test_link_stays_one(void **state)
 {
 	struct fixture *f = *state;
@@ -270,6 +305,7 @@ int main(void)
 		TEST(test_the_imported_goes_after_who_imports_it),
 		TEST(test_what_somebody_else_changed_meanwhile_is_not_written),
 		TEST(test_mode_of_a_file_stays),
+		TEST(test_owner_and_group_of_a_file_stay),
 		TEST(test_link_stays_one),
 		TEST(test_folder_that_was_made_goes_with_its_file),
 		TEST(test_folder_of_somebody_else_stays),

@@ -716,6 +716,58 @@ static void test_every_engine_keeps_a_change_of_somebody_else(void **state)
 	}
 }
 
+/* Writes PATH again without comments, indentation and empty lines, as a tool does that reads TOML
+ * and writes it. */
+static int rewrite_one(const char *path, const struct stat *st, int flag, struct FTW *place)
+{
+	_free_ char *text = NULL;
+	_free_ char *now = NULL;
+	_strv_ strv lines = NULL;
+	_strv_ strv kept = NULL;
+	struct error e;
+
+	(void)place;
+	if (flag != FTW_F || str_ends(path, ".tmpl"))
+		return 0;
+	assert_int_equal(file_read(path, MIB, &text, NULL, &e), 0);
+	lines = strv_split(text, "\n");
+	for (char **line = lines; line && *line; line++) {
+		const char *begin = *line + strspn(*line, " \t\r");
+
+		(*line)[strcspn(*line, "\r")] = '\0';
+		if (*begin && *begin != '#')
+			strv_add(&kept, begin);
+	}
+	now = strv_join(kept, "\n");
+	return file_replace(path, now, strlen(now), st->st_mode & 07777, &e);
+}
+
+static void test_handlers_that_a_tool_rewrote_are_known_by_their_meaning(void **state)
+{
+	unsigned n = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *now = NULL;
+		struct world w;
+
+		begin(&w, &cases[i]);
+		if (str_equal(w.engine.driver->name, "containerd") ||
+		    str_equal(w.engine.driver->name, "cri-o")) {
+			say(&cases[i]);
+			json_object_put(change(&w, HANDLERS_PRESENT));
+			assert_int_equal(nftw(w.dir, rewrite_one, 8, FTW_PHYS), 0);
+			json_object_put(change(&w, HANDLERS_ABSENT));
+			now = picture(w.dir);
+			if (strstr(now, "kata-qemu"))
+				fail_msg("%s", now);
+			n++;
+		}
+		end(&w);
+	}
+	assert_true(n >= 20);
+}
+
 /* k3s goes on rendering the older format for as long as there is a template for it, and imports the
  * folder of that one. */
 static void test_template_goes_with_the_drop_in_after_an_upgrade(void **state)
@@ -835,6 +887,7 @@ int main(void)
 		cmocka_unit_test(test_two_installations_do_not_see_one_another),
 		cmocka_unit_test(test_handler_that_somebody_left_is_taken_over_as_a_whole),
 		cmocka_unit_test(test_every_engine_keeps_a_change_of_somebody_else),
+		cmocka_unit_test(test_handlers_that_a_tool_rewrote_are_known_by_their_meaning),
 		cmocka_unit_test(test_template_goes_with_the_drop_in_after_an_upgrade),
 		cmocka_unit_test(test_handler_that_is_not_wished_any_more_goes),
 		cmocka_unit_test(test_containerd_judges_what_it_would_read),

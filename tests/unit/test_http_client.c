@@ -19,10 +19,10 @@
 typedef void make_target(struct http_target *target, const char *url);
 
 /* Asks for "/x" of a server that plays TURN. */
-static int ask_as(const struct fake_turn *turn, make_target *make, struct error *e)
+static int ask_for(const struct fake_turn *turn, make_target *make,
+		   struct http_response *ret_response, struct error *e)
 {
 	const struct http_request request = { .path = "/x", .deadline_ms = deadline_in(WAIT_MS) };
-	_http_response_ struct http_response response = { 0 };
 	struct http_target target = { 0 };
 	struct http_client *client;
 	struct fake_api api;
@@ -34,12 +34,19 @@ static int ask_as(const struct fake_turn *turn, make_target *make, struct error 
 	if (make)
 		make(&target, api.url);
 	assert_int_equal(http_client_new(&target, &client, e), 0);
-	r = http_do(client, &request, &response, e);
+	r = http_do(client, &request, ret_response, e);
 	http_client_free(client);
 	fault = fake_stop(&api);
 	if (fault)
 		fail_msg("%s", fault);
 	return r;
+}
+
+static int ask_as(const struct fake_turn *turn, make_target *make, struct error *e)
+{
+	_http_response_ struct http_response response = { 0 };
+
+	return ask_for(turn, make, &response, e);
 }
 
 static int ask(const struct fake_turn *turn, struct error *e)
@@ -139,6 +146,42 @@ static void test_client_obeys_no_proxy_of_the_environment(void **state)
 	(void)unsetenv("ALL_PROXY");
 }
 
+/* Whoever answers for a server could name any address. */
+static void test_client_follows_no_redirection(void **state)
+{
+	static const struct fake_turn turn = {
+		{ "GET /x " }, "302 Found\r\nLocation: /y", "{}", FAKE_KEEP, NULL
+	};
+	_http_response_ struct http_response response = { 0 };
+	struct error e;
+
+	(void)state;
+	if (ask_for(&turn, NULL, &response, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(response.status, 302);
+}
+
+static void test_client_speaks_http_only(void **state)
+{
+	static const char *const urls[] = { "file:///etc", "ftp://127.0.0.1:1",
+					    "gopher://127.0.0.1:1" };
+	const struct http_request request = { .path = "/passwd",
+					      .deadline_ms = deadline_in(WAIT_MS) };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+		_http_response_ struct http_response response = { 0 };
+		const struct http_target target = { .base_url = urls[i] };
+		struct http_client *client;
+		struct error e;
+
+		assert_int_equal(http_client_new(&target, &client, &e), 0);
+		assert_true(http_do(client, &request, &response, &e) < 0);
+		assert_non_null(strstr(e.msg, "rotocol"));
+		http_client_free(client);
+	}
+}
+
 static void test_client_has_no_sigpipe(void **state)
 {
 	static const struct fake_turn turn = { { "GET /x " }, "200 OK", "{}", FAKE_KEEP, NULL };
@@ -175,6 +218,8 @@ int main(void)
 		cmocka_unit_test(test_client_goes_by_the_proxy_it_is_told),
 		cmocka_unit_test(test_name_of_the_certificate_leads_to_the_same_server),
 		cmocka_unit_test(test_headers_of_the_target_are_in_every_request),
+		cmocka_unit_test(test_client_follows_no_redirection),
+		cmocka_unit_test(test_client_speaks_http_only),
 		cmocka_unit_test(test_client_has_no_sigpipe),
 		cmocka_unit_test(test_headers_without_end_are_refused),
 	};
