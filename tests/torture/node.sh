@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# node.sh - have kata-deploy tortured on a node of files (node/).  Sourced by scripts of tests/torture and tests/it.
+#
+# The program is the image's, the release it installs is small, the judge of each configuration is the real
+# containerd, of Debian and of the artefact.  Its runs wait for the client's own pace at the API server most of the
+# time, so the points are shared by several processes, each with a /run of its own and so the same paths.
+# shellcheck source-path=SCRIPTDIR/.. source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+require_root
+require go strace containerd unshare zstd tar
+# shellcheck source=../cluster/go.sh
+. "$top/tests/cluster/go.sh"
+
+node_program() {
+	local layer image=${KATA_DIST_DIR:-$top/build/dist}/kata-deploy-image.tar
+	[ -z "${KATA_TORTURE_PROGRAM:-}" ] || { echo "$KATA_TORTURE_PROGRAM" && return; }
+	[ -f "$image" ] || skip "no $image; './dev package' makes it"
+	mkdir "$work/layers"
+	tar -C "$work/layers" -xf "$image"
+	for layer in "$work"/layers/blobs/sha256/*; do
+		tar -C "$work/layers" -xf "$layer" ./usr/bin/kata-deploy 2>/dev/null || true
+	done
+	echo "$work/layers/usr/bin/kata-deploy"
+}
+
+node_sums() { # FILE...
+	cat "$@" | sed -n 's/^SUM  //p' | awk -F': ' '
+		{ n = split($NF, value, " "); name = substr($0, 1, length($0) - length($NF) - 2)
+		  for (i = 1; i <= n; i++) sum[name, i] += value[i]; names[name] = n }
+		END { for (name in names) { printf "%-46s", name
+			for (i = 1; i <= names[name]; i++) printf " %7d", sum[name, i]; print "" } }' | sort
+}
+
+# torture WHAT OPTION=VALUE... - parts=N is how many share the points.  Fails if anything was not as it must be.
+torture() {
+	local what=$1 option part parts=8 failed=0 pids=() program
+	local engines=(/usr/bin/containerd "$("$top/packaging/artefact" containerd)/containerd")
+	for option in "${@:2}"; do
+		case $option in
+		parts=*) parts=${option#*=} ;;
+		engine=1) engines=("${engines[0]}") ;;
+		engine=2) engines=("${engines[1]}") ;;
+		esac
+	done
+	(cd "$top/tests/torture/node" && nice go build -p 2 -o "$work/node" .)
+	program=$(node_program)
+	note "$("$program" --version), $("${engines[@]:0:1}" --version | cut -d' ' -f3), $parts parts"
+	for ((part = 0; part < parts; part++)); do
+		# shellcheck disable=SC2016 # of the inner shell
+		unshare --mount --propagation private --kill-child --fork bash -c \
+			'mount -t tmpfs tmpfs /run && mkdir /run/t && exec "$@"' - \
+			"$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
+		pids+=($!)
+		cleanup kill $!
+	done
+	for part in "${!pids[@]}"; do
+		wait "${pids[part]}" || failed=1
+	done
+	grep -hv '^SUM' "$work"/part-* || true
+	note "points, ended by it, recovered:"
+	node_sums "$work"/part-*
+	[ $failed = 0 ] || fail "not everything was as it must be"
+}

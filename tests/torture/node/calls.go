@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Which system calls of a run change something, by strace.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// Everything that changes a file, a mount, or what another process knows.
+const changing = "open,openat,creat,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir," +
+	"write,writev,pwrite64,pwritev,sendfile,copy_file_range,fsync,fdatasync,syncfs,sync,truncate,ftruncate,fallocate," +
+	"chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,symlink,symlinkat,mknod,mknodat,utimensat," +
+	"setxattr,lsetxattr,fsetxattr,removexattr,mount,umount2,move_mount,sendto,sendmsg"
+
+// call is one of a run: the NUMBER-th of its NAME, as strace counts to inject something.
+type call struct {
+	name   string
+	number int
+	line   string
+}
+
+var lineForm = regexp.MustCompile(`^\d+ +(\w+)\((.*)$`)
+
+// isChange leaves out what failed, files that are opened to be read, and what is said on the standard streams.
+func isChange(name, rest string) bool {
+	if strings.Contains(rest, " = -1 E") {
+		return false
+	}
+	switch name {
+	case "open", "openat", "creat":
+		for _, flag := range []string{"O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"} {
+			if strings.Contains(rest, flag) {
+				return !strings.Contains(rest, "\"/dev/null\"")
+			}
+		}
+		return false
+	case "write", "writev":
+		return !strings.HasPrefix(rest, "1,") && !strings.HasPrefix(rest, "2,")
+	}
+	return true
+}
+
+func readCalls(path string) []call {
+	file, err := os.Open(path)
+	must(err)
+	defer file.Close()
+	var calls []call
+	counts := map[string]int{}
+	lines := bufio.NewScanner(file)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		found := lineForm.FindStringSubmatch(lines.Text())
+		if found == nil {
+			continue
+		}
+		counts[found[1]]++
+		if isChange(found[1], found[2]) {
+			calls = append(calls, call{found[1], counts[found[1]], found[1] + "(" + found[2]})
+		}
+	}
+	return calls
+}
+
+func tracer(output string) []string {
+	return []string{"strace", "-f", "-qq", "--seccomp-bpf", "-s", "60", "-e", "signal=none", "-e", "trace=" + changing, "-o", output}
+}
+
+// injector does INJECTION ("signal=KILL", "error=EIO") at the call.  Into /dev/null, or with
+// --seccomp-bpf, strace would not do it.
+func (c call) injector(injection, output string) []string {
+	return []string{"strace", "-f", "-qq", "-e", "signal=none", "-e", "trace=" + c.name,
+		"-e", fmt.Sprintf("inject=%s:%s:when=%d", c.name, injection, c.number), "-o", output}
+}

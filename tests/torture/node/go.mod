@@ -1,0 +1,3 @@
+module kata-torture
+
+go 1.26

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The same again and again: an installation and its removal, and an installation that stands.
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// touched is what a write would change although the content stays the same.
+func touched(root string) string {
+	var text strings.Builder
+	must(filepath.Walk(root, func(path string, info os.FileInfo, err error) error {
+		if err == nil {
+			stat := info.Sys().(*syscall.Stat_t)
+			fmt.Fprintf(&text, "%s %d %d %d\n", path, stat.Ino, stat.Ctim.Sec, stat.Ctim.Nsec)
+		}
+		return err
+	}))
+	return text.String()
+}
+
+// around is what the machine has of others: mounts, and names in the folders of all.
+func around() string {
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	locks, _ := os.ReadDir("/run/vc")
+	return fmt.Sprint(string(mounts), locks)
+}
+
+func (t *torture) round(number int, first *state, machine string) {
+	w := t.world
+	faults := []string{}
+	w.cluster.wanted = true
+	installed := w.run(nil, flowOf("install"))
+	if installed.status != 0 {
+		faults = append(faults, fmt.Sprintf("the installation ended with %d", installed.status))
+	}
+	faults = append(faults, w.take().compare(t.ends["install"])...)
+	w.cluster.wanted = false
+	end := *flowOf("cleanup")
+	end.release, end.settings = "1.0.1", nil
+	removed := w.run(nil, &end)
+	if removed.status != 0 {
+		faults = append(faults, fmt.Sprintf("the removal ended with %d", removed.status))
+	}
+	left := w.take()
+	faults = append(faults, differ(first.files, left.files)...)
+	faults = append(faults, w.atRest(left)...)
+	if number > 0 && around() != machine {
+		faults = append(faults, "mounts or folders of the machine are others")
+	}
+	if len(faults) > 0 {
+		t.complain(fmt.Sprintf("%s, round %d", w.name, number), faults, installed.said+removed.said)
+	}
+}
+
+// rounds does both, as often as was asked for, our part of it.
+func (t *torture) rounds() {
+	w := t.world
+	total := number10(t.options["rounds"], 1000)/t.parts + 1
+	t.prepare(flowOf("install"))
+	end := *flowOf("cleanup")
+	end.release, end.settings = "1.0.1", nil
+	w.cluster.wanted = false
+	if r := w.run(nil, &end); r.status != 0 {
+		fatal("the removal ended with %d: %s", r.status, r.said)
+	}
+	first, machine := w.take(), around()
+	for i := range total {
+		t.round(i, first, machine)
+	}
+	fmt.Printf("SUM  %s, rounds of installing and removing, bad: %d %d\n", w.name, total, t.bad)
+	w.put(t.ends["install"])
+	w.run(nil, flowOf("install"))
+	before, restarts, written, began := touched(w.node), w.engine.restarts, w.cluster.written, time.Now()
+	for range total {
+		if r := w.run(nil, flowOf("install")); r.status != 0 || !strings.Contains(r.said, ", nothing to do: 0 steps, 0 writes, 0 restarts") {
+			t.complain(w.name+", a repeated installation", []string{fmt.Sprintf("it ended with %d", r.status)}, r.said)
+		}
+	}
+	took := int(time.Since(began).Milliseconds()) / total
+	if touched(w.node) != before || w.engine.restarts != restarts || w.cluster.written != written {
+		t.complain(w.name+", repeated installations", []string{"they wrote something, on the node or in the cluster"}, "")
+	}
+	fmt.Printf("SUM  %s, repeated installations, writes: %d %d\n", w.name, total, w.cluster.written-written)
+	fmt.Printf("%s: a repeated installation took %d ms\n", w.name, took)
+}

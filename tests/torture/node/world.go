@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// One node with its cluster: run kata-deploy there, look at what stands, put it back.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const runTimeout = 5 * time.Minute
+
+type world struct {
+	name    string // of the engine: "containerd 1.6.20"
+	room    string // everything is below it
+	node    string // the node's files
+	program string
+	cluster *cluster
+	engine  *engine
+	foreign tree // what was there first, of others
+}
+
+// state is all that a run may change.
+type state struct {
+	files    tree
+	objects  map[string]object
+	handlers map[string]handler
+	wanted   bool
+}
+
+const configuration1 = `version = 2
+# The administrator's own words.
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = "runc"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      SystemdCgroup = true
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.theirs]
+    runtime_type = "io.containerd.theirs.v1"
+`
+
+const configuration2 = `version = 3
+# The administrator's own words.
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+  runtime_type = 'io.containerd.runc.v2'
+  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.theirs]
+  runtime_type = 'io.containerd.theirs.v1'
+`
+
+const delivered = `[hypervisor.qemu]
+allow_emulation = true
+default_memory = 64
+`
+
+func versionOf(binary string) string {
+	out, err := exec.Command(binary, "--version").Output()
+	must(err)
+	return strings.TrimPrefix(strings.Split(strings.Fields(string(out))[2], "~")[0], "v")
+}
+
+func newWorld(room, program, binary string) *world {
+	version := versionOf(binary)
+	w := &world{name: "containerd " + version, room: room, node: room + "/node", program: program}
+	text := configuration2
+	if strings.HasPrefix(version, "1.") {
+		text = configuration1
+	}
+	for _, folder := range []string{"etc/containerd", "etc/kata-containers", "opt/theirs", "bin"} {
+		must(os.MkdirAll(filepath.Join(w.node, folder), 0o755))
+	}
+	must(os.WriteFile(w.node+"/etc/containerd/config.toml", []byte(text), 0o640))
+	must(os.WriteFile(w.node+"/opt/theirs/data", []byte("theirs\n"), 0o600))
+	must(os.WriteFile(w.node+"/bin/program", []byte("theirs\n"), 0o755))
+	for _, v := range []string{"1.0.1", "1.0.2"} {
+		must(os.MkdirAll(room+"/"+v, 0o755))
+		writeRelease(room+"/"+v, v, delivered)
+	}
+	w.foreign = take(w.node)
+	w.cluster = newCluster(version)
+	w.engine = newEngine(binary, version, room+"/containerd.sock", w.node+"/etc/containerd", w.cluster)
+	must(w.engine.start())
+	kubeconfig := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: '%s'}}]\n", w.cluster.url)
+	must(os.WriteFile(room+"/kubeconfig", []byte(kubeconfig), 0o600))
+	return w
+}
+
+func (w *world) environment(more []string) []string {
+	return append([]string{
+		"NODE_NAME=n1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+		"INSTALLATION_PREFIX=" + w.node, "KATA_ETC=" + w.node + "/etc/kata-containers",
+		"KATA_CONTAINERD_DIR=" + w.node + "/etc/containerd", "KATA_CONTAINERD_SOCKET=" + w.room + "/containerd.sock",
+		"KATA_LOCKS=/run/vc " + w.node + "/etc/kata-containers", "KATA_PATH_DIR=" + w.node + "/bin",
+		"KATA_RESTART_COMMAND=restart-engine", "KUBECONFIG=" + w.room + "/kubeconfig",
+		"KATA_REFUSED_WAIT=0", "KATA_REMOVE_WAIT=1", "KATA_REMOVE_RUNNING_WAIT=0", "KATA_CUSTOM_CONFIGS=" + w.room + "/none",
+	}, more...)
+}
+
+// result is how a run ended: its status (negative: by that signal) and what it said.
+type result struct {
+	status int
+	said   string
+}
+
+// run has kata-deploy do something, behind WRAPPER.
+func (w *world) run(wrapper []string, f *flow) result {
+	words := append(append([]string{}, wrapper...), w.program, f.action)
+	command := exec.Command(words[0], words[1:]...)
+	command.Env = w.environment(append([]string{"KATA_ARTIFACTS=" + w.room + "/" + f.release}, f.settings...))
+	var said strings.Builder
+	command.Stdout, command.Stderr = &said, &said
+	must(command.Start())
+	timer := time.AfterFunc(runTimeout, func() { _ = command.Process.Kill() })
+	err := command.Wait()
+	if !timer.Stop() {
+		return result{-1000, said.String() + "(took longer than five minutes)"}
+	}
+	status := command.ProcessState.ExitCode()
+	if err != nil && status == -1 {
+		status = -9
+	}
+	return result{status, said.String()}
+}
+
+// noted are files with times and places in them: they count as there or not.
+var noted = []string{"/opt/kata/.proofs", "/opt/kata/.restarts"}
+
+func (w *world) take() *state {
+	w.engine.Lock()
+	defer w.engine.Unlock()
+	return &state{files: take(w.node), objects: w.cluster.picture(), handlers: w.engine.handlers, wanted: w.cluster.wanted}
+}
+
+func (w *world) put(s *state) {
+	w.engine.Lock()
+	defer w.engine.Unlock()
+	s.files.put(w.node)
+	w.cluster.restore(s.objects, s.wanted)
+	w.engine.handlers, w.engine.failed = s.handlers, false
+	w.engine.containers, w.engine.sandboxes = map[string]message{}, map[string]string{}
+	must(os.RemoveAll(records))
+}
+
+// timeless is an object without what every run has anew.
+func timeless(o object) string {
+	o = copyOf(o)
+	if metadata, ok := o["metadata"].(object); ok {
+		delete(metadata, "resourceVersion")
+	}
+	if status, ok := o["status"].(object); ok {
+		list, _ := status["conditions"].([]any)
+		for _, c := range list {
+			delete(c.(object), "lastTransitionTime")
+			delete(c.(object), "lastHeartbeatTime")
+		}
+	}
+	return pretty(o)
+}
+
+// compare says where the state is not as WANTED.
+func (s *state) compare(wanted *state) []string {
+	found := differ(wanted.files.without(noted), s.files.without(noted))
+	for path, o := range wanted.objects {
+		if timeless(o) != timeless(s.objects[path]) {
+			found = append(found, fmt.Sprintf("has %s as %s, not %s", path, timeless(s.objects[path]), timeless(o)))
+		}
+	}
+	for path := range s.objects {
+		if _, ok := wanted.objects[path]; !ok {
+			found = append(found, "has also "+path)
+		}
+	}
+	if fmt.Sprint(wanted.handlers) != fmt.Sprint(s.handlers) {
+		found = append(found, fmt.Sprintf("the engine runs with %v, not %v", s.handlers, wanted.handlers))
+	}
+	return found
+}
+
+func (w *world) exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// handlerFaults looks whether what the engine would start a pod with, or does, is there.
+func (w *world) handlerFaults(handlers map[string]handler, who string) []string {
+	var found []string
+	for name, h := range handlers {
+		if !strings.HasPrefix(name, "kata") {
+			continue
+		}
+		shim, config := h.leads()
+		if !isProgram(shim) {
+			found = append(found, fmt.Sprintf("%s: handler %s leads to no program: '%s'", who, name, shim))
+		}
+		if !w.exists(config) {
+			found = append(found, fmt.Sprintf("%s: handler %s has no configuration '%s'", who, name, config))
+		}
+	}
+	for _, name := range []string{"runc", "theirs"} {
+		if _, ok := handlers[name]; !ok {
+			found = append(found, who+": the handler "+name+" is gone")
+		}
+	}
+	return found
+}
+
+func (w *world) foreignFaults(files tree) []string {
+	var found []string
+	for name, e := range w.foreign {
+		if e.mode.IsDir() || strings.HasPrefix(name, "/etc/containerd/") {
+			continue
+		}
+		if files[name] != e {
+			found = append(found, "a foreign file was changed: "+name)
+		}
+	}
+	return found
+}
+
+func currentOf(files tree) string {
+	return strings.TrimPrefix(files["/opt/kata/current"].text, "versions/")
+}
+
+func (w *world) labelFaults(s *state) []string {
+	labels := w.cluster.labels()
+	if labels["katacontainers.io/kata-runtime"] != "true" {
+		return nil
+	}
+	var found []string
+	if currentOf(s.files) == "" {
+		found = append(found, "the label is true and no version is current")
+	}
+	if _, ok := s.handlers["kata-qemu"]; !ok {
+		found = append(found, "the label is true and the engine has no handler")
+	}
+	return found
+}
+
+// faults is what must never be, whenever one looks.
+func (w *world) faults(s *state) []string {
+	var found []string
+	for _, name := range s.files.names() {
+		version, ok := strings.CutPrefix(name, "/opt/kata/versions/")
+		if ok && !strings.Contains(version, "/") && !strings.HasPrefix(version, ".") {
+			if fault := versionFault(s.files, name); fault != "" {
+				found = append(found, fault)
+			}
+		}
+	}
+	if current := currentOf(s.files); current != "" && s.files["/opt/kata/versions/"+current].mode == 0 {
+		found = append(found, "the current version is not there")
+	}
+	w.engine.Lock()
+	defer w.engine.Unlock()
+	configured, err := w.engine.read()
+	if err != nil {
+		return append(found, err.Error())
+	}
+	found = append(found, w.handlerFaults(configured, "as configured")...)
+	found = append(found, w.handlerFaults(w.engine.handlers, "as it runs")...)
+	found = append(found, w.foreignFaults(s.files)...)
+	return append(found, w.labelFaults(s)...)
+}
+
+// atRest is what must not be left once a run has come to its end.
+func (w *world) atRest(s *state) []string {
+	var found []string
+	w.engine.Lock()
+	defer w.engine.Unlock()
+	if len(w.engine.containers)+len(w.engine.sandboxes) > 0 {
+		found = append(found, fmt.Sprintf("%d containers and %d sandboxes of ours are left", len(w.engine.containers), len(w.engine.sandboxes)))
+	}
+	return found
+}
