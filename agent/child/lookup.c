@@ -7,6 +7,7 @@
  */
 #include "agent/child/lookup.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -68,30 +69,48 @@ const char *lookup_env(char *const *env, const char *name)
 	return value;
 }
 
-/* Bytes of ENTRY's name, with the sign behind it. */
-static size_t name_len(const char *entry)
-{
-	size_t len = strcspn(entry, "=");
+struct name {
+	const char *text;
+	size_t len;
+	size_t at; /* among the entries */
+};
 
-	return len + (entry[len] == '=');
+static int compare_names(const struct name *a, const struct name *b)
+{
+	int order = memcmp(a->text, b->text, min_size(a->len, b->len));
+
+	return order ? order : a->len < b->len ? -1 : a->len > b->len ? 1 : 0;
 }
 
-static bool is_named_again(char *const *entries, size_t n, size_t i)
+static int by_name(const void *a_, const void *b_)
 {
-	size_t len = name_len(entries[i]);
+	const struct name *a = a_, *b = b_;
+	int order = compare_names(a, b);
 
-	for (size_t k = i + 1; k < n; k++)
-		if (!strncmp(entries[k], entries[i], len) && name_len(entries[k]) == len)
-			return true;
-	return false;
+	return order ? order : a->at < b->at ? -1 : a->at > b->at ? 1 : 0;
+}
+
+/* Sorted, as a namespace with thousands of services has tens of thousands of variables. */
+static bool *find_last(char *const *entries, size_t n)
+{
+	bool *is_last = xcalloc(n + 1, sizeof(*is_last));
+	_free_ struct name *names = xcalloc(n + 1, sizeof(*names));
+
+	for (size_t i = 0; i < n; i++)
+		names[i] = (struct name){ entries[i], strcspn(entries[i], "="), i };
+	qsort(names, n, sizeof(*names), by_name);
+	for (size_t i = 0; i < n; i++)
+		is_last[names[i].at] = i + 1 == n || compare_names(&names[i], &names[i + 1]);
+	return is_last;
 }
 
 strv lookup_environment(char *const *entries, size_t n)
 {
+	_free_ bool *is_last = find_last(entries, n);
 	strv env = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		if (strcmp(entries[i], "HOME=") != 0 && !is_named_again(entries, n, i))
+		if (is_last[i] && strcmp(entries[i], "HOME=") != 0)
 			strv_add(&env, entries[i]);
 	return env;
 }
