@@ -143,7 +143,8 @@ static int check_classes(struct kata *k, struct json_object *items, struct error
 
 static int check_policies(struct kata *k, struct json_object *items, struct error *e)
 {
-	static const char *const names[] = { "kata-deploy-nodes", "kata-deploy-runtimeclasses" };
+	static const char *const names[] = { "kata-deploy-nodes", "kata-deploy-runtimeclasses",
+					     "kata-deploy-events" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_free_ char *path = xasprintf(

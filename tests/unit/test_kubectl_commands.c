@@ -257,6 +257,9 @@ static void test_check_says_what_is_wrong(void **state)
 		GET("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
 		    "kata-deploy-runtimeclasses",
 		    "{}"),
+		GET("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
+		    "kata-deploy-events",
+		    "{}"),
 	};
 
 	(void)state;
@@ -272,7 +275,8 @@ static void test_check_says_what_is_wrong(void **state)
 		"warn  policy          kata-deploy-nodes           it is not there: the "
 		"installer's "
 		"token may change more than its own node\n"
-		"ok    policy          kata-deploy-runtimeclasses  -\n",
+		"ok    policy          kata-deploy-runtimeclasses  -\n"
+		"ok    policy          kata-deploy-events          -\n",
 		"check", "--no-headers");
 }
 

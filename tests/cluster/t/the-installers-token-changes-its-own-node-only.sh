@@ -12,6 +12,7 @@
 export KATA_CLUSTER=token-$$
 cluster=$top/tests/cluster/cluster
 require_root
+require jq
 cleanup "$cluster" down
 "$cluster" up
 
@@ -45,17 +46,36 @@ k --kubeconfig "$as_pod" config set-credentials pod --token "$token" >/dev/null
 k --kubeconfig "$as_pod" config set-context --current --user pod >/dev/null
 pod() { k --kubeconfig "$as_pod" "$@"; }
 
+# asked COMMAND... - of kubectl, or a function of this file.
+asked() {
+	case $1 in event) "$@" ;; *) pod "$@" ;; esac
+}
 allowed() { # COMMAND...
-	pod "$@" >/dev/null 2>"$as_pod.err" || fail "not allowed: $*: $(cat "$as_pod.err")"
+	asked "$@" >/dev/null 2>"$as_pod.err" || fail "not allowed: $*: $(cat "$as_pod.err")"
 }
 # refused REGEX COMMAND...
 refused() {
 	local regex=$1
 	shift
-	! pod "$@" >/dev/null 2>"$as_pod.err" || fail "allowed: $*"
+	! asked "$@" >/dev/null 2>"$as_pod.err" || fail "allowed: $*"
 	expect_match "$*" "$regex" "$(cat "$as_pod.err")"
 }
 cleanup rm -f "$as_pod.err"
+
+# event NAME CHANGE... - as the installer makes them, with some members changed.
+event() {
+	local change text='{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"namespace":"default"},"type":"Normal",
+		"eventTime":"2026-11-29T12:00:00.000000Z","action":"Install","reason":"R","note":"n","reportingInstance":"n1",
+		"reportingController":"katacontainers.io/kata-deploy","regarding":{"apiVersion":"v1","kind":"Node","name":"n1"}}'
+	text=$(jq --arg name "$1" '.metadata.name = $name' <<<"$text")
+	shift
+	for change; do
+		text=$(jq --arg value "${change#*=}" ".${change%%=*} = \$value" <<<"$text")
+	done
+	echo "$text" >"$as_pod.event"
+	pod create -f "$as_pod.event"
+}
+cleanup rm -f "$as_pod.event"
 
 class() { # NAME HANDLER
 	echo "{apiVersion: node.k8s.io/v1, kind: RuntimeClass, metadata: {name: $1, labels: {app.kubernetes.io/managed-by: kata-deploy}}, handler: $2}" >"$as_pod.class"
@@ -65,6 +85,7 @@ cleanup rm -f "$as_pod.class"
 # A policy is in force some moments after it was made.
 in_force() {
 	! pod label --overwrite node n2 "katacontainers.io/try=$RANDOM" >/dev/null 2>&1 &&
+		! event "try.$RANDOM" reportingInstance=n2 >/dev/null 2>&1 &&
 		! k create --dry-run=server -f "$as_pod.class" --as system:serviceaccount:x:kata-deploy --as-group system:masters \
 			>/dev/null 2>&1
 }
@@ -95,6 +116,24 @@ allowed patch node n1 --subresource status -p "$(condition KataReady)"
 refused 'conditions whose names begin with Kata' patch node n1 --subresource status -p "$(condition Ready)"
 refused 'not n2' patch node n2 --subresource status -p "$(condition KataReady)"
 refused 'resources or addresses' patch node n1 --subresource status -p '{"status":{"capacity":{"cpu":"100"}}}'
+
+note "Events"
+# Another one's, to be written over.
+k create -f - >/dev/null <<-'END'
+	{ apiVersion: events.k8s.io/v1, kind: Event, metadata: { name: n2.1, namespace: default }, type: Normal,
+	  eventTime: "2026-11-29T12:00:00.000000Z", action: Install, reason: R, note: n, reportingInstance: n2,
+	  reportingController: katacontainers.io/kata-deploy, regarding: { apiVersion: v1, kind: Node, name: n2 } }
+END
+allowed event n1.1
+allowed event p.1 metadata.namespace=kube-system regarding.kind=Pod regarding.name=p regarding.namespace=kube-system
+count='{"series":{"count":2,"lastObservedTime":"2026-11-29T12:00:01.000000Z"}}'
+allowed patch events.events.k8s.io n1.1 -p "$count"
+refused 'on no other' patch events.events.k8s.io n2.1 -p "$count"
+refused 'on no other' event n2.2 reportingInstance=n2 regarding.name=n2
+refused 'about its own node' event n1.2 regarding.name=n2
+refused 'about its own node' event n1.3 regarding.kind=Secret
+refused "nobody else's" event n1.4 reportingController=kubelet
+refused "forbidden" delete events.events.k8s.io n1.1
 
 note "RuntimeClasses"
 server_side=(apply --server-side --force-conflicts --field-manager kata-deploy -f "$as_pod.class")
