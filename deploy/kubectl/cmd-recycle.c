@@ -2,8 +2,9 @@
 /*
  * cmd-recycle - evict the pods whose sandboxes are stale, so that what owns them makes new ones.
  *
- * One after the other, by the Eviction API: a PodDisruptionBudget that refuses is waited for, and
- * the next pod goes when the last one is gone, so that of no workload two go at once.  A pod that
+ * One after the other, by the Eviction API: a PodDisruptionBudget that refuses is waited for, the
+ * next pod goes when the last one is gone, and the next one of the same controller when as many of
+ * its pods are ready as were before the first went, also where no budget says so.  A pod that
  * nobody would make anew stays, and so does one whose annotation says so.  Foreign sandboxes and
  * leftovers have no pod that could go.
  */
@@ -19,6 +20,8 @@
 #define PATIENCE_MS (120 * UINT64_C(1000))
 #define GONE_MS     (120 * UINT64_C(1000))
 #define POLL_MS     500
+#define READY_MS    (120 * UINT64_C(1000))
+#define LOOK_MS     2000
 
 static const struct column columns[] = {
 	{ .title = "NAMESPACE", .member = "namespace" },
@@ -44,14 +47,15 @@ static char *pod_path(struct json_object *item)
 	return xasprintf("/api/v1/namespaces/%s/pods/%s", namespace, name);
 }
 
-static bool has_controller(struct json_object *pod)
+/* UID; NULL: none. */
+static const char *controller_of(struct json_object *pod)
 {
 	struct json_object *owners = json_at(pod, "metadata.ownerReferences");
 
 	for (size_t i = 0; i < json_len(owners); i++)
 		if (json_get_bool(json_item(owners, i), "controller", false))
-			return true;
-	return false;
+			return json_get_str(json_item(owners, i), "uid");
+	return NULL;
 }
 
 const char *recycle_why_not(struct json_object *pod, const char *uid, const char *node)
@@ -69,8 +73,55 @@ const char *recycle_why_not(struct json_object *pod, const char *uid, const char
 		return "its node made it: it is no pod of the API";
 	if (str_equal(json_member_str(notes, RECYCLE), "false"))
 		return "its annotation " RECYCLE " says so";
-	return has_controller(pod) ? NULL : "it has no controller that would make it anew";
+	return controller_of(pod) ? NULL : "it has no controller that would make it anew";
 }
+
+/* ---- a workload: the pods of one controller ---- */
+
+struct count {
+	const char *controller;
+	int64_t ready;
+};
+
+static int each_pod(void *arg, struct json_object *pod, struct error *e)
+{
+	struct count *count = arg;
+	struct json_object *ready = json_find(json_at(pod, "status.conditions"), "type", "Ready");
+
+	(void)e;
+	count->ready += str_equal(controller_of(pod), count->controller) &&
+			str_equal(json_get_str(ready, "status"), "True") &&
+			!json_get_str(pod, "metadata.deletionTimestamp");
+	return 0;
+}
+
+/* Waits until the workload of POD has as many pods that are ready as when it was first asked for,
+ * which WORKLOADS keeps. */
+static int await_workload(struct kata *k, struct json_object *pod, struct json_object *workloads,
+			  struct error *e)
+{
+	uint64_t deadline_ms = min_u64(k->deadline_ms, deadline_in(READY_MS));
+	_free_ char *namespace = http_escape(json_get_str(pod, "metadata.namespace"));
+	_free_ char *path = xasprintf("/api/v1/namespaces/%s/pods", namespace);
+	const char *controller = controller_of(pod);
+	struct json_object *before = json_member(workloads, controller);
+
+	for (;;) {
+		struct count count = { .controller = controller };
+
+		if (kube_list(k->kube, path, each_pod, &count, k->deadline_ms, k->cancel, e) < 0)
+			return -e->code;
+		if (!before)
+			json_set_int(workloads, controller, count.ready);
+		if (!before || count.ready >= json_object_get_int64(before))
+			return 0;
+		if (wait_pause(LOOK_MS, "its workload to have as many ready pods as before",
+			       deadline_ms, k->cancel, e) < 0)
+			return -e->code;
+	}
+}
+
+/* ---- eviction ---- */
 
 static int evict(struct kata *k, struct json_object *item, struct error *e)
 {
@@ -116,7 +167,7 @@ static void set_result(struct json_object *item, const char *result, const char 
 
 /* Returns EXIT_PARTLY if the pod is left where it should go. */
 static int recycle(struct kata *k, struct json_object *item, struct json_object *pod,
-		   struct error *e)
+		   struct json_object *workloads, struct error *e)
 {
 	const char *why_not =
 		recycle_why_not(pod, json_get_str(item, "uid"), json_get_str(item, "node"));
@@ -130,7 +181,9 @@ static int recycle(struct kata *k, struct json_object *item, struct json_object 
 		set_result(item, "would go", json_get_str(item, "reason"));
 		return 0;
 	}
-	r = evict(k, item, e);
+	r = await_workload(k, pod, workloads, e);
+	if (r >= 0)
+		r = evict(k, item, e);
 	if (r == -ENOENT)
 		r = 0;
 	if (r >= 0)
@@ -164,6 +217,7 @@ static int each_chosen(void *arg, struct json_object *pod, struct error *e)
 static int recycle_all(struct kata *k, struct json_object *stale, struct json_object *chosen,
 		       struct json_object *items, struct error *e)
 {
+	_json_ struct json_object *workloads = json_object_new_object();
 	int status = 0;
 
 	for (size_t i = 0; i < json_len(stale); i++) {
@@ -182,7 +236,7 @@ static int recycle_all(struct kata *k, struct json_object *stale, struct json_ob
 		if (r < 0)
 			return r;
 		(void)json_object_array_add(items, json_object_get(item));
-		r = recycle(k, item, pod, e);
+		r = recycle(k, item, pod, workloads, e);
 		if (r < 0)
 			return r;
 		status = r ? r : status;

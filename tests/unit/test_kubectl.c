@@ -413,28 +413,28 @@ static void test_pod_that_nobody_makes_anew_is_not_recycled(void **state)
 		const char *why; /* NULL: it goes */
 	} cases[] = {
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
-		  "{\"controller\":true}]}}",
+		  "{\"controller\":true,\"uid\":\"c\"}]}}",
 		  NULL },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
 		  "{\"controller\":false}]}}",
 		  "no controller" },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\"}}", "no controller" },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"v\",\"ownerReferences\":["
-		  "{\"controller\":true}]}}",
+		  "{\"controller\":true,\"uid\":\"c\"}]}}",
 		  "another pod" },
 		{ "{\"spec\":{\"nodeName\":\"m\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
-		  "{\"controller\":true}]}}",
+		  "{\"controller\":true,\"uid\":\"c\"}]}}",
 		  "not on the node" },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
-		  "{\"controller\":true}],"
+		  "{\"controller\":true,\"uid\":\"c\"}],"
 		  "\"annotations\":{\"katacontainers.io/recycle\":\"false\"}}}",
 		  "annotation" },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
-		  "{\"controller\":true}],"
+		  "{\"controller\":true,\"uid\":\"c\"}],"
 		  "\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}}",
 		  "going already" },
 		{ "{\"spec\":{\"nodeName\":\"n\"},\"metadata\":{\"uid\":\"u\",\"ownerReferences\":["
-		  "{\"controller\":true}],"
+		  "{\"controller\":true,\"uid\":\"c\"}],"
 		  "\"annotations\":{\"kubernetes.io/config.mirror\":\"x\"}}}",
 		  "its node" },
 	};

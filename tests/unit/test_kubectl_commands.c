@@ -168,9 +168,18 @@ static void test_sandboxes_have_the_version_of_their_node_unless_stale(void **st
 	"[{\"cause\":\"version\"}]},{\"namespace\":\"shop\",\"name\":\"p2\",\"uid\":\"u2\"},{"    \
 	"\"id\":"                                                                                 \
 	"\"no pod\"}]}"
-#define CONTROLLED(uid)                                                \
-	"{\"spec\":{\"nodeName\":\"n1\"},\"metadata\":{\"uid\":\"" uid \
-	"\",\"ownerReferences\":[{\"controller\":true}]}}"
+#define OF_SET(uid, status)                                                                   \
+	"{\"spec\":{\"nodeName\":\"n1\"},\"metadata\":{\"namespace\":\"shop\",\"uid\":\"" uid \
+	"\",\"ownerReferences\":[{\"controller\":true,\"uid\":\"set\"}]},"                    \
+	"\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"" status "\"}]}}"
+#define CONTROLLED(uid) OF_SET(uid, "True")
+#define EVICT(pod, uid)                                                  \
+	{                                                                \
+		{ "POST /api/v1/namespaces/shop/pods/" pod "/eviction?", \
+		  "\"preconditions\":{\"uid\":\"" uid "\"}" },           \
+			"201 Created", "{}", FAKE_KEEP, NULL             \
+	}
+#define WORKLOAD(pods) GET("/api/v1/namespaces/shop/pods?limit=100", LIST(pods))
 
 /* The first is waited for before the second goes, which has no controller. */
 static void test_recycle_evicts_one_after_the_other(void **state)
@@ -179,12 +188,8 @@ static void test_recycle_evicts_one_after_the_other(void **state)
 		ONE_NODE,
 		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
-		{ { "POST /api/v1/namespaces/shop/pods/p1/eviction?",
-		    "\"preconditions\":{\"uid\":\"u1\"}" },
-		  "201 Created",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
+		WORKLOAD(CONTROLLED("u1")),
+		EVICT("p1", "u1"),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("another")),
 		GET("/api/v1/namespaces/shop/pods/p2",
@@ -198,6 +203,30 @@ static void test_recycle_evicts_one_after_the_other(void **state)
 		       "recycle", "--no-headers");
 }
 
+/* Also without a budget: the new pod boots a VM, which takes longer than the old one to go. */
+static void test_recycle_waits_for_the_workload(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
+		WORKLOAD(CONTROLLED("u1") "," CONTROLLED("u2") ",{}"),
+		EVICT("p1", "u1"),
+		GET("/api/v1/namespaces/shop/pods/p1", "{}"),
+		GET("/api/v1/namespaces/shop/pods/p2", CONTROLLED("u2")),
+		WORKLOAD(CONTROLLED("u2") "," OF_SET("u3", "False")),
+		WORKLOAD(CONTROLLED("u2") "," OF_SET("u3", "True")),
+		EVICT("p2", "u2"),
+		GET("/api/v1/namespaces/shop/pods/p2", "{}"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "shop  p1  n1  evicted  version\n"
+		       "shop  p2  n1  evicted  -\n",
+		       "recycle", "--no-headers");
+}
+
 /* What was evicted is said, whatever comes after it. */
 static void test_recycle_that_fails_tells_what_it_did(void **state)
 {
@@ -205,11 +234,8 @@ static void test_recycle_that_fails_tells_what_it_did(void **state)
 		ONE_NODE,
 		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
-		{ { "POST /api/v1/namespaces/shop/pods/p1/eviction?" },
-		  "201 Created",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
+		WORKLOAD(CONTROLLED("u1")),
+		EVICT("p1", "u1"),
 		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("another")),
 		{ { "GET /api/v1/namespaces/shop/pods/p2 " },
 		  "403 Forbidden",
@@ -473,6 +499,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recycle_evicts_one_after_the_other),
+		cmocka_unit_test(test_recycle_waits_for_the_workload),
 		cmocka_unit_test(test_recycle_that_fails_tells_what_it_did),
 		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
 		cmocka_unit_test(test_status_is_a_line_for_each_installation),
