@@ -50,6 +50,17 @@ static void tell(struct json_object *items, struct json_object *node, const char
 	(void)json_object_array_add(items, item);
 }
 
+/* What STATUS of the node's program means. */
+static const char *result_of(const struct kata *k, int status)
+{
+	/* Of a dry run: nothing would change, something would, an error. */
+	static const char *const dry[] = { "stays", "would go back" };
+
+	if (!k->options->is_dry)
+		return status == 0 ? "went back" : "failed";
+	return status >= 0 && (size_t)status < ARRAY_SIZE(dry) ? dry[status] : "failed";
+}
+
 static int roll_back(struct kata *k, struct json_object *installation, struct json_object *node,
 		     struct json_object *items, struct error *e)
 {
@@ -63,13 +74,12 @@ static int roll_back(struct kata *k, struct json_object *installation, struct js
 	};
 	_free_ char *log = NULL;
 	int status = errand_run(k, &errand, &log, e);
+	const char *result = result_of(k, status);
 
-	tell(items, node,
-	     status != 0 ? "failed"
-	     : is_dry    ? "would go back"
-			 : "went back",
-	     status < 0 ? e->msg : last_line(log));
-	return status == -ECANCELED ? status : status == 0 ? 0 : EXIT_PARTLY;
+	tell(items, node, result, status < 0 ? e->msg : last_line(log));
+	if (status == -ECANCELED)
+		return status;
+	return strcmp(result, "failed") == 0 ? EXIT_PARTLY : 0;
 }
 
 static bool is_wanted(const struct kata *k, struct json_object *installation,

@@ -460,6 +460,32 @@ static void test_rollback_takes_one_node_after_the_other(void **state)
 		       "rollback", "--all", "--no-headers");
 }
 
+/* The node's program ends with 1 where something would change. */
+static void test_dry_rollback_says_what_would_be(void **state)
+{
+	static const struct fake_turn would[] = {
+		ONE_NODE,
+		ERRAND("\"readOnly\":true", "\"--dry-run\",\"rollback\"", "1",
+		       "restart: no: why\n"),
+	};
+	static const struct fake_turn nothing[] = {
+		ONE_NODE,
+		ERRAND("\"readOnly\":true", "\"--dry-run\",\"rollback\"", "0", "nothing to do\n"),
+	};
+	static const struct fake_turn wrong[] = {
+		ONE_NODE,
+		ERRAND("\"readOnly\":true", "\"--dry-run\",\"rollback\"", "2", "there is none\n"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(would, 0, "n1  2-0123456789ab  would go back  restart: no: why\n",
+		       "rollback", "n1", "--dry-run", "--no-headers");
+	ASSERT_COMMAND(nothing, 0, "n1  2-0123456789ab  stays  nothing to do\n", "rollback", "n1",
+		       "--dry-run", "--no-headers");
+	ASSERT_COMMAND(wrong, EXIT_PARTLY, "n1  2-0123456789ab  failed  there is none\n",
+		       "rollback", "n1", "--dry-run", "--no-headers");
+}
+
 /* It goes, whatever it has: forward again, if it went back. */
 static void test_node_that_is_named_goes_back(void **state)
 {
@@ -513,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
 		cmocka_unit_test(test_errand_knows_the_pod_of_a_lost_try),
 		cmocka_unit_test(test_rollback_takes_one_node_after_the_other),
+		cmocka_unit_test(test_dry_rollback_says_what_would_be),
 		cmocka_unit_test(test_node_that_is_named_goes_back),
 		cmocka_unit_test(test_rollout_is_waited_for_until_it_ends_or_stops),
 	};
