@@ -121,7 +121,7 @@ note "Events"
 # Another one's, to be written over.
 k create -f - >/dev/null <<-'END'
 	{ apiVersion: events.k8s.io/v1, kind: Event, metadata: { name: n2.1, namespace: default }, type: Normal,
-	  eventTime: "2026-11-29T12:00:00.000000Z", action: Install, reason: R, note: n, reportingInstance: n2,
+	  eventTime: "2026-11-29T12:00:00.000000Z", action: Install, reason: R, note: told, reportingInstance: n2,
 	  reportingController: katacontainers.io/kata-deploy, regarding: { apiVersion: v1, kind: Node, name: n2 } }
 END
 allowed event n1.1
