@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "deploy/coordinate/coordinate.h"
 #include "deploy/drift.h"
 #include "deploy/dry.h"
 #include "deploy/kubectl/kubectl.h"
@@ -39,6 +40,33 @@ struct arguments {
 	enum plan_format format; /* of what is told and not done */
 	int report_fd;           /* where a parent wants to read why we failed; -1: nowhere */
 };
+
+/* Not a node's business: the roll-out over all of them. */
+static int run_coordinate(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	const char *pod = getenv("POD_NAME");
+	_free_ char *name = xasprintf("%s-coordinator", s->owner.name);
+	_free_ char *path = xasprintf("/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
+				      s->namespace, name);
+	_kube_config_ struct kube_config config = { 0 };
+	_lease_ struct lease lease = { .path = path, .name = name, .holder = pod };
+	struct coordinator c = {
+		.installation = settings_instance(s),
+		.namespace = s->namespace,
+		.daemonset = s->daemonset_name,
+		.cancel = cancel,
+		.lease = &lease,
+	};
+	int r;
+
+	if (str_empty(pod))
+		return fail(e, EINVAL, "POD_NAME is not set: of several coordinators one acts");
+	if (kube_config_load(&config, e) < 0 || kube_open(&config, &s->owner, &c.kube, e) < 0)
+		return -e->code;
+	r = coordinate_run(&c, e);
+	kube_close(c.kube);
+	return r;
+}
 
 static const struct action {
 	const char *name;
@@ -69,6 +97,8 @@ static const struct action {
 	{ "keep", run_keep, NULL, NULL },
 	{ "keep-engine", run_keep_engine, NULL, NULL },
 	{ "follow", run_follow, NULL, NULL },
+	{ "coordinate", run_coordinate, NULL,
+	  "widen roll-outs in waves, as KataInstallation says; one in the cluster, until SIGTERM" },
 	{ "publish", run_publish, NULL, NULL },
 };
 

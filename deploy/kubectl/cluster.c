@@ -6,13 +6,16 @@
  * DaemonSet is gone.  A node belongs to it if it has its label or a pod of it.  The version of a
  * node is that of the proof it carries (deploy/node.c); the version that shall be is the one of a
  * node whose pod has the image that the DaemonSet has now and is ready, else that image's tag:
- * nobody but a node has looked into it.  One thread.
+ * nobody but a node has looked into it.  What a node says of a failure counts for the pod that said
+ * it: the next one has not failed yet.  One thread.
  */
 #include "deploy/kubectl/cluster.h"
 
 #include <string.h>
 
+#include "deploy/kubectl/revision.h"
 #include "lib/kube/list.h"
+#include "lib/timestamp.h"
 
 #define CONTAINER      "kata-deploy"
 #define STALE_NOTE     "katacontainers.io/stale-sandboxes"
@@ -21,12 +24,14 @@
 #define PORT           8090
 #define GENERATION     "deprecated.daemonset.template.generation"
 #define POD_GENERATION "pod-template-generation"
+#define POD_REVISION   "controller-revision-hash"
 #define NAMESPACE      "kata-system"
 
 void cluster_init(struct cluster *c)
 {
 	c->installations = json_object_new_array();
 	c->pods = json_object_new_object();
+	c->ending = json_object_new_object();
 	c->nodes = json_object_new_array();
 }
 
@@ -34,6 +39,7 @@ void cluster_done(struct cluster *c)
 {
 	json_putp(&c->installations);
 	json_putp(&c->pods);
+	json_putp(&c->ending);
 	json_putp(&c->nodes);
 	*c = (struct cluster){ 0 };
 }
@@ -44,6 +50,22 @@ struct json_object *cluster_installation(const struct cluster *c, const char *na
 }
 
 /* ---- DaemonSets ---- */
+
+/* 0: nobody says. */
+static int64_t time_at(struct json_object *object, const char *path)
+{
+	const char *time = json_get_str(object, path);
+	int64_t seconds;
+
+	return time && timestamp_parse(time, &seconds) ? seconds : 0;
+}
+
+/* When the condition TYPE became what it is. */
+static int64_t changed_s(struct json_object *object, const char *type)
+{
+	return time_at(json_find(json_at(object, "status.conditions"), "type", type),
+		       "lastTransitionTime");
+}
 
 static struct json_object *our_container(struct json_object *pod_spec)
 {
@@ -154,15 +176,21 @@ void cluster_add_pod(struct cluster *c, struct json_object *installation, struct
 	_free_ char *key = pod_key(json_get_str(installation, "installation"), node);
 	struct json_object *p;
 
-	/* While one is replaced there may be two. */
-	if (!container || !node || json_get_str(pod, "metadata.deletionTimestamp"))
+	if (!container || !node)
 		return;
+	if (json_get_str(pod, "metadata.deletionTimestamp")) {
+		json_set_int(c->ending, key, time_at(pod, "metadata.deletionTimestamp"));
+		return;
+	}
 	p = json_set_object(c->pods, key);
 	json_set_str(p, "installation", json_get_str(installation, "installation"));
 	json_set_str(p, "namespace", json_get_str(pod, "metadata.namespace"));
 	json_set_str(p, "pod", json_get_str(pod, "metadata.name"));
 	json_set_str(p, "node", node);
+	json_set_str(p, "revision", json_member_str(json_at(pod, "metadata.labels"), POD_REVISION));
+	json_set_int(p, "started", time_at(pod, "status.startTime"));
 	json_set_bool(p, "ready", condition_is_true(pod, "Ready"));
+	json_set_int(p, "readySince", changed_s(pod, "Ready"));
 	json_set_bool(p, "updated", is_of_template(installation, pod, container));
 }
 
@@ -172,6 +200,46 @@ static struct json_object *pod_on(const struct cluster *c, const char *installat
 	_free_ char *key = pod_key(installation, node);
 
 	return json_member(c->pods, key);
+}
+
+/* Since when the pod there ends that no other one follows yet; 0: none does. */
+static int64_t ending_on(const struct cluster *c, const char *installation, const char *node)
+{
+	_free_ char *key = pod_key(installation, node);
+
+	return json_member(c->pods, key) ? 0 : json_object_get_int64(json_member(c->ending, key));
+}
+
+/* Its controller gives a template that comes back another number, and its pods stay of it: what it
+ * goes by is its revision. */
+void cluster_set_revision(struct cluster *c, struct json_object *installation, const char *revision)
+{
+	const char *name = json_get_str(installation, "installation");
+
+	json_object_object_foreach(c->pods, key, pod)
+	{
+		(void)key;
+		if (str_equal(json_get_str(pod, "installation"), name) &&
+		    str_equal(json_get_str(pod, "revision"), revision))
+			json_set_bool(pod, "updated", true);
+	}
+}
+
+static bool needs_revision(const struct cluster *c, struct json_object *installation)
+{
+	const char *name = json_get_str(installation, "installation");
+
+	/* Before its controller has seen the template there is none of it. */
+	if (!json_get_bool(installation, "observed", false))
+		return false;
+	json_object_object_foreach(c->pods, key, pod)
+	{
+		(void)key;
+		if (str_equal(json_get_str(pod, "installation"), name) &&
+		    json_get_str(pod, "revision") && !json_get_bool(pod, "updated", false))
+			return true;
+	}
+	return false;
 }
 
 /* ---- nodes ---- */
@@ -237,6 +305,26 @@ static struct json_object *reason_of(const struct cluster *c, struct json_object
 		       : condition_of(c, node, READY, installation);
 }
 
+/* Whether REASON, a condition, is what POD said, or one before it. */
+static bool is_of_pod(struct json_object *reason, struct json_object *pod)
+{
+	int64_t said_s = time_at(reason, "lastHeartbeatTime");
+
+	/* A pod that was not started yet has said nothing. */
+	return reason &&
+	       (!pod || !said_s ||
+		(json_get_int(pod, "started", 0) > 0 && said_s > json_get_int(pod, "started", 0)));
+}
+
+/* A node that nobody has heard of for a while; a new one has said nothing yet. */
+static bool is_away(struct json_object *node)
+{
+	const char *ready = json_get_str(
+		json_find(json_at(node, "status.conditions"), "type", "Ready"), "status");
+
+	return ready && strcmp(ready, "True") != 0;
+}
+
 static void set_stale(const struct cluster *c, struct json_object *item, struct json_object *node,
 		      const char *installation)
 {
@@ -269,15 +357,21 @@ static void add_item(struct cluster *c, struct json_object *node, const char *in
 	json_set_str(item, "proof", proof);
 	json_set_bool(item, "updated", json_get_bool(pod, "updated", false));
 	json_set_bool(item, "podReady", json_get_bool(pod, "ready", false));
+	json_set_int(item, "podReadySince", json_get_int(pod, "readySince", 0));
 	json_set_str(item, "pod", json_get_str(pod, "pod"));
 	json_set_str(item, "namespace", json_get_str(pod, "namespace"));
 	json_set_str(item, "label", label);
+	json_set_int(item, "endingSince", ending_on(c, installation, name));
+	json_set_bool(item, "away", is_away(node));
+	json_set_bool(item, "held", is_of_pod(reason, pod));
 	json_set_str(item, "reason", json_get_str(reason, "reason"));
 	json_set_str(item, "message", json_get_str(reason, "message"));
 	json_set_str(item, "containerRuntime",
 		     json_get_str(node, "status.nodeInfo.containerRuntimeVersion"));
 	(void)json_object_object_add(item, "handlers",
 				     json_object_get(json_at(node, "status.runtimeHandlers")));
+	(void)json_object_object_add(item, "labels",
+				     json_object_get(json_at(node, "metadata.labels")));
 	set_stale(c, item, node, installation);
 	(void)json_object_array_add(c->nodes, item);
 }
@@ -376,7 +470,7 @@ static const char *most_common(const struct cluster *c, const char *installation
 static void count_node(struct json_object *node, struct tally *t)
 {
 	const char *state = json_get_str(node, "state");
-	bool is_held = json_get_str(node, "reason") && strcmp(state, "unsuitable") != 0 &&
+	bool is_held = json_get_bool(node, "held", false) && strcmp(state, "unsuitable") != 0 &&
 		       strcmp(state, "removed") != 0;
 
 	t->nodes++;
@@ -508,6 +602,23 @@ static char *selector_of(struct json_object *labels)
 	return http_escape(joined);
 }
 
+static int set_revision(struct reading *r, struct error *e)
+{
+	struct json_object *in = r->installation;
+	_free_ char *revision = NULL;
+	int result;
+
+	if (!needs_revision(r->cluster, in))
+		return 0;
+	result = revision_current(r->k->kube, json_get_str(in, "namespace"),
+				  json_get_str(in, "daemonset"), r->k->deadline_ms, r->k->cancel,
+				  &revision, e);
+	if (result >= 0)
+		cluster_set_revision(r->cluster, in, revision);
+	/* Who may not see it has the numbers. */
+	return result == -EACCES || result == -ENOENT ? 0 : result;
+}
+
 static int list_pods(struct reading *r, struct error *e)
 {
 	for (size_t i = 0; i < json_len(r->cluster->installations); i++) {
@@ -517,7 +628,7 @@ static int list_pods(struct reading *r, struct error *e)
 					      json_get_str(in, "namespace"), selector);
 
 		r->installation = in;
-		if (list(r, path, each_pod, e) < 0)
+		if (list(r, path, each_pod, e) < 0 || set_revision(r, e) < 0)
 			return -e->code;
 	}
 	return 0;

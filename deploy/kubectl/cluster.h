@@ -12,8 +12,9 @@ struct cluster {
 	/* "installation", "namespace", "daemonset", "suffix", "image", "port", "template",
 	 * "selector", ...: see cluster_add_daemonset(). */
 	struct json_object *installations;
-	struct json_object *pods;  /* of the DaemonSets, by installation and node */
-	bool is_partial;           /* there may be DaemonSets that we may not see */
+	struct json_object *pods;   /* of the DaemonSets, by installation and node */
+	struct json_object *ending; /* since when, of those that were deleted */
+	bool is_partial;            /* there may be DaemonSets that we may not see */
 	struct json_object *nodes; /* one item for each node and installation: cluster_add_node() */
 };
 
@@ -29,6 +30,10 @@ int cluster_read(struct kata *k, struct cluster *ret_cluster, struct error *e);
 void cluster_add_daemonset(struct cluster *c, struct json_object *daemonset);
 void cluster_add_pod(struct cluster *c, struct json_object *installation, struct json_object *pod);
 void cluster_add_node(struct cluster *c, struct json_object *node);
+/* Between pods and nodes, where it is known: pods of REVISION have the present template, whatever
+ * its number is. */
+void cluster_set_revision(struct cluster *c, struct json_object *installation,
+			  const char *revision);
 /* After them: counts, versions and how far the roll-out is, into the installations. */
 void cluster_sum(struct cluster *c);
 

@@ -80,11 +80,11 @@ const struct kata_command kata_commands[] = {
 		.name = "rollout",
 		.min = 1,
 		.max = 1,
-		.usage = "status",
+		.usage = "status|pause|resume|undo",
 		.needs_cluster = true,
 		.run = cmd_rollout,
-		.help = "wait for the end of a roll-out; ends with 0: complete, 1: a node stopped "
-			"it",
+		.help = "wait for the end of a roll-out (status ends with 0: complete, 1: a node "
+			"stopped it), hold it, let it go on past its failures, take its image back",
 	},
 	{
 		.name = "rollback",
@@ -156,7 +156,7 @@ static void put_commands(FILE *out)
 		_free_ char *term = xasprintf("%s %s", c->name, c->usage);
 
 		if (c->help)
-			(void)fprintf(out, "  %-24s  %s\n", str_trim(term), c->help);
+			(void)fprintf(out, "  %-32s  %s\n", str_trim(term), c->help);
 	}
 }
 

@@ -92,8 +92,8 @@ static void set_regarding(struct json_object *regarding, const struct kube_event
 {
 	bool is_pod = event->pod_namespace;
 
-	json_set_str(regarding, "apiVersion", "v1");
-	json_set_str(regarding, "kind", is_pod ? "Pod" : "Node");
+	json_set_str(regarding, "apiVersion", event->kind ? event->api_version : "v1");
+	json_set_str(regarding, "kind", is_pod ? "Pod" : event->kind ? event->kind : "Node");
 	json_set_str(regarding, "namespace", event->pod_namespace);
 	json_set_str(regarding, "name", is_pod ? event->pod_name : event->node);
 	json_set_str(regarding, "uid", is_pod ? event->pod_uid : event->node_uid);

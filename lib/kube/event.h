@@ -6,11 +6,13 @@
 
 enum kube_event_type { KUBE_EVENT_NORMAL, KUBE_EVENT_WARNING };
 
-/* Something that happened to a node, or to a pod on it, as `kubectl describe` and `kubectl events`
- * show it. */
+/* Something that happened to a node, to a pod on it, or to another object without a namespace, as
+ * `kubectl describe` and `kubectl events` show it. */
 struct kube_event {
 	const char *node; /* name of the node it is about, or that the pod runs on */
 	const char *node_uid;
+	const char *api_version;   /* of what the two above name, and ... */
+	const char *kind;          /* ... its kind; NULL: a Node */
 	const char *pod_namespace; /* NULL: it is about the node */
 	const char *pod_name;
 	const char *pod_uid;

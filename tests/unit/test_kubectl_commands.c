@@ -521,6 +521,50 @@ static void test_rollout_is_waited_for_until_it_ends_or_stops(void **state)
 		       "rollout", "status");
 }
 
+static void test_rollout_is_held_resumed_and_taken_back(void **state)
+{
+	static const struct fake_turn paused[] = {
+		ONE_NODE,
+		{ { "PATCH /apis/katacontainers.io/v1alpha1/katainstallations/default?",
+		    "\"paused\":true" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	static const struct fake_turn resumed[] = {
+		ONE_NODE,
+		{ { "PATCH /apis/katacontainers.io/v1alpha1/katainstallations/default?",
+		    "\"paused\":false,\"resumed\":\"k:2\"" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	static const struct fake_turn undone[] = {
+		ONE_NODE,
+		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100",
+		    LIST("{\"metadata\":{\"ownerReferences\":[{\"kind\":\"DaemonSet\",\"name\":"
+			 "\"kata-deploy\"}]},"
+			 "\"revision\":1,\"data\":{\"of\":1}},"
+			 "{\"metadata\":{\"ownerReferences\":[{\"kind\":\"DaemonSet\",\"name\":"
+			 "\"kata-deploy\"}]},"
+			 "\"revision\":2,\"data\":{\"of\":2}}")),
+		{ { "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ",
+		    "{\"of\":1}" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+
+	(void)state;
+	ASSERT_COMMAND(paused, 0, "default: paused\n", "rollout", "pause");
+	ASSERT_COMMAND(resumed, 0, "default: resumed\n", "rollout", "resume");
+	ASSERT_COMMAND(undone, 0, "default: its DaemonSet has the template before\n", "rollout",
+		       "undo");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -542,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_dry_rollback_says_what_would_be),
 		cmocka_unit_test(test_node_that_is_named_goes_back),
 		cmocka_unit_test(test_rollout_is_waited_for_until_it_ends_or_stops),
+		cmocka_unit_test(test_rollout_is_held_resumed_and_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * coordinate - widen a roll-out over the nodes of one installation.
+ *
+ * The DaemonSet's updateStrategy is OnDelete, so a new template changes no node until its pod is
+ * deleted: that is all this does to nodes, and it writes the DaemonSet only to take a template back
+ * where the policy allows it.  What it knows it reads from the API each time, and what it decides
+ * is a function of that (decide.c): it can be killed at any point.  Each write is preceded by a
+ * look at the lease.  Without the resource, or with an invalid one, nothing that runs is stopped.
+ * At rest it asks for three small objects every few seconds.  One thread.
+ */
+#include "deploy/coordinate/coordinate.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "deploy/coordinate/policy.h"
+#include "deploy/coordinate/report.h"
+#include "deploy/kubectl/revision.h"
+#include "lib/kube/apply.h"
+#include "lib/kube/event.h"
+#include "lib/log.h"
+#include "lib/timestamp.h"
+
+#define API_VERSION "katacontainers.io/v1alpha1"
+#define KIND        "KataInstallation"
+#define RESOURCES   "/apis/" API_VERSION "/katainstallations"
+#define ASK_MS      (30 * UINT64_C(1000))
+#define STEP_MS     (5 * 60 * UINT64_C(1000))
+#define LOOK_MS     5000
+#define PER_SECOND  20
+#define BURST       100
+#define REST_MS     60000 /* while all is done nodes are looked at no more often than that */
+
+/* ---- what is there ---- */
+
+static char *resource_path(const struct coordinator *c)
+{
+	return xasprintf(RESOURCES "/%s", c->installation);
+}
+
+/* 0 without one. */
+static int read_resource(const struct coordinator *c, struct json_object **ret_resource,
+			 struct error *e)
+{
+	_free_ char *path = resource_path(c);
+	int r = kube_get(c->kube, path, deadline_in(ASK_MS), c->cancel, ret_resource, e);
+
+	return r < 0 && r != -ENOENT ? r : 0;
+}
+
+static int read_cluster(const struct coordinator *c, struct cluster *ret_cluster, struct error *e)
+{
+	const struct options options = {
+		.installation = c->installation,
+		.choice = { .namespace = c->namespace },
+	};
+	struct kata k = {
+		.options = &options,
+		.kube = c->kube,
+		.cancel = c->cancel,
+		.deadline_ms = deadline_in(STEP_MS),
+	};
+
+	return cluster_read(&k, ret_cluster, e);
+}
+
+static struct rollout_node target_of(struct json_object *node, const struct policy *p,
+				     int64_t now_s)
+{
+	struct json_object *labels = json_at(node, "labels");
+	const char *state = json_get_str(node, "state");
+	const char *zone = json_member_str(labels, p->zone_label);
+	bool is_unsuitable = str_equal(state, "unsuitable");
+	bool is_ready = json_get_bool(node, "podReady", false);
+	int64_t ending_s = json_get_int(node, "endingSince", 0);
+	int64_t since_s = ending_s ? ending_s : json_get_int(node, "podReadySince", 0);
+	/* A pod that nobody started yet has no time. */
+	bool is_late = !is_ready && since_s > 0 && now_s - since_s > p->progress_s;
+
+	return (struct rollout_node){
+		.name = json_get_str(node, "node"),
+		.pod = json_get_str(node, "pod"),
+		.zone = zone && *p->zone_label ? zone : "",
+		.is_canary = json_member(labels, p->canary_label) != NULL,
+		/* The end of a pod is the beginning of its node. */
+		.is_updated = ending_s || json_get_bool(node, "updated", false),
+		.is_ready = is_ready,
+		.is_failed = !is_unsuitable && !is_ready &&
+			     ((!ending_s && json_get_bool(node, "held", false)) || is_late),
+		.is_unsuitable = is_unsuitable,
+		.ready_since_s = since_s,
+	};
+}
+
+/* Without a pod, or the end of one, the DaemonSet does not want it, or is about to make one. */
+static bool is_target(struct json_object *node)
+{
+	return json_get_str(node, "pod") || json_get_int(node, "endingSince", 0);
+}
+
+/* Who is away cannot be updated, and has not failed.  One that went away with the release may. */
+static bool is_away(struct json_object *node)
+{
+	return json_get_bool(node, "away", false) && !json_get_bool(node, "updated", false) &&
+	       !json_get_int(node, "endingSince", 0);
+}
+
+size_t coordinate_targets(const struct cluster *c, const struct policy *policy, int64_t now_s,
+			  struct rollout_node **ret_targets, size_t *ret_away)
+{
+	size_t n = 0, wanted = 0;
+
+	*ret_away = 0;
+	for (size_t i = 0; i < json_len(c->installations); i++)
+		wanted += (size_t)json_get_int(json_item(c->installations, i), "nodes", 0);
+	*ret_targets = xcalloc(max_size(json_len(c->nodes), wanted) + 1, sizeof(**ret_targets));
+	for (size_t i = 0; i < json_len(c->nodes); i++) {
+		struct json_object *node = json_item(c->nodes, i);
+
+		if (!is_target(node))
+			continue;
+		if (is_away(node))
+			++*ret_away;
+		else
+			(*ret_targets)[n++] = target_of(node, policy, now_s);
+	}
+	/* Between the end of a pod and the next one nothing says which node it was. */
+	while (n + *ret_away < wanted)
+		(*ret_targets)[n++] =
+			(struct rollout_node){ .name = "", .zone = "", .is_updated = true };
+	return n;
+}
+
+/* ---- what is done ---- */
+
+/* Two never act at once: who is late does nothing.  Reading many nodes takes a while, so the lease
+ * is renewed on the way. */
+static int must_hold(const struct coordinator *c, struct error *e)
+{
+	int r = 1;
+
+	if (c->lease && now_ms() - c->lease->renewed_ms > LEASE_RENEW_MS)
+		r = lease_try(c->lease, c->kube, c->cancel, e);
+	if (r < 0)
+		return r;
+	return !c->lease || (r > 0 && lease_is_held(c->lease, now_ms()))
+		       ? 0
+		       : fail(e, EAGAIN, "the lease is another's");
+}
+
+static int delete_pods(const struct coordinator *c, const struct decision *d, struct error *e)
+{
+	for (char **pod = d->pods; pod && *pod; pod++) {
+		_free_ char *path = xasprintf("/api/v1/namespaces/%s/pods/%s", c->namespace, *pod);
+
+		if (must_hold(c, e) < 0 ||
+		    kube_delete(c->kube, path, deadline_in(ASK_MS), c->cancel, e) < 0)
+			return -e->code;
+		log_info("pod '%s' goes, so that its node is updated", *pod);
+	}
+	return 0;
+}
+
+/* As "kubectl rollout undo" does. */
+static int take_back(const struct coordinator *c, struct error *e)
+{
+	_json_ struct json_object *patch = NULL;
+
+	if (revision_before(c->kube, c->namespace, c->daemonset, deadline_in(ASK_MS), c->cancel,
+			    &patch, e) < 0 ||
+	    must_hold(c, e) < 0 ||
+	    revision_apply(c->kube, c->namespace, c->daemonset, patch, deadline_in(ASK_MS),
+			   c->cancel, e) < 0)
+		return -e->code;
+	log_warn("the template of DaemonSet '%s' is the one before", c->daemonset);
+	return 0;
+}
+
+/* ---- what is told ---- */
+
+static void tell_event(const struct coordinator *c, const struct situation *s,
+		       struct json_object *status)
+{
+	const char *type = NULL;
+	_free_ char *note = NULL;
+	const char *reason = report_event(s, status, &type, &note);
+	struct kube_event event = {
+		.node = c->installation,
+		.node_uid = json_get_str(s->installation, "metadata.uid"),
+		.api_version = API_VERSION,
+		.kind = KIND,
+		.reason = reason,
+		.action = "RollOut",
+	};
+	struct error e;
+
+	if (!reason)
+		return;
+	log_info("%s: %s", reason, note);
+	event.note = note;
+	event.type = strcmp(type, "Warning") == 0 ? KUBE_EVENT_WARNING : KUBE_EVENT_NORMAL;
+	/* The status says it as well. */
+	if (kube_event(c->kube, &event, deadline_in(ASK_MS), c->cancel, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int put_status(const struct coordinator *c, const struct situation *s,
+		      struct json_object *status, struct error *e)
+{
+	_free_ char *path = xasprintf(RESOURCES "/%s/status", c->installation);
+	_json_ struct json_object *object = json_object_new_object();
+	struct json_object *metadata;
+
+	if (!report_is_news(s, status))
+		return 0;
+	json_set_str(object, "apiVersion", API_VERSION);
+	json_set_str(object, "kind", KIND);
+	metadata = json_set_object(object, "metadata");
+	json_set_str(metadata, "name", c->installation);
+	json_set_str(metadata, "resourceVersion",
+		     json_get_str(s->installation, "metadata.resourceVersion"));
+	(void)json_object_object_add(object, "status", json_object_get(status));
+	return must_hold(c, e) < 0 ? -e->code
+				   : kube_apply(c->kube, path, object, KUBE_TAKE_OVER,
+						deadline_in(ASK_MS), c->cancel, NULL, e);
+}
+
+static const char *reason_on(const struct cluster *c, const char *name)
+{
+	struct json_object *node = name ? json_find(c->nodes, "node", name) : NULL;
+
+	return json_get_str(node, "reason");
+}
+
+/* ---- a look ---- */
+
+static int act(struct coordinator *c, struct situation *s, const struct policy *p,
+	       const struct cluster *cluster, struct decision *d, struct error *e)
+{
+	_json_ struct json_object *status = NULL;
+
+	if (!report_may_undo(s))
+		d->undoes = false;
+	if (delete_pods(c, d, e) < 0 || (d->undoes && take_back(c, e) < 0))
+		return -e->code;
+	s->first_reason = reason_on(cluster, d->first_failed);
+	status = report_status(s, p, d);
+	tell_event(c, s, status);
+	return put_status(c, s, status, e);
+}
+
+static int look(struct coordinator *c, struct json_object *resource, int64_t now_s,
+		int64_t *ret_again_s, enum phase *ret_phase, struct error *e)
+{
+	_cluster_ struct cluster cluster = { 0 };
+	_policy_ struct policy p = { 0 };
+	_decision_ struct decision d = { 0 };
+	_free_ struct rollout_node *targets = NULL;
+	_free_ char *now = timestamp_now(TIMESTAMP_SECONDS);
+	struct situation s = { .installation = resource, .now = now };
+	size_t n;
+	int r;
+
+	if (policy_read(resource, &p, e) < 0)
+		return fail_wrap(e, "KataInstallation '%s'", c->installation);
+	if (read_cluster(c, &cluster, e) < 0)
+		return -e->code;
+	s.summary = cluster_installation(&cluster, c->installation);
+	s.image = json_get_str(s.summary, "image");
+	/* Which pods are of it, its controller says when it has seen it. */
+	if (!s.image || !json_get_bool(s.summary, "observed", false))
+		return 0;
+	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
+	decide(&p, s.image, targets, n, now_s, &d);
+	r = act(c, &s, &p, &cluster, &d, e);
+	*ret_again_s = d.again_s;
+	*ret_phase = d.phase;
+	return r;
+}
+
+/* What a rest ends with: another template or wish, or a pod that is not ready any more, which the
+ * DaemonSet counts.  Caller frees. */
+static int read_signs(const struct coordinator *c, struct json_object *resource, char **ret_signs,
+		      struct error *e)
+{
+	_free_ char *path =
+		xasprintf("/apis/apps/v1/namespaces/%s/daemonsets/%s", c->namespace, c->daemonset);
+	_json_ struct json_object *daemonset = NULL;
+	const char *version;
+
+	if (kube_get(c->kube, path, deadline_in(ASK_MS), c->cancel, &daemonset, e) < 0)
+		return -e->code;
+	version = json_get_str(daemonset, "metadata.resourceVersion");
+	*ret_signs = xasprintf("%s %lld", version ? version : "",
+			       (long long)json_get_int(resource, "metadata.generation", 0));
+	return 0;
+}
+
+void coordinator_done(struct coordinator *c)
+{
+	str_set(&c->rest, NULL);
+}
+
+int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, struct error *e)
+{
+	_json_ struct json_object *resource = NULL;
+	_free_ char *signs = NULL;
+	enum phase phase = PHASE_ROLLING;
+
+	*ret_again_s = 0;
+	if (read_resource(c, &resource, e) < 0)
+		return -e->code;
+	if (!resource)
+		return 0;
+	if (read_signs(c, resource, &signs, e) < 0)
+		return -e->code;
+	if (str_equal(signs, c->rest) && now_ms() - c->looked_ms < REST_MS)
+		return 0;
+	str_set(&c->rest, NULL);
+	c->looked_ms = now_ms();
+	if (look(c, resource, now_s, ret_again_s, &phase, e) < 0)
+		return -e->code;
+	if (phase == PHASE_COMPLETE)
+		c->rest = TAKE_PTR(signs);
+	return 0;
+}
+
+int coordinate_run(struct coordinator *c, struct error *e)
+{
+	uint64_t look_ms = 0;
+
+	kube_set_rate(c->kube, PER_SECOND, BURST);
+	do {
+		int64_t again_s;
+		int r = lease_try(c->lease, c->kube, c->cancel, e);
+
+		if (r > 0 && now_ms() >= look_ms) {
+			r = coordinate_once(c, time(NULL), &again_s, e);
+			look_ms = deadline_in(LOOK_MS);
+		}
+		if (r < 0 && r != -ECANCELED)
+			log_warn("%s", e->msg);
+	} while (wait_pause(LEASE_RENEW_MS, "the next look", NO_DEADLINE, c->cancel, e) >= 0);
+	lease_release(c->lease, c->kube);
+	coordinator_done(c);
+	return 0;
+}
