@@ -22,6 +22,11 @@ cleanup "$cluster" down
 root=$("$cluster" path "$name")
 
 k() { "$cluster" kubectl "$@"; }
+# kata - what an administrator calls as "kubectl kata".
+kata() {
+	KUBECONFIG=${KATA_CLUSTER_DIR:-/var/lib/kata-cluster}/$KATA_CLUSTER/pki/admin.kubeconfig \
+		ip netns exec "kata-$KATA_CLUSTER" "$dist/kata/bin/kubectl-kata" "$@"
+}
 system() { k -n kata-system "$@"; }
 on_node() { "$cluster" node "$name" "$@"; }
 label() { k get node "$name" -o 'jsonpath={.metadata.labels.katacontainers\.io/kata-runtime}'; }
