@@ -467,11 +467,18 @@ static const char *most_common(const struct cluster *c, const char *installation
 	return best;
 }
 
+/* What stops the roll-out: until the node has a pod of the present template, that one's failure is
+ * what an undo or a mended release comes to end. */
+static bool stops(struct json_object *node, const char *state)
+{
+	return json_get_bool(node, "held", false) && json_get_bool(node, "updated", false) &&
+	       strcmp(state, "unsuitable") != 0 && strcmp(state, "removed") != 0;
+}
+
 static void count_node(struct json_object *node, struct tally *t)
 {
 	const char *state = json_get_str(node, "state");
-	bool is_held = json_get_bool(node, "held", false) && strcmp(state, "unsuitable") != 0 &&
-		       strcmp(state, "removed") != 0;
+	bool is_held = stops(node, state);
 
 	t->nodes++;
 	t->ready += strcmp(state, "ready") == 0;

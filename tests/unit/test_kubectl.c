@@ -112,6 +112,43 @@ static void test_rollout_that_stopped_names_node_and_reason(void **state)
 }
 
 /* What changed may be a variable, with the image as it was. */
+/* An undo and a mended release begin where the broken one stopped. */
+static void test_what_the_pod_before_said_stops_no_rollout(void **state)
+{
+#define BEFORE(template, since)                                                                   \
+	"{\"metadata\":{\"name\":\"p\",\"namespace\":\"kata-system\"},\"status\":{\"startTime\":" \
+	"\"" since                                                                                \
+	"\"},\"spec\":{\"nodeName\":\"n1\","                                                      \
+	"\"containers\":[{\"name\":\"kata-deploy\",\"image\":\"k:" template "\"}]}}"
+	static const struct {
+		const char *pod; /* NULL: none */
+		const char *rollout;
+	} rows[] = {
+		{ BEFORE("2", "2026-11-29T10:00:00Z"), "stopped at 1 nodes: n1: RolledBack" },
+		{ BEFORE("2", "2026-11-29T11:00:00Z"), "waits for 1 nodes" },
+		{ BEFORE("2", "2026-11-29T11:00:01Z"), "waits for 1 nodes" },
+		{ BEFORE("1", "2026-11-29T10:00:00Z"), "waits for 1 nodes" },
+		{ NULL, "waits for 1 nodes" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cluster_ struct cluster c = { 0 };
+
+		cluster_init(&c);
+		add_daemonset(&c, DAEMONSET("kata-deploy", "", "k:2", "1", "0", "1"));
+		if (rows[i].pod)
+			add_pod(&c, "default", rows[i].pod);
+		add_node(&c, NODE("n1", LABEL("default", "true"), LABEL("default", PROOF("1")),
+				  "{\"type\":\"KataUpgraded\",\"status\":\"False\",\"reason\":"
+				  "\"RolledBack\","
+				  "\"lastHeartbeatTime\":\"2026-11-29T11:00:00Z\"}"));
+		cluster_sum(&c);
+		assert_member(cluster_installation(&c, "default"), "rollout", rows[i].rollout);
+		assert_member(json_item(c.nodes, 0), "reason", "RolledBack");
+	}
+}
+
 static void test_pod_of_another_template_is_not_updated(void **state)
 {
 	static const struct {
@@ -456,6 +493,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rollout_under_way_is_seen),
 		cmocka_unit_test(test_rollout_that_stopped_names_node_and_reason),
+		cmocka_unit_test(test_what_the_pod_before_said_stops_no_rollout),
 		cmocka_unit_test(test_pod_of_another_template_is_not_updated),
 		cmocka_unit_test(test_pod_that_is_going_is_not_the_nodes),
 		cmocka_unit_test(test_states_of_nodes_are_told_apart),
