@@ -17,15 +17,26 @@
 #include "lib/host/envoy.h"
 #include "lib/host/store.h"
 
+/* Of an installation that was killed before it had any version.  An engine that does not answer
+ * shall not hold a removal up for that. */
+static bool has_rest(const struct facts *f)
+{
+	return !f->silence.code && (envoy_has_rest(&f->engine) || store_has_rest(f->root) ||
+				    candidate_has_rest(f->settings));
+}
+
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
 	const struct install *in = context;
+	const struct facts *f = in->facts;
 
 	(void)others;
 	(void)e;
-	if (usage_is_installed(in->facts))
-		change_add(ret_change, EFFECT_REMOVAL, in->facts->root, "all versions go");
+	if (usage_is_installed(f))
+		change_add(ret_change, EFFECT_REMOVAL, f->root, "all versions go");
+	else if (has_rest(f))
+		change_add(ret_change, EFFECT_REMOVAL, f->root, "a crash left something there");
 	return 0;
 }
 
@@ -67,9 +78,10 @@ static int run(void *context, const struct change *change, struct error *e)
 	restarts_forget(f->root);
 	proof_forget(f);
 	drift_forget(f);
-	(void)rmdir(versions);
 	(void)unlink(lock);
 	(void)unlink(aside);
+	/* The last: it says that there is something to be removed. */
+	(void)rmdir(versions);
 	return 0;
 }
 

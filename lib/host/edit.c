@@ -213,23 +213,28 @@ static int look_at_owner(const struct edit_file *f, const char *target, struct e
 	return 0;
 }
 
-/* Of a link only the link: nobody reads its target any more. */
+/* What was made for the file goes with it, once nothing else is in it. */
+static int remove_folder(const struct edit_file *f, struct error *e)
+{
+	_free_ char *folder = path_parent(f->path);
+
+	return f->takes_folder && rmdir(folder) == 0 ? file_sync_parent(folder, e) : 0;
+}
+
+/* Of a link only the link: nobody reads its target any more.  Where a kill came between the folder
+ * and the file, there is the folder alone. */
 static int remove_old(const struct edit_file *f, struct error *e)
 {
 	_free_ char *target = NULL;
-	_free_ char *folder = NULL;
 	int r = look(f, &target, e);
 
-	if (r <= 0)
+	if (r < 0)
 		return r;
-	if (unlink(f->path) < 0)
+	if (r > 0 && unlink(f->path) < 0)
 		return fail(e, errno, "cannot remove '%s': %m", f->path);
-	if (file_sync_parent(f->path, e) < 0)
+	if (r > 0 && file_sync_parent(f->path, e) < 0)
 		return -e->code;
-	folder = path_parent(f->path);
-	if (f->takes_folder && rmdir(folder) == 0)
-		return file_sync_parent(folder, e);
-	return 0;
+	return remove_folder(f, e);
 }
 
 static int look_at_all(const struct edit *edit, struct error *e)

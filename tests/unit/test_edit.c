@@ -225,6 +225,22 @@ static void test_folder_that_was_made_goes_with_its_file(void **state)
 	assert_false(file_exists(folder));
 }
 
+/* One that was killed before the file had its name. */
+static void test_folder_that_was_made_for_no_file_goes(void **state)
+{
+	struct fixture *f = *state;
+	_json_ struct json_object *data = json_object_new_object();
+	_free_ char *folder = path_join(f->dir, "conf.d");
+	_free_ char *path = path_join(folder, "ours.toml");
+	struct error e;
+
+	plan(f, path, "handler");
+	edit_save(&f->edit, data);
+	folder_put(folder, "ours.toml.tmp-5", "hand");
+	assert_int_equal(edit_restore(data, NULL, NULL, &e), 0);
+	assert_false(file_exists(folder));
+}
+
 static void test_folder_of_somebody_else_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +324,7 @@ int main(void)
 		TEST(test_owner_and_group_of_a_file_stay),
 		TEST(test_link_stays_one),
 		TEST(test_folder_that_was_made_goes_with_its_file),
+		TEST(test_folder_that_was_made_for_no_file_goes),
 		TEST(test_folder_of_somebody_else_stays),
 		TEST(test_file_goes_back_to_its_text_and_mode),
 		TEST(test_mode_is_a_change_like_the_text),

@@ -608,6 +608,38 @@ static void test_removal_that_may_not_wait_is_refused_with_nothing_changed(void 
 	world_end(&w);
 }
 
+/* It has no version, and what it had running on the node lies there. */
+static void test_removal_takes_what_a_first_installation_left_that_was_killed(void **state)
+{
+	static const struct fake_turn turns[] = { NODE };
+	static const char *const rests[] = { "opt/kata/.work/node-exec/program",
+					     "opt/kata/.restarts.tmp-7" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rests); i++) {
+		_cleanup_(journal_closep) struct journal *j = NULL;
+		_assessment_ struct assessment a = { 0 };
+		_free_ char *path = NULL;
+		struct world w;
+		struct error e;
+		struct run r;
+
+		start(&w);
+		path = path_join(w.host, rests[i]);
+		folder_put(w.host, rests[i], "half");
+		run_start(&r, &w, cleanup_steps, turns, ARRAY_SIZE(turns));
+		assert_int_equal(journal_open(&w.settings.owner, r.facts.root, deadline_in(5000),
+					      NULL, &j, &e),
+				 0);
+		assert_int_equal(facts_read_removal(&r.facts, &r.in, &e), 0);
+		assert_int_equal(plan_assess(&r.plan, &a, &e), 0);
+		assert_return_code(plan_run(&r.plan, &a, j, &e), e.code);
+		assert_false(file_exists(path));
+		run_end(&r);
+		world_end(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -622,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
 		cmocka_unit_test(test_two_versions_stay_and_no_third),
 		cmocka_unit_test(test_removal_that_may_not_wait_is_refused_with_nothing_changed),
+		cmocka_unit_test(test_removal_takes_what_a_first_installation_left_that_was_killed),
 		cmocka_unit_test(test_a_trial_that_proves_nothing_is_no_proof),
 		cmocka_unit_test(test_version_whose_trial_fails_takes_itself_back),
 		cmocka_unit_test(test_configuration_that_a_killed_canary_left_goes),

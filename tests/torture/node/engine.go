@@ -253,7 +253,11 @@ func (e *engine) startTask(in message) status {
 func (e *engine) say() []byte {
 	runtimes, list := object{}, []byte{}
 	for name, h := range e.handlers {
-		runtimes[name] = object{"runtimeType": h.kind, "runtimePath": h.path, "options": object{"ConfigPath": h.config}}
+		options := object{}
+		if h.config != "" {
+			options["ConfigPath"] = h.config
+		}
+		runtimes[name] = object{"runtimeType": h.kind, "runtimePath": h.path, "options": options}
 		list = append(list, inner(3, text(1, name))...)
 	}
 	config, _ := json.Marshal(object{"containerd": object{"defaultRuntimeName": "runc", "runtimes": runtimes}})

@@ -160,6 +160,10 @@ func (t *torture) judgeFault(where string, r result) {
 func (t *torture) recover(f *flow, where string, left *state) {
 	w := t.world
 	next := f
+	if t.options["next"] == "cleanup" {
+		t.abandon(f, where)
+		return
+	}
 	// Whoever went back and was killed does so again, unless it had come to its end.
 	_, isOpen := left.files["/opt/kata/journal"]
 	if f.action == "rollback" && !isOpen && currentOf(left.files) == currentOf(t.ends[f.name].files) {
@@ -176,6 +180,29 @@ func (t *torture) recover(f *flow, where string, left *state) {
 	faults = append(faults, w.atRest(end)...)
 	if len(faults) > 0 {
 		t.complain(where+": the next run", faults, r.said)
+	}
+}
+
+// abandon is a removal in place of the next run: it hands the node's files back all the same.
+func (t *torture) abandon(f *flow, where string) {
+	w := t.world
+	w.cluster.wanted = false
+	r := w.run(nil, &flow{action: "cleanup", release: f.release, settings: f.settings})
+	end := w.take()
+	var faults []string
+	if r.status != 0 {
+		faults = append(faults, fmt.Sprintf("the removal ended with %d", r.status))
+	}
+	faults = append(faults, differ(t.ends["cleanup"].files, end.files)...)
+	faults = append(faults, w.faults(end)...)
+	faults = append(faults, w.atRest(end)...)
+	for path := range end.objects {
+		if strings.HasPrefix(path, classesPath) {
+			faults = append(faults, "has still "+path)
+		}
+	}
+	if len(faults) > 0 {
+		t.complain(where+": the removal", faults, r.said)
 	}
 }
 
@@ -274,8 +301,12 @@ func (t *torture) try(what string) {
 		t.rounds()
 		return
 	}
+	calls := map[string][]call{}
 	for _, f := range flows {
-		calls := t.prepare(f)
+		calls[f.name] = t.prepare(f)
+	}
+	for _, f := range flows {
+		calls := calls[f.name]
 		if only := t.options["flow"]; only != "" && only != f.name {
 			continue
 		}
