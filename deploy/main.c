@@ -45,7 +45,7 @@ struct arguments {
 static int run_coordinate(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
 	const char *pod = getenv("POD_NAME");
-	_free_ char *name = xasprintf("%s-coordinator", s->owner.name);
+	_free_ char *name = xasprintf("%s-coordinator", s->daemonset_name);
 	_free_ char *path = xasprintf("/apis/coordination.k8s.io/v1/namespaces/%s/leases/%s",
 				      s->namespace, name);
 	_kube_config_ struct kube_config config = { 0 };

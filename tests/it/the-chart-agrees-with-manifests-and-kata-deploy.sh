@@ -178,6 +178,25 @@ rights() { # FILE
 "$kubectl" kustomize "$top/manifests/overlays/suffix" | to_json >"$work/named"
 expect "rights of manifests/overlays/suffix" "$(rights "$work/manifests")" "$(rights "$work/named")"
 
+note "the coordinator is the component of manifests/"
+mkdir "$work/component"
+ln -s "$top/manifests" "$work/component/manifests"
+printf 'resources: [manifests]\ncomponents: [manifests/components/coordinator]\n' >"$work/component/kustomization.yaml"
+"$kubectl" kustomize --load-restrictor LoadRestrictionsNone "$work/component" | to_json >"$work/component.json"
+render --include-crds --set coordinator.enabled=true | to_json >"$work/coordinator.json"
+normal "$work/component.json" >"$work/component.normal"
+normal "$work/coordinator.json" >"$work/coordinator.normal"
+diff "$work/component.normal" "$work/coordinator.normal" || fail "the chart differs from the component"
+render --set coordinator.enabled=true,env.multiInstallSuffix=blue,coordinator.spec.paused=true | to_json >"$work/blue"
+expect "what the second one has, and may act on" "blue true kata-deploy-blue,blue kata-deploy-blue-coordinator,blue,kata-deploy-blue" \
+	"$(jq -rs 'def one($kind; $name): map(select(.kind == $kind and .metadata.name == $name))[0];
+		(map(select(.kind == "KataInstallation"))[0] | "\(.metadata.name) \(.spec.paused)") + " "
+		+ (one("Deployment"; "kata-deploy-blue-coordinator").spec.template.spec.containers[0].env
+			| map(select(.name == "DAEMONSET_NAME" or .name == "MULTI_INSTALL_SUFFIX").value) | join(",")) + " "
+		+ (map(select((.kind | test("Role$")) and (.metadata.name == "kata-rollout-coordinator-blue"))
+			| .rules[].resourceNames // [] | .[]) | unique | sort_by(. != "kata-deploy-blue-coordinator", . != "blue")
+			| join(","))' "$work/blue")"
+
 note "what can be switched on"
 switched() { # OPTION... -> the kinds
 	render "$@" | to_json | jq -r .kind
