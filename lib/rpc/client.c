@@ -21,7 +21,6 @@
 #include "lib/rpc/proto/ttrpc.pb-c.h"
 #include "lib/str.h"
 
-#define STREAM_MAX      (UINT32_MAX - 2)
 #define REQUEST_PAYLOAD 3 /* the number of that field of a Ttrpc__Request */
 
 struct call {
@@ -50,7 +49,8 @@ struct rpc_client {
 	pthread_mutex_t lock; /* guards what follows, and the blocking calls in the list */
 	struct call *calls;
 	struct buf queue;
-	uint32_t next_stream; /* a server takes no number twice, so they end some day */
+	uint32_t last_stream;
+	bool has_no_stream; /* nor will have */
 	bool is_closing;
 };
 
@@ -281,7 +281,7 @@ static void woken(struct io *io, uint32_t events)
 	if (client->has_ended)
 		return;
 	(void)pthread_mutex_lock(&client->lock);
-	if (client->is_closing && client->next_stream > STREAM_MAX)
+	if (client->has_no_stream)
 		r = fail(&e, EOVERFLOW, "the connection has no stream left");
 	else if (client->is_closing)
 		r = fail(&e, ECONNRESET, "the connection was closed");
@@ -314,22 +314,23 @@ static size_t pack_request(const struct rpc_call *kind, const void *in, int64_t 
 static int queue_call(struct rpc_client *client, struct call *call, const uint8_t *bytes,
 		      size_t len, struct error *e)
 {
+	uint32_t stream;
 	int r;
 
 	if (client->is_closing)
 		return fail(e, ECONNRESET, "'%s': the connection is closed", call->kind->name);
+	stream = ttrpc_take_stream(&client->last_stream);
 	/* Nothing can be said any more, not even that a process shall end. */
-	if (client->next_stream > STREAM_MAX) {
-		client->is_closing = true;
+	if (!stream) {
+		client->is_closing = client->has_no_stream = true;
 		wake(client);
 		return fail(e, EOVERFLOW, "'%s': the connection has no stream left",
 			    call->kind->name);
 	}
-	r = ttrpc_add(&client->queue, client->next_stream, TTRPC_REQUEST, 0, bytes, len, e);
+	r = ttrpc_add(&client->queue, stream, TTRPC_REQUEST, 0, bytes, len, e);
 	if (r < 0)
 		return fail_wrap(e, "request of '%s'", call->kind->name);
-	call->stream = client->next_stream;
-	client->next_stream += 2;
+	call->stream = stream;
 	call->next = client->calls;
 	client->calls = call;
 	wake(client);
@@ -435,7 +436,6 @@ struct rpc_client *rpc_client_new(struct loop *loop, int own_fd, struct error *e
 	_cleanup_(rpc_client_freep) struct rpc_client *client = xcalloc(1, sizeof(*client));
 
 	client->loop = loop;
-	client->next_stream = 1;
 	client->has_ended = true;
 	client->is_closing = true;
 	buf_init(&client->queue, WIRE_CALL_BYTES_MAX);
@@ -480,13 +480,6 @@ void rpc_client_on_close(struct rpc_client *client,
 	client->closed = closed;
 	client->closed_arg = arg;
 	notify(client);
-}
-
-void rpc_client_skip(struct rpc_client *client, uint32_t next)
-{
-	(void)pthread_mutex_lock(&client->lock);
-	client->next_stream = next;
-	(void)pthread_mutex_unlock(&client->lock);
 }
 
 void rpc_client_close(struct rpc_client *client)

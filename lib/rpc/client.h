@@ -36,10 +36,6 @@ DEFINE_CLEANUP(rpc_client_freep, struct rpc_client *, rpc_client_free)
 void rpc_client_on_close(struct rpc_client *client,
 			 void (*closed)(void *arg, const struct error *why), void *arg);
 
-/* Goes on with the stream number NEXT, which must be odd and not have been reached.  The numbers
- * end after 2^31 calls, which no test waits for. */
-void rpc_client_skip(struct rpc_client *client, uint32_t next);
-
 /* Ends the connection: every call, under way or later, fails with ECONNRESET.  Any thread. */
 void rpc_client_close(struct rpc_client *client);
 

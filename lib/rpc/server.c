@@ -624,14 +624,6 @@ bool rpc_is_abandoned(const struct rpc_request *req)
 	return req->is_answered || c->has_ended || poll(&p, 1, 0) > 0;
 }
 
-const char *rpc_metadata(const struct rpc_request *req, const char *key)
-{
-	for (size_t i = 0; i < req->envelope->n_metadata; i++)
-		if (str_equal(req->envelope->metadata[i]->key, key))
-			return req->envelope->metadata[i]->value;
-	return NULL;
-}
-
 int rpc_defer(struct rpc_request *req)
 {
 	req->is_deferred = true;

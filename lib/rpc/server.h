@@ -90,8 +90,6 @@ const struct cancel *rpc_cancel(const struct rpc_request *req);
  * deadline has passed.  For whoever is about to give away something that exists once.  Io thread.
  */
 bool rpc_is_abandoned(const struct rpc_request *req);
-/* The value of metadata KEY (lower case) that the caller sent along, or NULL. */
-const char *rpc_metadata(const struct rpc_request *req, const char *key);
 
 /* Lets somebody answer REQ later; returns RPC_DEFERRED for the handler to return, which must not
  * touch IN or OUT any more.  REQ stays valid until it is answered with exactly one of the two calls

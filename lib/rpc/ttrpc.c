@@ -54,6 +54,14 @@ int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct erro
 	return 1;
 }
 
+uint32_t ttrpc_take_stream(uint32_t *last)
+{
+	if (*last > UINT32_MAX - 2)
+		return 0;
+	*last += *last ? 2 : 1;
+	return *last;
+}
+
 size_t ttrpc_missing(const struct buf *in)
 {
 	size_t all = TTRPC_HEADER + (in->len < TTRPC_HEADER ? 0 : (size_t)get_u32(in->data));

@@ -31,6 +31,10 @@ struct ttrpc_frame {
  * -EPROTO when it cannot be a frame. */
 int ttrpc_parse(const struct buf *in, struct ttrpc_frame *ret_frame, struct error *e);
 
+/* The number of a client's next stream, 1, 3, 5, ...; *LAST is 0 at first.  0 when there is none
+ * left: a server takes no number twice. */
+uint32_t ttrpc_take_stream(uint32_t *last);
+
 /* Bytes to come of the first frame in IN; 1 where its length is not known yet or it is whole. */
 size_t ttrpc_missing(const struct buf *in);
 /* The header of a frame with LEN bytes of data. */

@@ -69,8 +69,6 @@ struct vmm_driver {
 			  uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	int (*add_pages)(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
 			 const struct cancel *c, struct error *e);
-	int (*add_nic)(struct vmm *vmm, const struct vmm_own_nic *nic, struct address *ret_address,
-		       uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	int (*add_block)(struct vmm *vmm, const struct vmm_block *block,
 			 struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
 			 struct error *e);

@@ -443,22 +443,6 @@ int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t dea
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
-int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
-		uint64_t deadline_ms, const struct cancel *c, struct error *e)
-{
-	struct vmm_own_nic own;
-	int r = check_running(vmm, e);
-
-	if (r < 0)
-		return r;
-	r = nic_copy(nic, nic_mover(vmm), &own, e);
-	if (r < 0)
-		return r;
-	r = vmm->driver->add_nic(vmm, &own, ret_address, deadline_ms, c, e);
-	nic_done(&own);
-	return r < 0 ? explain(vmm, r, e) : 0;
-}
-
 int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {

@@ -37,6 +37,7 @@ struct fixture {
 	char dir[64];
 	char *run_dir;
 	char *share_dir;
+	struct vmm_nic nic;
 	struct vmm *vmm;
 };
 
@@ -90,6 +91,8 @@ static int start(struct fixture *f, struct error *e)
 		.run_dir = f->run_dir,
 		.shares = &share,
 		.n_shares = 1,
+		.nics = &f->nic,
+		.n_nics = f->nic.n_tap_fds > 0 ? 1 : 0,
 		.netns_fd = netns,
 	};
 	int r = vmm_new(&params, &f->vmm, e);
@@ -288,40 +291,33 @@ static int open_tap(const char *name)
 	return fd;
 }
 
-static void test_network_device_is_plugged_in(void **state)
+static void test_network_device_is_as_it_was_described(void **state)
 {
 	struct fixture *f = *state;
 	_close_ int tap = open_tap("cases0");
-	const struct vmm_nic nic = { .id = "net-1",
-				     .mac = { 2, 0, 0, 0, 0, 7 },
-				     .mtu = 1400,
-				     .tap_fds = &tap,
-				     .n_tap_fds = 1 };
-	struct address address;
-	struct error e;
 
+	f->nic = (struct vmm_nic){ .id = "net-1",
+				   .mac = { 2, 0, 0, 0, 0, 7 },
+				   .mtu = 1400,
+				   .tap_fds = &tap,
+				   .n_tap_fds = 1 };
 	boot(f);
-	must(vmm_add_nic(f->vmm, &nic, &address, deadline_in(CALL_MS), NULL, &e), &e);
 	expect(f, "list /sys/class/net", "eth0", true);
 	expect(f, "file /sys/class/net/eth0/address", "02:00:00:00:00:07", true);
 	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
 }
 
-static void test_ports_run_out_with_a_clear_error(void **state)
+static void test_no_port_is_a_clear_error(void **state)
 {
 	struct fixture *f = *state;
-	_close_ int tap = open_tap("cases1");
-	struct vmm_nic nic = { .mac = { 2, 0, 0, 0, 0, 8 }, .tap_fds = &tap, .n_tap_fds = 1 };
 	_close_ int fd = open_disk(f, "disk");
 	const struct vmm_block block = { .id = "disk-1", .fd = fd, .read_only = true };
 	struct address address;
 	struct error e;
 
-	f->config.hypervisor.pcie_root_port = 1;
+	f->config.hypervisor.pcie_root_port = 0;
 	boot(f);
-	must(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e), &e);
-	nic.id = "net-1";
-	assert_int_equal(vmm_add_nic(f->vmm, &nic, &address, deadline_in(CALL_MS), NULL, &e),
+	assert_int_equal(vmm_add_block(f->vmm, &block, &address, deadline_in(CALL_MS), NULL, &e),
 			 -ENOSPC);
 	assert_non_null(strstr(e.msg, "pcie_root_port"));
 }
@@ -512,9 +508,9 @@ int main(int argc, char **argv)
 		TEST(test_guest_boots_and_sees_the_shared_folder),
 		TEST(test_processors_and_memory_grow_while_it_runs),
 		TEST(test_block_device_comes_and_goes),
-		TEST(test_ports_run_out_with_a_clear_error),
+		TEST(test_no_port_is_a_clear_error),
 		TEST(test_disks_never_run_out_of_ports),
-		TEST(test_network_device_is_plugged_in),
+		TEST(test_network_device_is_as_it_was_described),
 		TEST(test_killed_vmm_is_noticed),
 		TEST(test_killed_virtiofsd_is_noticed),
 		TEST(test_guest_that_powers_off_is_noticed),

@@ -26,7 +26,6 @@ struct fixture {
 	struct cancel done; /* raised by what a test waits for */
 	atomic_int n_done;
 	atomic_int code; /* of the last asynchronous call */
-	atomic_int why;  /* the connection ended */
 	struct loop_task task;
 };
 
@@ -485,7 +484,7 @@ static void free_client(void *arg, const struct error *why)
 {
 	struct fixture *f = arg;
 
-	f->why = why->code;
+	(void)why;
 	rpc_client_free(f->client);
 	f->client = NULL;
 	cancel_raise(&f->done);
@@ -528,23 +527,6 @@ static void peer_does_nothing(struct fixture *f)
 	(void)f;
 }
 
-static void test_last_stream_is_the_end_of_the_connection(void **state)
-{
-	struct fixture *f = *state;
-	Pb__Any in = PB__ANY__INIT;
-	struct error e;
-
-	rpc_client_skip(f->client, UINT32_MAX - 2);
-	rpc_client_on_close(f->client, free_client, f);
-	assert_return_code(rpc_call_async(f->client, &call_echo, &in, done, f, &e), 0);
-	assert_int_equal(rpc_call_async(f->client, &call_echo, &in, done, f, &e), -EOVERFLOW);
-	start(f, peer_does_nothing);
-	expect_done(f);
-	assert_int_equal(f->n_done, 1);
-	assert_int_equal(f->code, ECONNRESET);
-	assert_int_equal(f->why, EOVERFLOW);
-}
-
 static void test_free_fails_async_calls_under_way(void **state)
 {
 	struct fixture *f = *state;
@@ -579,7 +561,6 @@ int main(void)
 		TEST(test_forgotten_async_calls_are_silent),
 		TEST(test_on_close_may_free_the_client),
 		TEST(test_on_close_after_the_end_is_called_at_once),
-		TEST(test_last_stream_is_the_end_of_the_connection),
 		TEST(test_free_fails_async_calls_under_way),
 	};
 

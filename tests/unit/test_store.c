@@ -169,7 +169,6 @@ static void test_add_and_switch_makes_known_paths_work(void **state)
 	write_release(f, "1.0", NULL, 0);
 	assert_int_equal(add(f, &folder, &e), 0);
 	assert_true(store_has(f->root, folder));
-	assert_int_equal(store_verify(f->root, folder, &e), 0);
 	assert_int_equal(store_link(f->root, &e), 1);
 	assert_int_equal(store_link(f->root, &e), 0);
 	assert_int_equal(store_switch(f->root, folder, &e), 0);
@@ -383,7 +382,6 @@ static void test_damaged_version_is_exchanged_for_a_whole_one(void **state)
 	assert_int_equal(add(f, &again, &e), 0);
 	assert_string_equal(again, folder);
 	assert_true(store_has(f->root, folder));
-	assert_int_equal(store_verify(f->root, folder, &e), 0);
 	assert_false(store_has_rest(f->root));
 }
 
@@ -424,7 +422,7 @@ static void test_damaged_version_is_replaced_where_nothing_is_exchanged(void **s
 	assert_false(store_has_rest(f->root));
 }
 
-static void test_version_with_a_changed_file_is_found(void **state)
+static void test_version_with_a_file_of_another_size_is_none(void **state)
 {
 	struct fixture *f = *state;
 	_free_ char *folder = NULL;
@@ -434,9 +432,6 @@ static void test_version_with_a_changed_file_is_found(void **state)
 	write_release(f, "1.0", NULL, 0);
 	assert_int_equal(add(f, &folder, &e), 0);
 	path = xasprintf("%s/versions/%s/bin/shim", f->root, folder);
-	assert_int_equal(file_write(path, "Not really a shim", &e), 0);
-	assert_true(store_has(f->root, folder));
-	assert_int_equal(store_verify(f->root, folder, &e), -EBADMSG);
 	assert_int_equal(truncate(path, 3), 0);
 	assert_false(store_has(f->root, folder));
 }
@@ -495,8 +490,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_damaged_version_is_replaced_where_nothing_is_exchanged, setup,
 			teardown),
-		cmocka_unit_test_setup_teardown(test_version_with_a_changed_file_is_found, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(test_version_with_a_file_of_another_size_is_none,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rest_of_a_crash_is_seen_and_swept, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_link_over_foreign_folder_is_refused, setup,

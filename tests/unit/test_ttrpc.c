@@ -74,6 +74,19 @@ static void test_parse_other_protocol_is_refused_by_first_byte(void **state)
 	assert_non_null(strstr(e.msg, "does not speak ttrpc"));
 }
 
+static void test_numbers_of_streams_are_odd_and_end(void **state)
+{
+	uint32_t last = 0;
+
+	(void)state;
+	assert_int_equal(ttrpc_take_stream(&last), 1);
+	assert_int_equal(ttrpc_take_stream(&last), 3);
+	last = UINT32_MAX - 2;
+	assert_int_equal(ttrpc_take_stream(&last), UINT32_MAX);
+	assert_int_equal(ttrpc_take_stream(&last), 0);
+	assert_int_equal(ttrpc_take_stream(&last), 0);
+}
+
 static void test_add_then_parse_gives_the_same(void **state)
 {
 	struct ttrpc_frame frame;
@@ -245,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_parse_truncated_frame_waits),
 		cmocka_unit_test(test_parse_oversized_frame_names_stream_and_length),
 		cmocka_unit_test(test_parse_other_protocol_is_refused_by_first_byte),
+		cmocka_unit_test(test_numbers_of_streams_are_odd_and_end),
 		cmocka_unit_test(test_add_then_parse_gives_the_same),
 		cmocka_unit_test(test_missing_bytes_are_those_to_the_end_of_the_frame),
 		cmocka_unit_test(test_add_too_long_adds_nothing),

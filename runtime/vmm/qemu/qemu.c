@@ -236,82 +236,6 @@ static struct json_object *device(const char *driver, const char *kind, const ch
 	return arguments;
 }
 
-static int send_fds(const struct call *call, const char *prefix, const char *id, const int *fds,
-		    size_t n, char **ret_names, struct error *e)
-{
-	_strv_ strv names = NULL;
-	int r;
-
-	for (size_t i = 0; i < n; i++) {
-		_free_ char *name = xasprintf("%s-%s-%zu", prefix, id, i);
-
-		r = qmp_call_fd(call->q->qmp, "getfd", with_id("fdname", name), fds[i], NULL,
-				call->deadline_ms, call->cancel, e);
-		if (r < 0)
-			return r;
-		strv_add(&names, name);
-	}
-	*ret_names = strv_join(names, ":");
-	return 0;
-}
-
-static int add_netdev(const struct call *call, const struct vmm_own_nic *own, struct error *e)
-{
-	const struct vmm_nic *nic = &own->nic;
-	bool has_vhost = own->vhost_fds[nic->n_tap_fds - 1] >= 0;
-	_json_ struct json_object *arguments = json_object_new_object();
-	_free_ char *taps = NULL, *vhosts = NULL;
-	int r;
-
-	r = send_fds(call, "tap", nic->id, own->tap_fds, nic->n_tap_fds, &taps, e);
-	if (r >= 0 && has_vhost)
-		r = send_fds(call, "vhost", nic->id, own->vhost_fds, nic->n_tap_fds, &vhosts, e);
-	if (r < 0)
-		return r;
-	json_set_str(arguments, "type", "tap");
-	json_set_str(arguments, "id", nic->id);
-	json_set_str(arguments, "fds", taps);
-	json_set_bool(arguments, "vhost", has_vhost);
-	json_set_str(arguments, "vhostfds", vhosts);
-	return run(call, "netdev_add", TAKE_PTR(arguments), NULL, e);
-}
-
-static int plug_nic(const struct call *call, const struct vmm_nic *nic, int port, struct error *e)
-{
-	struct json_object *arguments = device("virtio-net-pci", "nic", nic->id, port);
-	_free_ char *mac = hex_join(nic->mac, sizeof(nic->mac), ':');
-
-	json_set_str(arguments, "netdev", nic->id);
-	json_set_str(arguments, "mac", mac);
-	json_set_str(arguments, "romfile", "");
-	json_set_bool(arguments, "mq", nic->n_tap_fds > 1);
-	json_set_int(arguments, "vectors", 2 * (int64_t)nic->n_tap_fds + 2);
-	if (nic->mtu)
-		json_set_int(arguments, "host_mtu", nic->mtu);
-	return run(call, "device_add", arguments, NULL, e);
-}
-
-static int qemu_add_nic(struct vmm *vmm, const struct vmm_own_nic *own, struct address *ret_address,
-			uint64_t deadline_ms, const struct cancel *c, struct error *e)
-{
-	const struct call call = { vmm->state, deadline_ms, c };
-	int port, r;
-
-	port = choose_port(call.q, own->nic.id, e);
-	if (port < 0)
-		return port;
-	r = add_netdev(&call, own, e);
-	if (r < 0)
-		return fail_wrap(e, "network device '%s'", own->nic.id);
-	r = plug_nic(&call, &own->nic, port, e);
-	if (r < 0) {
-		tidy(call.q, "netdev_del", with_id("id", own->nic.id));
-		return fail_wrap(e, "network device '%s'", own->nic.id);
-	}
-	take_port(call.q, port, own->nic.id, NO_SET, ret_address);
-	return 0;
-}
-
 static void remove_fdset(struct qemu *q, int64_t fdset)
 {
 	struct json_object *arguments = json_object_new_object();
@@ -762,7 +686,6 @@ const struct vmm_driver qemu_driver = {
 	.set_vcpus = qemu_set_vcpus,
 	.set_memory = qemu_set_memory,
 	.add_pages = qemu_add_pages,
-	.add_nic = qemu_add_nic,
 	.add_block = qemu_add_block,
 	.remove_block = qemu_remove_block,
 	.resize_block = qemu_resize_block,

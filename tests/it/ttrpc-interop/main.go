@@ -121,8 +121,8 @@ func callAll(path string) {
 	require(err != nil, "slow: no deadline")
 
 	ctx = ttrpc.WithMetadata(context.Background(), ttrpc.MD{"traceparent": []string{"00-ab-cd-01"}})
-	out, err := call(client, ctx, "Metadata", "", 0)
-	require(err == nil && out.TypeUrl == "00-ab-cd-01", "metadata: %v", err)
+	out, err := call(client, ctx, "Echo", "with metadata", 0)
+	require(err == nil && out.TypeUrl == "with metadata", "metadata: %v", err)
 	fmt.Println("ok")
 }
 

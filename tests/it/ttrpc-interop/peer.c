@@ -69,16 +69,6 @@ static int huge(struct rpc_request *req, const void *in, void *out, struct error
 	return 0;
 }
 
-static int metadata(struct rpc_request *req, const void *in, void *out, struct error *e)
-{
-	const char *value = rpc_metadata(req, "traceparent");
-
-	(void)in;
-	(void)e;
-	((Pb__Any *)out)->type_url = xstrdup(value ? value : "");
-	return 0;
-}
-
 #define METHOD(name, where, handler)                                                        \
 	{                                                                                   \
 		"interop.Service", name, &pb__any__descriptor, &pb__any__descriptor, where, \
@@ -86,9 +76,10 @@ static int metadata(struct rpc_request *req, const void *in, void *out, struct e
 	}
 
 static const struct rpc_method methods[] = {
-	METHOD("Echo", RPC_WORK, echo),           METHOD("Refuse", RPC_INLINE, refuse),
-	METHOD("Slow", RPC_WORK, slow),           METHOD("Huge", RPC_WORK, huge),
-	METHOD("Metadata", RPC_INLINE, metadata),
+	METHOD("Echo", RPC_WORK, echo),
+	METHOD("Refuse", RPC_INLINE, refuse),
+	METHOD("Slow", RPC_WORK, slow),
+	METHOD("Huge", RPC_WORK, huge),
 };
 
 static int serve(struct loop *loop, const struct sock_address *address, struct error *e)
