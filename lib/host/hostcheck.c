@@ -23,7 +23,8 @@
 	row(tun)           /* a pod's network */                    \
 	row(vhost_vsock)   /* the kernel's own way to the agent */  \
 	row(vhost_net)     /* the kernel's own network device */    \
-	row(executable)    /* programs may run where they go */
+	row(executable)    /* programs may run where they go */     \
+	row(landlock)      /* a second wall around unpacking */
 /* clang-format on */
 
 #define DECLARE(name) extern const struct host_check check_##name;

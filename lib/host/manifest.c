@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/file.h"
 
@@ -88,7 +89,8 @@ static struct manifest_entry *entry_new(struct manifest *m, const char *path, st
 		(void)fail(e, E2BIG, "more than %d entries", MANIFEST_MAX_ENTRIES);
 		return NULL;
 	}
-	if (strcmp(path, MANIFEST_NAME) == 0 || manifest_find(m, path)) {
+	if (strcasecmp(path, MANIFEST_NAME) == 0 || strcasecmp(path, MANIFEST_SIGNATURE) == 0 ||
+	    manifest_find(m, path)) {
 		(void)fail(e, EINVAL, "path '%s' appears twice", path);
 		return NULL;
 	}
@@ -336,6 +338,53 @@ static int check_chain(const struct index *index, const struct manifest_entry *l
 	return 0;
 }
 
+/* Sorts what lies in a folder behind the folder's name and before any longer name. */
+static int fold(char c)
+{
+	return c == '/' ? 1 : tolower((unsigned char)c);
+}
+
+static int compare_folded(const void *a, const void *b)
+{
+	const struct manifest_entry *left = *(const struct manifest_entry *const *)a;
+	const struct manifest_entry *right = *(const struct manifest_entry *const *)b;
+	size_t i = 0;
+
+	while (left->path[i] && fold(left->path[i]) == fold(right->path[i]))
+		i++;
+	if (fold(left->path[i]) != fold(right->path[i]))
+		return fold(left->path[i]) - fold(right->path[i]);
+	return left->line < right->line ? -1 : 1;
+}
+
+/* Whether the first parts in which the paths differ do so by the case of letters alone. */
+static bool differ_by_case(const char *left, const char *right)
+{
+	size_t left_len, right_len, at = 0;
+
+	for (size_t i = 0; left[i] && left[i] == right[i]; i++)
+		if (left[i] == '/')
+			at = i + 1;
+	left_len = strcspn(left + at, "/");
+	right_len = strcspn(right + at, "/");
+	return left_len == right_len && strncasecmp(left + at, right + at, left_len) == 0 &&
+	       strncmp(left + at, right + at, left_len) != 0;
+}
+
+/* On a file system that does not tell the case of letters one would take the other's place. */
+static int check_case(const struct manifest_entry **entries, size_t n, struct error *e)
+{
+	qsort(entries, n, sizeof(*entries), compare_folded);
+	for (size_t i = 1; i < n; i++)
+		if (differ_by_case(entries[i - 1]->path, entries[i]->path))
+			return fail(e, EINVAL,
+				    "line %u: path '%s' differs from '%s' of line %u by the case "
+				    "of letters alone",
+				    entries[i]->line, entries[i]->path, entries[i - 1]->path,
+				    entries[i - 1]->line);
+	return 0;
+}
+
 /* What only all lines together tell: no path and no link goes through a link. */
 static int check_together(const struct manifest *m, struct error *e)
 {
@@ -351,7 +400,7 @@ static int check_together(const struct manifest *m, struct error *e)
 		if (r >= 0 && m->entries[i].target)
 			r = check_chain(&index, &m->entries[i], e);
 	}
-	return r;
+	return r < 0 ? r : check_case(entries, index.n, e);
 }
 
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest *ret_manifest,
@@ -391,6 +440,7 @@ void manifest_done(struct manifest *m)
 	}
 	free(m->entries);
 	free(m->text);
+	free(m->signature);
 	free(m->version);
 	free(m->arch);
 	*m = (struct manifest){ 0 };

@@ -22,6 +22,7 @@
  */
 
 #define MANIFEST_NAME        "MANIFEST"
+#define MANIFEST_SIGNATURE   "MANIFEST.minisig" /* of MANIFEST, see sign.h */
 #define MANIFEST_MAX         (1 * MIB)
 #define MANIFEST_MAX_ENTRIES 4096
 
@@ -35,7 +36,8 @@ struct manifest_entry {
 };
 
 struct manifest {
-	char *text; /* as it was read */
+	char *text;      /* as it was read */
+	char *signature; /* text of MANIFEST.minisig, as it was found; NULL: there is none */
 	char *version;
 	char *arch;
 	char digest[SHA256_HEX + 1];

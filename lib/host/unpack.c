@@ -2,54 +2,30 @@
 /*
  * unpack - from a packed release to a folder.
  *
- * The manifest decides what is written: a member that it does not list, or lists with another type
- * or size, refuses the whole archive, so no trick of the tar format (absolute names, links,
- * devices, sparse files, duplicates) reaches the disk.  Files are created with O_EXCL below one
- * folder descriptor and nothing there is a link until all files are written.  The size of every
- * file is bounded by the manifest before it is read.  Digests are compared once, when the files are
- * read back (store.c).  One thread; may block.
+ * The archive is read by a child without any right (decode.c); what it says is checked here, once
+ * more by the manifest, which decides what is written: a member that it does not list, lists with
+ * another type or size, or that comes twice, refuses the whole archive.  Files are created with
+ * O_EXCL below one folder descriptor and nothing there is a link until all files are written.  The
+ * size of every file is bounded by the manifest before it is read, and what the manifest promises
+ * by the size of the archive.  Digests are compared once, when the files are read back (store.c).
+ * One thread; may block.
  */
 #include "lib/host/unpack.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/host/decode.h"
+#include "lib/host/sign.h"
 
 #define BLOCK_SIZE (256 * 1024)
 #define PREFIX     "opt/kata/"
 
-static void archive_closep(struct archive **a)
-{
-	if (*a)
-		(void)archive_read_free(*a);
-}
-#define _archive_ _cleanup_(archive_closep)
-
-static int fail_archive(struct archive *a, const char *path, struct error *e)
-{
-	int code = archive_errno(a);
-	const char *why = archive_error_string(a);
-
-	return fail(e, code > 0 && code < 4096 ? code : EINVAL, "archive '%s': %s", path,
-		    why ? why : "not an archive");
-}
-
-static int open_archive(const char *path, struct archive **ret_archive, struct error *e)
-{
-	_archive_ struct archive *a = archive_read_new();
-
-	(void)archive_read_support_filter_zstd(a);
-	(void)archive_read_support_filter_none(a);
-	(void)archive_read_support_format_tar(a);
-	if (archive_read_open_filename(a, path, BLOCK_SIZE) != ARCHIVE_OK)
-		return fail_archive(a, path, e);
-	*ret_archive = TAKE_PTR(a);
-	return 0;
-}
+/* A release has a fourth of its size when packed.  A little one may have more zeros than that. */
+#define RATIO_MAX   100
+#define RATIO_SLACK (16 * MIB)
 
 const char *unpack_member_path(const char *name)
 {
@@ -61,75 +37,98 @@ const char *unpack_member_path(const char *name)
 	return *name ? name : NULL;
 }
 
-/* The next member that is not a folder, by its path in the release.  1, or 0 at the end. */
-static int next_member(struct archive *a, const char *archive, struct archive_entry **ret_entry,
-		       const char **ret_path, struct error *e)
+/* The next member, by its path in the release.  1, or 0 at the end. */
+static int next_member(struct decoder *d, struct tar_member *ret_member, const char **ret_path,
+		       struct error *e)
 {
-	const char *name;
-	int r;
+	int r = decoder_next(d, ret_member, e);
 
-	for (;;) {
-		r = archive_read_next_header(a, ret_entry);
-		if (r == ARCHIVE_EOF)
-			return 0;
-		if (r != ARCHIVE_OK)
-			return fail_archive(a, archive, e);
-		if (archive_entry_filetype(*ret_entry) == AE_IFDIR)
-			continue;
-		name = archive_entry_pathname(*ret_entry);
-		*ret_path = name ? unpack_member_path(name) : NULL;
-		if (!*ret_path)
-			return fail(e, EINVAL,
-				    "archive '%s' has the member '%.100s' outside of '%s'", archive,
-				    name ? name : "", PREFIX);
-		return 1;
-	}
+	if (r <= 0)
+		return r;
+	*ret_path = unpack_member_path(ret_member->path);
+	if (!*ret_path)
+		return fail(e, EINVAL, "archive '%s' has the member '%.100s' outside of '%s'",
+			    d->archive, ret_member->path, PREFIX);
+	return 1;
 }
 
-static int read_manifest(struct archive *a, const char *archive, struct manifest *ret_manifest,
-			 struct error *e)
+/* The whole text of the member that the archive is at. */
+static int read_text(struct decoder *d, const struct tar_member *member, uint64_t max,
+		     char **ret_text, struct error *e)
 {
 	_free_ char *text = NULL;
-	struct archive_entry *entry;
-	const char *path;
-	la_int64_t size;
-	int r = next_member(a, archive, &entry, &path, e);
+	size_t got = 0;
+
+	if (member->type != TAR_FILE || member->size > max)
+		return fail(e, EFBIG, "archive '%s': '%s' is no file or larger than %llu bytes",
+			    d->archive, member->path, (unsigned long long)max);
+	text = xmalloc((size_t)member->size + 1);
+	while (got < member->size) {
+		ssize_t n = decoder_read(d, text + got, (size_t)member->size - got, e);
+
+		if (n < 0)
+			return (int)n;
+		got += (size_t)n;
+	}
+	text[got] = '\0';
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
+/* MANIFEST and, where there is one, its signature, which are first, and the member behind them: 1,
+ * or 0 at the end. */
+static int read_manifest(struct decoder *d, struct manifest *ret_manifest,
+			 struct tar_member *ret_member, const char **ret_path, struct error *e)
+{
+	_free_ char *text = NULL;
+	size_t len;
+	int r = next_member(d, ret_member, ret_path, e);
 
 	if (r < 0)
 		return r;
-	if (r == 0 || strcmp(path, MANIFEST_NAME) != 0)
-		return fail(e, EINVAL, "archive '%s' does not begin with " MANIFEST_NAME, archive);
-	size = archive_entry_size(entry);
-	if (size < 0 || (uint64_t)size > MANIFEST_MAX)
-		return fail(e, EFBIG, "the manifest of archive '%s' is too large", archive);
-	text = xmalloc((size_t)size + 1);
-	if (archive_read_data(a, text, (size_t)size) != size)
-		return fail_archive(a, archive, e);
-	return manifest_parse(text, (size_t)size, archive, ret_manifest, e);
+	if (r == 0 || strcmp(*ret_path, MANIFEST_NAME) != 0)
+		return fail(e, EINVAL, "archive '%s' does not begin with " MANIFEST_NAME,
+			    d->archive);
+	len = (size_t)ret_member->size;
+	if (read_text(d, ret_member, MANIFEST_MAX, &text, e) < 0 ||
+	    manifest_parse(text, len, d->archive, ret_manifest, e) < 0)
+		return -e->code;
+	r = next_member(d, ret_member, ret_path, e);
+	if (r <= 0 || strcmp(*ret_path, MANIFEST_SIGNATURE) != 0)
+		return r;
+	if (read_text(d, ret_member, SIGN_TEXT_MAX, &ret_manifest->signature, e) < 0)
+		return -e->code;
+	return next_member(d, ret_member, ret_path, e);
 }
 
 int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct error *e)
 {
-	_archive_ struct archive *a = NULL;
-	int r = open_archive(archive, &a, e);
+	_manifest_ struct manifest m = { 0 };
+	_decoder_ struct decoder d = DECODER_NONE;
+	struct tar_member member;
+	const char *path;
+	int r = decoder_open(archive, NULL, &d, e);
 
-	return r < 0 ? r : read_manifest(a, archive, ret_manifest, e);
+	if (r < 0 || read_manifest(&d, &m, &member, &path, e) < 0)
+		return -e->code;
+	*ret_manifest = m;
+	m = (struct manifest){ 0 };
+	return 0;
 }
 
-/* The text of the member that the archive is at. */
-static int read_text(struct archive *a, const struct manifest_entry *entry, char **ret_text,
-		     struct error *e)
+static int read_entry(struct decoder *d, const struct tar_member *member,
+		      const struct manifest_entry *entry, char **ret_text, struct error *e)
 {
-	_free_ char *text = xmalloc(entry->size + 1);
-	char digest[SHA256_HEX + 1];
-	la_ssize_t n = archive_read_data(a, text, entry->size);
+	_free_ char *text = NULL;
+	char digest[SHA256_HEX + 1] = "";
 
-	if (n < 0)
-		return fail_archive(a, entry->path, e);
-	sha256_bytes(text, (size_t)n, digest);
+	if (member->size == entry->size) {
+		if (read_text(d, member, UNPACK_TEXT_MAX, &text, e) < 0)
+			return -e->code;
+		sha256_bytes(text, (size_t)member->size, digest);
+	}
 	if (strcmp(digest, entry->sha256) != 0)
 		return fail(e, EBADMSG, "'%s' is not the one of the manifest", entry->path);
-	text[n] = '\0';
 	*ret_text = TAKE_PTR(text);
 	return 0;
 }
@@ -137,19 +136,20 @@ static int read_text(struct archive *a, const struct manifest_entry *entry, char
 int unpack_file(const char *archive, const struct manifest_entry *entry, char **ret_text,
 		struct error *e)
 {
-	_archive_ struct archive *a = NULL;
-	struct archive_entry *member;
+	_decoder_ struct decoder d = DECODER_NONE;
+	struct tar_member member;
 	const char *path;
-	int r = open_archive(archive, &a, e);
+	int r;
 
-	if (r >= 0 && entry->size > UNPACK_TEXT_MAX)
+	if (entry->size > UNPACK_TEXT_MAX)
 		return fail(e, EFBIG, "'%s' is too large", entry->path);
+	r = decoder_open(archive, NULL, &d, e);
 	while (r >= 0) {
-		r = next_member(a, archive, &member, &path, e);
+		r = next_member(&d, &member, &path, e);
 		if (r == 0)
 			return fail(e, ENOENT, "archive '%s' has no '%s'", archive, entry->path);
 		if (r > 0 && strcmp(path, entry->path) == 0)
-			return read_text(a, entry, ret_text, e);
+			return read_entry(&d, &member, entry, ret_text, e);
 	}
 	return r;
 }
@@ -168,43 +168,19 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 	return 0;
 }
 
-/* Copies the member's bytes; counts what really came. */
-static int copy_data(struct archive *a, int fd, const struct manifest_entry *entry, struct error *e)
+/* Copies the member's bytes, which are as many as the manifest says. */
+static int copy_data(struct decoder *d, int fd, const struct manifest_entry *entry, struct error *e)
 {
 	_free_ char *bytes = xmalloc(BLOCK_SIZE);
-	uint64_t total = 0;
-	la_ssize_t n;
+	ssize_t n;
 
-	for (;;) {
-		n = archive_read_data(a, bytes, BLOCK_SIZE);
-		if (n < 0)
-			return fail_archive(a, entry->path, e);
-		if (n == 0)
-			break;
-		total += (uint64_t)n;
-		if (total > entry->size)
-			break;
+	while ((n = decoder_read(d, bytes, BLOCK_SIZE, e)) > 0)
 		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
 			return -e->code;
-	}
-	return total == entry->size
-		       ? 0
-		       : fail(e, EBADMSG, "'%s' has not the size the manifest says", entry->path);
+	return (int)n;
 }
 
-static int write_file(struct archive *a, int fd, const struct manifest_entry *entry,
-		      struct error *e)
-{
-	int r = copy_data(a, fd, entry, e);
-
-	if (r < 0)
-		return r;
-	return fchmod(fd, entry->mode) < 0
-		       ? fail(e, errno, "cannot set the mode of '%s': %m", entry->path)
-		       : 0;
-}
-
-static int place_file(struct archive *a, int dirfd, const struct manifest_entry *entry,
+static int place_file(struct decoder *d, int dirfd, const struct manifest_entry *entry,
 		      struct error *e)
 {
 	_close_ int fd = -1;
@@ -215,26 +191,40 @@ static int place_file(struct archive *a, int dirfd, const struct manifest_entry 
 	fd = openat(dirfd, entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(e, errno, "cannot create '%s': %m", entry->path);
-	return write_file(a, fd, entry, e);
+	r = copy_data(d, fd, entry, e);
+	if (r < 0)
+		return r;
+	return fchmod(fd, entry->mode) < 0
+		       ? fail(e, errno, "cannot set the mode of '%s': %m", entry->path)
+		       : 0;
 }
 
-static int place_member(struct archive *a, struct archive_entry *member, const char *path,
-			const struct manifest *m, int dirfd, struct error *e)
+/* Where a release goes. */
+struct place {
+	const struct manifest *m;
+	int dirfd;
+	bool *has_come; /* one for each entry */
+};
+
+static int place_member(struct decoder *d, const struct tar_member *member, const char *path,
+			struct place *p, struct error *e)
 {
-	const struct manifest_entry *entry = manifest_find(m, path);
-	mode_t type = archive_entry_filetype(member);
+	const struct manifest_entry *entry = manifest_find(p->m, path);
 
 	if (!entry)
 		return fail(e, EINVAL, "'%.200s' is not in the manifest", path);
-	if (archive_entry_hardlink(member))
-		return fail(e, EINVAL, "'%s' is a hard link", path);
+	if (p->has_come[entry - p->m->entries])
+		return fail(e, EINVAL, "'%s' is there twice", path);
+	p->has_come[entry - p->m->entries] = true;
 	if (entry->target)
-		return type == AE_IFLNK && str_equal(archive_entry_symlink(member), entry->target)
+		return member->type == TAR_LINK && str_equal(member->target, entry->target)
 			       ? 0
 			       : fail(e, EBADMSG, "'%s' is not the link the manifest says", path);
-	if (type != AE_IFREG)
+	if (member->type != TAR_FILE)
 		return fail(e, EINVAL, "'%s' is not a regular file", path);
-	return place_file(a, dirfd, entry, e);
+	if (member->size != entry->size)
+		return fail(e, EBADMSG, "'%s' has not the size the manifest says", path);
+	return place_file(d, p->dirfd, entry, e);
 }
 
 static int place_links(const struct manifest *m, int dirfd, struct error *e)
@@ -252,56 +242,73 @@ static int place_links(const struct manifest *m, int dirfd, struct error *e)
 	return 0;
 }
 
-/* Every file of the manifest came exactly once: O_EXCL refuses a second, this finds a missing. */
-static int check_complete(const struct manifest *m, int dirfd, struct error *e)
+static int check_complete(const struct place *p, struct error *e)
 {
-	struct stat st;
-
-	for (size_t i = 0; i < m->n_entries; i++)
-		if (fstatat(dirfd, m->entries[i].path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	for (size_t i = 0; i < p->m->n_entries; i++)
+		if (!p->has_come[i])
 			return fail(e, EBADMSG, "'%s' is missing in the archive",
-				    m->entries[i].path);
+				    p->m->entries[i].path);
 	return 0;
 }
 
-static int write_manifest(const struct manifest *m, int dirfd, struct error *e)
+static int write_text(int dirfd, const char *name, const char *text, struct error *e)
 {
-	_close_ int fd =
-		openat(dirfd, MANIFEST_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 
 	if (fd < 0)
-		return fail(e, errno, "cannot create '" MANIFEST_NAME "': %m");
-	if (write_all(fd, m->text, strlen(m->text), MANIFEST_NAME, e) < 0)
+		return fail(e, errno, "cannot create '%s': %m", name);
+	if (write_all(fd, text, strlen(text), name, e) < 0)
 		return -e->code;
-	return fsync(fd) < 0 ? fail(e, errno, "cannot finish '" MANIFEST_NAME "': %m") : 0;
+	return fsync(fd) < 0 ? fail(e, errno, "cannot finish '%s': %m", name) : 0;
+}
+
+/* What makes a folder a version comes last. */
+static int write_manifest(const struct manifest *m, int dirfd, struct error *e)
+{
+	if (m->signature && write_text(dirfd, MANIFEST_SIGNATURE, m->signature, e) < 0)
+		return -e->code;
+	return write_text(dirfd, MANIFEST_NAME, m->text, e);
+}
+
+static int place_members(struct decoder *d, struct place *p, struct error *e)
+{
+	_manifest_ struct manifest own = { 0 };
+	struct tar_member member;
+	const char *path;
+	int r = read_manifest(d, &own, &member, &path, e);
+
+	if (r >= 0 && strcmp(own.digest, p->m->digest) != 0)
+		return fail(e, EBADMSG, "archive '%s' has changed meanwhile", d->archive);
+	while (r > 0) {
+		if (place_member(d, &member, path, p, e) < 0)
+			return fail_wrap(e, "archive '%s'", d->archive);
+		r = next_member(d, &member, &path, e);
+	}
+	return r < 0 ? r : check_complete(p, e);
+}
+
+int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct error *e)
+{
+	_free_ bool *has_come = xcalloc(m->n_entries + 1, sizeof(*has_come));
+	struct place p = { m, dirfd, has_come };
+
+	if (place_members(d, &p, e) < 0 || place_links(m, dirfd, e) < 0)
+		return -e->code;
+	return write_manifest(m, dirfd, e);
 }
 
 int unpack_into(const char *archive, const struct manifest *m, int dirfd,
 		const struct cancel *cancel, struct error *e)
 {
-	_manifest_ struct manifest own = { 0 };
-	_archive_ struct archive *a = NULL;
-	struct archive_entry *member;
-	const char *path;
-	int r = open_archive(archive, &a, e);
+	_decoder_ struct decoder d = DECODER_NONE;
 
-	if (r >= 0)
-		r = read_manifest(a, archive, &own, e);
-	if (r < 0)
-		return r;
-	if (strcmp(own.digest, m->digest) != 0)
-		return fail(e, EBADMSG, "archive '%s' has changed meanwhile", archive);
-	while (r >= 0) {
-		r = next_member(a, archive, &member, &path, e);
-		if (r <= 0)
-			break;
-		if (cancel && cancel_is_raised(cancel))
-			return fail(e, ECANCELED, "unpacking '%s' was cancelled", archive);
-		r = place_member(a, member, path, m, dirfd, e);
-		if (r < 0)
-			return fail_wrap(e, "archive '%s'", archive);
-	}
-	if (r < 0 || place_links(m, dirfd, e) < 0 || check_complete(m, dirfd, e) < 0)
+	if (decoder_open(archive, cancel, &d, e) < 0)
 		return -e->code;
-	return write_manifest(m, dirfd, e);
+	if (m->total_size > RATIO_MAX * d.size + RATIO_SLACK)
+		return fail(e, EFBIG,
+			    "archive '%s' has %llu bytes and says it holds %llu: more than %d "
+			    "times as many",
+			    archive, (unsigned long long)d.size, (unsigned long long)m->total_size,
+			    RATIO_MAX);
+	return unpack_from(&d, m, dirfd, e);
 }

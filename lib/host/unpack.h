@@ -5,10 +5,13 @@
 #include "lib/host/manifest.h"
 #include "lib/wait.h"
 
-/* A packed release: a tar archive in zstd (or what libarchive knows) whose members lie below
- * "opt/kata/" and whose first file is MANIFEST. */
+struct decoder;
 
-/* Reads the manifest only. */
+/* A packed release: a tar archive (tar.h), in zstd or as it is, whose members lie below "opt/kata/"
+ * and whose first file is MANIFEST; MANIFEST.minisig may follow.  Whatever else it is refused for,
+ * it is a child without rights that reads it (decode.h). */
+
+/* Reads the manifest and its signature only; whose that is is for the caller to ask. */
 int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct error *e);
 
 #define UNPACK_TEXT_MAX (4 * MIB)
@@ -22,6 +25,9 @@ int unpack_file(const char *archive, const struct manifest_entry *entry, char **
  * written outside.  On failure the folder holds a part; the caller removes it. */
 int unpack_into(const char *archive, const struct manifest *m, int dirfd,
 		const struct cancel *cancel, struct error *e);
+
+/* The same with an archive that is being read: public for the fuzz target. */
+int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct error *e);
 
 /* The name of a member below the release, NULL for one that is not: public for the fuzz target. */
 const char *unpack_member_path(const char *name);

@@ -10,8 +10,6 @@
 
 #include "tests/unit/folder.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,6 +18,7 @@
 #include "lib/host/live.h"
 #include "lib/host/task.h"
 #include "tests/unit/fake-api.h"
+#include "tests/unit/tar-writer.h"
 
 #define CONFIGURATION "share/defaults/kata-containers/configuration-qemu.toml"
 #define CLASSES       "/apis/node.k8s.io/v1/runtimeclasses/"
@@ -204,18 +203,11 @@ const struct engine_driver *__wrap_engine_driver(const struct flavour *flavour)
 
 /* ---- the release ---- */
 
-static void add_member(struct archive *a, const char *path, const char *text)
+static void add_member(struct buf *b, const char *path, const char *text)
 {
-	struct archive_entry *entry = archive_entry_new();
 	_free_ char *name = path_join("opt/kata", path);
 
-	archive_entry_set_pathname(entry, name);
-	archive_entry_set_filetype(entry, AE_IFREG);
-	archive_entry_set_perm(entry, 0644);
-	archive_entry_set_size(entry, (la_int64_t)strlen(text));
-	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
-	(void)archive_write_data(a, text, strlen(text));
-	archive_entry_free(entry);
+	tar_put(b, &(struct tar_writer_member){ .path = name, .text = text });
 }
 
 static const char *release_version = "1";
@@ -241,16 +233,13 @@ static void write_release(const char *dir)
 {
 	_free_ char *path = path_join(dir, "kata-static.tar.zst");
 	_free_ char *manifest = manifest_text();
-	struct archive *a = archive_write_new();
+	_buf_ struct buf b = { .max = TAR_MAX };
 
-	(void)archive_write_add_filter_zstd(a);
-	(void)archive_write_set_format_pax_restricted(a);
-	assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
-	add_member(a, MANIFEST_NAME, manifest);
-	add_member(a, "bin/containerd-shim-kata-v2", "");
-	add_member(a, "libexec/none", "");
-	add_member(a, CONFIGURATION, DELIVERED);
-	assert_int_equal(archive_write_free(a), ARCHIVE_OK);
+	add_member(&b, MANIFEST_NAME, manifest);
+	add_member(&b, "bin/containerd-shim-kata-v2", "");
+	add_member(&b, "libexec/none", "");
+	add_member(&b, CONFIGURATION, DELIVERED);
+	tar_finish(&b, path);
 }
 
 /* ---- the node ---- */

@@ -64,6 +64,8 @@ static void test_manifest_that_is_wrong_is_refused(void **state)
 		HEAD "file 0755 12 " ZERO64 " a/\n",
 		HEAD "file 0755 12 " ZERO64 " ./a\n",
 		HEAD "file 0755 12 " ZERO64 " MANIFEST\n",
+		HEAD "file 0755 12 " ZERO64 " Manifest\n",
+		HEAD "file 0755 12 " ZERO64 " MANIFEST.minisig\n",
 		HEAD "file 0755 12 " ZERO64 " a\x01\n",
 		HEAD "file 0755 12 " ZERO64 " a\nfile 0755 12 " ZERO64 " a\n",
 		HEAD "link /etc a\n",
@@ -102,6 +104,11 @@ static void test_link_that_leads_through_another_is_refused_by_its_line(void **s
 		{ "link x d/l\nlink ./d//l/y a\n", "line 5: link 'a' goes through 'd/l'" },
 		{ "link x d/l\nlink ../../d/l/y e/f/a\n", "link 'e/f/a' goes through 'd/l'" },
 		{ "link x d/l\nlink l/y d/a\n", "link 'd/a' goes through 'd/l'" },
+		{ "link x a\nlink x A\n", "line 5: path 'A' differs from 'a' of line 4 by" },
+		{ "link x b/a\nlink x c\nlink y B/d\n", "differs from 'b/a' of line 4" },
+		{ "link x a/a/a\nlink y a/A/b\n", "differs from" },
+		{ "link x a\nlink x a-b\nlink y A/b\n", "differs from" },
+		{ "link x a/Bc/d\nlink x a/b\nlink y a/bC\n", "differs from" },
 	};
 
 	(void)state;

@@ -5,8 +5,6 @@
 
 #include "tests/unit/folder.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -25,6 +23,7 @@
 #include "lib/file.h"
 #include "lib/host/store.h"
 #include "lib/host/unpack.h"
+#include "tests/unit/tar-writer.h"
 
 #define SHIM_TEXT "not really a shim"
 
@@ -61,34 +60,19 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void add_member(struct archive *a, const struct member *m)
-{
-	struct archive_entry *entry = archive_entry_new();
-
-	archive_entry_set_pathname(entry, m->path);
-	archive_entry_set_filetype(entry, m->symlink ? AE_IFLNK : AE_IFREG);
-	archive_entry_set_perm(entry, 0755);
-	archive_entry_set_size(entry, m->text ? (la_int64_t)strlen(m->text) : 0);
-	if (m->symlink)
-		archive_entry_set_symlink(entry, m->symlink);
-	if (m->hardlink)
-		archive_entry_set_hardlink(entry, m->hardlink);
-	assert_int_equal(archive_write_header(a, entry), ARCHIVE_OK);
-	if (m->text)
-		(void)archive_write_data(a, m->text, strlen(m->text));
-	archive_entry_free(entry);
-}
-
 static void write_archive(const char *path, const struct member *members, size_t n)
 {
-	struct archive *a = archive_write_new();
+	_buf_ struct buf b = { .max = TAR_MAX };
 
-	(void)archive_write_add_filter_zstd(a);
-	(void)archive_write_set_format_pax_restricted(a);
-	assert_int_equal(archive_write_open_filename(a, path), ARCHIVE_OK);
 	for (size_t i = 0; i < n; i++)
-		add_member(a, &members[i]);
-	assert_int_equal(archive_write_free(a), ARCHIVE_OK);
+		tar_put(&b, &(struct tar_writer_member){
+				    .path = members[i].path,
+				    .text = members[i].text,
+				    .target = members[i].hardlink ? members[i].hardlink
+								  : members[i].symlink,
+				    .type = members[i].hardlink ? '1' : '\0',
+			    });
+	tar_finish(&b, path);
 }
 
 /* A manifest of bin/shim, libexec/d, share/k and the link bin/l. */

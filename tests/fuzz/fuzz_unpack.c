@@ -1,27 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fuzz_archive - a packed release of arbitrary bytes, the names of its members, and what is
+ * fuzz_unpack - a packed release of arbitrary bytes, the names of its members, and what is
  * unpacked.
  *
  * A fuzzer cannot make a manifest with the right digest, so a right one is put in front of what it
- * makes: the input is all that follows MANIFEST in a tar archive.  Whatever that is, nothing is
- * written beside the folder; in it is nothing that the manifest does not list, of another type or
- * size; and what is said to be complete is.
+ * makes: the input is all that follows MANIFEST in a tar archive.  It is the whole archive as well,
+ * and it is what a child that reads archives says once it is not ours any more.  Whatever that is,
+ * nothing is written beside the folder; in it is nothing that the manifest does not list, of
+ * another type or size; and what is said to be complete is.  The child's work is done in this
+ * process, where the fuzzer sees it; a release that is read by a child is what
+ * tests/unit/test_unpack.c has.
  */
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/host/decode.h"
 #include "lib/host/unpack.h"
 #include "lib/sha256.h"
 
 #define BLOCK     512
 #define SHIM      "shim"
 #define NAMES_MAX 64
+#define FILE_MAX  (8 * MIB) /* a few bytes of zstd may be many more */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -123,7 +130,7 @@ static void check_all_is_there(int dirfd, const struct manifest *m)
 }
 
 /* In OUTER/in; OUTER has nothing else afterwards. */
-static void unpack_below(const char *outer, const char *archive, const struct manifest *m)
+static void unpack_below(const char *outer, struct decoder *d, const struct manifest *m)
 {
 	_free_ char *inner = path_join(outer, "in");
 	_close_ int outerfd = open(outer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -134,40 +141,88 @@ static void unpack_below(const char *outer, const char *archive, const struct ma
 
 	if (outerfd < 0 || dirfd < 0)
 		return;
-	if (unpack_into(archive, m, dirfd, NULL, &e) >= 0)
+	if (unpack_from(d, m, dirfd, &e) >= 0)
 		check_all_is_there(dirfd, m);
 	check_folder(dirfd, "", m);
 	if (dir_list(outerfd, NAMES_MAX, &names, &e) < 0 || strv_len(names) != 1)
 		abort();
 }
 
-static void fuzz_unpacking(const uint8_t *data, size_t size)
+/* What is in the archive FRAMES was made from, or pretends to be. */
+static void unpack_frames(int frames)
 {
+	struct decoder d = { .fd = frames, .report = -1, .child.pidfd = -1, .archive = "fuzz" };
 	_manifest_ struct manifest m = { 0 };
-	_close_ int fd = memfd_create("release", MFD_CLOEXEC);
+	_free_ char *text = manifest_text();
 	const char *home = getenv("TMPDIR");
 	_free_ char *outer = xasprintf("%s/kata-fuzz.XXXXXX", home ? home : "/tmp");
 	struct error e;
 
-	if (fd < 0 || put_manifest(fd, &e) < 0 || write_all(fd, data, size, "archive", &e) < 0)
+	if (manifest_parse(text, strlen(text), "fuzz", &m, &e) < 0)
+		abort();
+	if (lseek(frames, 0, SEEK_SET) < 0 || !mkdtemp(outer))
 		return;
-	/* What is not a member is found while MANIFEST is read, if it is in the same block. */
-	if (unpack_manifest(fd_path(fd).s, &m, &e) < 0 || !mkdtemp(outer))
-		return;
-	unpack_below(outer, fd_path(fd).s, &m);
+	unpack_below(outer, &d, &m);
 	(void)tree_remove(outer, &e);
+}
+
+/* A file in memory with these bytes; read from its beginning. */
+static int file_of(const uint8_t *data, size_t size, bool has_manifest)
+{
+	_close_ int fd = memfd_create("archive", MFD_CLOEXEC);
+	struct error e;
+
+	if (fd < 0 || (has_manifest && put_manifest(fd, &e) < 0) ||
+	    write_all(fd, data, size, "archive", &e) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -1;
+	return TAKE_FD(fd);
+}
+
+static void fuzz_archive(const uint8_t *data, size_t size, bool has_manifest)
+{
+	_close_ int archive = file_of(data, size, has_manifest);
+	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
+	struct error e;
+
+	if (archive < 0 || frames < 0)
+		return;
+	(void)decode(archive, frames, &e);
+	unpack_frames(frames);
+}
+
+/* The manifest is the first member that a child of ours tells of; the rest is its own. */
+static void fuzz_frames(const uint8_t *data, size_t size)
+{
+	static const char end[2 * BLOCK];
+	_close_ int archive = file_of((const uint8_t *)end, sizeof(end), true);
+	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
+	struct error e;
+
+	if (archive < 0 || frames < 0 || decode(archive, frames, &e) < 0)
+		return;
+	/* Over the end. */
+	if (lseek(frames, -(off_t)decode_frame_size(), SEEK_CUR) < 0 ||
+	    write_all(frames, data, size, "frames", &e) < 0)
+		return;
+	unpack_frames(frames);
+}
+
+/* A full disk instead of a full memory. */
+static void bound_files(void)
+{
+	const struct rlimit limit = { .rlim_cur = FILE_MAX, .rlim_max = FILE_MAX };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	(void)sigaction(SIGXFSZ, &ignore, NULL);
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	_manifest_ struct manifest m = { 0 };
-	_close_ int fd = memfd_create("archive", MFD_CLOEXEC);
-	struct error e;
-
+	bound_files();
 	fuzz_member(data, size);
-	fuzz_unpacking(data, size);
-	if (fd < 0 || write_all(fd, data, size, "archive", &e) < 0)
-		return 0;
-	(void)unpack_manifest(fd_path(fd).s, &m, &e);
+	fuzz_archive(data, size, true);
+	fuzz_archive(data, size, false);
+	fuzz_frames(data, size);
 	return 0;
 }

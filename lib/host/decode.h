@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_HOST_DECODE_H
+#define LIB_HOST_DECODE_H
+
+#include "lib/host/tar.h"
+#include "lib/proc.h"
+
+/*
+ * An archive, read by a child that can do nothing else (confine.h): it has the archive and a pipe.
+ * What comes through the pipe is a stranger's: only its form was checked here.
+ */
+struct decoder {
+	struct proc child;
+	int fd;     /* members and their bytes */
+	int report; /* why it gave up */
+	const char *archive;
+	const struct cancel *cancel;
+	uint64_t size; /* of the archive */
+	uint64_t left; /* of the member's bytes */
+};
+
+/* One that decoder_done() has nothing to do with. */
+#define DECODER_NONE                                       \
+	{                                                  \
+		.child.pidfd = -1, .fd = -1, .report = -1, \
+	}
+
+/* Starts with ARCHIVE, a regular file; CANCEL may be NULL, both are borrowed. */
+int decoder_open(const char *archive, const struct cancel *cancel, struct decoder *ret_decoder,
+		 struct error *e);
+/* Ends the child, wherever it is. */
+void decoder_done(struct decoder *d);
+#define _decoder_ _cleanup_(decoder_done)
+
+/* The next file or link, with what is left of the one before passed over.  1, or 0 at the end of an
+ * archive that was whole. */
+int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error *e);
+/* Up to LEN of the member's bytes, 0 behind the last. */
+ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e);
+
+/* What the child does: public for the fuzz target, which would see nothing of another process. */
+int decode(int archive, int to, struct error *e);
+/* How many bytes go before those of a member, and stand for the end. */
+size_t decode_frame_size(void);
+
+#endif
