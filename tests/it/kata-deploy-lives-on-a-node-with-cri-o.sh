@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tier: full
-# timeout: 1500
+# timeout: 2400
 # place: machine
 #
 # The life of an installation on a node with a real CRI-O, systemd and the kubelet: it takes one restart; a pod runs
@@ -25,6 +25,11 @@ rolled_out() { system rollout status daemonset/kata-deploy --timeout="${1:-300}s
 current() { vm readlink /opt/kata/current; }
 version_of() { vm sh -c 'readlink /proc/$(pidof -s qemu-system-x86_64)/exe'; }
 is_gone() { ! system get daemonset kata-deploy; }
+# What the shim has said since CRI-O was restarted, which reads its log no more.
+show_shim() {
+	[ "${ending:-}" = well ] ||
+		vm sh -c 'timeout 3 cat /proc/$(pidof -s containerd-shim-kata-v2)/cwd/log | tail -n 40' || true
+}
 handlers() { k get node $name -o 'jsonpath={.status.runtimeHandlers[*].name}'; }
 
 version=$(cat "$top/VERSION") next=99.0.0
@@ -32,6 +37,7 @@ extract_program "$dist/kata-deploy-image.tar"
 up
 expect_match "its engine" '^cri-o://1\.' "$(k get node $name -o 'jsonpath={.status.nodeInfo.containerRuntimeVersion}')"
 release $next "$dist/kata"
+cleanup show_shim
 before=$(configuration) pid=$(main_pid)
 
 note "install"
@@ -75,12 +81,12 @@ system set image daemonset/kata-deploy "kata-deploy=$image:$next" >/dev/null
 rolled_out 400
 expect_match "current" "^versions/$next-" "$(current)"
 expect "pid of CRI-O" "$pid" "$(main_pid)"
-k exec box -- true || fail "the pod does not answer after the upgrade"
+eventually 120 "the pod to answer after the upgrade" k exec box -- true
 expect_match "the VM's version" "/versions/$version-" "$(version_of)"
 
 note "it is deleted, and a new one has the new version"
-k delete pod box --grace-period=1 --timeout=60s >/dev/null
-eventually 60 "everything to go" vm_left
+k delete pod box --grace-period=1 --timeout=180s >/dev/null
+eventually 180 "everything to go" vm_left
 begin_pod next </dev/null
 expect_match "the VM's version" "/versions/$next-" "$(version_of)"
 
@@ -88,9 +94,9 @@ note "removing waits for the pod, and restores the node"
 system delete daemonset kata-deploy --cascade=foreground --wait=false >/dev/null
 sleep 5
 expect "label" true "$(label)"
-k delete pod next --grace-period=1 --timeout=60s >/dev/null
+k delete pod next --grace-period=1 --timeout=180s >/dev/null
 eventually 300 "the DaemonSet to be gone" is_gone
-eventually 60 "everything to go" vm_left
+eventually 180 "everything to go" vm_left
 expect "label" "" "$(label)"
 expect "configuration" "$before" "$(configuration)"
 expect "what is left in /opt/kata" "" "$(vm ls -A /opt/kata)"
