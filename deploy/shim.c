@@ -355,11 +355,12 @@ int offer_plan(const struct offer *o, const struct settings *s, struct edit *edi
 
 	if (is_own(o, s) && own_text(o, s, &text, e) < 0)
 		return -e->code;
-	if (plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
+	/* The first is written last: it never leads to a configuration that is not there yet. */
+	if (plan_launcher(o, edit, e) < 0 ||
+	    plan_file(o, s, o->shim->configuration, TAKE_PTR(text), edit, e) < 0 ||
 	    plan_file(o, s, "config.d/" DEBUG_FILE, TAKE_PTR(debug), edit, e) < 0 ||
 	    plan_file(o, s, "config.d/" CUSTOM_FILE, o->custom ? xstrdup(o->custom) : NULL, edit,
-		      e) < 0 ||
-	    plan_launcher(o, edit, e) < 0)
+		      e) < 0)
 		return -e->code;
 	return 0;
 }

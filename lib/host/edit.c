@@ -213,28 +213,26 @@ static int look_at_owner(const struct edit_file *f, const char *target, struct e
 	return 0;
 }
 
-/* What was made for the file goes with it, once nothing else is in it. */
-static int remove_folder(const struct edit_file *f, struct error *e)
-{
-	_free_ char *folder = path_parent(f->path);
-
-	return f->takes_folder && rmdir(folder) == 0 ? file_sync_parent(folder, e) : 0;
-}
-
-/* Of a link only the link: nobody reads its target any more.  Where a kill came between the folder
- * and the file, there is the folder alone. */
+/* Of a link only the link: nobody reads its target any more. */
 static int remove_old(const struct edit_file *f, struct error *e)
 {
 	_free_ char *target = NULL;
 	int r = look(f, &target, e);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	if (r > 0 && unlink(f->path) < 0)
+	if (unlink(f->path) < 0)
 		return fail(e, errno, "cannot remove '%s': %m", f->path);
-	if (r > 0 && file_sync_parent(f->path, e) < 0)
-		return -e->code;
-	return remove_folder(f, e);
+	return file_sync_parent(f->path, e);
+}
+
+/* What was made for the file goes with it, once nothing else is in it; also where a kill came
+ * between the two. */
+static int remove_folder(const struct edit_file *f, struct error *e)
+{
+	_free_ char *folder = path_parent(f->path);
+
+	return f->takes_folder && rmdir(folder) == 0 ? file_sync_parent(folder, e) : 0;
 }
 
 static int look_at_all(const struct edit *edit, struct error *e)
@@ -265,6 +263,10 @@ int edit_apply(const struct edit *edit, struct error *e)
 			return -e->code;
 	for (size_t i = 0; i < edit->n_files; i++)
 		if (!edit->files[i].new_text && remove_old(&edit->files[i], e) < 0)
+			return -e->code;
+	/* What is imported may lie below the folder of who imports it. */
+	for (size_t i = edit->n_files; i > 0; i--)
+		if (!edit->files[i - 1].new_text && remove_folder(&edit->files[i - 1], e) < 0)
 			return -e->code;
 	return 0;
 }

@@ -224,9 +224,9 @@ static void test_offer_without_wishes_uses_the_delivered_file(void **state)
 			    "/opt/kata/share/defaults/kata-containers/configuration-qemu.toml");
 	assert_int_equal(offer_plan(&o, &s, &edit, &e), 0);
 	assert_int_equal(edit_changes(&edit), 1);
-	assert_string_equal(edit.files[3].path, o.launcher);
-	assert_int_equal(edit.files[3].mode, 0755);
-	assert_string_equal(edit.files[3].new_text,
+	assert_string_equal(edit.files[0].path, o.launcher);
+	assert_int_equal(edit.files[0].mode, 0755);
+	assert_string_equal(edit.files[0].new_text,
 			    "#!/opt/kata/bin/containerd-shim-kata-v2 -config=/opt/kata/share/"
 			    "defaults/kata-containers/configuration-qemu.toml\n");
 	assert_int_equal(offer_int(&o, "default_memory", 0), 2048);
@@ -252,9 +252,11 @@ static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
 	assert_true(offer_bool(&o, "allow_emulation", false));
 	assert_int_equal(offer_int(&o, "default_memory", 0), 256);
 	assert_int_equal(offer_plan(&o, &s, &edit, &e), 0);
-	assert_non_null(strstr(edit.files[0].new_text,
+	/* Written last: it leads to the others. */
+	assert_string_equal(edit.files[0].path, o.launcher);
+	assert_non_null(strstr(edit.files[1].new_text,
 			       "enable_annotations = [\"kernel_params\", \"default_vcpus\"]"));
-	assert_string_equal(edit.files[2].new_text, text);
+	assert_string_equal(edit.files[3].new_text, text);
 	assert_int_equal(edit_apply(&edit, &e), 0);
 	{
 		_edit_ struct edit again = { 0 };
