@@ -54,6 +54,13 @@ awk '$1 == "link" { print $2, $3 }' "$work/body" | sort >"$work/wanted"
 (cd "$unpacked" && find . -type l -printf '%l %P\n') | sort >"$work/got"
 diff "$work/wanted" "$work/got"
 
+note "the licence of all that is shipped, and where its source is"
+for part in kernel qemu virtiofsd vhost-device-vsock programs; do
+	grep -qiE 'licen[cs]e' "$unpacked/share/licenses/$part/copyright" || fail "no licence of $part"
+	grep -qE "^${part/programs/sysroot} (debian|crate)" "$unpacked/share/kata-containers/components" ||
+		fail "it is not said what $part was built from"
+done
+
 note "the agent compiled again elsewhere"
 cmake --preset release -S "$top" -B "$work/build" "-DKATA_PARTS=lib;agent" \
 	"-DKATA_SYSROOT=$("$top/packaging/artefact" sysroot)" >"$work/configure.log" ||
