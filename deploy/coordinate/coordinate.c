@@ -15,11 +15,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "deploy/coordinate/evict.h"
 #include "deploy/coordinate/policy.h"
 #include "deploy/coordinate/report.h"
+#include "deploy/kubectl/recycle.h"
 #include "deploy/kubectl/revision.h"
+#include "deploy/kubectl/stale.h"
 #include "lib/kube/apply.h"
 #include "lib/kube/event.h"
+#include "lib/kube/list.h"
 #include "lib/log.h"
 #include "lib/timestamp.h"
 
@@ -32,6 +36,10 @@
 #define PER_SECOND  20
 #define BURST       100
 #define REST_MS     60000 /* while all is done nodes are looked at no more often than that */
+#define EVICTING_MS 15000 /* the same, while pods with stale sandboxes go */
+#define EVICT_MS    2000  /* that a budget may think about one */
+#define REFUSED_MS  (5 * 60 * UINT64_C(1000)) /* until who was refused is asked for again */
+#define REFUSALS    8                         /* of one look */
 
 /* ---- what is there ---- */
 
@@ -50,18 +58,24 @@ static int read_resource(const struct coordinator *c, struct json_object **ret_r
 	return r < 0 && r != -ENOENT ? r : 0;
 }
 
+/* What commands are given that a person calls. */
+static struct kata kata_with(const struct coordinator *c, const struct options *options)
+{
+	return (struct kata){
+		.options = options,
+		.kube = c->kube,
+		.cancel = c->cancel,
+		.deadline_ms = deadline_in(STEP_MS),
+	};
+}
+
 static int read_cluster(const struct coordinator *c, struct cluster *ret_cluster, struct error *e)
 {
 	const struct options options = {
 		.installation = c->installation,
 		.choice = { .namespace = c->namespace },
 	};
-	struct kata k = {
-		.options = &options,
-		.kube = c->kube,
-		.cancel = c->cancel,
-		.deadline_ms = deadline_in(STEP_MS),
-	};
+	struct kata k = kata_with(c, &options);
 
 	return cluster_read(&k, ret_cluster, e);
 }
@@ -180,30 +194,39 @@ static int take_back(const struct coordinator *c, struct error *e)
 
 /* ---- what is told ---- */
 
+static void put_event(const struct coordinator *c, const struct situation *s,
+		      enum kube_event_type type, const char *reason, const char *action,
+		      const char *note)
+{
+	const struct kube_event event = {
+		.node = c->installation,
+		.node_uid = json_get_str(s->installation, "metadata.uid"),
+		.api_version = API_VERSION,
+		.kind = KIND,
+		.type = type,
+		.reason = reason,
+		.action = action,
+		.note = note,
+	};
+	struct error e;
+
+	log_info("%s: %s", reason, note);
+	if (kube_event(c->kube, &event, deadline_in(ASK_MS), c->cancel, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
 static void tell_event(const struct coordinator *c, const struct situation *s,
 		       struct json_object *status)
 {
 	const char *type = NULL;
 	_free_ char *note = NULL;
 	const char *reason = report_event(s, status, &type, &note);
-	struct kube_event event = {
-		.node = c->installation,
-		.node_uid = json_get_str(s->installation, "metadata.uid"),
-		.api_version = API_VERSION,
-		.kind = KIND,
-		.reason = reason,
-		.action = "RollOut",
-	};
-	struct error e;
 
-	if (!reason)
-		return;
-	log_info("%s: %s", reason, note);
-	event.note = note;
-	event.type = strcmp(type, "Warning") == 0 ? KUBE_EVENT_WARNING : KUBE_EVENT_NORMAL;
 	/* The status says it as well. */
-	if (kube_event(c->kube, &event, deadline_in(ASK_MS), c->cancel, &e) < 0)
-		log_warn("%s", e.msg);
+	if (reason)
+		put_event(c, s,
+			  strcmp(type, "Warning") == 0 ? KUBE_EVENT_WARNING : KUBE_EVENT_NORMAL,
+			  reason, "RollOut", note);
 }
 
 static int put_status(const struct coordinator *c, const struct situation *s,
@@ -232,6 +255,105 @@ static const char *reason_on(const struct cluster *c, const char *name)
 	struct json_object *node = name ? json_find(c->nodes, "node", name) : NULL;
 
 	return json_get_str(node, "reason");
+}
+
+/* ---- stale sandboxes ---- */
+
+struct notes {
+	struct json_object *items;
+	struct json_object *workloads;
+};
+
+static int each_pod(void *arg, struct json_object *pod, struct error *e)
+{
+	const struct notes *notes = arg;
+
+	(void)e;
+	evict_note_pod(notes->items, notes->workloads, pod);
+	return 0;
+}
+
+/* Each namespace that has some is listed once. */
+static int note_pods(const struct coordinator *c, struct notes *notes, struct error *e)
+{
+	_strv_ strv seen = NULL;
+
+	for (size_t i = 0; i < json_len(notes->items); i++) {
+		const char *namespace = json_get_str(json_item(notes->items, i), "namespace");
+		_free_ char *escaped = namespace ? http_escape(namespace) : NULL;
+		_free_ char *path = NULL;
+
+		if (!namespace || strv_contains(seen, namespace))
+			continue;
+		strv_add(&seen, namespace);
+		path = xasprintf("/api/v1/namespaces/%s/pods", escaped);
+		if (kube_list(c->kube, path, each_pod, notes, deadline_in(STEP_MS), c->cancel, e) <
+		    0)
+			return -e->code;
+	}
+	return 0;
+}
+
+/* A budget that refuses one keeps nobody else. */
+static int evict_all(struct coordinator *c, const struct situation *s, struct json_object *chosen,
+		     struct error *e)
+{
+	for (size_t i = 0, refusals = 0; i < json_len(chosen) && refusals < REFUSALS; i++) {
+		struct json_object *item = json_item(chosen, i);
+		_free_ char *note =
+			xasprintf("%s/%s: %s", json_get_str(item, "namespace"),
+				  json_get_str(item, "pod"), json_get_str(item, "reason"));
+		int r = must_hold(c, e);
+
+		if (r >= 0)
+			r = recycle_evict(c->kube, item, deadline_in(EVICT_MS), c->cancel, e);
+		if (r == -EAGAIN || r == -ETIMEDOUT) {
+			json_set_bool(c->refused, json_get_str(item, "uid"), true);
+			log_info("%s stays for now: %s", note, e->msg);
+			refusals++;
+		} else if (r >= 0) {
+			put_event(c, s, KUBE_EVENT_NORMAL, "KataPodEvicted", "Evict", note);
+		} else if (r != -ENOENT && r != -EBUSY) {
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void forget_refused(struct coordinator *c)
+{
+	if (c->refused && now_ms() - c->refused_ms < REFUSED_MS)
+		return;
+	json_putp(&c->refused);
+	c->refused = json_object_new_object();
+	c->refused_ms = now_ms();
+}
+
+static int evict_stale(struct coordinator *c, const struct situation *s, const struct policy *p,
+		       const struct cluster *cluster, struct error *e)
+{
+	const struct options options = { .installation = c->installation };
+	struct kata k = kata_with(c, &options);
+	_json_ struct json_object *items = json_object_new_array();
+	_json_ struct json_object *workloads = json_object_new_object();
+	_json_ struct json_object *chosen = NULL;
+	struct notes notes = { items, workloads };
+
+	forget_refused(c);
+	if (stale_read(&k, cluster, NULL, items, e) < 0 || note_pods(c, &notes, e) < 0)
+		return -e->code;
+	chosen = evict_choose(p, items, workloads, c->refused);
+	return evict_all(c, s, chosen, e);
+}
+
+/* While nodes get a release their sandboxes become stale, and new ones might soon be. */
+static bool shall_evict(const struct situation *s, const struct policy *p, const struct decision *d,
+			int64_t now_s)
+{
+	int64_t opens_s;
+
+	return p->stale != STALE_REPORT && !p->is_paused && d->phase == PHASE_COMPLETE &&
+	       json_get_int(s->summary, "stale", 0) > 0 && window_is_open(p, now_s, &opens_s);
 }
 
 /* ---- a look ---- */
@@ -275,6 +397,11 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
 	decide(&p, s.image, targets, n, now_s, &d);
 	r = act(c, &s, &p, &cluster, &d, e);
+	c->rest_ms = REST_MS;
+	if (r >= 0 && shall_evict(&s, &p, &d, now_s)) {
+		c->rest_ms = EVICTING_MS;
+		r = evict_stale(c, &s, &p, &cluster, e);
+	}
 	*ret_again_s = d.again_s;
 	*ret_phase = d.phase;
 	return r;
@@ -301,6 +428,7 @@ static int read_signs(const struct coordinator *c, struct json_object *resource,
 void coordinator_done(struct coordinator *c)
 {
 	str_set(&c->rest, NULL);
+	json_putp(&c->refused);
 }
 
 int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, struct error *e)
@@ -316,7 +444,7 @@ int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, 
 		return 0;
 	if (read_signs(c, resource, &signs, e) < 0)
 		return -e->code;
-	if (str_equal(signs, c->rest) && now_ms() - c->looked_ms < REST_MS)
+	if (str_equal(signs, c->rest) && now_ms() - c->looked_ms < c->rest_ms)
 		return 0;
 	str_set(&c->rest, NULL);
 	c->looked_ms = now_ms();

@@ -13,9 +13,12 @@ struct coordinator {
 	const char *daemonset;
 	struct kube_client *kube;
 	const struct cancel *cancel;
-	struct lease *lease; /* NULL: there is no other (a test) */
-	char *rest;          /* what was there when all was done; NULL: all is not; owned */
-	uint64_t looked_ms;  /* when nodes were looked at last */
+	struct lease *lease;         /* NULL: there is no other (a test) */
+	char *rest;                  /* what was there when all was done; NULL: all is not; owned */
+	uint64_t looked_ms;          /* when nodes were looked at last */
+	uint64_t rest_ms;            /* for how long they need not be */
+	struct json_object *refused; /* pods that may not be evicted now; owned */
+	uint64_t refused_ms;         /* since when they are kept */
 };
 
 void coordinator_done(struct coordinator *c);

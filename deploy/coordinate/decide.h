@@ -25,6 +25,9 @@ struct window {
 
 enum on_failure { ON_FAILURE_PAUSE, ON_FAILURE_UNDO };
 
+/* What becomes of pods with stale sandboxes. */
+enum stale_policy { STALE_REPORT, STALE_EVICT, STALE_EVICT_MARKED };
+
 #define WAVES_MAX   16
 #define WINDOWS_MAX 32
 
@@ -43,6 +46,8 @@ struct policy {
 	char *canary_label;
 	char *zone_label;
 	bool one_zone_at_a_time;
+	enum stale_policy stale;
+	uint32_t evict_at_once;
 };
 
 /* A node that the DaemonSet wants, as it is now.  Texts are borrowed. */

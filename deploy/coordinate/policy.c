@@ -136,6 +136,21 @@ static int read_on_failure(const char *text, enum on_failure *ret_on_failure, st
 	return 0;
 }
 
+static int read_stale(const char *text, enum stale_policy *ret_stale, struct error *e)
+{
+	static const char *const names[] = { [STALE_REPORT] = "Report",
+					     [STALE_EVICT] = "Evict",
+					     [STALE_EVICT_MARKED] = "EvictMarked" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!text || strcmp(text, names[i]) == 0) {
+			*ret_stale = (enum stale_policy)i;
+			return 0;
+		}
+	return fail(e, EINVAL, "stale.policy is '%s', neither Report nor Evict nor EvictMarked",
+		    text);
+}
+
 static const char *text_or(struct json_object *spec, const char *name, const char *usual)
 {
 	const char *text = json_get_str(spec, name);
@@ -154,6 +169,8 @@ int policy_read(struct json_object *installation, struct policy *ret_policy, str
 	    read_number(spec, "parallelism", 10, 1, BOUND_MAX, &p.parallelism, e) < 0 ||
 	    read_number(spec, "progressSeconds", 1800, 60, PROGRESS_MAX, &p.progress_s, e) < 0 ||
 	    read_number(spec, "failureLimit", 1, 1, BOUND_MAX, &p.failure_limit, e) < 0 ||
+	    read_number(spec, "stale.atOnce", 1, 1, BOUND_MAX, &p.evict_at_once, e) < 0 ||
+	    read_stale(json_get_str(spec, "stale.policy"), &p.stale, e) < 0 ||
 	    read_on_failure(json_get_str(spec, "onFailure"), &p.on_failure, e) < 0)
 		return -e->code;
 	p.is_paused = json_get_bool(spec, "paused", false);

@@ -47,8 +47,7 @@ static char *pod_path(struct json_object *item)
 	return xasprintf("/api/v1/namespaces/%s/pods/%s", namespace, name);
 }
 
-/* UID; NULL: none. */
-static const char *controller_of(struct json_object *pod)
+const char *recycle_controller(struct json_object *pod)
 {
 	struct json_object *owners = json_at(pod, "metadata.ownerReferences");
 
@@ -56,6 +55,11 @@ static const char *controller_of(struct json_object *pod)
 		if (json_get_bool(json_item(owners, i), "controller", false))
 			return json_get_str(json_item(owners, i), "uid");
 	return NULL;
+}
+
+bool recycle_is_marked(struct json_object *pod)
+{
+	return str_equal(json_member_str(json_at(pod, "metadata.annotations"), RECYCLE), "true");
 }
 
 const char *recycle_why_not(struct json_object *pod, const char *uid, const char *node)
@@ -73,7 +77,7 @@ const char *recycle_why_not(struct json_object *pod, const char *uid, const char
 		return "its node made it: it is no pod of the API";
 	if (str_equal(json_member_str(notes, RECYCLE), "false"))
 		return "its annotation " RECYCLE " says so";
-	return controller_of(pod) ? NULL : "it has no controller that would make it anew";
+	return recycle_controller(pod) ? NULL : "it has no controller that would make it anew";
 }
 
 /* ---- a workload: the pods of one controller ---- */
@@ -89,7 +93,7 @@ static int each_pod(void *arg, struct json_object *pod, struct error *e)
 	struct json_object *ready = json_find(json_at(pod, "status.conditions"), "type", "Ready");
 
 	(void)e;
-	count->ready += str_equal(controller_of(pod), count->controller) &&
+	count->ready += str_equal(recycle_controller(pod), count->controller) &&
 			str_equal(json_get_str(ready, "status"), "True") &&
 			!json_get_str(pod, "metadata.deletionTimestamp");
 	return 0;
@@ -103,7 +107,7 @@ static int await_workload(struct kata *k, struct json_object *pod, struct json_o
 	uint64_t deadline_ms = min_u64(k->deadline_ms, deadline_in(READY_MS));
 	_free_ char *namespace = http_escape(json_get_str(pod, "metadata.namespace"));
 	_free_ char *path = xasprintf("/api/v1/namespaces/%s/pods", namespace);
-	const char *controller = controller_of(pod);
+	const char *controller = recycle_controller(pod);
 	struct json_object *before = json_member(workloads, controller);
 
 	for (;;) {
@@ -123,7 +127,8 @@ static int await_workload(struct kata *k, struct json_object *pod, struct json_o
 
 /* ---- eviction ---- */
 
-static int evict(struct kata *k, struct json_object *item, struct error *e)
+int recycle_evict(struct kube_client *kube, struct json_object *item, uint64_t deadline_ms,
+		  const struct cancel *cancel, struct error *e)
 {
 	_free_ char *pod = pod_path(item);
 	_free_ char *path = xasprintf("%s/eviction", pod);
@@ -137,8 +142,7 @@ static int evict(struct kata *k, struct json_object *item, struct error *e)
 	json_set_str(metadata, "namespace", json_get_str(item, "namespace"));
 	json_set_str(json_set_object(json_set_object(eviction, "deleteOptions"), "preconditions"),
 		     "uid", json_get_str(item, "uid"));
-	return kube_create(k->kube, path, eviction,
-			   min_u64(k->deadline_ms, deadline_in(PATIENCE_MS)), k->cancel, e);
+	return kube_create(kube, path, eviction, deadline_ms, cancel, e);
 }
 
 /* ETIMEDOUT if it stays. */
@@ -183,7 +187,8 @@ static int recycle(struct kata *k, struct json_object *item, struct json_object 
 	}
 	r = await_workload(k, pod, workloads, e);
 	if (r >= 0)
-		r = evict(k, item, e);
+		r = recycle_evict(k->kube, item, min_u64(k->deadline_ms, deadline_in(PATIENCE_MS)),
+				  k->cancel, e);
 	if (r == -ENOENT)
 		r = 0;
 	if (r >= 0)

@@ -187,6 +187,15 @@ render --include-crds --set coordinator.enabled=true | to_json >"$work/coordinat
 normal "$work/component.json" >"$work/component.normal"
 normal "$work/coordinator.json" >"$work/coordinator.normal"
 diff "$work/component.normal" "$work/coordinator.normal" || fail "the chart differs from the component"
+printf 'components: [manifests/components/coordinator, manifests/components/eviction]\nresources: [manifests]\n' \
+	>"$work/component/kustomization.yaml"
+"$kubectl" kustomize --load-restrictor LoadRestrictionsNone "$work/component" | to_json |
+	jq -c 'select(.kind != "KataInstallation")' >"$work/component.json"
+render --include-crds --set coordinator.enabled=true,coordinator.spec.stale.policy=Evict | to_json |
+	jq -c 'select(.kind != "KataInstallation")' >"$work/coordinator.json"
+normal "$work/component.json" >"$work/component.normal"
+normal "$work/coordinator.json" >"$work/coordinator.normal"
+diff "$work/component.normal" "$work/coordinator.normal" || fail "the chart differs from the component that evicts"
 render --set coordinator.enabled=true,env.multiInstallSuffix=blue,coordinator.spec.paused=true | to_json >"$work/blue"
 expect "what the second one has, and may act on" "blue true kata-deploy-blue,blue kata-deploy-blue-coordinator,blue,kata-deploy-blue" \
 	"$(jq -rs 'def one($kind; $name): map(select(.kind == $kind and .metadata.name == $name))[0];

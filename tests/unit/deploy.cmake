@@ -12,6 +12,7 @@ target_link_options(test_supervise PRIVATE -Wl,--wrap=hostcheck_has_kvm -Wl,--wr
 kata_unit_test(test_unused.c LIBS kata_deploy_parts)
 kata_unit_test(test_coordinate.c LIBS kata_coordinate)
 kata_unit_test(test_decide.c LIBS kata_coordinate)
+kata_unit_test(test_evict.c LIBS kata_coordinate)
 kata_unit_test(test_kubectl.c LIBS kata_kubectl)
 kata_unit_test(test_kubectl_commands.c LIBS kata_kubectl)
 kata_unit_test(test_kubectl_view.c LIBS kata_kubectl)

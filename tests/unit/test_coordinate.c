@@ -85,6 +85,8 @@ static void test_policy_that_is_wrong_is_refused(void **state)
 		"\"parallelism\":0",
 		"\"failureLimit\":0",
 		"\"onFailure\":\"Explode\"",
+		"\"stale\":{\"policy\":\"Explode\"}",
+		"\"stale\":{\"atOnce\":0}",
 		"\"windows\":[{\"start\":\"24:00\",\"minutes\":1}]",
 		"\"windows\":[{\"start\":\"1:00\",\"minutes\":0}]",
 		"\"windows\":[{\"start\":\"1:00\",\"minutes\":5,\"days\":[\"Someday\"]}]"
@@ -548,6 +550,59 @@ static void test_at_rest_no_node_is_asked_for(void **state)
 		fail_msg("%s", fault);
 }
 
+/* ---- stale sandboxes ---- */
+
+#define STALE_NODE(count)                                                                       \
+	"{\"metadata\":{\"name\":\"n1\",\"labels\":{\"kata-deploy.katacontainers.io/default\":" \
+	"\"true\"},\"annotations\":{\"katacontainers.io/stale-sandboxes\":\"" count             \
+	"\"}},\"status\":{\"conditions\":[]}}"
+#define STALE_LIST(uid)                                                                         \
+	"{\"node\":\"n1\",\"installation\":\"default\",\"sandboxes\":[{\"id\":\"s\",\"uid\":"   \
+	"\"" uid                                                                                \
+	"\",\"namespace\":\"shop\",\"name\":\"cart\",\"started\":\"t\",\"causes\":[{\"cause\":" \
+	"\"version\",\"detail\":\"old\"}]}]}"
+#define WORKLOAD                                                                                 \
+	"{\"metadata\":{\"uid\":\"u1\",\"name\":\"cart\",\"ownerReferences\":[{\"controller\":"  \
+	"true,"                                                                                  \
+	"\"uid\":\"w\"}]},\"spec\":{\"nodeName\":\"n1\"},\"status\":{\"conditions\":[{\"type\":" \
+	"\"Ready\",\"status\":\"True\"}]}}"
+#define ASKED_FOR_STALE(spec)                                          \
+	GET(RESOURCE, "{\"metadata\":{},\"spec\":{" spec "}}"), SIGNS, \
+		CLUSTER(POD("n1", "k:2", "True"), STALE_NODE("1")),    \
+		TOLD("KataRolloutComplete", "complete"), STATUS("\"stale\":1")
+
+static void test_stale_pod_is_evicted_where_the_policy_says_so(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ASKED_FOR_STALE("\"stale\":{\"policy\":\"Evict\"}"),
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8090/proxy/stale", STALE_LIST("u1")),
+		GET("/api/v1/namespaces/shop/pods?limit=100", LIST(WORKLOAD)),
+		{ { "POST /api/v1/namespaces/shop/pods/cart/eviction?", "\"uid\":\"u1\"" },
+		  "201 Created",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		TOLD("KataPodEvicted", "shop/cart: version: old"),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
+static void test_stale_pod_stays_by_default_and_out_of_the_window(void **state)
+{
+	static const struct fake_turn reported[] = { ASKED_FOR_STALE("") };
+	static const struct fake_turn closed[] = {
+		/* NOW is a Friday, 03:04. */
+		ASKED_FOR_STALE("\"stale\":{\"policy\":\"Evict\"},\"windows\":[{\"start\":"
+				"\"05:00\",\"minutes\":60}]"),
+	};
+
+	(void)state;
+	assert_look(reported, ARRAY_SIZE(reported));
+	assert_look(closed, ARRAY_SIZE(closed));
+}
+
 /* ---- the report ---- */
 
 static void test_report_keeps_the_time_of_what_is_the_same(void **state)
@@ -601,6 +656,8 @@ int main(void)
 		cmocka_unit_test(test_without_or_with_a_wrong_resource_nothing_is_touched),
 		cmocka_unit_test(test_who_lost_the_lease_deletes_nothing),
 		cmocka_unit_test(test_at_rest_no_node_is_asked_for),
+		cmocka_unit_test(test_stale_pod_is_evicted_where_the_policy_says_so),
+		cmocka_unit_test(test_stale_pod_stays_by_default_and_out_of_the_window),
 		cmocka_unit_test(test_report_keeps_the_time_of_what_is_the_same),
 	};
 
