@@ -325,6 +325,18 @@ static int remove_all(const struct task *t, struct error *e)
 	return r;
 }
 
+/* Of what was run just now: an engine that answers no more, or not once, will again. */
+static int remove_at_last(const struct task *t, struct error *e)
+{
+	const uint64_t deadline_ms = deadline_in(REMOVE_MS);
+	struct error ignored;
+	int r = remove_all(t, e);
+
+	while (r < 0 && wait_pause(POLL_MS, t->spec->id, deadline_ms, NULL, &ignored) >= 0)
+		r = remove_all(t, e);
+	return r;
+}
+
 static int open_stream(struct stream *s, struct error *e)
 {
 	(void)unlink(s->path);
@@ -401,7 +413,7 @@ int task_run(const struct task_spec *spec, uint64_t deadline_ms, const struct ca
 	if (r < 0)
 		return fail_wrap(e, "removing earlier tasks of ours");
 	r = run(&t, &result.status, e);
-	if (remove_all(&t, &undo) < 0)
+	if (remove_at_last(&t, &undo) < 0)
 		log_warn("task '%s' could not be removed: %s", spec->id, undo.msg);
 	if (r < 0)
 		return fail_wrap(e, "running task '%s'", spec->id);

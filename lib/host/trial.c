@@ -204,6 +204,19 @@ static int remove_all(const struct run *t, struct error *e)
 	return r < 0 ? fail_wrap(e, "removing earlier sandboxes of ours") : 0;
 }
 
+/* Of what was run just now: an engine that answers no more, or not once, will again. */
+static int remove_at_last(const struct run *t, struct error *e)
+{
+	const uint64_t deadline_ms = deadline_in(REMOVE_MS);
+	struct error ignored;
+	int r = remove_all(t, e);
+
+	while (r < 0 && r != -ENOSYS &&
+	       wait_pause(POLL_MS, "removing the sandbox", deadline_ms, NULL, &ignored) >= 0)
+		r = remove_all(t, e);
+	return r;
+}
+
 /* That the engine still answers, and runs a pod without a RuntimeClass by a handler of others. */
 static bool can_compare(const struct run *t)
 {
@@ -257,7 +270,7 @@ static int try_once(const struct run *t, struct error *e)
 	int r = run_sandbox(t, t->trial->handler, &id, e);
 
 	r = r < 0 ? explain(t, e) : look(t, id, e);
-	if (remove_all(t, &undo) < 0)
+	if (remove_at_last(t, &undo) < 0)
 		log_warn("%s", undo.msg);
 	return r;
 }
@@ -296,7 +309,7 @@ int trial_of_others(const struct trial *trial, uint64_t deadline_ms, const struc
 	if (r < 0)
 		return r;
 	r = try_others(&t, e);
-	if (remove_all(&t, &undo) < 0)
+	if (remove_at_last(&t, &undo) < 0)
 		log_warn("%s", undo.msg);
 	return r;
 }

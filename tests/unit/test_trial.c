@@ -23,6 +23,7 @@ static struct {
 	bool is_dead;
 	const char *version;    /* what the record of ours says; NULL: there is none */
 	const char *by_default; /* the runtime of others */
+	unsigned deaf;          /* which list from now on gets no answer; 0: none */
 	unsigned stopped;       /* sandboxes that somebody stops at once */
 	unsigned n;
 	bool is_there[SANDBOXES_MAX];
@@ -106,6 +107,8 @@ int __wrap_grpc_call(struct http_client *client, const struct grpc_method *metho
 	(void)headers;
 	if (str_equal(name, "RunPodSandbox"))
 		r = run(in, out, deadline_ms, cancel, e);
+	else if (str_equal(name, "ListPodSandbox") && cri.deaf > 0 && --cri.deaf == 0)
+		r = fail(e, ECONNRESET, "the engine has hung up");
 	else if (str_equal(name, "ListPodSandbox"))
 		list(out);
 	else if (str_equal(name, "PodSandboxStatus"))
@@ -252,6 +255,18 @@ static void test_sandbox_that_was_stopped_is_run_again_and_not_for_ever(void **s
 	end();
 }
 
+static void test_engine_that_hangs_up_once_keeps_no_sandbox(void **state)
+{
+	struct error e;
+
+	(void)state;
+	begin(RUNS, RUNS);
+	cri.deaf = 2;
+	assert_int_equal(try_it(NULL, &e), 0);
+	assert_int_equal(cri.n, 1);
+	end();
+}
+
 static void test_cancelled_trial_says_nothing_of_the_engine(void **state)
 {
 	struct cancel cancel;
@@ -285,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_handler_that_is_the_default_one_is_blamed),
 		cmocka_unit_test(test_sandbox_of_somebody_else_is_no_proof),
 		cmocka_unit_test(test_sandbox_that_was_stopped_is_run_again_and_not_for_ever),
+		cmocka_unit_test(test_engine_that_hangs_up_once_keeps_no_sandbox),
 		cmocka_unit_test(test_cancelled_trial_says_nothing_of_the_engine),
 		cmocka_unit_test(test_what_a_killed_trial_left_is_removed),
 	};
