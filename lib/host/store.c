@@ -446,6 +446,9 @@ int store_remove(const char *root, const char *folder, struct error *e)
 		return fail(e, EBUSY, "version '%s' is current", folder);
 	if (!file_exists(path))
 		return 0;
+	/* A repair that was killed may have left one of that name. */
+	if (tree_remove(leaving, e) < 0)
+		return -e->code;
 	/* Under its name a version is complete: it loses the name before the first file. */
 	if (rename(path, leaving) < 0)
 		return fail(e, errno, "cannot rename '%s': %m", path);

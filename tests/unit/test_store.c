@@ -442,6 +442,22 @@ static void test_rest_of_a_crash_is_seen_and_swept(void **state)
 	assert_false(store_has_rest(f->root));
 }
 
+static void test_version_goes_beside_the_rest_of_its_repair(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *folder = NULL;
+	_free_ char *rest = NULL;
+	struct error e;
+
+	write_release(f, "1.0", NULL, 0);
+	assert_int_equal(add(f, &folder, &e), 0);
+	rest = xasprintf("%s/versions/.new-%s/bin", f->root, folder);
+	assert_int_equal(dir_make(rest, 0755, &e), 0);
+	assert_int_equal(store_remove(f->root, folder, &e), 0);
+	assert_false(store_has(f->root, folder));
+	assert_false(store_has_rest(f->root));
+}
+
 static void test_link_over_foreign_folder_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -477,6 +493,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_version_with_a_file_of_another_size_is_none,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_rest_of_a_crash_is_seen_and_swept, setup,
+		cmocka_unit_test_setup_teardown(test_version_goes_beside_the_rest_of_its_repair, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_link_over_foreign_folder_is_refused, setup,
 						teardown),
