@@ -78,6 +78,9 @@ system delete pod "$(pod_of)" >/dev/null
 rolled_out
 expect_match "what the second run did" 'nothing to do' "$(system logs "$(pod_of)")"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
+resident=$(on_node sh -c 'sed -n "s/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p" /proc/$(pgrep -o -f "^/usr/bin/kata-deploy install")/status')
+note "kata-deploy at rest: $resident KiB"
+[ "$resident" -lt 4096 ] || fail "kata-deploy at rest has $resident KiB"
 expect "files written" "" "$(find "$root/opt/kata" "$root/etc" -newer "$work/before" -type f ! -name mtab)"
 
 condition() { k get node "$name" -o "jsonpath={.status.conditions[?(@.type==\"$1\")].$2}"; }
