@@ -210,6 +210,14 @@ bool store_has(const char *root, const char *folder)
 	return true;
 }
 
+int store_verify(const char *root, const char *folder, struct error *e)
+{
+	_manifest_ struct manifest m = { 0 };
+	_close_ int dirfd = open_version(root, folder, &m, e);
+
+	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, e);
+}
+
 /* Names in ROOT/versions that begin with PREFIX and not with EXCEPT. */
 static int list_versions(const char *root, const char *prefix, const char *except, strv *ret_names,
 			 struct error *e)

@@ -25,6 +25,8 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e);
 /* That the version FOLDER is there with every file in the size and mode of its manifest. */
 bool store_has(const char *root, const char *folder);
+/* Reads every file again and compares its SHA-256. */
+int store_verify(const char *root, const char *folder, struct error *e);
 /* Removes what a crash left of unpacking and of files of ROOT; store_has_rest: whether there is
  * any. */
 bool store_has_rest(const char *root);

@@ -7,7 +7,7 @@
 struct config;
 struct toml;
 
-/* The one table of keys, inside runtime/config only. */
+/* The one table of keys, for runtime/config and for what shows and sets keys. */
 
 enum field_type {
 	FIELD_BOOL,

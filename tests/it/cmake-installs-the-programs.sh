@@ -6,12 +6,12 @@
 . "$(dirname "$0")/../lib.sh"
 
 require cmake jq
-for program in kata-runtime kata-deploy kubectl-kata containerd-shim-kata-v2 kata-agent; do
+for program in kata-runtime kata-deploy kata-manager kubectl-kata containerd-shim-kata-v2 kata-agent; do
 	[ -x "$KATA_BUILD_DIR/bin/$program" ] || skip "no $KATA_BUILD_DIR/bin/$program; build it first"
 done
 prefix=$work/prefix
 cmake --install "$KATA_BUILD_DIR" --prefix "$prefix" >"$work/log" || { cat "$work/log"; fail "cmake --install"; }
-expect "programs" "containerd-shim-kata-v2 kata-agent kata-agent-ctl kata-deploy kata-runtime kubectl-kata" \
+expect "programs" "containerd-shim-kata-v2 kata-agent kata-agent-ctl kata-deploy kata-manager kata-runtime kubectl-kata" \
 	"$(find "$prefix/bin" -type f -perm -1 -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
 expect_match "version" "$(cat "$top/VERSION")" "$("$prefix/bin/kata-runtime" version)"
 "$prefix/bin/kata-runtime" --config "$prefix/share/defaults/kata-containers/configuration.toml" env --json >"$work/env"
@@ -27,6 +27,9 @@ pages() { sed -n '/^\.TP/{n;s/^\.B //;s/\\-/-/g;s/ .*//;p}' "$1" | sort -u; }
 diff "$work/wanted" <(pages "$man/man8/kata-deploy.8") || fail "kata-deploy.8 differs from --help"
 "$prefix/bin/kata-runtime" --help | sed -nE 's/^  ([a-z-]+)(,.*|$| .*)/\1/p' | sort -u >"$work/wanted"
 diff "$work/wanted" <(pages "$man/man8/kata-runtime.8" | tr -d ,) || fail "kata-runtime.8 differs from --help"
+"$prefix/bin/kata-manager" --help | sed -nE 's/^  ([^ ]+) .*/\1/p' | sort -u >"$work/wanted"
+[ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kata-manager has too few rows"
+diff "$work/wanted" <(pages "$man/man8/kata-manager.8") || fail "kata-manager.8 differs from --help"
 "$prefix/bin/kubectl-kata" --help | sed -nE 's/^  ([^ ]+) .*/\1/p' | sort -u >"$work/wanted"
 [ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kubectl-kata has too few rows"
 diff "$work/wanted" <(pages "$man/man1/kubectl-kata.1") || fail "kubectl-kata.1 differs from --help"
@@ -36,7 +39,7 @@ diff "$work/wanted" <(pages "$man/man5/kata-configuration.5") || fail "kata-conf
 
 note "warnings"
 if grep -rn -e '-Werror' --include=CMakeLists.txt --include='*.cmake' "$top/CMakeLists.txt" "$top/lib" "$top/runtime" \
-	"$top/agent" "$top/deploy"; then
+	"$top/agent" "$top/deploy" "$top/manager"; then
 	fail "-Werror outside the presets"
 fi
 expect "the presets' warnings" ON "$(jq -r '.configurePresets[] | select(.name == "base").cacheVariables.CMAKE_COMPILE_WARNING_AS_ERROR' "$top/CMakePresets.json")"

@@ -104,9 +104,15 @@ static void test_the_nearest_word_is_named_and_a_guess_is_not(void **state)
 		const char *word;
 		const char *nearest;
 	} cases[] = {
-		{ "instal", "install" }, { "isntall", "install" }, { "statsu", "status" },
-		{ "stat", "status" },    { "remvoe", "remove" },   { "rollbakc", "rollback" },
-		{ "list", "list" },      { "frobnicate", NULL },   { "", NULL },
+		{ "inztall", "install" },
+		{ "isntall", "install" },
+		{ "statsu", "status" },
+		{ "stat", "status" },
+		{ "remofe", "remove" },
+		{ "rollbakc", "rollback" },
+		{ "list", "list" },
+		{ "frobnicate", NULL },
+		{ "", NULL },
 		{ "x", NULL },
 	};
 	_strv_ strv known = strv_split("install status remove rollback list", " ");

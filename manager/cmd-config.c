@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd-config - this machine's own values of keys of the configuration.
+ *
+ * They are kept in a drop-in (configuration.h), which survives upgrades.  Where a version is
+ * installed, a sandbox has to boot with a change before it is made; before that, what is set waits
+ * for the first installation.
+ */
+#include <string.h>
+
+#include "lib/argument.h"
+#include "lib/file.h"
+#include "lib/host/store.h"
+#include "lib/toml.h"
+#include "manager/configuration.h"
+#include "manager/run.h"
+#include "manager/show.h"
+#include "runtime/config/config.h"
+#include "runtime/config/fields.h"
+
+#define FIRST_LINE "# From 'kata-manager config set'.\n"
+
+/* ---- what is in force ---- */
+
+static const struct column columns[] = {
+	{ .title = "KEY", .member = "key" },
+	{ .title = "VALUE", .member = "value" },
+	{ .title = "FROM", .member = "from" },
+};
+
+static const struct view view = {
+	.kind = "ConfigurationList",
+	.name_kind = "key",
+	.name = "key",
+	.columns = columns,
+	.n_columns = ARRAY_SIZE(columns),
+};
+
+/* The last file that sets KEY. */
+static const char *origin_of(const struct config *c, const char *key)
+{
+	_free_ char *begin = xasprintf("%s = ", key);
+	_free_ char *within = xasprintf("\n%s", begin);
+	const char *origin = "default";
+
+	for (size_t i = 0; c->files && c->files[i] && c->values[i]; i++)
+		if (str_starts(c->values[i], begin) || strstr(c->values[i], within))
+			origin = c->files[i];
+	return origin;
+}
+
+static void add_field(struct json_object *items, const struct field *row, const struct config *c)
+{
+	struct json_object *item = json_object_new_object();
+	_free_ char *key = xasprintf("%s.%s", row->section, row->key);
+	_free_ char *value = field_text(row, c);
+
+	json_set_str(item, "key", key);
+	json_set_str(item, "value", value);
+	json_set_str(item, "from", origin_of(c, key));
+	json_set_str(item, "help", row->help);
+	(void)json_object_array_add(items, item);
+}
+
+static int show_config(struct manager *m, const struct machine *k, struct error *e)
+{
+	_free_ char *version_dir = path_join(k->root, "current");
+	const struct config_source source = { .version_dir = version_dir, .etc_dir = k->etc };
+	_json_ struct json_object *items = json_object_new_array();
+	_config_ struct config c = { 0 };
+
+	if (config_load(&source, &c, e) < 0)
+		return -e->code;
+	for (char *const *w = c.warnings; w && *w; w++)
+		say("warning: %s", *w);
+	for (size_t i = 0; i < n_fields; i++)
+		add_field(items, &fields[i], &c);
+	return show(m, &view, items, e);
+}
+
+/* ---- what is to be another ---- */
+
+struct key {
+	char *table;
+	const char *name;
+	const char *whole;
+};
+
+/* "hypervisor.qemu.default_memory" is the key default_memory of the table hypervisor.qemu. */
+static int parse_key(const char *whole, struct key *ret_key, struct error *e)
+{
+	const char *dot = strrchr(whole, '.');
+	_free_ char *table = dot ? xstrndup(whole, (size_t)(dot - whole)) : NULL;
+	_strv_ strv known = NULL;
+
+	if (!table || !field_find(table, dot + 1)) {
+		for (size_t i = 0; i < n_fields; i++)
+			strv_addf(&known, "%s.%s", fields[i].section, fields[i].key);
+		return argument_unknown("key", whole, known, e);
+	}
+	*ret_key = (struct key){ TAKE_PTR(table), dot + 1, whole };
+	return 0;
+}
+
+/* What is no TOML by itself is a text. */
+static char *literal_of(const char *value)
+{
+	_free_ char *line = xasprintf("x = %s\n", value);
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	struct error ignored;
+
+	return toml_parse(line, strlen(line), "value", &root, &ignored) >= 0 ? xstrdup(value)
+									     : toml_quote(value);
+}
+
+static bool is_entry(const struct toml_entry *entry, const struct key *key)
+{
+	_free_ char *path = strv_join(entry->path, ".");
+
+	return !entry->is_header && strcmp(path, key->whole) == 0;
+}
+
+/* TEXT without the lines that set KEY; ENOENT if there are none. */
+static int without_key(const char *text, const struct key *key, char **ret_text, struct error *e)
+{
+	struct toml_entries entries = { 0 };
+	int r = toml_scan(text, strlen(text), "the drop-in", &entries, e);
+	bool is_found = false;
+
+	for (size_t i = 0; r >= 0 && !is_found && i < entries.n; i++) {
+		const struct toml_entry *entry = &entries.list[i];
+
+		if (!is_entry(entry, key))
+			continue;
+		*ret_text = xasprintf("%.*s%s", (int)entry->begin, text, text + entry->end);
+		is_found = true;
+	}
+	toml_entries_done(&entries);
+	if (r < 0)
+		return r;
+	return is_found ? 0 : fail(e, ENOENT, "'%s' is not set here", key->whole);
+}
+
+/* Nothing but headers and remarks is left. */
+static bool sets_nothing(const char *text)
+{
+	_cleanup_(toml_freep) struct toml *root = NULL;
+	_free_ char *values = NULL;
+	struct error ignored;
+
+	if (toml_parse(text, strlen(text), "the drop-in", &root, &ignored) < 0)
+		return false;
+	values = toml_flatten(root);
+	return !*values;
+}
+
+/* Wrong types and values beyond their limits are told by the very code that the shim has. */
+static int must_be_valid(const struct machine *k, const char *text, struct error *e)
+{
+	_config_ struct config c = { 0 };
+
+	config_init(&c, k->root);
+	return config_read_text(&c, text, strlen(text), "the new value", e);
+}
+
+static int want(struct machine *k, const void *arg, struct error *e)
+{
+	k->drop_in = arg;
+	k->has_drop_in = true;
+	return machine_want_current(k, e);
+}
+
+static int apply(struct manager *m, const char *text, struct error *e)
+{
+	const struct action action = {
+		.name = "config",
+		.steps = install_steps,
+		.presence = HANDLERS_PRESENT,
+		.want = want,
+		.arg = text,
+	};
+
+	return run_action(m, &action, e);
+}
+
+/* Nothing is installed that could be tried. */
+static int apply_later(struct machine *k, const char *text, struct error *e)
+{
+	k->drop_in = text;
+	k->has_drop_in = true;
+	return configuration_plan(k, HANDLERS_PRESENT, e) < 0 ? -e->code
+							      : edit_apply(&k->configuration, e);
+}
+
+static int change(struct manager *m, struct machine *k, const char *text, struct error *e)
+{
+	_free_ char *current = NULL;
+
+	if (sets_nothing(text))
+		text = "";
+	if (must_be_valid(k, text, e) < 0 || store_current(k->root, &current, e) < 0)
+		return -e->code;
+	return current ? apply(m, text, e) : apply_later(k, text, e);
+}
+
+static int set(struct manager *m, struct machine *k, const struct key *key, const char *value,
+	       struct error *e)
+{
+	_free_ char *literal = literal_of(value);
+	_free_ char *old = NULL;
+	_free_ char *text = NULL;
+
+	if (configuration_drop_in(k, &old, e) < 0 ||
+	    toml_set(*old ? old : FIRST_LINE, key->table, key->name, literal, &text, e) < 0)
+		return -e->code;
+	return change(m, k, text, e);
+}
+
+static int unset(struct manager *m, struct machine *k, const struct key *key, struct error *e)
+{
+	_free_ char *old = NULL;
+	_free_ char *text = NULL;
+
+	if (configuration_drop_in(k, &old, e) < 0 || without_key(old, key, &text, e) < 0)
+		return -e->code;
+	return change(m, k, text, e);
+}
+
+/* The one VMM of this release is in use already. */
+static int use(const char *name, struct error *e)
+{
+	return strcmp(name, "qemu") == 0
+		       ? 0
+		       : fail(e, ENOTSUP, "'%s' is no VMM of this release; it has qemu", name);
+}
+
+int cmd_config(struct manager *m, struct error *e)
+{
+	strv words = m->options->arguments + 1;
+	size_t n = strv_len(words);
+	_machine_ struct machine k = { 0 };
+	struct key key = { 0 };
+	int r = machine_open(m->options, &k, e);
+
+	if (r < 0)
+		return r;
+	if (n == 1 && strcmp(words[0], "show") == 0)
+		return show_config(m, &k, e);
+	if (n == 2 && strcmp(words[0], "use") == 0)
+		return use(words[1], e);
+	if (!(n == 3 && strcmp(words[0], "set") == 0) &&
+	    !(n == 2 && strcmp(words[0], "unset") == 0))
+		return fail(e, EINVAL,
+			    "it is 'config show', 'config set KEY VALUE', 'config unset KEY' or "
+			    "'config use VMM'");
+	if (parse_key(words[1], &key, e) < 0)
+		return -e->code;
+	r = n == 3 ? set(m, &k, &key, words[2], e) : unset(m, &k, &key, e);
+	free(key.table);
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd-install - bring a release to this machine, the first or another one.
+ *
+ * What was configured before, by `config set` or by the administrator, is what the canary reads and
+ * what stays.
+ */
+#include "manager/run.h"
+
+static int want(struct machine *k, const void *arg, struct error *e)
+{
+	return machine_want_archive(k, arg, e);
+}
+
+int cmd_install(struct manager *m, struct error *e)
+{
+	const struct action action = {
+		.name = m->options->arguments[0],
+		.steps = install_steps,
+		.presence = HANDLERS_PRESENT,
+		.want = want,
+		.arg = m->options->from,
+	};
+
+	if (!m->options->from)
+		return fail(e, EINVAL,
+			    "which release?  Name its file, or the folder that it lies in, with "
+			    "--from");
+	return run_action(m, &action, e);
+}
+
+int cmd_plan(struct manager *m, struct error *e)
+{
+	struct options dry = *m->options;
+
+	dry.is_dry = true;
+	m->options = &dry;
+	return cmd_install(m, e);
+}

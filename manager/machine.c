@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * machine - read what a run has to know of this machine.
+ *
+ * Everything here reads.  A release is known by its manifest, the first few kilobytes of its
+ * archive, so that what will be is known before anything is written.  Engines are those that answer
+ * on their sockets; the link in the PATH, which is all that ctr and nerdctl need, is made whether
+ * containerd runs or not.  One thread; may block.
+ */
+#include "manager/machine.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/file.h"
+#include "lib/host/store.h"
+#include "lib/host/task.h"
+#include "lib/host/unpack.h"
+#include "lib/proc.h"
+#include "manager/configuration.h"
+
+#define PROGRAM   "kata-manager"
+#define SHIM      "bin/containerd-shim-kata-v2"
+#define ENGINE_MS (20 * UINT64_C(1000))
+
+/* ---- where ---- */
+
+static char *choose(const char *option, const char *variable, const char *fallback)
+{
+	const char *value = variable ? getenv(variable) : NULL;
+
+	return path_tidy(option ? option : str_empty(value) ? fallback : value);
+}
+
+static int must_be_absolute(const char *what, const char *path, struct error *e)
+{
+	return path[0] == '/' && path[1]
+		       ? 0
+		       : fail(e, EINVAL, "%s '%s' is not an absolute path", what, path);
+}
+
+int machine_open(const struct options *o, struct machine *ret_machine, struct error *e)
+{
+	_machine_ struct machine k = { 0 };
+
+	k.root = choose(o->root, "kata_install_dir", "/opt/kata");
+	k.link_dir = choose(o->link_dir, "link_dir", "/usr/local/bin");
+	k.etc = choose(o->etc, NULL, "/etc/kata-containers");
+	if (must_be_absolute("--root", k.root, e) < 0 ||
+	    must_be_absolute("--link-dir", k.link_dir, e) < 0 ||
+	    must_be_absolute("--config-dir", k.etc, e) < 0)
+		return -e->code;
+	k.shim = path_join(k.root, SHIM);
+	k.locks[0] = xstrdup("/run/vc");
+	k.locks[1] = xstrdup("/etc/kata-containers");
+	*ret_machine = k;
+	k = (struct machine){ 0 };
+	ret_machine->owner = (struct owner){
+		.program = PROGRAM,
+		.name = PROGRAM,
+		.locks = ret_machine->locks,
+	};
+	ret_machine->scope = (struct scope){
+		.owner = &ret_machine->owner,
+		.root = ret_machine->root,
+	};
+	ret_machine->handler = (struct handler){
+		.name = MACHINE_HANDLER,
+		.runtime_path = ret_machine->shim,
+	};
+	return 0;
+}
+
+void machine_done(struct machine *k)
+{
+	for (size_t i = 0; i < k->n_engines; i++) {
+		engine_done(&k->engines[i].engine);
+		edit_done(&k->engines[i].edit);
+	}
+	scope_done(&k->scope);
+	manifest_done(&k->release);
+	edit_done(&k->configuration);
+	free(k->root);
+	free(k->link_dir);
+	free(k->etc);
+	free(k->shim);
+	free(k->locks[0]);
+	free(k->locks[1]);
+	free(k->archive);
+	free(k->program);
+	free(k->folder);
+	free(k->version_dir);
+	free(k->held);
+	free(k->evidence);
+	*k = (struct machine){ 0 };
+}
+
+bool machine_is_installed(const struct machine *k)
+{
+	_free_ char *versions = path_join(k->root, "versions");
+
+	return file_exists(versions);
+}
+
+/* ---- engines ---- */
+
+static char *find_program(const char *name)
+{
+	static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					       "/usr/bin",        "/sbin",          "/bin" };
+
+	for (size_t i = 0; name[0] != '/' && i < ARRAY_SIZE(folders); i++) {
+		char *path = path_join(folders[i], name);
+
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return xstrdup(name);
+}
+
+/* We are on the machine already. */
+static int run_here(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
+		    const struct cancel *cancel, struct task_result *ret_result, struct error *e)
+{
+	_strv_ strv words = strv_copy(argv);
+	struct proc_spec spec = { 0 };
+	_free_ char *output = NULL;
+	int status;
+
+	(void)engine;
+	str_set(&words[0], NULL);
+	words[0] = find_program(argv[0]);
+	spec.argv = words;
+	if (proc_run(&spec, deadline_ms, cancel, TASK_OUTPUT_MAX, &status, &output, e) < 0)
+		return fail_wrap(e, "running '%s'", argv[0]);
+	*ret_result = (struct task_result){
+		.status = (unsigned)status,
+		.out = xstrdup(output),
+		.err = TAKE_PTR(output),
+	};
+	return 0;
+}
+
+static void add_engine(struct machine *k, const char *name, const char *dir)
+{
+	const struct flavour *flavour = NULL;
+	struct error ignored;
+
+	if (flavour_find(name, &flavour, &ignored) < 0)
+		return;
+	k->engines[k->n_engines++].engine = (struct engine){
+		.driver = engine_driver(flavour),
+		.flavour = flavour,
+		.owner = &k->owner,
+		.scope = &k->scope,
+		.root = k->root,
+		.socket = flavour->socket,
+		.dir = dir ? dir : flavour->dir,
+		.main_file = flavour->main_file,
+		.exec = run_here,
+	};
+}
+
+static bool is_there(const char *name)
+{
+	const struct flavour *flavour = NULL;
+	struct error ignored;
+
+	return flavour_find(name, &flavour, &ignored) >= 0 && file_exists(flavour->socket);
+}
+
+void machine_find_engines(struct machine *k, const struct cancel *cancel)
+{
+	add_engine(k, "nerdctl", k->link_dir);
+	if (is_there("docker"))
+		add_engine(k, "docker", NULL);
+	for (size_t i = 0; i < k->n_engines; i++) {
+		struct present *p = &k->engines[i];
+
+		if (engine_identify(&p->engine, deadline_in(ENGINE_MS), cancel, &p->silence) >= 0)
+			p->silence.code = 0;
+	}
+}
+
+const struct engine *machine_runner(const struct machine *k)
+{
+	for (size_t i = 0; i < k->n_engines; i++)
+		if (k->engines[i].silence.code == 0 && k->engines[i].engine.driver->run)
+			return &k->engines[i].engine;
+	return NULL;
+}
+
+/* ---- what shall be ---- */
+
+static int find_archive(const char *from, char **ret_path, struct error *e)
+{
+	_free_ char *real = realpath(from, NULL);
+	_free_ char *pattern = NULL;
+	struct stat st;
+	glob_t found;
+	int r;
+
+	if (!real || stat(real, &st) < 0)
+		return fail(e, errno, "there is no release at '%s': %m", from);
+	if (!S_ISDIR(st.st_mode)) {
+		*ret_path = TAKE_PTR(real);
+		return 0;
+	}
+	pattern = path_join(real, "kata-static*.tar.zst");
+	r = glob(pattern, 0, NULL, &found);
+	if (r == 0 && found.gl_pathc == 1)
+		*ret_path = xstrdup(found.gl_pathv[0]);
+	else
+		r = fail(e, ENOENT, "there is not exactly one '%s'; name the file", pattern);
+	globfree(&found);
+	return r;
+}
+
+static int name_version(struct machine *k, struct error *e)
+{
+	_free_ char *versions = path_join(k->root, "versions");
+
+	k->folder = manifest_folder(&k->release);
+	k->version_dir = path_join(versions, k->folder);
+	k->program = path_join(k->version_dir, MACHINE_PROGRAM);
+	return store_marked(k->root, STORE_HELD, &k->held, e);
+}
+
+int machine_want_archive(struct machine *k, const char *from, struct error *e)
+{
+	k->target = TARGET_IMAGE;
+	if (find_archive(from, &k->archive, e) < 0 ||
+	    unpack_manifest(k->archive, &k->release, e) < 0)
+		return -e->code;
+	return name_version(k, e);
+}
+
+int machine_want_current(struct machine *k, struct error *e)
+{
+	_free_ char *current = NULL;
+
+	if (store_current(k->root, &current, e) < 0)
+		return -e->code;
+	if (!current)
+		return fail(e, ENOENT, "nothing is installed in '%s'", k->root);
+	if (store_manifest(k->root, current, &k->release, e) < 0 || name_version(k, e) < 0)
+		return -e->code;
+	k->target = k->held ? TARGET_HELD : TARGET_IMAGE;
+	return 0;
+}
+
+int machine_want_previous(struct machine *k, struct error *e)
+{
+	_free_ char *previous = NULL;
+
+	k->target = TARGET_BACK;
+	if (store_marked(k->root, STORE_PREVIOUS, &previous, e) < 0)
+		return -e->code;
+	if (!previous)
+		return fail(e, ENOENT, "there is no version to go back to in '%s'", k->root);
+	return store_manifest(k->root, previous, &k->release, e) < 0 ? -e->code
+								     : name_version(k, e);
+}
+
+int machine_read_file(const struct machine *k, const char *path, char **ret_text, struct error *e)
+{
+	const struct manifest_entry *entry = manifest_find(&k->release, path);
+	_free_ char *file = path_join(k->version_dir, path);
+	_free_ char *text = NULL;
+	char digest[SHA256_HEX + 1] = "";
+	struct error ignored;
+	size_t len = 0;
+
+	if (!entry)
+		return fail(e, ENOENT, "the release has no '%s'", path);
+	if (file_read(file, entry->size, &text, &len, &ignored) >= 0)
+		sha256_bytes(text, len, digest);
+	if (strcmp(digest, entry->sha256) == 0) {
+		*ret_text = TAKE_PTR(text);
+		return 0;
+	}
+	if (!k->archive)
+		return fail(e, EBADMSG, "version '%s' is damaged: '%s' is not what it was",
+			    k->folder, file);
+	return unpack_file(k->archive, entry, ret_text, e);
+}
+
+static int plan_engine(struct machine *k, struct present *p, enum presence presence,
+		       struct error *e)
+{
+	const struct handlers handlers = { .list = &k->handler, .n = 1, .presence = presence };
+
+	return p->engine.driver->plan(&p->engine, &handlers, &p->edit, e);
+}
+
+int machine_plan(struct machine *k, enum presence presence, struct error *e)
+{
+	int r = configuration_plan(k, presence, e);
+
+	for (size_t i = 0; r >= 0 && i < k->n_engines; i++)
+		r = plan_engine(k, &k->engines[i], presence, e);
+	if (r >= 0 && presence == HANDLERS_PRESENT)
+		r = configuration_name(k, &k->evidence, e);
+	return r;
+}
+
+struct transition machine_transition(const struct machine *k)
+{
+	return (struct transition){
+		.root = k->root,
+		.release = &k->release,
+		.folder = k->folder,
+		.version_dir = k->version_dir,
+		.archive = k->archive,
+		.held = k->held,
+		.target = k->target,
+	};
+}
+
+struct host_facts machine_host(const struct machine *k)
+{
+	return (struct host_facts){
+		.arch = k->release.arch,
+		.root = k->root,
+		.sys = "/sys",
+		.proc = "/proc",
+		.dev = "/dev",
+		.allow_emulation = configuration_allows_emulation(k),
+	};
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MANAGER_MACHINE_H
+#define MANAGER_MACHINE_H
+
+#include "lib/host/engine.h"
+#include "lib/host/hostcheck.h"
+#include "lib/host/transition.h"
+#include "manager/manager.h"
+
+/* The handler, "io.containerd.kata.v2" and "docker run --runtime kata". */
+#define MACHINE_HANDLER "kata"
+/* Where a version has this program. */
+#define MACHINE_PROGRAM "bin/kata-manager"
+
+#define MACHINE_ENGINES_MAX 4
+
+/* A container engine that is there, and what is to be done about it. */
+struct present {
+	struct engine engine;
+	struct error silence; /* why it did not say its version; code 0: it did */
+	struct edit edit;     /* planned with the configuration */
+};
+
+/* This machine: what is there and what shall be.  Read before the first step. */
+struct machine {
+	/* ---- where ---- */
+	char *root;
+	char *link_dir;
+	char *etc;
+	char *shim; /* through the current version */
+	char *locks[3];
+	struct owner owner;
+	struct scope scope;
+	struct handler handler;
+	struct present engines[MACHINE_ENGINES_MAX];
+	size_t n_engines;
+	/* ---- what shall be ---- */
+	enum target target;
+	char *archive;
+	char *program; /* that can take back what is journalled */
+	struct manifest release;
+	char *folder, *version_dir, *held;
+	struct edit configuration; /* this machine's own, of sandboxes */
+	const char *drop_in;       /* its text from now on, with has_drop_in */
+	bool has_drop_in;
+	char *evidence; /* names the version and all that its sandboxes will read */
+};
+
+/* The place of everything.  Asks nobody. */
+int machine_open(const struct options *o, struct machine *ret_machine, struct error *e);
+void machine_done(struct machine *k);
+#define _machine_ _cleanup_(machine_done)
+
+/* Which engines are there, asked. */
+void machine_find_engines(struct machine *k, const struct cancel *cancel);
+/* The first that runs a program for others; NULL if none answers. */
+const struct engine *machine_runner(const struct machine *k);
+
+/* Each reads what shall be: the version in FROM, a file or a folder with one; the current one; the
+ * one before it.  ENOENT if there is none. */
+int machine_want_archive(struct machine *k, const char *from, struct error *e);
+int machine_want_current(struct machine *k, struct error *e);
+int machine_want_previous(struct machine *k, struct error *e);
+/* Plans the configuration of sandboxes and of the engines for it. */
+int machine_plan(struct machine *k, enum presence presence, struct error *e);
+
+struct transition machine_transition(const struct machine *k);
+/* The machine as checks shall see it. */
+struct host_facts machine_host(const struct machine *k);
+/* One file of the release that shall be current, from the version if it is there and whole. */
+int machine_read_file(const struct machine *k, const char *path, char **ret_text, struct error *e);
+bool machine_is_installed(const struct machine *k);
+
+#endif

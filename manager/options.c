@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * options - the options of all commands (lib/argument.h).
+ */
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "lib/argument.h"
+#include "manager/manager.h"
+
+#define AT(member) offsetof(struct options, member)
+
+static const struct argument rows[] = {
+	{ "--from", NULL, AT(from), ARGUMENT_TEXT, "FILE|DIR", TAKES_FROM,
+	  "the packed release, or a folder with one" },
+	{ "--dry-run", NULL, AT(is_dry), ARGUMENT_FLAG, NULL, TAKES_DRY_RUN,
+	  "say what would be changed and why, and change nothing" },
+	{ "--yes", "-y", AT(is_sure), ARGUMENT_FLAG, NULL, TAKES_YES, "ask no question" },
+	{ "--output", "-o", AT(output), ARGUMENT_TEXT, "FORMAT", 0, "table, json or yaml" },
+	{ "--no-headers", NULL, AT(has_no_headers), ARGUMENT_FLAG, NULL, 0,
+	  "a table without its first line" },
+	{ "--root", NULL, AT(root), ARGUMENT_TEXT, "DIR", 0,
+	  "where versions are (/opt/kata, or $kata_install_dir)" },
+	{ "--link-dir", NULL, AT(link_dir), ARGUMENT_TEXT, "DIR", 0,
+	  "folder of the PATH that gets a link to the shim (/usr/local/bin, or $link_dir)" },
+	{ "--config-dir", NULL, AT(etc), ARGUMENT_TEXT, "DIR", 0,
+	  "where this machine's own configuration is (/etc/kata-containers)" },
+	{ "--help", "-h", AT(wants_help), ARGUMENT_FLAG, NULL, 0, "show this text" },
+	{ "--version", NULL, AT(wants_version), ARGUMENT_FLAG, NULL, 0, "show the version" },
+	{ .name = NULL },
+};
+
+int options_parse(int argc, char **argv, struct options *ret_options, struct error *e)
+{
+	_options_ struct options o = { 0 };
+
+	if (argument_parse(rows, argc, argv, &o, &o.arguments, e) < 0)
+		return -e->code;
+	*ret_options = o;
+	o = (struct options){ 0 };
+	return 0;
+}
+
+void options_done(struct options *o)
+{
+	strv_free(o->arguments);
+	*o = (struct options){ 0 };
+}
+
+int options_check(const struct options *o, const struct command *c, struct error *e)
+{
+	return argument_check(rows, o, c->name, c->takes, e);
+}
+
+void options_help(FILE *out)
+{
+	argument_help(rows, ARGUMENT_ALL, out);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MANAGER_RUN_H
+#define MANAGER_RUN_H
+
+#include "lib/host/plan.h"
+#include "manager/machine.h"
+
+/* What a run has done so far. */
+struct results {
+	unsigned steps;     /* that had to run */
+	unsigned writes;    /* files written and links moved */
+	unsigned restarts;  /* of container engines */
+	char *guest_kernel; /* of the canary */
+};
+
+/* The context of every step. */
+struct run {
+	struct manager *manager;
+	struct machine machine;
+	struct results results;
+};
+
+/* The tables of steps, see plan.c. */
+extern step_table install_steps;
+extern step_table remove_steps;
+
+/* Reads into K what shall be.  ARG is the caller's. */
+typedef int run_want(struct machine *k, const void *arg, struct error *e);
+
+struct action {
+	const char *name; /* "install" */
+	const struct step *const *steps;
+	enum presence presence;
+	run_want *want;
+	const void *arg;
+};
+
+/* Brings the machine to what ACTION wants: takes the lock, takes back what an interrupted run left,
+ * reads, assesses and runs.  With --dry-run it tells what would be done.  Returns the exit status.
+ */
+int run_action(struct manager *m, const struct action *action, struct error *e);
+/* Takes back what an interrupted run left, and no more. */
+int run_recover(struct manager *m, struct error *e);
+
+/* Makes an edit of the assessment.  ESTALE, with nothing written, if somebody else changed one of
+ * its files since. */
+int run_edit(struct run *run, const struct edit *edit, struct error *e);
+
+#endif

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
+kata_unit_test(test_manager.c LIBS kata_manager_parts)
