@@ -37,6 +37,7 @@ start_api_server() {
 		--service-account-signing-key-file="$pki/sa.key" \
 		--service-cluster-ip-range="$service_net" \
 		--authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
+		--audit-policy-file="$here/config/audit.yaml" --audit-log-path="$state/log/audit.log" \
 		--allow-privileged=true --profiling=false \
 		--kubelet-client-certificate="$pki/apiserver-kubelet-client.crt" \
 		--kubelet-client-key="$pki/apiserver-kubelet-client.key" \

@@ -20,20 +20,25 @@ rolled_out() {
 	}
 }
 
-# begin_pod - a pod `lasting` that runs in a VM.
+# Where the pods of a test are.
+pods_in=default
+pods() { k -n "$pods_in" "$@"; }
+
+# begin_pod NAME [RUNTIMECLASS] - a pod that runs in a VM.
 begin_pod() {
-	k create -f - >/dev/null <<-END
+	local pod=$1
+	pods create -f - >/dev/null <<-END
 		apiVersion: v1
 		kind: Pod
-		metadata: {name: lasting}
+		metadata: {name: $pod}
 		spec:
-		  runtimeClassName: kata
+		  runtimeClassName: ${2:-kata}
 		  terminationGracePeriodSeconds: 1
 		  containers: [{name: c, image: "kata.test/busybox:1", command: [sleep, "100000"]}]
 	END
-	k wait --for=condition=Ready pod/lasting --timeout=90s >/dev/null || {
-		k describe pod lasting
-		fail "no pod runs"
+	pods wait --for=condition=Ready "pod/$pod" --timeout=120s >/dev/null || {
+		pods describe pod "$pod"
+		fail "pod $pod does not run"
 	}
 }
 

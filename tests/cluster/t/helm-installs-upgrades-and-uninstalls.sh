@@ -43,7 +43,7 @@ expect "label" true "$(label)"
 is_current "$(cat "$top/VERSION")" || fail "the current version is $(current)"
 expect "RuntimeClasses" "runtimeclass.node.k8s.io/kata runtimeclass.node.k8s.io/kata-qemu" \
 	"$(k get runtimeclass -o name | sort | tr '\n' ' ' | sed 's/ $//')"
-begin_pod
+begin_pod lasting
 
 note "a change that would leave the node behind is refused"
 if helm upgrade kata "$chart" "${namespace[@]}" --reuse-values --set env.multiInstallSuffix=b 2>"$work/refusal"; then

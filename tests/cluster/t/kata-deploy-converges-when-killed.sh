@@ -87,7 +87,7 @@ eventually 30 "the RuntimeClasses to go with their namespace" no_classes
 note "removing beside a running pod leaves it what it needs and says who it is"
 k apply -f "$work/all.yaml" >/dev/null
 rolled_out
-begin_pod
+begin_pod lasting
 end_installation
 has_event KataRemoveFailed "pod 'default/lasting'" || fail "there is no event KataRemoveFailed"
 expect "label" "" "$(label)"

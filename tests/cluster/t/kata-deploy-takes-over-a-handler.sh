@@ -51,6 +51,6 @@ expect "label" true "$(label)"
 expect_match "what it did" "the engine ran a sandbox of 'kata-qemu'" "$(system logs "$(pod_of)")"
 ! grep -rq gone "$root/etc/containerd" || fail "the snapshotter of theirs has stayed"
 [ "$pid" != "$(containerd_pid)" ] || fail "containerd was not restarted"
-begin_pod
+begin_pod lasting
 expect "sandboxes of the installer" "" "$(on_node sh -c "ctr -n k8s.io containers ls | grep -F kata-deploy/canary" || true)"
 note "done"

@@ -56,21 +56,6 @@ install_upstream() {
 	class kata qemu-runtime-rs
 }
 
-pod() { # NAME RUNTIMECLASS
-	k create -f - >/dev/null <<-END
-		apiVersion: v1
-		kind: Pod
-		metadata: {name: $1}
-		spec:
-		  runtimeClassName: $2
-		  terminationGracePeriodSeconds: 1
-		  containers: [{name: c, image: "kata.test/busybox:1", command: [sleep, "100000"]}]
-	END
-	k wait --for=condition=Ready "pod/$1" --timeout=120s >/dev/null || {
-		k describe pod "$1"
-		fail "pod $1 does not run"
-	}
-}
 answers() { # POD... - each in a VM of its own.
 	local pod
 	for pod; do
@@ -124,9 +109,9 @@ tell() {
 cleanup tell
 
 install_upstream
-pod first kata-qemu
-pod second kata-qemu
-pod third kata-qemu-runtime-rs
+begin_pod first kata-qemu
+begin_pod second kata-qemu
+begin_pod third kata-qemu-runtime-rs
 answers first second third
 expect "the record of a pod of the Go shim" "/run/vc/sbs persist.json" "$(record_of first)"
 expect "the record of a pod of the Rust shim" "/run/kata state.json" "$(record_of third)"
@@ -224,7 +209,7 @@ end_installation
 ! has_event KataRemoveFailed . || fail "the removal was refused"
 untouched
 answers second
-pod fourth kata-qemu
+begin_pod fourth kata-qemu
 expect "the record of a new pod" "/run/vc/sbs persist.json" "$(record_of fourth)"
 answers second fourth
 end_pod second

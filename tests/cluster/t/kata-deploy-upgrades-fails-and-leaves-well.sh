@@ -9,7 +9,11 @@
 # a running pod a version that does not boot, taken back without a restart, and an upgrade; at last a
 # removal right after the pod's.
 . "$(dirname "$0")/../releases.sh"
+# shellcheck source-path=SCRIPTDIR/.. source=audit.sh
+. "$top/tests/cluster/audit.sh"
 
+pods_in=shop
+k create namespace "$pods_in" >/dev/null
 release 1.0.1 "$dist/kata"
 mkdir "$work/bad"
 cp -a "$dist/kata" "$work/bad/kata"
@@ -99,7 +103,7 @@ expect "KataReady" True "$(condition KataReady status)"
 expect "a pod of the broken version that is ready" false \
 	"$(system get pods -l app=kata-deploy -o 'jsonpath={.items[0].status.containerStatuses[0].ready}')"
 # While it is tried again and again.
-begin_pod
+begin_pod lasting
 is_current 1.0.1 || fail "the current version is $(current)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
 configuration | diff "$work/configuration" - || fail "the configuration of containerd is another one"
@@ -113,14 +117,14 @@ rolled_out
 is_current 1.0.3 || fail "the current version is $(current)"
 expect "KataUpgraded" True "$(condition KataUpgraded status)"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
-k exec lasting -- true || fail "the pod does not answer after the upgrade"
+pods exec lasting -- true || fail "the pod does not answer after the upgrade"
 expect_match "versions" '1\.0\.1-' "$(versions)"
 
 note "the pod is stale, and everybody can see why"
 stale_list() { k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/stale"; }
 # stale_pod - "CAUSE: DETAIL" of pod lasting, a line each.
 stale_pod() {
-	stale_list | jq -r '.sandboxes[] | select(.namespace == "default" and .name == "lasting").causes[] | "\(.cause): \(.detail)"'
+	stale_list | jq -r '.sandboxes[] | select(.namespace == "shop" and .name == "lasting").causes[] | "\(.cause): \(.detail)"'
 }
 is_stale_for() { [[ $(stale_pod) =~ $1 ]]; }
 is_not_stale_for() { ! is_stale_for "$1"; }
@@ -131,7 +135,7 @@ expect_match "what the list says it runs" '^1\.0\.1-' "$(stale_list | jq -r '.sa
 expect "current version of the list" "$(basename "$(current)")" "$(stale_list | jq -r .current)"
 eventually 30 "the node to count it" is_counted 1
 expect_match "Event of the pod" 'its sandbox is stale: version' \
-	"$(k get events --field-selector reason=KataSandboxStale,involvedObject.name=lasting -o 'jsonpath={.items[*].message}')"
+	"$(pods get events --field-selector reason=KataSandboxStale,involvedObject.name=lasting -o 'jsonpath={.items[*].message}')"
 expect_match "metrics" 'kata_deploy_stale_sandboxes\{cause="version"\} 1' \
 	"$(k get --raw "/api/v1/namespaces/kata-system/pods/$(pod_of):8090/proxy/metrics")"
 own=$root/etc/kata-containers/kata-qemu
@@ -159,7 +163,7 @@ on_node systemctl restart containerd
 eventually 30 "the start of containerd to be told" has_event KataEngineStarted containerd
 eventually 30 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
 pid=$(containerd_pid)
-k exec lasting -- true || fail "the pod does not answer after containerd was started anew"
+pods exec lasting -- true || fail "the pod does not answer after containerd was started anew"
 
 note "going back on the node moves a link: no sandbox is booted, nothing restarted, no pod notices"
 took() { sed -nE "s/.*version '$1-[^']*' is installed in ([0-9]+) ms.*/\1/p" "$2" | tail -n 1; }
@@ -194,7 +198,7 @@ says >"$work/undone"
 ! grep -E 'boot a sandbox|run a sandbox|restarting' "$work/undone" || fail "that is more than a link"
 note "undone in $(took 1.0.1 "$work/undone") ms"
 expect "pid of containerd" "$pid" "$(containerd_pid)"
-k exec lasting -- true || fail "the pod does not answer after the way back"
+pods exec lasting -- true || fail "the pod does not answer after the way back"
 
 known() { on_node sh -c 'ctr -n k8s.io containers ls' | awk '$3 ~ /kata/' | grep -c .; }
 
@@ -202,10 +206,10 @@ known() { on_node sh -c 'ctr -n k8s.io containers ls' | awk '$3 ~ /kata/' | grep
 leave_rest() {
 	local try
 	for try in 1 2 3; do
-		k delete pod lasting >/dev/null
+		pods delete pod lasting >/dev/null
 		[ "$(known || true)" = 0 ] || return 0
 		note "the kubelet has collected at once (try $try)"
-		begin_pod
+		begin_pod lasting
 	done
 	fail "a deleted pod leaves nothing in containerd"
 }
@@ -219,4 +223,9 @@ for c in kata kata-qemu; do
 	bare $c | diff "$work/$c" - || fail "RuntimeClass $c is not handed back as it was"
 done
 k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
+
+note "the API server refused nothing, and each right was needed"
+expect "requests that were refused" "" "$(refused_requests)"
+# It is asked for by an apply, which is logged as a patch, of a class that is not there.
+expect "rights that nothing needed" "create runtimeclasses.node.k8s.io" "$(unused_rights kata-deploy)"
 note "done"

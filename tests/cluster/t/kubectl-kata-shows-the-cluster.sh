@@ -6,13 +6,8 @@
 # timeout: 300
 . "$(dirname "$0")/../testing.sh"
 
-require jq curl
-program=${KATA_DIST_DIR:-$top/build/dist}/kata/bin/kubectl-kata
-[ -x "$program" ] || skip "no $program; './dev package' makes it"
-state=${KATA_CLUSTER_DIR:-/var/lib/kata-cluster}/$KATA_CLUSTER
-admin=$state/pki/admin.kubeconfig
-in_cluster() { ip netns exec "kata-$KATA_CLUSTER" "$@"; }
-kata() { KUBECONFIG=$admin in_cluster "$program" "$@"; }
+# shellcheck source-path=SCRIPTDIR/.. source=kubectl.sh
+. "$top/tests/cluster/kubectl.sh"
 version=$(cat "$top/VERSION")
 
 note "as a plugin"

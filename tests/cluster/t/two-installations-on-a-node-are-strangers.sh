@@ -60,22 +60,6 @@ end() { # DAEMONSET
 	! has_event KataRemoveFailed . || fail "$1 was refused"
 }
 
-pod() { # NAME RUNTIMECLASS
-	k create -f - >/dev/null <<-END
-		apiVersion: v1
-		kind: Pod
-		metadata: {name: $1}
-		spec:
-		  runtimeClassName: $2
-		  terminationGracePeriodSeconds: 1
-		  containers: [{name: c, image: "kata.test/busybox:1", command: [sleep, "100000"]}]
-	END
-	k wait --for=condition=Ready "pod/$1" --timeout=120s >/dev/null || {
-		k describe pod "$1"
-		fail "pod $1 does not run"
-	}
-}
-
 no_pods_known() { # RUNTIME
 	! on_node ctr -n k8s.io containers ls | grep -q "$1 *$"
 }
@@ -125,11 +109,11 @@ beside() {
 
 first_then_second() { # FIRST INSTANCE CLASS HANDLER, then those of the second
 	begin "$1"
-	pod "of-$2" "$3"
+	begin_pod "of-$2" "$3"
 	beside "$2" begin "$5"
 	is_untouched "$2" "$1" "$3"
 	k exec "of-$2" -- true || fail "the pod of $1 does not answer after the other's installation"
-	pod "of-$6" "$7"
+	begin_pod "of-$6" "$7"
 	k exec "of-$6" -- true || fail "the pod of $5 does not answer"
 }
 
@@ -162,7 +146,7 @@ k exec "of-$suffix" -- true || fail "the pod of $blue does not answer after the 
 
 note "the one that left comes again, and the other leaves first"
 beside "$suffix" begin "$plain"
-pod of-default kata
+begin_pod of-default kata
 end_pod "of-$suffix" "kata-qemu-$suffix"
 beside default end "$blue"
 is_untouched default "$plain" kata kata-qemu
