@@ -28,8 +28,10 @@ static void dry_done(struct dry *d)
 static int dry_open(const struct settings *s, const struct cancel *cancel, struct dry *d,
 		    struct error *e)
 {
-	return facts_open(s, &d->facts, e) < 0 ? -e->code
-					       : install_open(&d->facts, cancel, &d->in, e);
+	if (facts_open(s, &d->facts, e) < 0)
+		return -e->code;
+	d->facts.is_dry = true;
+	return install_open(&d->facts, cancel, &d->in, e);
 }
 
 static int show(const struct dry *d, const struct assessment *a, const char *action,

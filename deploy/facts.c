@@ -382,7 +382,8 @@ struct host_facts facts_host(const struct facts *f)
 {
 	struct host_facts host = {
 		.arch = f->release.arch,
-		.root = f->root,
+		/* A plan may have it mounted read-only, so that it cannot write. */
+		.root = f->is_dry ? NULL : f->root,
 		.sys = "/sys",
 		.proc = "/proc",
 		.allow_emulation = true,

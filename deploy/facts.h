@@ -22,6 +22,7 @@ enum wish {
 struct facts {
 	/* ---- where: of every run ---- */
 	const struct settings *settings;
+	bool is_dry; /* it is only told what would be done */
 	char *root;
 	struct scope *scope;  /* what on the node is this installation's */
 	struct engine engine; /* its version once it was asked */

@@ -18,5 +18,5 @@ refused_requests() {
 unused_rights() {
 	k get clusterroles,roles,clusterrolebindings,rolebindings -A -o json |
 		jq -r --arg account "$1" --arg namespace kata-system --slurpfile log "$audit_log" \
-			-f "$top/tests/cluster/audit.jq" | sort
+			-f "$top/tests/cluster/audit.jq" | sed 's/ *$//' | sort
 }
