@@ -103,7 +103,9 @@ func (t *torture) prepare(f *flow) []call {
 }
 
 // choose is what is tried: all, or as many as were asked for; and of these our part.
-func (t *torture) choose(calls []call) []call {
+func (t *torture) choose(calls []call) []call { return t.share(calls, t.part, t.parts) }
+
+func (t *torture) share(calls []call, part, parts int) []call {
 	points, err := strconv.Atoi(t.options["points"])
 	if err != nil || points > len(calls) {
 		points = len(calls)
@@ -111,7 +113,7 @@ func (t *torture) choose(calls []call) []call {
 	random := rand.New(rand.NewSource(t.seed))
 	var chosen []call
 	for n, i := range random.Perm(len(calls))[:points] {
-		if n%t.parts == t.part {
+		if n%parts == part {
 			chosen = append(chosen, calls[i])
 		}
 	}
@@ -246,7 +248,7 @@ func (t *torture) killRecovery(f *flow, left *state, n *count) {
 	if r := w.run(tracer(trace), f); r.status != 0 {
 		return
 	}
-	for _, c := range t.choose(readCalls(trace)) {
+	for _, c := range t.share(readCalls(trace), 0, 1) {
 		t.disturb(f, left, c, "signal=KILL", n)
 	}
 }
