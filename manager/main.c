@@ -26,6 +26,13 @@ static manager_run cmd_help;
 
 const struct command commands[] = {
 	{
+		.name = "check",
+		.usage = "",
+		.run = cmd_check,
+		.help = "whether this machine can run sandboxes; ends with 0: it can, 4: it "
+			"cannot",
+	},
+	{
 		.name = "install",
 		.usage = "--from FILE|DIR",
 		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES,

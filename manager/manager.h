@@ -65,8 +65,8 @@ struct command {
 /* Ends with a NULL name. */
 extern const struct command commands[];
 
-manager_run cmd_config, cmd_install, cmd_list, cmd_plan, cmd_recover, cmd_remove, cmd_rollback,
-	cmd_status, cmd_verify;
+manager_run cmd_check, cmd_config, cmd_install, cmd_list, cmd_plan, cmd_recover, cmd_remove,
+	cmd_rollback, cmd_status, cmd_verify;
 
 /* Options: parse them, name them for help. */
 int options_parse(int argc, char **argv, struct options *ret_options, struct error *e);
