@@ -18,7 +18,9 @@
 #include "deploy/proof.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
+#include "lib/host/stale.h"
 #include "lib/host/store.h"
+#include "lib/host/trust.h"
 #include "lib/host/unpack.h"
 #include "lib/log.h"
 
@@ -427,10 +429,47 @@ static int identify_suitable(struct facts *f, const struct install *in, struct e
 
 /* ---- for each kind of run ---- */
 
+/* Asked before anything but its list is read of it.  What is among the versions was asked when it
+ * came. */
+static int must_be_trusted(struct facts *f, struct error *e)
+{
+	const struct trust t = {
+		.root = f->root,
+		.key = f->settings->key,
+		.rotation = f->settings->key_rotation,
+		.not_signed = f->settings->takes_unsigned ? UNSIGNED_TAKEN : UNSIGNED_REFUSED,
+	};
+
+	if (!f->archive || trust_check(&t, &f->release, &f->pin, e) >= 0)
+		return 0;
+	return fail_wrap(e, "KATA_DEPLOY_KEY");
+}
+
+/* One that is current stays: what runs it is stale, and knows. */
+static int must_not_be_withdrawn(const struct facts *f, struct error *e)
+{
+	_free_ char *current = NULL;
+	const char *reason;
+
+	if (f->settings->takes_withdrawn ||
+	    !stale_is_withdrawn(f->settings->withdrawn, f->folder, &reason))
+		return 0;
+	if (store_current(f->root, &current, e) < 0)
+		return -e->code;
+	if (str_equal(current, f->folder))
+		return 0;
+	return fail(
+		e, EPERM,
+		"version %s is withdrawn%s%s; KATA_DEPLOY_ALLOW_WITHDRAWN=true takes it all the "
+		"same",
+		f->folder, reason ? ": " : "", reason ? reason : "");
+}
+
 static int read_install(struct facts *f, const struct install *in, struct error *e)
 {
 	name_version(f);
-	if (read_offers(f, e) < 0 || read_node_if_any(f, in, e) < 0 || must_have_node(f, e) < 0 ||
+	if (must_be_trusted(f, e) < 0 || must_not_be_withdrawn(f, e) < 0 || read_offers(f, e) < 0 ||
+	    read_node_if_any(f, in, e) < 0 || must_have_node(f, e) < 0 ||
 	    must_be_suitable(f, e) < 0 || identify_suitable(f, in, e) < 0)
 		return -e->code;
 	read_status(f, in);
@@ -519,6 +558,7 @@ void facts_done(struct facts *f)
 	free(f->image_folder);
 	free(f->program);
 	free(f->held);
+	free(f->pin);
 	free(f->folder);
 	free(f->version_dir);
 	free(f->proof);

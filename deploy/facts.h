@@ -38,6 +38,7 @@ struct facts {
 	struct handler *handlers;  /* one per offer */
 	char *archive;             /* of the image; NULL: another version shall be current */
 	struct manifest release;   /* that shall be current */
+	char *pin;                 /* keys that shall be trusted from now on; NULL: as before */
 	char *folder;              /* of it among the versions */
 	char *version_dir;         /* its absolute path, there or not */
 	struct edit configuration; /* the node's own, of sandboxes */

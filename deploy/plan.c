@@ -13,6 +13,7 @@
 /* clang-format off */
 #define INSTALL_STEPS(row)                                              \
 	row(host)      /* check the node */                             \
+	row(trust)     /* pin the key of releases */                    \
 	row(unpack)    /* unpack and verify the release */              \
 	row(canary)    /* boot a sandbox */                             \
 	row(claim)     /* keep new pods away */                         \

@@ -81,6 +81,15 @@ static const struct row rows[] = {
 	{ "KATA_WITHDRAWN", AT(withdrawn), LIST, "", false,
 	  "versions that no sandbox should run, VERSION or VERSION-DIGEST, either with =REASON "
 	  "without a space: their sandboxes are stale" },
+	{ "KATA_DEPLOY_ALLOW_WITHDRAWN", AT(takes_withdrawn), FLAG, "false", false,
+	  "install or go back to such a version all the same" },
+	{ "KATA_DEPLOY_KEY", AT(key), TEXT, "", false,
+	  "public key of minisign, its line or its file: only releases that it signed are "
+	  "installed, from the first on also without this variable" },
+	{ "KATA_DEPLOY_KEY_ROTATION", AT(key_rotation), TEXT, "", false,
+	  "signature of KATA_DEPLOY_KEY's text by the key that was trusted before, FILE.minisig" },
+	{ "KATA_DEPLOY_UNSIGNED", AT(takes_unsigned), FLAG, "false", false,
+	  "install whatever the image has, whoever signed it or not, though a key is trusted" },
 	{ "KATA_ARTIFACTS", AT(artifacts), TEXT, "/opt/kata-artifacts", false,
 	  "folder with the packed release, kata-static*.tar.zst" },
 	{ "KATA_CUSTOM_CONFIGS", AT(custom), TEXT, "/custom-configs", false,

@@ -32,6 +32,10 @@ struct settings {
 	uint32_t refused_wait_s;
 	char *drift;          /* one of the two below */
 	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h */
+	bool takes_withdrawn; /* installs such a one all the same */
+	char *key;            /* public, of releases, see lib/host/trust.h; empty: none */
+	char *key_rotation;   /* the key before signed it; empty: it was the first */
+	bool takes_unsigned;  /* whatever is trusted */
 	char *distribution;   /* name of a flavour */
 	char *containerd_dir; /* empty, as the next two: the flavour's */
 	char *containerd_file;

@@ -16,6 +16,7 @@
 #include "lib/file.h"
 #include "lib/host/envoy.h"
 #include "lib/host/store.h"
+#include "lib/host/trust.h"
 
 /* Of an installation that was killed before it had any version.  An engine that does not answer
  * shall not hold a removal up for that. */
@@ -72,7 +73,7 @@ static int run(void *context, const struct change *change, struct error *e)
 	    store_mark(f->root, STORE_PREVIOUS, NULL, e) < 0 ||
 	    store_mark(f->root, STORE_HELD, NULL, e) < 0 ||
 	    usage_remove_unused(f, NULL, NULL, e) < 0 || store_sweep(f->root, e) < 0 ||
-	    remove_configurations(f, e) < 0)
+	    trust_pin(f->root, NULL, e) < 0 || remove_configurations(f, e) < 0)
 		return -e->code;
 	attempt_forget(f);
 	restarts_forget(f->root);

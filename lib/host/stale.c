@@ -254,16 +254,23 @@ static bool is_withdrawn(const char *entry, const char *folder, const char **ret
 	       strncmp(entry, folder, len) == 0;
 }
 
+bool stale_is_withdrawn(char *const *list, const char *folder, const char **ret_reason)
+{
+	for (char *const *entry = list; entry && *entry; entry++)
+		if (is_withdrawn(*entry, folder, ret_reason))
+			return true;
+	return false;
+}
+
 static void find_advisory(const struct record *r, const struct stale_now *now, struct stale *s)
 {
 	const char *folder = path_base(r->version_dir);
 	const char *reason;
 
-	for (char *const *entry = now->withdrawn; entry && *entry; entry++)
-		if (is_withdrawn(*entry, folder, &reason))
-			stale_add(s, STALE_ADVISORY,
-				  xasprintf("version %s is withdrawn%s%s", folder,
-					    reason ? ": " : "", reason ? reason : ""));
+	if (stale_is_withdrawn(now->withdrawn, folder, &reason))
+		stale_add(s, STALE_ADVISORY,
+			  xasprintf("version %s is withdrawn%s%s", folder, reason ? ": " : "",
+				    reason ? reason : ""));
 }
 
 void stale_find(const struct record *r, const struct stale_now *now, struct stale *ret_stale)

@@ -43,6 +43,8 @@ struct stale_now {
 	char *const *withdrawn;    /* "VERSION", "VERSION-DIGEST12", either with "=REASON" */
 };
 
+/* Whether LIST, of that form, has the version FOLDER; *ret_reason is a part of LIST, or NULL. */
+bool stale_is_withdrawn(char *const *list, const char *folder, const char **ret_reason);
 /* Sets *ret_stale to the causes that R has. */
 void stale_find(const struct record *r, const struct stale_now *now, struct stale *ret_stale);
 /* Adds a cause unless S has one of that kind. */

@@ -10,6 +10,9 @@
 # format lib/host/manifest.h describes, lists it with sizes and digests.  Equal inputs give equal
 # bytes: order, owner, mode and time are fixed and zstd runs with one thread.  If OUT already holds
 # this very release, nothing is written.  KATA_PACK_LEVEL is how hard zstd tries (19).
+#
+# KATA_SIGN_KEY names a secret key of minisign (without a password, or minisign asks for it): then
+# MANIFEST.minisig follows MANIFEST.  An Ed25519 signature of the same bytes is the same bytes, too.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -126,12 +129,24 @@ write_manifest() {
 	install -m 0644 "$work/manifest" "$tree/MANIFEST"
 }
 
-# MANIFEST comes first, so that one can be told from the other without unpacking; folders come
+# The comment is covered by the signature; of a fixed text, so that equal inputs give equal bytes.
+sign_manifest() {
+	local comment
+	[ -n "${KATA_SIGN_KEY:-}" ] || return 0
+	command -v minisign >/dev/null || die "KATA_SIGN_KEY is set, but there is no minisign to sign with"
+	comment="kata $version $arch $(tail -n 1 "$tree/MANIFEST")"
+	minisign -S -s "$KATA_SIGN_KEY" -m "$tree/MANIFEST" -x "$tree/MANIFEST.minisig" -t "$comment" >/dev/null ||
+		die "minisign cannot sign with '$KATA_SIGN_KEY'"
+	chmod 0644 "$tree/MANIFEST.minisig"
+}
+
+# MANIFEST and its signature come first, so that one can be told from the other without unpacking; folders come
 # before what they hold.
 pack() {
 	{
 		printf '%s\n' opt opt/kata opt/kata/MANIFEST
-		(cd "$work" && find opt/kata -mindepth 1 ! -path opt/kata/MANIFEST | sort)
+		[ ! -f "$tree/MANIFEST.minisig" ] || echo opt/kata/MANIFEST.minisig
+		(cd "$work" && find opt/kata -mindepth 1 ! -path opt/kata/MANIFEST ! -path opt/kata/MANIFEST.minisig | sort)
 	} >"$work/members"
 	tar -C "$work" --no-recursion -T "$work/members" --format=ustar --owner=0 --group=0 \
 		--numeric-owner --mtime=@0 -cf - |
@@ -141,7 +156,9 @@ pack() {
 lay_out
 check_configuration
 write_manifest
-if [ -f "$archive" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST"; then
+sign_manifest
+if [ -f "$archive" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST" &&
+	diff -qN "$tree/MANIFEST.minisig" "$out/kata/MANIFEST.minisig" >/dev/null; then
 	echo "release: $archive is up to date"
 	exit
 fi

@@ -18,6 +18,7 @@
 #include "lib/host/live.h"
 #include "lib/host/task.h"
 #include "tests/unit/fake-api.h"
+#include "tests/unit/minisign.h"
 #include "tests/unit/tar-writer.h"
 
 #define CONFIGURATION "share/defaults/kata-containers/configuration-qemu.toml"
@@ -211,6 +212,7 @@ static void add_member(struct buf *b, const char *path, const char *text)
 }
 
 static const char *release_version = "1";
+static unsigned char release_signer; /* number of a key; 0: nobody */
 
 static char *manifest_text(void)
 {
@@ -236,6 +238,11 @@ static void write_release(const char *dir)
 	_buf_ struct buf b = { .max = TAR_MAX };
 
 	add_member(&b, MANIFEST_NAME, manifest);
+	if (release_signer) {
+		_free_ char *signature = minisign(release_signer, manifest, "a release");
+
+		add_member(&b, MANIFEST_SIGNATURE, signature);
+	}
 	add_member(&b, "bin/containerd-shim-kata-v2", "");
 	add_member(&b, "libexec/none", "");
 	add_member(&b, CONFIGURATION, DELIVERED);

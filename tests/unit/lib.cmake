@@ -27,6 +27,7 @@ target_link_options(test_adopt PRIVATE -Wl,--wrap=link_replace -Wl,--wrap=file_s
 kata_unit_test(test_manifest.c LIBS kata_host)
 kata_unit_test(test_store.c LIBS kata_host)
 kata_unit_test(test_unpack.c LIBS kata_host)
+kata_unit_test(test_trust.c LIBS kata_host)
 kata_unit_test(test_sign.c LIBS kata_host)
 kata_unit_test(test_drift.c LIBS kata_host)
 kata_unit_test(test_stale.c LIBS kata_host)

@@ -640,9 +640,96 @@ static void test_removal_takes_what_a_first_installation_left_that_was_killed(vo
 	}
 }
 
+static void set_text(char **member, char *own_text)
+{
+	free(*member);
+	*member = own_text;
+}
+
+/* Before the API server is asked anything, and so before anything of the release is used. */
+static void test_release_of_a_stranger_is_refused_with_nothing_changed(void **state)
+{
+	_free_ char *root = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	root = settings_root(&w.settings);
+	set_text(&w.settings.key, minisign_public(1));
+	assert_int_equal(install_version(&w, "1", NULL, 0, NULL, &e), -ENOKEY);
+	assert_non_null(strstr(e.msg, "KATA_DEPLOY_KEY: release '1-"));
+	release_signer = 2;
+	assert_int_equal(install_version(&w, "1", NULL, 0, NULL, &e), -EKEYREJECTED);
+	release_signer = 0;
+	assert_int_equal(rmdir(root) < 0 ? -errno : 0, 0);
+	world_end(&w);
+}
+
+static void test_key_is_pinned_with_the_first_version(void **state)
+{
+	_free_ char *key = minisign_public(1), *line = xasprintf("%s\n", key), *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	set_text(&w.settings.key, xstrdup(key));
+	release_signer = 1;
+	proof = install_first(&w);
+	assert_text(&w, "opt/kata/trusted-keys", line);
+	/* Whoever comes without the setting is still asked for the signature. */
+	set_text(&w.settings.key, xstrdup(""));
+	release_signer = 0;
+	assert_int_equal(install_version(&w, "2", NULL, 0, NULL, &e), -ENOKEY);
+	assert_current(&w, "1-");
+	assert_text(&w, "opt/kata/trusted-keys", line);
+	world_end(&w);
+}
+
+static void test_key_of_a_version_that_does_not_boot_is_not_pinned(void **state)
+{
+	static const struct fake_turn turns[] = { SAYS(BARE), CONDITION };
+	struct world w;
+	_free_ char *path = NULL;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	path = path_join(w.host, "opt/kata/trusted-keys");
+	set_text(&w.settings.key, minisign_public(1));
+	release_signer = 1;
+	boots_not = true;
+	assert_true(install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0);
+	release_signer = 0;
+	assert_false(file_exists(path));
+	world_end(&w);
+}
+
+static void test_withdrawn_version_comes_only_if_it_is_wished(void **state)
+{
+	_free_ char *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	strv_add(&w.settings.withdrawn, "1=CVE-2026-1");
+	assert_int_equal(install_version(&w, "1", NULL, 0, NULL, &e), -EPERM);
+	assert_non_null(strstr(e.msg, "is withdrawn: CVE-2026-1; KATA_DEPLOY_ALLOW_WITHDRAWN"));
+	w.settings.takes_withdrawn = true;
+	proof = install_first(&w);
+	assert_current(&w, "1-");
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_release_of_a_stranger_is_refused_with_nothing_changed),
+		cmocka_unit_test(test_key_is_pinned_with_the_first_version),
+		cmocka_unit_test(test_key_of_a_version_that_does_not_boot_is_not_pinned),
+		cmocka_unit_test(test_withdrawn_version_comes_only_if_it_is_wished),
 		cmocka_unit_test(test_version_that_does_not_boot_leaves_no_mark),
 		cmocka_unit_test(test_canary_reads_the_configuration_that_shall_be),
 		cmocka_unit_test(test_first_version_that_does_not_boot_claims_nothing),

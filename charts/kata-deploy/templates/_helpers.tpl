@@ -125,11 +125,21 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 	(list "KATA_REFUSED_WAIT" $v.removal.refusedSeconds)
 	(list "KATA_DEPLOY_DRIFT" $v.drift)
 	(list "KATA_WITHDRAWN" (join "," $v.withdrawn))
+	(list "KATA_DEPLOY_ALLOW_WITHDRAWN" $v.allowWithdrawn)
+	(list "KATA_DEPLOY_KEY" $v.trust.key)
+	(list "KATA_DEPLOY_KEY_ROTATION" $v.trust.rotation)
+	(list "KATA_DEPLOY_UNSIGNED" $v.trust.unsigned)
 }}
 {{- $value := index . 1 | toString }}
 {{- if $value }}
 - name: {{ index . 0 }}
   value: {{ $value | quote }}
+{{- end }}
+{{- end }}
+{{- range $name, $from := dict "KATA_DEPLOY_KEY" $v.trust.keyFrom "KATA_DEPLOY_KEY_ROTATION" $v.trust.rotationFrom }}
+{{- with $from }}
+- name: {{ $name }}
+  valueFrom: {{- toYaml . | nindent 4 }}
 {{- end }}
 {{- end }}
 {{- end }}
