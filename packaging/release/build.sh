@@ -158,7 +158,7 @@ check_configuration
 write_manifest
 sign_manifest
 if [ -f "$archive" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST" &&
-	diff -qN "$tree/MANIFEST.minisig" "$out/kata/MANIFEST.minisig" >/dev/null; then
+	[ "$(cat "$tree/MANIFEST.minisig" 2>/dev/null)" = "$(cat "$out/kata/MANIFEST.minisig" 2>/dev/null)" ]; then
 	echo "release: $archive is up to date"
 	exit
 fi
