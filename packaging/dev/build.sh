@@ -24,6 +24,7 @@ cluster_steps=(
 	"container images for the tests | artefact test-images | $retry"
 )
 machine_steps=(
+	"QEMU for a machine in which VMs run | artefact test-qemu | $retry"
 	"a machine for the tests | artefact node-vm | $network"
 )
 # What only the last tier of tests needs.

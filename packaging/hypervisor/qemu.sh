@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# qemu.sh - recipe of the artefact `qemu`: one static QEMU from Debian's source package.
+# qemu.sh - recipe of the artefacts `qemu` and `test-qemu`: one static QEMU from Debian's source package.
 #
 # Static, so that it runs on any node; only the features and devices (devices.mak) that the runtime
-# uses; patches/ mends errors that we met, each file says which.  Firmware comes from Debian's packages.
+# uses.  Firmware comes from Debian's packages.  `qemu` is released, as Debian has it; `test-qemu` is
+# that of the tests' machine, in whose emulated processor VMs run: tests/vm/qemu/ mends errors of that
+# emulation that we met, each file says which.
 # The folder can be moved as a whole: QEMU looks for its firmware relative to its own place, bin/ to
 # share/kata-qemu/qemu/.
 set -euo pipefail
@@ -23,21 +25,25 @@ features=(
 )
 
 deb_sources
-deb_source "$name"
-for patch in "$KATA_TOP"/packaging/hypervisor/patches/*.patch; do
-	patch -d "$name" -p1 --forward --fuzz=0 <"$patch" ||
-		die "$patch does not fit QEMU $(cat "$name.version"); adapt it, or remove it if QEMU has mended that"
-done
-cp "$KATA_TOP/packaging/hypervisor/devices.mak" "$name/configs/devices/x86_64-softmmu/kata.mak"
+deb_source qemu
+version="Debian $(cat qemu.version)"
+if [ "$name" = test-qemu ]; then
+	for patch in "$KATA_TOP"/tests/vm/qemu/*.patch; do
+		patch -d qemu -p1 --forward --fuzz=0 <"$patch" ||
+			die "$patch does not fit QEMU $(cat qemu.version); adapt it, or remove it if QEMU has mended that"
+	done
+	version+=", patched"
+fi
+cp "$KATA_TOP/packaging/hypervisor/devices.mak" qemu/configs/devices/x86_64-softmmu/kata.mak
 mkdir build
 cd build
-"../$name/configure" --static --enable-pie \
+../qemu/configure --static --enable-pie \
 	--target-list=x86_64-softmmu --without-default-features \
 	--without-default-devices --with-devices-x86_64=kata \
 	--extra-ldflags="-Wl,--dependency-file=$PWD/linked" \
 	"${features[@]}" --disable-docs --disable-werror --disable-debug-info \
 	--prefix=/opt/kata --datadir=share --with-suffix=kata-qemu/qemu \
-	--with-pkgversion="Debian $(cat "../$name.version"), patched"
+	--with-pkgversion="$version"
 ninja -j"$(nproc)" qemu-system-x86_64
 
 mkdir -p "$out/bin" "$firmware"
@@ -47,11 +53,11 @@ for file in /usr/share/seabios/bios-256k.bin /usr/share/qemu/qboot.rom /usr/shar
 	[ -f "$file" ] || die "missing $file; install the packages seabios and qemu-system-data"
 	install -m 0644 "$file" "$firmware/"
 done
-cp "../$name.version" "$out/version"
+cp ../qemu.version "$out/version"
 linked_packages linked >packages
 mapfile -t packages <packages
 {
-	printf 'debian-source %s %s\t%s\n' "$name" "$(cat "$out/version")" "../$name/debian/copyright"
+	printf 'debian-source qemu %s\t%s\n' "$(cat "$out/version")" ../qemu/debian/copyright
 	package_copyright seabios qemu-system-data "${packages[@]}"
 } | keep_copyright
 "$out/bin/qemu-system-x86_64" --version

@@ -3,7 +3,7 @@
 #
 # testing.sh - a node that is a machine of its own, for one test.  Sourced by tests/it/*.sh.
 #
-# The artefact node-vm, booted by the release's QEMU under emulation: a Debian with systemd, cgroup
+# The artefact node-vm, booted by the artefact test-qemu under emulation: a Debian with systemd, cgroup
 # v2 and, because an emulated AMD processor has it, a KVM that works.  What a test brings lies on a second
 # disk, at /node of the machine.  The machine is on a tap in a network namespace; commands go in by
 # ssh over one connection that stays.
@@ -23,8 +23,7 @@
 require_root
 require ip ssh mkfs.ext4
 version_dir=${KATA_DIST_DIR:-$top/build/dist}/kata
-vmm=$version_dir/bin/qemu-system-x86_64
-[ -x "$vmm" ] || skip "no release in '$version_dir'; './dev package' makes one"
+[ -d "$version_dir" ] || skip "no release in '$version_dir'; './dev package' makes one"
 vm_processors=2 vm_memory=3072
 boot_seconds=180
 # A processor that makes no way for twice these seconds has stopped for good.
@@ -40,13 +39,14 @@ make_node_disk() {
 # boot_vm NAME NETNS ADDRESS/BITS GATEWAY - in the network namespace, which has a device vm-NAME on
 # the host's side when this returns (a tap); `vm` below runs commands in it.
 boot_vm() {
-	local image
+	local image qemu
 	image=$("$top/packaging/artefact" node-vm)
+	qemu=$("$top/packaging/artefact" test-qemu)
 	vm_netns=$2 vm_address=${3%/*} vm_key=$image/key
 	cp --sparse=always "$image/disk.ext4" "$work/disk.ext4"
 	ip -n "$2" tuntap add "vm-$1" mode tap
 	ip -n "$2" link set "vm-$1" up
-	ip netns exec "$2" "$vmm" -nodefaults -display none -no-reboot -L "$version_dir/share/kata-qemu/qemu" \
+	ip netns exec "$2" "$qemu/bin/qemu-system-x86_64" -nodefaults -display none -no-reboot -L "$qemu/share/kata-qemu/qemu" \
 		-machine q35 -accel tcg,thread=single -cpu EPYC -smp $vm_processors -m $vm_memory \
 		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
 		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps ${vm_arguments:-} net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
