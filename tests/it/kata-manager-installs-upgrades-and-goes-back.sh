@@ -1,0 +1,116 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# timeout: 900
+# variants: CONTAINERD=2
+# variants.full: CONTAINERD=1
+#
+# kata-manager on a machine with containerd and no Kubernetes: a value is set before anything is installed, a release
+# installed from its file, a container run with `ctr run --runtime io.containerd.kata.v2`, another release installed
+# while it runs (it goes on and is told as stale), gone back from, and all removed: the machine is as it was, byte for
+# byte.  A release that does not boot, or is damaged, changes nothing; nothing that a container uses is removed.
+#
+# The machine's folders are this test's own: it works in the mount namespace of its containerd.
+RUNTIME=io.containerd.runc.v2 # testing.sh shall install nothing
+. "$(dirname "$0")/testing.sh"
+
+require jq tar zstd
+runtime=io.containerd.kata.v2
+dist=${KATA_DIST_DIR:-$top/build/dist}
+manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager
+[ -x "$manager" ] || skip "no release build; './dev package' makes one"
+archive=$(echo "$dist"/kata-static-*.tar.zst)
+[ -e "$archive" ] || skip "no packed release; './dev package' makes one"
+
+# release NAME SCRIPT - the release once more as $work/NAME, with what SCRIPT changes in its tree.
+release() {
+	mkdir -p "$work/$1.tree"
+	tar --zstd -xf "$archive" -C "$work/$1.tree"
+	(cd "$work/$1.tree/opt/kata" && eval "$2") || return
+	(
+		cd "$work/$1.tree/opt/kata" || exit
+		sed "s/^version .*/version $1/" MANIFEST | head -n -1 | while read -r kind a b c d; do
+			[ "$kind" != file ] || set -- "$(sha256sum <"$d")" "$(stat -c %s "$d")"
+			[ "$kind" != file ] || { echo "$kind $a $2 ${1%% *} $d" && continue; }
+			echo "$kind $a${b:+ $b}${c:+ $c}${d:+ $d}"
+		done >new
+		echo "digest $(sha256sum <new | cut -d' ' -f1)" >>new
+		mv new MANIFEST
+		cd "$work/$1.tree" && { echo opt/kata/MANIFEST; find opt ! -type d ! -name MANIFEST; } |
+			tar --format=ustar --no-recursion --owner=0 --group=0 -cf - -T - | zstd -q1 -o "$work/$1"
+	)
+	rm -r "$work/$1.tree"
+}
+
+tree() {
+	inside find /opt /usr/local/bin /etc/kata-containers -printf '%p %y %m %U:%G %l %s\n' -type f -exec sha256sum {} \; 2>/dev/null | sort
+}
+km() { inside "$manager" "$@"; }
+current() { km status -o json | jq -r .current; }
+
+note "folders of its own, and three releases"
+for folder in /opt /usr/local/bin /etc/kata-containers; do
+	inside mkdir -p $folder
+	inside mount -t tmpfs -o mode=755 tmpfs $folder
+done
+inside sh -c 'echo theirs >/usr/local/bin/theirs; mkdir /opt/theirs; echo a >/opt/theirs/file'
+release 9.0.0 'echo more >>share/kata-containers/LICENSE'
+release 9.0.1 'echo no kernel >share/kata-containers/vmlinux.container'
+head -c 3000000 "$archive" >"$work/half"
+before=$(tree)
+
+note "what is wrong is said before anything changes"
+expect_status 2 km inztall
+expect_match "the nearest word" "did you mean 'install'" "$(km inztall 2>&1 || true)"
+expect_status 2 km install
+expect_status 4 km install --from "$work/half"
+expect_status 2 km remove </dev/null
+km config set hypervisor.qemu.allow_emulation true
+km config set hypervisor.qemu.default_memory 256
+expect_status 2 km config set hypervisor.qemu.default_memory lots
+expect "status" null "$(current)"
+expect_status 6 km plan --from "$dist" -o json >"$work/plan"
+jq -e . "$work/plan" >/dev/null
+
+note "install"
+km install --from "$dist" -o json >"$work/result"
+first=$(current)
+expect "version in the result" "$first" "$(jq -r .version "$work/result")"
+expect_match "kernel of the canary" '^[0-9]+\.' "$(jq -r .guestKernel "$work/result")"
+expect "again: nothing" "0 0" "$(km install --from "$dist" -o json | jq -r '"\(.steps) \(.writes)"')"
+expect_status 0 km verify
+kernel=$(run_kata one$$ uname -r)
+[ "$kernel" != "$(uname -r)" ] || fail "the container runs on the host's kernel"
+expect "origin of a value" /etc/kata-containers/config.d/50-kata-manager.toml \
+	"$(km config show -o json | jq -r '.items[] | select(.key == "hypervisor.qemu.default_memory").from')"
+
+note "upgrade, with a container that runs"
+ctr run -d --runtime "$runtime" "$image" stays$$ sleep 1000 >/dev/null
+expect "stale before" 0 "$(km status -o json | jq '[.sandboxes[] | select(.causes)] | length')"
+km upgrade --from "$work/9.0.0"
+second=$(current)
+expect_match "the version" '^9\.0\.0-' "$second"
+km status
+expect "the container's version" "$first" "$(km status -o json | jq -r '.sandboxes[0].version')"
+expect "why it is stale" version "$(km status -o json | jq -r '.sandboxes[0].causes[0].cause')"
+ctr task ls | grep -q "stays$$ .*RUNNING" || fail "the container does not run any more"
+expect "a new container" "$kernel" "$(run_kata two$$ uname -r)"
+
+note "a version that does not boot"
+expect_status 1 km upgrade --from "$work/9.0.1"
+expect "the version" "$second" "$(current)"
+[ -z "$(inside find /etc/kata-containers -name '*candidate*')" ] || fail "the canary's configuration was left"
+
+note "go back, and remove"
+km rollback
+expect "the version" "$first" "$(current)"
+expect "nothing is stale any more" 0 "$(km status -o json | jq '[.sandboxes[] | select(.causes)] | length')"
+expect_status 4 km remove --yes
+ctr task kill -s KILL stays$$
+eventually 30 "the container to end" ctr task delete stays$$ >/dev/null
+ctr container delete stays$$
+eventually 30 "its sandbox to go" nothing_left stays$$
+inside sh -c 'echo x >>/opt/kata/current/share/kata-containers/LICENSE'
+expect_status 6 km verify
+km remove --yes
+expect "the tree" "$before" "$(tree)"
+passed
