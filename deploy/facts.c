@@ -18,7 +18,6 @@
 #include "deploy/proof.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
-#include "lib/host/stale.h"
 #include "lib/host/store.h"
 #include "lib/host/trust.h"
 #include "lib/host/unpack.h"
@@ -445,24 +444,14 @@ static int must_be_trusted(struct facts *f, struct error *e)
 	return fail_wrap(e, "KATA_DEPLOY_KEY");
 }
 
-/* One that is current stays: what runs it is stale, and knows. */
 static int must_not_be_withdrawn(const struct facts *f, struct error *e)
 {
-	_free_ char *current = NULL;
-	const char *reason;
+	const struct transition t = { .root = f->root, .folder = f->folder };
 
-	if (f->settings->takes_withdrawn ||
-	    !stale_is_withdrawn(f->settings->withdrawn, f->folder, &reason))
+	if (f->settings->takes_withdrawn)
 		return 0;
-	if (store_current(f->root, &current, e) < 0)
-		return -e->code;
-	if (str_equal(current, f->folder))
-		return 0;
-	return fail(
-		e, EPERM,
-		"version %s is withdrawn%s%s; KATA_DEPLOY_ALLOW_WITHDRAWN=true takes it all the "
-		"same",
-		f->folder, reason ? ": " : "", reason ? reason : "");
+	return transition_refuse_withdrawn(&t, f->settings->withdrawn,
+					   "KATA_DEPLOY_ALLOW_WITHDRAWN=true", e);
 }
 
 static int read_install(struct facts *f, const struct install *in, struct error *e)

@@ -3,13 +3,18 @@
  * cmd-install - bring a release to this machine, the first or another one.
  *
  * What was configured before, by `config set` or by the administrator, is what the canary reads and
- * what stays.
+ * what stays.  Whose the release is is asked before a byte of it is unpacked.
  */
 #include "manager/run.h"
+#include "manager/trust.h"
 
 static int want(struct machine *k, const void *arg, struct error *e)
 {
-	return machine_want_archive(k, arg, e);
+	const struct options *o = arg;
+
+	if (machine_want_archive(k, o->from, e) < 0 || trust_release(k, o, e) < 0)
+		return -e->code;
+	return trust_version(k, o, e);
 }
 
 int cmd_install(struct manager *m, struct error *e)
@@ -19,7 +24,7 @@ int cmd_install(struct manager *m, struct error *e)
 		.steps = install_steps,
 		.presence = HANDLERS_PRESENT,
 		.want = want,
-		.arg = m->options->from,
+		.arg = m->options,
 	};
 
 	if (!m->options->from)

@@ -5,11 +5,11 @@
  * It lies among the versions still, so nothing is unpacked; running containers stay where they are.
  */
 #include "manager/run.h"
+#include "manager/trust.h"
 
 static int want(struct machine *k, const void *arg, struct error *e)
 {
-	(void)arg;
-	return machine_want_previous(k, e);
+	return machine_want_previous(k, e) < 0 ? -e->code : trust_version(k, arg, e);
 }
 
 int cmd_rollback(struct manager *m, struct error *e)
@@ -19,6 +19,7 @@ int cmd_rollback(struct manager *m, struct error *e)
 		.steps = install_steps,
 		.presence = HANDLERS_PRESENT,
 		.want = want,
+		.arg = m->options,
 	};
 
 	return run_action(m, &action, e);

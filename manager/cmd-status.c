@@ -15,6 +15,7 @@
 #include "lib/host/store.h"
 #include "manager/machine.h"
 #include "manager/show.h"
+#include "manager/trust.h"
 
 static const struct column sandbox_columns[] = {
 	{ .title = "SANDBOX", .member = "id" },
@@ -81,6 +82,7 @@ static void add_sandbox(struct json_object *items, const struct record *r,
 
 static int read_sandboxes(const struct machine *k, struct json_object *items, struct error *e)
 {
+	_strv_ strv withdrawn = trust_withdrawn();
 	const struct stale_places places = {
 		.root = k->root,
 		.scope = &k->scope,
@@ -88,6 +90,7 @@ static int read_sandboxes(const struct machine *k, struct json_object *items, st
 		.run = FOREIGN_RUN,
 		.proc = "/proc",
 		.etc = k->etc,
+		.withdrawn = withdrawn,
 		.ask_pods = ask_no_pods,
 	};
 	_stale_list_ struct stale_list stale = { 0 };

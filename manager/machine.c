@@ -90,6 +90,7 @@ void machine_done(struct machine *k)
 	free(k->locks[0]);
 	free(k->locks[1]);
 	free(k->archive);
+	free(k->pin);
 	free(k->program);
 	free(k->folder);
 	free(k->version_dir);

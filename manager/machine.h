@@ -37,6 +37,7 @@ struct machine {
 	/* ---- what shall be ---- */
 	enum target target;
 	char *archive;
+	char *pin;     /* keys that shall be trusted from now on; NULL: as before */
 	char *program; /* that can take back what is journalled */
 	struct manifest release;
 	char *folder, *version_dir, *held;

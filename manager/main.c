@@ -35,7 +35,7 @@ const struct command commands[] = {
 	{
 		.name = "install",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES,
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
 		.needs_root = true,
 		.run = cmd_install,
 		.help = "install a packed release, the first or another one",
@@ -43,7 +43,7 @@ const struct command commands[] = {
 	{
 		.name = "upgrade",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES,
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
 		.needs_root = true,
 		.run = cmd_install,
 		.help = "the same; containers that run stay on the version they began with",
@@ -51,7 +51,7 @@ const struct command commands[] = {
 	{
 		.name = "plan",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM,
+		.takes = TAKES_FROM | TAKES_KEY | TAKES_WITHDRAWN,
 		.run = cmd_plan,
 		.help = "what an installation would change and why; ends with 0: nothing, 6: "
 			"something",
@@ -59,7 +59,7 @@ const struct command commands[] = {
 	{
 		.name = "rollback",
 		.usage = "",
-		.takes = TAKES_DRY_RUN | TAKES_YES,
+		.takes = TAKES_DRY_RUN | TAKES_YES | TAKES_WITHDRAWN,
 		.needs_root = true,
 		.run = cmd_rollback,
 		.help = "go back to the version that was current before",

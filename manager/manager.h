@@ -25,6 +25,10 @@ struct options {
 	const char *root;
 	const char *link_dir;
 	const char *etc;
+	const char *key;
+	const char *rotation;
+	bool takes_unsigned;
+	bool takes_withdrawn;
 	bool has_no_headers;
 	bool is_dry;
 	bool is_sure;
@@ -50,6 +54,8 @@ enum takes {
 	TAKES_FROM = 1 << 0,
 	TAKES_DRY_RUN = 1 << 1,
 	TAKES_YES = 1 << 2,
+	TAKES_KEY = 1 << 3,
+	TAKES_WITHDRAWN = 1 << 4,
 };
 
 struct command {

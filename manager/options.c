@@ -13,6 +13,15 @@
 static const struct argument rows[] = {
 	{ "--from", NULL, AT(from), ARGUMENT_TEXT, "FILE|DIR", TAKES_FROM,
 	  "the packed release, or a folder with one" },
+	{ "--key", NULL, AT(key), ARGUMENT_TEXT, "FILE|TEXT", TAKES_KEY,
+	  "minisign's public key of who makes the releases ($KATA_MANAGER_KEY); the first one is "
+	  "kept" },
+	{ "--key-rotation", NULL, AT(rotation), ARGUMENT_TEXT, "FILE|TEXT", TAKES_KEY,
+	  "signature of that key by the one that was kept ($KATA_MANAGER_KEY_ROTATION)" },
+	{ "--insecure-unsigned", NULL, AT(takes_unsigned), ARGUMENT_FLAG, NULL, TAKES_KEY,
+	  "take whatever the archive has, whoever signed it or not" },
+	{ "--allow-withdrawn", NULL, AT(takes_withdrawn), ARGUMENT_FLAG, NULL, TAKES_WITHDRAWN,
+	  "take a version that $KATA_WITHDRAWN names all the same" },
 	{ "--dry-run", NULL, AT(is_dry), ARGUMENT_FLAG, NULL, TAKES_DRY_RUN,
 	  "say what would be changed and why, and change nothing" },
 	{ "--yes", "-y", AT(is_sure), ARGUMENT_FLAG, NULL, TAKES_YES, "ask no question" },

@@ -12,6 +12,7 @@
 /* clang-format off */
 #define INSTALL_STEPS(row)                                              \
 	row(host)      /* check the machine */                          \
+	row(trust)     /* pin the key of releases */                    \
 	row(unpack)    /* unpack and verify the release */              \
 	row(canary)    /* boot a sandbox */                             \
 	row(overrides) /* write the machine's own configuration */      \

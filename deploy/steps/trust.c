@@ -8,20 +8,15 @@
  */
 #include "lib/host/trust.h"
 #include "deploy/install.h"
-#include "lib/file.h"
-#include "lib/json.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
 	const struct facts *f = ((const struct install *)context)->facts;
-	_free_ char *path = path_join(f->root, TRUST_FILE);
 
 	(void)others;
 	(void)e;
-	if (f->pin)
-		change_add(ret_change, EFFECT_FILE, path, "another key is trusted, or the first");
-	change_set_aside(ret_change);
+	trust_assess(f->root, f->pin, ret_change);
 	return 0;
 }
 
@@ -38,14 +33,9 @@ static int save(const void *context, const struct change *change, struct json_ob
 		struct error *e)
 {
 	const struct install *in = context;
-	_free_ char *text = NULL;
 
 	(void)change;
-	if (trust_pinned(in->facts->root, &text, e) < 0)
-		return -e->code;
-	if (text)
-		json_set_str(data, "keys", text);
-	return 0;
+	return trust_save(in->facts->root, data, e);
 }
 
 static int undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)
@@ -53,7 +43,7 @@ static int undo(void *context, struct json_object *data, enum undo_reason reason
 	const struct install *in = context;
 
 	(void)reason;
-	return trust_pin(in->facts->root, json_get_str(data, "keys"), e);
+	return trust_undo(in->facts->root, data, e);
 }
 
 const struct step step_trust = {

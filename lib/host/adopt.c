@@ -30,6 +30,7 @@
 #include "lib/file.h"
 #include "lib/host/journal.h"
 #include "lib/host/store.h"
+#include "lib/host/trust.h"
 
 #define NAMES       "names"
 #define FOLDER      "folder"
@@ -37,8 +38,8 @@
 #define VERSION_MAX 64
 
 /* Entries of ROOT that an installation of ours makes, beside those that begin with a dot. */
-static const char *const ours[] = { "versions", "current",     "previous",  "held",
-				    "journal",  JOURNAL_ASIDE, FOREIGN_LINK };
+static const char *const ours[] = { "versions", "current", "previous",    "held",
+				    TRUST_FILE, "journal", JOURNAL_ASIDE, FOREIGN_LINK };
 
 void adoptable_done(struct adoptable *a)
 {

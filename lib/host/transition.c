@@ -12,6 +12,7 @@
 
 #include "lib/file.h"
 #include "lib/host/adopt.h"
+#include "lib/host/stale.h"
 #include "lib/host/store.h"
 
 int transition_assess_unpack(const struct transition *t, struct change *ret_change, struct error *e)
@@ -140,6 +141,22 @@ int transition_undo_switch(const char *root, struct json_object *data, struct er
 	return store_mark(root, STORE_PREVIOUS, json_get_str(data, "previous"), e) < 0
 		       ? -e->code
 		       : store_mark(root, STORE_HELD, json_get_str(data, "held"), e);
+}
+
+int transition_refuse_withdrawn(const struct transition *t, char *const *withdrawn,
+				const char *anyway, struct error *e)
+{
+	_free_ char *current = NULL;
+	const char *reason;
+
+	if (!stale_is_withdrawn(withdrawn, t->folder, &reason))
+		return 0;
+	if (store_current(t->root, &current, e) < 0)
+		return -e->code;
+	if (str_equal(current, t->folder))
+		return 0;
+	return fail(e, EPERM, "version %s is withdrawn%s%s; %s takes it all the same", t->folder,
+		    reason ? ": " : "", reason ? reason : "", anyway);
 }
 
 strv transition_kept(const struct transition *t)

@@ -41,6 +41,11 @@ int transition_switch(const struct transition *t, unsigned *writes, struct error
 int transition_save_switch(const struct transition *t, struct json_object *data, struct error *e);
 int transition_undo_switch(const char *root, struct json_object *data, struct error *e);
 
+/* EPERM if one of WITHDRAWN (stale.h) is the version that shall be, unless it is current already:
+ * what runs it is stale, and knows.  ANYWAY is what takes it all the same. */
+int transition_refuse_withdrawn(const struct transition *t, char *const *withdrawn,
+				const char *anyway, struct error *e);
+
 /* What stays though nobody uses it: the version that shall be, and the complete one that was before
  * it.  Caller frees. */
 strv transition_kept(const struct transition *t);

@@ -46,6 +46,31 @@ int trust_pin(const char *root, const char *text, struct error *e)
 	return file_sync_parent(path, e);
 }
 
+void trust_assess(const char *root, const char *pin, struct change *ret_change)
+{
+	_free_ char *path = pin_path(root);
+
+	if (pin)
+		change_add(ret_change, EFFECT_FILE, path, "another key is trusted, or the first");
+	change_set_aside(ret_change);
+}
+
+int trust_save(const char *root, struct json_object *data, struct error *e)
+{
+	_free_ char *text = NULL;
+
+	if (trust_pinned(root, &text, e) < 0)
+		return -e->code;
+	if (text)
+		json_set_str(data, "keys", text);
+	return 0;
+}
+
+int trust_undo(const char *root, struct json_object *data, struct error *e)
+{
+	return trust_pin(root, json_get_str(data, "keys"), e);
+}
+
 static int read_keys(const char *root, strv *ret_lines, struct error *e)
 {
 	_free_ char *text = NULL;
@@ -131,6 +156,9 @@ int trust_check(const struct trust *t, const struct manifest *m, char **ret_pin,
 	if (read_keys(t->root, &pinned, e) < 0)
 		return -e->code;
 	r = find_key(t, pinned, &key, &pin, e);
+	if (r == 0 && t->not_signed == UNSIGNED_NEVER)
+		r = fail(e, ENOKEY, "no key of releases is trusted in '%s', and none is given",
+			 t->root);
 	if (r <= 0 || check_manifest(&key, m, &comment, e) < 0)
 		return r <= 0 ? r : -e->code;
 	*ret_pin = TAKE_PTR(pin);

@@ -11,6 +11,7 @@
 #include "lib/host/live.h"
 #include "lib/host/proven.h"
 #include "lib/host/store.h"
+#include "lib/host/trust.h"
 #include "lib/host/unused.h"
 #include "manager/configuration.h"
 #include "manager/engines.h"
@@ -59,8 +60,9 @@ static int run_it(void *context, const struct change *change, struct error *e)
 	(void)change;
 	if (store_unlink(k->root, e) < 0 || store_switch(k->root, NULL, e) < 0 ||
 	    store_mark(k->root, STORE_PREVIOUS, NULL, e) < 0 ||
-	    store_mark(k->root, STORE_HELD, NULL, e) < 0 || remove_versions(k, e) < 0 ||
-	    configuration_clear(k, e) < 0 || run_edit(run, &k->configuration, e) < 0)
+	    store_mark(k->root, STORE_HELD, NULL, e) < 0 || trust_pin(k->root, NULL, e) < 0 ||
+	    remove_versions(k, e) < 0 || configuration_clear(k, e) < 0 ||
+	    run_edit(run, &k->configuration, e) < 0)
 		return -e->code;
 	proven_forget(k->root);
 	(void)rmdir(versions);

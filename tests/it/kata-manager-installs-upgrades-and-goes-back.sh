@@ -7,13 +7,14 @@
 # kata-manager on a machine with containerd and no Kubernetes: a value is set before anything is installed, a release
 # installed from its file, a container run with `ctr run --runtime io.containerd.kata.v2`, another release installed
 # while it runs (it goes on and is told as stale), gone back from, and all removed: the machine is as it was, byte for
-# byte.  A release that does not boot, or is damaged, changes nothing; nothing that a container uses is removed.
+# byte.  A release that does not boot, is damaged, or is not signed by the key that is trusted changes nothing; nothing
+# that a container uses is removed.
 #
 # The machine's folders are this test's own: it works in the mount namespace of its containerd.
 RUNTIME=io.containerd.runc.v2 # testing.sh shall install nothing
 . "$(dirname "$0")/testing.sh"
 
-require jq tar zstd
+require jq minisign tar zstd
 runtime=io.containerd.kata.v2
 dist=${KATA_DIST_DIR:-$top/build/dist}
 manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager
@@ -21,11 +22,11 @@ manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager
 archive=$(echo "$dist"/kata-static-*.tar.zst)
 [ -e "$archive" ] || skip "no packed release; './dev package' makes one"
 
-# release NAME SCRIPT - the release once more as $work/NAME, with what SCRIPT changes in its tree.
+# release NAME KEY SCRIPT - the release once more as $work/NAME, with what SCRIPT changes in its tree, signed by KEY.
 release() {
 	mkdir -p "$work/$1.tree"
 	tar --zstd -xf "$archive" -C "$work/$1.tree"
-	(cd "$work/$1.tree/opt/kata" && eval "$2") || return
+	(cd "$work/$1.tree/opt/kata" && eval "$3") || return
 	(
 		cd "$work/$1.tree/opt/kata" || exit
 		sed "s/^version .*/version $1/" MANIFEST | head -n -1 | while read -r kind a b c d; do
@@ -35,7 +36,8 @@ release() {
 		done >new
 		echo "digest $(sha256sum <new | cut -d' ' -f1)" >>new
 		mv new MANIFEST
-		cd "$work/$1.tree" && { echo opt/kata/MANIFEST; find opt ! -type d ! -name MANIFEST; } |
+		minisign -S -s "$work/$2.key" -m MANIFEST -t "release $1" >/dev/null
+		cd "$work/$1.tree" && { echo opt/kata/MANIFEST; echo opt/kata/MANIFEST.minisig; find opt ! -type d ! -name 'MANIFEST*'; } |
 			tar --format=ustar --no-recursion --owner=0 --group=0 -cf - -T - | zstd -q1 -o "$work/$1"
 	)
 	rm -r "$work/$1.tree"
@@ -47,14 +49,18 @@ tree() {
 km() { inside "$manager" "$@"; }
 current() { km status -o json | jq -r .current; }
 
-note "folders of its own, and three releases"
+note "folders of its own, two keys and four releases"
 for folder in /opt /usr/local/bin /etc/kata-containers; do
 	inside mkdir -p $folder
 	inside mount -t tmpfs -o mode=755 tmpfs $folder
 done
 inside sh -c 'echo theirs >/usr/local/bin/theirs; mkdir /opt/theirs; echo a >/opt/theirs/file'
-release 9.0.0 'echo more >>share/kata-containers/LICENSE'
-release 9.0.1 'echo no kernel >share/kata-containers/vmlinux.container'
+for key in ours theirs; do
+	minisign -G -W -f -p "$work/$key.pub" -s "$work/$key.key" >/dev/null
+done
+release 9.0.0 ours 'echo more >>share/kata-containers/LICENSE'
+release 9.0.1 ours 'echo no kernel >share/kata-containers/vmlinux.container'
+release 9.0.2 theirs true
 head -c 3000000 "$archive" >"$work/half"
 before=$(tree)
 
@@ -62,21 +68,26 @@ note "what is wrong is said before anything changes"
 expect_status 2 km inztall
 expect_match "the nearest word" "did you mean 'install'" "$(km inztall 2>&1 || true)"
 expect_status 2 km install
-expect_status 4 km install --from "$work/half"
+expect_status 4 km install --from "$work/half" --insecure-unsigned
+expect_status 4 km install --from "$work/9.0.0"
+expect_match "what would help" "--insecure-unsigned" "$(km install --from "$work/9.0.0" 2>&1 || true)"
+expect_status 4 km install --from "$work/9.0.0" --key "$work/theirs.pub"
+expect_status 4 km install --from "$dist" --key "$work/ours.pub"
+expect "not a byte of them" "$before" "$(tree)"
 expect_status 2 km remove </dev/null
 km config set hypervisor.qemu.allow_emulation true
 km config set hypervisor.qemu.default_memory 256
 expect_status 2 km config set hypervisor.qemu.default_memory lots
 expect "status" null "$(current)"
-expect_status 6 km plan --from "$dist" -o json >"$work/plan"
+expect_status 6 km plan --from "$dist" --insecure-unsigned -o json >"$work/plan"
 jq -e . "$work/plan" >/dev/null
 
 note "install"
-km install --from "$dist" -o json >"$work/result"
+km install --from "$dist" --insecure-unsigned -o json >"$work/result"
 first=$(current)
 expect "version in the result" "$first" "$(jq -r .version "$work/result")"
 expect_match "kernel of the canary" '^[0-9]+\.' "$(jq -r .guestKernel "$work/result")"
-expect "again: nothing" "0 0" "$(km install --from "$dist" -o json | jq -r '"\(.steps) \(.writes)"')"
+expect "again: nothing" "0 0" "$(km install --from "$dist" --insecure-unsigned -o json | jq -r '"\(.steps) \(.writes)"')"
 expect_status 0 km verify
 kernel=$(run_kata one$$ uname -r)
 [ "$kernel" != "$(uname -r)" ] || fail "the container runs on the host's kernel"
@@ -86,7 +97,7 @@ expect "origin of a value" /etc/kata-containers/config.d/50-kata-manager.toml \
 note "upgrade, with a container that runs"
 ctr run -d --runtime "$runtime" "$image" stays$$ sleep 1000 >/dev/null
 expect "stale before" 0 "$(km status -o json | jq '[.sandboxes[] | select(.causes)] | length')"
-km upgrade --from "$work/9.0.0"
+km upgrade --from "$work/9.0.0" --key "$work/ours.pub"
 second=$(current)
 expect_match "the version" '^9\.0\.0-' "$second"
 km status
@@ -98,7 +109,17 @@ expect "a new container" "$kernel" "$(run_kata two$$ uname -r)"
 note "a version that does not boot"
 expect_status 1 km upgrade --from "$work/9.0.1"
 expect "the version" "$second" "$(current)"
+expect "the key" "$(tail -n 1 "$work/ours.pub")" "$(inside cat /opt/kata/trusted-keys)"
 [ -z "$(inside find /etc/kata-containers -name '*candidate*')" ] || fail "the canary's configuration was left"
+
+note "a version of somebody else's, and one that is withdrawn"
+expect_status 4 km upgrade --from "$work/9.0.2"
+expect_status 4 km upgrade --from "$work/9.0.2" --key "$work/theirs.pub"
+expect_status 4 km upgrade --from "$dist"
+expect_match "who signed" ": release 9.0.0$" "$(km verify "$second" -o json | jq -r '.items[0].signed')"
+expect_status 6 km verify "$first"
+KATA_WITHDRAWN=${first%-*} expect_status 4 km rollback
+expect "the version" "$second" "$(current)"
 
 note "go back, and remove"
 km rollback

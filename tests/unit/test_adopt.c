@@ -13,6 +13,7 @@
 #include "lib/file.h"
 #include "lib/host/adopt.h"
 #include "lib/host/store.h"
+#include "lib/host/trust.h"
 
 #define CUTS_MAX 500
 
@@ -172,11 +173,14 @@ static void test_upstreams_tree_is_recognised(void **state)
 {
 	const char *root = *state;
 	_adoptable_ struct adoptable found = { 0 };
-	_free_ char *before = upstream_list(root, UPSTREAM_TIMES);
+	_free_ char *before = NULL;
 	_free_ char *after = NULL;
 	enum adopt_kind kind;
 	struct error e;
 
+	/* A key is pinned before anything is moved. */
+	assert_int_equal(trust_pin(root, "a key\n", &e), 0);
+	before = upstream_list(root, UPSTREAM_TIMES);
 	assert_int_equal(adopt_look(root, &kind, &found, &e), 0);
 	assert_int_equal(kind, ADOPT_UPSTREAM);
 	assert_string_equal(found.folder, "4.1.0-foreign");
@@ -184,6 +188,7 @@ static void test_upstreams_tree_is_recognised(void **state)
 	assert_true(strv_contains(found.names, "runtime-rs"));
 	assert_true(strv_contains(found.names, "versions.yaml"));
 	assert_false(strv_contains(found.names, ".lock"));
+	assert_false(strv_contains(found.names, TRUST_FILE));
 	assert_false(strv_contains(found.names, "versions"));
 	after = upstream_list(root, UPSTREAM_TIMES);
 	upstream_must_equal(before, after);

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MANAGER_TRUST_H
+#define MANAGER_TRUST_H
+
+#include "manager/machine.h"
+
+/* Whether the release that K wants may be installed, as the command line, the environment and what
+ * is pinned say; fills k->pin.  For a release in an archive, before a byte of it is unpacked: what
+ * is among the versions was asked when it came. */
+int trust_release(struct machine *k, const struct options *o, struct error *e);
+/* EPERM if the version that K wants is withdrawn, unless it is current already or O allows it. */
+int trust_version(const struct machine *k, const struct options *o, struct error *e);
+/* The versions that no sandbox should run, of KATA_WITHDRAWN.  Caller frees. */
+strv trust_withdrawn(void);
+
+#endif
