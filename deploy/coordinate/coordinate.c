@@ -390,12 +390,13 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	if (read_cluster(c, &cluster, e) < 0)
 		return -e->code;
 	s.summary = cluster_installation(&cluster, c->installation);
-	s.image = json_get_str(s.summary, "image");
+	s.template.image = json_get_str(s.summary, "image");
+	s.template.revision = json_get_str(s.summary, "revision");
 	/* Which pods are of it, its controller says when it has seen it. */
-	if (!s.image || !json_get_bool(s.summary, "observed", false))
+	if (!s.template.image || !json_get_bool(s.summary, "observed", false))
 		return 0;
 	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
-	decide(&p, s.image, targets, n, now_s, &d);
+	decide(&p, &s.template, targets, n, now_s, &d);
 	r = act(c, &s, &p, &cluster, &d, e);
 	c->rest_ms = REST_MS;
 	if (r >= 0 && shall_evict(&s, &p, &d, now_s)) {

@@ -212,11 +212,17 @@ static void roll(const struct policy *p, const struct rollout_node *targets, siz
 	}
 }
 
-void decide(const struct policy *p, const char *image, struct rollout_node *targets, size_t n,
-	    int64_t now_s, struct decision *ret_decision)
+bool template_is(const struct rollout_template *t, const char *image, const char *revision)
+{
+	return image && str_equal(image, t->image) &&
+	       (!revision || !t->revision || strcmp(revision, t->revision) == 0);
+}
+
+void decide(const struct policy *p, const struct rollout_template *t, struct rollout_node *targets,
+	    size_t n, int64_t now_s, struct decision *ret_decision)
 {
 	struct decision d = { 0 };
-	bool accepts_failures = p->resumed && str_equal(p->resumed, image);
+	bool accepts_failures = template_is(t, p->resumed, p->resumed_revision);
 
 	if (n > 0)
 		qsort(targets, n, sizeof(*targets), compare);

@@ -40,7 +40,8 @@ struct policy {
 	uint32_t progress_s; /* after which a node that is not ready yet has failed */
 	enum on_failure on_failure;
 	bool is_paused;
-	char *resumed; /* image whose failures are accepted */
+	char *resumed;          /* image whose failures are accepted */
+	char *resumed_revision; /* of that template alone; NULL: of all with the image */
 	struct window windows[WINDOWS_MAX];
 	size_t n_windows;
 	char *canary_label;
@@ -49,6 +50,16 @@ struct policy {
 	enum stale_policy stale;
 	uint32_t evict_at_once;
 };
+
+/* What a roll-out brings.  Two templates can have one image: a tag that was made anew, or other
+ * settings. */
+struct rollout_template {
+	const char *image;
+	const char *revision; /* what its controller calls it; NULL: nobody has it yet */
+};
+
+/* Whether IMAGE and REVISION (either may be NULL) name T; without a revision the image does. */
+bool template_is(const struct rollout_template *t, const char *image, const char *revision);
 
 /* A node that the DaemonSet wants, as it is now.  Texts are borrowed. */
 struct rollout_node {
@@ -92,8 +103,8 @@ size_t wave_target(const struct policy *p, size_t wave, size_t n);
 /* Whether the windows are open at NOW_S; *ret_opens_s is when they do next, if not. */
 bool window_is_open(const struct policy *p, int64_t now_s, int64_t *ret_opens_s);
 
-/* Decides for TARGETS, which it puts into their order; IMAGE is the template's. */
-void decide(const struct policy *p, const char *image, struct rollout_node *targets, size_t n,
-	    int64_t now_s, struct decision *ret_decision);
+/* Decides for TARGETS, which it puts into their order. */
+void decide(const struct policy *p, const struct rollout_template *t, struct rollout_node *targets,
+	    size_t n, int64_t now_s, struct decision *ret_decision);
 
 #endif

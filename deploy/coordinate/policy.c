@@ -22,6 +22,7 @@ _Static_assert(ARRAY_SIZE(day_names) == 7, "a week has seven days");
 void policy_done(struct policy *p)
 {
 	str_set(&p->resumed, NULL);
+	str_set(&p->resumed_revision, NULL);
 	str_set(&p->canary_label, NULL);
 	str_set(&p->zone_label, NULL);
 	*p = (struct policy){ 0 };
@@ -176,6 +177,7 @@ int policy_read(struct json_object *installation, struct policy *ret_policy, str
 	p.is_paused = json_get_bool(spec, "paused", false);
 	p.one_zone_at_a_time = json_get_bool(spec, "oneZoneAtATime", true);
 	str_set(&p.resumed, json_get_str(spec, "resumed"));
+	str_set(&p.resumed_revision, json_get_str(spec, "resumedRevision"));
 	str_set(&p.canary_label, text_or(spec, "canaryLabel", "katacontainers.io/canary"));
 	str_set(&p.zone_label, text_or(spec, "zoneLabel", "topology.kubernetes.io/zone"));
 	*ret_policy = p;

@@ -37,6 +37,19 @@ static char *complete_words(const struct situation *s, const struct decision *d)
 	return strv_join(parts, ", ");
 }
 
+/* "wave 3 of 4 (25 %), 57 of 212 nodes".  Caller frees. */
+static char *wave_words(const struct policy *p, const struct decision *d)
+{
+	const struct wave *wave = &p->waves[d->wave];
+	_free_ char *part = wave->is_percent ? xasprintf(" (%u %%)", wave->count) : xstrdup("");
+
+	return xasprintf("wave %zu of %zu%s, %zu of %zu nodes%s", d->wave + 1, p->n_waves, part,
+			 d->n_updated, d->n_nodes,
+			 d->phase == PHASE_SOAKING   ? ", soaking"
+			 : d->phase == PHASE_WAITING ? ", waits for a window"
+						     : "");
+}
+
 /* In a few words.  Caller frees. */
 static char *words_of(const struct situation *s, const struct policy *p, const struct decision *d)
 {
@@ -54,11 +67,7 @@ static char *words_of(const struct situation *s, const struct policy *p, const s
 	case N_PHASE:
 		break;
 	}
-	return xasprintf("wave %zu of %zu, %zu of %zu nodes%s", d->wave + 1, p->n_waves,
-			 d->n_updated, d->n_nodes,
-			 d->phase == PHASE_SOAKING   ? ", soaking"
-			 : d->phase == PHASE_WAITING ? ", waits for a window"
-						     : "");
+	return wave_words(p, d);
 }
 
 static void add_condition(struct json_object *conditions, const struct situation *s,
@@ -97,6 +106,12 @@ static void add_conditions(struct json_object *status, const struct situation *s
 		      d->n_failed > 0 ? "NodeFailed" : phases[d->phase].reason, words);
 }
 
+static bool is_of(const struct situation *s, struct json_object *entry)
+{
+	return template_is(&s->template, json_get_str(entry, "image"),
+			   json_get_str(entry, "revision"));
+}
+
 /* The last of the history, the newest first. */
 static void add_history(struct json_object *status, const struct situation *s,
 			const struct decision *d)
@@ -107,13 +122,14 @@ static void add_history(struct json_object *status, const struct situation *s,
 	const char *result = d->phase == PHASE_COMPLETE ? "Complete"
 			     : d->phase == PHASE_FAILED ? "Failed"
 							: NULL;
-	bool is_new = result && (!str_equal(json_get_str(newest, "image"), s->image) ||
-				 !str_equal(json_get_str(newest, "result"), result));
+	bool is_new =
+		result && (!is_of(s, newest) || !str_equal(json_get_str(newest, "result"), result));
 
 	if (is_new) {
 		struct json_object *entry = json_object_new_object();
 
-		json_set_str(entry, "image", s->image);
+		json_set_str(entry, "image", s->template.image);
+		json_set_str(entry, "revision", s->template.revision);
 		json_set_str(entry, "version", json_get_str(s->summary, "desired"));
 		json_set_str(entry, "result", result);
 		json_set_str(entry, "time", s->now);
@@ -121,6 +137,17 @@ static void add_history(struct json_object *status, const struct situation *s,
 	}
 	for (size_t i = 0; i < json_len(before) && json_len(history) < HISTORY_MAX; i++)
 		(void)json_object_array_add(history, json_object_get(json_item(before, i)));
+}
+
+static void add_undone(struct json_object *status, const struct situation *s,
+		       const struct decision *d)
+{
+	struct json_object *before = json_at(s->installation, "status");
+
+	json_set_str(status, "undone",
+		     d->undoes ? s->template.image : json_get_str(before, "undone"));
+	json_set_str(status, "undoneRevision",
+		     d->undoes ? s->template.revision : json_get_str(before, "undoneRevision"));
 }
 
 struct json_object *report_status(const struct situation *s, const struct policy *p,
@@ -131,7 +158,8 @@ struct json_object *report_status(const struct situation *s, const struct policy
 
 	json_set_int(status, "observedGeneration",
 		     json_get_int(s->installation, "metadata.generation", 0));
-	json_set_str(status, "image", s->image);
+	json_set_str(status, "image", s->template.image);
+	json_set_str(status, "revision", s->template.revision);
 	json_set_str(status, "current", json_get_str(s->summary, "current"));
 	json_set_str(status, "desired", json_get_str(s->summary, "desired"));
 	json_set_int(status, "nodes", (int64_t)(d->n_nodes + s->n_away));
@@ -142,8 +170,7 @@ struct json_object *report_status(const struct situation *s, const struct policy
 	json_set_int(status, "stale", json_get_int(s->summary, "stale", 0));
 	json_set_int(status, "wave", (int64_t)d->wave + 1);
 	json_set_str(status, "rollout", words);
-	json_set_str(status, "undone",
-		     d->undoes ? s->image : json_get_str(s->installation, "status.undone"));
+	add_undone(status, s, d);
 	add_history(status, s, d);
 	add_conditions(status, s, d, words);
 	return status;
@@ -152,15 +179,15 @@ struct json_object *report_status(const struct situation *s, const struct policy
 bool report_may_undo(const struct situation *s)
 {
 	struct json_object *history = json_at(s->installation, "status.history");
-	const char *undone = json_get_str(s->installation, "status.undone");
+	struct json_object *status = json_at(s->installation, "status");
+	const char *undone = json_get_str(status, "undone");
 	size_t i = 0;
 
 	if (str_empty(undone))
 		return true;
-	while (i < json_len(history) &&
-	       str_equal(json_get_str(json_item(history, i), "image"), s->image))
+	while (i < json_len(history) && is_of(s, json_item(history, i)))
 		i++;
-	return !str_equal(undone, s->image) &&
+	return !template_is(&s->template, undone, json_get_str(status, "undoneRevision")) &&
 	       str_equal(json_get_str(json_item(history, i), "result"), "Complete");
 }
 
@@ -196,8 +223,7 @@ const char *report_event(const struct situation *s, struct json_object *next, co
 	struct json_object *last = json_at(s->installation, "status");
 	const char *reason = reason_of(next);
 	bool is_same_wave = json_get_int(last, "wave", 0) == json_get_int(next, "wave", 0);
-	bool is_same = str_equal(reason_of(last), reason) &&
-		       str_equal(json_get_str(last, "image"), json_get_str(next, "image"));
+	bool is_same = str_equal(reason_of(last), reason) && is_of(s, last);
 
 	for (size_t i = 0; i < ARRAY_SIZE(events); i++) {
 		if (!str_equal(reason, phases[events[i].phase].reason))

@@ -9,13 +9,13 @@
 struct situation {
 	struct json_object *installation; /* the custom resource, as it was read */
 	struct json_object *summary;      /* of the cluster's picture, deploy/kubectl/cluster.h */
-	const char *image;                /* of the template */
-	const char *first_reason;         /* of the node that failed first; NULL: none */
-	const char *now;                  /* RFC 3339 */
-	size_t n_away;                    /* nodes that are left out until they are back */
+	struct rollout_template template;
+	const char *first_reason; /* of the node that failed first; NULL: none */
+	const char *now;          /* RFC 3339 */
+	size_t n_away;            /* nodes that are left out until they are back */
 };
 
-/* Whether the template may be taken back: of each image once, as what somebody gives again is
+/* Whether the template may be taken back: each once, as what somebody gives again is
  * meant, and not what came back by that itself, or two broken ones would follow each other. */
 bool report_may_undo(const struct situation *s);
 

@@ -467,6 +467,19 @@ static const char *most_common(const struct cluster *c, const char *installation
 	return best;
 }
 
+/* What its controller calls the present template, by a pod that has it; NULL: there is none yet. */
+static const char *revision_of(const struct cluster *c, const char *installation)
+{
+	json_object_object_foreach(c->pods, key, pod)
+	{
+		(void)key;
+		if (str_equal(json_get_str(pod, "installation"), installation) &&
+		    json_get_bool(pod, "updated", false) && json_get_str(pod, "revision"))
+			return json_get_str(pod, "revision");
+	}
+	return NULL;
+}
+
 /* What stops the roll-out: until the node has a pod of the present template, that one's failure is
  * what an undo or a mended release comes to end. */
 static bool stops(struct json_object *node, const char *state)
@@ -531,6 +544,7 @@ static void sum_one(const struct cluster *c, struct json_object *i)
 	json_set_str(i, "current", t.current);
 	json_set_str(i, "desired", t.desired);
 	json_set_str(i, "rollout", words);
+	json_set_str(i, "revision", revision_of(c, name));
 }
 
 void cluster_sum(struct cluster *c)

@@ -97,7 +97,7 @@ static int pause_it(struct kata *k, struct json_object *in, struct error *e)
 	return set_spec(k, in, patch, e);
 }
 
-/* What failed of this very image is accepted. */
+/* What failed of this very template is accepted; null: nobody says yet which it is. */
 static int resume_it(struct kata *k, struct json_object *in, struct error *e)
 {
 	_json_ struct json_object *patch = json_object_new_object();
@@ -105,6 +105,8 @@ static int resume_it(struct kata *k, struct json_object *in, struct error *e)
 
 	json_set_bool(spec, "paused", false);
 	json_set_str(spec, "resumed", json_get_str(in, "image"));
+	(void)json_object_object_add(spec, "resumedRevision",
+				     json_object_get(json_at(in, "revision")));
 	return set_spec(k, in, patch, e);
 }
 

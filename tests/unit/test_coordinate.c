@@ -54,7 +54,8 @@ static void test_policy_is_read(void **state)
 {
 	_json_ struct json_object *resource =
 		parse("{\"spec\":{\"waves\":[\"2\",\"100%\"],\"soakSeconds\":0,\"paused\":true,"
-		      "\"onFailure\":\"Undo\",\"resumed\":\"k:2\",\"windows\":[{\"days\":[\"Mon\","
+		      "\"onFailure\":\"Undo\",\"resumed\":\"k:2\",\"resumedRevision\":\"r\","
+		      "\"windows\":[{\"days\":[\"Mon\","
 		      "\"Sun\"],\"start\":\"22:30\",\"minutes\":90}],\"zoneLabel\":\"\"}}");
 	_policy_ struct policy p = { 0 };
 	struct error e;
@@ -68,6 +69,7 @@ static void test_policy_is_read(void **state)
 	assert_true(p.is_paused);
 	assert_int_equal(p.on_failure, ON_FAILURE_UNDO);
 	assert_string_equal(p.resumed, "k:2");
+	assert_string_equal(p.resumed_revision, "r");
 	assert_int_equal(p.windows[0].days, 0x41);
 	assert_int_equal(p.windows[0].start_min, 22 * 60 + 30);
 	assert_int_equal(p.windows[0].length_min, 90);
@@ -469,11 +471,69 @@ static void test_another_broken_template_goes_back_as_well(void **state)
 	struct json_object *resource =
 		parse("{\"status\":{\"undone\":\"k:2\",\"history\":[{\"image\":\"k:4\",\"result\":"
 		      "\"Failed\"},{\"image\":\"k:3\",\"result\":\"Complete\"}]}}");
-	const struct situation s = { .installation = resource, .image = "k:4" };
+	const struct situation s = { .installation = resource, .template = { .image = "k:4" } };
 
 	(void)state;
 	assert_true(report_may_undo(&s));
 	json_putp(&resource);
+}
+
+#define HISTORY(...)                                                                               \
+	"{\"status\":{\"undone\":\"k:2\",\"undoneRevision\":\"r1\",\"history\":[" __VA_ARGS__ "]}" \
+											      "}"
+#define ENTRY(revision, result) \
+	"{\"image\":\"k:2\",\"revision\":\"" revision "\",\"result\":\"" result "\"}"
+
+/* A tag that was made anew, or settings that changed beside it. */
+static void test_templates_of_one_image_are_told_apart(void **state)
+{
+	static const struct {
+		const char *resource;
+		const char *revision;
+		bool may_undo;
+	} cases[] = {
+		{ HISTORY(ENTRY("r0", "Complete")), "r2", true },
+		{ HISTORY(ENTRY("r2", "Failed") "," ENTRY("r0", "Complete")), "r2", true },
+		{ HISTORY(ENTRY("r0", "Complete")), "r1", false },
+		/* Nobody says which it is. */
+		{ HISTORY(ENTRY("r0", "Complete")), NULL, false },
+		/* What came back by itself. */
+		{ HISTORY(ENTRY("r1", "Failed") "," ENTRY("r0", "Complete")), "r0", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ struct json_object *resource = parse(cases[i].resource);
+		const struct situation s = { .installation = resource,
+					     .template = { "k:2", cases[i].revision } };
+
+		if (report_may_undo(&s) != cases[i].may_undo)
+			fail_msg("case %zu", i);
+	}
+}
+
+static void test_what_is_taken_back_is_named_by_its_revision(void **state)
+{
+	_json_ struct json_object *resource =
+		parse(HISTORY(ENTRY("r1", "Failed") "," ENTRY("r0", "Complete")));
+	const struct policy p = { .n_waves = 4 };
+	struct decision d = {
+		.phase = PHASE_FAILED, .n_nodes = 1, .n_failed = 1, .first_failed = "n1"
+	};
+	struct situation s = { .installation = resource, .template = { "k:2", "r2" }, .now = "t" };
+	_json_ struct json_object *kept = report_status(&s, &p, &d);
+	_json_ struct json_object *undone = NULL;
+
+	(void)state;
+	d.undoes = true;
+	undone = report_status(&s, &p, &d);
+	assert_string_equal(json_get_str(kept, "undoneRevision"), "r1");
+	assert_string_equal(json_get_str(undone, "undone"), "k:2");
+	assert_string_equal(json_get_str(undone, "undoneRevision"), "r2");
+	assert_string_equal(json_get_str(undone, "revision"), "r2");
+	assert_int_equal(json_len(json_at(undone, "history")), 3);
+	assert_string_equal(json_get_str(json_item(json_at(undone, "history"), 0), "revision"),
+			    "r2");
 }
 
 static void test_without_or_with_a_wrong_resource_nothing_is_touched(void **state)
@@ -605,6 +665,23 @@ static void test_stale_pod_stays_by_default_and_out_of_the_window(void **state)
 
 /* ---- the report ---- */
 
+static void test_wave_that_is_a_part_of_all_says_which(void **state)
+{
+	_json_ struct json_object *resource = parse("{}");
+	const struct policy p = { .n_waves = 4, .waves = { { 1, false }, { 25, true } } };
+	struct decision d = { .phase = PHASE_SOAKING, .wave = 1, .n_nodes = 212, .n_updated = 57 };
+	const struct situation s = { .installation = resource, .now = "t" };
+	_json_ struct json_object *part = report_status(&s, &p, &d);
+	_json_ struct json_object *number = NULL;
+
+	(void)state;
+	d = (struct decision){ .phase = PHASE_ROLLING, .n_nodes = 212 };
+	number = report_status(&s, &p, &d);
+	assert_string_equal(json_get_str(part, "rollout"),
+			    "wave 2 of 4 (25 %), 57 of 212 nodes, soaking");
+	assert_string_equal(json_get_str(number, "rollout"), "wave 1 of 4, 0 of 212 nodes");
+}
+
 static void test_report_keeps_the_time_of_what_is_the_same(void **state)
 {
 	_json_ struct json_object *resource = parse("{\"metadata\":{\"generation\":2}}");
@@ -613,9 +690,10 @@ static void test_report_keeps_the_time_of_what_is_the_same(void **state)
 	const struct decision d = {
 		.phase = PHASE_COMPLETE, .wave = 3, .n_nodes = 1, .n_ready = 1
 	};
-	struct situation s = {
-		.installation = resource, .summary = summary, .image = "k:2", .now = "t1"
-	};
+	struct situation s = { .installation = resource,
+			       .summary = summary,
+			       .template = { .image = "k:2" },
+			       .now = "t1" };
 	_json_ struct json_object *first = report_status(&s, &p, &d);
 	_json_ struct json_object *second = NULL;
 	const char *type = NULL;
@@ -653,6 +731,9 @@ int main(void)
 		cmocka_unit_test(test_template_goes_back_once_only),
 		cmocka_unit_test(test_template_that_came_back_by_itself_stays),
 		cmocka_unit_test(test_another_broken_template_goes_back_as_well),
+		cmocka_unit_test(test_templates_of_one_image_are_told_apart),
+		cmocka_unit_test(test_what_is_taken_back_is_named_by_its_revision),
+		cmocka_unit_test(test_wave_that_is_a_part_of_all_says_which),
 		cmocka_unit_test(test_without_or_with_a_wrong_resource_nothing_is_touched),
 		cmocka_unit_test(test_who_lost_the_lease_deletes_nothing),
 		cmocka_unit_test(test_at_rest_no_node_is_asked_for),

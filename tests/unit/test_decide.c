@@ -24,6 +24,8 @@ static const struct policy usual = {
 	.one_zone_at_a_time = true,
 };
 
+static const struct rollout_template release = { .image = "i", .revision = "r2" };
+
 static void test_waves_add_a_node_at_least(void **state)
 {
 	static const struct {
@@ -161,7 +163,7 @@ static void test_states_lead_to_the_nodes_that_are_next(void **state)
 		struct cluster c;
 
 		make(&c, cases[i].nodes);
-		decide(&usual, "i", c.nodes, c.n, NOW, &d);
+		decide(&usual, &release, c.nodes, c.n, NOW, &d);
 		begins = strv_join(d.pods, " ");
 		if (d.phase != cases[i].phase || d.wave != cases[i].wave ||
 		    strcmp(begins, cases[i].begins) != 0)
@@ -180,7 +182,7 @@ static void test_wave_has_to_prove_itself_first(void **state)
 	for (int later = 0; later < 2; later++) {
 		_decision_ struct decision d = { 0 };
 
-		decide(&usual, "i", c.nodes, c.n, NOW + later, &d);
+		decide(&usual, &release, c.nodes, c.n, NOW + later, &d);
 		assert_int_equal(d.phase, later ? PHASE_ROLLING : PHASE_SOAKING);
 		assert_int_equal(strv_len(d.pods), later);
 		assert_int_equal(d.again_s, later ? 0 : NOW + 1);
@@ -189,8 +191,9 @@ static void test_wave_has_to_prove_itself_first(void **state)
 
 static void test_policy_holds_and_a_person_lets_go_on(void **state)
 {
-	static char image[] = "i", other[] = "j";
+	static char image[] = "i", other[] = "j", before[] = "r1", same[] = "r2";
 	struct policy paused = usual, undo = usual, accepted = usual, stale = usual, two = usual;
+	struct policy again = usual, exact = usual;
 	struct cluster c;
 
 	(void)state;
@@ -198,6 +201,10 @@ static void test_policy_holds_and_a_person_lets_go_on(void **state)
 	undo.on_failure = ON_FAILURE_UNDO;
 	accepted.resumed = image;
 	stale.resumed = other;
+	again.resumed = image;
+	again.resumed_revision = before;
+	exact.resumed = image;
+	exact.resumed_revision = same;
 	two.failure_limit = 2;
 	{
 		const struct {
@@ -216,6 +223,9 @@ static void test_policy_holds_and_a_person_lets_go_on(void **state)
 			{ &accepted, "frrr", PHASE_COMPLETE, false, 0 },
 			/* That was said of another release. */
 			{ &stale, "fooo", PHASE_FAILED, false, 0 },
+			/* And that of another template of its tag. */
+			{ &again, "fooo", PHASE_FAILED, false, 0 },
+			{ &exact, "fooo", PHASE_ROLLING, false, 1 },
 			{ &two, "rfoo", PHASE_ROLLING, false, 0 },
 			{ &two, "ffoo", PHASE_FAILED, false, 0 },
 		};
@@ -224,7 +234,7 @@ static void test_policy_holds_and_a_person_lets_go_on(void **state)
 			_decision_ struct decision d = { 0 };
 
 			make(&c, cases[i].nodes);
-			decide(cases[i].policy, "i", c.nodes, c.n, NOW, &d);
+			decide(cases[i].policy, &release, c.nodes, c.n, NOW, &d);
 			if (d.phase != cases[i].phase || d.undoes != cases[i].undoes ||
 			    strv_len(d.pods) != cases[i].begins)
 				fail_msg("case %zu: phase %d, %zu begin", i, d.phase,
@@ -243,7 +253,7 @@ static void test_closed_window_begins_nothing(void **state)
 	p.windows[0] = (struct window){ 0, 60, 60 };
 	p.n_windows = 1;
 	make(&c, "oooo");
-	decide(&p, "i", c.nodes, c.n, NOW, &d);
+	decide(&p, &release, c.nodes, c.n, NOW, &d);
 	assert_int_equal(d.phase, PHASE_WAITING);
 	assert_int_equal(d.again_s, NOW + 3600);
 	assert_null(d.pods);
@@ -264,13 +274,13 @@ static void test_canaries_are_first_and_one_zone_after_the_other(void **state)
 	for (size_t i = 0; i < 6; i++)
 		c.nodes[i].zone = i % 2 ? "a" : "b";
 	c.nodes[4].is_canary = true;
-	decide(&p, "i", c.nodes, c.n, NOW, &first);
+	decide(&p, &release, c.nodes, c.n, NOW, &first);
 	begins = strv_join(first.pods, " ");
 	/* The canary's zone is b, and so are those that go along. */
 	assert_string_equal(begins, "n04 n00 n02");
 	for (size_t i = 0; i < 6; i++)
 		c.nodes[i].is_updated = c.nodes[i].is_ready = strcmp(c.nodes[i].zone, "b") == 0;
-	decide(&p, "i", c.nodes, c.n, NOW, &next);
+	decide(&p, &release, c.nodes, c.n, NOW, &next);
 	str_set(&begins, NULL);
 	begins = strv_join(next.pods, " ");
 	assert_string_equal(begins, "n01 n03 n05");
@@ -350,7 +360,7 @@ static enum phase roll_out(struct world *w, const struct policy *p, size_t n, un
 		_decision_ struct decision d = { 0 };
 
 		w->most_busy = max_size(w->most_busy, pass_time(w, n, now_s, bad));
-		decide(p, "i", w->nodes, n, now_s, &d);
+		decide(p, &release, w->nodes, n, now_s, &d);
 		if (d.phase == PHASE_COMPLETE || d.phase == PHASE_FAILED)
 			return d.phase;
 		for (char **pod = d.pods; pod && *pod; pod++) {
@@ -425,7 +435,7 @@ static void test_decision_for_five_thousand_nodes_is_quick(void **state)
 	for (size_t i = 0; i < NODES_MAX / 2; i++)
 		w.nodes[i].is_updated = true;
 	began = now_ms();
-	decide(&usual, "i", w.nodes, NODES_MAX, NOW, &d);
+	decide(&usual, &release, w.nodes, NODES_MAX, NOW, &d);
 	assert_true(now_ms() - began < 1000);
 	world_done(&w);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "tests/unit/cluster-objects.h"
 #include "tests/unit/fake-api.h"
@@ -75,9 +76,15 @@ static void assert_command(const struct fake_turn *turns, size_t n, const char *
 	assert_command(turns, ARRAY_SIZE(turns), (const char *const[]){ __VA_ARGS__, NULL }, \
 		       status, wanted)
 
+#define INSTALLATIONS "GET /apis/katacontainers.io/v1alpha1/katainstallations?limit=100 "
+#define NO_COORDINATOR                                                                      \
+	{                                                                                   \
+		{ INSTALLATIONS }, "404 Not Found", "{\"message\":\"no\"}", FAKE_KEEP, NULL \
+	}
+
 static void test_status_is_a_line_for_each_installation(void **state)
 {
-	static const struct fake_turn turns[] = { ONE_NODE };
+	static const struct fake_turn turns[] = { ONE_NODE, NO_COORDINATOR };
 
 	(void)state;
 	ASSERT_COMMAND(turns, 0,
@@ -86,6 +93,43 @@ static void test_status_is_a_line_for_each_installation(void **state)
 		       "default       2-0123456789ab  2-0123456789ab  1      1      1        1     "
 		       " complete\n",
 		       "status");
+}
+
+/* A coordinator knows of waves, and of one that stands; what it said of another template is old. */
+static void test_status_has_the_wave_of_the_coordinator(void **state)
+{
+	static const struct {
+		const char *image, *progressing, *wanted;
+	} cases[] = {
+		{ "k:2", "True", "wave 3 of 4 (25 %), 57 of 212 nodes, 4 min" },
+		{ "k:2", "False", "wave 3 of 4 (25 %), 57 of 212 nodes" },
+		{ "k:1", "True", "complete" },
+	};
+	time_t since = time(NULL) - 4 * 60 - 20;
+	char time[32];
+	struct tm tm;
+
+	(void)state;
+	(void)strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&since, &tm));
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *body = xasprintf(
+			LIST("{\"metadata\":{\"name\":\"default\"},\"status\":{\"image\":\"%s\","
+			     "\"rollout\":\"wave 3 of 4 (25 %%), 57 of 212 "
+			     "nodes\",\"conditions\":[{"
+			     "\"type\":\"Progressing\",\"status\":\"%s\",\"lastTransitionTime\":"
+			     "\"%s\"}]}}"),
+			cases[i].image, cases[i].progressing, time);
+		_free_ char *wanted = xasprintf(
+			"default  2-0123456789ab  2-0123456789ab  1  1  1  "
+			"1  %s\n",
+			cases[i].wanted);
+		const struct fake_turn turns[] = {
+			ONE_NODE,
+			{ { INSTALLATIONS }, "200 OK", body, FAKE_KEEP, NULL },
+		};
+
+		ASSERT_COMMAND(turns, 0, wanted, "status", "--no-headers");
+	}
 }
 
 static void test_stale_asks_the_nodes_that_have_some(void **state)
@@ -535,7 +579,7 @@ static void test_rollout_is_held_resumed_and_taken_back(void **state)
 	static const struct fake_turn resumed[] = {
 		ONE_NODE,
 		{ { "PATCH /apis/katacontainers.io/v1alpha1/katainstallations/default?",
-		    "\"paused\":false,\"resumed\":\"k:2\"" },
+		    "\"paused\":false,\"resumed\":\"k:2\",\"resumedRevision\":null" },
 		  "200 OK",
 		  "{}",
 		  FAKE_KEEP,
@@ -573,6 +617,7 @@ int main(void)
 		cmocka_unit_test(test_recycle_that_fails_tells_what_it_did),
 		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
 		cmocka_unit_test(test_status_is_a_line_for_each_installation),
+		cmocka_unit_test(test_status_has_the_wave_of_the_coordinator),
 		cmocka_unit_test(test_stale_asks_the_nodes_that_have_some),
 		cmocka_unit_test(test_node_that_does_not_answer_is_left_out_and_named),
 		cmocka_unit_test(test_node_is_not_asked_about_others),
