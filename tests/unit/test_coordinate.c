@@ -478,9 +478,10 @@ static void test_another_broken_template_goes_back_as_well(void **state)
 	json_putp(&resource);
 }
 
-#define HISTORY(...)                                                                               \
-	"{\"status\":{\"undone\":\"k:2\",\"undoneRevision\":\"r1\",\"history\":[" __VA_ARGS__ "]}" \
-											      "}"
+#define HISTORY(...)                                                                          \
+	"{\"status\":{\"undone\":\"k:2\",\"undoneRevision\":\"r1\",\"history\":[" __VA_ARGS__ \
+	"]}"                                                                                  \
+	"}"
 #define ENTRY(revision, result) \
 	"{\"image\":\"k:2\",\"revision\":\"" revision "\",\"result\":\"" result "\"}"
 
