@@ -15,6 +15,8 @@ struct owner {
 	/* "kata-deploy" or "kata-deploy-SUFFIX": the field manager at the API server, the namespace
 	 * in containerd, the name of files of its own and what the marks in others' files say. */
 	const char *name;
+	/* The program whose roots have no mark (lib/host/holder.h); NULL: this one. */
+	const char *unmarked;
 	/* Of the Node object: a label (and an annotation) and a condition. */
 	const char *label;
 	const char *condition;

@@ -9,6 +9,7 @@
 
 #include "lib/file.h"
 #include "lib/foreign.h"
+#include "lib/host/holder.h"
 #include "lib/host/live.h"
 #include "lib/host/pods.h"
 #include "lib/host/stale-list.h"
@@ -130,6 +131,7 @@ static int read_status(struct manager *m, struct machine *k, struct json_object 
 {
 	_free_ char *journal = path_join(k->root, "journal");
 	_free_ char *current = NULL, *previous = NULL, *held = NULL;
+	_free_ char *owner = holder_of(&k->owner, k->root);
 	_strv_ strv versions = NULL;
 
 	if (store_current(k->root, &current, e) < 0 ||
@@ -138,6 +140,7 @@ static int read_status(struct manager *m, struct machine *k, struct json_object 
 	    store_list(k->root, &versions, e) < 0)
 		return -e->code;
 	json_set_str(status, "root", k->root);
+	json_set_str(status, "owner", owner);
 	json_set_str(status, "current", current);
 	json_set_str(status, "previous", previous);
 	json_set_str(status, "held", held);
@@ -178,6 +181,7 @@ static void show_table(struct manager *m, struct json_object *status)
 	struct error ignored;
 
 	put(m->out, "root:", json_get_str(status, "root"));
+	put(m->out, "owner:", json_get_str(status, "owner"));
 	put(m->out, "current:", current ? current : "nothing is installed");
 	put(m->out, "previous:", json_get_str(status, "previous"));
 	put(m->out, "held:", json_get_str(status, "held"));

@@ -61,6 +61,7 @@ int machine_open(const struct options *o, struct machine *ret_machine, struct er
 	ret_machine->owner = (struct owner){
 		.program = PROGRAM,
 		.name = PROGRAM,
+		.unmarked = "kata-deploy",
 		.locks = ret_machine->locks,
 	};
 	ret_machine->scope = (struct scope){

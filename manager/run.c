@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/host/holder.h"
 #include "lib/host/plan-show.h"
 #include "lib/host/writer.h"
 
@@ -87,6 +88,7 @@ static int open_journal(struct manager *m, const struct machine *k, struct journ
 /* Folders that the lock made and nobody uses. */
 static void remove_empty(const struct machine *k)
 {
+	holder_forget(k->root);
 	(void)rmdir(k->root);
 	(void)rmdir(k->etc);
 	for (size_t i = 0; k->locks[i]; i++)
@@ -106,6 +108,8 @@ int run_recover(struct manager *m, struct error *e)
 static int read_machine(struct manager *m, const struct action *action, struct machine *k,
 			struct error *e)
 {
+	if (holder_check(&k->owner, k->root, e) < 0)
+		return -e->code;
 	machine_find_engines(k, m->cancel);
 	if (action->want && action->want(k, action->arg, e) < 0)
 		return -e->code;
@@ -172,6 +176,9 @@ static int run_steps(struct run *run, const struct action *action, struct journa
 	int r;
 
 	if (read_machine(m, action, &run->machine, e) < 0 || plan_assess(&plan, &a, e) < 0)
+		return -e->code;
+	if (action->presence == HANDLERS_PRESENT && !assessment_is_empty(&a) &&
+	    holder_mark(&run->machine.owner, run->machine.root, e) < 0)
 		return -e->code;
 	m->is_refused = false;
 	plan.writer = run->machine.program;

@@ -12,6 +12,7 @@
 #include "deploy/adopt.h"
 #include "lib/file.h"
 #include "lib/host/adopt.h"
+#include "lib/host/holder.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 
@@ -72,7 +73,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	enum adopt_kind kind;
 
 	(void)others;
-	if (adopt_look(f->root, &kind, &found, e) < 0)
+	if (holder_check(&f->settings->owner, f->root, e) < 0 ||
+	    adopt_look(f->root, &kind, &found, e) < 0)
 		return -e->code;
 	if (kind == ADOPT_NOTHING)
 		return 0;

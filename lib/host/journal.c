@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/host/holder.h"
 #include "lib/host/lock.h"
 
 #define JOURNAL_MAX (16 * MIB)
@@ -180,7 +181,8 @@ static int open_locked(const struct owner *owner, const char *root, uint64_t dea
 	j->fd = -1;
 	strv_add_all(&folders, owner->locks);
 	strv_add(&folders, root);
-	if (lock_take(folders, deadline_ms, cancel, &j->lock, e) < 0)
+	if (lock_take(folders, deadline_ms, cancel, &j->lock, e) < 0 ||
+	    holder_check(owner, root, e) < 0)
 		return -e->code;
 	*ret_journal = TAKE_PTR(j);
 	return 0;

@@ -10,7 +10,8 @@
  * What is being done to this machine, written before it is done: ROOT/journal.
  *
  * The file exists only while something is under way or was interrupted.  Opening takes the
- * machine's lock (lock.h) and ROOT's, so two installers never work at once.
+ * machine's lock (lock.h) and ROOT's, so two installers never work at once; EEXIST if ROOT is
+ * another program's (holder.h).
  */
 struct journal;
 

@@ -140,12 +140,38 @@ static void test_a_value_is_set_checked_and_unset(void **state)
 	folder_remove(dir);
 }
 
+/* An installation of kata-deploy is not taken over, not even in a plan. */
+static void test_root_of_another_program_is_refused_by_name(void **state)
+{
+	static const char *const lines[] = { "rollback", "remove" };
+	static manager_run *const runs[] = { cmd_rollback, cmd_remove };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		char *dir = folder_new();
+		_free_ char *root = path_join(dir, "kata");
+		_free_ char *etc = path_join(dir, "etc");
+		struct options o = { .root = root, .etc = etc, .is_dry = true };
+		struct manager m = { .options = &o, .out = stdout };
+		struct error e;
+
+		folder_put(dir, "kata/versions/1-aaaaaaaaaaaa/MANIFEST", "");
+		o.arguments = strv_split(lines[i], " ");
+		assert_int_equal(runs[i](&m, &e), -EEXIST);
+		assert_true(m.is_refused);
+		assert_non_null(strstr(e.msg, "an installation of kata-deploy"));
+		strv_free(o.arguments);
+		folder_remove(dir);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_copy_is_there_while_something_differs),
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
+		cmocka_unit_test(test_root_of_another_program_is_refused_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
