@@ -17,14 +17,15 @@ const changing = "open,openat,creat,rename,renameat,renameat2,link,linkat,unlink
 	"chmod,fchmod,fchmodat,chown,fchown,lchown,fchownat,symlink,symlinkat,mknod,mknodat,utimensat," +
 	"setxattr,lsetxattr,fsetxattr,removexattr,mount,umount2,move_mount,sendto,sendmsg"
 
-// call is one of a run: the NUMBER-th of its NAME, as strace counts to inject something.
+// call is one of a run: the NUMBER-th of its NAME in its process, as strace counts to inject something.
 type call struct {
-	name   string
-	number int
-	line   string
+	name    string
+	number  int
+	line    string
+	isChild bool // of the program's, as what reads an archive
 }
 
-var lineForm = regexp.MustCompile(`^\d+ +(\w+)\((.*)$`)
+var lineForm = regexp.MustCompile(`^(\d+) +(\w+)\((.*)$`)
 
 // isChange leaves out what failed, files that are opened to be read, and what is said on the standard streams.
 func isChange(name, rest string) bool {
@@ -50,7 +51,8 @@ func readCalls(path string) []call {
 	must(err)
 	defer file.Close()
 	var calls []call
-	counts := map[string]int{}
+	first := ""
+	counts := map[[2]string]int{}
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -58,9 +60,13 @@ func readCalls(path string) []call {
 		if found == nil {
 			continue
 		}
-		counts[found[1]]++
-		if isChange(found[1], found[2]) {
-			calls = append(calls, call{found[1], counts[found[1]], found[1] + "(" + found[2]})
+		process, name, rest := found[1], found[2], found[3]
+		if first == "" {
+			first = process
+		}
+		counts[[2]string{process, name}]++
+		if isChange(name, rest) {
+			calls = append(calls, call{name, counts[[2]string{process, name}], name + "(" + rest, process != first})
 		}
 	}
 	return calls
@@ -71,8 +77,13 @@ func tracer(output string) []string {
 }
 
 // injector does INJECTION ("signal=KILL", "error=EIO") at the call.  Into /dev/null, or with
-// --seccomp-bpf, strace would not do it.
+// --seccomp-bpf, strace would not do it.  It counts in each process that it follows, so it does not
+// follow children that may come to that number first.
 func (c call) injector(injection, output string) []string {
-	return []string{"strace", "-f", "-qq", "-e", "signal=none", "-e", "trace=" + c.name,
+	words := []string{"strace", "-qq", "-e", "signal=none", "-e", "trace=" + c.name,
 		"-e", fmt.Sprintf("inject=%s:%s:when=%d", c.name, injection, c.number), "-o", output}
+	if c.isChild {
+		words = append(words, "-f")
+	}
+	return words
 }
