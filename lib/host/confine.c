@@ -14,6 +14,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -48,6 +49,14 @@ static int leave_root(struct error *e)
 		       : 0;
 }
 
+/* Another user forgets whose end was to be ours, and so this comes after. */
+static int end_with(pid_t parent, struct error *e)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail(e, errno, "cannot bind a process to its parent: %m");
+	return getppid() == parent ? 0 : fail(e, ESRCH, "the parent has ended");
+}
+
 static int add_rules(scmp_filter_ctx filter)
 {
 	int r = 0;
@@ -72,9 +81,9 @@ static int enter_seccomp(struct error *e)
 	return r < 0 ? fail(e, -r, "cannot confine a process by seccomp: %m") : 0;
 }
 
-int confine_self(struct error *e)
+int confine_self(pid_t parent, struct error *e)
 {
-	if (leave_root(e) < 0)
+	if (leave_root(e) < 0 || end_with(parent, e) < 0)
 		return -e->code;
 	/* Another process of this user sees nothing of it, and nothing of it is dumped. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

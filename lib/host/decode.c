@@ -18,7 +18,6 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -134,8 +133,7 @@ static _noreturn_ void be_child(const int *fds, pid_t parent)
 	proc_reset_signals();
 	if (arrange_fds(fds, &e) < 0)
 		_exit(1);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent || confine_self(&e) < 0 ||
-	    decode(ARCHIVE_FD, FRAMES_FD, &e) < 0)
+	if (confine_self(parent, &e) < 0 || decode(ARCHIVE_FD, FRAMES_FD, &e) < 0)
 		(void)!write(REPORT_FD, &e, sizeof(e));
 	_exit(0);
 }
@@ -212,9 +210,10 @@ int decoder_open(const char *archive, const struct cancel *cancel, struct decode
 
 void decoder_done(struct decoder *d)
 {
-	(void)proc_stop(&d->child, 0);
+	/* First: it ends a child that we, who may lack the right, cannot kill. */
 	d->fd = close_fd(d->fd);
 	d->report = close_fd(d->report);
+	(void)proc_stop(&d->child, 0);
 }
 
 /* The pipe ended too early: the child says why, unless something else ended it. */
@@ -302,6 +301,7 @@ int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error 
 	*ret_member = (struct tar_member){ .type = (enum tar_type)f.type, .size = f.size };
 	memcpy(ret_member->path, f.path, sizeof(f.path));
 	memcpy(ret_member->target, f.target, sizeof(f.target));
+	str_make_printable(ret_member->path);
 	d->left = f.size;
 	return 1;
 }

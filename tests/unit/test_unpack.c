@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -20,6 +21,7 @@
 #include "lib/host/decode.h"
 #include "lib/host/store.h"
 #include "lib/host/unpack.h"
+#include "lib/loop.h"
 #include "tests/unit/tar-writer.h"
 
 #define SHIM      "not really a shim"
@@ -494,21 +496,28 @@ static void assert_status(pid_t pid, const char *key, const char *value)
 		fail_msg("%s of the child is '%s', not '%s'", key, is, value);
 }
 
-/* It waits for us to read, with more to say than a pipe takes. */
+/* Whoever reads it waits for us to read, with more to say than a pipe takes. */
+static void save_long_member(struct fixture *f)
+{
+	_free_ char *bytes = xcalloc(1, BIG + 1);
+	_buf_ struct buf b = { .max = TAR_MAX };
+
+	memset(bytes, 'x', BIG);
+	tar_put(&b, &(struct tar_writer_member){ .path = "opt/kata/x", .text = bytes });
+	tar_finish(&b, f->archive);
+}
+
 static void test_reader_has_no_rights_and_three_descriptors(void **state)
 {
 	struct fixture *f = *state;
-	_free_ char *zeros = xcalloc(1, BIG + 1), *fds = NULL;
-	_buf_ struct buf b = { .max = TAR_MAX };
+	_free_ char *fds = NULL;
 	_decoder_ struct decoder d = DECODER_NONE;
 	_strv_ strv names = NULL;
 	_close_ int dir = -1, ours = open("/dev/null", O_RDONLY);
 	struct tar_member member;
 	struct error e;
 
-	memset(zeros, 'x', BIG);
-	tar_put(&b, &(struct tar_writer_member){ .path = "opt/kata/x", .text = zeros });
-	tar_finish(&b, f->archive);
+	save_long_member(f);
 	assert_int_equal(decoder_open(f->archive, NULL, &d, &e), 0);
 	assert_int_equal(decoder_next(&d, &member, &e), 1);
 	assert_status(d.child.pid, "\nNoNewPrivs:", "1");
@@ -525,6 +534,55 @@ static void test_reader_has_no_rights_and_three_descriptors(void **state)
 		assert_int_equal(strv_len(names), 3);
 	}
 	assert_true(ours >= 0);
+}
+
+/* Ends without a word to the child that reads ARCHIVE; a third one keeps the pipe, so that this is
+ * not what ends the child.  Tells TO who these are. */
+static void leave_reader(const char *archive, int to)
+{
+	struct decoder d = DECODER_NONE;
+	struct tar_member member;
+	struct error e;
+	pid_t pids[2];
+
+	if (decoder_open(archive, NULL, &d, &e) < 0 || decoder_next(&d, &member, &e) != 1)
+		_exit(1);
+	pids[0] = d.child.pid;
+	pids[1] = fork();
+	while (pids[1] == 0)
+		(void)pause();
+	(void)!write(to, pids, sizeof(pids));
+	_exit(0);
+}
+
+static void test_reader_ends_with_its_parent(void **state)
+{
+	struct fixture *f = *state;
+	struct proc reader = { .pidfd = -1 };
+	pid_t pids[2] = { 0 }, parent;
+	struct error e;
+	int ends[2], status = 0, r = -1;
+
+	save_long_member(f);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	parent = fork();
+	if (parent == 0)
+		leave_reader(f->archive, ends[1]);
+	(void)close(ends[1]);
+	(void)!read(ends[0], pids, sizeof(pids));
+	(void)close(ends[0]);
+	assert_int_equal(waitpid(parent, &status, 0), parent);
+	assert_int_equal(status, 0);
+	reader = (struct proc){ .pid = pids[0], .pidfd = child_open(pids[0], &e) };
+	if (reader.pidfd >= 0)
+		r = proc_wait(&reader, deadline_in(30000), NULL, &status, &e);
+	(void)kill(pids[1], SIGKILL);
+	assert_int_equal(waitpid(pids[1], NULL, 0), pids[1]);
+	(void)proc_stop(&reader, 0);
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+	assert_int_equal(r, 0);
+	assert_int_equal(status, 128 + SIGKILL);
 }
 
 static void try_file(void)
@@ -577,13 +635,13 @@ static void try_rename(void)
 
 static int confined(void (*attempt)(void))
 {
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 	struct error e;
 	int status;
 
 	assert_true(child >= 0);
 	if (child == 0) {
-		if (confine_self(&e) < 0)
+		if (confine_self(parent, &e) < 0)
 			_exit(1);
 		attempt();
 		_exit(0);
@@ -642,6 +700,7 @@ int main(void)
 		TEST(test_what_is_no_regular_file_is_no_archive),
 		TEST(test_unpacking_ends_when_it_is_cancelled),
 		TEST(test_reader_has_no_rights_and_three_descriptors),
+		TEST(test_reader_ends_with_its_parent),
 		cmocka_unit_test(test_confined_process_can_do_nothing_else),
 	};
 
