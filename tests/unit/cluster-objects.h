@@ -14,7 +14,8 @@
 	"\"spec\":{\"selector\":{\"matchLabels\":{\"app\":\"" name                                 \
 	"\"}},"                                                                                    \
 	"\"template\":{\"metadata\":{\"labels\":{\"app\":\"" name                                  \
-	"\"}},\"spec\":{\"serviceAccountName\":\"sa\","                                            \
+	"\"}},\"spec\":{\"serviceAccountName\":\"" name                                            \
+	"\","                                                                                      \
 	"\"containers\":[{\"name\":\"other\"},{\"name\":\"kata-deploy\",\"image\":\"" image        \
 	"\","                                                                                      \
 	"\"env\":[" env                                                                            \

@@ -111,7 +111,6 @@ static void test_rollout_that_stopped_names_node_and_reason(void **state)
 	assert_member(json_item(c.nodes, 1), "reason", "-");
 }
 
-/* What changed may be a variable, with the image as it was. */
 /* An undo and a mended release begin where the broken one stopped. */
 static void test_what_the_pod_before_said_stops_no_rollout(void **state)
 {
@@ -149,6 +148,7 @@ static void test_what_the_pod_before_said_stops_no_rollout(void **state)
 	}
 }
 
+/* What changed may be a variable, with the image as it was. */
 static void test_pod_of_another_template_is_not_updated(void **state)
 {
 	static const struct {
@@ -341,7 +341,7 @@ static void test_errand_is_a_pod_like_the_daemonsets_that_is_not_its(void **stat
 	assert_null(json_at(pod, "metadata.labels.app"));
 	assert_string_equal(json_get_str(spec, "nodeName"), "n1");
 	assert_string_equal(json_get_str(spec, "restartPolicy"), "Never");
-	assert_string_equal(json_get_str(spec, "serviceAccountName"), "sa");
+	assert_string_equal(json_get_str(spec, "serviceAccountName"), "kata-deploy");
 	assert_int_equal(json_len(json_at(spec, "containers")), 1);
 	container = json_item(json_at(spec, "containers"), 0);
 	assert_string_equal(json_get_str(container, "image"), "k:9");

@@ -309,6 +309,20 @@ static void test_cleanup_is_refused_where_daemonsets_may_be_hidden(void **state)
 	ASSERT_COMMAND(turns, -EACCES, "", "cleanup");
 }
 
+#define ADMISSION      "/apis/admissionregistration.k8s.io/v1/validatingadmission"
+#define BOUND(policy)  "{\"spec\":{\"policyName\":\"" policy "\"}}"
+#define BINDINGS(list) GET(ADMISSION "policybindings?limit=100", LIST(list))
+#define POLICIES(list) GET(ADMISSION "policies?limit=100", LIST(list))
+#define POLICY(name, account, resources)                                                           \
+	"{\"metadata\":{\"name\":\"" name                                                          \
+	"\"},\"spec\":{\"matchConditions\":[{\"expression\":\"x.matches('^system:serviceaccount:[" \
+	"^:]+:" account                                                                            \
+	"(-[^:]+)?$')\"}],\"matchConstraints\":{\"resourceRules\":[{\"resources\":[\"" resources   \
+	"\"]}]}}}"
+#define NO_CLASSES GET("/apis/node.k8s.io/v1/runtimeclasses?limit=100", LIST(""))
+#define NO_POLICY(account) \
+	"it is not in force: the account '" account "' may change more than its own node\n"
+
 static void test_check_says_what_is_wrong(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -316,20 +330,20 @@ static void test_check_says_what_is_wrong(void **state)
 			POD("n1", "k:2", "False"),
 			NODE("n1", LABEL("default", "false"), "",
 			     CONDITION("KataReady", "False", "InstallFailed"))),
-		GET("/apis/node.k8s.io/v1/runtimeclasses?limit=100", LIST("")),
-		{ { "GET "
-		    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
-		    "kata-deploy-nodes " },
-		  "404 Not Found",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
-		GET("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
-		    "kata-deploy-runtimeclasses",
-		    "{}"),
-		GET("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"
-		    "kata-deploy-events",
-		    "{}"),
+		NO_CLASSES,
+		BINDINGS(BOUND("kata-deploy-runtimeclasses") "," BOUND("kata-deploy-events")),
+		/* Nothing binds the first. */
+		POLICIES(POLICY(
+			"kata-deploy-nodes", "kata-deploy",
+			"nodes\",\"nodes/status") "," POLICY("kata-deploy-runtimeclasses",
+							     "kata-deploy",
+							     "runtimeclasses") "," POLICY("kata-"
+											  "deploy-"
+											  "events",
+											  "kata-"
+											  "deploy",
+											  "event"
+											  "s")),
 	};
 
 	(void)state;
@@ -342,12 +356,97 @@ static void test_check_says_what_is_wrong(void **state)
 		"fail  nodes           -                           0 nodes are ready\n"
 		"fail  runtimeclasses  -                           0 RuntimeClasses lead to "
 		"sandboxes\n"
-		"warn  policy          kata-deploy-nodes           it is not there: the "
-		"installer's "
-		"token may change more than its own node\n"
+		"warn  policy          kata-deploy-nodes           " NO_POLICY("kata-deploy")
 		"ok    policy          kata-deploy-runtimeclasses  -\n"
 		"ok    policy          kata-deploy-events          -\n",
 		"check", "--no-headers");
+}
+
+#define OWN_PODS(app, pods) \
+	GET("/api/v1/namespaces/kata-system/pods?labelSelector=app%3D" app "&limit=100", LIST(pods))
+#define SUFFIX(name) "{\"name\":\"MULTI_INSTALL_SUFFIX\",\"value\":\"" name "\"}"
+#define TWO_INSTALLATIONS                                                          \
+	GET("/apis/apps/v1/daemonsets?limit=100",                                  \
+	    LIST(DAEMONSET("kata-deploy", "", "k:2", "0", "0", "0") "," DAEMONSET( \
+		    "kata-deploy-blue", SUFFIX("blue"), "k:2", "0", "0", "0"))),   \
+		OWN_PODS("kata-deploy", ""), OWN_PODS("kata-deploy-blue", ""),     \
+		GET("/api/v1/nodes?limit=100", LIST("")), NO_CLASSES
+#define TWO_ROWS                                                                \
+	"ok    daemonset       default                     kata-deploy\n"       \
+	"ok    roll-out        default                     complete\n"          \
+	"ok    daemonset       blue                        kata-deploy-blue\n"  \
+	"ok    roll-out        blue                        complete\n"          \
+	"fail  nodes           -                           0 nodes are ready\n" \
+	"fail  runtimeclasses  -                           0 RuntimeClasses lead to sandboxes\n"
+
+/* As an overlay and the chart name them with a suffix.  The chart's are for its own accounts. */
+static void test_check_knows_policies_by_whom_they_guard(void **state)
+{
+	static const struct fake_turn turns[] = {
+		TWO_INSTALLATIONS,
+		BINDINGS(BOUND("kata-deploy-nodes-blue") "," BOUND(
+			"kata-deploy-blue-runtimeclasses") "," BOUND("kata-deploy-events")),
+		POLICIES(POLICY("kata-deploy-nodes-blue", "kata-deploy", "nodes") "," POLICY(
+			"kata-deploy-blue-runtimeclasses", "kata-deploy-blue",
+			"runtimeclasses") "," POLICY("kata-deploy-events", "other", "events")),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, EXIT_FOUND,
+		       TWO_ROWS "ok    policy          kata-deploy-nodes-blue      -\n"
+				    "warn  policy          kata-deploy-runtimeclasses  " NO_POLICY(
+					    "kata-deploy")
+				    "warn  policy          kata-deploy-events          " NO_POLICY(
+					    "kata-deploy")
+				    "warn  policy          kata-deploy-events          " NO_POLICY(
+					    "kata-deploy-blue"),
+		       "check", "--no-headers");
+}
+
+#define CHECKED                                                                                \
+	"ok    daemonset       default                     kata-deploy\n"                      \
+	"ok    roll-out        default                     complete\n"                         \
+	"warn  stale           default                     some sandboxes are stale: 'stale' " \
+	"lists them\n"                                                                         \
+	"ok    nodes           -                           1 nodes are ready\n"                \
+	"fail  runtimeclasses  -                           0 RuntimeClasses lead to sandboxes\n"
+
+/* Who may not see them, and an API server that is too old to have any. */
+static void test_check_without_a_look_at_policies_goes_on(void **state)
+{
+	static const struct fake_turn refused[] = {
+		ONE_NODE,
+		NO_CLASSES,
+		BINDINGS(BOUND("kata-deploy-nodes")),
+		{ { "GET " ADMISSION "policies?limit=100 " },
+		  "403 Forbidden",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+	static const struct fake_turn old[] = {
+		ONE_NODE,
+		NO_CLASSES,
+		{ { "GET " ADMISSION "policybindings?limit=100 " },
+		  "404 Not Found",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+	};
+
+	(void)state;
+	ASSERT_COMMAND(refused, EXIT_FOUND,
+		       CHECKED
+		       "warn  policy          kata-deploy-nodes           you may not see it\n"
+		       "warn  policy          kata-deploy-runtimeclasses  you may not see it\n"
+		       "warn  policy          kata-deploy-events          you may not see it\n",
+		       "check", "--no-headers");
+	ASSERT_COMMAND(old, EXIT_FOUND,
+		       CHECKED
+		       "warn  policy          kata-deploy-nodes           " NO_POLICY("kata-deploy")
+		       "warn  policy          kata-deploy-runtimeclasses  " NO_POLICY("kata-deploy")
+		       "warn  policy          kata-deploy-events          " NO_POLICY("kata-deploy"),
+		       "check", "--no-headers");
 }
 
 /* ---- diagnose ---- */
@@ -429,6 +528,19 @@ static void test_plan_is_what_the_node_says_with_its_status(void **state)
 
 	(void)state;
 	ASSERT_COMMAND(turns, 1, "x: file: y?[2J: z\n", "plan", "n1");
+}
+
+/* The node is asked by a pod of that image. */
+static void test_plan_of_another_image_is_what_that_one_says(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/nodes/n1", "{}"),
+		ERRAND("\"image\":\"k:9\"", "\"readOnly\":true", "0", "nothing to do\n"),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0, "nothing to do\n", "plan", "n1", "--image=k:9");
 }
 
 static void test_plan_for_programs_is_found_among_the_log(void **state)
@@ -623,8 +735,11 @@ int main(void)
 		cmocka_unit_test(test_node_is_not_asked_about_others),
 		cmocka_unit_test(test_sandboxes_have_the_version_of_their_node_unless_stale),
 		cmocka_unit_test(test_check_says_what_is_wrong),
+		cmocka_unit_test(test_check_knows_policies_by_whom_they_guard),
+		cmocka_unit_test(test_check_without_a_look_at_policies_goes_on),
 		cmocka_unit_test(test_diagnosis_is_an_archive_and_names_what_it_lacks),
 		cmocka_unit_test(test_plan_is_what_the_node_says_with_its_status),
+		cmocka_unit_test(test_plan_of_another_image_is_what_that_one_says),
 		cmocka_unit_test(test_plan_for_programs_is_found_among_the_log),
 		cmocka_unit_test(test_errand_knows_the_pod_of_a_lost_try),
 		cmocka_unit_test(test_rollback_takes_one_node_after_the_other),
