@@ -383,8 +383,9 @@ struct host_facts facts_host(const struct facts *f)
 {
 	struct host_facts host = {
 		.arch = f->release.arch,
-		/* A plan may have it mounted read-only, so that it cannot write. */
-		.root = f->is_dry ? NULL : f->root,
+		.root = f->root,
+		/* A pod that makes a plan has it mounted read-only. */
+		.only_looks = f->is_dry,
 		.sys = "/sys",
 		.proc = "/proc",
 		.allow_emulation = true,

@@ -14,6 +14,7 @@
 struct host_facts {
 	const char *arch;     /* of the release; NULL: any */
 	const char *root;     /* where it is or goes; NULL: not looked at */
+	bool only_looks;      /* nothing is written there, so that it may be mounted read-only */
 	bool allow_emulation; /* the configuration accepts a VM without KVM */
 	uint64_t guest_mib;   /* memory of a guest without a limit; 0: not known */
 	const char *sys;      /* "/sys" */

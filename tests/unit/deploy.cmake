@@ -2,7 +2,7 @@
 
 kata_unit_test(test_advice.c LIBS kata_deploy_parts)
 kata_unit_test(test_assess.c LIBS kata_deploy_parts)
-target_link_options(test_assess PRIVATE -Wl,--wrap=engine_driver)
+target_link_options(test_assess PRIVATE -Wl,--wrap=engine_driver -Wl,--wrap=statvfs)
 kata_unit_test(test_classes.c LIBS kata_deploy_parts)
 kata_unit_test(test_cri.c LIBS kata_deploy_parts)
 kata_unit_test(test_deploy_drift.c LIBS kata_deploy_parts)

@@ -19,11 +19,13 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "deploy/adopt.h"
+#include "deploy/dry.h"
 #include "deploy/node.h"
 #include "deploy/wish.h"
 
@@ -45,6 +47,20 @@ static void assess(struct run *r, struct assessment *ret_assessment)
 	if (facts_read_install(&r->facts, &r->in, &e) < 0 ||
 	    plan_assess(&r->plan, ret_assessment, &e) < 0)
 		fail_msg("%s", e.msg);
+}
+
+static unsigned long mount_flags; /* of every file system, besides its own */
+
+int __real_statvfs(const char *path, struct statvfs *ret_fs);
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs);
+
+int __wrap_statvfs(const char *path, struct statvfs *ret_fs)
+{
+	int r = __real_statvfs(path, ret_fs);
+
+	if (r == 0)
+		ret_fs->f_flag |= mount_flags;
+	return r;
 }
 
 /* ---- what is in a folder ---- */
@@ -245,6 +261,40 @@ static void test_assessment_changes_nothing(void **state)
 	assert_int_equal(assess_apart(&r, NULL), 0);
 	after = list(w.host);
 	assert_same(before, after);
+	run_end(&r);
+	world_end(&w);
+}
+
+/* As "kubectl kata plan NODE --image IMAGE" has it done: by a pod that can write nothing.  What an
+ * installation would meet there is told. */
+static void test_plan_is_made_where_all_is_mounted_read_only(void **state)
+{
+	static const struct fake_turn turns[] = { NODE, NEW_CLASSES, CONDITION };
+	_free_ char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	_assessment_ struct assessment a = { 0 };
+	struct fake_api api;
+	struct world w;
+	struct error e;
+	struct run r;
+
+	(void)state;
+	world_start(&w);
+	mount_flags = ST_RDONLY;
+	assert_true(fake_start(&api, turns, ARRAY_SIZE(turns), NULL));
+	fake_kubeconfig(&api, w.dir);
+	if (dry_apply(&w.settings, NULL, PLAN_TEXT, out, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_null(fake_stop(&api));
+	(void)fclose(out);
+	assert_non_null(strstr(text, "the version is not there as a whole"));
+	/* Who would write does not come to ask for the last right. */
+	run_start(&r, &w, install_steps, turns, ARRAY_SIZE(turns) - 1);
+	assert_int_equal(facts_read_install(&r.facts, &r.in, &e), 0);
+	assert_true(plan_assess(&r.plan, &a, &e) < 0);
+	assert_non_null(strstr(e.msg, "read-only"));
+	mount_flags = 0;
 	run_end(&r);
 	world_end(&w);
 }
@@ -841,6 +891,7 @@ int main(void)
 		cmocka_unit_test(
 			test_tree_of_another_installation_is_refused_before_anything_changes),
 		cmocka_unit_test(test_assessment_changes_nothing),
+		cmocka_unit_test(test_plan_is_made_where_all_is_mounted_read_only),
 		cmocka_unit_test(test_the_rule_of_that_test_holds),
 		cmocka_unit_test(test_what_takes_from_others_is_taken_back_and_tried_once),
 		cmocka_unit_test(test_what_somebody_changed_since_is_assessed_anew),

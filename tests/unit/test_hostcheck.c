@@ -264,6 +264,10 @@ static void test_place_where_no_program_runs_is_refused(void **state)
 	assert_refused(&m, "noexec", 0);
 	mount_flags = ST_RDONLY;
 	assert_refused(&m, "read-only", 0);
+	m.facts.only_looks = true;
+	assert_refused(&m, NULL, 0);
+	mount_flags = ST_RDONLY | ST_NOEXEC;
+	assert_refused(&m, "noexec", 0);
 	mount_flags = 0;
 	put(&m, "file", "");
 	free(unmade);

@@ -32,7 +32,7 @@ static enum check_answer look(const struct host_facts *f, struct error *e)
 		return CHECK_HOLDS;
 	if (look_at_file_system(f->root, &fs) < 0)
 		(void)fail(e, errno, "cannot look at '%s': %m", f->root);
-	else if (fs.f_flag & ST_RDONLY)
+	else if ((fs.f_flag & ST_RDONLY) && !f->only_looks)
 		(void)fail(e, EROFS, "'%s' is mounted read-only", f->root);
 	else if (fs.f_flag & ST_NOEXEC)
 		(void)fail(e, EACCES, "'%s' is mounted noexec", f->root);
