@@ -36,8 +36,8 @@ static const struct view view = {
 	.n_columns = ARRAY_SIZE(columns),
 };
 
-/* The last file that sets KEY. */
-static const char *origin_of(const struct config *c, const char *key)
+/* The last file that sets KEY; "default" where that is the release's own value. */
+static const char *origin_of(const struct machine *k, const struct config *c, const char *key)
 {
 	_free_ char *begin = xasprintf("%s = ", key);
 	_free_ char *within = xasprintf("\n%s", begin);
@@ -45,11 +45,13 @@ static const char *origin_of(const struct config *c, const char *key)
 
 	for (size_t i = 0; c->files && c->files[i] && c->values[i]; i++)
 		if (str_starts(c->values[i], begin) || strstr(c->values[i], within))
-			origin = c->files[i];
+			origin = configuration_is_delivered(k, c->files[i]) ? "default"
+									    : c->files[i];
 	return origin;
 }
 
-static void add_field(struct json_object *items, const struct field *row, const struct config *c)
+static void add_field(struct json_object *items, const struct field *row, const struct machine *k,
+		      const struct config *c)
 {
 	struct json_object *item = json_object_new_object();
 	_free_ char *key = xasprintf("%s.%s", row->section, row->key);
@@ -57,7 +59,7 @@ static void add_field(struct json_object *items, const struct field *row, const 
 
 	json_set_str(item, "key", key);
 	json_set_str(item, "value", value);
-	json_set_str(item, "from", origin_of(c, key));
+	json_set_str(item, "from", origin_of(k, c, key));
 	json_set_str(item, "help", row->help);
 	(void)json_object_array_add(items, item);
 }
@@ -74,7 +76,7 @@ static int show_config(struct manager *m, const struct machine *k, struct error 
 	for (char *const *w = c.warnings; w && *w; w++)
 		say("warning: %s", *w);
 	for (size_t i = 0; i < n_fields; i++)
-		add_field(items, &fields[i], &c);
+		add_field(items, &fields[i], k, &c);
 	return show(m, &view, items, e);
 }
 

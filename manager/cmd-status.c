@@ -116,7 +116,7 @@ static void add_engines(const struct machine *k, struct json_object *engines)
 		const struct present *p = &k->engines[i];
 		struct json_object *item = json_object_new_object();
 
-		json_set_str(item, "name", p->engine.flavour->name);
+		json_set_str(item, "name", flavour_title(p->engine.flavour));
 		json_set_str(item, "version", p->engine.version);
 		json_set_str(item, "socket", p->engine.socket);
 		json_set_str(item, "problem", p->silence.code ? p->silence.msg : NULL);

@@ -100,6 +100,18 @@ int configuration_plan(struct machine *k, enum presence presence, struct error *
 	return plan_drop_in(k, is_there ? text : "", e);
 }
 
+bool configuration_is_delivered(const struct machine *k, const char *file)
+{
+	_free_ char *main_file = path_join(k->etc, MAIN_FILE);
+	_free_ char *text = NULL;
+	struct error ignored;
+
+	if (path_is_within(file, k->root))
+		return true;
+	return strcmp(file, main_file) == 0 &&
+	       file_read(file, EDIT_TEXT_MAX, &text, NULL, &ignored) >= 0 && str_starts(text, MARK);
+}
+
 bool configuration_allows_emulation(const struct machine *k)
 {
 	_candidate_ struct candidate c = { 0 };

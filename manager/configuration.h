@@ -17,6 +17,8 @@
 int configuration_plan(struct machine *k, enum presence presence, struct error *e);
 /* The text of our drop-in as it is; "" if there is none.  Caller frees. */
 int configuration_drop_in(const struct machine *k, char **ret_text, struct error *e);
+/* Whether what FILE says is the release's own: a file of it, or our copy of one. */
+bool configuration_is_delivered(const struct machine *k, const char *file);
 bool configuration_allows_emulation(const struct machine *k);
 /* What sandboxes will read; empty where it is what is delivered. */
 int configuration_candidate(const struct machine *k, struct candidate *ret_candidate,

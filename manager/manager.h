@@ -71,15 +71,20 @@ struct command {
 /* Ends with a NULL name. */
 extern const struct command commands[];
 
-manager_run cmd_check, cmd_config, cmd_install, cmd_list, cmd_plan, cmd_recover, cmd_remove,
-	cmd_rollback, cmd_status, cmd_verify;
+manager_run cmd_check, cmd_complete, cmd_completion, cmd_config, cmd_install, cmd_list, cmd_plan,
+	cmd_recover, cmd_remove, cmd_rollback, cmd_status, cmd_verify;
 
-/* Options: parse them, name them for help. */
+/* The whole program.  Returns the exit status. */
+int manager_main(int argc, char **argv);
+
+/* Options: parse them, name them for help and completion. */
 int options_parse(int argc, char **argv, struct options *ret_options, struct error *e);
 void options_done(struct options *o);
 #define _options_ _cleanup_(options_done)
 int options_check(const struct options *o, const struct command *c, struct error *e);
 void options_help(FILE *out);
+/* Adds all that begin with PREFIX. */
+void options_complete(const char *prefix, strv *names);
 
 /* Tells a person something that is not what was asked for: a line of standard error. */
 void say(const char *format, ...) _printf_(1, 2);

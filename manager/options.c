@@ -61,6 +61,11 @@ int options_check(const struct options *o, const struct command *c, struct error
 	return argument_check(rows, o, c->name, c->takes, e);
 }
 
+void options_complete(const char *prefix, strv *names)
+{
+	argument_complete(rows, prefix, names);
+}
+
 void options_help(FILE *out)
 {
 	argument_help(rows, ARGUMENT_ALL, out);

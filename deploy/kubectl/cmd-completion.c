@@ -1,58 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd-completion - scripts for shells, which ask this program what fits.
+ * cmd-completion - scripts for shells, and what they ask (lib/completion.h).
  *
- * "__complete WORD..." prints what the last word can become, one a line, then ":4", as kubectl asks
- * its plugins (kubectl_complete-kata in the PATH, one line that calls this).  Names of nodes are
- * asked of the cluster, for two seconds at most; without it there are none.
+ * kubectl asks its plugins the same: kubectl_complete-kata in the PATH, one line that calls this.
+ * Names of nodes are asked of the cluster, for two seconds at most; without it there are none.
  */
 #include <string.h>
 
 #include "deploy/kubectl/kubectl.h"
+#include "lib/completion.h"
 #include "lib/kube/list.h"
 
 #define NODES_MS 2000
 
-static const char bash_script[] =
-	"_kubectl_kata() {\n"
-	"\tlocal IFS=$'\\n'\n"
-	"\tCOMPREPLY=($(kubectl-kata __complete -- \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null |"
-	" grep -v '^:'))\n"
-	"}\n"
-	"complete -F _kubectl_kata kubectl-kata\n";
-
-static const char zsh_script[] =
-	"#compdef kubectl-kata\n"
-	"_kubectl_kata() {\n"
-	"\tlocal -a found\n"
-	"\tfound=(${(f)\"$(kubectl-kata __complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null |"
-	" grep -v '^:')\"})\n"
-	"\tcompadd -a found\n"
-	"}\n"
-	"compdef _kubectl_kata kubectl-kata\n";
-
-static const char fish_script[] =
-	"function __kubectl_kata\n"
-	"\tset -l words (commandline -opc) (commandline -ct)\n"
-	"\tkubectl-kata __complete -- $words[2..-1] 2>/dev/null | string match -v ':*'\n"
-	"end\n"
-	"complete -c kubectl-kata -f -a '(__kubectl_kata)'\n";
-
-static const struct {
-	const char *shell;
-	const char *script;
-} scripts[] = { { "bash", bash_script }, { "zsh", zsh_script }, { "fish", fish_script } };
-
 int cmd_completion(struct kata *k, struct error *e)
 {
-	const char *shell = k->options->arguments[1];
-
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
-		if (strcmp(scripts[i].shell, shell) == 0) {
-			(void)fputs(scripts[i].script, k->out);
-			return 0;
-		}
-	return fail(e, EINVAL, "'%s' is none of bash, zsh and fish", shell);
+	return completion_script("kubectl-kata", k->options->arguments[1], k->out, e);
 }
 
 static void add_commands(const char *prefix, strv *found)
@@ -96,24 +59,6 @@ static bool takes_node(const char *name)
 	return false;
 }
 
-static void add_values(const char *option, const char *prefix, strv *found)
-{
-	_free_ char *all = view_formats(" ");
-	_strv_ strv formats = strv_split(all, " ");
-
-	for (char **f = formats; f && *f; f++)
-		if ((strcmp(option, "-o") == 0 || strcmp(option, "--output") == 0) &&
-		    str_starts(*f, prefix))
-			strv_add(found, *f);
-}
-
-static void add_shells(const char *prefix, strv *found)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(scripts); i++)
-		if (str_starts(scripts[i].shell, prefix))
-			strv_add(found, scripts[i].shell);
-}
-
 int cmd_complete(struct kata *k, struct error *e)
 {
 	strv words = k->options->arguments + 1;
@@ -123,17 +68,15 @@ int cmd_complete(struct kata *k, struct error *e)
 	_strv_ strv found = NULL;
 
 	(void)e;
-	add_values(before, prefix, &found);
+	completion_add_formats(before, prefix, &found);
 	if (!found && prefix[0] == '-')
 		options_complete(prefix, &found);
 	else if (!found && n <= 1)
 		add_commands(prefix, &found);
 	else if (!found && str_equal(words[0], "completion"))
-		add_shells(prefix, &found);
+		completion_add_shells(prefix, &found);
 	else if (!found && takes_node(words[0]))
 		add_nodes(k, prefix, &found);
-	for (char **word = found; word && *word; word++)
-		(void)fprintf(k->out, "%s\n", *word);
-	(void)fputs(":4\n", k->out);
+	completion_answer(found, k->out);
 	return 0;
 }

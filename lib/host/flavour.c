@@ -106,6 +106,7 @@ static const struct flavour flavours[] = {
 	{
 		/* A link in the PATH of containerd is all that nerdctl and ctr need. */
 		.name = "nerdctl",
+		.title = "containerd",
 		.driver = "nerdctl",
 		.units = { "containerd.service" },
 		.socket = "/run/containerd/containerd.sock",
@@ -115,6 +116,11 @@ static const struct flavour flavours[] = {
 		.is_bare = true,
 	},
 };
+
+const char *flavour_title(const struct flavour *flavour)
+{
+	return flavour->title ? flavour->title : flavour->name;
+}
 
 const struct flavour *flavour_at(size_t i)
 {

@@ -21,6 +21,7 @@ enum activation {
 
 struct flavour {
 	const char *name;                     /* "k8s", as K8S_DISTRIBUTION has it */
+	const char *title;                    /* what people call the engine; NULL: NAME */
 	const char *driver;                   /* "containerd" */
 	const char *units[FLAVOUR_UNITS_MAX]; /* of systemd: the first that runs (unit.h) */
 	const char *socket;
@@ -45,6 +46,7 @@ int flavour_find(const char *name, const struct flavour **ret_flavour, struct er
 /* That of a node whose kubelet says VERSION ("cri-o://1.36.3", NULL: it does not say): NAMED, or
  * the first one with such an engine. */
 const struct flavour *flavour_of_runtime(const struct flavour *named, const char *version);
+const char *flavour_title(const struct flavour *flavour);
 /* The I-th of all; NULL behind the last. */
 const struct flavour *flavour_at(size_t i);
 

@@ -140,6 +140,107 @@ static void test_a_value_is_set_checked_and_unset(void **state)
 	folder_remove(dir);
 }
 
+/* What RUN says to LINE below DIR.  Caller frees. */
+static char *said(const char *dir, manager_run *run, const char *line, enum view_format format)
+{
+	_free_ char *root = path_join(dir, "kata");
+	_free_ char *etc = path_join(dir, "etc");
+	struct options o = { .root = root, .etc = etc };
+	struct manager m = { .options = &o, .format = format };
+	char *text = NULL;
+	size_t size = 0;
+	struct error e;
+
+	o.arguments = strv_split(line, " ");
+	m.out = open_memstream(&text, &size);
+	if (run(&m, &e) < 0)
+		fail_msg("%s", e.msg);
+	(void)fclose(m.out);
+	strv_free(o.arguments);
+	return text;
+}
+
+/* The file that KEY is from, as `config show` says it.  Caller frees. */
+static char *origin(const char *dir, const char *key)
+{
+	_free_ char *text = said(dir, cmd_config, "config show", VIEW_JSON);
+	_json_ struct json_object *all = NULL;
+	struct json_object *items;
+	struct error e;
+
+	assert_int_equal(json_parse(text, strlen(text), "it", &all, &e), 0);
+	items = json_at(all, "items");
+	return xstrdup(json_get_str(json_find(items, "key", key), "from"));
+}
+
+static void test_values_of_the_release_are_the_default(void **state)
+{
+	static const char main_file[] =
+		"kata/current/share/defaults/kata-containers/"
+		"configuration.toml";
+	char *dir = folder_new();
+	_free_ char *drop_in = path_join(dir, "etc/config.d/50-kata-manager.toml");
+	_free_ char *theirs = path_join(dir, "etc/configuration.toml");
+	_free_ char *first = NULL, *mine = NULL, *copied = NULL, *written = NULL;
+
+	(void)state;
+	folder_put(dir, main_file, "[hypervisor.qemu]\ndefault_memory = 300\n");
+	first = origin(dir, KEY);
+	assert_string_equal(first, "default");
+	folder_put(dir, "etc/config.d/50-kata-manager.toml",
+		   "[hypervisor.qemu]\ndefault_vcpus = 2\n");
+	folder_put(dir, "etc/configuration.toml",
+		   "# Copied from the current version by kata-manager, at every upgrade: what "
+		   "shall be different goes into config.d.\n[hypervisor.qemu]\n"
+		   "default_memory = 300\n");
+	mine = origin(dir, "hypervisor.qemu.default_vcpus");
+	assert_string_equal(mine, drop_in);
+	copied = origin(dir, KEY);
+	assert_string_equal(copied, "default");
+	folder_put(dir, "etc/configuration.toml", "[hypervisor.qemu]\ndefault_memory = 300\n");
+	written = origin(dir, KEY);
+	assert_string_equal(written, theirs);
+	folder_remove(dir);
+}
+
+static void test_words_are_completed_from_the_tables(void **state)
+{
+	static const struct {
+		const char *words;
+		const char *wanted;
+	} cases[] = {
+		{ "in", "install\n:4\n" },
+		{ "config un", "unset\n:4\n" },
+		{ "config set hypervisor.qemu.default_mem", KEY "\n:4\n" },
+		{ "completion f", "fish\n:4\n" },
+		{ "verify 1", "1-aaaaaaaaaaaa\n:4\n" },
+		{ "plan -o js", "json\n:4\n" },
+		{ "install --insec", "--insecure-unsigned\n:4\n" },
+		{ "install nothing", ":4\n" },
+	};
+	char *dir = folder_new();
+
+	(void)state;
+	folder_put(dir, "kata/versions/1-aaaaaaaaaaaa/MANIFEST", "");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *line = xasprintf("__complete %s", cases[i].words);
+		_free_ char *text = said(dir, cmd_complete, line, VIEW_TABLE);
+
+		assert_string_equal(text, cases[i].wanted);
+	}
+	folder_remove(dir);
+}
+
+static void test_shells_get_their_scripts(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *text = said(dir, cmd_completion, "completion bash", VIEW_TABLE);
+
+	(void)state;
+	assert_non_null(strstr(text, "\ncomplete -F _kata_manager kata-manager\n"));
+	folder_remove(dir);
+}
+
 /* An installation of kata-deploy is not taken over, not even in a plan. */
 static void test_root_of_another_program_is_refused_by_name(void **state)
 {
@@ -172,6 +273,9 @@ int main(void)
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
 		cmocka_unit_test(test_root_of_another_program_is_refused_by_name),
+		cmocka_unit_test(test_values_of_the_release_are_the_default),
+		cmocka_unit_test(test_words_are_completed_from_the_tables),
+		cmocka_unit_test(test_shells_get_their_scripts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

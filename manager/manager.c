@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * manager - turn a machine without Kubernetes into one that runs containers in VMs, keep it
+ * current, and go back.
+ *
+ *   kata-manager COMMAND [OPTION]...
+ *
+ * One table; of it help, the manual page and completion are made.  What is found goes to standard
+ * output, all else to standard error.  SIGINT and SIGTERM reach the work as a cancel, so that what
+ * was begun is taken back.  The same program runs in the canary sandbox (lib/host/envoy.h).  One
+ * thread.
+ */
+#include "manager/manager.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/argument.h"
+#include "lib/host/envoy.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define PROGRAM "kata-manager"
+
+static manager_run cmd_help;
+
+const struct command commands[] = {
+	{
+		.name = "check",
+		.usage = "",
+		.run = cmd_check,
+		.help = "whether this machine can run sandboxes; ends with 0: it can, 4: it "
+			"cannot",
+	},
+	{
+		.name = "install",
+		.usage = "--from FILE|DIR",
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
+		.needs_root = true,
+		.run = cmd_install,
+		.help = "install a packed release, the first or another one",
+	},
+	{
+		.name = "upgrade",
+		.usage = "--from FILE|DIR",
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
+		.needs_root = true,
+		.run = cmd_install,
+		.help = "the same; containers that run stay on the version they began with",
+	},
+	{
+		.name = "plan",
+		.usage = "--from FILE|DIR",
+		.takes = TAKES_FROM | TAKES_KEY | TAKES_WITHDRAWN,
+		.run = cmd_plan,
+		.help = "what an installation would change and why; ends with 0: nothing, 6: "
+			"something",
+	},
+	{
+		.name = "rollback",
+		.usage = "",
+		.takes = TAKES_DRY_RUN | TAKES_YES | TAKES_WITHDRAWN,
+		.needs_root = true,
+		.run = cmd_rollback,
+		.help = "go back to the version that was current before",
+	},
+	{
+		.name = "remove",
+		.usage = "",
+		.takes = TAKES_DRY_RUN | TAKES_YES,
+		.needs_root = true,
+		.run = cmd_remove,
+		.help = "take everything away that was installed, unless a container uses it",
+	},
+	{
+		.name = "status",
+		.usage = "",
+		.run = cmd_status,
+		.help = "versions, container engines, sandboxes and which of them are stale, and "
+			"why",
+	},
+	{
+		.name = "list",
+		.usage = "[--from FILE|DIR]",
+		.takes = TAKES_FROM,
+		.run = cmd_list,
+		.help = "the versions that are installed, and the one that could be",
+	},
+	{
+		.name = "verify",
+		.max = 1,
+		.usage = "[VERSION]",
+		.run = cmd_verify,
+		.help = "read every file again; ends with 0: all is whole, 6: something is damaged",
+	},
+	{
+		.name = "config",
+		.min = 1,
+		.max = 3,
+		.usage = "show|set|unset|use ...",
+		.takes = TAKES_DRY_RUN | TAKES_YES,
+		.run = cmd_config,
+		.help = "the configuration in force and where each value is from; set KEY VALUE, "
+			"unset KEY, use VMM",
+	},
+	{ .name = "recover",
+	  .usage = "",
+	  .needs_root = true,
+	  .run = cmd_recover,
+	  .help = "take back what an interrupted run left, and no more" },
+	{ .name = "completion",
+	  .min = 1,
+	  .max = 1,
+	  .usage = "bash|zsh|fish",
+	  .run = cmd_completion,
+	  .help = "a script that lets the shell complete words" },
+	{ .name = "__complete", .max = UINT_MAX, .usage = "", .run = cmd_complete },
+	{ .name = "help", .usage = "", .run = cmd_help, .help = "show this text" },
+	{ .name = NULL },
+};
+
+static void put_commands(FILE *out)
+{
+	for (const struct command *c = commands; c->name; c++) {
+		_free_ char *term = xasprintf("%s %s", c->name, c->usage);
+
+		if (c->help)
+			(void)fprintf(out, "  %-30s  %s\n", str_trim(term), c->help);
+	}
+}
+
+static void usage(FILE *out)
+{
+	(void)fputs("usage: " PROGRAM " COMMAND [OPTION]...\n\nCommands:\n", out);
+	put_commands(out);
+	(void)fputs("\nOptions:\n", out);
+	options_help(out);
+	(void)fputs(
+		"\nStatus:\n"
+		"  0    done\n"
+		"  1    failed; what had been changed was taken back\n"
+		"  2    wrong usage\n"
+		"  4    refused before anything was changed\n"
+		"  6    found: changes (plan, --dry-run), damage (verify)\n"
+		"  130  interrupted; what had been changed was taken back\n",
+		out);
+}
+
+static int cmd_help(struct manager *m, struct error *e)
+{
+	(void)e;
+	usage(m->out);
+	return 0;
+}
+
+static int fail_unknown(const char *name, struct error *e)
+{
+	_strv_ strv known = NULL;
+
+	for (const struct command *c = commands; c->name; c++)
+		if (c->help)
+			strv_add(&known, c->name);
+	return argument_unknown("command", name, known, e);
+}
+
+static int check_command(const struct options *o, const struct command *c, struct error *e)
+{
+	size_t n = strv_len(o->arguments);
+
+	if (n - 1 < c->min || n - 1 > c->max)
+		return fail(e, EINVAL, "it is '%s %s'", c->name, c->usage);
+	if (options_check(o, c, e) < 0)
+		return -e->code;
+	return 0;
+}
+
+static const struct command *choose_command(struct options *o, struct error *e)
+{
+	const char *name = o->wants_help || !o->arguments ? "help" : o->arguments[0];
+	const struct command *c = commands;
+
+	while (c->name && strcmp(c->name, name) != 0)
+		c++;
+	if (!c->name) {
+		(void)fail_unknown(name, e);
+		return NULL;
+	}
+	return c->run == cmd_help || check_command(o, c, e) >= 0 ? c : NULL;
+}
+
+static int run_command(const struct command *c, struct manager *m, struct error *e)
+{
+	if (view_parse_format(m->options->output, &m->format, e) < 0)
+		return -e->code;
+	if (c->needs_root && !m->options->is_dry && geteuid() != 0) {
+		m->is_refused = true;
+		return fail(e, EPERM, "'%s' changes this machine: run it as root", c->name);
+	}
+	return c->run(m, e);
+}
+
+static int status_of(int r, const struct manager *m)
+{
+	if (r >= 0)
+		return r;
+	if (r == -EINVAL && !m->is_refused)
+		return EXIT_USAGE;
+	if (r == -ECANCELED)
+		return EXIT_INTERRUPTED;
+	return m->is_refused ? EXIT_REFUSED : EXIT_FAILED;
+}
+
+static int run_cancelled(const struct command *c, const struct options *o)
+{
+	struct cancel cancel = { .fd = -1 };
+	struct manager m = { .options = o, .cancel = &cancel, .out = stdout };
+	struct error e;
+	sigset_t set;
+	int r;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	cancel.fd = signal_open(&set, &e);
+	r = cancel.fd < 0 ? cancel.fd : run_command(c, &m, &e);
+	closep(&cancel.fd);
+	if (r < 0)
+		say(PROGRAM ": %s", e.msg);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		return EXIT_FAILED;
+	return status_of(r, &m);
+}
+
+int manager_main(int argc, char **argv)
+{
+	_options_ struct options o = { 0 };
+	const struct command *c = NULL;
+	struct error e;
+	int status = envoy_main(argc, argv);
+
+	if (status >= 0)
+		return status;
+	log_open(PROGRAM, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_WARN);
+	if (options_parse(argc - 1, argv + 1, &o, &e) >= 0 && !o.wants_version)
+		c = choose_command(&o, &e);
+	if (o.wants_version) {
+		puts(PROGRAM " " KATA_VERSION " (compatible with Kata Containers " KATA_COMPATIBLE
+			     ")");
+		return 0;
+	}
+	if (!c) {
+		say(PROGRAM ": %s", e.msg);
+		return EXIT_USAGE;
+	}
+	return run_cancelled(c, &o);
+}
