@@ -171,6 +171,7 @@ static int open_archive(struct decoder *d, struct error *e)
 		return fail(e, EINVAL, "archive '%s' is not a regular file", d->archive);
 	}
 	d->size = (uint64_t)st.st_size;
+	d->room = DECODE_RATIO_MAX * d->size + DECODE_SLACK;
 	return fd;
 }
 
@@ -248,7 +249,10 @@ ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e
 	size_t most = d->left < len ? (size_t)d->left : len;
 	ssize_t n = most ? take(d, bytes, most, e) : 0;
 
-	d->left -= n > 0 ? (uint64_t)n : 0;
+	if (n > 0) {
+		d->left -= (uint64_t)n;
+		d->room -= min_u64(d->room, (uint64_t)n);
+	}
 	return n;
 }
 
@@ -257,6 +261,10 @@ static int pass_over(struct decoder *d, struct error *e)
 	_free_ char *scrap = d->left ? xmalloc(COPY_SIZE) : NULL;
 	ssize_t n = 1;
 
+	if (d->left > d->room)
+		return fail(e, EFBIG,
+			    "archive '%s' has %llu bytes and holds more than %d times as many",
+			    d->archive, (unsigned long long)d->size, DECODE_RATIO_MAX);
 	while (d->left > 0 && n > 0)
 		n = decoder_read(d, scrap, COPY_SIZE, e);
 	return n < 0 ? (int)n : 0;

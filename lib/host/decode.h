@@ -5,6 +5,10 @@
 #include "lib/host/tar.h"
 #include "lib/proc.h"
 
+/* A release has a fourth of its size when packed.  A little one may have more zeros than that. */
+#define DECODE_RATIO_MAX 100
+#define DECODE_SLACK     (16 * MIB)
+
 /*
  * An archive, read by a child that can do nothing else (confine.h): it has the archive and a pipe.
  * What comes through the pipe is a stranger's: only its form was checked here.
@@ -16,6 +20,7 @@ struct decoder {
 	const char *archive;
 	const struct cancel *cancel;
 	uint64_t size; /* of the archive */
+	uint64_t room; /* for bytes to come */
 	uint64_t left; /* of the member's bytes */
 };
 
@@ -33,7 +38,7 @@ void decoder_done(struct decoder *d);
 #define _decoder_ _cleanup_(decoder_done)
 
 /* The next file or link, with what is left of the one before passed over.  1, or 0 at the end of an
- * archive that was whole. */
+ * archive that was whole.  EFBIG: passing over it would be more than such an archive may hold. */
 int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error *e);
 /* Up to LEN of the member's bytes, 0 behind the last. */
 ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e);

@@ -23,10 +23,6 @@
 #define BLOCK_SIZE (256 * 1024)
 #define PREFIX     "opt/kata/"
 
-/* A release has a fourth of its size when packed.  A little one may have more zeros than that. */
-#define RATIO_MAX   100
-#define RATIO_SLACK (16 * MIB)
-
 const char *unpack_member_path(const char *name)
 {
 	while (str_starts(name, "./"))
@@ -304,11 +300,11 @@ int unpack_into(const char *archive, const struct manifest *m, int dirfd,
 
 	if (decoder_open(archive, cancel, &d, e) < 0)
 		return -e->code;
-	if (m->total_size > RATIO_MAX * d.size + RATIO_SLACK)
+	if (m->total_size > d.room)
 		return fail(e, EFBIG,
 			    "archive '%s' has %llu bytes and says it holds %llu: more than %d "
 			    "times as many",
 			    archive, (unsigned long long)d.size, (unsigned long long)m->total_size,
-			    RATIO_MAX);
+			    DECODE_RATIO_MAX);
 	return unpack_from(&d, m, dirfd, e);
 }

@@ -151,7 +151,11 @@ static void unpack_below(const char *outer, struct decoder *d, const struct mani
 /* What is in the archive FRAMES was made from, or pretends to be. */
 static void unpack_frames(int frames)
 {
-	struct decoder d = { .fd = frames, .report = -1, .child.pidfd = -1, .archive = "fuzz" };
+	struct decoder d = { .fd = frames,
+			     .report = -1,
+			     .child.pidfd = -1,
+			     .archive = "fuzz",
+			     .room = DECODE_SLACK };
 	_manifest_ struct manifest m = { 0 };
 	_free_ char *text = manifest_text();
 	const char *home = getenv("TMPDIR");

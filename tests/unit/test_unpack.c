@@ -350,10 +350,14 @@ static void test_bomb_is_refused_before_it_grows(void **state)
 	struct fixture *f = *state;
 	_buf_ struct buf head = { .max = TAR_MAX }, zeros = { .max = TAR_MAX };
 	_buf_ struct buf b = { .max = TAR_MAX };
+	char path[] = "share/z";
 	_free_ char *listed = manifest_of(
 		"file 0644 4294967296 "
 		"0000000000000000000000000000000000000000000000000000000000000000 share/a\n");
+	const struct manifest_entry wanted = { .path = path, .size = 1 };
 	uint64_t began = now_ms();
+	_free_ char *text = NULL;
+	struct error e;
 
 	put_frame_of_zeros(&zeros, BIG);
 	put_release(&head, &(struct tar_writer_member){ .path = "opt/kata/bin/x", .size = 4 * GIB },
@@ -378,7 +382,15 @@ static void test_bomb_is_refused_before_it_grows(void **state)
 	put_times(&b, &zeros, 1024);
 	save(f, &b);
 	assert_refused(f, "a bomb behind the end", "more behind its end");
-	/* None of the three times 4 GiB was decoded. */
+
+	b.len = head.len = 0;
+	put_release(&head, &(struct tar_writer_member){ .path = "opt/kata/bin/x", .size = 4 * GIB },
+		    1);
+	tar_compress(head.data, head.len, &b);
+	put_times(&b, &zeros, 1024);
+	save(f, &b);
+	assert_int_equal(unpack_file(f->archive, &wanted, &text, &e), -EFBIG);
+	/* None of the four times 4 GiB was decoded. */
 	assert_true(now_ms() - began < 20000);
 }
 
