@@ -11,8 +11,11 @@
 # bytes: order, owner, mode and time are fixed and zstd runs with one thread.  If OUT already holds
 # this very release, nothing is written.  KATA_PACK_LEVEL is how hard zstd tries (19).
 #
+# Beside the archive lie its SBOM and its provenance (describe.sh).
+#
 # KATA_SIGN_KEY names a secret key of minisign (without a password, or minisign asks for it): then
-# MANIFEST.minisig follows MANIFEST.  An Ed25519 signature of the same bytes is the same bytes, too.
+# MANIFEST.minisig follows MANIFEST, and the two documents are signed beside them.  An Ed25519 signature of
+# the same bytes is the same bytes, too.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -32,6 +35,7 @@ aarch64) package_arch=arm64 ;;
 esac
 archive=$out/kata-static-$version-$package_arch.tar.zst
 
+. "$top/packaging/release/describe.sh"
 die() { echo "release: $*" >&2; exit 1; }
 
 exec 9>"$out/.lock"
@@ -129,15 +133,14 @@ write_manifest() {
 	install -m 0644 "$work/manifest" "$tree/MANIFEST"
 }
 
-# The comment is covered by the signature; of a fixed text, so that equal inputs give equal bytes.
-sign_manifest() {
-	local comment
+# sign FILE COMMENT - if there is a key.  The comment is covered by the signature; of a fixed text, so that equal
+# inputs give equal bytes.
+sign() {
 	[ -n "${KATA_SIGN_KEY:-}" ] || return 0
 	command -v minisign >/dev/null || die "KATA_SIGN_KEY is set, but there is no minisign to sign with"
-	comment="kata $version $arch $(tail -n 1 "$tree/MANIFEST")"
-	minisign -S -s "$KATA_SIGN_KEY" -m "$tree/MANIFEST" -x "$tree/MANIFEST.minisig" -t "$comment" >/dev/null ||
+	minisign -S -s "$KATA_SIGN_KEY" -m "$1" -x "$1.minisig" -t "$2" >/dev/null ||
 		die "minisign cannot sign with '$KATA_SIGN_KEY'"
-	chmod 0644 "$tree/MANIFEST.minisig"
+	chmod 0644 "$1.minisig"
 }
 
 # MANIFEST and its signature come first, so that one can be told from the other without unpacking; folders come
@@ -156,9 +159,10 @@ pack() {
 lay_out
 check_configuration
 write_manifest
-sign_manifest
+sign "$tree/MANIFEST" "kata $version $arch $(tail -n 1 "$tree/MANIFEST")"
 if [ -f "$archive" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST" &&
 	[ "$(cat "$tree/MANIFEST.minisig" 2>/dev/null)" = "$(cat "$out/kata/MANIFEST.minisig" 2>/dev/null)" ]; then
+	describe
 	echo "release: $archive is up to date"
 	exit
 fi
@@ -166,4 +170,6 @@ pack
 rm -rf "$out/kata"
 mv "$tree" "$out/kata"
 mv "$work/archive" "$archive"
+tree=$out/kata
+describe
 echo "release: $archive ($(stat -c %s "$archive") bytes, $(tail -n 1 "$out/kata/MANIFEST"))"

@@ -4,7 +4,8 @@
 #
 # The packed release holds exactly what its MANIFEST says, two builds of the same tree give the same
 # bytes (the agent is compiled again in another folder, the archive and the image packed again), and
-# the sizes we promise hold.
+# the sizes we promise hold.  The SBOM has each file of it and each component, with a licence; the provenance
+# names the archive, the commit and the sources.
 #
 # Packing as hard as a release is takes longer than all the rest: with level 1 what zstd was given is compared,
 # with the release's own, 19, also what it made of it.
@@ -82,6 +83,50 @@ cmp "$dist/kata-deploy-image.tar" "$work/dist/kata-deploy-image.tar"
 
 note "a second packing writes nothing"
 expect_match "what it says" 'up to date' "$("$top/packaging/release/build.sh" "$release" "$work/dist")"
+
+note "the SBOM and the provenance, the same the second time"
+sbom=${again%.tar.zst}.spdx.json provenance=${again%.tar.zst}.provenance.json
+cmp "${archive%.tar.zst}.spdx.json" "$sbom"
+# Whether the tree had changes may be another matter by now.
+lasting() { jq 'del(.predicate.buildDefinition.resolvedDependencies[0].annotations)' "$1"; }
+cmp <(lasting "${archive%.tar.zst}.provenance.json") <(lasting "$provenance")
+{
+	awk '$1 == "file" { print $4, "./" $5 }' "$work/body"
+	echo "$(sha256sum <"$unpacked/MANIFEST" | cut -d' ' -f1) ./MANIFEST"
+} | sort >"$work/wanted"
+jq -r '.files[] | [(.checksums[] | select(.algorithm == "SHA256").checksumValue), .fileName] | join(" ")' "$sbom" |
+	sort >"$work/got"
+diff "$work/wanted" "$work/got"
+awk '$2 ~ /^(debian|debian-source|crate|rust)$/ { print $3, $4 }' "$unpacked/share/kata-containers/components" |
+	sort -u >"$work/wanted"
+jq -r '.packages[] | select(.externalRefs) | .name + " " + .versionInfo' "$sbom" | sort >"$work/got"
+diff "$work/wanted" "$work/got"
+expect "components without a licence; packaging/release/licences lacks them" "" \
+	"$(jq -r '.packages[] | select(.externalRefs and (.licenseDeclared // "NOASSERTION") == "NOASSERTION").name' "$sbom")"
+while read -r _ name _; do
+	grep -qxE "$(sed 's/[.+]/[&]/g; s/\*/[0-9.]+/' <<<"$name") .*" "$work/wanted" ||
+		fail "packaging/release/licences has a row for '$name', of which nothing is released"
+done < <(grep -v '^#' "$top/packaging/release/licences")
+expect "relations to what is not there, and names that come twice" "" "$(jq -r '
+	[.SPDXID, .packages[].SPDXID, .files[].SPDXID] as $ids
+	| ([.relationships[] | .spdxElementId, .relatedSpdxElement] | unique) - $ids
+	+ ($ids | group_by(.) | map(select(length > 1)[0])) | .[]' "$sbom")"
+expect "what the provenance is of" "$(sha256sum <"$again" | cut -d' ' -f1) $(basename "$again")" \
+	"$(jq -r '.subject[] | .digest.sha256 + " " + .name' "$provenance")"
+expect "the SBOM that it names" "$(sha256sum <"$sbom" | cut -d' ' -f1)" \
+	"$(jq -r '.predicate.runDetails.byproducts[0].digest.sha256' "$provenance")"
+commit=none
+[ ! -e "$top/.git" ] || commit=$(git -c safe.directory="$top" -C "$top" rev-parse HEAD)
+expect "its commit" "$commit" \
+	"$(jq -r '.predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit // "none"' "$provenance")"
+for section in kernel qemu virtiofsd vhost-device-vsock sysroot/openssl sysroot/libarchive; do
+	read -r version digest < <(sed -nE "\\#^  $section:#,/sha256/s/^ *(version|sha256): //p" \
+		"$top/packaging/versions.yaml" | tr -d '"' | xargs)
+	# Where Debian has moved on, another version was built, whose digest nobody knows.
+	grep -qE "^${section%/*} [^ ]+ [^ ]+ ${version//[+.]/.}\$" "$unpacked/share/kata-containers/components" || continue
+	jq -e --arg digest "$digest" 'any(.predicate.buildDefinition.resolvedDependencies[]; .digest.sha256 == $digest)' \
+		"$provenance" >/dev/null || fail "the provenance lacks $section $version, $digest"
+done
 
 note "the image"
 tar -xf "$dist/kata-deploy-image.tar" -C "$work" --one-top-level=image
