@@ -82,6 +82,8 @@ static void find_places(struct lookout *l, const struct settings *s)
 	add_place(l, path_join(FOREIGN_RUN, "kata"), 1, NULL, LOOKOUT_SANDBOXES);
 	/* The kubelet turns a link of this name when a ConfigMap has changed. */
 	add_place(l, xstrdup(s->custom), 0, map_names, LOOKOUT_WISHES);
+	/* And when an annotation of the pod has. */
+	add_place(l, xstrdup(s->pod_info), 0, map_names, LOOKOUT_SANDBOXES);
 }
 
 /* ---- looking ---- */

@@ -4,7 +4,9 @@
  *
  * Each is a row: name, where it goes, its type, its default and its meaning.  Names are upstream's
  * where upstream has the same; those marked so exist per architecture as well (NAME_X86_64), which
- * wins.  An empty variable is one that is not set.  Read once, before anything else.
+ * wins.  An empty variable is one that is not set.  Read once, before anything else, and with them
+ * the withdrawn versions that a coordinator tells the pod: each run is a process, so the next one
+ * knows what has changed.
  */
 #include "deploy/settings.h"
 
@@ -12,6 +14,9 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/utsname.h>
+
+#include "lib/file.h"
+#include "lib/log.h"
 
 enum kind { TEXT, WORDS, LIST, FLAG, NUMBER };
 
@@ -26,6 +31,7 @@ struct row {
 
 #define NUMBER_MAX       65535
 #define NAME_MAX_LEN     32
+#define POD_INFO_MAX     (64 * KIB)
 #define PROGRAM          "kata-deploy"
 #define DEFAULT_INSTANCE "default"
 
@@ -81,6 +87,10 @@ static const struct row rows[] = {
 	{ "KATA_WITHDRAWN", AT(withdrawn), LIST, "", false,
 	  "versions that no sandbox should run, VERSION or VERSION-DIGEST, either with =REASON "
 	  "without a space: their sandboxes are stale" },
+	{ "KATA_POD_INFO", AT(pod_info), TEXT, "/etc/podinfo", false,
+	  "folder with what the coordinator tells the pod while it runs; its file withdrawn adds "
+	  "to "
+	  "KATA_WITHDRAWN" },
 	{ "KATA_DEPLOY_ALLOW_WITHDRAWN", AT(takes_withdrawn), FLAG, "false", false,
 	  "install or go back to such a version all the same" },
 	{ "KATA_DEPLOY_KEY", AT(key), TEXT, "", false,
@@ -245,6 +255,25 @@ static void set_owner(struct settings *s)
 	};
 }
 
+/* The kubelet writes it anew when the annotation changes.  What cannot be read is no reason to do
+ * nothing at all. */
+static void add_withdrawn(struct settings *s)
+{
+	_free_ char *path = path_join(s->pod_info, SETTINGS_WITHDRAWN);
+	_free_ char *text = NULL;
+	_strv_ strv more = NULL;
+	struct error e;
+
+	if (!file_exists(path))
+		return;
+	if (file_read(path, POD_INFO_MAX, &text, NULL, &e) < 0) {
+		log_warn("%s", e.msg);
+		return;
+	}
+	more = strv_split(text, ", \t\n");
+	strv_add_all(&s->withdrawn, more);
+}
+
 int settings_read(struct settings *ret_settings, struct error *e)
 {
 	_settings_ struct settings s = { 0 };
@@ -259,6 +288,7 @@ int settings_read(struct settings *ret_settings, struct error *e)
 	if (check_names(&s, e) < 0)
 		return -e->code;
 	set_owner(&s);
+	add_withdrawn(&s);
 	*ret_settings = s;
 	s = (struct settings){ 0 };
 	return 0;

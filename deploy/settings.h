@@ -11,6 +11,9 @@
 #define DRIFT_REPAIR "repair"
 #define DRIFT_REPORT "report"
 
+/* A file with what the pod's annotation of this meaning says. */
+#define SETTINGS_WITHDRAWN "withdrawn"
+
 /* What the environment of the pod says.  One row of a table each (settings.c). */
 struct settings {
 	char *node_name;
@@ -31,7 +34,9 @@ struct settings {
 	uint32_t running_wait_s;
 	uint32_t refused_wait_s;
 	char *drift;          /* one of the two below */
-	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h */
+	strv withdrawn;       /* versions that no sandbox should run, see lib/host/stale.h; with
+			       * those that the coordinator tells the pod */
+	char *pod_info;       /* folder where it does: SETTINGS_WITHDRAWN */
 	bool takes_withdrawn; /* installs such a one all the same */
 	char *key;            /* public, of releases, see lib/host/trust.h; empty: none */
 	char *key_rotation;   /* the key before signed it; empty: it was the first */

@@ -4,10 +4,11 @@
  *
  * The DaemonSet's updateStrategy is OnDelete, so a new template changes no node until its pod is
  * deleted: that is all this does to nodes, and it writes the DaemonSet only to take a template back
- * where the policy allows it.  What it knows it reads from the API each time, and what it decides
- * is a function of that (decide.c): it can be killed at any point.  Each write is preceded by a
- * look at the lease.  Without the resource, or with an invalid one, nothing that runs is stopped.
- * At rest it asks for three small objects every few seconds.  One thread.
+ * where the policy allows it.  Withdrawn versions it writes into an annotation of those pods, which
+ * they see as a file, so that nodes need no right to ask.  What it knows it reads from the API each
+ * time, and what it decides is a function of that (decide.c): it can be killed at any point.  Each
+ * write is preceded by a look at the lease.  Without the resource, or with an invalid one, nothing
+ * that runs is stopped. At rest it asks for three small objects every few seconds.  One thread.
  */
 #include "deploy/coordinate/coordinate.h"
 
@@ -257,6 +258,42 @@ static const char *reason_on(const struct cluster *c, const char *name)
 	return json_get_str(node, "reason");
 }
 
+/* ---- withdrawn versions ---- */
+
+static int tell_pod(const struct coordinator *c, struct json_object *pod, const char *list,
+		    struct error *e)
+{
+	_free_ char *path =
+		xasprintf("/api/v1/namespaces/%s/pods/%s", c->namespace, json_get_str(pod, "pod"));
+	_json_ struct json_object *patch = json_object_new_object();
+	struct json_object *notes =
+		json_set_object(json_set_object(patch, "metadata"), "annotations");
+	int r = must_hold(c, e);
+
+	(void)json_object_object_add(notes, CLUSTER_WITHDRAWN,
+				     *list ? json_object_new_string(list) : NULL);
+	if (r >= 0)
+		r = kube_merge(c->kube, path, patch, deadline_in(ASK_MS), c->cancel, e);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Those that do not say so yet, as a new one does not. */
+static int tell_withdrawn(const struct coordinator *c, const struct policy *p,
+			  const struct cluster *cluster, struct error *e)
+{
+	json_object_object_foreach(cluster->pods, key, pod)
+	{
+		const char *said = json_get_str(pod, "withdrawn");
+
+		(void)key;
+		if (str_equal(json_get_str(pod, "installation"), c->installation) &&
+		    strcmp(said ? said : "", p->withdrawn) != 0 &&
+		    tell_pod(c, pod, p->withdrawn, e) < 0)
+			return -e->code;
+	}
+	return 0;
+}
+
 /* ---- stale sandboxes ---- */
 
 struct notes {
@@ -395,6 +432,9 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	/* Which pods are of it, its controller says when it has seen it. */
 	if (!s.template.image || !json_get_bool(s.summary, "observed", false))
 		return 0;
+	/* It keeps no roll-out: a role of before may not write pods. */
+	if (tell_withdrawn(c, &p, &cluster, e) < 0)
+		log_warn("withdrawn versions are not told: %s", e->msg);
 	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
 	decide(&p, &s.template, targets, n, now_s, &d);
 	r = act(c, &s, &p, &cluster, &d, e);

@@ -28,8 +28,9 @@ enum on_failure { ON_FAILURE_PAUSE, ON_FAILURE_UNDO };
 /* What becomes of pods with stale sandboxes. */
 enum stale_policy { STALE_REPORT, STALE_EVICT, STALE_EVICT_MARKED };
 
-#define WAVES_MAX   16
-#define WINDOWS_MAX 32
+#define WAVES_MAX     16
+#define WINDOWS_MAX   32
+#define WITHDRAWN_MAX 64
 
 struct policy {
 	struct wave waves[WAVES_MAX];
@@ -49,6 +50,7 @@ struct policy {
 	bool one_zone_at_a_time;
 	enum stale_policy stale;
 	uint32_t evict_at_once;
+	char *withdrawn; /* versions that no sandbox should run, as KATA_WITHDRAWN has them */
 };
 
 /* What a roll-out brings.  Two templates can have one image: a tag that was made anew, or other

@@ -23,6 +23,7 @@ void policy_done(struct policy *p)
 {
 	str_set(&p->resumed, NULL);
 	str_set(&p->resumed_revision, NULL);
+	str_set(&p->withdrawn, NULL);
 	str_set(&p->canary_label, NULL);
 	str_set(&p->zone_label, NULL);
 	*p = (struct policy){ 0 };
@@ -152,6 +153,25 @@ static int read_stale(const char *text, enum stale_policy *ret_stale, struct err
 		    text);
 }
 
+/* What separates entries is in none of them. */
+static int read_withdrawn(struct json_object *list, char **ret_withdrawn, struct error *e)
+{
+	_strv_ strv entries = NULL;
+
+	if (json_len(list) > WITHDRAWN_MAX)
+		return fail(e, EINVAL, "there are more than %d withdrawn versions", WITHDRAWN_MAX);
+	for (size_t i = 0; i < json_len(list); i++) {
+		const char *entry = json_object_get_string(json_item(list, i));
+
+		if (str_empty(entry) || *entry == '=' || strpbrk(entry, ", \t\r\n"))
+			return fail(e, EINVAL, "'%s' is no version that could be withdrawn",
+				    entry ? entry : "");
+		strv_add(&entries, entry);
+	}
+	*ret_withdrawn = strv_join(entries, ",");
+	return 0;
+}
+
 static const char *text_or(struct json_object *spec, const char *name, const char *usual)
 {
 	const char *text = json_get_str(spec, name);
@@ -172,7 +192,8 @@ int policy_read(struct json_object *installation, struct policy *ret_policy, str
 	    read_number(spec, "failureLimit", 1, 1, BOUND_MAX, &p.failure_limit, e) < 0 ||
 	    read_number(spec, "stale.atOnce", 1, 1, BOUND_MAX, &p.evict_at_once, e) < 0 ||
 	    read_stale(json_get_str(spec, "stale.policy"), &p.stale, e) < 0 ||
-	    read_on_failure(json_get_str(spec, "onFailure"), &p.on_failure, e) < 0)
+	    read_on_failure(json_get_str(spec, "onFailure"), &p.on_failure, e) < 0 ||
+	    read_withdrawn(json_at(spec, "withdrawn"), &p.withdrawn, e) < 0)
 		return -e->code;
 	p.is_paused = json_get_bool(spec, "paused", false);
 	p.one_zone_at_a_time = json_get_bool(spec, "oneZoneAtATime", true);

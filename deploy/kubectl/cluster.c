@@ -188,6 +188,8 @@ void cluster_add_pod(struct cluster *c, struct json_object *installation, struct
 	json_set_str(p, "pod", json_get_str(pod, "metadata.name"));
 	json_set_str(p, "node", node);
 	json_set_str(p, "revision", json_member_str(json_at(pod, "metadata.labels"), POD_REVISION));
+	json_set_str(p, "withdrawn",
+		     json_member_str(json_at(pod, "metadata.annotations"), CLUSTER_WITHDRAWN));
 	json_set_int(p, "started", time_at(pod, "status.startTime"));
 	json_set_bool(p, "ready", condition_is_true(pod, "Ready"));
 	json_set_int(p, "readySince", changed_s(pod, "Ready"));

@@ -50,5 +50,7 @@ int cluster_node(const struct kata *k, const struct cluster *c, const char *name
 /* The prefix of the labels that name an installation on a Node. */
 #define CLUSTER_LABEL "kata-deploy.katacontainers.io/"
 #define CLUSTER_READY "katacontainers.io/kata-runtime"
+/* The annotation by which a coordinator tells a node's pod the withdrawn versions. */
+#define CLUSTER_WITHDRAWN "katacontainers.io/withdrawn"
 
 #endif

@@ -99,7 +99,7 @@ while IFS='=' read -r variable value; do
 done < <(comm -13 "$work/manifests.env" "$work/chart.env")
 
 note "each variable has a value in the chart, but for what the image fixes"
-fixed="NODE_NAME POD_NAMESPACE DAEMONSET_NAME KATA_ARTIFACTS KATA_LOCKS KATA_CUSTOM_CONFIGS KATA_ETC"
+fixed="NODE_NAME POD_NAMESPACE DAEMONSET_NAME KATA_ARTIFACTS KATA_LOCKS KATA_CUSTOM_CONFIGS KATA_ETC KATA_POD_INFO"
 while read -r variable; do
 	[[ " $fixed " != *" $variable "* ]] || continue
 	grep -q "list \"$variable\" " "$chart/templates/_helpers.tpl" ||

@@ -89,6 +89,9 @@ static void test_policy_that_is_wrong_is_refused(void **state)
 		"\"onFailure\":\"Explode\"",
 		"\"stale\":{\"policy\":\"Explode\"}",
 		"\"stale\":{\"atOnce\":0}",
+		"\"withdrawn\":[\"\"]",
+		"\"withdrawn\":[\"1.1.0, 1.2.0\"]",
+		"\"withdrawn\":[\"=CVE-2026-1\"]",
 		"\"windows\":[{\"start\":\"24:00\",\"minutes\":1}]",
 		"\"windows\":[{\"start\":\"1:00\",\"minutes\":0}]",
 		"\"windows\":[{\"start\":\"1:00\",\"minutes\":5,\"days\":[\"Someday\"]}]"
@@ -611,6 +614,78 @@ static void test_at_rest_no_node_is_asked_for(void **state)
 		fail_msg("%s", fault);
 }
 
+/* ---- withdrawn versions ---- */
+
+#define TOLD_POD(node, annotations)                                                        \
+	"{\"metadata\":{\"name\":\"p-" node                                                \
+	"\",\"namespace\":\"kata-system\",\"annotations\":{" annotations                   \
+	"}},\"spec\":{\"nodeName\":\"" node                                                \
+	"\",\"containers\":[{\"name\":\"kata-deploy\",\"image\":\"k:2\"}]},\"status\":{\"" \
+	"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}"
+#define WITHDRAWN "\"katacontainers.io/withdrawn\":"
+#define TELL(pod, answer, ...)                                                         \
+	{                                                                              \
+		{ "PATCH /api/v1/namespaces/kata-system/pods/" pod "?", "merge-patch", \
+		  __VA_ARGS__ },                                                       \
+			answer, "{}", FAKE_KEEP, NULL                                  \
+	}
+
+/* Those that know are left alone, and one that goes meanwhile is nobody's fault. */
+static void test_withdrawn_versions_are_told_to_the_pods(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE,
+		    "{\"metadata\":{},\"spec\":{\"withdrawn\":[\"1.1.0=CVE-2026-1\",\"1.2.0-"
+		    "77aa01f0b3c4\"]}}"),
+		SIGNS,
+		CLUSTER(TOLD_POD("n1", "") "," TOLD_POD(
+				"n2", WITHDRAWN
+				"\"1.1.0=CVE-2026-1,1.2.0-"
+				"77aa01f0b3c4\"") "," TOLD_POD("n3", WITHDRAWN "\"1.1.0\""),
+			NODE("n1", "") "," NODE("n2", "") "," NODE("n3", "")),
+		TELL("p-n1", "200 OK",
+		     "{\"metadata\":{\"annotations\":{" WITHDRAWN
+		     "\"1.1.0=CVE-2026-1,1.2.0-77aa01f0b3c4\"}}}"),
+		TELL("p-n3", "404 Not Found", WITHDRAWN),
+		TOLD("KataRolloutComplete", "complete"),
+		STATUS("\"rollout\":\"complete\""),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
+static void test_versions_that_are_withdrawn_no_more_are_taken_back(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{}}"),
+		SIGNS,
+		CLUSTER(TOLD_POD("n1", WITHDRAWN "\"1.1.0\""), NODE("n1", "")),
+		TELL("p-n1", "200 OK", WITHDRAWN "null"),
+		TOLD("KataRolloutComplete", "complete"),
+		STATUS("\"rollout\":\"complete\""),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
+/* As with the role of an older release. */
+static void test_pods_that_may_not_be_told_keep_no_roll_out(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"withdrawn\":[\"1.1.0\"]}}"),
+		SIGNS,
+		CLUSTER(TOLD_POD("n1", ""), NODE("n1", "")),
+		TELL("p-n1", "403 Forbidden", WITHDRAWN),
+		TOLD("KataRolloutComplete", "complete"),
+		STATUS("\"rollout\":\"complete\""),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
 /* ---- stale sandboxes ---- */
 
 #define STALE_NODE(count)                                                                       \
@@ -738,6 +813,9 @@ int main(void)
 		cmocka_unit_test(test_without_or_with_a_wrong_resource_nothing_is_touched),
 		cmocka_unit_test(test_who_lost_the_lease_deletes_nothing),
 		cmocka_unit_test(test_at_rest_no_node_is_asked_for),
+		cmocka_unit_test(test_withdrawn_versions_are_told_to_the_pods),
+		cmocka_unit_test(test_versions_that_are_withdrawn_no_more_are_taken_back),
+		cmocka_unit_test(test_pods_that_may_not_be_told_keep_no_roll_out),
 		cmocka_unit_test(test_stale_pod_is_evicted_where_the_policy_says_so),
 		cmocka_unit_test(test_stale_pod_stays_by_default_and_out_of_the_window),
 		cmocka_unit_test(test_report_keeps_the_time_of_what_is_the_same),

@@ -2,6 +2,8 @@
 /*
  * test_lookout - the list of stale sandboxes while a child reads it.
  *
+ * And that it is looked at anew when the cluster tells the pod something.
+ *
  * The child is this program: main() plays it.  The environment says where the two meet.
  */
 
@@ -80,6 +82,31 @@ static void run_until(struct world *w, bool (*has_come)(struct world *w))
 	assert_true(has_come(w));
 }
 
+static void start(struct world *w, struct settings *settings, const char *room)
+{
+	struct error e;
+
+	assert_int_equal(setenv(ROOM, room, 1), 0);
+	assert_int_equal(setenv("NODE_NAME", "n1", 1), 0);
+	assert_int_equal(setenv("INSTALLATION_PREFIX", "/nonexistent", 1), 0);
+	if (settings_read(settings, &e) < 0)
+		fail_msg("%s", e.msg);
+	w->loop = loop_new(&e);
+	assert_non_null(w->loop);
+	w->timer.fd = timer_open(&e);
+	assert_true(loop_add(w->loop, &w->timer, EPOLLIN, &e) >= 0);
+	if (lookout_new(w->loop, settings, never, NULL, &w->lookout, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void end(struct world *w)
+{
+	lookout_free(w->lookout);
+	loop_del(w->loop, &w->timer);
+	closep(&w->timer.fd);
+	loop_free(w->loop);
+}
+
 static bool has_list(struct world *w)
 {
 	_free_ char *list = lookout_list(w->lookout);
@@ -111,20 +138,9 @@ static void test_question_for_the_list_disturbs_no_reader(void **state)
 	_free_ char *same = path_join(*state, "same");
 	_free_ char *metrics = NULL;
 	struct world w = { .timer = { .ready = on_timer } };
-	struct error e;
 
-	assert_int_equal(setenv(ROOM, *state, 1), 0);
-	assert_int_equal(setenv("NODE_NAME", "n1", 1), 0);
-	assert_int_equal(setenv("INSTALLATION_PREFIX", "/nonexistent", 1), 0);
 	assert_int_equal(mkfifo(turn, 0600), 0);
-	if (settings_read(&settings, &e) < 0)
-		fail_msg("%s", e.msg);
-	w.loop = loop_new(&e);
-	assert_non_null(w.loop);
-	w.timer.fd = timer_open(&e);
-	assert_true(loop_add(w.loop, &w.timer, EPOLLIN, &e) >= 0);
-	if (lookout_new(w.loop, &settings, never, NULL, &w.lookout, &e) < 0)
-		fail_msg("%s", e.msg);
+	start(&w, &settings, *state);
 	assert_null(lookout_list(w.lookout));
 	(void)lookout_resume(w.lookout);
 	run_until(&w, has_list);
@@ -136,10 +152,31 @@ static void test_question_for_the_list_disturbs_no_reader(void **state)
 	(void)close(open(turn, O_WRONLY | O_CLOEXEC));
 	run_until(&w, has_said);
 	assert_true(file_exists(same));
-	lookout_free(w.lookout);
-	loop_del(w.loop, &w.timer);
-	closep(&w.timer.fd);
-	loop_free(w.loop);
+	end(&w);
+}
+
+/* The kubelet turns a link when an annotation of the pod has changed. */
+static void test_what_the_pod_is_told_is_looked_at(void **state)
+{
+	_settings_ struct settings settings = { 0 };
+	_free_ char *turn = path_join(*state, "turn");
+	_free_ char *info = path_join(*state, "info");
+	_free_ char *new = path_join(info, "..data_tmp");
+	_free_ char *data = path_join(info, "..data");
+	struct world w = { .timer = { .ready = on_timer } };
+
+	assert_int_equal(setenv("KATA_POD_INFO", info, 1), 0);
+	assert_int_equal(mkfifo(turn, 0600), 0);
+	assert_int_equal(mkdir(info, 0700), 0);
+	start(&w, &settings, *state);
+	(void)lookout_resume(w.lookout);
+	run_until(&w, has_list);
+	assert_int_equal(symlink("there", new), 0);
+	assert_int_equal(rename(new, data), 0);
+	run_until(&w, reads);
+	(void)close(open(turn, O_WRONLY | O_CLOEXEC));
+	run_until(&w, has_said);
+	end(&w);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)
@@ -148,6 +185,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(test_question_for_the_list_disturbs_no_reader),
+		IN_FOLDER(test_what_the_pod_is_told_is_looked_at),
 	};
 
 	if (argc == 3 && str_starts(argv[1], "--report="))

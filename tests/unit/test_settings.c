@@ -39,6 +39,23 @@ static void test_settings_have_defaults(void **state)
 	assert_false(s.debug);
 }
 
+static void test_withdrawn_versions_are_those_of_both(void **state)
+{
+	const char *const env[] = { "NODE_NAME", "n1", "KATA_WITHDRAWN", "1.0.0", "KATA_POD_INFO",
+				    *state,      NULL };
+	_settings_ struct settings before = { 0 };
+	_settings_ struct settings s = { 0 };
+	_free_ char *all = NULL;
+	struct error e;
+
+	assert_int_equal(with(env, &before, &e), 0);
+	assert_int_equal(strv_len(before.withdrawn), 1);
+	folder_put(*state, "withdrawn", "1.1.0=CVE-2026-1,1.2.0-77aa01f0b3c4");
+	assert_int_equal(with(env, &s, &e), 0);
+	all = strv_join(s.withdrawn, " ");
+	assert_string_equal(all, "1.0.0 1.1.0=CVE-2026-1 1.2.0-77aa01f0b3c4");
+}
+
 static void test_prefix_loses_its_last_slashes(void **state)
 {
 	static const char *const cases[][2] = {
@@ -369,6 +386,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_settings_have_defaults),
+		cmocka_unit_test_setup_teardown(test_withdrawn_versions_are_those_of_both,
+						folder_setup, folder_teardown),
 		cmocka_unit_test(test_prefix_loses_its_last_slashes),
 		cmocka_unit_test(test_settings_of_the_architecture_win),
 		cmocka_unit_test(test_snapshotter_of_a_shim_is_its_handlers),
