@@ -186,12 +186,15 @@ static int apply(struct manager *m, const char *text, struct error *e)
 }
 
 /* Nothing is installed that could be tried. */
-static int apply_later(struct machine *k, const char *text, struct error *e)
+static int apply_later(struct manager *m, struct machine *k, const char *text, struct error *e)
 {
+	const struct action action = { .name = "config", .steps = settings_steps };
+
 	k->drop_in = text;
 	k->has_drop_in = true;
-	return configuration_plan(k, HANDLERS_PRESENT, e) < 0 ? -e->code
-							      : edit_apply(&k->configuration, e);
+	if (configuration_plan(k, HANDLERS_PRESENT, e) < 0)
+		return -e->code;
+	return m->options->is_dry ? run_tell(m, &action, k, e) : edit_apply(&k->configuration, e);
 }
 
 static int change(struct manager *m, struct machine *k, const char *text, struct error *e)
@@ -202,7 +205,7 @@ static int change(struct manager *m, struct machine *k, const char *text, struct
 		text = "";
 	if (must_be_valid(k, text, e) < 0 || store_current(k->root, &current, e) < 0)
 		return -e->code;
-	return current ? apply(m, text, e) : apply_later(k, text, e);
+	return current ? apply(m, text, e) : apply_later(m, k, text, e);
 }
 
 static int set(struct manager *m, struct machine *k, const struct key *key, const char *value,

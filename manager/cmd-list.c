@@ -85,7 +85,10 @@ int cmd_list(struct manager *m, struct error *e)
 	_machine_ struct machine k = { 0 };
 	_json_ struct json_object *items = json_object_new_array();
 
-	if (machine_open(m->options, &k, e) < 0 || add_installed(&k, items, e) < 0)
+	if (machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	m->is_understood = true;
+	if (add_installed(&k, items, e) < 0)
 		return -e->code;
 	if (m->options->from && machine_want_archive(&k, m->options->from, e) < 0)
 		return -e->code;

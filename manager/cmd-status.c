@@ -203,7 +203,10 @@ int cmd_status(struct manager *m, struct error *e)
 
 	json_set_str(status, "apiVersion", MANAGER_API);
 	json_set_str(status, "kind", "Status");
-	if (machine_open(m->options, &k, e) < 0 || read_status(m, &k, status, e) < 0)
+	if (machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	m->is_understood = true;
+	if (read_status(m, &k, status, e) < 0)
 		return -e->code;
 	if (m->format == VIEW_TABLE || m->format == VIEW_WIDE)
 		show_table(m, status);

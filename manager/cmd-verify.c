@@ -76,8 +76,10 @@ int cmd_verify(struct manager *m, struct error *e)
 	_free_ char *keys = NULL;
 	bool is_whole = true;
 
-	if (machine_open(m->options, &k, e) < 0 || store_list(k.root, &folders, e) < 0 ||
-	    trust_pinned(k.root, &keys, e) < 0)
+	if (machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	m->is_understood = true;
+	if (store_list(k.root, &folders, e) < 0 || trust_pinned(k.root, &keys, e) < 0)
 		return -e->code;
 	if (only && !strv_contains(folders, only))
 		return fail(e, ENOENT, "there is no version '%s' in '%s'", only, k.root);

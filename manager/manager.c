@@ -205,7 +205,7 @@ static int status_of(int r, const struct manager *m)
 {
 	if (r >= 0)
 		return r;
-	if (r == -EINVAL && !m->is_refused)
+	if (r == -EINVAL && !m->is_refused && !m->is_understood)
 		return EXIT_USAGE;
 	if (r == -ECANCELED)
 		return EXIT_INTERRUPTED;

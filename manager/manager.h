@@ -43,7 +43,8 @@ struct manager {
 	const struct cancel *cancel;
 	enum view_format format;
 	FILE *out;
-	bool is_refused; /* an error came before anything was changed */
+	bool is_refused;    /* an error came before anything was changed */
+	bool is_understood; /* an EINVAL is no longer about what was asked for */
 };
 
 /* Returns the exit status, or -errno with *e filled. */

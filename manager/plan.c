@@ -33,3 +33,4 @@ REMOVE_STEPS(DECLARE)
 #define ROW(name) &step_##name,
 step_table install_steps = { INSTALL_STEPS(ROW) NULL };
 step_table remove_steps = { REMOVE_STEPS(ROW) NULL };
+step_table settings_steps = { &step_overrides, NULL };

@@ -100,7 +100,10 @@ int run_recover(struct manager *m, struct error *e)
 	_machine_ struct machine k = { 0 };
 	_cleanup_(journal_closep) struct journal *j = NULL;
 
-	return machine_open(m->options, &k, e) < 0 ? -e->code : try_journal(m, &k, &j, e);
+	if (machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	m->is_understood = true;
+	return try_journal(m, &k, &j, e);
 }
 
 /* ---- what is told ---- */
@@ -131,18 +134,24 @@ static int show_plan(struct manager *m, const struct action *action, const struc
 	return plan_has_changes(a, &subject) ? EXIT_FOUND : 0;
 }
 
-static int tell(struct manager *m, const struct action *action, struct error *e)
+int run_tell(struct manager *m, const struct action *action, const struct machine *k,
+	     struct error *e)
 {
-	_cleanup_(run_done) struct run run = { .manager = m };
+	struct run run = { .manager = m, .machine = *k };
 	_assessment_ struct assessment a = { 0 };
 	const struct plan plan = { .steps = action->steps, .context = &run };
 
+	return plan_assess(&plan, &a, e) < 0 ? -e->code : show_plan(m, action, k, &a);
+}
+
+static int tell(struct manager *m, const struct action *action, struct error *e)
+{
+	_machine_ struct machine k = { 0 };
+
 	m->is_refused = true;
-	if (machine_open(m->options, &run.machine, e) < 0 ||
-	    read_machine(m, action, &run.machine, e) < 0 || plan_assess(&plan, &a, e) < 0)
+	if (machine_open(m->options, &k, e) < 0 || read_machine(m, action, &k, e) < 0)
 		return -e->code;
-	m->is_refused = false;
-	return show_plan(m, action, &run.machine, &a);
+	return run_tell(m, action, &k, e);
 }
 
 static void show_results(struct manager *m, const struct action *action, const struct run *run)
@@ -181,6 +190,7 @@ static int run_steps(struct run *run, const struct action *action, struct journa
 	    holder_mark(&run->machine.owner, run->machine.root, e) < 0)
 		return -e->code;
 	m->is_refused = false;
+	m->is_understood = true;
 	plan.writer = run->machine.program;
 	r = plan_run(&plan, &a, j, e);
 	if (r >= 0)

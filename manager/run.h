@@ -23,6 +23,7 @@ struct run {
 /* The tables of steps, see plan.c. */
 extern step_table install_steps;
 extern step_table remove_steps;
+extern step_table settings_steps; /* where nothing is installed */
 
 /* Reads into K what shall be.  ARG is the caller's. */
 typedef int run_want(struct machine *k, const void *arg, struct error *e);
@@ -39,6 +40,10 @@ struct action {
  * reads, assesses and runs.  With --dry-run it tells what would be done.  Returns the exit status.
  */
 int run_action(struct manager *m, const struct action *action, struct error *e);
+/* Tells what the steps of ACTION would do to K, which was read and planned.  Returns the exit
+ * status. */
+int run_tell(struct manager *m, const struct action *action, const struct machine *k,
+	     struct error *e);
 /* Takes back what an interrupted run left, and no more. */
 int run_recover(struct manager *m, struct error *e);
 

@@ -241,6 +241,52 @@ static void test_shells_get_their_scripts(void **state)
 	folder_remove(dir);
 }
 
+static void test_a_dry_run_sets_nothing_where_nothing_is_installed(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *root = path_join(dir, "kata"), *etc = path_join(dir, "etc");
+	struct options o = { .root = root, .etc = etc, .is_dry = true };
+	struct manager m = { .options = &o, .out = stdout };
+	struct error e;
+
+	(void)state;
+	o.arguments = strv_split("config set " KEY " 512", " ");
+	assert_int_equal(cmd_config(&m, &e), EXIT_FOUND);
+	assert_false(file_exists(etc));
+	o.is_dry = false;
+	assert_int_equal(cmd_config(&m, &e), 0);
+	o.is_dry = true;
+	assert_int_equal(cmd_config(&m, &e), 0);
+	strv_free(o.arguments);
+	folder_remove(dir);
+}
+
+static int run_manager(const char *line)
+{
+	_strv_ strv words = strv_split(line, " ");
+
+	return manager_main((int)strv_len(words), words);
+}
+
+static void test_what_is_wrong_with_a_file_is_no_wrong_usage(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *line = xasprintf("kata-manager list --root %s/kata --from %s/x", dir, dir);
+	_free_ char *install = xasprintf("kata-manager plan --root %s/kata --from %s/x", dir, dir);
+	_free_ char *root = xasprintf("kata-manager list --root kata --from %s/x", dir);
+	_free_ char *option = xasprintf("kata-manager list --root %s/kata --form x", dir);
+	char text[1024] = "";
+
+	(void)state;
+	memset(text, 'x', sizeof(text) - 1);
+	folder_put(dir, "x", text);
+	assert_int_equal(run_manager(line), EXIT_FAILED);
+	assert_int_equal(run_manager(install), EXIT_REFUSED);
+	assert_int_equal(run_manager(root), EXIT_USAGE);
+	assert_int_equal(run_manager(option), EXIT_USAGE);
+	folder_remove(dir);
+}
+
 /* An installation of kata-deploy is not taken over, not even in a plan. */
 static void test_root_of_another_program_is_refused_by_name(void **state)
 {
@@ -272,6 +318,8 @@ int main(void)
 		cmocka_unit_test(test_a_copy_is_there_while_something_differs),
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
+		cmocka_unit_test(test_a_dry_run_sets_nothing_where_nothing_is_installed),
+		cmocka_unit_test(test_what_is_wrong_with_a_file_is_no_wrong_usage),
 		cmocka_unit_test(test_root_of_another_program_is_refused_by_name),
 		cmocka_unit_test(test_values_of_the_release_are_the_default),
 		cmocka_unit_test(test_words_are_completed_from_the_tables),
