@@ -96,6 +96,20 @@ const struct command commands[] = {
 		.help = "read every file again; ends with 0: all is whole, 6: something is damaged",
 	},
 	{
+		.name = "audit",
+		.usage = "",
+		.run = cmd_audit,
+		.help = "what makes sandboxes here less safe than they could be; ends with 0: "
+			"nothing, 6: something",
+	},
+	{
+		.name = "test",
+		.usage = "",
+		.needs_root = true,
+		.run = cmd_test,
+		.help = "boot a sandbox as it is installed and configured now, and have it answer",
+	},
+	{
 		.name = "config",
 		.min = 1,
 		.max = 3,
@@ -143,7 +157,7 @@ static void usage(FILE *out)
 		"  1    failed; what had been changed was taken back\n"
 		"  2    wrong usage\n"
 		"  4    refused before anything was changed\n"
-		"  6    found: changes (plan, --dry-run), damage (verify)\n"
+		"  6    found: changes (plan, --dry-run), damage (verify), a risk (audit)\n"
 		"  130  interrupted; what had been changed was taken back\n",
 		out);
 }

@@ -58,10 +58,10 @@ static bool matches(const char *name, const char *expression)
 	return is_match;
 }
 
-static bool is_enabled(const struct config *c, const char *name)
+bool config_may_annotate(const struct config *c, const char *annotation)
 {
 	for (char *const *s = c->hypervisor.enable_annotations; s && *s; s++)
-		if (matches(name, *s))
+		if (matches(annotation, *s))
 			return true;
 	return false;
 }
@@ -114,7 +114,7 @@ int config_annotate(struct config *c, const char *key, const char *value, struct
 			    "annotation '%.128s' is refused: this version has no such "
 			    "setting for pods",
 			    key);
-	if (!is_enabled(c, row->annotation))
+	if (!config_may_annotate(c, row->annotation))
 		return fail(e, EPERM,
 			    "annotation '%s' is refused: enable_annotations in '%s' does "
 			    "not contain \"%s\"",

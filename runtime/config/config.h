@@ -121,6 +121,9 @@ int config_read_text(struct config *c, const char *text, size_t len, const char 
  * EPERM names the key that would allow it, EINVAL a bad value; nothing is changed then. */
 int config_annotate(struct config *c, const char *key, const char *value, struct error *e);
 
+/* Whether enable_annotations lets pods set ANNOTATION, the last part of its name. */
+bool config_may_annotate(const struct config *c, const char *annotation);
+
 /* What no single row can say: limits between keys, filled-in host counts.  Call after the last
  * annotation; config_load() has called it for the files alone. */
 int config_settle(struct config *c, struct error *e);

@@ -90,6 +90,8 @@ expect_match "kernel of the canary" '^[0-9]+\.' "$(jq -r .guestKernel "$work/res
 expect "again: nothing" "0 0" "$(km install --from "$dist" --insecure-unsigned -o json | jq -r '"\(.steps) \(.writes)"')"
 expect_status 0 km verify
 kernel=$(run_kata one$$ uname -r)
+expect "the kernel of a test" "$kernel" "$(km test -o json | jq -r .guestKernel)"
+expect "findings" "settings trust" "$({ km audit -o json || true; } | jq -r '[.items[].kind] | unique | join(" ")')"
 [ "$kernel" != "$(uname -r)" ] || fail "the container runs on the host's kernel"
 expect "origin of a value" /etc/kata-containers/config.d/50-kata-manager.toml \
 	"$(km config show -o json | jq -r '.items[] | select(.key == "hypervisor.qemu.default_memory").from')"

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_manager_look - what kata-manager finds on a machine, and tells of it.
+ */
+
+#include "tests/unit/folder.h"
+
+#include <sys/stat.h>
+
+#include "manager/machine.h"
+
+#define MAIN_FILE "kata/current/share/defaults/kata-containers/configuration.toml"
+
+/* What RUN says below DIR, as JSON, and its status.  Caller owns. */
+static struct json_object *said(const char *dir, manager_run *run, int *ret_status)
+{
+	_free_ char *root = path_join(dir, "kata");
+	_free_ char *etc = path_join(dir, "etc");
+	char verb[] = "verb";
+	char *words[] = { verb, NULL };
+	const struct options o = { .root = root, .etc = etc, .arguments = words };
+	struct manager m = { .options = &o, .format = VIEW_JSON };
+	struct json_object *object = NULL;
+	_free_ char *text = NULL;
+	size_t size = 0;
+	struct error e;
+
+	m.out = open_memstream(&text, &size);
+	*ret_status = run(&m, &e);
+	(void)fclose(m.out);
+	if (*ret_status < 0)
+		fail_msg("%s", e.msg);
+	if (json_parse(text, strlen(text), "it", &object, &e) < 0)
+		fail_msg("%s", e.msg);
+	return object;
+}
+
+/* ---- audit ---- */
+
+static bool has_finding(const char *dir, const char *kind, const char *where)
+{
+	int status;
+	_json_ struct json_object *all = said(dir, cmd_audit, &status);
+	struct json_object *items = json_at(all, "items");
+	bool has = false;
+
+	assert_int_equal(status, json_len(items) > 0 ? EXIT_FOUND : 0);
+	for (size_t i = 0; i < json_len(items); i++)
+		has |= strcmp(json_get_str(json_item(items, i), "kind"), kind) == 0 &&
+		       strstr(json_get_str(json_item(items, i), "where"), where);
+	return has;
+}
+
+static void test_annotations_that_allow_too_much_are_found(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *where; /* NULL: nothing is found */
+	} cases[] = {
+		{ "enable_annotations = []", NULL },
+		{ "enable_annotations = [\"default_memory\", \"default_.*\"]", NULL },
+		{ "enable_annotations = [\".*\"]", "enable_annotations" },
+		{ "enable_annotations = [\"kernel_params\"]", "kernel_params" },
+		{ "enable_annotations = [\"entropy_source\"]", NULL },
+		{ "enable_annotations = [\"entropy_source\"]\nvalid_entropy_sources = [\"*\"]",
+		  "entropy_source" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xasprintf("[hypervisor.qemu]\n%s\n", cases[i].text);
+
+		folder_put(*state, MAIN_FILE, text);
+		assert_int_equal(
+			has_finding(*state, "annotations", cases[i].where ? cases[i].where : ""),
+			cases[i].where != NULL);
+	}
+}
+
+static void test_configuration_that_others_can_write_is_found(void **state)
+{
+	_free_ char *path = path_join(*state, MAIN_FILE);
+
+	folder_put(*state, MAIN_FILE, "[runtime]\n");
+	assert_false(has_finding(*state, "files", ""));
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_true(has_finding(*state, "files", ""));
+}
+
+static void test_settings_and_versions_that_are_a_risk_are_found(void **state)
+{
+	folder_put(*state, MAIN_FILE, "[agent.kata]\ndebug_console_enabled = true\n");
+	folder_put(*state, "kata/versions/1.2.0-77aa01f0b3c4/MANIFEST", "");
+	assert_true(has_finding(*state, "settings", "debug_console_enabled"));
+	assert_false(has_finding(*state, "versions", ""));
+	assert_true(has_finding(*state, "trust", "trusted-keys"));
+	assert_int_equal(setenv("KATA_WITHDRAWN", "1.2.0=it-leaks", 1), 0);
+	assert_true(has_finding(*state, "versions", "1.2.0-77aa01f0b3c4"));
+	assert_int_equal(unsetenv("KATA_WITHDRAWN"), 0);
+	folder_put(*state, "kata/trusted-keys", "a key\n");
+	assert_false(has_finding(*state, "trust", ""));
+}
+
+/* ---- test ---- */
+
+static void test_without_a_version_there_is_nothing_to_test(void **state)
+{
+	_free_ char *root = path_join(*state, "kata");
+	const struct options o = { .root = root };
+	struct manager m = { .options = &o, .out = stdout };
+	struct error e;
+
+	assert_int_equal(cmd_test(&m, &e), -ENOENT);
+	assert_non_null(strstr(e.msg, "nothing is installed"));
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
+		TEST(test_annotations_that_allow_too_much_are_found),
+		TEST(test_configuration_that_others_can_write_is_found),
+		TEST(test_settings_and_versions_that_are_a_risk_are_found),
+		TEST(test_without_a_version_there_is_nothing_to_test),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
