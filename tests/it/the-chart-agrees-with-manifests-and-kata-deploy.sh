@@ -196,6 +196,29 @@ render --include-crds --set coordinator.enabled=true,coordinator.spec.stale.poli
 normal "$work/component.json" >"$work/component.normal"
 normal "$work/coordinator.json" >"$work/coordinator.normal"
 diff "$work/component.normal" "$work/coordinator.normal" || fail "the chart differs from the component that evicts"
+# What is a coordinator's, and what of the DaemonSet is for it.
+coordinated() { # FILE
+	normal "$1" | jq -cS 'if .kind == "DaemonSet" then [.metadata.name, .spec.updateStrategy,
+			(.spec.template.spec | .volumes[], .containers[].volumeMounts[] | select(.name == "podinfo"))]
+		elif .kind == "KataInstallation" or (.metadata.name | test("coordinator")) then .
+		else empty end' | sort
+}
+while read -r overlay value; do
+	"$kubectl" kustomize "$top/manifests/overlays/$overlay" | to_json >"$work/named"
+	render --set coordinator.enabled=true,"$value" | to_json >"$work/coordinator.json"
+	coordinated "$work/named" >"$work/named.normal"
+	coordinated "$work/coordinator.json" >"$work/coordinator.normal"
+	expect "objects of a coordinator in overlays/$overlay" 10 "$(wc -l <"$work/named.normal")"
+	diff "$work/named.normal" "$work/coordinator.normal" || fail "the chart with $value differs from overlays/$overlay"
+	agrees "manifests/overlays/$overlay"
+done <<-'END'
+	suffix-coordinated env.multiInstallSuffix=blue
+	pools/emulation-coordinated pool=emulation
+END
+printf 'components: [manifests/components/coordinator]\nresources: [manifests/overlays/pools/kvm]\n' \
+	>"$work/component/kustomization.yaml"
+"$kubectl" kustomize --load-restrictor LoadRestrictionsNone "$work/component" | to_json >"$work/named"
+expect "objects of a coordinator beside overlays/pools/kvm" 10 "$(coordinated "$work/named" | wc -l)"
 render --set coordinator.enabled=true,env.multiInstallSuffix=blue,coordinator.spec.paused=true | to_json >"$work/blue"
 expect "what the second one has, and may act on" "blue true kata-deploy-blue,blue kata-deploy-blue-coordinator,blue,kata-deploy-blue" \
 	"$(jq -rs 'def one($kind; $name): map(select(.kind == $kind and .metadata.name == $name))[0];
