@@ -44,7 +44,10 @@ int cmd_test(struct manager *m, struct error *e)
 
 	json_set_str(result, "apiVersion", MANAGER_API);
 	json_set_str(result, "kind", "Test");
-	if (machine_open(m->options, &k, e) < 0 || machine_want_current(&k, e) < 0 ||
+	if (machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	m->is_understood = true;
+	if (machine_want_current(&k, e) < 0 ||
 	    journal_open(&k.owner, k.root, deadline_in(LOCK_MS), m->cancel, &j, e) < 0 ||
 	    boot(m, &k, result, e) < 0)
 		return -e->code;

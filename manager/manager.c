@@ -110,6 +110,13 @@ const struct command commands[] = {
 		.help = "boot a sandbox as it is installed and configured now, and have it answer",
 	},
 	{
+		.name = "diagnose",
+		.usage = "",
+		.run = cmd_diagnose,
+		.help = "a report of all this without secrets, for who is to help: Markdown, or "
+			"with -o json one object",
+	},
+	{
 		.name = "config",
 		.min = 1,
 		.max = 3,

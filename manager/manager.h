@@ -72,8 +72,9 @@ struct command {
 /* Ends with a NULL name. */
 extern const struct command commands[];
 
-manager_run cmd_audit, cmd_test, cmd_check, cmd_complete, cmd_completion, cmd_config, cmd_install,
-	cmd_list, cmd_plan, cmd_recover, cmd_remove, cmd_rollback, cmd_status, cmd_verify;
+manager_run cmd_audit, cmd_test, cmd_check, cmd_complete, cmd_completion, cmd_config, cmd_diagnose,
+	cmd_install, cmd_list, cmd_plan, cmd_recover, cmd_remove, cmd_rollback, cmd_status,
+	cmd_verify;
 
 /* The whole program.  Returns the exit status. */
 int manager_main(int argc, char **argv);

@@ -11,10 +11,10 @@
 #include <time.h>
 
 #include "lib/file.h"
+#include "lib/redact-json.h"
 #include "lib/redact.h"
 
-#define BLOCK    512
-#define REDACTED "..."
+#define BLOCK 512
 
 /* The header of ustar. */
 struct header {
@@ -103,50 +103,11 @@ void archive_add_text(struct archive *a, const char *name, char *text)
 	add_redacted(a, name, text);
 }
 
-static void redact_string(struct json_object *string)
-{
-	_free_ char *text = xstrdup(json_object_get_string(string));
-
-	redact_text(text);
-	(void)json_object_set_string(string, text);
-}
-
-static void redact_members(struct json_object *object)
-{
-	const char *variable = json_member_str(object, "name");
-	_strv_ strv secrets = NULL;
-
-	json_object_object_del(object, "managedFields");
-	json_object_object_foreach(object, name, value)
-	{
-		bool is_value = variable && strcmp(name, "value") == 0 &&
-				redact_is_secret(variable, strlen(variable));
-
-		if (is_value || (redact_is_secret(name, strlen(name)) &&
-				 json_object_is_type(value, json_type_string)))
-			strv_add(&secrets, name);
-		else
-			archive_redact(value);
-	}
-	for (char **secret = secrets; secret && *secret; secret++)
-		json_set_str(object, *secret, REDACTED);
-}
-
-void archive_redact(struct json_object *object)
-{
-	if (json_object_is_type(object, json_type_object))
-		redact_members(object);
-	if (json_object_is_type(object, json_type_string))
-		redact_string(object);
-	for (size_t i = 0; i < json_len(object); i++)
-		archive_redact(json_item(object, i));
-}
-
 void archive_add(struct archive *a, const char *name, struct json_object *object)
 {
 	_free_ char *text = NULL;
 
-	archive_redact(object);
+	redact_json(object);
 	text = xasprintf("%s\n", json_object_to_json_string_ext(
 					 object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 							 JSON_C_TO_STRING_NOSLASHESCAPE));

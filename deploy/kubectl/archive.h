@@ -24,8 +24,4 @@ void archive_add(struct archive *a, const char *name, struct json_object *object
 /* The list of what was left out, and the end. */
 void archive_end(struct archive *a);
 
-/* Leaves out of OBJECT every value of a key that sounds like a secret, of environment variables
- * too, what its texts have of that kind, and what servers add for themselves. */
-void archive_redact(struct json_object *object);
-
 #endif
