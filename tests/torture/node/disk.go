@@ -399,11 +399,31 @@ func (r *record) take(name, line string, w words) {
 	}
 }
 
+var begunForm = regexp.MustCompile(`^(\d+) .* <unfinished \.\.\.>$`)
+var resumedForm = regexp.MustCompile(`^(\d+) +<\.\.\. \w+ resumed>(.*)$`)
+
+// whole is the lines of a recording; a call that another process came into is one line, where it ended.
+func whole(text string) []string {
+	var lines []string
+	begun := map[string]string{}
+	for _, line := range strings.Split(text, "\n") {
+		if found := begunForm.FindStringSubmatch(line); found != nil {
+			begun[found[1]] = strings.TrimSuffix(line, " <unfinished ...>")
+			continue
+		}
+		if found := resumedForm.FindStringSubmatch(line); found != nil {
+			line = begun[found[1]] + found[2]
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
 // read takes a recording of strace's.
 func (r *record) read(path string) {
 	text, err := os.ReadFile(path)
 	must(err)
-	for _, line := range strings.Split(string(text), "\n") {
+	for _, line := range whole(string(text)) {
 		found := callForm.FindStringSubmatch(line)
 		if found == nil || strings.HasPrefix(found[3], "-") {
 			continue
