@@ -135,8 +135,8 @@ static void count(const struct rollout_node *targets, size_t n, struct decision 
 	d->n_nodes = n;
 }
 
-/* The wave that is not complete; the number of waves if there is none.  A failure that was accepted
- * holds nobody up. */
+/* The wave that is not complete; the number of waves if there is none.  A failure that was
+ * accepted, or is one of fewer than the limit, holds nobody up. */
 static size_t find_wave(const struct policy *p, const struct rollout_node *targets, size_t n,
 			bool accepts_failures)
 {
@@ -222,16 +222,18 @@ void decide(const struct policy *p, const struct rollout_template *t, struct rol
 	    size_t n, int64_t now_s, struct decision *ret_decision)
 {
 	struct decision d = { 0 };
-	bool accepts_failures = template_is(t, p->resumed, p->resumed_revision);
+	bool accepts_failures;
 
 	if (n > 0)
 		qsort(targets, n, sizeof(*targets), compare);
 	count(targets, n, &d);
+	accepts_failures =
+		d.n_failed < p->failure_limit || template_is(t, p->resumed, p->resumed_revision);
 	d.wave = find_wave(p, targets, n, accepts_failures);
 	if (d.wave == p->n_waves) {
 		d.phase = PHASE_COMPLETE;
 		d.wave = p->n_waves - 1;
-	} else if (d.n_failed >= p->failure_limit && !accepts_failures) {
+	} else if (!accepts_failures) {
 		d.phase = PHASE_FAILED;
 		d.undoes = p->on_failure == ON_FAILURE_UNDO;
 	} else if (p->is_paused) {

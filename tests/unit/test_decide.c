@@ -226,7 +226,8 @@ static void test_policy_holds_and_a_person_lets_go_on(void **state)
 			/* And that of another template of its tag. */
 			{ &again, "fooo", PHASE_FAILED, false, 0 },
 			{ &exact, "fooo", PHASE_ROLLING, false, 1 },
-			{ &two, "rfoo", PHASE_ROLLING, false, 0 },
+			{ &two, "rfoo", PHASE_ROLLING, false, 1 },
+			{ &two, "frrr", PHASE_COMPLETE, false, 0 },
 			{ &two, "ffoo", PHASE_FAILED, false, 0 },
 		};
 
