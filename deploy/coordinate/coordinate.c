@@ -340,10 +340,11 @@ static int evict_all(struct coordinator *c, const struct situation *s, struct js
 		_free_ char *note =
 			xasprintf("%s/%s: %s", json_get_str(item, "namespace"),
 				  json_get_str(item, "pod"), json_get_str(item, "reason"));
-		int r = must_hold(c, e);
+		int r;
 
-		if (r >= 0)
-			r = recycle_evict(c->kube, item, deadline_in(EVICT_MS), c->cancel, e);
+		if (must_hold(c, e) < 0)
+			return -e->code;
+		r = recycle_evict(c->kube, item, deadline_in(EVICT_MS), c->cancel, e);
 		if (r == -EAGAIN || r == -ETIMEDOUT) {
 			json_set_bool(c->refused, json_get_str(item, "uid"), true);
 			log_info("%s stays for now: %s", note, e->msg);
@@ -400,9 +401,18 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 {
 	_json_ struct json_object *status = NULL;
 
+	struct error why;
+
 	if (!report_may_undo(s))
 		d->undoes = false;
-	if (delete_pods(c, d, e) < 0 || (d->undoes && take_back(c, e) < 0))
+	if (delete_pods(c, d, e) < 0)
+		return -e->code;
+	/* That it stopped has to be told all the same: there may be no template before. */
+	if (d->undoes && take_back(c, &why) < 0) {
+		log_warn("%s", why.msg);
+		d->undoes = false;
+	}
+	if (must_hold(c, e) < 0)
 		return -e->code;
 	s->first_reason = reason_on(cluster, d->first_failed);
 	status = report_status(s, p, d);

@@ -434,6 +434,22 @@ static void test_template_goes_back_where_the_policy_says_so(void **state)
 }
 
 /* It was taken back, and somebody gave it again. */
+/* Of a first installation: that it stopped is told all the same. */
+static void test_template_without_one_before_stays_and_that_is_told(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"onFailure\":\"Undo\"}}"),
+		SIGNS,
+		CLUSTER(POD("n1", "k:2", "False"), NODE("n1", REFUSED)),
+		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100", LIST("")),
+		TOLD("KataRolloutStopped", "n1: CanaryFailed"),
+		STATUS("\"type\":\"Degraded\",\"status\":\"True\"", "\"result\":\"Failed\""),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
 static void test_template_goes_back_once_only(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -804,6 +820,7 @@ int main(void)
 		cmocka_unit_test(test_template_that_comes_back_has_its_pods),
 		cmocka_unit_test(test_node_that_does_not_get_ready_in_time_stops_it),
 		cmocka_unit_test(test_template_goes_back_where_the_policy_says_so),
+		cmocka_unit_test(test_template_without_one_before_stays_and_that_is_told),
 		cmocka_unit_test(test_template_goes_back_once_only),
 		cmocka_unit_test(test_template_that_came_back_by_itself_stays),
 		cmocka_unit_test(test_another_broken_template_goes_back_as_well),
