@@ -8,7 +8,9 @@
  * they see as a file, so that nodes need no right to ask.  What it knows it reads from the API each
  * time, and what it decides is a function of that (decide.c): it can be killed at any point.  Each
  * write is preceded by a look at the lease.  Without the resource, or with an invalid one, nothing
- * that runs is stopped. At rest it asks for three small objects every few seconds.  One thread.
+ * that runs is stopped.  While nothing is under way it asks for three small objects every few
+ * seconds, and for nodes when one of them changes, when a soak or the wait for a window is over, or
+ * once a minute.  One thread.
  */
 #include "deploy/coordinate/coordinate.h"
 
@@ -36,7 +38,7 @@
 #define LOOK_MS     5000
 #define PER_SECOND  20
 #define BURST       100
-#define REST_MS     60000 /* while all is done nodes are looked at no more often than that */
+#define REST_MS     60000 /* while nothing is under way nodes are looked at no more often */
 #define EVICTING_MS 15000 /* the same, while pods with stale sandboxes go */
 #define EVICT_MS    2000  /* that a budget may think about one */
 #define REFUSED_MS  (5 * 60 * UINT64_C(1000)) /* until who was refused is asked for again */
@@ -400,7 +402,6 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 	       const struct cluster *cluster, struct decision *d, struct error *e)
 {
 	_json_ struct json_object *status = NULL;
-
 	struct error why;
 
 	if (!report_may_undo(s))
@@ -420,8 +421,15 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 	return put_status(c, s, status, e);
 }
 
-static int look(struct coordinator *c, struct json_object *resource, int64_t now_s,
-		int64_t *ret_again_s, enum phase *ret_phase, struct error *e)
+/* While nodes are begun or under way each look may be the one that counts. */
+static uint64_t rest_of(const struct decision *d, int64_t now_s)
+{
+	if (d->phase == PHASE_ROLLING || (d->again_s && d->again_s <= now_s))
+		return 0;
+	return d->again_s ? min_u64(REST_MS, (uint64_t)(d->again_s - now_s) * 1000) : REST_MS;
+}
+
+static int look(struct coordinator *c, struct json_object *resource, int64_t now_s, struct error *e)
 {
 	_cluster_ struct cluster cluster = { 0 };
 	_policy_ struct policy p = { 0 };
@@ -448,13 +456,11 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
 	decide(&p, &s.template, targets, n, now_s, &d);
 	r = act(c, &s, &p, &cluster, &d, e);
-	c->rest_ms = REST_MS;
+	c->rest_ms = rest_of(&d, now_s);
 	if (r >= 0 && shall_evict(&s, &p, &d, now_s)) {
 		c->rest_ms = EVICTING_MS;
 		r = evict_stale(c, &s, &p, &cluster, e);
 	}
-	*ret_again_s = d.again_s;
-	*ret_phase = d.phase;
 	return r;
 }
 
@@ -482,13 +488,11 @@ void coordinator_done(struct coordinator *c)
 	json_putp(&c->refused);
 }
 
-int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, struct error *e)
+int coordinate_once(struct coordinator *c, int64_t now_s, struct error *e)
 {
 	_json_ struct json_object *resource = NULL;
 	_free_ char *signs = NULL;
-	enum phase phase = PHASE_ROLLING;
 
-	*ret_again_s = 0;
 	if (read_resource(c, &resource, e) < 0)
 		return -e->code;
 	if (!resource)
@@ -498,10 +502,11 @@ int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, 
 	if (str_equal(signs, c->rest) && now_ms() - c->looked_ms < c->rest_ms)
 		return 0;
 	str_set(&c->rest, NULL);
+	c->rest_ms = 0;
 	c->looked_ms = now_ms();
-	if (look(c, resource, now_s, ret_again_s, &phase, e) < 0)
+	if (look(c, resource, now_s, e) < 0)
 		return -e->code;
-	if (phase == PHASE_COMPLETE)
+	if (c->rest_ms > 0)
 		c->rest = TAKE_PTR(signs);
 	return 0;
 }
@@ -512,11 +517,10 @@ int coordinate_run(struct coordinator *c, struct error *e)
 
 	kube_set_rate(c->kube, PER_SECOND, BURST);
 	do {
-		int64_t again_s;
 		int r = lease_try(c->lease, c->kube, c->cancel, e);
 
 		if (r > 0 && now_ms() >= look_ms) {
-			r = coordinate_once(c, time(NULL), &again_s, e);
+			r = coordinate_once(c, time(NULL), e);
 			look_ms = deadline_in(LOOK_MS);
 		}
 		if (r < 0 && r != -ECANCELED)

@@ -14,7 +14,7 @@ struct coordinator {
 	struct kube_client *kube;
 	const struct cancel *cancel;
 	struct lease *lease;         /* NULL: there is no other (a test) */
-	char *rest;                  /* what was there when all was done; NULL: all is not; owned */
+	char *rest;                  /* what was there when nothing was under way; NULL; owned */
 	uint64_t looked_ms;          /* when nodes were looked at last */
 	uint64_t rest_ms;            /* for how long they need not be */
 	struct json_object *refused; /* pods that may not be evicted now; owned */
@@ -25,8 +25,8 @@ void coordinator_done(struct coordinator *c);
 
 /* Looks once: decides, deletes the pods that are next, takes a template back where the policy says
  * so, and reports.  Without the custom resource, or with one that is not valid, it touches nothing.
- * *ret_again_s is when to look again though nothing has changed; 0: it does not matter. */
-int coordinate_once(struct coordinator *c, int64_t now_s, int64_t *ret_again_s, struct error *e);
+ * While nothing is under way most looks ask for no node. */
+int coordinate_once(struct coordinator *c, int64_t now_s, struct error *e);
 
 /* The nodes of C, which is of one installation, as decide() sees them; one whose pod is being
  * replaced is under way.  *ret_away is how many cannot be reached, and are left out until they can.

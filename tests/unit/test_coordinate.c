@@ -240,14 +240,13 @@ static int look(const struct fake_turn *turns, size_t n, struct lease *lease, st
 				 .lease = lease };
 	struct fake_api api;
 	const char *fault;
-	int64_t again_s;
 	int r;
 
 	assert_true(fake_start(&api, turns, n, NULL));
 	config.server = api.url;
 	assert_int_equal(kube_open(&config, &test_owner, &c.kube, e), 0);
 	kube_set_refusal(c.kube, 0);
-	r = coordinate_once(&c, NOW, &again_s, e);
+	r = coordinate_once(&c, NOW, e);
 	kube_close(c.kube);
 	coordinator_done(&c);
 	fault = fake_stop(&api);
@@ -590,6 +589,34 @@ static void test_who_lost_the_lease_deletes_nothing(void **state)
 	assert_int_equal(look(turns, ARRAY_SIZE(turns), &lost, &e), -EAGAIN);
 }
 
+/* LOOKS one after the other. */
+static void assert_looks(const struct fake_turn *turns, size_t n, unsigned looks)
+{
+	struct coordinator c = { .installation = "default",
+				 .namespace = "kata-system",
+				 .daemonset = "kata-deploy" };
+	struct kube_config config = { 0 };
+	struct fake_api api;
+	const char *fault;
+	struct error e;
+
+	assert_true(fake_start(&api, turns, n, NULL));
+	config.server = api.url;
+	assert_int_equal(kube_open(&config, &test_owner, &c.kube, &e), 0);
+	kube_set_rate(c.kube, 50, 100);
+	while (looks-- > 0)
+		assert_int_equal(coordinate_once(&c, NOW, &e), 0);
+	kube_close(c.kube);
+	coordinator_done(&c);
+	fault = fake_stop(&api);
+	if (fault)
+		fail_msg("%s", fault);
+}
+
+#define PAUSED "{\"metadata\":{\"generation\":1},\"spec\":{\"paused\":true}}"
+/* For longer than the node has been ready. */
+#define SOAKS "{\"metadata\":{\"generation\":1},\"spec\":{\"soakSeconds\":604800}}"
+
 static void test_at_rest_no_node_is_asked_for(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -607,27 +634,56 @@ static void test_at_rest_no_node_is_asked_for(void **state)
 		TOLD("KataRolloutComplete", "complete"),
 		STATUS("\"rollout\":\"complete\""),
 	};
-	struct coordinator c = { .installation = "default",
-				 .namespace = "kata-system",
-				 .daemonset = "kata-deploy" };
-	struct kube_config config = { 0 };
-	struct fake_api api;
-	const char *fault;
-	int64_t again_s;
-	struct error e;
 
 	(void)state;
-	assert_true(fake_start(&api, turns, ARRAY_SIZE(turns), NULL));
-	config.server = api.url;
-	assert_int_equal(kube_open(&config, &test_owner, &c.kube, &e), 0);
-	kube_set_rate(c.kube, 50, 100);
-	for (int i = 0; i < 3; i++)
-		assert_int_equal(coordinate_once(&c, NOW, &again_s, &e), 0);
-	kube_close(c.kube);
-	coordinator_done(&c);
-	fault = fake_stop(&api);
-	if (fault)
-		fail_msg("%s", fault);
+	assert_looks(turns, ARRAY_SIZE(turns), 3);
+}
+
+/* Nor while it waits: for a person, or for a wave to prove itself. */
+static void test_while_it_waits_no_node_is_asked_for(void **state)
+{
+	static const struct fake_turn paused[] = {
+		GET(RESOURCE, PAUSED),
+		SIGNS,
+		CLUSTER(POD("n1", "k:1", "True"), NODE("n1", "")),
+		TOLD("KataRolloutPaused", "paused"),
+		STATUS("\"rollout\":\"paused at 0 of 1 nodes\""),
+		GET(RESOURCE, PAUSED),
+		SIGNS,
+	};
+	static const struct fake_turn soaking[] = {
+		GET(RESOURCE, SOAKS),
+		SIGNS,
+		CLUSTER(POD("n1", "k:2", "True") "," POD("n2", "k:1", "True"),
+			NODE("n1", "") "," NODE("n2", "")),
+		STATUS("\"rollout\":\"wave 2 of 4 (5 %), 1 of 2 nodes, soaking\""),
+		GET(RESOURCE, SOAKS),
+		SIGNS,
+	};
+
+	(void)state;
+	assert_looks(paused, ARRAY_SIZE(paused), 2);
+	assert_looks(soaking, ARRAY_SIZE(soaking), 2);
+}
+
+/* A node that is under way is looked at each time. */
+static void test_while_a_node_is_under_way_it_is_asked_for(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{}}"),
+		SIGNS,
+		CLUSTER(ENDING_POD("n1"), NODE("n1", "")),
+		TOLD("KataRolloutWave", "wave 1 of 4"),
+		STATUS("\"rollout\":\"wave 1 of 4, 1 of 1 nodes\""),
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{}}"),
+		SIGNS,
+		CLUSTER(ENDING_POD("n1"), NODE("n1", "")),
+		TOLD("KataRolloutWave", "wave 1 of 4"),
+		STATUS("\"rollout\":\"wave 1 of 4, 1 of 1 nodes\""),
+	};
+
+	(void)state;
+	assert_looks(turns, ARRAY_SIZE(turns), 2);
 }
 
 /* ---- withdrawn versions ---- */
@@ -830,6 +886,8 @@ int main(void)
 		cmocka_unit_test(test_without_or_with_a_wrong_resource_nothing_is_touched),
 		cmocka_unit_test(test_who_lost_the_lease_deletes_nothing),
 		cmocka_unit_test(test_at_rest_no_node_is_asked_for),
+		cmocka_unit_test(test_while_it_waits_no_node_is_asked_for),
+		cmocka_unit_test(test_while_a_node_is_under_way_it_is_asked_for),
 		cmocka_unit_test(test_withdrawn_versions_are_told_to_the_pods),
 		cmocka_unit_test(test_versions_that_are_withdrawn_no_more_are_taken_back),
 		cmocka_unit_test(test_pods_that_may_not_be_told_keep_no_roll_out),
