@@ -4,19 +4,15 @@
  *
  * One after the other, by the Eviction API: a PodDisruptionBudget that refuses is waited for, the
  * next pod goes when the last one is gone, and the next one of the same controller when as many of
- * its pods are ready as were before the first went, also where no budget says so.  A pod that
- * nobody would make anew stays, and so does one whose annotation says so.  Foreign sandboxes and
- * leftovers have no pod that could go.
+ * its pods are ready as were before the first went, also where no budget says so.  Who goes, and
+ * in which order, is what a coordinator goes by as well (recycle.c).
  */
-#include <string.h>
-
 #include "deploy/kubectl/recycle.h"
 #include "deploy/kubectl/show.h"
 #include "deploy/kubectl/stale.h"
 #include "lib/kube/apply.h"
 #include "lib/kube/list.h"
 
-#define RECYCLE     "katacontainers.io/recycle"
 #define PATIENCE_MS (120 * UINT64_C(1000))
 #define GONE_MS     (120 * UINT64_C(1000))
 #define POLL_MS     500
@@ -39,47 +35,6 @@ static const struct view view = {
 	.n_columns = ARRAY_SIZE(columns),
 };
 
-static char *pod_path(struct json_object *item)
-{
-	_free_ char *namespace = http_escape(json_get_str(item, "namespace"));
-	_free_ char *name = http_escape(json_get_str(item, "pod"));
-
-	return xasprintf("/api/v1/namespaces/%s/pods/%s", namespace, name);
-}
-
-const char *recycle_controller(struct json_object *pod)
-{
-	struct json_object *owners = json_at(pod, "metadata.ownerReferences");
-
-	for (size_t i = 0; i < json_len(owners); i++)
-		if (json_get_bool(json_item(owners, i), "controller", false))
-			return json_get_str(json_item(owners, i), "uid");
-	return NULL;
-}
-
-bool recycle_is_marked(struct json_object *pod)
-{
-	return str_equal(json_member_str(json_at(pod, "metadata.annotations"), RECYCLE), "true");
-}
-
-const char *recycle_why_not(struct json_object *pod, const char *uid, const char *node)
-{
-	struct json_object *notes = json_at(pod, "metadata.annotations");
-
-	if (!str_equal(json_get_str(pod, "metadata.uid"), uid))
-		return "it is another pod of this name by now";
-	/* A node is believed about its own pods alone. */
-	if (!str_equal(json_get_str(pod, "spec.nodeName"), node))
-		return "it is not on the node that named it";
-	if (json_get_str(pod, "metadata.deletionTimestamp"))
-		return "it is going already";
-	if (json_member(notes, "kubernetes.io/config.mirror"))
-		return "its node made it: it is no pod of the API";
-	if (str_equal(json_member_str(notes, RECYCLE), "false"))
-		return "its annotation " RECYCLE " says so";
-	return recycle_controller(pod) ? NULL : "it has no controller that would make it anew";
-}
-
 /* ---- a workload: the pods of one controller ---- */
 
 struct count {
@@ -90,12 +45,10 @@ struct count {
 static int each_pod(void *arg, struct json_object *pod, struct error *e)
 {
 	struct count *count = arg;
-	struct json_object *ready = json_find(json_at(pod, "status.conditions"), "type", "Ready");
 
 	(void)e;
-	count->ready += str_equal(recycle_controller(pod), count->controller) &&
-			str_equal(json_get_str(ready, "status"), "True") &&
-			!json_get_str(pod, "metadata.deletionTimestamp");
+	count->ready +=
+		str_equal(recycle_controller(pod), count->controller) && recycle_is_ready(pod);
 	return 0;
 }
 
@@ -127,29 +80,11 @@ static int await_workload(struct kata *k, struct json_object *pod, struct json_o
 
 /* ---- eviction ---- */
 
-int recycle_evict(struct kube_client *kube, struct json_object *item, uint64_t deadline_ms,
-		  const struct cancel *cancel, struct error *e)
-{
-	_free_ char *pod = pod_path(item);
-	_free_ char *path = xasprintf("%s/eviction", pod);
-	_json_ struct json_object *eviction = json_object_new_object();
-	struct json_object *metadata;
-
-	json_set_str(eviction, "apiVersion", "policy/v1");
-	json_set_str(eviction, "kind", "Eviction");
-	metadata = json_set_object(eviction, "metadata");
-	json_set_str(metadata, "name", json_get_str(item, "pod"));
-	json_set_str(metadata, "namespace", json_get_str(item, "namespace"));
-	json_set_str(json_set_object(json_set_object(eviction, "deleteOptions"), "preconditions"),
-		     "uid", json_get_str(item, "uid"));
-	return kube_create(kube, path, eviction, deadline_ms, cancel, e);
-}
-
 /* ETIMEDOUT if it stays. */
 static int wait_until_gone(struct kata *k, struct json_object *item, struct error *e)
 {
 	uint64_t deadline_ms = min_u64(k->deadline_ms, deadline_in(GONE_MS));
-	_free_ char *path = pod_path(item);
+	_free_ char *path = recycle_path(item);
 
 	for (;;) {
 		_json_ struct json_object *pod = NULL;
@@ -234,7 +169,7 @@ static int recycle_all(struct kata *k, struct json_object *stale, struct json_ob
 		if (!json_get_str(item, "pod") || !json_get_str(item, "namespace") ||
 		    !json_get_str(item, "uid"))
 			continue;
-		path = pod_path(item);
+		path = recycle_path(item);
 		r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &pod, e);
 		if (r == -ENOENT || (r >= 0 && !is_chosen(k, pod, chosen)))
 			continue;
@@ -263,6 +198,7 @@ static int find(struct kata *k, struct json_object *items, struct error *e)
 	if (status < 0 || (k->options->selector && kube_list(k->kube, pods, each_chosen, chosen,
 							     k->deadline_ms, k->cancel, e) < 0))
 		return -e->code;
+	recycle_sort(stale);
 	r = recycle_all(k, stale, chosen, items, e);
 	return r ? r : status;
 }

@@ -247,6 +247,32 @@ static void test_recycle_evicts_one_after_the_other(void **state)
 		       "recycle", "--no-headers");
 }
 
+/* As with a coordinator. */
+static void test_recycle_begins_with_the_worst(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale",
+		    "{\"node\":\"n1\",\"sandboxes\":["
+		    "{\"namespace\":\"shop\",\"name\":\"p1\",\"uid\":\"u1\",\"started\":\"2\","
+		    "\"causes\":[{\"cause\":\"version\"}]},"
+		    "{\"namespace\":\"shop\",\"name\":\"p2\",\"uid\":\"u2\",\"started\":\"1\","
+		    "\"causes\":[{\"cause\":\"version\"}]},"
+		    "{\"namespace\":\"shop\",\"name\":\"p3\",\"uid\":\"u3\",\"started\":\"3\","
+		    "\"causes\":[{\"cause\":\"version\"},{\"cause\":\"advisory\"}]}]}"),
+		GET("/api/v1/namespaces/shop/pods/p3", CONTROLLED("u3")),
+		GET("/api/v1/namespaces/shop/pods/p2", CONTROLLED("u2")),
+		GET("/api/v1/namespaces/shop/pods/p1", CONTROLLED("u1")),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0,
+		       "shop  p3  n1  would go  version; advisory\n"
+		       "shop  p2  n1  would go  version\n"
+		       "shop  p1  n1  would go  version\n",
+		       "recycle", "--no-headers", "--dry-run");
+}
+
 /* Also without a budget: the new pod boots a VM, which takes longer than the old one to go. */
 static void test_recycle_waits_for_the_workload(void **state)
 {
@@ -725,6 +751,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_recycle_evicts_one_after_the_other),
+		cmocka_unit_test(test_recycle_begins_with_the_worst),
 		cmocka_unit_test(test_recycle_waits_for_the_workload),
 		cmocka_unit_test(test_recycle_that_fails_tells_what_it_did),
 		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
