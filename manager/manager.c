@@ -21,6 +21,7 @@
 #include "lib/host/envoy.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "manager/letters.h"
 
 #define PROGRAM "kata-manager"
 
@@ -159,6 +160,10 @@ static void usage(FILE *out)
 	(void)fputs("\nOptions:\n", out);
 	options_help(out);
 	(void)fputs(
+		"\nWithout a command the letters of kata-manager.sh stand for one, and it is "
+		"said which.\n",
+		out);
+	(void)fputs(
 		"\nStatus:\n"
 		"  0    done\n"
 		"  1    failed; what had been changed was taken back\n"
@@ -254,17 +259,13 @@ static int run_cancelled(const struct command *c, const struct options *o)
 	return status_of(r, &m);
 }
 
-int manager_main(int argc, char **argv)
+static int run_words(int argc, char **argv)
 {
 	_options_ struct options o = { 0 };
 	const struct command *c = NULL;
 	struct error e;
-	int status = envoy_main(argc, argv);
 
-	if (status >= 0)
-		return status;
-	log_open(PROGRAM, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_WARN);
-	if (options_parse(argc - 1, argv + 1, &o, &e) >= 0 && !o.wants_version)
+	if (options_parse(argc, argv, &o, &e) >= 0 && !o.wants_version)
 		c = choose_command(&o, &e);
 	if (o.wants_version) {
 		puts(PROGRAM " " KATA_VERSION " (compatible with Kata Containers " KATA_COMPATIBLE
@@ -276,4 +277,32 @@ int manager_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run_cancelled(c, &o);
+}
+
+static int run_letters(int argc, char **argv)
+{
+	_letters_ struct letters l = { 0 };
+	struct error e;
+	int status = 0;
+
+	if (letters_translate(argc, argv, &l, &e) < 0) {
+		say(PROGRAM ": %s", e.msg);
+		return EXIT_USAGE;
+	}
+	for (char **note = l.notes; note && *note; note++)
+		say("%s", *note);
+	for (size_t i = 0; status == 0 && i < l.n; i++)
+		status = run_words((int)strv_len(l.lines[i]), l.lines[i]);
+	return status;
+}
+
+int manager_main(int argc, char **argv)
+{
+	int status = envoy_main(argc, argv);
+
+	if (status >= 0)
+		return status;
+	log_open(PROGRAM, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_WARN);
+	return letters_are(argc - 1, argv + 1) ? run_letters(argc - 1, argv + 1)
+					       : run_words(argc - 1, argv + 1);
 }

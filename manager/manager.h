@@ -85,6 +85,9 @@ void options_done(struct options *o);
 #define _options_ _cleanup_(options_done)
 int options_check(const struct options *o, const struct command *c, struct error *e);
 void options_help(FILE *out);
+/* The row (lib/argument.h) of WORD, "--from" or "--from=..."; NULL: there is none. */
+struct argument;
+const struct argument *options_find(const char *word);
 /* Adds all that begin with PREFIX. */
 void options_complete(const char *prefix, strv *names);
 

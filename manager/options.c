@@ -4,6 +4,7 @@
  */
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/argument.h"
 #include "manager/manager.h"
@@ -59,6 +60,16 @@ void options_done(struct options *o)
 int options_check(const struct options *o, const struct command *c, struct error *e)
 {
 	return argument_check(rows, o, c->name, c->takes, e);
+}
+
+const struct argument *options_find(const char *word)
+{
+	size_t len = strcspn(word, "=");
+
+	for (const struct argument *row = rows; row->name; row++)
+		if (strlen(row->name) == len && strncmp(row->name, word, len) == 0)
+			return row;
+	return NULL;
 }
 
 void options_complete(const char *prefix, strv *names)
