@@ -8,7 +8,8 @@
  * bytes; the last says that the archive was whole, so that a child that dies is no end of an
  * archive.  The parent checks the form of each frame and who called it (unpack.c) what it says; it
  * alone opens and writes files.  Both work at a time.  The child inherits memory, but can give
- * nothing of it to anybody: files get what their digest in the manifest lets through.
+ * nothing of it to anybody, but for the few printable words of a failure: files get what their
+ * digest in the manifest lets through.
  *
  * A thread of the parent; blocks, until the child stands still for too long.
  */
