@@ -127,26 +127,48 @@ static void add_condition(const struct install *in, struct json_object *conditio
 	(void)json_object_array_add(conditions, condition);
 }
 
-/* The object to apply: what it does not name any more goes.  QUERY is empty, or "?..." for the API
- * server. */
+/* The object to apply, but for its conditions.  Caller owns. */
+static struct json_object *new_report(const struct install *in)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_set_str(object, "apiVersion", "v1");
+	json_set_str(object, "kind", "Node");
+	json_set_str(json_set_object(object, "metadata"), "name", in->facts->settings->node_name);
+	return object;
+}
+
+/* What OBJECT does not name any more goes.  QUERY is empty, or "?..." for the API server. */
+static int apply_report(const struct install *in, const char *query, struct json_object *object,
+			struct error *e)
+{
+	_free_ char *path =
+		xasprintf("/api/v1/nodes/%s/status%s", in->facts->settings->node_name, query);
+
+	return kube_apply(in->kube, path, object, KUBE_TAKE_OVER, install_ask_ms(in), NULL, NULL,
+			  e);
+}
+
 static int put_report(const struct install *in, const char *query, const struct node_report *r,
 		      struct error *e)
 {
 	const struct settings *s = in->facts->settings;
-	_free_ char *path = xasprintf("/api/v1/nodes/%s/status%s", s->node_name, query);
-	_json_ struct json_object *object = json_object_new_object();
-	struct json_object *conditions;
+	_json_ struct json_object *object = new_report(in);
+	struct json_object *conditions =
+		json_set_array(json_set_object(object, "status"), "conditions");
 
-	json_set_str(object, "apiVersion", "v1");
-	json_set_str(object, "kind", "Node");
-	json_set_str(json_set_object(object, "metadata"), "name", s->node_name);
-	conditions = json_set_array(json_set_object(object, "status"), "conditions");
 	add_condition(in, conditions, s->owner.condition, r->ready == NODE_READY, r->reason,
 		      r->message);
 	if (r->why)
 		add_condition(in, conditions, s->upgraded, r->is_upgraded, r->why, r->what);
-	return kube_apply(in->kube, path, object, KUBE_TAKE_OVER, install_ask_ms(in), NULL, NULL,
-			  e);
+	return apply_report(in, query, object, e);
+}
+
+int node_unreport(const struct install *in, struct error *e)
+{
+	_json_ struct json_object *object = new_report(in);
+
+	return apply_report(in, "", object, e);
 }
 
 int node_report(const struct install *in, const struct node_report *report, struct error *e)

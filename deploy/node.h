@@ -61,6 +61,8 @@ struct node_report {
 	const char *why, *what; /* reason and message of that */
 };
 int node_report(const struct install *in, const struct node_report *report, struct error *e);
+/* Takes both off the Node. */
+int node_unreport(const struct install *in, struct error *e);
 /* What the second condition shall say once the version is current, and whether it says so. */
 #define NODE_ROLLED_BACK "RolledBack"
 void node_upgraded_report(const struct facts *f, struct node_report *report);

@@ -460,7 +460,8 @@ static void remove_all(const struct world *w, const char *node, const struct fak
 	struct fake_turn turns[] = {
 		GET("/api/v1/nodes/n1 ", "200 OK", node),
 		PATCH("/api/v1/nodes/n1?", "\"kata-deploy.katacontainers.io/default\":null"),
-		PATCH("/api/v1/nodes/n1/status?", "\"False\""),
+		/* Its conditions go: the object that is applied has none. */
+		PATCH("/api/v1/nodes/n1/status?", "\"metadata\":{\"name\":\"n1\"}}"),
 		NO_CLASSES,
 		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
 		NO_CLASSES,

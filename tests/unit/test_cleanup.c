@@ -50,6 +50,21 @@ static void test_cleanup_believes_a_refusal_that_lasts(void **state)
 	stop(&w);
 }
 
+/* A Node that says REASON in both its conditions. */
+#define SAYS(labels, reason)                                                        \
+	ANSWER("GET /api/v1/nodes/n1 ", "200 OK",                                   \
+	       "{\"metadata\":{\"uid\":\"u\",\"labels\":{" labels                   \
+	       "}},\"status\":{\"conditions\":[{\"type\":\"KataReady\",\"status\":" \
+	       "\"False\",\"reason\":\"" reason                                     \
+	       "\"},{\"type\":\"KataUpgraded\",\"status\":\"False\"}]}}")
+/* Both go: what is applied names none. */
+#define SAYS_NO_MORE                                                                            \
+	{                                                                                       \
+		{ "PATCH /api/v1/nodes/n1/status?",                                             \
+		  "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"n1\"}}" }, \
+			"200 OK", "{}", FAKE_KEEP, NULL                                         \
+	}
+
 /* A whole removal, on a node with no version. */
 static void assert_cleaned(const struct fake_turn *turns, size_t n)
 {
@@ -67,9 +82,9 @@ static void test_cleanup_of_an_unsuitable_node_needs_no_containerd(void **state)
 {
 	static const struct fake_turn turns[] = {
 		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
-		NODE(SHARED ":\"false\"," INSTANCE ":\"unsuitable\""),
+		SAYS(SHARED ":\"false\"," INSTANCE ":\"unsuitable\"", "KernelTooOld"),
 		LABELS(SHARED ":null", INSTANCE ":null"),
-		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		SAYS_NO_MORE,
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 		NODES(""),
@@ -94,12 +109,6 @@ static void assert_removed(const struct fake_turn *turns, size_t n)
 	assert_non_null(strstr(e.msg, "containerd"));
 	stop(&w);
 }
-
-#define FAILED(reason)                                                                       \
-	ANSWER("GET /api/v1/nodes/n1 ", "200 OK",                                            \
-	       "{\"metadata\":{\"labels\":{" SHARED                                          \
-	       ":\"true\"}},\"status\":{\"conditions\":[{\"type\":\"KataReady\",\"status\":" \
-	       "\"False\",\"reason\":\"" reason "\"}]}}")
 
 /* Somebody deleted the versions, and containerd is gone: what leads to them is still there. */
 static void test_cleanup_without_versions_does_not_forget_the_handlers(void **state)
@@ -133,32 +142,58 @@ static void test_cleanup_without_versions_does_not_forget_the_handlers(void **st
 	stop(&w);
 }
 
-/* The shared label is somebody else's there. */
-static void test_cleanup_after_failures_alone_changes_the_condition_once(void **state)
+#define END_OF_ALL   DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}")
+#define NOTHING_ELSE CLASS("kata-qemu"), CLASS("kata"), NODES("{\"metadata\":{\"name\":\"n2\"}}")
+
+/* The shared label is somebody else's there.  A node that left before has a condition, too. */
+static void test_cleanup_after_failures_alone_takes_the_conditions(void **state)
 {
 	static const struct fake_turn failed[] = {
-		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
-		FAILED("InstallFailed"),
+		END_OF_ALL,
+		SAYS(SHARED ":\"true\"", "InstallFailed"),
+		SAYS_NO_MORE,
+		NOTHING_ELSE,
+	};
+	static const struct fake_turn left[] = {
+		END_OF_ALL,
+		SAYS(SHARED ":\"true\"", "Removed"),
+		SAYS_NO_MORE,
+		NOTHING_ELSE,
+	};
+	static const struct fake_turn again[] = {
+		END_OF_ALL,
+		NODE(SHARED ":\"true\""),
+		NOTHING_ELSE,
+	};
+
+	(void)state;
+	assert_cleaned(failed, ARRAY_SIZE(failed));
+	assert_cleaned(left, ARRAY_SIZE(left));
+	assert_cleaned(again, ARRAY_SIZE(again));
+}
+
+#define LEAVES                                                                                   \
+	DAEMONSET("200 OK",                                                                      \
+		  "{\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":{\"kata\":\"yes\"}}}}}"), \
+		NAMESPACE("200 OK", "{}")
+
+/* Others have the installation still, so it says why it does not: once. */
+static void test_node_that_leaves_says_so_once(void **state)
+{
+	static const struct fake_turn leaves[] = {
+		LEAVES,
+		SAYS("", "InstallFailed"),
 		{ { "PATCH /api/v1/nodes/n1/status?", "\"Removed\"" },
 		  "200 OK",
 		  "{}",
 		  FAKE_KEEP,
 		  NULL },
-		CLASS("kata-qemu"),
-		CLASS("kata"),
-		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
 	};
-	static const struct fake_turn removed[] = {
-		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
-		FAILED("Removed"),
-		CLASS("kata-qemu"),
-		CLASS("kata"),
-		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
-	};
+	static const struct fake_turn left[] = { LEAVES, SAYS("", "Removed") };
 
 	(void)state;
-	assert_cleaned(failed, ARRAY_SIZE(failed));
-	assert_cleaned(removed, ARRAY_SIZE(removed));
+	assert_cleaned(leaves, ARRAY_SIZE(leaves));
+	assert_cleaned(left, ARRAY_SIZE(left));
 }
 
 /* "kubectl delete -k" takes them while the pods still clean up. */
@@ -199,9 +234,9 @@ static void test_cleanup_of_the_installation_removes_the_classes(void **state)
 {
 	static const struct fake_turn turns[] = {
 		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
-		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
+		SAYS(SHARED ":\"true\"," INSTANCE ":\"true\"", "SandboxAnswered"),
 		LABELS(SHARED ":null", INSTANCE ":null"),
-		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
+		SAYS_NO_MORE,
 		/* what they are, for the undo; then their removal */
 		CLASS("kata-qemu"),
 		CLASS("kata"),
@@ -269,7 +304,6 @@ static void test_cleanup_of_an_orphaned_pod_leaves_the_classes_to_other_nodes(vo
 		DAEMONSET("404 Not Found", "{}"),
 		NODE(SHARED ":\"true\"," INSTANCE ":\"true\""),
 		LABELS(SHARED ":null", INSTANCE ":null"),
-		ANSWER("PATCH /api/v1/nodes/n1/status?", "200 OK", "{}"),
 		CLASS("kata-qemu"),
 		CLASS("kata"),
 		NODES("{\"metadata\":{\"name\":\"n2\"}}"),
@@ -333,7 +367,8 @@ int main(void)
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_an_unsuitable_node_needs_no_containerd),
 		cmocka_unit_test(test_cleanup_without_versions_does_not_forget_the_handlers),
-		cmocka_unit_test(test_cleanup_after_failures_alone_changes_the_condition_once),
+		cmocka_unit_test(test_cleanup_after_failures_alone_takes_the_conditions),
+		cmocka_unit_test(test_node_that_leaves_says_so_once),
 		cmocka_unit_test(test_cleanup_goes_on_without_rights_that_go_meanwhile),
 		cmocka_unit_test(test_cleanup_of_one_node_leaves_the_classes),
 		cmocka_unit_test(test_cleanup_of_the_installation_removes_the_classes),

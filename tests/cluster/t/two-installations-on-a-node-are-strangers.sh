@@ -139,7 +139,7 @@ first_then_second "${ours[@]}" "${theirs[@]}"
 end_pod of-default kata-qemu
 beside "$suffix" end "$plain"
 is_untouched "$suffix" "$blue" "kata-qemu-$suffix"
-expect "condition of the one that left" False "$(condition KataReady)"
+expect "conditions of the one that left" "" "$(condition KataReady)$(condition KataUpgraded)"
 expect "classes that are left" "runtimeclass.node.k8s.io/kata-qemu-$suffix" "$(k get runtimeclass -o name)"
 expect "what is left in /opt/kata" "" "$(ls -A "$root/opt/kata")"
 k exec "of-$suffix" -- true || fail "the pod of $blue does not answer after the other's removal"
