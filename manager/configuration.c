@@ -116,6 +116,7 @@ bool configuration_allows_emulation(const struct machine *k)
 {
 	_candidate_ struct candidate c = { 0 };
 	struct error ignored;
+	const char *last = "";
 	bool allows = false;
 
 	if (configuration_candidate(k, &c, &ignored) < 0)
@@ -123,11 +124,15 @@ bool configuration_allows_emulation(const struct machine *k)
 	for (size_t i = 0; c.names && c.names[i]; i++) {
 		_cleanup_(toml_freep) struct toml *root = NULL;
 		const struct toml *value = NULL;
+		/* Drop-ins are read by name, behind the file that they are beside. */
+		const char *name = str_starts(c.names[i], CANDIDATE_DROP_INS) ? c.names[i] : "";
 
 		if (toml_parse(c.texts[i], strlen(c.texts[i]), c.names[i], &root, &ignored) >= 0)
 			value = toml_get(root, EMULATION);
-		if (value && value->type == TOML_BOOL)
-			allows = value->boolean;
+		if (!value || value->type != TOML_BOOL || strcmp(name, last) < 0)
+			continue;
+		allows = value->boolean;
+		last = name;
 	}
 	return allows;
 }

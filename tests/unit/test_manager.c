@@ -78,6 +78,32 @@ static void test_a_copy_is_there_while_something_differs(void **state)
 	}
 }
 
+static void test_the_last_drop_in_by_name_allows_emulation(void **state)
+{
+	static const struct {
+		const char *theirs;
+		bool allows;
+	} cases[] = {
+		{ "etc/config.d/10-theirs.toml", true },
+		{ "etc/config.d/70-theirs.toml", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *dir = folder_new();
+		_machine_ struct machine k = { 0 };
+		struct error e;
+
+		machine_in(dir, &k);
+		folder_put(dir, "etc/config.d/50-kata-manager.toml",
+			   "[hypervisor.qemu]\nallow_emulation = true\n");
+		folder_put(dir, cases[i].theirs, "[hypervisor.qemu]\nallow_emulation = false\n");
+		assert_int_equal(configuration_plan(&k, HANDLERS_PRESENT, &e), 0);
+		assert_int_equal(configuration_allows_emulation(&k), cases[i].allows);
+		folder_remove(dir);
+	}
+}
+
 static void test_a_file_of_somebody_elses_stays_as_it_is(void **state)
 {
 	static const enum presence presences[] = { HANDLERS_PRESENT, HANDLERS_ABSENT };
@@ -316,6 +342,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_copy_is_there_while_something_differs),
+		cmocka_unit_test(test_the_last_drop_in_by_name_allows_emulation),
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
 		cmocka_unit_test(test_a_dry_run_sets_nothing_where_nothing_is_installed),
