@@ -32,7 +32,6 @@ void evict_note_pod(struct json_object *items, struct json_object *workloads,
 	if (!item)
 		return;
 	why_not = recycle_why_not(pod, uid, json_get_str(item, "node"));
-	json_set_bool(item, "isSeen", true);
 	json_set_bool(item, "isGoing", json_get_str(pod, "metadata.deletionTimestamp") != NULL);
 	json_set_bool(item, "isMarked", recycle_is_marked(pod));
 	json_set_str(item, "controller", controller);
