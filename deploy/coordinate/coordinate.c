@@ -438,7 +438,7 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	_free_ char *now = timestamp_now(TIMESTAMP_SECONDS);
 	struct situation s = { .installation = resource, .now = now };
 	size_t n;
-	int r;
+	int r, told;
 
 	if (policy_read(resource, &p, e) < 0)
 		return fail_wrap(e, "KataInstallation '%s'", c->installation);
@@ -451,12 +451,14 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	if (!s.template.image || !json_get_bool(s.summary, "observed", false))
 		return 0;
 	/* It keeps no roll-out: a role of before may not write pods. */
-	if (tell_withdrawn(c, &p, &cluster, e) < 0)
+	told = tell_withdrawn(c, &p, &cluster, e);
+	if (told < 0)
 		log_warn("withdrawn versions are not told: %s", e->msg);
 	n = coordinate_targets(&cluster, &p, now_s, &targets, &s.n_away);
 	decide(&p, &s.template, targets, n, now_s, &d);
 	r = act(c, &s, &p, &cluster, &d, e);
-	c->rest_ms = rest_of(&d, now_s);
+	/* What did not come there is tried again soon; what may not be, would be for ever. */
+	c->rest_ms = told < 0 && told != -EACCES ? 0 : rest_of(&d, now_s);
 	if (r >= 0 && shall_evict(&s, &p, &d, now_s)) {
 		c->rest_ms = EVICTING_MS;
 		r = evict_stale(c, &s, &p, &cluster, e);

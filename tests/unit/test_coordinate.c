@@ -742,6 +742,27 @@ static void test_versions_that_are_withdrawn_no_more_are_taken_back(void **state
 	assert_look(turns, ARRAY_SIZE(turns));
 }
 
+static void test_pod_that_could_not_be_told_is_told_soon(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"withdrawn\":[\"1.1.0\"]}}"),
+		SIGNS,
+		CLUSTER(TOLD_POD("n1", ""), NODE("n1", "")),
+		TELL("p-n1", "400 Bad Request", WITHDRAWN),
+		TOLD("KataRolloutComplete", "complete"),
+		STATUS("\"rollout\":\"complete\""),
+		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"withdrawn\":[\"1.1.0\"]}}"),
+		SIGNS,
+		CLUSTER(TOLD_POD("n1", ""), NODE("n1", "")),
+		TELL("p-n1", "200 OK", WITHDRAWN),
+		TOLD("KataRolloutComplete", "complete"),
+		STATUS("\"rollout\":\"complete\""),
+	};
+
+	(void)state;
+	assert_looks(turns, ARRAY_SIZE(turns), 2);
+}
+
 /* As with the role of an older release. */
 static void test_pods_that_may_not_be_told_keep_no_roll_out(void **state)
 {
@@ -890,6 +911,7 @@ int main(void)
 		cmocka_unit_test(test_while_a_node_is_under_way_it_is_asked_for),
 		cmocka_unit_test(test_withdrawn_versions_are_told_to_the_pods),
 		cmocka_unit_test(test_versions_that_are_withdrawn_no_more_are_taken_back),
+		cmocka_unit_test(test_pod_that_could_not_be_told_is_told_soon),
 		cmocka_unit_test(test_pods_that_may_not_be_told_keep_no_roll_out),
 		cmocka_unit_test(test_stale_pod_is_evicted_where_the_policy_says_so),
 		cmocka_unit_test(test_stale_pod_stays_by_default_and_out_of_the_window),
