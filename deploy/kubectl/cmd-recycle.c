@@ -136,11 +136,9 @@ static int recycle(struct kata *k, struct json_object *item, struct json_object 
 	return r < 0 && r != -ECANCELED ? EXIT_PARTLY : r;
 }
 
-static bool is_chosen(const struct kata *k, struct json_object *pod, struct json_object *chosen)
+static bool is_chosen(const struct kata *k, struct json_object *item, struct json_object *chosen)
 {
-	const char *uid = json_get_str(pod, "metadata.uid");
-
-	return !k->options->selector || (uid && json_member(chosen, uid));
+	return !k->options->selector || json_member(chosen, json_get_str(item, "uid"));
 }
 
 /* The pods that the selector means, by UID. */
@@ -167,11 +165,11 @@ static int recycle_all(struct kata *k, struct json_object *stale, struct json_ob
 		int r;
 
 		if (!json_get_str(item, "pod") || !json_get_str(item, "namespace") ||
-		    !json_get_str(item, "uid"))
+		    !json_get_str(item, "uid") || !is_chosen(k, item, chosen))
 			continue;
 		path = recycle_path(item);
 		r = kube_get(k->kube, path, kata_ask_ms(k), k->cancel, &pod, e);
-		if (r == -ENOENT || (r >= 0 && !is_chosen(k, pod, chosen)))
+		if (r == -ENOENT)
 			continue;
 		if (r < 0)
 			return r;

@@ -297,6 +297,21 @@ static void test_recycle_waits_for_the_workload(void **state)
 		       "recycle", "--no-headers");
 }
 
+static void test_recycle_asks_for_the_chosen_alone(void **state)
+{
+	static const struct fake_turn turns[] = {
+		ONE_NODE,
+		GET("/api/v1/namespaces/kata-system/pods/p-n1:8091/proxy/stale", STALE_PODS),
+		GET("/api/v1/namespaces/shop/pods?labelSelector=a%3Db&limit=100",
+		    LIST("{\"metadata\":{\"uid\":\"u2\"}}")),
+		GET("/api/v1/namespaces/shop/pods/p2", CONTROLLED("u2")),
+	};
+
+	(void)state;
+	ASSERT_COMMAND(turns, 0, "shop  p2  n1  would go  -\n", "recycle", "--no-headers",
+		       "--dry-run", "-nshop", "-la=b");
+}
+
 /* What was evicted is said, whatever comes after it. */
 static void test_recycle_that_fails_tells_what_it_did(void **state)
 {
@@ -753,6 +768,7 @@ int main(void)
 		cmocka_unit_test(test_recycle_evicts_one_after_the_other),
 		cmocka_unit_test(test_recycle_begins_with_the_worst),
 		cmocka_unit_test(test_recycle_waits_for_the_workload),
+		cmocka_unit_test(test_recycle_asks_for_the_chosen_alone),
 		cmocka_unit_test(test_recycle_that_fails_tells_what_it_did),
 		cmocka_unit_test(test_cleanup_is_refused_where_daemonsets_may_be_hidden),
 		cmocka_unit_test(test_status_is_a_line_for_each_installation),
