@@ -10,8 +10,8 @@
 #
 # Huge pages that only the pod's cgroup names are in the guest, and are the machine's own.
 #
-# The other limits here are those of the guest's cgroups: containerd alone makes no pod's cgroup on the host, in
-# which the kubelet's limit would bound the VM.  systemd-restarts-containerd-for-kata-deploy.sh has one.
+# One container has a pod's cgroup of the size that the kubelet would give it: its own limit and what is booked beside
+# it.  The VM is made to fit, and a container that runs out of memory takes nobody along.
 . "$(dirname "$0")/../vm/testing.sh"
 
 netns=kata-vm$$ image=kata.test/busybox:1
@@ -61,7 +61,12 @@ vm sh -euc '
 	mkdir -p /tmp/www
 	head -c 3000000 /dev/zero >/tmp/www/file
 	ip netns exec far busybox httpd -p 10.88.7.1:80 -h /tmp/www'
-vm "${run[@]}" -d --with-ns network:/run/netns/pod --memory-limit 134217728 --cpus 0.5 $image box sleep 1000
+# What lib/overhead.c books for a pod on KVM.
+limit=$((128 << 20)) booked=$((160 << 20))
+vm sh -euc "
+	mkdir /sys/fs/cgroup/pod
+	echo $((limit + booked)) >/sys/fs/cgroup/pod/memory.max"
+vm "${run[@]}" -d --cgroup /pod/box --with-ns network:/run/netns/pod --memory-limit $limit --cpus 0.5 $image box sleep 1000
 expect_vhost
 
 guest() { vm ctr tasks exec --exec-id "e$RANDOM$RANDOM" box "$@"; }
@@ -76,10 +81,9 @@ expect_match "limit of memory" 'limit.*134217728' "$(tr '\n' ' ' <"$work/metrics
 status=0
 guest dd if=/dev/zero of=/dev/null bs=160M count=1 >/dev/null 2>&1 || status=$?
 expect "exit code of 160 MiB in a limit of 128 MiB" 137 $status
-expect_match "cgroup of the VM" '^0::/.*/kata_box$' "$(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
+expect_match "cgroup of the VM" '^0::/pod/.*kata_box$' "$(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
 
-# What lib/overhead.c books for a pod on KVM; QEMU's own part is what an emulating one would have more of.
-booked=$((160 << 20))
+# QEMU's own part is what an emulating one would have more of.
 pss=$(vm sh -c 'for name in containerd-shim-kata-v2 qemu-system-x86_64 virtiofsd; do
 	for pid in $(pidof $name); do
 		awk -v name=$name "/^Pss:/ { print name, \$2 * 1024 }" /proc/$pid/smaps_rollup
@@ -87,10 +91,12 @@ pss=$(vm sh -c 'for name in containerd-shim-kata-v2 qemu-system-x86_64 virtiofsd
 done')
 own=$(vm sh -c 'awk "/^RssAnon:/ { print \$2 * 1024 }" /proc/$(pidof qemu-system-x86_64)/status')
 note "PSS: $(paste -sd' ' <<<"$pss"), of QEMU's own $own"
+note "the pod's cgroup: $(vm sh -c 'cat /sys/fs/cgroup/pod/memory.peak; grep -v " 0$" /sys/fs/cgroup/pod/memory.events' | paste -sd' ')"
 grep -q '^qemu.* [1-9]' <<<"$pss" || fail "no memory of QEMU: $pss"
-# The program that was killed for its memory had touched the limit of its container, 128 MiB.
-[ "$(awk -v limit=134217728 '{ sum += $2 } END { printf "%.0f", sum - limit }' <<<"$pss")" -le $booked ] ||
+# The program that was killed for its memory had touched the limit of its container.
+[ "$(awk -v limit=$limit '{ sum += $2 } END { printf "%.0f", sum - limit }' <<<"$pss")" -le $booked ] ||
 	fail "a pod takes more beside its containers than is booked for it"
+expect "processes of the machine killed for memory" 0 "$(vm sed -n 's/^oom_kill //p' /sys/fs/cgroup/pod/memory.events)"
 
 vm ctr tasks kill --signal KILL box
 stopped() { [[ $(vm ctr tasks ls) =~ box\ +[0-9]+\ +STOPPED ]]; }
