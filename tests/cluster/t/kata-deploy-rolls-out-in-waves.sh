@@ -80,9 +80,24 @@ done <<-'END'
 	{"waves":["x","100%"]}|a wave is a number of nodes, as 5, or a part of all, as 5%
 	{"windows":[{"start":"24:00","minutes":5}]}|a window begins at a time of the day, as 22:30
 	{"onFailure":"Explode"}|supported values: "Pause", "Undo"
+	{"withdrawn":["1.0.1 bad"]}|should match
 	{"parallelism":0}|greater than or equal to 1
 	{"soakSeconds":"long"}|must be of type integer
 END
+
+note "a version that is withdrawn makes its sandboxes stale within ten seconds, without a roll-out"
+begin_pod advised
+pods_now >"$work/pods"
+is_advised() { kata stale --no-headers | grep -qE ' advised .* advisory: version 1\.0\.1-[0-9a-f]+ is withdrawn: CVE-2026-1'; }
+is_fine() { [ -z "$(kata stale --no-headers)" ]; }
+since=$SECONDS
+set_spec '{"withdrawn":["1.0.1=CVE-2026-1"]}' >/dev/null
+eventually 60 "the advisory" is_advised
+[ $((SECONDS - since)) -le 10 ] || fail "the advisory came after $((SECONDS - since)) s"
+set_spec '{"withdrawn":null}' >/dev/null
+eventually 60 "it to be taken back" is_fine
+pods_now | diff "$work/pods" - || fail "a node was begun for that"
+pods delete pod advised --now >/dev/null
 
 note "a broken release stops at one node"
 pods_now >"$work/pods"
