@@ -254,7 +254,7 @@ static int run_once(const struct action *action, const struct arguments *a,
 	if (r < 0)
 		report(a, &e);
 	/* As diff(1) ends. */
-	if (!action->run)
+	if (is_told(action, a))
 		return r < 0 ? PLAN_STATUS_FAILED : r;
 	return status_of(r);
 }
