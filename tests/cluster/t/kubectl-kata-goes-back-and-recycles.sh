@@ -5,8 +5,8 @@
 # place: own
 #
 # kubectl-kata where there is something to do: stale pods go one after the other, with respect for a budget, a wish and
-# what nobody would make anew; a node goes back, all go back, and once is enough; a roll-out is undone.  The API server
-# refuses nothing meanwhile.
+# what nobody would make anew; a node goes back, all go back, and once is enough; a roll-out is undone; and what is left
+# of an installation whose roles went first is taken away.  The API server refuses nothing meanwhile.
 . "$(dirname "$0")/../releases.sh"
 # shellcheck source-path=SCRIPTDIR/.. source=kubectl.sh
 . "$top/tests/cluster/kubectl.sh"
@@ -134,4 +134,24 @@ expect "pid of containerd" "$pid" "$(containerd_pid)"
 pods exec alone -- true || fail "the pod does not answer after all that"
 expect "requests that were refused" "" "$(refused_requests)"
 
+note "the roles go first"
+told 0 kata cleanup --dry-run --no-headers
+expect "what a cleanup would take of what is there" "" "$(cat "$work/said")"
+k delete namespace "$pods_in" >/dev/null
+k delete clusterrolebinding kata-deploy >/dev/null
+k -n default delete rolebinding kata-deploy >/dev/null
+system delete rolebinding kata-deploy >/dev/null
+end_installation
+expect_restored
+told 1 kata cleanup --dry-run
+expect_match "what is left" "label katacontainers.io/kata-runtime" "$(cat "$work/said")"
+expect_match "what is left" "condition KataReady" "$(cat "$work/said")"
+expect_match "what is left" "RuntimeClass +kata-qemu" "$(cat "$work/said")"
+expect "label" true "$(label)"
+told 0 kata cleanup
+expect "label" "" "$(label)"
+expect "conditions" "" "$(condition KataReady type)$(condition KataUpgraded type)"
+expect "classes" "" "$(k get runtimeclass -o name)"
+told 0 kata cleanup --dry-run --no-headers
+k wait --for=condition=Ready "node/$name" --timeout=60s >/dev/null || fail "the node is not Ready"
 note "done"
