@@ -9,6 +9,8 @@
 #include "lib/view.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -303,4 +305,17 @@ void view_show(const struct view *view, struct json_object *items, enum view_for
 		show_table(view, items, format, has_headers, out);
 	else
 		show_whole(view, items, format, out);
+}
+
+void view_say(const char *format, ...)
+{
+	_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	view_text(text, stderr);
+	(void)fputc('\n', stderr);
 }

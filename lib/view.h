@@ -52,5 +52,7 @@ char *view_age(int64_t from_s, int64_t to_s);
 void view_object(struct json_object *object, enum view_format format, FILE *out);
 /* What somebody else wrote: all its lines, and nothing that a terminal obeys. */
 void view_text(const char *text, FILE *out);
+/* Tells a person something that is not what was asked for: a line of standard error. */
+void view_say(const char *format, ...) _printf_(1, 2);
 
 #endif

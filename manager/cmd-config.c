@@ -74,7 +74,7 @@ static int show_config(struct manager *m, const struct machine *k, struct error 
 	if (config_load(&source, &c, e) < 0)
 		return -e->code;
 	for (char *const *w = c.warnings; w && *w; w++)
-		say("warning: %s", *w);
+		view_say("warning: %s", *w);
 	for (size_t i = 0; i < n_fields; i++)
 		add_field(items, &fields[i], k, &c);
 	return show(m, &view, items, e);

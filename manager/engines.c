@@ -46,7 +46,7 @@ static int activate(struct run *run, const struct engine *engine, const struct c
 	if (!takes_up(engine))
 		return 0;
 	run->results.restarts++;
-	say("%s takes up its configuration", engine->driver->name);
+	view_say("%s takes up its configuration", engine->driver->name);
 	return engine_activate(engine, deadline_in(RESTART_MS), cancel, e);
 }
 

@@ -253,7 +253,7 @@ static int run_cancelled(const struct command *c, const struct options *o)
 	r = cancel.fd < 0 ? cancel.fd : run_command(c, &m, &e);
 	closep(&cancel.fd);
 	if (r < 0)
-		say(PROGRAM ": %s", e.msg);
+		view_say(PROGRAM ": %s", e.msg);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return EXIT_FAILED;
 	return status_of(r, &m);
@@ -273,7 +273,7 @@ static int run_words(int argc, char **argv)
 		return 0;
 	}
 	if (!c) {
-		say(PROGRAM ": %s", e.msg);
+		view_say(PROGRAM ": %s", e.msg);
 		return EXIT_USAGE;
 	}
 	return run_cancelled(c, &o);
@@ -286,11 +286,11 @@ static int run_letters(int argc, char **argv)
 	int status = 0;
 
 	if (letters_translate(argc, argv, &l, &e) < 0) {
-		say(PROGRAM ": %s", e.msg);
+		view_say(PROGRAM ": %s", e.msg);
 		return EXIT_USAGE;
 	}
 	for (char **note = l.notes; note && *note; note++)
-		say("%s", *note);
+		view_say("%s", *note);
 	for (size_t i = 0; status == 0 && i < l.n; i++)
 		status = run_words((int)strv_len(l.lines[i]), l.lines[i]);
 	return status;

@@ -91,8 +91,6 @@ const struct argument *options_find(const char *word);
 /* Adds all that begin with PREFIX. */
 void options_complete(const char *prefix, strv *names);
 
-/* Tells a person something that is not what was asked for: a line of standard error. */
-void say(const char *format, ...) _printf_(1, 2);
 /* Whether QUESTION was answered with yes; ECANCELED if not, EINVAL where nobody can be asked. */
 int ask(const struct manager *m, const char *question, struct error *e);
 

@@ -26,7 +26,7 @@ static void run_done(struct run *run)
 static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
 {
 	(void)context;
-	say("step %u of %u: %s", number, total, step->purpose);
+	view_say("step %u of %u: %s", number, total, step->purpose);
 }
 
 int run_edit(struct run *run, const struct edit *edit, struct error *e)
@@ -50,7 +50,7 @@ static int recover(struct manager *m, struct journal *j, struct error *e)
 
 	if (journal_len(j) == 0)
 		return 0;
-	say("an interrupted run is taken back first");
+	view_say("an interrupted run is taken back first");
 	if (machine_open(m->options, &run.machine, e) < 0)
 		return -e->code;
 	machine_find_engines(&run.machine, m->cancel);
@@ -81,7 +81,7 @@ static int open_journal(struct manager *m, const struct machine *k, struct journ
 		return r;
 	if (writer_finish(k->root, m->cancel, &why) >= 0)
 		return try_journal(m, k, ret_journal, e);
-	say("%s", why.msg);
+	view_say("%s", why.msg);
 	return r;
 }
 

@@ -4,8 +4,6 @@
  */
 #include "manager/show.h"
 
-#include <stdarg.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 int show(struct manager *m, const struct view *view, struct json_object *items, struct error *e)
@@ -17,19 +15,6 @@ int show(struct manager *m, const struct view *view, struct json_object *items, 
 	whole.api = MANAGER_API;
 	view_show(&whole, items, m->format, !m->options->has_no_headers, m->out);
 	return 0;
-}
-
-void say(const char *format, ...)
-{
-	_free_ char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		abort();
-	va_end(args);
-	view_text(text, stderr);
-	(void)fputc('\n', stderr);
 }
 
 int ask(const struct manager *m, const char *question, struct error *e)

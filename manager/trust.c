@@ -70,7 +70,7 @@ int trust_release(struct machine *k, const struct options *o, struct error *e)
 	if (!k->archive)
 		return 0;
 	if (o->takes_unsigned) {
-		say("warning: nobody's signature is asked for");
+		view_say("warning: nobody's signature is asked for");
 		return 0;
 	}
 	if (read_key(k, o, &key, e) < 0 ||

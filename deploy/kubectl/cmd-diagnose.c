@@ -170,7 +170,7 @@ static int write_file(struct kata *k, const char *path, const char *folder, stru
 	if (r >= 0 && (ferror(d.archive.out) || (!is_stream && fclose(d.archive.out) != 0)))
 		r = fail(e, errno, "cannot write '%s': %m", path);
 	if (r >= 0 && !is_stream)
-		kata_say("%s", path);
+		view_say("%s", path);
 	r = r < 0 ? r : d.errors ? EXIT_PARTLY : 0;
 	cluster_done(&d.cluster);
 	archive_done(&d.archive);

@@ -57,7 +57,7 @@ static int find(struct kata *k, struct json_object *items, struct error *e)
 		return 0;
 	if (e->code == ECANCELED)
 		return -e->code;
-	kata_say("the cluster does not say: %s", e->msg);
+	view_say("the cluster does not say: %s", e->msg);
 	return EXIT_PARTLY;
 }
 

@@ -160,7 +160,7 @@ static void delete_pod(struct kata *k, const char *path)
 	struct error e;
 
 	if (kube_delete(k->kube, at_once, deadline_in(CLEANUP_MS), NULL, &e) < 0)
-		kata_say("the pod stays: %s", e.msg);
+		view_say("the pod stays: %s", e.msg);
 }
 
 static int make_pod(struct kata *k, const char *pods, const char *path, struct json_object *pod,

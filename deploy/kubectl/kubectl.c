@@ -10,7 +10,6 @@
 
 #include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "lib/argument.h"
@@ -187,19 +186,6 @@ static int cmd_help(struct kata *k, struct error *e)
 	return 0;
 }
 
-void kata_say(const char *format, ...)
-{
-	_free_ char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		abort();
-	va_end(args);
-	view_text(text, stderr);
-	(void)fputc('\n', stderr);
-}
-
 uint64_t kata_ask_ms(const struct kata *k)
 {
 	return min_u64(k->deadline_ms, deadline_in(ASK_MS));
@@ -348,7 +334,7 @@ int kubectl_main(int argc, char **argv)
 	c = r < 0 ? NULL : choose_command(&o, &e);
 	r = c ? run_cancelled(c, &o, &e) : -EINVAL;
 	if (r < 0)
-		kata_say(PROGRAM ": %s", e.msg);
+		view_say(PROGRAM ": %s", e.msg);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return EXIT_FAILED;
 	return r < 0 ? EXIT_FAILED : r;

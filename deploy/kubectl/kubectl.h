@@ -95,9 +95,6 @@ void options_complete(const char *prefix, strv *names);
 /* EINVAL if O has what C does not take. */
 int options_check(const struct options *o, const struct kata_command *c, struct error *e);
 
-/* Tells a person something that is not what was asked for: a line of standard error. */
-void kata_say(const char *format, ...) _printf_(1, 2);
-
 /* The time that one request may take. */
 uint64_t kata_ask_ms(const struct kata *k);
 

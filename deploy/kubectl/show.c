@@ -46,7 +46,7 @@ static int watch_again(struct kata *k, const struct view *view, kata_find *find,
 	int r = find(k, items, e);
 
 	if (r < 0 && r != -ECANCELED) {
-		kata_say("%s", e->msg);
+		view_say("%s", e->msg);
 		return 0;
 	}
 	if (r < 0)

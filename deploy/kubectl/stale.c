@@ -114,7 +114,7 @@ int stale_read(struct kata *k, const struct cluster *c, const char *node, struct
 			continue;
 		if (e->code == ECANCELED)
 			return -e->code;
-		kata_say("%s", e->msg);
+		view_say("%s", e->msg);
 		status = EXIT_PARTLY;
 	}
 	take_namespace(k, all, items);

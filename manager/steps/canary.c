@@ -29,7 +29,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 		change_add(ret_change, EFFECT_PROBE, k->handler.name,
 			   "a sandbox has to answer before anything else changes");
 	else
-		say("warning: no container engine answers, so no sandbox can be tried");
+		view_say("warning: no container engine answers, so no sandbox can be tried");
 	return 0;
 }
 
@@ -48,8 +48,8 @@ static int boot(struct run *run, const char *config_path, struct error *e)
 	if (envoy_canary(engine, &handler, deadline_in(CANARY_MS), run->manager->cancel,
 			 &run->results.guest_kernel, e) < 0)
 		return -e->code;
-	say("a sandbox with kernel %s answered after %llu ms", run->results.guest_kernel,
-	    (unsigned long long)(now_ms() - began));
+	view_say("a sandbox with kernel %s answered after %llu ms", run->results.guest_kernel,
+		 (unsigned long long)(now_ms() - began));
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static int run_it(void *context, const struct change *change, struct error *e)
 	if (r >= 0)
 		proven_note(k->root, KIND, k->evidence, run->results.guest_kernel);
 	if (configuration_clear(k, &ignored) < 0)
-		say("%s", ignored.msg);
+		view_say("%s", ignored.msg);
 	return r;
 }
 

@@ -21,7 +21,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 		return 0;
 	r = hostcheck_run(&host, &warnings, e);
 	for (char **w = warnings; w && *w; w++)
-		say("warning: %s", *w);
+		view_say("warning: %s", *w);
 	return r < 0 ? r : store_may_link(run->machine.root, e);
 }
 

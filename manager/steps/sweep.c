@@ -24,7 +24,7 @@ static int find(const struct machine *k, strv *ret_folders, struct error *e)
 static int only_warn(int r, const struct error *e)
 {
 	if (r < 0)
-		say("warning: old versions stay for now: %s", e->msg);
+		view_say("warning: old versions stay for now: %s", e->msg);
 	return 0;
 }
 
