@@ -23,6 +23,7 @@
 #include "lib/file.h"
 #include "lib/host/store.h"
 #include "lib/host/unpack.h"
+#include "tests/unit/archive-fixture.h"
 #include "tests/unit/tar-writer.h"
 
 #define SHIM_TEXT "not really a shim"
@@ -34,31 +35,6 @@ struct member {
 	const char *symlink;
 	const char *hardlink;
 };
-
-struct fixture {
-	char *root;
-	char *archive;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-
-	f->root = folder_new();
-	f->archive = path_join(f->root, "a.tar.zst");
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	folder_remove(f->root);
-	free(f->archive);
-	free(f);
-	return 0;
-}
 
 static void write_archive(const char *path, const struct member *members, size_t n)
 {

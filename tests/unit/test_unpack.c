@@ -22,37 +22,13 @@
 #include "lib/host/store.h"
 #include "lib/host/unpack.h"
 #include "lib/loop.h"
+#include "tests/unit/archive-fixture.h"
 #include "tests/unit/tar-writer.h"
 
 #define SHIM      "not really a shim"
 #define SIGNATURE "untrusted comment: of nobody\n"
 #define PAX       "31 SCHILY.xattr.user.mine=yours\n"
 #define BIG       (4 * MIB)
-
-struct fixture {
-	char *root;
-	char *archive;
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = xcalloc(1, sizeof(*f));
-
-	f->root = folder_new();
-	f->archive = path_join(f->root, "a.tar.zst");
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	folder_remove(f->root);
-	free(f->archive);
-	free(f);
-	return 0;
-}
 
 /* Lines of files and links, with what makes a manifest of them. */
 static char *manifest_of(const char *lines)
