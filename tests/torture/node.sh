@@ -34,6 +34,15 @@ node_sums() { # FILE...
 			for (i = 1; i <= names[name]; i++) printf " %7d", sum[name, i]; print "" } }' | sort
 }
 
+# Those that run; the number of one that has ended may be somebody else's by now.
+end_parts() {
+	local pid
+	for pid in $(jobs -pr); do
+		kill "$pid"
+	done
+}
+cleanup end_parts
+
 # torture WHAT OPTION=VALUE... - parts=N is how many share the points.  Fails if anything was not as it must be.
 torture() {
 	local what=$1 option part parts=8 failed=0 pids=() program
@@ -54,7 +63,6 @@ torture() {
 			'mount -t tmpfs tmpfs /run && mkdir /run/t && exec "$@"' - \
 			"$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
 		pids+=($!)
-		cleanup kill $!
 	done
 	for part in "${!pids[@]}"; do
 		wait "${pids[part]}" || failed=1

@@ -129,7 +129,7 @@ func merge(to, patch object) {
 	}
 }
 
-// applyConditions has ours be those of the patch; the kubelet's stay.
+// applyConditions has ours be those of the patch, none if it names none; the kubelet's stay.
 func applyConditions(node, patch object) {
 	status := node["status"].(object)
 	var all []any
@@ -138,7 +138,9 @@ func applyConditions(node, patch object) {
 			all = append(all, c)
 		}
 	}
-	status["conditions"] = append(all, patch["status"].(object)["conditions"].([]any)...)
+	applied, _ := patch["status"].(object)
+	ours, _ := applied["conditions"].([]any)
+	status["conditions"] = append(all, ours...)
 }
 
 var version = 1
@@ -208,6 +210,12 @@ func (c *cluster) get(path, query string) object {
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body object
 	var answer object
+	// net/http would close the connection, and the program ask again.
+	defer func() {
+		if why := recover(); why != nil {
+			fatal("%s %s is not understood: %v", r.Method, r.URL, why)
+		}
+	}()
 	// Whoever was killed has not asked for what did not come whole.
 	if json.NewDecoder(r.Body).Decode(&body) != nil && r.ContentLength > 0 {
 		return
