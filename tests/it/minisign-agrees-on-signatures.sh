@@ -40,11 +40,12 @@ done
 judge one.pub text empty.hashed
 [ "$verdict" = 1 ] || fail "a signature of another file is taken"
 
-# What every line of it is good for.
+# What every line of it is good for.  The last character before the padding has bits that say nothing:
+# minisign reads any of its spellings, we read one, so the edits leave it alone.
 accepted=0
 for form in hashed plain; do
-	for edit in '1s/secret/SECRET/' '2s/^RU/RW/' '2s/^RW/RU/' '2s/A/B/' '2s/b/c/' '3s/of/OF/' '3s/$/ /' \
-		'4s/A/B/' '4s/x/y/' '4d' '3d' '1d' '2{h;d};4{G}' 's/$/\r/'; do
+	for edit in '1s/secret/SECRET/' '2s/^RU/RW/' '2s/^RW/RU/' '2s/A\(..*=\)$/B\1/' '2s/b/c/' '3s/of/OF/' '3s/$/ /' \
+		'4s/A\(..*==\)$/B\1/' '4s/x/y/' '4d' '3d' '1d' '2{h;d};4{G}' 's/$/\r/'; do
 		sed "$edit" text.$form >edited
 		judge one.pub text edited
 		accepted=$((accepted + 1 - verdict))
