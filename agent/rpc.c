@@ -21,6 +21,7 @@
 #include "agent/guest/clock.h"
 #include "agent/guest/guest.h"
 #include "agent/guest/metrics.h"
+#include "agent/guest/swap.h"
 #include "agent/network/network.h"
 #include "agent/sandbox.h"
 #include "agent/storage/copy.h"
@@ -72,6 +73,8 @@ static const struct rpc_method methods[] = {
 	WORK("GetGuestDetails", guest_details, agent__guest_details_response, guest_rpc_details),
 	WORK("OnlineCPUMem", online_cpumem, pb__empty, guest_rpc_online_cpu_mem),
 	WORK("MemHotplugByProbe", mem_hotplug_by_probe, pb__empty, guest_rpc_mem_hotplug_by_probe),
+	WORK("AddSwap", add_swap, pb__empty, swap_rpc_add),
+	WORK("AddSwapPath", add_swap_path, pb__empty, swap_rpc_add_path),
 	WORK("ReseedRandomDev", reseed_random_dev, pb__empty, guest_rpc_reseed_random),
 	INLINE("SetGuestDateTime", set_guest_date_time, agent__set_guest_date_time_response, clock_rpc_set),
 	WORK("UpdateEphemeralMounts", update_ephemeral_mounts, pb__empty, storage_rpc_update_ephemeral),
@@ -91,6 +94,7 @@ static const struct rpc_method methods[] = {
 	WORK("ExecProcess", exec_process, pb__empty, container_rpc_exec),
 	WORK("UpdateContainer", update_container, pb__empty, container_rpc_update),
 	WORK("StatsContainer", stats_container, agent__stats_container_response, container_rpc_stats),
+	WORK("GetDiagnosticData", get_diagnostic_data, agent__get_diagnostic_data_response, container_rpc_diagnostic),
 	WORK("PauseContainer", pause_container, pb__empty, container_rpc_pause),
 	WORK("ResumeContainer", resume_container, pb__empty, container_rpc_resume),
 	INLINE("SignalProcess", signal_process, pb__empty, container_rpc_signal),

@@ -3,60 +3,63 @@
  * caps - the capability sets of a container's process.
  *
  * The kernel's own interface is used: it takes two words per set, and what a library would add here
- * is a table of 41 names.  A name that is not in the table is left out, which only ever takes
- * privileges away.  Runs in the child that becomes the process; one thread.
+ * is a table of 41 names.  Engines and shims write them with CAP_ before and without, in capitals
+ * and not.  A name that is not in the table is an error, since a program that lacks what was asked
+ * for fails later and says less; one that this kernel does not have is left out.  Runs in the child
+ * that becomes the process; one thread.
  */
 #include "agent/child/caps.h"
 
 #include <linux/capability.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "lib/rpc/proto/oci.pb-c.h"
 
 static const char *const cap_names[] = {
-	[CAP_CHOWN] = "CAP_CHOWN",
-	[CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
-	[CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
-	[CAP_FOWNER] = "CAP_FOWNER",
-	[CAP_FSETID] = "CAP_FSETID",
-	[CAP_KILL] = "CAP_KILL",
-	[CAP_SETGID] = "CAP_SETGID",
-	[CAP_SETUID] = "CAP_SETUID",
-	[CAP_SETPCAP] = "CAP_SETPCAP",
-	[CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
-	[CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
-	[CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
-	[CAP_NET_ADMIN] = "CAP_NET_ADMIN",
-	[CAP_NET_RAW] = "CAP_NET_RAW",
-	[CAP_IPC_LOCK] = "CAP_IPC_LOCK",
-	[CAP_IPC_OWNER] = "CAP_IPC_OWNER",
-	[CAP_SYS_MODULE] = "CAP_SYS_MODULE",
-	[CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
-	[CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
-	[CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
-	[CAP_SYS_PACCT] = "CAP_SYS_PACCT",
-	[CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
-	[CAP_SYS_BOOT] = "CAP_SYS_BOOT",
-	[CAP_SYS_NICE] = "CAP_SYS_NICE",
-	[CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
-	[CAP_SYS_TIME] = "CAP_SYS_TIME",
-	[CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
-	[CAP_MKNOD] = "CAP_MKNOD",
-	[CAP_LEASE] = "CAP_LEASE",
-	[CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
-	[CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
-	[CAP_SETFCAP] = "CAP_SETFCAP",
-	[CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
-	[CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
-	[CAP_SYSLOG] = "CAP_SYSLOG",
-	[CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
-	[CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
-	[CAP_AUDIT_READ] = "CAP_AUDIT_READ",
-	[CAP_PERFMON] = "CAP_PERFMON",
-	[CAP_BPF] = "CAP_BPF",
-	[CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
+	[CAP_CHOWN] = "CHOWN",
+	[CAP_DAC_OVERRIDE] = "DAC_OVERRIDE",
+	[CAP_DAC_READ_SEARCH] = "DAC_READ_SEARCH",
+	[CAP_FOWNER] = "FOWNER",
+	[CAP_FSETID] = "FSETID",
+	[CAP_KILL] = "KILL",
+	[CAP_SETGID] = "SETGID",
+	[CAP_SETUID] = "SETUID",
+	[CAP_SETPCAP] = "SETPCAP",
+	[CAP_LINUX_IMMUTABLE] = "LINUX_IMMUTABLE",
+	[CAP_NET_BIND_SERVICE] = "NET_BIND_SERVICE",
+	[CAP_NET_BROADCAST] = "NET_BROADCAST",
+	[CAP_NET_ADMIN] = "NET_ADMIN",
+	[CAP_NET_RAW] = "NET_RAW",
+	[CAP_IPC_LOCK] = "IPC_LOCK",
+	[CAP_IPC_OWNER] = "IPC_OWNER",
+	[CAP_SYS_MODULE] = "SYS_MODULE",
+	[CAP_SYS_RAWIO] = "SYS_RAWIO",
+	[CAP_SYS_CHROOT] = "SYS_CHROOT",
+	[CAP_SYS_PTRACE] = "SYS_PTRACE",
+	[CAP_SYS_PACCT] = "SYS_PACCT",
+	[CAP_SYS_ADMIN] = "SYS_ADMIN",
+	[CAP_SYS_BOOT] = "SYS_BOOT",
+	[CAP_SYS_NICE] = "SYS_NICE",
+	[CAP_SYS_RESOURCE] = "SYS_RESOURCE",
+	[CAP_SYS_TIME] = "SYS_TIME",
+	[CAP_SYS_TTY_CONFIG] = "SYS_TTY_CONFIG",
+	[CAP_MKNOD] = "MKNOD",
+	[CAP_LEASE] = "LEASE",
+	[CAP_AUDIT_WRITE] = "AUDIT_WRITE",
+	[CAP_AUDIT_CONTROL] = "AUDIT_CONTROL",
+	[CAP_SETFCAP] = "SETFCAP",
+	[CAP_MAC_OVERRIDE] = "MAC_OVERRIDE",
+	[CAP_MAC_ADMIN] = "MAC_ADMIN",
+	[CAP_SYSLOG] = "SYSLOG",
+	[CAP_WAKE_ALARM] = "WAKE_ALARM",
+	[CAP_BLOCK_SUSPEND] = "BLOCK_SUSPEND",
+	[CAP_AUDIT_READ] = "AUDIT_READ",
+	[CAP_PERFMON] = "PERFMON",
+	[CAP_BPF] = "BPF",
+	[CAP_CHECKPOINT_RESTORE] = "CHECKPOINT_RESTORE",
 };
 _Static_assert(ARRAY_SIZE(cap_names) == CAP_CHECKPOINT_RESTORE + 1, "one name each");
 
@@ -69,35 +72,45 @@ uint64_t caps_known(void)
 	return known;
 }
 
-static uint64_t cap_bit(const char *name)
+static int cap_of(const char *name, uint64_t *ret_bit, struct error *e)
 {
+	const char *bare = strncasecmp(name, "CAP_", 4) == 0 ? name + 4 : name;
+
 	for (size_t cap = 0; cap < ARRAY_SIZE(cap_names); cap++)
-		if (!strcmp(cap_names[cap], name))
-			return UINT64_C(1) << cap;
-	return 0;
+		if (!strcasecmp(cap_names[cap], bare)) {
+			*ret_bit = UINT64_C(1) << cap;
+			return 0;
+		}
+	return fail(e, EINVAL, "there is no capability '%.64s'", name);
 }
 
-static uint64_t set_of(char *const *names, size_t n, uint64_t known)
+static int set_of(char *const *names, size_t n, uint64_t *ret, struct error *e)
 {
-	uint64_t set = 0;
+	uint64_t bit;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++)
-		set |= cap_bit(names[i]);
-	return set & known;
+	*ret = 0;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		r = cap_of(names[i], &bit, e);
+		if (r == 0)
+			*ret |= bit;
+	}
+	*ret &= caps_known();
+	return r;
 }
 
-void caps_parse(const Oci__LinuxCapabilities *from, struct caps *ret)
+int caps_parse(const Oci__LinuxCapabilities *from, struct caps *ret, struct error *e)
 {
-	uint64_t known = caps_known();
-
 	*ret = (struct caps){ 0 };
 	if (!from)
-		return;
-	ret->bounding = set_of(from->bounding, from->n_bounding, known);
-	ret->effective = set_of(from->effective, from->n_effective, known);
-	ret->inheritable = set_of(from->inheritable, from->n_inheritable, known);
-	ret->permitted = set_of(from->permitted, from->n_permitted, known);
-	ret->ambient = set_of(from->ambient, from->n_ambient, known);
+		return 0;
+	if (set_of(from->bounding, from->n_bounding, &ret->bounding, e) < 0 ||
+	    set_of(from->effective, from->n_effective, &ret->effective, e) < 0 ||
+	    set_of(from->inheritable, from->n_inheritable, &ret->inheritable, e) < 0 ||
+	    set_of(from->permitted, from->n_permitted, &ret->permitted, e) < 0 ||
+	    set_of(from->ambient, from->n_ambient, &ret->ambient, e) < 0)
+		return -e->code;
+	return 0;
 }
 
 int caps_drop_bounding(const struct caps *caps, struct error *e)

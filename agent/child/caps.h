@@ -19,8 +19,9 @@ struct caps {
  * have covered. */
 uint64_t caps_known(void);
 
-/* The sets of FROM (NULL: all empty).  A name that nobody knows gives nothing. */
-void caps_parse(const struct Oci__LinuxCapabilities *from, struct caps *ret);
+/* The sets of FROM (NULL: all empty), whose names may have CAP_ before them; what this kernel does
+ * not have is in none.  EINVAL: a name that nobody knows. */
+int caps_parse(const struct Oci__LinuxCapabilities *from, struct caps *ret, struct error *e);
 
 /* Takes everything outside CAPS->bounding away for ever. */
 int caps_drop_bounding(const struct caps *caps, struct error *e);

@@ -16,7 +16,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/close_range.h>
+#include <linux/keyctl.h>
 #include <linux/magic.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +52,10 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
+
+/* keyctl(2), KEYCTL_SETPERM: whoever has it may do all (0x3f), whose it is view, read, search and
+ * link. */
+#define KEYRING_RIGHTS 0x3f1b0000UL
 
 struct child {
 	enum launch_kind kind;
@@ -130,6 +136,25 @@ static int set_oom_score(struct child *c, struct error *e)
 	return file_write_at(c->procfd, "self/oom_score_adj", text, e);
 }
 
+/* One for each container, which later processes find by its name; without it all would share the
+ * agent's, and one could read what another keeps there. */
+static int join_keyring(struct child *c, struct error *e)
+{
+	const char *path = c->linux_->cgroupspath, *name = path + strlen(path);
+	_free_ char *keyring = NULL;
+	long serial;
+
+	while (name > path && name[-1] != '/' && name[-1] != ':')
+		name--;
+	keyring = xasprintf("_ses.%s", name);
+	serial = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, keyring);
+	if (serial < 0 && errno == ENOSYS)
+		return 0;
+	if (serial < 0 || syscall(SYS_keyctl, KEYCTL_SETPERM, serial, KEYRING_RIGHTS) < 0)
+		return fail(e, errno, "cannot have the session keyring '%s': %m", keyring);
+	return 0;
+}
+
 static int join_namespaces(struct child *c, struct error *e)
 {
 	int flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET;
@@ -150,6 +175,17 @@ static bool wants_namespace(const Oci__Spec *spec, const char *type)
 	return false;
 }
 
+/* As in every network namespace that a runtime makes: what listens on 127.0.0.1 can be reached. */
+static int raise_loopback(struct error *e)
+{
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	_close_ int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (sock < 0 || ioctl(sock, SIOCSIFFLAGS, &lo) < 0)
+		return fail(e, errno, "cannot set up 'lo' of the network namespace: %m");
+	return 0;
+}
+
 /* A group, a mount tree and a pid namespace of its own has every container; what it shares with
  * others of the sandbox, the agent hands over. */
 static int make_namespaces(struct child *c, struct error *e)
@@ -166,8 +202,12 @@ static int make_namespaces(struct child *c, struct error *e)
 		flags |= CLONE_NEWIPC;
 	if (!is_given(LAUNCH_SLOT_UTS) && wants_namespace(c->spec, "uts"))
 		flags |= CLONE_NEWUTS;
+	if (wants_namespace(c->spec, "network"))
+		flags |= CLONE_NEWNET;
 	if (unshare(flags) < 0)
 		return fail(e, errno, "cannot make namespaces: %m");
+	if (flags & CLONE_NEWNET && raise_loopback(e) < 0)
+		return -e->code;
 	if (flags & CLONE_NEWUTS && !str_empty(c->spec->hostname) &&
 	    sethostname(c->spec->hostname, strlen(c->spec->hostname)) < 0)
 		return fail(e, errno, "cannot set the host name '%.64s': %m", c->spec->hostname);
@@ -506,9 +546,13 @@ static int wait_for_order(struct child *c, struct error *e)
 	return n == 1 ? 0 : fail(e, ECANCELED, "the agent gave the process up");
 }
 
+static int read_caps(struct child *c, struct error *e)
+{
+	return caps_parse(c->process->capabilities, &c->caps, e);
+}
+
 static int drop_bounding(struct child *c, struct error *e)
 {
-	caps_parse(c->process->capabilities, &c->caps);
 	return caps_drop_bounding(&c->caps, e);
 }
 
@@ -596,6 +640,8 @@ static const struct step {
 	int (*run)(struct child *c, struct error *e);
 } steps[] = {
 	{ "preparing", FOR_BOTH, prepare },
+	{ "reading capabilities", FOR_BOTH, read_caps },
+	{ "joining the keyring", FOR_BOTH, join_keyring },
 	{ "setting the OOM score", FOR_BOTH, set_oom_score },
 	{ "joining namespaces", FOR_EXEC, join_namespaces },
 	{ "making namespaces", FOR_INIT, make_namespaces },

@@ -148,26 +148,51 @@ static int check_users(const Oci__Linux *l, bool is_asked_for, struct error *e)
 	return 0;
 }
 
+/* Some shims write types as /proc/PID/ns does: from here on each has the specification's name. */
+static void name_namespaces(Oci__Linux *l)
+{
+	static const struct {
+		const char *file, *type;
+	} names[] = { { "mnt", "mount" }, { "net", "network" } };
+
+	for (size_t i = 0; i < l->n_namespaces; i++)
+		for (size_t k = 0; k < ARRAY_SIZE(names); k++)
+			if (!strcmp(l->namespaces[i]->type, names[k].file)) {
+				free(l->namespaces[i]->type);
+				l->namespaces[i]->type = xstrdup(names[k].type);
+			}
+}
+
+static int check_namespace(const Oci__LinuxNamespace *n, struct error *e)
+{
+	static const char *const known[] = { "pid",     "ipc",    "uts",  "mount",
+					     "network", "cgroup", "time", "user" };
+	size_t k = 0;
+
+	while (k < ARRAY_SIZE(known) && strcmp(known[k], n->type) != 0)
+		k++;
+	if (k == ARRAY_SIZE(known))
+		return fail(e, ENOTSUP, "namespaces of type '%.32s' are not supported in the guest",
+			    n->type);
+	if (!strcmp(n->type, "network") && !str_empty(n->path))
+		return fail(
+			e, ENOTSUP,
+			"the network namespace '%.128s' of the host is not in the guest: without "
+			"a path a container has one of its own, without the namespace the pod's",
+			n->path);
+	return 0;
+}
+
 static int check_namespaces(const Oci__Linux *l, struct error *e)
 {
 	bool has_users = false;
-	static const char *const known[] = {
-		"pid", "ipc", "uts", "mount", "cgroup", "time", "user"
-	};
+	int r = 0;
 
-	for (size_t i = 0; i < l->n_namespaces; i++) {
-		const char *type = l->namespaces[i]->type;
-		size_t k = 0;
-
-		while (k < ARRAY_SIZE(known) && strcmp(known[k], type) != 0)
-			k++;
-		if (k == ARRAY_SIZE(known))
-			return fail(e, ENOTSUP,
-				    "namespaces of type '%.32s' are not supported in the guest",
-				    type);
-		has_users = has_users || strcmp(type, "user") == 0;
+	for (size_t i = 0; i < l->n_namespaces && r == 0; i++) {
+		r = check_namespace(l->namespaces[i], e);
+		has_users = has_users || strcmp(l->namespaces[i]->type, "user") == 0;
 	}
-	return check_users(l, has_users, e);
+	return r < 0 ? r : check_users(l, has_users, e);
 }
 
 static int check_process(const struct container *c, const Oci__Process *p, struct error *e)
@@ -205,6 +230,7 @@ static int check_request(const struct container *c, const Agent__CreateContainer
 			"container '%s': there is no SELinux in the guest; the label of mounts "
 			"'%.128s' has no effect",
 			c->id, spec->linux->mountlabel);
+	name_namespaces(spec->linux);
 	return check_namespaces(spec->linux, e);
 }
 

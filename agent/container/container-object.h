@@ -106,6 +106,7 @@ void container_bury(struct container *c);
 
 struct Agent__CreateContainerRequest;
 struct Agent__ExecProcessRequest;
+struct Oci__Spec;
 
 /* What CreateContainer does in a new container.  After a failure the caller destroys it. */
 int container_create(struct container *c, const struct Agent__CreateContainerRequest *in,
@@ -113,5 +114,9 @@ int container_create(struct container *c, const struct Agent__CreateContainerReq
 /* What ExecProcess does in a running one. */
 int container_exec(struct container *c, const struct Agent__ExecProcessRequest *in,
 		   uint64_t deadline_ms, struct error *e);
+
+/* The termination message that SPEC has a file for, at most 4096 bytes, valid UTF-8; caller frees.
+ * ENOENT without one. */
+int diagnostic_termination(const struct Oci__Spec *spec, char **ret, struct error *e);
 
 #endif

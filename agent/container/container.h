@@ -38,6 +38,7 @@ rpc_handler container_rpc_remove;
 rpc_handler container_rpc_exec;
 rpc_handler container_rpc_update;
 rpc_handler container_rpc_stats;
+rpc_handler container_rpc_diagnostic;
 rpc_handler container_rpc_pause;
 rpc_handler container_rpc_resume;
 /* RPC_INLINE */

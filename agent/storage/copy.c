@@ -290,13 +290,15 @@ static int open_shared_dir(struct error *e)
 	return run_dir_open(SANDBOX_SHARED_DIR, O_PATH | O_DIRECTORY, e);
 }
 
+/* Before there is a sandbox as well, as tools that try an agent do; CreateSandbox begins anew. */
 int copy_rpc_file(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
-	_close_ int root = open_shared_dir(e);
+	int r = dir_make(SANDBOX_SHARED_DIR, 0755, e);
+	_close_ int root = r < 0 ? -1 : open_shared_dir(e);
 
 	(void)req;
 	(void)out;
-	return root < 0 ? root : copy_file(root, in, e);
+	return root < 0 ? -e->code : copy_file(root, in, e);
 }
 
 /* True if NAME is CONTAINER, a dash, hexadecimal digits, a dash and whatever. */

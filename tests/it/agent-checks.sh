@@ -117,6 +117,53 @@ check_output() {
 	remove long
 }
 
+# Types of namespaces and names of capabilities as upstream's shim in Rust and its agent-ctl write them.
+check_spellings() {
+	expect "other spellings" $'3\nCapEff:\t00000000080000e3\nstatus 0' "$(output spelled '
+		.OCI.linux.namespaces |= map(if .type == "mount" then .type = "mnt" else . end) + [{type: "net"}] |
+		.OCI.process.capabilities |= map_values(map(ltrimstr("CAP_")))' \
+		sh -c 'cat /proc/net/dev | wc -l; grep CapEff /proc/self/status')"
+}
+
+# Each container has a session keyring, its later processes the same one.  A user other than root sees
+# no keyring but the one it has.
+check_keyring() {
+	local user='.user = {uid: 1000, gid: 1000}'
+	local look='grep -o "_ses\.[^:]*" /proc/keys'
+	[ -e /proc/keys ] || return 0
+	begin keys ".OCI.linux.maskedPaths = [] | .OCI.process$user" sh -c "$look; sleep 1000"
+	begin others ".OCI.linux.maskedPaths = [] | .OCI.process$user" sh -c "$look; sleep 1000"
+	expect "the keyring of one" "_ses.keys" "$(read_once ReadStdout keys keys)"
+	expect "the keyring of another" "_ses.others" "$(read_once ReadStdout others others)"
+	exec_process keys later ".process$user" sh -c "$look" >/dev/null
+	expect "the keyring of a later process" "_ses.keys" "$(drain ReadStdout keys later)"
+	remove keys
+	remove others
+}
+
+# The message of a container that has ended, of whatever bytes, and no more of it than Kubernetes takes.
+check_diagnostic() {
+	local file=/run/kata-containers/shared/containers/words-log
+	local key=io.kubernetes.container.terminationMessagePath
+	local mount='.OCI.mounts += [{destination: "/dev/last", type: "bind", source: "'$file'", options: ["rbind"]}]'
+	printf ok | ctl --data - CopyFile '{"path": "'$file'", "file_size": 2, "file_mode": 33188, "dir_mode": 493}' >/dev/null
+	begin words "$mount | .OCI.annotations = {\"$key\": \"/dev/last\"}" sh -c 'printf "bye \\377" >/dev/last; head -c 9000 /dev/zero | tr "\\0" x >>/dev/last'
+	expect "status" 0 "$(status_of words)"
+	expect "the message" $'bye ?xxx' "$(termination words | cut -c1-8)"
+	expect "its length in characters" 4096 "$(termination words | tr -d '\n' | wc -m)"
+	remove words
+	begin words "$mount" true
+	refused "a message that nobody has asked for" "no annotation $key" termination words
+	remove words
+	begin words ".OCI.annotations = {\"$key\": \"/etc/passwd\"}" true
+	refused "a file that is not the host's" "nothing of the host is mounted at '/etc/passwd'" termination words
+	remove words
+	refused "nobody's message" "'words'" termination words
+	refused "data of another kind" "'odd', only 'termination_log'" ctl GetDiagnosticData '{"log_type": "odd", "container_id": "x"}'
+}
+
+termination() { ctl GetDiagnosticData "{\"log_type\": \"termination_log\", \"container_id\": \"$1\"}" | jq -r .data; }
+
 check_leftover_child() {
 	begin leftover '.sandbox_pidns = true' sh -c 'sleep 1000 & echo parent'
 	expect "output of a process whose child keeps the pipe" parent "$(drain ReadStdout leftover)"
@@ -166,7 +213,10 @@ check_refusals() {
 	refused "no program" "no program" create empty '.OCI.process.args = []' true
 	refused "hooks" "hooks" create hooks '.OCI.hooks.prestart = [{path: "/bin/true"}]' true
 	refused "an SELinux label" "SELinux label 'u:r:t:s0'" create label '.OCI.process.selinuxLabel = "u:r:t:s0"' true
-	refused "a network of its own" "namespaces of type 'network'" create network '.OCI.linux.namespaces += [{type: "network"}]' true
+	refused "a network of the host's" "network namespace '/run/netns/x'" create network \
+		'.OCI.linux.namespaces += [{type: "net", path: "/run/netns/x"}]' true
+	refused "an unknown namespace" "type 'odd'" create oddns '.OCI.linux.namespaces += [{type: "odd"}]' true
+	refused "an unknown capability" "no capability 'CAP_ODD'" create oddcap '.OCI.process.capabilities.effective += ["CAP_ODD"]' true
 	refused "an encrypted volume" "encryption_key=ephemeral" create encrypted '.storages = [{driver: "ephemeral", source: "tmpfs",
 		fstype: "tmpfs", mount_point: "/run/kata-containers/secret", driver_options: ["encryption_key=ephemeral"]}]' true
 	expect "a profile of the host's AppArmor is not ours" "status 0" \
@@ -735,6 +785,6 @@ run_checks() {
 	done
 }
 
-every_check=(output leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin attributes exec signals removal
-	many_at_once kill_during_create readonly hostile_image links_in_a_volume
+every_check=(output spellings keyring diagnostic leftover_child identity descriptors refusals exec_of_text terminal stdin no_stdin attributes
+	exec signals removal many_at_once kill_during_create readonly hostile_image links_in_a_volume
 	propagation watchable mount_options devices all_devices seccomp sysctl sharing pause)

@@ -53,7 +53,7 @@ make_initrd() {
 }
 
 start_vm() {
-	truncate -s 16M "$work/early" "$work/late"
+	truncate -s 16M "$work/early" "$work/late" "$work/swap"
 	mkfs.ext4 -q -F "$work/early"
 	mkfs.ext4 -q -F "$work/late"
 	"$version_dir/libexec/vhost-device-vsock" \
@@ -72,6 +72,7 @@ start_vm() {
 		-device pcie-root-port,id=rp0,bus=pcie.0,chassis=1,slot=1,multifunction=on,addr=5.0 \
 		-device pcie-root-port,id=rp1,bus=pcie.0,chassis=2,slot=2,addr=5.1 \
 		-device pcie-root-port,id=rp2,bus=pcie.0,chassis=3,slot=3,addr=5.2 \
+		-device pcie-root-port,id=rp3,bus=pcie.0,chassis=4,slot=4,addr=6.0 \
 		-qmp "unix:$work/qmp,server=on,wait=off" \
 		-kernel "$share/vmlinux.container" -initrd "$work/initrd" \
 		-append "console=ttyS0 reboot=t panic=-1 quiet agent.log=debug agent.log_vport=1025 agent.ready_vport=1101 agent.debug_console agent.debug_console_vport=1026 agent.future=1 agent.hotplug_timeout=5" \
@@ -124,6 +125,11 @@ check_ready() {
 	expect "Check" '{"status":"SERVING"}' "$(ctl Check)"
 }
 
+check_copy_before_the_sandbox() {
+	printf ok | ctl --data - CopyFile '{"path":"/run/kata-containers/shared/containers/first","file_size":2,
+		"file_mode":33188,"dir_mode":493}' >/dev/null
+}
+
 check_disks() {
 	local storage='{"driver":"blk","fstype":"ext4","source":"%s","mount_point":"/run/kata-containers/sandbox/storage/%s"}'
 	plug_disk early rp0
@@ -146,6 +152,21 @@ check_a_disk_grows() {
 	qmp block_resize '{"node-name":"late","size":33554432}'
 	ctl ResizeVolume "{$volume,\"size\":33554432}" >/dev/null
 	[ "$(volume_bytes "{$volume}")" -gt $((before + 15000000)) ] || fail "it had $before bytes and has $(volume_bytes "{$volume}")"
+}
+
+swap_kb() { ctl GetMetrics | sed -n 's/^kata_guest_meminfo{item="SwapTotal"} //p'; }
+
+# The disk is there before it can be swapped to; it is asked for as a place and as a node.
+check_swap() {
+	local said
+	plug_disk swap rp3
+	said=$(ctl AddSwap '{"PCIPath":[6,0]}' 2>&1) && fail "a disk without swap space was taken"
+	expect_match "the refusal" "cannot add swap space: '/dev/vd.': Invalid argument" "$said"
+	mkswap "$work/swap" >/dev/null
+	ctl AddSwap '{"PCIPath":[6,0]}' >/dev/null
+	expect "swap space" 16380 "$(swap_kb)"
+	said=$(ctl AddSwapPath '{"path":"/dev/vdc"}' 2>&1) && fail "a disk was taken twice"
+	expect_match "the second time" "cannot add swap space: '/dev/vdc': .*busy" "$said"
 }
 
 check_network() {
@@ -233,7 +254,7 @@ vm_is_off() { ! kill -0 "$qemu_pid" 2>/dev/null; }
 
 make_initrd
 start_vm
-for check in ready disks a_disk_grows network processors_and_memory clock_and_entropy containers_cannot_reach_it console log size \
+for check in ready copy_before_the_sandbox disks a_disk_grows swap network processors_and_memory clock_and_entropy containers_cannot_reach_it console log size \
 	end; do
 	note "$check"
 	"check_$check"

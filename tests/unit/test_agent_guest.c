@@ -13,6 +13,7 @@
 #include "agent/guest/guest.h"
 #include "agent/guest/limits.h"
 #include "agent/guest/metrics.h"
+#include "agent/guest/swap.h"
 #include "lib/file.h"
 #include "lib/str.h"
 
@@ -120,6 +121,24 @@ static void test_pci_path_that_is_none_is_refused(void **state)
 		if (r != -EINVAL && r != -ERANGE)
 			fail_msg("'%s' gives %d", cases[i], r);
 	}
+}
+
+static void test_a_disk_to_swap_to_is_known_by_its_slots(void **state)
+{
+	static const uint32_t behind[] = { 2, 31 }, wrong[] = { 2, 32 }, many[9] = { 1 };
+	struct address address;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(swap_pci_text(behind, 2, &address, &e), 0);
+	assert_int_equal(address.bus, ADDRESS_PCI);
+	assert_string_equal(address.text, "02/1f");
+	assert_int_equal(swap_pci_text(behind, 1, &address, &e), 0);
+	assert_string_equal(address.text, "02");
+	assert_int_equal(swap_pci_text(wrong, 2, &address, &e), -EINVAL);
+	assert_string_equal(e.msg, "there is no slot 32 on a PCI bus");
+	assert_int_equal(swap_pci_text(many, 9, &address, &e), -EINVAL);
+	assert_int_equal(swap_pci_text(NULL, 0, &address, &e), -EINVAL);
 }
 
 static void test_online_cpus_writes_where_off(void **state)
@@ -284,6 +303,7 @@ int main(void)
 		TEST(test_pci_path_behind_bridges_follows_bus_numbers),
 		TEST(test_pci_path_with_other_root_bus_is_found),
 		TEST(test_pci_path_that_is_none_is_refused),
+		cmocka_unit_test(test_a_disk_to_swap_to_is_known_by_its_slots),
 		TEST(test_online_cpus_writes_where_off),
 		TEST(test_online_memory_without_hotplug_is_an_error),
 		TEST(test_limits_are_those_of_a_host),

@@ -112,20 +112,43 @@ static void test_status_says_which_signals_are_handled(void **state)
 	assert_false(process_status_handles("\nSigBlk:\todd\n", SIGTERM));
 }
 
-static void test_unknown_capability_gives_nothing(void **state)
+static void test_capabilities_are_known_by_all_their_spellings(void **state)
 {
-	char kill[] = "CAP_KILL", odd[] = "CAP_ODD", *names[] = { kill, odd };
+	char kill[] = "CAP_KILL", chown[] = "CHOWN", small[] = "cap_setuid";
+	char *names[] = { kill, chown, small };
 	Oci__LinuxCapabilities from = OCI__LINUX_CAPABILITIES__INIT;
 	struct caps caps;
+	struct error e;
 
 	(void)state;
 	from.bounding = names;
-	from.n_bounding = 2;
-	caps_parse(&from, &caps);
-	assert_int_equal(caps.bounding, 1U << 5);
+	from.n_bounding = ARRAY_SIZE(names);
+	assert_int_equal(caps_parse(&from, &caps, &e), 0);
+	assert_int_equal(caps.bounding, 1U << 5 | 1U << 0 | 1U << 7);
 	assert_int_equal(caps.effective, 0);
-	caps_parse(NULL, &caps);
+	assert_int_equal(caps_parse(NULL, &caps, &e), 0);
 	assert_int_equal(caps.bounding, 0);
+}
+
+static void test_an_unknown_capability_is_an_error_in_each_set(void **state)
+{
+	char odd[] = "CAP_ODD", *names[] = { odd };
+
+	(void)state;
+	for (int set = 0; set < 5; set++) {
+		Oci__LinuxCapabilities from = OCI__LINUX_CAPABILITIES__INIT;
+		char ***lists[] = { &from.bounding, &from.effective, &from.inheritable,
+				    &from.permitted, &from.ambient };
+		size_t *counts[] = { &from.n_bounding, &from.n_effective, &from.n_inheritable,
+				     &from.n_permitted, &from.n_ambient };
+		struct caps caps;
+		struct error e;
+
+		*lists[set] = names;
+		*counts[set] = 1;
+		assert_int_equal(caps_parse(&from, &caps, &e), -EINVAL);
+		assert_string_equal(e.msg, "there is no capability 'CAP_ODD'");
+	}
 }
 
 /* Runs the classic BPF program that libseccomp made, as far as it uses it. */
@@ -515,7 +538,8 @@ int main(void)
 		cmocka_unit_test(test_program_is_looked_up_in_path),
 		cmocka_unit_test(test_missing_program_is_named),
 		cmocka_unit_test(test_status_says_which_signals_are_handled),
-		cmocka_unit_test(test_unknown_capability_gives_nothing),
+		cmocka_unit_test(test_capabilities_are_known_by_all_their_spellings),
+		cmocka_unit_test(test_an_unknown_capability_is_an_error_in_each_set),
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
 		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
 		cmocka_unit_test(test_seccomp_condition_that_is_there_already_hides_none_behind_it),

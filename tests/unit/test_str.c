@@ -6,6 +6,7 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -137,6 +138,16 @@ static void test_check_id_refuses_what_could_leave_a_folder(void **state)
 	assert_int_equal(check_id("abc", "container id", 2, &e), -EINVAL);
 }
 
+static void assert_valid(const char *text)
+{
+	size_t left = strlen(text), len;
+
+	for (; left > 0; text += len, left -= len) {
+		len = utf8_length(text, left);
+		assert_true(len > 0);
+	}
+}
+
 static void test_fail_wrap_puts_text_in_front_and_keeps_the_code(void **state)
 {
 	struct error e;
@@ -145,6 +156,28 @@ static void test_fail_wrap_puts_text_in_front_and_keeps_the_code(void **state)
 	assert_int_equal(fail(&e, ENOENT, "cannot open '%s': %m", "x"), -ENOENT);
 	assert_int_equal(fail_wrap(&e, "starting vm '%s'", "y\nz"), -ENOENT);
 	assert_string_equal(e.msg, "starting vm 'y z': cannot open 'x': No such file or directory");
+}
+
+/* An answer whose status is no valid text is lost as a whole, wherever the message is cut. */
+static void test_an_error_is_valid_text_however_it_is_cut(void **state)
+{
+	char name[1024], wrapped[1024];
+	struct error e;
+
+	(void)state;
+	for (size_t i = 0; i + 1 < sizeof(name); i += 2)
+		memcpy(name + i, "\xc3\xa9", 2);
+	name[sizeof(name) - 1] = '\0';
+	name[sizeof(name) - 2] = '\0';
+	for (int shift = 0; shift < 4; shift++) {
+		assert_int_equal(fail(&e, ENOENT, "%.*s%s", shift, "abc", name), -ENOENT);
+		assert_valid(e.msg);
+		(void)snprintf(wrapped, sizeof(wrapped), "%.*s%.*s", shift, "abc", 505, name);
+		assert_int_equal(fail_wrap(&e, "%s", wrapped), -ENOENT);
+		assert_valid(e.msg);
+	}
+	assert_int_equal(fail(&e, EIO, "lone \xe9, cursor \033[2J, tab\t"), -EIO);
+	assert_string_equal(e.msg, "lone ?, cursor ?[2J, tab ");
 }
 
 static void test_buf_over_its_maximum_refuses_and_keeps_its_bytes(void **state)
@@ -236,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_parse_signed_octal_hex_bool),
 		cmocka_unit_test(test_check_id_refuses_what_could_leave_a_folder),
 		cmocka_unit_test(test_fail_wrap_puts_text_in_front_and_keeps_the_code),
+		cmocka_unit_test(test_an_error_is_valid_text_however_it_is_cut),
 		cmocka_unit_test(test_buf_over_its_maximum_refuses_and_keeps_its_bytes),
 		cmocka_unit_test(test_buf_many_appends_and_consumes_keep_order),
 		cmocka_unit_test(test_bytes_become_hex_digits),
