@@ -55,9 +55,10 @@ static bool takes_every_path(const struct field *row, const struct config *c)
 
 static void look_at_row(struct audit *a, const struct field *row)
 {
-	_free_ char *where = xasprintf("%s.%s", row->section, row->key);
+	_free_ char *where = field_name(row, a->config->vmm);
 
-	if (!row->annotation || !config_may_annotate(a->config, row->annotation))
+	if (!field_is_of(row, a->config->vmm) || !row->annotation ||
+	    !config_may_annotate(a->config, row->annotation))
 		return;
 	if (takes_every_path(row, a->config))
 		add(a, where, "a pod may name any file of this machine",

@@ -32,11 +32,10 @@ static void add_commands(const char *prefix, strv *found)
 
 static void add_keys(const char *prefix, strv *found)
 {
-	for (size_t i = 0; i < n_fields; i++) {
-		_free_ char *key = xasprintf("%s.%s", fields[i].section, fields[i].key);
+	_strv_ strv names = field_names();
 
-		add(key, prefix, found);
-	}
+	for (char *const *name = names; name && *name; name++)
+		add(*name, prefix, found);
 }
 
 static void add_versions(const struct manager *m, const char *prefix, strv *found)

@@ -54,7 +54,7 @@ static void add_field(struct json_object *items, const struct field *row, const 
 		      const struct config *c)
 {
 	struct json_object *item = json_object_new_object();
-	_free_ char *key = xasprintf("%s.%s", row->section, row->key);
+	_free_ char *key = field_name(row, c->vmm);
 	_free_ char *value = field_text(row, c);
 
 	json_set_str(item, "key", key);
@@ -76,7 +76,8 @@ static int show_config(struct manager *m, const struct machine *k, struct error 
 	for (char *const *w = c.warnings; w && *w; w++)
 		view_say("warning: %s", *w);
 	for (size_t i = 0; i < n_fields; i++)
-		add_field(items, &fields[i], k, &c);
+		if (field_is_of(&fields[i], c.vmm))
+			add_field(items, &fields[i], k, &c);
 	return show(m, &view, items, e);
 }
 
@@ -96,8 +97,7 @@ static int parse_key(const char *whole, struct key *ret_key, struct error *e)
 	_strv_ strv known = NULL;
 
 	if (!table || !field_find(table, dot + 1)) {
-		for (size_t i = 0; i < n_fields; i++)
-			strv_addf(&known, "%s.%s", fields[i].section, fields[i].key);
+		known = field_names();
 		return argument_unknown("key", whole, known, e);
 	}
 	*ret_key = (struct key){ TAKE_PTR(table), dot + 1, whole };

@@ -214,13 +214,14 @@ static void put_keys(struct json_object *root, const struct config *c)
 	struct error ignored;
 
 	for (size_t i = 0; i < n_fields; i++) {
+		_free_ char *section = field_section(&fields[i], c->vmm);
 		_free_ char *text = field_text(&fields[i], c);
 		struct json_object *value = NULL;
 
-		if (json_parse(text, strlen(text), fields[i].key, &value, &ignored) < 0)
+		if (!field_is_of(&fields[i], c->vmm) ||
+		    json_parse(text, strlen(text), fields[i].key, &value, &ignored) < 0)
 			continue;
-		(void)json_object_object_add(section_of(all, fields[i].section), fields[i].key,
-					     value);
+		(void)json_object_object_add(section_of(all, section), fields[i].key, value);
 	}
 }
 

@@ -21,7 +21,7 @@ static const struct {
 	const char *section;
 	const char *group;
 } groups[] = {
-	{ "hypervisor.qemu", "hypervisor." },
+	{ CONFIG_HYPERVISOR, "hypervisor." },
 	{ "agent.kata", "agent." },
 	{ "runtime", "runtime." },
 };
@@ -34,12 +34,13 @@ static const char *name_in_group(const char *rest, const char *section)
 	return NULL;
 }
 
-static const struct field *find_row(const char *rest)
+static const struct field *find_row(const struct config *c, const char *rest)
 {
 	for (size_t i = 0; i < n_fields; i++) {
 		const char *name = name_in_group(rest, fields[i].section);
 
-		if (name && str_equal(name, fields[i].annotation))
+		if (name && field_is_of(&fields[i], c->vmm) &&
+		    str_equal(name, fields[i].annotation))
 			return &fields[i];
 	}
 	return NULL;
@@ -102,13 +103,12 @@ static int apply(struct config *c, const struct field *row, const char *value, s
 
 int config_annotate(struct config *c, const char *key, const char *value, struct error *e)
 {
-	_free_ char *where = NULL;
 	const struct field *row;
 	int r;
 
 	if (!str_starts(key, PREFIX))
 		return 0;
-	row = find_row(key + strlen(PREFIX));
+	row = find_row(c, key + strlen(PREFIX));
 	if (!row)
 		return fail(e, EPERM,
 			    "annotation '%.128s' is refused: this version has no such "
@@ -125,7 +125,6 @@ int config_annotate(struct config *c, const char *key, const char *value, struct
 	r = apply(c, row, value, e);
 	if (r < 0)
 		return fail_wrap(e, "annotation '%s'", key);
-	where = xasprintf("annotation '%s'", key);
-	field_keep_fixed(row, c, where);
+	field_keep_fixed(row, c);
 	return 1;
 }

@@ -4,6 +4,7 @@
 
 #include "lib/sha256.h"
 #include "lib/str.h"
+#include "runtime/config/vmms.h"
 
 /*
  * config - the configuration of one sandbox: configuration.toml, its drop-ins, and the annotations
@@ -77,7 +78,10 @@ struct config {
 	struct config_hypervisor hypervisor;
 	struct config_agent agent;
 	struct config_runtime runtime;
-	char *path;        /* of the main file, links resolved */
+	const struct config_vmm *vmm; /* whose rows count; borrowed constant */
+	bool is_vmm_chosen;           /* by a file */
+	bool is_vmm_named;            /* by hypervisor_name */
+	char *path;                   /* of the main file, links resolved */
 	char *source;      /* the file that was asked for, as it was called; "": none was */
 	char *version_dir; /* that paths below /opt/kata were taken from */
 	strv files;        /* everything that was read, in order */
@@ -102,12 +106,15 @@ int config_resolve_version(char **ret_dir, struct error *e);
 /* Reads the first of SOURCE's path, ETC_DIR/configuration.toml and
  * VERSION_DIR/share/defaults/kata-containers/configuration.toml, then every file of config.d beside
  * it.  An explicit path must lie in the version or in ETC_DIR.  Every file must belong to root (or
- * to the caller) and be writable by nobody else: EPERM.  Unknown keys become warnings; a wrong type
- * or a value outside its limits is EINVAL, with file and line.  *ret is to be released with
+ * to the caller) and be writable by nobody else: EPERM.  Unknown keys become warnings; a wrong
+ * type, a value outside its limits, or what asks for something that is not here (foreign.h, another
+ * hypervisor) is EINVAL, with file and line.  *ret is to be released with
  * config_done() on success only. */
 int config_load(const struct config_source *source, struct config *ret, struct error *e);
-/* The table's defaults and no file. */
+/* The table's defaults, for the first hypervisor, and no file. */
 void config_init(struct config *c, const char *version_dir);
+/* Makes *C one for VMM, with its defaults for what is a hypervisor's. */
+void config_use_vmm(struct config *c, const struct config_vmm *vmm);
 /* A zeroed *C is released as well. */
 void config_done(struct config *c);
 #define _config_ _cleanup_(config_done)

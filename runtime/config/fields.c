@@ -4,8 +4,9 @@
  *
  * A new key is one row here and one member in config.h.  Loading, the annotation gate, the dump of
  * `kata-runtime env`, the shipped configuration file, the reference page and the tests of defaults
- * and limits read this table; nothing else lists keys.  Names are upstream's where upstream has the
- * key; a key of upstream whose feature is not here is unknown and warned about.
+ * and limits read this table.  Names are upstream's where upstream has the key; those of upstream's
+ * whose feature is not here are in foreign.c.  A row of a hypervisor says which have it; what is
+ * another default with one of them is in vmms.c.  Any thread.
  */
 
 #include "runtime/config/fields.h"
@@ -14,9 +15,12 @@
 
 #include "runtime/config/config.h"
 
-#define QEMU    "hypervisor.qemu"
-#define AGENT   "agent.kata"
-#define RUNTIME "runtime"
+#define HYPERVISOR CONFIG_HYPERVISOR
+#define AGENT      "agent.kata"
+#define RUNTIME    "runtime"
+
+#define QEMU    CONFIG_QEMU
+#define ANY_VMM CONFIG_ANY_VMM
 
 #define HV(member) offsetof(struct config, hypervisor.member)
 #define AG(member) offsetof(struct config, agent.member)
@@ -24,17 +28,19 @@
 
 const struct field fields[] = {
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "path",
 		.type = FIELD_PATH,
 		.offset = HV(path),
-		.fallback = "/opt/kata/bin/qemu-system-x86_64",
+		.fallback = "",
 		.annotation = "path",
 		.allowed = HV(valid_hypervisor_paths),
 		.help = "Program that runs the virtual machines.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "kernel",
 		.type = FIELD_PATH,
 		.offset = HV(kernel),
@@ -44,7 +50,8 @@ const struct field fields[] = {
 		.help = "Guest kernel: an ELF image with a PVH note, or a bzImage.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "initrd",
 		.type = FIELD_PATH,
 		.offset = HV(initrd),
@@ -55,7 +62,8 @@ const struct field fields[] = {
 			"set.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "image",
 		.type = FIELD_PATH,
 		.offset = HV(image),
@@ -65,7 +73,8 @@ const struct field fields[] = {
 		.help = "Guest root as a disk image; instead of initrd.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "rootfs_type",
 		.type = FIELD_TEXT,
 		.offset = HV(rootfs_type),
@@ -74,7 +83,8 @@ const struct field fields[] = {
 		.help = "File system of image.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "machine_type",
 		.type = FIELD_TEXT,
 		.offset = HV(machine_type),
@@ -84,7 +94,8 @@ const struct field fields[] = {
 		.help = "Kind of machine.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "machine_accelerators",
 		.type = FIELD_TEXT,
 		.offset = HV(machine_accelerators),
@@ -92,7 +103,8 @@ const struct field fields[] = {
 		.help = "Properties added to the machine, separated by commas.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "firmware",
 		.type = FIELD_PATH,
 		.offset = HV(firmware),
@@ -102,7 +114,8 @@ const struct field fields[] = {
 		.help = "Firmware; \"\" takes the one that QEMU prefers.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "firmware_directory",
 		.type = FIELD_PATH,
 		.offset = HV(firmware_directory),
@@ -110,7 +123,8 @@ const struct field fields[] = {
 		.help = "Where QEMU finds its other firmware files.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "cpu_features",
 		.type = FIELD_TEXT,
 		.offset = HV(cpu_features),
@@ -118,7 +132,8 @@ const struct field fields[] = {
 		.help = "Properties added to the processor, separated by commas.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "kernel_params",
 		.type = FIELD_TEXT,
 		.offset = HV(kernel_params),
@@ -128,7 +143,8 @@ const struct field fields[] = {
 			"this value.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "seccompsandbox",
 		.type = FIELD_TEXT,
 		.offset = HV(seccompsandbox),
@@ -137,7 +153,8 @@ const struct field fields[] = {
 		.help = "System call filter of QEMU (its option -sandbox); \"\" turns it off.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "allow_emulation",
 		.type = FIELD_BOOL,
 		.offset = HV(allow_emulation),
@@ -147,7 +164,8 @@ const struct field fields[] = {
 			"same strength: for tests only.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "default_vcpus",
 		.type = FIELD_REAL,
 		.offset = HV(default_vcpus),
@@ -158,7 +176,8 @@ const struct field fields[] = {
 		.help = "Virtual CPUs at boot, rounded up; below 0 as many as the host has.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "default_maxvcpus",
 		.type = FIELD_UINT,
 		.offset = HV(default_maxvcpus),
@@ -169,7 +188,8 @@ const struct field fields[] = {
 			"has.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "default_memory",
 		.type = FIELD_UINT,
 		.offset = HV(default_memory),
@@ -181,7 +201,8 @@ const struct field fields[] = {
 			"it.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "default_maxmemory",
 		.type = FIELD_UINT,
 		.offset = HV(default_maxmemory),
@@ -190,7 +211,8 @@ const struct field fields[] = {
 		.help = "Most MiB of memory after additions; 0 or too much: what the host has.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "memory_slots",
 		.type = FIELD_UINT,
 		.offset = HV(memory_slots),
@@ -201,7 +223,8 @@ const struct field fields[] = {
 		.help = "How many times memory can be added.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "pcie_root_port",
 		.type = FIELD_UINT,
 		.offset = HV(pcie_root_port),
@@ -212,7 +235,8 @@ const struct field fields[] = {
 			"each takes one.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "disable_block_device_use",
 		.type = FIELD_BOOL,
 		.offset = HV(disable_block_device_use),
@@ -223,7 +247,8 @@ const struct field fields[] = {
 			"share them, instead of giving the guest the disk.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "enable_mem_prealloc",
 		.type = FIELD_BOOL,
 		.offset = HV(enable_mem_prealloc),
@@ -232,7 +257,8 @@ const struct field fields[] = {
 		.help = "Take all memory from the host at once.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "reclaim_guest_freed_memory",
 		.type = FIELD_BOOL,
 		.offset = HV(reclaim_guest_freed_memory),
@@ -242,7 +268,8 @@ const struct field fields[] = {
 			"limits; not with enable_mem_prealloc or enable_hugepages.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "enable_hugepages",
 		.type = FIELD_BOOL,
 		.offset = HV(enable_hugepages),
@@ -251,7 +278,8 @@ const struct field fields[] = {
 		.help = "Guest memory from the host's huge pages.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "shared_fs",
 		.type = FIELD_TEXT,
 		.offset = HV(shared_fs),
@@ -263,7 +291,8 @@ const struct field fields[] = {
 			"and small read-only volumes are copied.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "virtio_fs_daemon",
 		.type = FIELD_PATH,
 		.offset = HV(virtio_fs_daemon),
@@ -273,7 +302,8 @@ const struct field fields[] = {
 		.help = "Program that serves the shared folder.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "virtio_fs_cache",
 		.type = FIELD_TEXT,
 		.offset = HV(virtio_fs_cache),
@@ -284,7 +314,8 @@ const struct field fields[] = {
 			"does not see changes made by the host, such as updated configMaps.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "virtio_fs_private",
 		.type = FIELD_BOOL,
 		.offset = HV(virtio_fs_private),
@@ -294,7 +325,8 @@ const struct field fields[] = {
 			"Only with virtio_fs_cache \"auto\" or \"always\".",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "virtio_fs_queue_size",
 		.type = FIELD_UINT,
 		.offset = HV(virtio_fs_queue_size),
@@ -304,7 +336,8 @@ const struct field fields[] = {
 		.help = "Requests that may be under way; a power of two.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "virtio_fs_extra_args",
 		.type = FIELD_LIST,
 		.offset = HV(virtio_fs_extra_args),
@@ -313,7 +346,8 @@ const struct field fields[] = {
 			"same name, such as --xattrmap.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "vsock_daemon",
 		.type = FIELD_PATH,
 		.offset = HV(vsock_daemon),
@@ -322,7 +356,8 @@ const struct field fields[] = {
 			"/dev/vhost-vsock.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "disable_vhost_net",
 		.type = FIELD_BOOL,
 		.offset = HV(disable_vhost_net),
@@ -331,7 +366,8 @@ const struct field fields[] = {
 		.help = "Let QEMU move network packets even where the host's kernel could.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "entropy_source",
 		.type = FIELD_PATH,
 		.offset = HV(entropy_source),
@@ -341,7 +377,8 @@ const struct field fields[] = {
 		.help = "Where the guest's random numbers come from.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = QEMU,
 		.key = "use_legacy_serial",
 		.type = FIELD_BOOL,
 		.offset = HV(use_legacy_serial),
@@ -351,7 +388,8 @@ const struct field fields[] = {
 			"the kernel's first lines.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "enable_debug",
 		.type = FIELD_BOOL,
 		.offset = HV(enable_debug),
@@ -359,7 +397,8 @@ const struct field fields[] = {
 		.help = "The guest's console goes to the log.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "enable_annotations",
 		.type = FIELD_LIST,
 		.offset = HV(enable_annotations),
@@ -369,15 +408,17 @@ const struct field fields[] = {
 			"io.katacontainers.config is refused.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "valid_hypervisor_paths",
 		.type = FIELD_LIST,
 		.offset = HV(valid_hypervisor_paths),
-		.fallback = "/opt/kata/bin/qemu-system-x86_64",
+		.fallback = "",
 		.help = "Shell patterns of the paths that an annotation may set path to.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "valid_kernel_paths",
 		.type = FIELD_LIST,
 		.offset = HV(valid_kernel_paths),
@@ -385,7 +426,8 @@ const struct field fields[] = {
 		.help = "The same for kernel, initrd, image and firmware.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "valid_virtio_fs_daemon_paths",
 		.type = FIELD_LIST,
 		.offset = HV(valid_virtio_fs_daemon_paths),
@@ -393,7 +435,8 @@ const struct field fields[] = {
 		.help = "The same for virtio_fs_daemon.",
 	},
 	{
-		.section = QEMU,
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
 		.key = "valid_entropy_sources",
 		.type = FIELD_LIST,
 		.offset = HV(valid_entropy_sources),
@@ -476,7 +519,7 @@ const struct field fields[] = {
 		.is_fixed = true,
 		.annotation = "sandbox_cgroup_only",
 		.help = "Everything that belongs to a pod runs in the pod's own cgroup, and is "
-			"counted there. Always so: false has no effect but a warning.",
+			"counted there. Always so, also if a file of upstream's says false.",
 	},
 	{
 		.section = RUNTIME,
@@ -501,10 +544,38 @@ const struct field fields[] = {
 };
 const size_t n_fields = ARRAY_SIZE(fields);
 
+/* The part of SECTION behind "hypervisor.", "" if there is none; NULL if it is another section. */
+static const char *hypervisor_part(const char *section)
+{
+	size_t n = strlen(HYPERVISOR);
+
+	if (!str_starts(section, HYPERVISOR) || section[n] != '.')
+		return NULL;
+	return section + n + 1;
+}
+
+const struct config_vmm *config_vmm_find(const char *name)
+{
+	for (size_t i = 0; i < n_config_vmms; i++)
+		if (strcmp(config_vmms[i].name, name) == 0)
+			return &config_vmms[i];
+	return NULL;
+}
+
+static bool is_in(const struct field *row, const char *section)
+{
+	const char *name = hypervisor_part(section);
+	const struct config_vmm *vmm = name ? config_vmm_find(name) : NULL;
+
+	if (row->vmms)
+		return vmm && field_is_of(row, vmm);
+	return strcmp(row->section, section) == 0;
+}
+
 const struct field *field_find(const char *section, const char *key)
 {
 	for (size_t i = 0; i < n_fields; i++)
-		if (!strcmp(fields[i].section, section) && !strcmp(fields[i].key, key))
+		if (!strcmp(fields[i].key, key) && is_in(&fields[i], section))
 			return &fields[i];
 	return NULL;
 }
@@ -512,9 +583,45 @@ const struct field *field_find(const char *section, const char *key)
 bool field_has_section(const char *section)
 {
 	for (size_t i = 0; i < n_fields; i++)
-		if (!strcmp(fields[i].section, section))
+		if (is_in(&fields[i], section))
 			return true;
 	return false;
+}
+
+bool field_is_of(const struct field *row, const struct config_vmm *vmm)
+{
+	return !row->vmms || (row->vmms & vmm->bit);
+}
+
+char *field_section(const struct field *row, const struct config_vmm *vmm)
+{
+	return row->vmms ? xasprintf("%s.%s", row->section, vmm->name) : xstrdup(row->section);
+}
+
+char *field_name(const struct field *row, const struct config_vmm *vmm)
+{
+	_free_ char *section = field_section(row, vmm);
+
+	return xasprintf("%s.%s", section, row->key);
+}
+
+const char *field_fallback(const struct field *row, const struct config_vmm *vmm)
+{
+	for (size_t i = 0; row->vmms && i < vmm->n_defaults; i++)
+		if (strcmp(vmm->defaults[i].key, row->key) == 0)
+			return vmm->defaults[i].value;
+	return row->fallback;
+}
+
+strv field_names(void)
+{
+	strv names = NULL;
+
+	for (size_t v = 0; v < n_config_vmms; v++)
+		for (size_t i = 0; i < n_fields; i++)
+			if (field_is_of(&fields[i], &config_vmms[v]) && (v == 0 || fields[i].vmms))
+				strv_take(&names, field_name(&fields[i], &config_vmms[v]));
+	return names;
 }
 
 void *field_of(const struct field *row, struct config *c)

@@ -3,6 +3,7 @@
 #define RUNTIME_CONFIG_FIELDS_H
 
 #include "lib/str.h"
+#include "runtime/config/vmms.h"
 
 struct config;
 struct toml;
@@ -20,11 +21,12 @@ enum field_type {
 };
 
 struct field {
-	const char *section; /* name of the table in the file */
+	const char *section; /* name of the table in the file; CONFIG_HYPERVISOR: a table each */
+	unsigned vmms;       /* the hypervisors that have it, as bits; 0: it is of no hypervisor */
 	const char *key;
 	enum field_type type;
 	size_t offset;        /* in struct config */
-	const char *fallback; /* when no file sets it; a list is separated by spaces */
+	const char *fallback; /* when no file sets it (field_fallback()); a list has spaces */
 	bool is_fixed;        /* no other value has an effect; read for files of upstream */
 	double min, max;
 	const char *choices;    /* separated by spaces */
@@ -39,9 +41,20 @@ extern const size_t n_fields;
 #define FIELD_LIST_MAX 64
 #define FIELD_TEXT_MAX 4096
 
+/* SECTION as in the file, with the name of a hypervisor that there is: "hypervisor.qemu". */
 const struct field *field_find(const char *section, const char *key);
 /* True if some row is in SECTION. */
 bool field_has_section(const char *section);
+
+/* True if VMM has ROW, or ROW is of no hypervisor. */
+bool field_is_of(const struct field *row, const struct config_vmm *vmm);
+/* "hypervisor.qemu", and with the key: "hypervisor.qemu.path".  Caller frees. */
+char *field_section(const struct field *row, const struct config_vmm *vmm);
+char *field_name(const struct field *row, const struct config_vmm *vmm);
+/* The default of ROW for VMM. */
+const char *field_fallback(const struct field *row, const struct config_vmm *vmm);
+/* The names of all keys of all hypervisors.  Caller frees. */
+strv field_names(void);
 
 /* The member of *C that ROW describes. */
 void *field_of(const struct field *row, struct config *c);
@@ -51,8 +64,8 @@ const void *field_of_const(const struct field *row, const struct config *c);
 int field_set_toml(const struct field *row, struct config *c, const struct toml *value,
 		   struct error *e);
 int field_set_text(const struct field *row, struct config *c, const char *text, struct error *e);
-/* Undoes what WHERE (file and line, or an annotation) set to a value without effect, and warns. */
-void field_keep_fixed(const struct field *row, struct config *c, const char *where);
+/* Undoes a value without effect. */
+void field_keep_fixed(const struct field *row, struct config *c);
 void field_clear(const struct field *row, struct config *c);
 
 /* The value as TOML text.  Caller frees. */

@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-#include "lib/toml.h"
 #include "runtime/config/config.h"
 #include "runtime/config/fields.h"
 #include "runtime/config/trust.h"
@@ -25,9 +24,6 @@
 #define VERSION_PART "share/defaults/kata-containers"
 #define FILE_MAX     MIB
 #define DROP_INS_MAX 128
-#define DEPTH_MAX    8
-
-static const char *const hypervisors[] = { "qemu" };
 
 int config_resolve_version(char **ret_dir, struct error *e)
 {
@@ -41,18 +37,43 @@ int config_resolve_version(char **ret_dir, struct error *e)
 	return 0;
 }
 
-void config_init(struct config *c, const char *version_dir)
+static void set_defaults(struct config *c, bool (*is_meant)(const struct field *row))
 {
 	struct error e;
 
+	for (size_t i = 0; i < n_fields; i++)
+		if (is_meant(&fields[i]) &&
+		    field_set_text(&fields[i], c, field_fallback(&fields[i], c->vmm), &e) < 0)
+			abort(); /* the table contradicts itself */
+}
+
+static bool is_any(const struct field *row)
+{
+	(void)row;
+	return true;
+}
+
+static bool is_of_hypervisors(const struct field *row)
+{
+	return row->vmms != 0;
+}
+
+void config_init(struct config *c, const char *version_dir)
+{
 	memset(c, 0, sizeof(*c));
-	c->hypervisor.name = hypervisors[0];
+	c->vmm = &config_vmms[0];
+	c->hypervisor.name = c->vmm->name;
 	sha256_init(&c->sum);
 	str_set(&c->version_dir, version_dir);
 	str_set(&c->source, "");
-	for (size_t i = 0; i < n_fields; i++)
-		if (field_set_text(&fields[i], c, fields[i].fallback, &e) < 0)
-			abort(); /* the table contradicts itself */
+	set_defaults(c, is_any);
+}
+
+void config_use_vmm(struct config *c, const struct config_vmm *vmm)
+{
+	c->vmm = vmm;
+	c->hypervisor.name = vmm->name;
+	set_defaults(c, is_of_hypervisors);
 }
 
 void config_done(struct config *c)
@@ -65,82 +86,6 @@ void config_done(struct config *c)
 	strv_free(TAKE_PTR(c->files));
 	strv_free(TAKE_PTR(c->values));
 	strv_free(TAKE_PTR(c->warnings));
-}
-
-static void warn(struct config *c, const char *file, unsigned line, const char *what,
-		 const char *name)
-{
-	strv_addf(&c->warnings, "%s:%u: unknown %s '%.128s' is ignored", file, line, what, name);
-}
-
-static int apply_key(struct config *c, const char *file, const char *section,
-		     const struct toml *value, struct error *e)
-{
-	const struct field *row = field_find(section, value->key);
-	_free_ char *where = xasprintf("%s:%u", file, value->line);
-	_free_ char *name = NULL;
-
-	if (!row) {
-		name = xasprintf("%s.%s", section, value->key);
-		warn(c, file, value->line, "key", name);
-		return 0;
-	}
-	if (field_set_toml(row, c, value, e) < 0)
-		return fail_wrap(e, "%s: [%s]", where, section);
-	field_keep_fixed(row, c, where);
-	return 0;
-}
-
-/* True if some known section is SECTION or lies below it. */
-static bool leads_to_section(const char *section)
-{
-	_free_ char *below = xasprintf("%s.", section);
-
-	for (size_t i = 0; i < n_fields; i++)
-		if (!strcmp(fields[i].section, section) || str_starts(fields[i].section, below))
-			return true;
-	return false;
-}
-
-static int apply_table(struct config *c, const char *file, const char *section,
-		       const struct toml *table, unsigned depth, struct error *e);
-
-static int apply_entry(struct config *c, const char *file, const char *section,
-		       const struct toml *value, unsigned depth, struct error *e)
-{
-	_free_ char *name = NULL;
-
-	if (value->type != TOML_TABLE ||
-	    (field_has_section(section) && field_find(section, value->key)))
-		return apply_key(c, file, section, value, e);
-	name = *section ? xasprintf("%s.%s", section, value->key) : xstrdup(value->key);
-	if (leads_to_section(name) && depth < DEPTH_MAX)
-		return apply_table(c, file, name, value, depth + 1, e);
-	warn(c, file, value->line, "table", name);
-	return 0;
-}
-
-static int apply_table(struct config *c, const char *file, const char *section,
-		       const struct toml *table, unsigned depth, struct error *e)
-{
-	int r = 0;
-
-	for (const struct toml *v = table->children; v && r >= 0; v = v->next)
-		r = apply_entry(c, file, section, v, depth, e);
-	return r;
-}
-
-int config_read_text(struct config *c, const char *text, size_t len, const char *name,
-		     struct error *e)
-{
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	int r;
-
-	r = toml_parse(text, len, name, &root, e);
-	if (r < 0)
-		return r;
-	strv_take(&c->values, toml_flatten(root));
-	return apply_table(c, name, "", root, 0, e);
 }
 
 /* One line of sha256sum(1): with the name, files cannot change places unnoticed. */
@@ -349,8 +294,10 @@ static int settle_memory(struct config_hypervisor *h, struct error *e)
 static int settle_root(struct config *c, struct error *e)
 {
 	struct config_hypervisor *h = &c->hypervisor;
-	const struct field *row = field_find("hypervisor.qemu", "initrd");
-	_free_ char *initrd = field_resolve_path(c->version_dir, row->fallback);
+	_free_ char *section = xasprintf(CONFIG_HYPERVISOR ".%s", c->vmm->name);
+	const struct field *row = field_find(section, "initrd");
+	_free_ char *initrd =
+		field_resolve_path(c->version_dir, row ? field_fallback(row, c->vmm) : "");
 
 	if (*h->image && !strcmp(h->initrd, initrd))
 		str_set(&h->initrd, "");

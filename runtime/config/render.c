@@ -12,6 +12,7 @@
 
 #include "runtime/config/config.h"
 #include "runtime/config/fields.h"
+#include "runtime/config/foreign.h"
 
 #define COLUMN_MAX 98
 
@@ -51,13 +52,18 @@ static void put_key(FILE *out, const struct field *row, const struct config *c)
 	fprintf(out, "%s = %s\n", row->key, value);
 }
 
-static bool begins_section(size_t i)
+/* Whether row I is the first of its table; *before is the one before it among those shown. */
+static bool begins_section(const struct field *row, const struct field **before)
 {
-	return i == 0 || strcmp(fields[i].section, fields[i - 1].section) != 0;
+	bool begins = !*before || strcmp(row->section, (*before)->section) != 0;
+
+	*before = row;
+	return begins;
 }
 
 void render_file(FILE *out)
 {
+	const struct field *before = NULL;
 	struct config c;
 
 	config_init(&c, NULL);
@@ -72,8 +78,12 @@ void render_file(FILE *out)
 		    "Paths below /opt/kata mean the version of Kata Containers that the runtime "
 		    "itself belongs to.");
 	for (size_t i = 0; i < n_fields; i++) {
-		if (begins_section(i))
-			fprintf(out, "\n[%s]\n", fields[i].section);
+		_free_ char *section = field_section(&fields[i], c.vmm);
+
+		if (!field_is_of(&fields[i], c.vmm))
+			continue;
+		if (begins_section(&fields[i], &before))
+			fprintf(out, "\n[%s]\n", section);
 		fputc('\n', out);
 		put_key(out, &fields[i], &c);
 	}
@@ -82,7 +92,7 @@ void render_file(FILE *out)
 
 static const char *annotation_group(const struct field *row)
 {
-	if (str_starts(row->section, "hypervisor."))
+	if (row->vmms)
 		return "hypervisor";
 	return str_starts(row->section, "agent.") ? "agent" : "runtime";
 }
@@ -133,10 +143,18 @@ static const char reference_head[] =
 	"contains; a list is replaced as a whole. Every file must belong to root and be writable "
 	"by "
 	"nobody\n"
-	"else. An unknown key is ignored with a warning; a wrong type or a value outside its "
-	"limits "
-	"is an\n"
-	"error with file and line.\n"
+	"else. A wrong type or a value outside its limits is an error with file and line, and so "
+	"is what this\n"
+	"version does not have: another hypervisor than those below, a key of "
+	"[upstream's](#keys-of-upstreams-files) with a value\n"
+	"that asks for more, or an unknown key whose name speaks of protection. Any other unknown "
+	"key is ignored\n"
+	"with a warning.\n"
+	"\n"
+	"A configuration is for one hypervisor: the one that `hypervisor_name` in `[runtime]` "
+	"names, or else the one\n"
+	"that has a table, or else the first one below. Beside `hypervisor_name`, tables of other "
+	"hypervisors are skipped.\n"
 	"\n"
 	"Paths below `/opt/kata` are taken from the version that the runtime belongs to, so that a "
 	"sandbox\n"
@@ -146,30 +164,85 @@ static const char reference_head[] =
 	"`enable_annotations`\n"
 	"allows it; everything else there is refused.\n";
 
+static void put_table(FILE *out, const struct config *c, bool (*is_meant)(const struct field *row))
+{
+	const struct field *before = NULL;
+
+	for (size_t i = 0; i < n_fields; i++) {
+		_free_ char *section = field_section(&fields[i], c->vmm);
+
+		if (!is_meant(&fields[i]) || !field_is_of(&fields[i], c->vmm))
+			continue;
+		if (begins_section(&fields[i], &before))
+			fprintf(out,
+				"\n## [%s]\n\n| key | value | default | annotation | meaning |\n"
+				"|---|---|---|---|---|\n",
+				section);
+		put_row(out, &fields[i], c);
+	}
+}
+
+static bool is_of_hypervisors(const struct field *row)
+{
+	return row->vmms != 0;
+}
+
+static bool is_of_all(const struct field *row)
+{
+	return row->vmms == 0;
+}
+
+static const char foreign_head[] =
+	"\n## Keys of upstream's files\n"
+	"\n"
+	"They are read without a word where they have a value of the third column, which asks for "
+	"nothing that\n"
+	"could be missed, and refused with file and line where they have another. "
+	"`hypervisor` stands for the table of\n"
+	"any hypervisor.\n"
+	"\n"
+	"| table | key | taken | else asks for |\n"
+	"|---|---|---|---|\n";
+
+static void put_foreign(FILE *out, const struct foreign *row)
+{
+	const char *taken = row->harmless ? row->harmless : "anything";
+
+	fprintf(out, "| `%s` | `%s` | %s | %s |\n", row->section,
+		strcmp(row->key, FOREIGN_ANY_KEY) == 0 ? "..." : row->key,
+		*taken ? taken : "false, 0, \"\" or []", row->asks ? row->asks : "");
+}
+
 void render_reference(FILE *out)
 {
 	struct config c;
 
 	config_init(&c, NULL);
 	fputs(reference_head, out);
-	for (size_t i = 0; i < n_fields; i++) {
-		if (begins_section(i))
-			fprintf(out,
-				"\n## [%s]\n\n| key | value | default | annotation | meaning |\n"
-				"|---|---|---|---|---|\n",
-				fields[i].section);
-		put_row(out, &fields[i], &c);
+	for (size_t v = 0; v < n_config_vmms; v++) {
+		config_use_vmm(&c, &config_vmms[v]);
+		put_table(out, &c, is_of_hypervisors);
 	}
+	put_table(out, &c, is_of_all);
+	fputs(foreign_head, out);
+	for (size_t i = 0; i < n_foreigns; i++)
+		put_foreign(out, &foreigns[i]);
 	config_done(&c);
 }
 
 void render_values(FILE *out, const struct config *c, const char *prefix)
 {
-	for (size_t i = 0; i < n_fields; i++) {
-		_free_ char *value = field_text(&fields[i], c);
+	const struct field *before = NULL;
 
-		if (begins_section(i))
-			fprintf(out, "%s[%s%s]\n", i == 0 ? "" : "\n", prefix, fields[i].section);
+	for (size_t i = 0; i < n_fields; i++) {
+		_free_ char *section = field_section(&fields[i], c->vmm);
+		_free_ char *value = field_text(&fields[i], c);
+		bool is_first = !before;
+
+		if (!field_is_of(&fields[i], c->vmm))
+			continue;
+		if (begins_section(&fields[i], &before))
+			fprintf(out, "%s[%s%s]\n", is_first ? "" : "\n", prefix, section);
 		fprintf(out, "%s = %s\n", fields[i].key, value);
 	}
 }

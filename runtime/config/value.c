@@ -341,15 +341,12 @@ const char *field_type_name(enum field_type type)
 	return types[type].name;
 }
 
-void field_keep_fixed(const struct field *row, struct config *c, const char *where)
+void field_keep_fixed(const struct field *row, struct config *c)
 {
-	_free_ char *text = field_text(row, c);
 	struct error e;
 
-	if (!row->is_fixed || !strcmp(text, row->fallback))
-		return;
-	strv_addf(&c->warnings, "%s: '%s = %s' has no effect", where, row->key, text);
-	(void)field_set_text(row, c, row->fallback, &e);
+	if (row->is_fixed)
+		(void)field_set_text(row, c, row->fallback, &e);
 }
 
 char *field_resolve_path(const char *version_dir, const char *value)
