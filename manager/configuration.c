@@ -97,7 +97,7 @@ int configuration_plan(struct machine *k, enum presence presence, struct error *
 	if (configuration_drop_in(k, &text, e) < 0 ||
 	    plan_main(k, is_there && (*text || has_others(k)), e) < 0)
 		return -e->code;
-	return plan_drop_in(k, is_there ? text : "", e);
+	return plan_drop_in(k, is_there || k->keeps_settings ? text : "", e);
 }
 
 bool configuration_is_delivered(const struct machine *k, const char *file)

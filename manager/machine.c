@@ -10,15 +10,16 @@
 #include "manager/machine.h"
 
 #include <glob.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/host/source.h"
 #include "lib/host/store.h"
 #include "lib/host/task.h"
-#include "lib/host/unpack.h"
 #include "lib/proc.h"
 #include "manager/configuration.h"
 
@@ -42,18 +43,34 @@ static int must_be_absolute(const char *what, const char *path, struct error *e)
 		       : fail(e, EINVAL, "%s '%s' is not an absolute path", what, path);
 }
 
+/* Where our link is already, whoever made it; else the usual folder, or what a package may use. */
+static const char *find_link_dir(const struct machine *k, const char *usual)
+{
+	static const char *const folders[] = { "/usr/local/bin", "/usr/bin" };
+	char target[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		_free_ char *link = path_join(folders[i], path_base(k->shim));
+		ssize_t n = readlink(link, target, sizeof(target));
+
+		if (n == (ssize_t)strlen(k->shim) && memcmp(target, k->shim, (size_t)n) == 0)
+			return folders[i];
+	}
+	return usual ? usual : folders[0];
+}
+
 int machine_open(const struct options *o, struct machine *ret_machine, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
 
 	k.root = choose(o->root, "kata_install_dir", "/opt/kata");
-	k.link_dir = choose(o->link_dir, "link_dir", "/usr/local/bin");
+	k.shim = path_join(k.root, SHIM);
+	k.link_dir = choose(o->link_dir, "link_dir", find_link_dir(&k, o->usual_link_dir));
 	k.etc = choose(o->etc, NULL, "/etc/kata-containers");
 	if (must_be_absolute("--root", k.root, e) < 0 ||
 	    must_be_absolute("--link-dir", k.link_dir, e) < 0 ||
 	    must_be_absolute("--config-dir", k.etc, e) < 0)
 		return -e->code;
-	k.shim = path_join(k.root, SHIM);
 	k.locks[0] = xstrdup("/run/vc");
 	k.locks[1] = xstrdup("/etc/kata-containers");
 	*ret_machine = k;
@@ -75,14 +92,25 @@ int machine_open(const struct options *o, struct machine *ret_machine, struct er
 	return 0;
 }
 
+/* What shall be, once more nothing. */
+static void forget_version(struct machine *k)
+{
+	manifest_done(&k->release);
+	str_set(&k->archive, NULL);
+	str_set(&k->folder, NULL);
+	str_set(&k->version_dir, NULL);
+	str_set(&k->program, NULL);
+	str_set(&k->held, NULL);
+}
+
 void machine_done(struct machine *k)
 {
+	forget_version(k);
 	for (size_t i = 0; i < k->n_engines; i++) {
 		engine_done(&k->engines[i].engine);
 		edit_done(&k->engines[i].edit);
 	}
 	scope_done(&k->scope);
-	manifest_done(&k->release);
 	edit_done(&k->configuration);
 	free(k->root);
 	free(k->link_dir);
@@ -90,12 +118,7 @@ void machine_done(struct machine *k)
 	free(k->shim);
 	free(k->locks[0]);
 	free(k->locks[1]);
-	free(k->archive);
 	free(k->pin);
-	free(k->program);
-	free(k->folder);
-	free(k->version_dir);
-	free(k->held);
 	free(k->evidence);
 	*k = (struct machine){ 0 };
 }
@@ -175,9 +198,16 @@ static bool is_there(const char *name)
 	return flavour_find(name, &flavour, &ignored) >= 0 && file_exists(flavour->socket);
 }
 
-void machine_find_engines(struct machine *k, const struct cancel *cancel)
+void machine_add_link(struct machine *k)
 {
 	add_engine(k, "nerdctl", k->link_dir);
+	for (size_t i = 0; i < k->n_engines; i++)
+		(void)fail(&k->engines[i].silence, ENOTCONN, "it is not asked");
+}
+
+void machine_find_engines(struct machine *k, const struct cancel *cancel)
+{
+	machine_add_link(k);
 	if (is_there("docker"))
 		add_engine(k, "docker", NULL);
 	for (size_t i = 0; i < k->n_engines; i++) {
@@ -208,7 +238,7 @@ static int find_archive(const char *from, char **ret_path, struct error *e)
 
 	if (!real || stat(real, &st) < 0)
 		return fail(e, errno, "there is no release at '%s': %m", from);
-	if (!S_ISDIR(st.st_mode)) {
+	if (!S_ISDIR(st.st_mode) || source_is_laid_out(real)) {
 		*ret_path = TAKE_PTR(real);
 		return 0;
 	}
@@ -236,7 +266,7 @@ int machine_want_archive(struct machine *k, const char *from, struct error *e)
 {
 	k->target = TARGET_IMAGE;
 	if (find_archive(from, &k->archive, e) < 0 ||
-	    unpack_manifest(k->archive, &k->release, e) < 0)
+	    source_manifest(k->archive, &k->release, e) < 0)
 		return -e->code;
 	return name_version(k, e);
 }
@@ -253,6 +283,19 @@ int machine_want_current(struct machine *k, struct error *e)
 		return -e->code;
 	k->target = k->held ? TARGET_HELD : TARGET_IMAGE;
 	return 0;
+}
+
+int machine_want_parts(struct machine *k, const char *folder, struct error *e)
+{
+	if (!source_is_laid_out(folder))
+		return fail(e, ENOENT, "'%s' has no " MANIFEST_NAME ": no release lies there",
+			    folder);
+	if (machine_want_archive(k, folder, e) < 0)
+		return -e->code;
+	if (!str_equal(k->folder, k->held))
+		return 0;
+	forget_version(k);
+	return machine_want_current(k, e);
 }
 
 int machine_want_previous(struct machine *k, struct error *e)
@@ -288,7 +331,7 @@ int machine_read_file(const struct machine *k, const char *path, char **ret_text
 	if (!k->archive)
 		return fail(e, EBADMSG, "version '%s' is damaged: '%s' is not what it was",
 			    k->folder, file);
-	return unpack_file(k->archive, entry, ret_text, e);
+	return source_file(k->archive, entry, ret_text, e);
 }
 
 static int plan_engine(struct machine *k, struct present *p, enum presence presence,

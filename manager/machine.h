@@ -42,6 +42,8 @@ struct machine {
 	struct manifest release;
 	char *folder, *version_dir, *held;
 	struct edit configuration; /* this machine's own, of sandboxes */
+	bool is_leaving;           /* nobody goes back any more */
+	bool keeps_settings;       /* though the versions go: it, its drop-ins, the pinned key */
 	const char *drop_in;       /* its text from now on, with has_drop_in */
 	bool has_drop_in;
 	char *evidence; /* names the version and all that its sandboxes will read */
@@ -52,7 +54,9 @@ int machine_open(const struct options *o, struct machine *ret_machine, struct er
 void machine_done(struct machine *k);
 #define _machine_ _cleanup_(machine_done)
 
-/* Which engines are there, asked. */
+/* None is asked nor configured: there is the link by which containerd finds the shim. */
+void machine_add_link(struct machine *k);
+/* That, and which engines are there, asked. */
 void machine_find_engines(struct machine *k, const struct cancel *cancel);
 /* The first that runs a program for others; NULL if none answers. */
 const struct engine *machine_runner(const struct machine *k);
@@ -62,6 +66,9 @@ const struct engine *machine_runner(const struct machine *k);
 int machine_want_archive(struct machine *k, const char *from, struct error *e);
 int machine_want_current(struct machine *k, struct error *e);
 int machine_want_previous(struct machine *k, struct error *e);
+/* What packages brought to FOLDER (lib/host/source.h); where somebody went back from it, the
+ * current version. */
+int machine_want_parts(struct machine *k, const char *folder, struct error *e);
 /* Plans the configuration of sandboxes and of the engines for it. */
 int machine_plan(struct machine *k, enum presence presence, struct error *e);
 

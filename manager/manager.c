@@ -132,6 +132,26 @@ const struct command commands[] = {
 	  .needs_root = true,
 	  .run = cmd_recover,
 	  .help = "take back what an interrupted run left, and no more" },
+	{
+		.name = "assemble",
+		.min = 1,
+		.max = 1,
+		.usage = "DIR",
+		.takes = TAKES_DRY_RUN,
+		.needs_root = true,
+		.run = cmd_assemble,
+		.help = "for packages: make a version of what lies in DIR, and it current; nothing "
+			"is asked, configured or started",
+	},
+	{
+		.name = "dismantle",
+		.usage = "",
+		.takes = TAKES_DRY_RUN | TAKES_PURGE,
+		.needs_root = true,
+		.run = cmd_dismantle,
+		.help = "for packages: remove all but settings, and but what sandboxes that run "
+			"use",
+	},
 	{ .name = "completion",
 	  .min = 1,
 	  .max = 1,

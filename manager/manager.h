@@ -24,11 +24,13 @@ struct options {
 	const char *from;
 	const char *root;
 	const char *link_dir;
+	const char *usual_link_dir; /* of the command; NULL: that of all */
 	const char *etc;
 	const char *key;
 	const char *rotation;
 	bool takes_unsigned;
 	bool takes_withdrawn;
+	bool purges;
 	bool has_no_headers;
 	bool is_dry;
 	bool is_sure;
@@ -57,6 +59,7 @@ enum takes {
 	TAKES_YES = 1 << 2,
 	TAKES_KEY = 1 << 3,
 	TAKES_WITHDRAWN = 1 << 4,
+	TAKES_PURGE = 1 << 5,
 };
 
 struct command {
@@ -72,9 +75,9 @@ struct command {
 /* Ends with a NULL name. */
 extern const struct command commands[];
 
-manager_run cmd_audit, cmd_test, cmd_check, cmd_complete, cmd_completion, cmd_config, cmd_diagnose,
-	cmd_install, cmd_list, cmd_plan, cmd_recover, cmd_remove, cmd_rollback, cmd_status,
-	cmd_verify;
+manager_run cmd_assemble, cmd_audit, cmd_dismantle, cmd_test, cmd_check, cmd_complete,
+	cmd_completion, cmd_config, cmd_diagnose, cmd_install, cmd_list, cmd_plan, cmd_recover,
+	cmd_remove, cmd_rollback, cmd_status, cmd_verify;
 
 /* The whole program.  Returns the exit status. */
 int manager_main(int argc, char **argv);

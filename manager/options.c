@@ -23,6 +23,8 @@ static const struct argument rows[] = {
 	  "take whatever the archive has, whoever signed it or not" },
 	{ "--allow-withdrawn", NULL, AT(takes_withdrawn), ARGUMENT_FLAG, NULL, TAKES_WITHDRAWN,
 	  "take a version that $KATA_WITHDRAWN names all the same" },
+	{ "--purge", NULL, AT(purges), ARGUMENT_FLAG, NULL, TAKES_PURGE,
+	  "settings go as well, and it is an error if something has to stay" },
 	{ "--dry-run", NULL, AT(is_dry), ARGUMENT_FLAG, NULL, TAKES_DRY_RUN,
 	  "say what would be changed and why, and change nothing" },
 	{ "--yes", "-y", AT(is_sure), ARGUMENT_FLAG, NULL, TAKES_YES, "ask no question" },
@@ -32,7 +34,8 @@ static const struct argument rows[] = {
 	{ "--root", NULL, AT(root), ARGUMENT_TEXT, "DIR", 0,
 	  "where versions are (/opt/kata, or $kata_install_dir)" },
 	{ "--link-dir", NULL, AT(link_dir), ARGUMENT_TEXT, "DIR", 0,
-	  "folder of the PATH that gets a link to the shim (/usr/local/bin, or $link_dir)" },
+	  "folder of the PATH that has a link to the shim ($link_dir, else where it is already, "
+	  "else /usr/local/bin)" },
 	{ "--config-dir", NULL, AT(etc), ARGUMENT_TEXT, "DIR", 0,
 	  "where this machine's own configuration is (/etc/kata-containers)" },
 	{ "--help", "-h", AT(wants_help), ARGUMENT_FLAG, NULL, 0, "show this text" },

@@ -24,6 +24,13 @@
 	row(drain)     /* see that nothing uses a sandbox */            \
 	row(withdraw)  /* remove our handlers from the engines */       \
 	row(remove)    /* remove the files */
+
+#define ASSEMBLE_STEPS(row)                                             \
+	row(unpack)    /* unpack and verify the release */              \
+	row(overrides) /* write the machine's own configuration */      \
+	row(switch)    /* make the version current */                   \
+	row(engines)   /* the link by which the shim is found */        \
+	row(sweep)     /* remove versions nobody uses */
 /* clang-format on */
 
 #define DECLARE(name) extern const struct step step_##name;
@@ -33,4 +40,7 @@ REMOVE_STEPS(DECLARE)
 #define ROW(name) &step_##name,
 step_table install_steps = { INSTALL_STEPS(ROW) NULL };
 step_table remove_steps = { REMOVE_STEPS(ROW) NULL };
+step_table assemble_steps = { ASSEMBLE_STEPS(ROW) NULL };
+step_table dismantle_steps = { &step_withdraw, &step_remove, NULL };
+step_table leave_steps = { &step_sweep, NULL };
 step_table settings_steps = { &step_overrides, NULL };

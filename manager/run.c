@@ -113,7 +113,10 @@ static int read_machine(struct manager *m, const struct action *action, struct m
 {
 	if (holder_check(&k->owner, k->root, e) < 0)
 		return -e->code;
-	machine_find_engines(k, m->cancel);
+	if (action->asks_nobody)
+		machine_add_link(k);
+	else
+		machine_find_engines(k, m->cancel);
 	if (action->want && action->want(k, action->arg, e) < 0)
 		return -e->code;
 	return machine_plan(k, action->presence, e);

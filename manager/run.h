@@ -24,6 +24,10 @@ struct run {
 extern step_table install_steps;
 extern step_table remove_steps;
 extern step_table settings_steps; /* where nothing is installed */
+/* Of packages, for whom nobody is asked and nothing is started: */
+extern step_table assemble_steps;
+extern step_table dismantle_steps; /* where nothing uses it */
+extern step_table leave_steps;     /* where something does */
 
 /* Reads into K what shall be.  ARG is the caller's. */
 typedef int run_want(struct machine *k, const void *arg, struct error *e);
@@ -32,6 +36,7 @@ struct action {
 	const char *name; /* "install" */
 	const struct step *const *steps;
 	enum presence presence;
+	bool asks_nobody; /* no engine, of which there is only the link */
 	run_want *want;
 	const void *arg;
 };

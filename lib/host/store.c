@@ -24,7 +24,7 @@
 #include "lib/file.h"
 #include "lib/foreign.h"
 #include "lib/host/digest.h"
-#include "lib/host/unpack.h"
+#include "lib/host/source.h"
 
 #define NEW_PREFIX  ".new-"
 #define SPARE_BYTES (64 * MIB) /* what must stay free: a full disk hurts more than Kata helps */
@@ -90,7 +90,7 @@ static int verify_tree(int dirfd, const struct manifest *m, struct error *e)
 	return 0;
 }
 
-static int fill(const char *archive, const struct manifest *m, const char *path,
+static int fill(const char *source, const struct manifest *m, const char *path,
 		const struct cancel *cancel, struct error *e)
 {
 	_close_ int dirfd = -1;
@@ -100,7 +100,7 @@ static int fill(const char *archive, const struct manifest *m, const char *path,
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return fail(e, errno, "cannot open folder '%s': %m", path);
-	if (unpack_into(archive, m, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
+	if (source_into(source, m, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
 		return -e->code;
 	return verify_tree(dirfd, m, e);
 }
@@ -136,7 +136,7 @@ static int take_name(const char *staging, const char *final, struct error *e)
 	return exchange_by_names(staging, final, e);
 }
 
-int store_add(const char *root, const char *archive, const struct manifest *m,
+int store_add(const char *root, const char *source, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e)
 {
 	_free_ char *versions = path_join(root, "versions");
@@ -150,7 +150,7 @@ int store_add(const char *root, const char *archive, const struct manifest *m,
 		return -e->code;
 	/* A version under this name that store_has() refuses is damaged, but may be current and in
 	 * use: it stays until a whole one takes its name. */
-	if (fill(archive, m, staging, cancel, e) < 0 || take_name(staging, final, e) < 0) {
+	if (fill(source, m, staging, cancel, e) < 0 || take_name(staging, final, e) < 0) {
 		(void)tree_remove(staging, &ignored);
 		return fail_wrap(e, "making '%s'", final);
 	}

@@ -18,10 +18,10 @@
  * ROOT is borrowed by every call.
  */
 
-/* Unpacks ARCHIVE, whose manifest is M, as a version; one of this name that is damaged is replaced
- * by it and may be current.  All or nothing: on failure, a full disk included, nothing new is left
- * and the damaged one is still there. */
-int store_add(const char *root, const char *archive, const struct manifest *m,
+/* Brings what SOURCE (source.h) has, whose manifest is M, as a version; one of this name that is
+ * damaged is replaced by it and may be current.  All or nothing: on failure, a full disk included,
+ * nothing new is left and the damaged one is still there. */
+int store_add(const char *root, const char *source, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e);
 /* That the version FOLDER is there with every file in the size and mode of its manifest. */
 bool store_has(const char *root, const char *folder);

@@ -21,7 +21,7 @@ struct transition {
 	const struct manifest *release; /* that shall be current */
 	const char *folder;             /* of it among the versions */
 	const char *version_dir;        /* its absolute path, there or not */
-	const char *archive;            /* with it; NULL: it has to be there */
+	const char *archive;            /* or folder with it (source.h); NULL: it has to be there */
 	const char *held;               /* the version that shall not come by itself; NULL: none */
 	enum target target;
 };

@@ -164,9 +164,10 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 	return 0;
 }
 
-/* Copies the member's bytes, which are as many as the manifest says. */
-static int copy_data(struct decoder *d, int fd, const struct manifest_entry *entry, struct error *e)
+/* The member's bytes, which are as many as the manifest says. */
+static int copy_data(void *arg, int fd, const struct manifest_entry *entry, struct error *e)
 {
+	struct decoder *d = arg;
 	_free_ char *bytes = xmalloc(BLOCK_SIZE);
 	ssize_t n;
 
@@ -176,8 +177,8 @@ static int copy_data(struct decoder *d, int fd, const struct manifest_entry *ent
 	return (int)n;
 }
 
-static int place_file(struct decoder *d, int dirfd, const struct manifest_entry *entry,
-		      struct error *e)
+int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fill, void *arg,
+		 struct error *e)
 {
 	_close_ int fd = -1;
 	int r = make_parents(dirfd, entry->path, e);
@@ -187,7 +188,7 @@ static int place_file(struct decoder *d, int dirfd, const struct manifest_entry 
 	fd = openat(dirfd, entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(e, errno, "cannot create '%s': %m", entry->path);
-	r = copy_data(d, fd, entry, e);
+	r = fill(arg, fd, entry, e);
 	if (r < 0)
 		return r;
 	return fchmod(fd, entry->mode) < 0
@@ -220,7 +221,7 @@ static int place_member(struct decoder *d, const struct tar_member *member, cons
 		return fail(e, EINVAL, "'%s' is not a regular file", path);
 	if (member->size != entry->size)
 		return fail(e, EBADMSG, "'%s' has not the size the manifest says", path);
-	return place_file(d, p->dirfd, entry, e);
+	return unpack_place(p->dirfd, entry, copy_data, d, e);
 }
 
 static int place_links(const struct manifest *m, int dirfd, struct error *e)
@@ -266,6 +267,11 @@ static int write_manifest(const struct manifest *m, int dirfd, struct error *e)
 	return write_text(dirfd, MANIFEST_NAME, m->text, e);
 }
 
+int unpack_finish(const struct manifest *m, int dirfd, struct error *e)
+{
+	return place_links(m, dirfd, e) < 0 ? -e->code : write_manifest(m, dirfd, e);
+}
+
 static int place_members(struct decoder *d, struct place *p, struct error *e)
 {
 	_manifest_ struct manifest own = { 0 };
@@ -288,9 +294,7 @@ int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct e
 	_free_ bool *has_come = xcalloc(m->n_entries + 1, sizeof(*has_come));
 	struct place p = { m, dirfd, has_come };
 
-	if (place_members(d, &p, e) < 0 || place_links(m, dirfd, e) < 0)
-		return -e->code;
-	return write_manifest(m, dirfd, e);
+	return place_members(d, &p, e) < 0 ? -e->code : unpack_finish(m, dirfd, e);
 }
 
 int unpack_into(const char *archive, const struct manifest *m, int dirfd,

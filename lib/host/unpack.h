@@ -29,6 +29,15 @@ int unpack_into(const char *archive, const struct manifest *m, int dirfd,
 /* The same with an archive that is being read: public for the fuzz target. */
 int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct error *e);
 
+/* Writes what ENTRY is to hold. */
+typedef int unpack_fill(void *arg, int fd, const struct manifest_entry *entry, struct error *e);
+
+/* How a folder becomes a version, wherever its files come from (source.h): each file by FILL, with
+ * the mode of its entry, then links and lists. */
+int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fill, void *arg,
+		 struct error *e);
+int unpack_finish(const struct manifest *m, int dirfd, struct error *e);
+
 /* The name of a member below the release, NULL for one that is not: public for the fuzz target. */
 const char *unpack_member_path(const char *name);
 

@@ -60,9 +60,9 @@ static int run_it(void *context, const struct change *change, struct error *e)
 	(void)change;
 	if (store_unlink(k->root, e) < 0 || store_switch(k->root, NULL, e) < 0 ||
 	    store_mark(k->root, STORE_PREVIOUS, NULL, e) < 0 ||
-	    store_mark(k->root, STORE_HELD, NULL, e) < 0 || trust_pin(k->root, NULL, e) < 0 ||
-	    remove_versions(k, e) < 0 || configuration_clear(k, e) < 0 ||
-	    run_edit(run, &k->configuration, e) < 0)
+	    store_mark(k->root, STORE_HELD, NULL, e) < 0 ||
+	    (!k->keeps_settings && trust_pin(k->root, NULL, e) < 0) || remove_versions(k, e) < 0 ||
+	    configuration_clear(k, e) < 0 || run_edit(run, &k->configuration, e) < 0)
 		return -e->code;
 	proven_forget(k->root);
 	(void)rmdir(versions);

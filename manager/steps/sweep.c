@@ -15,8 +15,12 @@
 static int find(const struct machine *k, strv *ret_folders, struct error *e)
 {
 	const struct transition t = machine_transition(k);
-	_strv_ strv keep = transition_kept(&t);
+	_strv_ strv keep = NULL;
 
+	if (k->is_leaving)
+		strv_add(&keep, k->folder);
+	else
+		keep = transition_kept(&t);
 	return unused_versions(k->root, LIVE_RECORDS, &k->scope, keep, ret_folders, e);
 }
 
