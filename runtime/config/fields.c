@@ -232,7 +232,7 @@ const struct field fields[] = {
 		.max = 16,
 		.annotation = "pcie_root_port",
 		.help = "PCIe ports kept free for devices that are plugged into a running guest; "
-			"each takes one.",
+			"each takes one. The last is for a controller of disks, so 0 is as 1.",
 	},
 	{
 		.section = HYPERVISOR,

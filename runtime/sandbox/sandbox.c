@@ -46,6 +46,7 @@ struct sandbox {
 	struct work_pool *pool;
 	const struct cancel *cancel;
 	struct config config;
+	const struct vmm_traits *traits;
 	char *hostname;
 	strv dns;
 	char *shm_source; /* NULL: the pod has none of its own on the host */
@@ -71,6 +72,23 @@ struct sandbox {
 	struct state state;
 };
 
+/* A VM that cannot grow is sized once, and one that can share nothing has to be asked for. */
+static int fit_to_traits(struct sandbox *s, struct error *e)
+{
+	const struct config_hypervisor *h = &s->config.hypervisor;
+	const unsigned grows = VMM_PLUG_VCPUS | VMM_PLUG_MEMORY;
+	int r = vmm_find_traits(&s->config, &s->traits, e);
+
+	if (r < 0)
+		return r;
+	if (s->traits->shares == 0 && strcmp(h->shared_fs, "none") != 0)
+		return fail(e, EINVAL, "hypervisor '%s' shares no files: set shared_fs = \"none\"",
+			    h->name);
+	if ((s->traits->plugs & grows) != grows)
+		s->config.runtime.static_sandbox_resource_mgmt = true;
+	return 0;
+}
+
 static int config_read(struct sandbox *s, const struct sandbox_params *params, struct error *e)
 {
 	_free_ char *version_dir = NULL;
@@ -88,6 +106,8 @@ static int config_read(struct sandbox *s, const struct sandbox_params *params, s
 				    params->spec->annotations[i]->value, e);
 	if (r >= 0)
 		r = config_settle(&s->config, e);
+	if (r >= 0)
+		r = fit_to_traits(s, e);
 	if (r >= 0)
 		r = config_check_paths(&s->config, e);
 	for (char **w = s->config.warnings; r >= 0 && w && *w; w++)
@@ -225,12 +245,15 @@ static int open_network(struct sandbox *s, struct error *e)
 }
 
 /* Who wants the guest to remember less than usual wants it of all files. */
-static size_t kinds_of_share(const struct config_hypervisor *h)
+static size_t kinds_of_share(const struct sandbox *s)
 {
+	const struct config_hypervisor *h = &s->config.hypervisor;
 	bool may_remember = strcmp(h->virtio_fs_cache, "auto") == 0 ||
 			    strcmp(h->virtio_fs_cache, "always") == 0;
 
-	return h->virtio_fs_private && may_remember ? N_SHARE_KIND : SHARE_PRIVATE;
+	return h->virtio_fs_private && may_remember && s->traits->shares >= N_SHARE_KIND
+		       ? N_SHARE_KIND
+		       : SHARE_PRIVATE;
 }
 
 static int send_copy(void *arg, const Agent__CopyFileRequest *request, struct error *e)
@@ -251,7 +274,7 @@ static int open_share(struct sandbox *s, struct error *e)
 		s->copies = copies_new(&copies);
 		return 0;
 	}
-	return share_open(NULL, s->id, kinds_of_share(h), &s->share, e);
+	return share_open(NULL, s->id, kinds_of_share(s), &s->share, e);
 }
 
 static size_t fill_shares(const struct share *s, struct vmm_share *shares)

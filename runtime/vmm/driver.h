@@ -6,8 +6,9 @@
 #include "runtime/vmm/vmm.h"
 
 /*
- * What a driver implements; inside runtime/vmm only.  vmm.c checks arguments, owns the files, the
- * vsock and the daemons, and kills and reaps; a driver starts the VMM process and talks to it.
+ * What a driver implements; inside runtime/vmm only.  vmm.c checks arguments and traits, owns the
+ * files, the vsock and the daemons, and kills and reaps; a driver starts the VMM process and talks
+ * to it.  docs/vmm.md says how the VMMs differ that this has to hold for.
  */
 
 #define VMM_NICS_MAX 8
@@ -55,28 +56,36 @@ struct vmm {
 
 struct vmm_driver {
 	const char *name; /* of its table in the configuration: [hypervisor.NAME] */
-	/* Fills processes[VMM_PROCESS_VMM] and console_fd.  What was started is killed by the
-	 * caller when it fails. */
-	int (*start)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		     struct error *e);
+	struct vmm_traits traits;
+	/* Makes what must be there before daemons and VMM are: STATE, the VMM's place in RUN_DIR,
+	 * which is there and empty.  Starts nothing. */
+	int (*prepare)(struct vmm *vmm, struct error *e);
+	/* Starts the VMM and lets the guest run: fills processes[VMM_PROCESS_VMM] and console_fd.
+	 * What was started is killed by the caller when it fails. */
+	int (*boot)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	/* Asks the VMM to end in order, if that matters; returns soon. */
 	void (*quit)(struct vmm *vmm);
 	/* Releases STATE; it may be NULL. */
 	void (*done)(struct vmm *vmm);
-	int (*set_vcpus)(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
-			 const struct cancel *c, struct error *e);
-	int (*set_memory)(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
-			  uint64_t deadline_ms, const struct cancel *c, struct error *e);
-	int (*add_pages)(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
-			 const struct cancel *c, struct error *e);
-	int (*add_block)(struct vmm *vmm, const struct vmm_block *block,
-			 struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
-			 struct error *e);
-	int (*remove_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+	/* Each is there with its trait only. */
+	int (*resize_vcpus)(struct vmm *vmm, unsigned total, unsigned *ret_total,
+			    uint64_t deadline_ms, const struct cancel *c, struct error *e);
+	int (*resize_memory)(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+			     uint64_t deadline_ms, const struct cancel *c, struct error *e);
+	int (*plug_pages)(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
+			  const struct cancel *c, struct error *e);
+	int (*plug_block)(struct vmm *vmm, const struct vmm_block *block,
+			  struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
+			  struct error *e);
+	int (*unplug_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
 	int (*resize_block)(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
 };
+
+/* In a file of its own, so that a test can be linked with a driver of its own. */
+extern const struct vmm_driver *const vmm_drivers[];
+extern const size_t n_vmm_drivers;
 
 extern const struct vmm_driver qemu_driver;
 

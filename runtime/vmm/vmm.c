@@ -26,10 +26,6 @@
 #define RUN_DIR_MAX 80
 #define FS_GRACE_MS 500
 
-static const struct vmm_driver *const drivers[] = {
-	&qemu_driver,
-};
-
 static const char *const process_names[N_VMM_PROCESS] = {
 	[VMM_PROCESS_VMM] = "the virtual machine monitor",
 	[VMM_PROCESS_FS] = "virtiofsd",
@@ -37,15 +33,28 @@ static const char *const process_names[N_VMM_PROCESS] = {
 	[VMM_PROCESS_VSOCK] = "vhost-device-vsock",
 };
 
-static const struct vmm_driver *find_driver(const char *name)
+static const struct vmm_driver *find_driver(const char *name, struct error *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(drivers); i++)
-		if (!strcmp(drivers[i]->name, name))
-			return drivers[i];
+	for (size_t i = 0; i < n_vmm_drivers; i++)
+		if (!strcmp(vmm_drivers[i]->name, name))
+			return vmm_drivers[i];
+	(void)fail(e, EINVAL, "there is no driver for hypervisor '%s'", name);
 	return NULL;
 }
 
-static int check_params(const struct vmm_params *p, struct error *e)
+int vmm_find_traits(const struct config *config, const struct vmm_traits **ret_traits,
+		    struct error *e)
+{
+	const struct vmm_driver *driver = find_driver(config->hypervisor.name, e);
+
+	if (!driver)
+		return -e->code;
+	*ret_traits = &driver->traits;
+	return 0;
+}
+
+static int check_params(const struct vmm_params *p, const struct vmm_driver *driver,
+			struct error *e)
 {
 	const struct config_hypervisor *h = &p->config->hypervisor;
 	int r = check_id(p->id, "sandbox id", 128, e);
@@ -58,9 +67,9 @@ static int check_params(const struct vmm_params *p, struct error *e)
 	if (p->n_nics > VMM_NICS_MAX)
 		return fail(e, E2BIG, "%zu network devices at boot are more than %d", p->n_nics,
 			    VMM_NICS_MAX);
-	if (p->n_shares > VMM_SHARES_MAX)
-		return fail(e, E2BIG, "%zu shared folders are more than %d", p->n_shares,
-			    VMM_SHARES_MAX);
+	if (p->n_shares > driver->traits.shares)
+		return fail(e, E2BIG, "%zu shared folders are more than the %zu that '%s' can have",
+			    p->n_shares, driver->traits.shares, driver->name);
 	if (p->vcpus > h->default_maxvcpus)
 		return fail(e, EINVAL, "%u virtual CPUs are more than the %u that are possible",
 			    p->vcpus, (unsigned)h->default_maxvcpus);
@@ -141,13 +150,12 @@ static struct vmm *make(const struct vmm_driver *driver)
 int vmm_new(const struct vmm_params *params, struct vmm **ret_vmm, struct error *e)
 {
 	_cleanup_(vmm_freep) struct vmm *vmm = NULL;
-	const struct vmm_driver *driver = find_driver(params->config->hypervisor.name);
+	const struct vmm_driver *driver = find_driver(params->config->hypervisor.name, e);
 	int r;
 
 	if (!driver)
-		return fail(e, EINVAL, "there is no driver for hypervisor '%s'",
-			    params->config->hypervisor.name);
-	r = check_params(params, e);
+		return -e->code;
+	r = check_params(params, driver, e);
 	if (r < 0)
 		return r;
 	vmm = make(driver);
@@ -178,11 +186,17 @@ void vmm_free(struct vmm *vmm)
 
 static int choose_accelerator(struct vmm *vmm, struct error *e)
 {
+	unsigned runs_on = vmm->driver->traits.runs_on;
 	struct error why_not;
 
-	vmm->is_emulated = !kvm_works(&why_not);
-	if (!vmm->is_emulated || vmm->config->hypervisor.allow_emulation)
+	if (runs_on & VMM_ON_ANYTHING)
 		return 0;
+	vmm->is_emulated = !kvm_works(&why_not);
+	if (!vmm->is_emulated ||
+	    ((runs_on & VMM_ON_EMULATION) && vmm->config->hypervisor.allow_emulation))
+		return 0;
+	if (!(runs_on & VMM_ON_EMULATION))
+		return fail(e, ENODEV, "this host cannot run virtual machines: %s", why_not.msg);
 	return fail(e, ENODEV,
 		    "this host cannot run virtual machines: %s; to run them by "
 		    "emulation, slowly, set allow_emulation = true in [hypervisor.%s]",
@@ -203,6 +217,20 @@ bool vmm_has_balloon(const struct config *config)
 	return h->reclaim_guest_freed_memory && !h->enable_mem_prealloc && !h->enable_hugepages;
 }
 
+/* 1 if a daemon is needed. */
+static int open_vsock(struct vmm *vmm, struct error *e)
+{
+	unsigned vsocks = vmm->driver->traits.vsocks;
+	int r = -ENODEV;
+
+	if (vsocks & VMM_VSOCK_KERNEL)
+		r = vsock_open_vhost(&vmm->vsock, e);
+	if (r != -ENODEV || !(vsocks & (VMM_VSOCK_DAEMON | VMM_VSOCK_OWN)))
+		return r;
+	vsock_open_hybrid(&vmm->vsock, vmm->run_dir);
+	return vsocks & VMM_VSOCK_OWN ? 0 : 1;
+}
+
 static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 		       struct error *e)
 {
@@ -211,12 +239,12 @@ static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cance
 		.run_dir = vmm->run_dir,
 		.netns_fd = vmm->netns_fd,
 	};
-	int r = vsock_open(&vmm->vsock, vmm->run_dir, e);
+	int needs_daemon = open_vsock(vmm, e);
+	int r = needs_daemon;
 
-	if (r < 0)
-		return r;
-	r = vsock_ready_open(&vmm->vsock, &vmm->ready, e);
-	if (r < 0 || vmm->vsock.kind == VSOCK_VHOST)
+	if (r >= 0)
+		r = vsock_ready_open(&vmm->vsock, &vmm->ready, e);
+	if (r < 0 || !needs_daemon)
 		return r;
 	params.uds_path = vmm->vsock.path;
 	params.cid = vmm->vsock.cid;
@@ -296,6 +324,8 @@ static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel 
 {
 	int r = dir_make(vmm->run_dir, 0700, e);
 
+	if (r >= 0)
+		r = vmm->driver->prepare(vmm, e);
 	for (size_t i = 0; r >= 0 && i < vmm->n_shares; i++)
 		r = start_fs(vmm, i, deadline_ms, c, e);
 	if (r < 0)
@@ -303,7 +333,7 @@ static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel 
 	r = start_vsock(vmm, deadline_ms, c, e);
 	if (r < 0)
 		return r;
-	r = vmm->driver->start(vmm, deadline_ms, c, e);
+	r = vmm->driver->boot(vmm, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
@@ -400,22 +430,26 @@ const struct vsock *vmm_vsock(const struct vmm *vmm)
 	return &vmm->vsock;
 }
 
-static int check_running(const struct vmm *vmm, struct error *e)
+static int check_can(const struct vmm *vmm, unsigned plug, struct error *e)
 {
-	if (vmm->processes[VMM_PROCESS_VMM].proc.pid > 0)
-		return 0;
-	return fail(e, ESRCH, "vm '%s' does not run", vmm->id);
+	if (vmm->processes[VMM_PROCESS_VMM].proc.pid <= 0)
+		return fail(e, ESRCH, "vm '%s' does not run", vmm->id);
+	if (!(vmm->driver->traits.plugs & plug))
+		return fail(e, ENOTSUP, "nothing of that kind can be plugged into a VM of '%s'",
+			    vmm->driver->name);
+	return 0;
 }
 
 int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t deadline_ms,
 		  const struct cancel *c, struct error *e)
 {
 	unsigned most = (unsigned)vmm->config->hypervisor.default_maxvcpus;
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_VCPUS, e);
 
 	if (r < 0)
 		return r;
-	r = vmm->driver->set_vcpus(vmm, total < most ? total : most, ret_total, deadline_ms, c, e);
+	r = vmm->driver->resize_vcpus(vmm, total < most ? total : most, ret_total, deadline_ms, c,
+				      e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
@@ -423,55 +457,55 @@ int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 		   uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	uint64_t most = vmm->config->hypervisor.default_maxmemory;
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_MEMORY, e);
 
 	if (r < 0)
 		return r;
-	r = vmm->driver->set_memory(vmm, min_u64(total_mib, most), ret_total_mib, deadline_ms, c,
-				    e);
+	r = vmm->driver->resize_memory(vmm, min_u64(total_mib, most), ret_total_mib, deadline_ms, c,
+				       e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
 int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
 		  const struct cancel *c, struct error *e)
 {
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_PAGES, e);
 
 	if (r < 0)
 		return r;
-	r = vmm->driver->add_pages(vmm, page_mib, mib, deadline_ms, c, e);
+	r = vmm->driver->plug_pages(vmm, page_mib, mib, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
 int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_BLOCK, e);
 
 	if (r < 0)
 		return r;
 	r = vmm_check_id(block->id, "block device", e);
 	if (r < 0)
 		return r;
-	r = vmm->driver->add_block(vmm, block, ret_address, deadline_ms, c, e);
+	r = vmm->driver->plug_block(vmm, block, ret_address, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e)
 {
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_BLOCK, e);
 
 	if (r < 0)
 		return r;
-	r = vmm->driver->remove_block(vmm, id, deadline_ms, c, e);
+	r = vmm->driver->unplug_block(vmm, id, deadline_ms, c, e);
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
 int vmm_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
 		     const struct cancel *c, struct error *e)
 {
-	int r = check_running(vmm, e);
+	int r = check_can(vmm, VMM_PLUG_BLOCK, e);
 
 	if (r < 0)
 		return r;

@@ -19,6 +19,31 @@
 
 struct vmm;
 
+/* What can be plugged into a running VM. */
+#define VMM_PLUG_VCPUS  (1U << 0)
+#define VMM_PLUG_MEMORY (1U << 1)
+#define VMM_PLUG_PAGES  (1U << 2) /* memory for huge pages */
+#define VMM_PLUG_BLOCK  (1U << 3) /* and taken out again */
+
+/* How programs in the guest are reached; the first that the host has is taken. */
+#define VMM_VSOCK_KERNEL (1U << 0) /* the host's vhost-vsock, as a descriptor */
+#define VMM_VSOCK_DAEMON (1U << 1) /* a daemon of ours that speaks the hybrid protocol */
+#define VMM_VSOCK_OWN    (1U << 2) /* the VMM speaks the hybrid protocol itself */
+
+/* On what a guest's processors run. */
+#define VMM_ON_KVM       (1U << 0)
+#define VMM_ON_EMULATION (1U << 1)
+#define VMM_ON_ANYTHING  (1U << 2) /* none of this host's business */
+
+/* What a VM can, whichever program runs it: layers above ask this and never for a name.  A row of
+ * its driver, constant; docs/vmm.md has those of VMMs that are to come. */
+struct vmm_traits {
+	size_t shares;  /* folders of the host that it can have; each has a daemon of ours */
+	unsigned plugs; /* VMM_PLUG_ */
+	unsigned vsocks;
+	unsigned runs_on;
+};
+
 #define VMM_QUEUES_MAX 8
 #define VMM_SHARES_MAX 2
 #define VMM_MAC_LEN    6
@@ -76,6 +101,10 @@ int vmm_new(const struct vmm_params *params, struct vmm **ret_vmm, struct error 
 void vmm_free(struct vmm *vmm);
 DEFINE_CLEANUP(vmm_freep, struct vmm *, vmm_free)
 
+/* What VMs of CONFIG can.  EINVAL if there is no driver for its hypervisor. */
+int vmm_find_traits(const struct config *config, const struct vmm_traits **ret_traits,
+		    struct error *e);
+
 /* Starts the daemons and the VMM and lets the guest run.  The guest may still be booting: go on
  * with vmm_wait_agent().  On failure nothing is left running and no file is left. */
 int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
@@ -121,6 +150,8 @@ int vmm_output_fd(const struct vmm *vmm, enum vmm_process which);
 int vmm_console_fd(const struct vmm *vmm);
 
 const struct vsock *vmm_vsock(const struct vmm *vmm);
+
+/* What follows is ENOTSUP without the trait. */
 
 /* Resizing takes totals and returns what the guest has been given, bounded by default_maxvcpus and
  * default_maxmemory.  Processors are never taken away.  Memory is added in steps, and what is not

@@ -64,24 +64,27 @@ static int take_cid(int fd, uint32_t *ret_cid, struct error *e)
 	return fail(e, EADDRINUSE, "found no free vsock context id");
 }
 
-int vsock_open(struct vsock *v, const char *dir, struct error *e)
+int vsock_open_vhost(struct vsock *v, struct error *e)
 {
 	_close_ int fd = open(VHOST_DEVICE, O_RDWR | O_CLOEXEC);
 	uint32_t cid = HYBRID_CID;
 	int r;
 
-	if (fd < 0 && errno != ENOENT && errno != ENODEV && errno != ENXIO)
-		return fail(e, errno, "cannot open '%s': %m", VHOST_DEVICE);
 	if (fd < 0) {
-		*v = (struct vsock){ .kind = VSOCK_HYBRID, .cid = cid, .vhost_fd = -1 };
-		v->path = xasprintf("%s/vsock.sock", dir);
-		return 0;
+		r = errno == ENOENT || errno == ENXIO ? ENODEV : errno;
+		return fail(e, r, "cannot open '%s': %m", VHOST_DEVICE);
 	}
 	r = take_cid(fd, &cid, e);
 	if (r < 0)
 		return r;
 	*v = (struct vsock){ .kind = VSOCK_VHOST, .cid = cid, .vhost_fd = TAKE_FD(fd) };
 	return 0;
+}
+
+void vsock_open_hybrid(struct vsock *v, const char *dir)
+{
+	*v = (struct vsock){ .kind = VSOCK_HYBRID, .cid = HYBRID_CID, .vhost_fd = -1 };
+	v->path = xasprintf("%s/vsock.sock", dir);
 }
 
 void vsock_done(struct vsock *v)

@@ -29,8 +29,10 @@ struct vsock {
 
 /* True when /dev/vhost-vsock can be opened. */
 bool vsock_has_vhost(void);
-/* Opens vhost-vsock with a free CID where the host has it, else names DIR/vsock.sock. */
-int vsock_open(struct vsock *v, const char *dir, struct error *e);
+/* Opens vhost-vsock with a free CID; ENODEV where the host has none. */
+int vsock_open_vhost(struct vsock *v, struct error *e);
+/* Names DIR/vsock.sock for whoever speaks the hybrid protocol. */
+void vsock_open_hybrid(struct vsock *v, const char *dir);
 void vsock_done(struct vsock *v);
 
 /* The address of PORT in the guest, in words ("vsock://...").  Caller frees. */

@@ -192,6 +192,17 @@ static void test_every_port_is_a_slot_of_its_own(void **state)
 	assert_null(value_of(f, "-device", "pcie-root-port,id=port2"));
 }
 
+/* Upstream's files say 0 and have disks all the same. */
+static void test_there_is_a_port_for_the_controller_of_disks(void **state)
+{
+	struct fixture *f = *state;
+
+	f->config.hypervisor.pcie_root_port = 0;
+	make(f);
+	assert_non_null(value_of(f, "-device", "pcie-root-port,id=port0"));
+	assert_null(value_of(f, "-device", "pcie-root-port,id=port1"));
+}
+
 static void test_commas_in_paths_are_doubled(void **state)
 {
 	struct fixture *f = *state;
@@ -286,6 +297,7 @@ int main(void)
 		TEST(test_guest_gives_back_what_it_frees),
 		TEST(test_memory_taken_for_good_has_no_balloon),
 		TEST(test_every_port_is_a_slot_of_its_own),
+		TEST(test_there_is_a_port_for_the_controller_of_disks),
 		TEST(test_commas_in_paths_are_doubled),
 		TEST(test_kernel_line_has_what_the_agent_needs),
 		TEST(test_kernel_line_turns_mitigations_off_only_under_emulation),

@@ -320,6 +320,30 @@ static void test_new_vm_refuses_what_cannot_be(void **state)
 	assert_int_equal(vmm_new(&p, &vmm, &e), -EINVAL);
 }
 
+static void assert_same(bool has_trait, bool has_operation)
+{
+	assert_int_equal(has_trait, has_operation);
+}
+
+static void test_every_driver_does_what_its_traits_say_and_is_configured(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_vmm_drivers; i++) {
+		const struct vmm_driver *d = vmm_drivers[i];
+
+		assert_non_null(config_vmm_find(d->name));
+		assert_true(d->prepare && d->boot && d->quit && d->done);
+		assert_true(d->traits.shares <= VMM_SHARES_MAX);
+		assert_true(d->traits.vsocks && d->traits.runs_on);
+		assert_same(d->traits.plugs & VMM_PLUG_VCPUS, d->resize_vcpus);
+		assert_same(d->traits.plugs & VMM_PLUG_MEMORY, d->resize_memory);
+		assert_same(d->traits.plugs & VMM_PLUG_PAGES, d->plug_pages);
+		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->plug_block);
+		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->unplug_block);
+		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->resize_block);
+	}
+}
+
 static void test_start_without_programs_names_the_missing_one_and_leaves_nothing(void **state)
 {
 	_free_ char *run_dir = path_join(*state, "vm");
@@ -361,6 +385,7 @@ int main(void)
 		TEST(test_spawn_through_the_io_thread_outlives_the_caller),
 		TEST(test_spawn_given_up_before_the_io_thread_looks_starts_nothing),
 		TEST(test_new_vm_refuses_what_cannot_be),
+		TEST(test_every_driver_does_what_its_traits_say_and_is_configured),
 		TEST(test_start_without_programs_names_the_missing_one_and_leaves_nothing),
 	};
 

@@ -292,10 +292,15 @@ static int add_balloon(struct builder *b, struct error *e)
 	return 0;
 }
 
+unsigned qemu_count_ports(const struct config_hypervisor *h)
+{
+	return (unsigned)max_u64(1, min_u64(h->pcie_root_port, QEMU_PORTS_MAX));
+}
+
 static int add_ports(struct builder *b, struct error *e)
 {
 	(void)e;
-	for (unsigned i = 0; i < b->h->pcie_root_port; i++)
+	for (unsigned i = 0; i < qemu_count_ports(b->h); i++)
 		add2(b, "-device",
 		     xasprintf("pcie-root-port,id=port%u,bus=pcie.0,addr=0x%x,chassis=%u,slot=%u,"
 			       "io-reserve=0",

@@ -20,6 +20,10 @@ void qemu_command_done(struct qemu_command *cmd);
 
 /* Root port NUMBER's id, and where a device behind it is found. */
 #define QEMU_PORT_SLOT 0x10
+#define QEMU_PORTS_MAX 16
+/* How many there are: one at least, for a controller for disks.  Upstream's files have none, since
+ * its devices are behind bridges. */
+unsigned qemu_count_ports(const struct config_hypervisor *h);
 
 /* Id of the balloon, if the VM has one. */
 #define QEMU_BALLOON "balloon0"

@@ -25,7 +25,7 @@
 #include "runtime/vmm/qemu/command.h"
 #include "runtime/vmm/qemu/qmp.h"
 
-#define PORTS_MAX    16
+#define PORTS_MAX    QEMU_PORTS_MAX
 #define UNITS_MAX    64 /* of the SCSI controller */
 #define SLOTS_MAX    64
 #define MEMORY_BLOCK 128 /* MiB */
@@ -120,20 +120,27 @@ static void set_non_blocking(int fd)
 	(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static int qemu_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
-		      struct error *e)
+static int qemu_prepare(struct vmm *vmm, struct error *e)
 {
 	const struct config_hypervisor *h = &vmm->config->hypervisor;
-	_close_ int qmp = -1, qmp_theirs = -1, console_theirs = -1;
-	struct qemu_command cmd;
 	struct qemu *q = xcalloc(1, sizeof(*q));
-	int r;
 
+	(void)e;
 	vmm->state = q;
 	q->vcpus = vmm->vcpus;
 	q->memory_mib = q->usable_mib = vmm->memory_mib;
-	q->n_ports = (unsigned)min_u64(h->pcie_root_port, PORTS_MAX);
+	q->n_ports = qemu_count_ports(h);
 	q->max_dimms = (unsigned)min_u64(h->memory_slots, SLOTS_MAX);
+	return 0;
+}
+
+static int qemu_boot(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	_close_ int qmp = -1, qmp_theirs = -1, console_theirs = -1;
+	struct qemu *q = vmm->state;
+	struct qemu_command cmd;
+	int r;
+
 	r = make_pair(&qmp, &qmp_theirs, e);
 	if (r < 0)
 		return r;
@@ -380,9 +387,9 @@ static void take_unit(struct qemu *q, int unit, const char *id, int64_t fdset,
 	(void)snprintf(ret_address->text, sizeof(ret_address->text), "0:%d", unit);
 }
 
-static int qemu_add_block(struct vmm *vmm, const struct vmm_block *block,
-			  struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
-			  struct error *e)
+static int qemu_plug_block(struct vmm *vmm, const struct vmm_block *block,
+			   struct address *ret_address, uint64_t deadline_ms,
+			   const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	int64_t fdset = NO_SET;
@@ -415,7 +422,7 @@ static struct port *port_of_block(struct qemu *q, const char *id)
 	return port >= 0 && q->ports[port].fdset != NO_SET ? &q->ports[port] : NULL;
 }
 
-static int qemu_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+static int qemu_unplug_block(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			     const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
@@ -505,8 +512,8 @@ static int add_cpu(const struct call *call, struct error *e)
 	return 0;
 }
 
-static int qemu_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total,
-			  uint64_t deadline_ms, const struct cancel *c, struct error *e)
+static int qemu_resize_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total,
+			     uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	int r;
@@ -624,8 +631,8 @@ static int find_address(const struct call *call, uint64_t unit, uint64_t *ret_ad
 
 /* What takes pages of the host's counts as huge pages of the pod's there, as a limit promised it;
  * where the host has none left, they are as other memory of the VM. */
-static int qemu_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
-			  const struct cancel *c, struct error *e)
+static int qemu_plug_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
+			   const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	const struct config_hypervisor *h = &vmm->config->hypervisor;
@@ -660,8 +667,8 @@ static int set_balloon(const struct call *call, uint64_t total_mib, struct error
 	return r;
 }
 
-static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
-			   uint64_t deadline_ms, const struct cancel *c, struct error *e)
+static int qemu_resize_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
+			      uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	const struct call call = { vmm->state, deadline_ms, c };
 	struct qemu *q = call.q;
@@ -680,13 +687,20 @@ static int qemu_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_to
 
 const struct vmm_driver qemu_driver = {
 	.name = "qemu",
-	.start = qemu_start,
+	.traits = {
+		.shares = VMM_SHARES_MAX,
+		.plugs = VMM_PLUG_VCPUS | VMM_PLUG_MEMORY | VMM_PLUG_PAGES | VMM_PLUG_BLOCK,
+		.vsocks = VMM_VSOCK_KERNEL | VMM_VSOCK_DAEMON,
+		.runs_on = VMM_ON_KVM | VMM_ON_EMULATION,
+	},
+	.prepare = qemu_prepare,
+	.boot = qemu_boot,
 	.quit = qemu_quit,
 	.done = qemu_done,
-	.set_vcpus = qemu_set_vcpus,
-	.set_memory = qemu_set_memory,
-	.add_pages = qemu_add_pages,
-	.add_block = qemu_add_block,
-	.remove_block = qemu_remove_block,
+	.resize_vcpus = qemu_resize_vcpus,
+	.resize_memory = qemu_resize_memory,
+	.plug_pages = qemu_plug_pages,
+	.plug_block = qemu_plug_block,
+	.unplug_block = qemu_unplug_block,
 	.resize_block = qemu_resize_block,
 };
