@@ -2,7 +2,7 @@
 /*
  * candidate - the configuration of a canary, where kata-deploy has it.
  *
- * Copies lie below ETC/.INSTALLATION-candidate, a folder for each handler (lib/host/candidate.h).
+ * Below the folder of those of this installation (lib/host/candidate.h) is one for each handler.
  * One thread; the installer's lock is held.
  */
 #include "deploy/candidate.h"
@@ -10,11 +10,6 @@
 #include <string.h>
 
 #include "lib/file.h"
-
-static char *folder(const struct settings *s)
-{
-	return xasprintf("%s/.%s-candidate", s->etc, s->owner.name);
-}
 
 int candidate_read(const struct offer *o, const struct settings *s, const struct edit *planned,
 		   struct candidate *ret_candidate, struct error *e)
@@ -33,25 +28,11 @@ int candidate_read(const struct offer *o, const struct settings *s, const struct
 int candidate_write(const struct candidate *c, const struct offer *o, const struct settings *s,
 		    char **ret_path, struct error *e)
 {
-	_free_ char *all = folder(s);
+	_free_ char *all = candidate_folder(s->etc, &s->owner);
 	_free_ char *dir = path_join(all, o->handler);
 
 	if (candidate_put(c, dir, e) < 0)
 		return -e->code;
 	*ret_path = path_join(dir, path_base(o->config_path));
 	return 0;
-}
-
-int candidate_clear(const struct settings *s, struct error *e)
-{
-	_free_ char *path = folder(s);
-
-	return tree_remove(path, e);
-}
-
-bool candidate_has_rest(const struct settings *s)
-{
-	_free_ char *path = folder(s);
-
-	return file_exists(path);
 }

@@ -12,8 +12,4 @@ int candidate_read(const struct offer *o, const struct settings *s, const struct
 /* Writes it to a folder that only a canary reads, and returns its configuration there. */
 int candidate_write(const struct candidate *c, const struct offer *o, const struct settings *s,
 		    char **ret_path, struct error *e);
-/* Removes those of this installation; candidate_has_rest: whether a killed run left any. */
-int candidate_clear(const struct settings *s, struct error *e);
-bool candidate_has_rest(const struct settings *s);
-
 #endif

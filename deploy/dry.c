@@ -11,7 +11,7 @@
 #include "deploy/install.h"
 #include "deploy/node.h"
 #include "deploy/wish.h"
-#include "lib/file.h"
+#include "lib/host/cycle.h"
 
 /* The facts and the means, without the lock. */
 struct dry {
@@ -34,31 +34,35 @@ static int dry_open(const struct settings *s, const struct cancel *cancel, struc
 	return install_open(&d->facts, cancel, &d->in, e);
 }
 
-static int show(const struct dry *d, const struct assessment *a, const char *action,
-		const char *note, enum plan_format format, FILE *out)
+static struct plan_subject subject_of(const struct dry *d, const char *action, const char *note)
 {
 	const struct settings *s = d->facts.settings;
-	_free_ char *journal = path_join(d->facts.root, "journal");
-	const struct plan_subject subject = {
+
+	return (struct plan_subject){
 		.program = s->owner.program,
 		.action = action,
 		.node = s->node_name,
 		.version = d->facts.folder,
 		.note = note,
-		.is_after_interrupt = file_exists(journal),
 	};
-
-	plan_show(a, &subject, format, out);
-	return plan_has_changes(a, &subject);
 }
 
 static int tell(struct dry *d, const char *action, const struct step *const *steps,
 		enum plan_format format, FILE *out, struct error *e)
 {
 	const struct plan plan = { .steps = steps, .context = &d->in };
-	_assessment_ struct assessment a = { 0 };
+	struct plan_subject subject = subject_of(d, action, NULL);
 
-	return plan_assess(&plan, &a, e) < 0 ? -e->code : show(d, &a, action, NULL, format, out);
+	return cycle_tell(&plan, &subject, d->facts.root, format, out, e);
+}
+
+/* A node that is left as it is. */
+static int show(const struct dry *d, const struct assessment *a, const char *action,
+		const char *note, enum plan_format format, FILE *out)
+{
+	struct plan_subject subject = subject_of(d, action, note);
+
+	return cycle_show(a, &subject, d->facts.root, format, out);
 }
 
 /* What node_tell_unsuitable() would change. */
@@ -91,10 +95,8 @@ static int tell_unsuitable(struct dry *d, const char *action, enum plan_format f
 	return show(d, &a, action, note, format, out);
 }
 
-typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
-
 /* D is one that was opened, with the result R. */
-static int tell_install(struct dry *d, int r, read_facts *read, const char *action,
+static int tell_install(struct dry *d, int r, facts_reader *read, const char *action,
 			enum plan_format format, FILE *out, struct error *e)
 {
 	if (r >= 0)

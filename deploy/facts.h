@@ -77,6 +77,7 @@ void facts_done(struct facts *f);
 int facts_read_node(struct facts *f, const struct install *in, struct error *e);
 /* The machine as checks shall see it for what this installation offers. */
 struct host_facts facts_host(const struct facts *f);
+typedef int facts_reader(struct facts *f, const struct install *in, struct error *e);
 /* Everything that installing needs.  Fails with `unsuitable` set where that is the reason. */
 int facts_read_install(struct facts *f, const struct install *in, struct error *e);
 /* The same for going back to the version before the current one; ENOENT if there is none. */

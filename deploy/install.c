@@ -22,10 +22,28 @@ static int open_kube(struct install *in, struct error *e)
 	return 0;
 }
 
+struct site install_look(const void *context)
+{
+	const struct install *in = context;
+	const struct facts *f = in->facts;
+
+	return (struct site){
+		.way = facts_transition(f),
+		.owner = &f->settings->owner,
+		.scope = f->scope,
+		.etc = f->settings->etc,
+		.configuration = &f->configuration,
+		.pin = f->pin,
+		.runner = &f->engine,
+		.cancel = in->cancel,
+	};
+}
+
 int install_open(const struct facts *f, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e)
 {
 	struct install in = {
+		.common.look = install_look,
 		.facts = f,
 		.cancel = cancel,
 		.deadline_ms = deadline_in(RUN_MS),
@@ -47,15 +65,4 @@ void install_done(struct install *in)
 uint64_t install_ask_ms(const struct install *in)
 {
 	return min_u64(in->deadline_ms, deadline_in(ASK_MS));
-}
-
-int install_edit(struct install *in, const struct edit *edit, struct error *e)
-{
-	if (edit_apply(edit, e) < 0) {
-		if (e->code == EAGAIN)
-			e->code = ESTALE;
-		return -e->code;
-	}
-	in->results.writes += edit_changes(edit);
-	return 0;
 }

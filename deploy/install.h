@@ -3,13 +3,12 @@
 #define DEPLOY_INSTALL_H
 
 #include "deploy/facts.h"
-#include "lib/host/plan.h"
+#include "lib/host/site.h"
 #include "lib/kube/apply.h"
 
 /* What a run has done so far. */
 struct results {
 	unsigned steps;               /* that had to run */
-	unsigned writes;              /* files written and links moved on the node */
 	unsigned restarts;            /* of the container engine */
 	char *guest_kernel;           /* of the canary */
 	char attempt[SHA256_HEX + 1]; /* of the engine's configuration, see attempt.h */
@@ -19,12 +18,16 @@ struct results {
 
 /* The context of every step: the facts, the means to act, and the results. */
 struct install {
+	struct site_context common;
 	const struct facts *facts;
 	struct kube_client *kube;
 	const struct cancel *cancel;
 	uint64_t deadline_ms;
 	struct results results;
 };
+
+/* Of the common part: CONTEXT is an install. */
+struct site install_look(const void *context);
 
 int install_open(const struct facts *f, const struct cancel *cancel, struct install *ret_install,
 		 struct error *e);
@@ -33,10 +36,6 @@ void install_done(struct install *in);
 
 /* Deadline of one request to the API server. */
 uint64_t install_ask_ms(const struct install *in);
-
-/* Makes an edit of the assessment.  ESTALE, with nothing written, if somebody else changed one of
- * its files since: the whole must be assessed anew. */
-int install_edit(struct install *in, const struct edit *edit, struct error *e);
 
 /* The tables of steps, see plan.c. */
 extern step_table install_steps;

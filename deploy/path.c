@@ -24,7 +24,7 @@ int path_assess(const struct install *in, const char *shim, enum presence presen
 
 int path_run(void *context, const struct change *change, struct error *e)
 {
-	return install_edit(context, &change->edit, e);
+	return site_edit(context, &change->edit, e);
 }
 
 int path_save(const void *context, const struct change *change, struct json_object *data,

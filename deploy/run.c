@@ -2,9 +2,9 @@
 /*
  * run - the actions apply, rollback, cleanup and reset.
  *
- * Recovery comes before anything is looked at, because what an interrupted run left is not a state
- * to plan from.  The outcome is told in three places: the log, an Event, and the node's condition.
- * One thread; may block for minutes, ends soon after the cancel.
+ * The cycle is every installer's (lib/host/cycle.h).  The outcome is told in three places: the log,
+ * an Event, and the node's condition.  One thread; may block for minutes, ends soon after the
+ * cancel.
  */
 #include "deploy/run.h"
 
@@ -21,12 +21,11 @@
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
 #include "lib/file.h"
+#include "lib/host/cycle.h"
 #include "lib/host/envoy.h"
-#include "lib/host/writer.h"
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
-#define TRIES   3
 
 static void on_step(void *context, const struct step *step, unsigned number, unsigned total)
 {
@@ -36,21 +35,25 @@ static void on_step(void *context, const struct step *step, unsigned number, uns
 	log_info("step %u of %u: %s", number, total, step->purpose);
 }
 
-/* Undoes what an interrupted run left.  Not with the means of an installation: what that needs,
- * such as an answer of containerd or a drop-in without a mistake, may be what the undo brings back.
- */
-static int recover(const struct settings *s, struct journal *j, const struct cancel *cancel,
-		   struct error *e)
+/* What recovery is given. */
+struct means {
+	const struct settings *settings;
+	const struct cancel *cancel;
+};
+
+/* Not with the means of an installation: what that needs, such as an answer of containerd or a
+ * drop-in without a mistake, may be what the undo brings back. */
+static int recover(const void *arg, struct journal *j, struct error *e)
 {
+	const struct means *means = arg;
 	_facts_ struct facts facts = { 0 };
 	_install_ struct install in = { 0 };
 	const struct plan plan = { .steps = install_steps, .context = &in };
 	struct error why;
 	int r;
 
-	if (journal_len(j) == 0)
-		return 0;
-	if (facts_open(s, &facts, e) < 0 || install_open(&facts, cancel, &in, e) < 0)
+	if (facts_open(means->settings, &facts, e) < 0 ||
+	    install_open(&facts, means->cancel, &in, e) < 0)
 		return -e->code;
 	runtime_recall(&facts, j);
 	r = plan_recover(&plan, j, e);
@@ -60,91 +63,95 @@ static int recover(const struct settings *s, struct journal *j, const struct can
 	return r;
 }
 
-/* A journal of which this version cannot make sense: a damaged one, or a newer version's.  Retries
- * change nothing about it, and guesses would. */
-static bool is_unreadable(int r)
+static struct cycle cycle_of(const struct means *means, const char *root)
 {
-	return r == -EPROTONOSUPPORT;
+	return (struct cycle){
+		.owner = &means->settings->owner,
+		.root = root,
+		.lock_ms = LOCK_MS,
+		.cancel = means->cancel,
+		.recover = recover,
+		.arg = means,
+	};
 }
 
-/* With the lock, and nothing left of an interrupted run. */
-static int try_journal(const struct settings *s, const struct cancel *cancel,
-		       struct journal **ret_journal, struct error *e)
-{
-	_free_ char *root = settings_root(s);
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	int r = journal_open(&s->owner, root, deadline_in(LOCK_MS), cancel, &j, e);
-
-	if (r >= 0)
-		r = recover(s, j, cancel, e);
-	if (r >= 0)
-		*ret_journal = TAKE_PTR(j);
-	return r;
-}
-
-/* The same; what this version cannot take back is taken back by the one that wrote it.  Where that
- * is not there either, the first reason stands. */
-static int open_journal(const struct settings *s, const struct cancel *cancel,
-			struct journal **ret_journal, struct error *e)
-{
-	_free_ char *root = settings_root(s);
-	int r = try_journal(s, cancel, ret_journal, e);
-	struct error why;
-
-	if (!is_unreadable(r))
-		return r;
-	if (writer_finish(root, cancel, &why) >= 0)
-		return try_journal(s, cancel, ret_journal, e);
-	log_warn("%s", why.msg);
-	return r;
-}
+/* Why the node is brought to what the settings say. */
+enum occasion {
+	FOR_SETTINGS, /* they may be new */
+	FOR_CHECK,    /* it was so, some minutes ago */
+	FOR_CHANGE,   /* the same, and something on the node has changed just now */
+	FOR_ENGINE,   /* the same, and that is that the engine was started */
+};
 
 /* What every real run has: the lock with the journal, the facts and the means. */
 struct run {
+	struct install in; /* the context of the steps */
 	struct journal *journal;
 	struct facts facts;
-	struct install in;
+	enum occasion occasion;
+	strv things; /* what somebody else has changed */
 };
 
 static void run_done(struct run *run)
 {
 	install_done(&run->in);
 	facts_done(&run->facts);
+	strv_free(run->things);
 	journal_close(run->journal);
 }
 
-static int run_open(const struct settings *s, const struct cancel *cancel, struct run *run,
-		    struct error *e)
+static int run_read(struct run *run, const struct means *means, struct error *e)
 {
-	int r = open_journal(s, cancel, &run->journal, e);
+	if (facts_open(means->settings, &run->facts, e) < 0)
+		return -e->code;
+	facts_read_image(&run->facts);
+	return install_open(&run->facts, means->cancel, &run->in, e);
+}
 
-	if (is_unreadable(r))
+static int run_open(const struct means *means, struct run *run, struct error *e)
+{
+	_free_ char *root = settings_root(means->settings);
+	const struct cycle cycle = cycle_of(means, root);
+	int r = cycle_open(&cycle, &run->journal, e);
+
+	if (cycle_is_unreadable(r))
 		advice_add_text(e,
 				"install the version that wrote the journal, or let "
 				"'kata-deploy reset' in this pod put it aside");
-	if (r < 0 || facts_open(s, &run->facts, e) < 0)
-		return -e->code;
-	facts_read_image(&run->facts);
-	return install_open(&run->facts, cancel, &run->in, e);
+	return r < 0 ? r : run_read(run, means, e);
 }
 
 /* The same for the one action that may forget what an interrupted run left: what is on the node is
  * looked at anew by the next installation or removal. */
-static int run_open_anyway(const struct settings *s, const struct cancel *cancel, struct run *run,
-			   struct error *e)
+static int run_open_anyway(const struct means *means, struct run *run, struct error *e)
 {
-	_free_ char *root = settings_root(s);
-	int r = open_journal(s, cancel, &run->journal, e);
+	_free_ char *root = settings_root(means->settings);
+	const struct cycle cycle = cycle_of(means, root);
+	int r = cycle_open_afresh(&cycle, &run->journal, e);
 
-	if (is_unreadable(r)) {
-		log_warn("%s; it is put aside as '%s/" JOURNAL_ASIDE "'", e->msg, root);
-		r = journal_open_afresh(&s->owner, root, deadline_in(LOCK_MS), cancel,
-					&run->journal, e);
-	}
-	if (r < 0 || facts_open(s, &run->facts, e) < 0)
+	return r < 0 ? r : run_read(run, means, e);
+}
+
+static void tell_engine(const struct run *run)
+{
+	_free_ char *note = xasprintf("%s %s was started", run->facts.engine.driver->name,
+				      run->facts.engine.version);
+
+	node_event(&run->in, KUBE_EVENT_NORMAL, "KataEngineStarted", note);
+}
+
+/* Upkeep has its time: a shim that was just started from an old version has not told so yet. */
+static int decide(void *context, struct assessment *a, struct error *e)
+{
+	struct run *run = CONTAINER_OF(context, struct run, in);
+
+	if (run->occasion == FOR_ENGINE)
+		tell_engine(run);
+	if (run->occasion != FOR_SETTINGS && drift_judge(&run->in, a, &run->things, e) < 0)
 		return -e->code;
-	facts_read_image(&run->facts);
-	return install_open(&run->facts, cancel, &run->in, e);
+	if (run->occasion == FOR_CHANGE || run->occasion == FOR_ENGINE)
+		assessment_drop_upkeep(a);
+	return 0;
 }
 
 static int run_steps(struct run *run, const struct step *const *steps, struct error *e)
@@ -153,11 +160,11 @@ static int run_steps(struct run *run, const struct step *const *steps, struct er
 		.steps = steps,
 		.context = &run->in,
 		.writer = run->facts.program,
+		.decide = decide,
 		.progress = on_step,
 	};
-	_assessment_ struct assessment a = { 0 };
 
-	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, run->journal, e);
+	return cycle_run(&plan, run->journal, e);
 }
 
 /* What is installed already stays: sandboxes that run may need it. */
@@ -170,49 +177,16 @@ static int tell_unsuitable(struct run *run, struct error *e)
 	return fail(e, RUN_UNSUITABLE, "%s", why.msg);
 }
 
-/* Why the node is brought to what the settings say. */
-enum occasion {
-	FOR_SETTINGS, /* they may be new */
-	FOR_CHECK,    /* it was so, some minutes ago */
-	FOR_CHANGE,   /* the same, and something on the node has changed just now */
-	FOR_ENGINE,   /* the same, and that is that the engine was started */
-};
-
-static void tell_engine(const struct run *run)
+static int run_occasion(struct run *run, struct error *e)
 {
-	_free_ char *note = xasprintf("%s %s was started", run->facts.engine.driver->name,
-				      run->facts.engine.version);
+	int r = run_steps(run, install_steps, e);
 
-	node_event(&run->in, KUBE_EVENT_NORMAL, "KataEngineStarted", note);
-}
-
-/* Upkeep has its time: a shim that was just started from an old version has not told so yet. */
-static int run_occasion(struct run *run, enum occasion occasion, struct error *e)
-{
-	const struct plan plan = {
-		.steps = install_steps,
-		.context = &run->in,
-		.writer = run->facts.program,
-		.progress = on_step,
-	};
-	_assessment_ struct assessment a = { 0 };
-	_strv_ strv things = NULL;
-	int r = plan_assess(&plan, &a, e);
-
-	if (r >= 0 && occasion == FOR_ENGINE)
-		tell_engine(run);
-	if (r >= 0 && occasion != FOR_SETTINGS)
-		r = drift_judge(&run->in, &a, &things, e);
 	if (r < 0)
 		return r;
-	if (occasion == FOR_CHANGE || occasion == FOR_ENGINE)
-		assessment_drop_upkeep(&a);
-	r = plan_run(&plan, &a, run->journal, e);
-	if (r >= 0)
-		run->in.results.steps = (unsigned)r;
-	if (r < 0 || !things)
+	run->in.results.steps = (unsigned)r;
+	if (!run->things)
 		return r;
-	drift_repaired(&run->in, things);
+	drift_repaired(&run->in, run->things);
 	return RUN_REPAIRED;
 }
 
@@ -222,15 +196,12 @@ static void log_done(const struct run *run, uint64_t began)
 
 	log_info("version '%s' is installed in %llu ms%s: %u steps, %u writes, %u restarts",
 		 run->facts.folder, (unsigned long long)(now_ms() - began),
-		 results->steps == 0 ? ", nothing to do" : "", results->steps, results->writes,
-		 results->restarts);
+		 results->steps == 0 ? ", nothing to do" : "", results->steps,
+		 run->in.common.writes, results->restarts);
 }
 
-typedef int read_facts(struct facts *f, const struct install *in, struct error *e);
-
 /* Reads the facts by READ and has the steps make the node so. */
-static int bring(struct run *run, read_facts *read, enum occasion occasion, struct failure *failure,
-		 struct error *e)
+static int bring(struct run *run, facts_reader *read, struct failure *failure, struct error *e)
 {
 	const struct facts *f = &run->facts;
 	const struct results *results = &run->in.results;
@@ -240,7 +211,7 @@ static int bring(struct run *run, read_facts *read, enum occasion occasion, stru
 	if (r < 0 && f->unsuitable)
 		return tell_unsuitable(run, e);
 	if (r >= 0)
-		r = run_occasion(run, occasion, e);
+		r = run_occasion(run, e);
 	if (r < 0 && results->restarts > 0)
 		log_warn("%s was restarted %u times for this", f->engine.driver->name,
 			 results->restarts);
@@ -253,14 +224,21 @@ static int bring(struct run *run, read_facts *read, enum occasion occasion, stru
 	return r;
 }
 
-static int install_once(const struct settings *s, enum occasion occasion,
-			const struct cancel *cancel, struct failure *failure, struct error *e)
+/* One action, as often as it is begun anew. */
+struct errand {
+	struct means means;
+	enum occasion occasion;
+	struct failure failure;
+};
+
+static int install_once(void *arg, struct error *e)
 {
-	_cleanup_(run_done) struct run run = { 0 };
-	int r = run_open(s, cancel, &run, e);
+	struct errand *errand = arg;
+	_cleanup_(run_done) struct run run = { .occasion = errand->occasion };
+	int r = run_open(&errand->means, &run, e);
 
 	if (r >= 0)
-		r = bring(&run, facts_read_install, occasion, failure, e);
+		r = bring(&run, facts_read_install, &errand->failure, e);
 	if (r < 0 || facts_is_wanted(&run.facts))
 		return r;
 	return fail(e, RUN_HELD,
@@ -269,95 +247,62 @@ static int install_once(const struct settings *s, enum occasion occasion,
 		    run.facts.folder, run.facts.held);
 }
 
-static int apply_once(const struct settings *s, const struct cancel *cancel,
-		      struct failure *failure, struct error *e)
+static int rollback_once(void *arg, struct error *e)
 {
-	return install_once(s, FOR_SETTINGS, cancel, failure, e);
+	struct errand *errand = arg;
+	_cleanup_(run_done) struct run run = { .occasion = errand->occasion };
+	int r = run_open(&errand->means, &run, e);
+
+	return r < 0 ? r : bring(&run, facts_read_rollback, &errand->failure, e);
 }
 
-static int check_once(const struct settings *s, const struct cancel *cancel,
-		      struct failure *failure, struct error *e)
-{
-	return install_once(s, FOR_CHECK, cancel, failure, e);
-}
-
-static int keep_once(const struct settings *s, const struct cancel *cancel, struct failure *failure,
-		     struct error *e)
-{
-	return install_once(s, FOR_CHANGE, cancel, failure, e);
-}
-
-static int keep_engine_once(const struct settings *s, const struct cancel *cancel,
-			    struct failure *failure, struct error *e)
-{
-	return install_once(s, FOR_ENGINE, cancel, failure, e);
-}
-
-static int rollback_once(const struct settings *s, const struct cancel *cancel,
-			 struct failure *failure, struct error *e)
-{
-	_cleanup_(run_done) struct run run = { 0 };
-	int r = run_open(s, cancel, &run, e);
-
-	return r < 0 ? r : bring(&run, facts_read_rollback, FOR_SETTINGS, failure, e);
-}
-
-/* What somebody else changed between the assessment and the run is assessed anew. */
-typedef int action_once(const struct settings *s, const struct cancel *cancel,
-			struct failure *failure, struct error *e);
-
-static int again_while_stale(action_once *once, const struct settings *s,
-			     const struct cancel *cancel, struct failure *failure, struct error *e)
-{
-	int r = once(s, cancel, failure, e);
-
-	for (unsigned i = 1; r == -ESTALE && i < TRIES; i++) {
-		log_warn("%s", e->msg);
-		r = once(s, cancel, failure, e);
-	}
-	return r;
-}
-
-static int install(action_once *once, const struct settings *s, const struct cancel *cancel,
+static int install(enum occasion occasion, const struct settings *s, const struct cancel *cancel,
 		   struct error *e)
 {
-	struct failure failure = { "KataInstallFailed", failure_reason(NULL) };
-	int r = again_while_stale(once, s, cancel, &failure, e);
+	struct errand errand = {
+		.means = { s, cancel },
+		.occasion = occasion,
+		.failure = { "KataInstallFailed", failure_reason(NULL) },
+	};
+	int r = cycle_again(install_once, &errand, e);
 
 	if (r < 0 && r != -RUN_UNSUITABLE && r != -RUN_DRIFT && r != -RUN_CONTESTED &&
 	    r != -RUN_HELD)
-		failure_tell(s, cancel, &failure, e);
+		failure_tell(s, cancel, &errand.failure, e);
 	return r;
 }
 
 int run_rollback(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	struct failure failure = { "KataRollbackFailed", failure_reason(NULL) };
-	int r = again_while_stale(rollback_once, s, cancel, &failure, e);
+	struct errand errand = {
+		.means = { s, cancel },
+		.failure = { "KataRollbackFailed", failure_reason(NULL) },
+	};
+	int r = cycle_again(rollback_once, &errand, e);
 
 	if (r < 0 && r != -RUN_UNSUITABLE)
-		failure_tell(s, cancel, &failure, e);
+		failure_tell(s, cancel, &errand.failure, e);
 	return r;
 }
 
 int run_apply(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	return install(apply_once, s, cancel, e);
+	return install(FOR_SETTINGS, s, cancel, e);
 }
 
 int run_check(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	return install(check_once, s, cancel, e);
+	return install(FOR_CHECK, s, cancel, e);
 }
 
 int run_keep(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	return install(keep_once, s, cancel, e);
+	return install(FOR_CHANGE, s, cancel, e);
 }
 
 int run_keep_engine(const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	return install(keep_engine_once, s, cancel, e);
+	return install(FOR_ENGINE, s, cancel, e);
 }
 
 /* Whoever takes the rights away before the pods has to clean the API up himself. */
@@ -387,14 +332,14 @@ static int remove_all(struct run *run, struct error *e)
 	return r;
 }
 
-static int cleanup_once(const struct settings *s, const struct cancel *cancel,
-			struct failure *failure, struct error *e)
+static int cleanup_once(void *arg, struct error *e)
 {
+	const struct means *means = arg;
+	const struct settings *s = means->settings;
 	_cleanup_(run_done) struct run run = { 0 };
 	int r;
 
-	(void)failure;
-	if (run_open(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
+	if (run_open(means, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	if (run.facts.wish == WISH_STAY) {
 		log_info("DaemonSet '%s' still wants node '%s': everything stays",
@@ -409,44 +354,51 @@ static int cleanup_once(const struct settings *s, const struct cancel *cancel,
 	return r;
 }
 
-int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+static int reset_once(void *arg, struct error *e)
 {
-	struct failure failure = { "KataRemoveFailed", "RemoveFailed" };
-	int r = again_while_stale(cleanup_once, s, cancel, &failure, e);
-
-	if (r < 0)
-		failure_tell(s, cancel, &failure, e);
-	return r;
-}
-
-int run_recover(const struct settings *s, const struct cancel *cancel, struct error *e)
-{
-	_cleanup_(journal_closep) struct journal *j = NULL;
-
-	return try_journal(s, cancel, &j, e);
-}
-
-static int reset_once(const struct settings *s, const struct cancel *cancel,
-		      struct failure *failure, struct error *e)
-{
+	const struct means *means = arg;
 	_cleanup_(run_done) struct run run = { 0 };
-	_free_ char *root = settings_root(s);
+	_free_ char *root = settings_root(means->settings);
 
-	(void)failure;
 	/* Before the undo of an interrupted run, which may want one. */
 	restarts_forget(root);
-	if (run_open_anyway(s, cancel, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
+	if (run_open_anyway(means, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0 ||
 	    facts_read_removal(&run.facts, &run.in, e) < 0)
 		return -e->code;
 	return run_steps(&run, reset_steps, e);
 }
 
-int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
+/* Does ONCE and tells a failure. */
+static int take(int (*once)(void *arg, struct error *e), const struct failure *failure,
+		const struct settings *s, const struct cancel *cancel, struct error *e)
 {
-	struct failure failure = { "KataResetFailed", "ResetFailed" };
-	int r = again_while_stale(reset_once, s, cancel, &failure, e);
+	struct means means = { s, cancel };
+	int r = cycle_again(once, &means, e);
 
 	if (r < 0)
-		failure_tell(s, cancel, &failure, e);
+		failure_tell(s, cancel, failure, e);
 	return r;
+}
+
+int run_cleanup(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	static const struct failure failure = { "KataRemoveFailed", "RemoveFailed" };
+
+	return take(cleanup_once, &failure, s, cancel, e);
+}
+
+int run_reset(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	static const struct failure failure = { "KataResetFailed", "ResetFailed" };
+
+	return take(reset_once, &failure, s, cancel, e);
+}
+
+int run_recover(const struct settings *s, const struct cancel *cancel, struct error *e)
+{
+	_free_ char *root = settings_root(s);
+	const struct means means = { s, cancel };
+	const struct cycle cycle = cycle_of(&means, root);
+
+	return cycle_recover(&cycle, e);
 }

@@ -93,7 +93,7 @@ static int make_edit(struct install *in, const struct change *change,
 	if (engine->driver->validate(engine, &change->edit, handlers, deadline_in(VALIDATE_MS),
 				     in->cancel, e) < 0)
 		return -e->code;
-	return install_edit(in, &change->edit, e);
+	return site_edit(in, &change->edit, e);
 }
 
 int runtime_configure(struct install *in, const struct change *change, struct error *e)

@@ -3,16 +3,13 @@
  * usage - what uses the installation on this node.
  *
  * A sandbox has a record from before its VM until after its last trace is gone, and the engine
- * knows its containers; a version goes when no record names it.  One thread; may block.
+ * knows its containers.  One thread; may block.
  */
 #include "deploy/usage.h"
 
 #include "deploy/install.h"
-#include "lib/file.h"
 #include "lib/foreign.h"
-#include "lib/host/store.h"
 #include "lib/host/unused.h"
-#include "lib/log.h"
 
 int usage_look(const void *arg, struct live *l, struct error *e)
 {
@@ -36,34 +33,4 @@ int usage_must_be_none(struct install *in, struct error *e)
 	if (usage_look(in, &l, e) < 0)
 		return -e->code;
 	return live_is_used(&l) ? unused_fail(&l, USAGE_REMEDY, e) : 0;
-}
-
-int usage_unused_versions(const struct facts *f, char *const *keep, strv *ret_folders,
-			  struct error *e)
-{
-	return unused_versions(f->root, LIVE_RECORDS, f->scope, keep, ret_folders, e);
-}
-
-int usage_remove_unused(const struct facts *f, char *const *keep, const struct change *only,
-			struct error *e)
-{
-	_strv_ strv unused = NULL;
-
-	if (usage_unused_versions(f, keep, &unused, e) < 0)
-		return -e->code;
-	for (char **folder = unused; folder && *folder; folder++) {
-		if (only && !change_has(only, EFFECT_REMOVAL, *folder))
-			continue;
-		log_info("removing version '%s'", *folder);
-		if (store_remove(f->root, *folder, e) < 0)
-			return -e->code;
-	}
-	return 0;
-}
-
-bool usage_is_installed(const struct facts *f)
-{
-	_free_ char *versions = path_join(f->root, "versions");
-
-	return file_exists(versions);
 }

@@ -130,7 +130,7 @@ static void look_at_trust(struct audit *a)
 	_free_ char *keys = NULL;
 	struct error ignored;
 
-	if (machine_is_installed(a->k) && trust_pinned(a->k->root, &keys, &ignored) >= 0 && !keys)
+	if (store_exists(a->k->root) && trust_pinned(a->k->root, &keys, &ignored) >= 0 && !keys)
 		add(a, path, "no key is trusted: whoever made what is installed was not asked",
 		    "install a signed release with --key");
 }

@@ -121,7 +121,7 @@ static void add_engines(const struct machine *k, struct json_object *engines)
 		json_set_str(item, "socket", p->engine.socket);
 		json_set_str(item, "problem", p->silence.code ? p->silence.msg : NULL);
 		json_set_bool(item, "configured",
-			      !edit_is_needed(&p->edit) && machine_is_installed(k));
+			      !edit_is_needed(&p->edit) && store_exists(k->root));
 		(void)json_object_array_add(engines, item);
 	}
 }

@@ -165,34 +165,15 @@ int configuration_candidate(const struct machine *k, struct candidate *ret_candi
 	return 0;
 }
 
-static char *folder(const struct machine *k)
-{
-	return xasprintf("%s/.%s-candidate", k->etc, k->owner.name);
-}
-
 int configuration_write(const struct machine *k, const struct candidate *c, char **ret_path,
 			struct error *e)
 {
-	_free_ char *dir = folder(k);
+	_free_ char *dir = candidate_folder(k->etc, &k->owner);
 
 	if (candidate_put(c, dir, e) < 0)
 		return -e->code;
 	*ret_path = path_join(dir, MAIN_FILE);
 	return 0;
-}
-
-int configuration_clear(const struct machine *k, struct error *e)
-{
-	_free_ char *dir = folder(k);
-
-	return tree_remove(dir, e);
-}
-
-bool configuration_has_rest(const struct machine *k)
-{
-	_free_ char *dir = folder(k);
-
-	return file_exists(dir);
 }
 
 int configuration_name(const struct machine *k, char **ret_name, struct error *e)

@@ -23,12 +23,10 @@ bool configuration_allows_emulation(const struct machine *k);
 /* What sandboxes will read; empty where it is what is delivered. */
 int configuration_candidate(const struct machine *k, struct candidate *ret_candidate,
 			    struct error *e);
-/* Writes it where a canary reads it.  Caller frees the path of the main file. */
+/* Writes it where a canary reads it (candidate_folder()).  Caller frees the path of the main file.
+ */
 int configuration_write(const struct machine *k, const struct candidate *c, char **ret_path,
 			struct error *e);
-/* Removes that; whether a killed run left any. */
-int configuration_clear(const struct machine *k, struct error *e);
-bool configuration_has_rest(const struct machine *k);
 /* Names the version and all that its sandboxes will read.  Caller frees. */
 int configuration_name(const struct machine *k, char **ret_name, struct error *e);
 

@@ -66,8 +66,8 @@ static int configure(struct run *run, const struct present *p, enum presence pre
 	    engine->driver->validate(engine, &p->edit, &handlers, deadline_in(VALIDATE_MS),
 				     run->manager->cancel, e) < 0)
 		return -e->code;
-	return run_edit(run, &p->edit, e) < 0 ? -e->code
-					      : activate(run, engine, run->manager->cancel, e);
+	return site_edit(run, &p->edit, e) < 0 ? -e->code
+					       : activate(run, engine, run->manager->cancel, e);
 }
 
 int engines_run(struct run *run, enum presence presence, struct error *e)
@@ -118,6 +118,16 @@ int engines_undo(void *context, struct json_object *data, enum undo_reason reaso
 			return -e->code;
 	}
 	return 0;
+}
+
+void engines_clear(const struct run *run)
+{
+	for (size_t i = 0; i < run->machine.n_engines; i++) {
+		const struct engine *engine = &run->machine.engines[i].engine;
+
+		if (engine->driver->clear)
+			engine->driver->clear(engine);
+	}
 }
 
 int engines_live(const void *arg, struct live *l, struct error *e)

@@ -16,6 +16,9 @@ int engines_save(const void *context, const struct change *change, struct json_o
 /* Never looks at the cancel: it must end. */
 int engines_undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e);
 
+/* Removes what killed runs had the engines judge. */
+void engines_clear(const struct run *run);
+
 /* Adds what uses a sandbox of ours now, for struct unused; ARG is the run. */
 struct live;
 int engines_live(const void *arg, struct live *l, struct error *e);

@@ -123,13 +123,6 @@ void machine_done(struct machine *k)
 	*k = (struct machine){ 0 };
 }
 
-bool machine_is_installed(const struct machine *k)
-{
-	_free_ char *versions = path_join(k->root, "versions");
-
-	return file_exists(versions);
-}
-
 /* ---- engines ---- */
 
 static char *find_program(const char *name)
@@ -363,6 +356,7 @@ struct transition machine_transition(const struct machine *k)
 		.archive = k->archive,
 		.held = k->held,
 		.target = k->target,
+		.is_last = k->is_leaving,
 	};
 }
 

@@ -77,6 +77,5 @@ struct transition machine_transition(const struct machine *k);
 struct host_facts machine_host(const struct machine *k);
 /* One file of the release that shall be current, from the version if it is there and whole. */
 int machine_read_file(const struct machine *k, const char *path, char **ret_text, struct error *e);
-bool machine_is_installed(const struct machine *k);
 
 #endif

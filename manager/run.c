@@ -2,18 +2,15 @@
 /*
  * run - bring this machine to what is wanted, or tell what that would change.
  *
- * Recovery comes before anything is looked at, because what an interrupted run left is not a state
- * to plan from.  An error before the first step is a refusal: nothing was changed.  One thread; may
- * block for minutes, ends soon after the cancel.
+ * The cycle is every installer's (lib/host/cycle.h).  An error before the first step is a refusal:
+ * nothing was changed.  One thread; may block for minutes, ends soon after the cancel.
  */
 #include "manager/run.h"
 
 #include <unistd.h>
 
-#include "lib/file.h"
+#include "lib/host/cycle.h"
 #include "lib/host/holder.h"
-#include "lib/host/plan-show.h"
-#include "lib/host/writer.h"
 
 #define LOCK_MS (60 * UINT64_C(1000))
 
@@ -29,27 +26,34 @@ static void on_step(void *context, const struct step *step, unsigned number, uns
 	view_say("step %u of %u: %s", number, total, step->purpose);
 }
 
-int run_edit(struct run *run, const struct edit *edit, struct error *e)
+static struct site look(const void *context)
 {
-	if (edit_apply(edit, e) < 0) {
-		if (e->code == EAGAIN)
-			e->code = ESTALE;
-		return -e->code;
-	}
-	run->results.writes += edit_changes(edit);
-	return 0;
+	const struct run *run = context;
+	const struct machine *k = &run->machine;
+
+	return (struct site){
+		.way = machine_transition(k),
+		.owner = &k->owner,
+		.scope = &k->scope,
+		.etc = k->etc,
+		.configuration = &k->configuration,
+		.pin = k->pin,
+		.keeps_pin = k->keeps_settings,
+		.runner = machine_runner(k),
+		.cancel = run->manager->cancel,
+	};
 }
 
 /* ---- the journal ---- */
 
 /* Not with the means of an installation: what that needs may be what the undo brings back. */
-static int recover(struct manager *m, struct journal *j, struct error *e)
+static int recover(const void *arg, struct journal *j, struct error *e)
 {
-	_cleanup_(run_done) struct run run = { .manager = m };
+	const struct manager *m = arg;
+	struct manager own = *m;
+	_cleanup_(run_done) struct run run = { .common.look = look, .manager = &own };
 	const struct plan plan = { .steps = install_steps, .context = &run };
 
-	if (journal_len(j) == 0)
-		return 0;
 	view_say("an interrupted run is taken back first");
 	if (machine_open(m->options, &run.machine, e) < 0)
 		return -e->code;
@@ -57,32 +61,16 @@ static int recover(struct manager *m, struct journal *j, struct error *e)
 	return plan_recover(&plan, j, e);
 }
 
-static int try_journal(struct manager *m, const struct machine *k, struct journal **ret_journal,
-		       struct error *e)
+static struct cycle cycle_of(const struct manager *m, const struct machine *k)
 {
-	_cleanup_(journal_closep) struct journal *j = NULL;
-	int r = journal_open(&k->owner, k->root, deadline_in(LOCK_MS), m->cancel, &j, e);
-
-	if (r >= 0)
-		r = recover(m, j, e);
-	if (r >= 0)
-		*ret_journal = TAKE_PTR(j);
-	return r;
-}
-
-/* What this version cannot take back is taken back by the one that wrote it. */
-static int open_journal(struct manager *m, const struct machine *k, struct journal **ret_journal,
-			struct error *e)
-{
-	int r = try_journal(m, k, ret_journal, e);
-	struct error why;
-
-	if (r != -EPROTONOSUPPORT)
-		return r;
-	if (writer_finish(k->root, m->cancel, &why) >= 0)
-		return try_journal(m, k, ret_journal, e);
-	view_say("%s", why.msg);
-	return r;
+	return (struct cycle){
+		.owner = &k->owner,
+		.root = k->root,
+		.lock_ms = LOCK_MS,
+		.cancel = m->cancel,
+		.recover = recover,
+		.arg = m,
+	};
 }
 
 /* Folders that the lock made and nobody uses. */
@@ -98,12 +86,13 @@ static void remove_empty(const struct machine *k)
 int run_recover(struct manager *m, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
-	_cleanup_(journal_closep) struct journal *j = NULL;
+	struct cycle cycle;
 
 	if (machine_open(m->options, &k, e) < 0)
 		return -e->code;
 	m->is_understood = true;
-	return try_journal(m, &k, &j, e);
+	cycle = cycle_of(m, &k);
+	return cycle_recover(&cycle, e);
 }
 
 /* ---- what is told ---- */
@@ -122,29 +111,20 @@ static int read_machine(struct manager *m, const struct action *action, struct m
 	return machine_plan(k, action->presence, e);
 }
 
-static int show_plan(struct manager *m, const struct action *action, const struct machine *k,
-		     const struct assessment *a)
-{
-	_free_ char *journal = path_join(k->root, "journal");
-	const struct plan_subject subject = {
-		.program = k->owner.program,
-		.action = action->name,
-		.version = k->folder,
-		.is_after_interrupt = file_exists(journal),
-	};
-
-	plan_show(a, &subject, m->format == VIEW_TABLE ? PLAN_TEXT : PLAN_JSON, m->out);
-	return plan_has_changes(a, &subject) ? EXIT_FOUND : 0;
-}
-
 int run_tell(struct manager *m, const struct action *action, const struct machine *k,
 	     struct error *e)
 {
-	struct run run = { .manager = m, .machine = *k };
-	_assessment_ struct assessment a = { 0 };
+	struct run run = { .common.look = look, .manager = m, .machine = *k };
 	const struct plan plan = { .steps = action->steps, .context = &run };
+	struct plan_subject subject = {
+		.program = k->owner.program,
+		.action = action->name,
+		.version = k->folder,
+	};
+	int r = cycle_tell(&plan, &subject, k->root,
+			   m->format == VIEW_TABLE ? PLAN_TEXT : PLAN_JSON, m->out, e);
 
-	return plan_assess(&plan, &a, e) < 0 ? -e->code : show_plan(m, action, k, &a);
+	return r > 0 ? EXIT_FOUND : r;
 }
 
 static int tell(struct manager *m, const struct action *action, struct error *e)
@@ -165,7 +145,8 @@ static void show_results(struct manager *m, const struct action *action, const s
 	if (m->format == VIEW_TABLE) {
 		(void)fprintf(m->out, "%s: %s%s%u steps, %u writes, %u restarts\n", action->name,
 			      run->machine.folder ? run->machine.folder : "",
-			      run->machine.folder ? ": " : "", r->steps, r->writes, r->restarts);
+			      run->machine.folder ? ": " : "", r->steps, run->common.writes,
+			      r->restarts);
 		return;
 	}
 	json_set_str(o, "apiVersion", MANAGER_API);
@@ -173,52 +154,83 @@ static void show_results(struct manager *m, const struct action *action, const s
 	json_set_str(o, "action", action->name);
 	json_set_str(o, "version", run->machine.folder);
 	json_set_int(o, "steps", r->steps);
-	json_set_int(o, "writes", r->writes);
+	json_set_int(o, "writes", run->common.writes);
 	json_set_int(o, "restarts", r->restarts);
 	json_set_str(o, "guestKernel", r->guest_kernel);
 	view_object(o, m->format, m->out);
 }
 
-static int run_steps(struct run *run, const struct action *action, struct journal *j,
-		     struct error *e)
+/* Nothing was changed so far. */
+static int decide(void *context, struct assessment *a, struct error *e)
 {
+	struct run *run = context;
 	struct manager *m = run->manager;
-	_assessment_ struct assessment a = { 0 };
-	struct plan plan = { .steps = action->steps, .context = run, .progress = on_step };
-	int r;
 
-	if (read_machine(m, action, &run->machine, e) < 0 || plan_assess(&plan, &a, e) < 0)
-		return -e->code;
-	if (action->presence == HANDLERS_PRESENT && !assessment_is_empty(&a) &&
+	if (run->action->presence == HANDLERS_PRESENT && !assessment_is_empty(a) &&
 	    holder_mark(&run->machine.owner, run->machine.root, e) < 0)
 		return -e->code;
 	m->is_refused = false;
 	m->is_understood = true;
+	return 0;
+}
+
+static int run_steps(struct run *run, struct journal *j, struct error *e)
+{
+	struct plan plan = {
+		.steps = run->action->steps,
+		.context = run,
+		.decide = decide,
+		.progress = on_step,
+	};
+	int r = read_machine(run->manager, run->action, &run->machine, e);
+
+	if (r < 0)
+		return r;
 	plan.writer = run->machine.program;
-	r = plan_run(&plan, &a, j, e);
+	r = cycle_run(&plan, j, e);
 	if (r >= 0)
 		run->results.steps = (unsigned)r;
 	return r;
 }
 
-int run_action(struct manager *m, const struct action *action, struct error *e)
+/* What is done, as often as it is begun anew. */
+struct errand {
+	struct manager *manager;
+	const struct action *action;
+};
+
+static int act_once(void *arg, struct error *e)
 {
-	_cleanup_(run_done) struct run run = { .manager = m };
+	const struct errand *errand = arg;
+	struct manager *m = errand->manager;
+	_cleanup_(run_done) struct run run = {
+		.common.look = look,
+		.manager = m,
+		.action = errand->action,
+	};
 	struct journal *j = NULL;
+	struct cycle cycle;
 	int r;
 
-	if (m->options->is_dry)
-		return tell(m, action, e);
 	m->is_refused = true;
-	if (machine_open(m->options, &run.machine, e) < 0 ||
-	    open_journal(m, &run.machine, &j, e) < 0)
+	if (machine_open(m->options, &run.machine, e) < 0)
 		return -e->code;
-	r = run_steps(&run, action, j, e);
-	if (action->presence == HANDLERS_ABSENT || r < 0)
+	cycle = cycle_of(m, &run.machine);
+	if (cycle_open(&cycle, &j, e) < 0)
+		return -e->code;
+	r = run_steps(&run, j, e);
+	if (run.action->presence == HANDLERS_ABSENT || r < 0)
 		remove_empty(&run.machine);
 	journal_close(j);
 	if (r < 0)
 		return r;
-	show_results(m, action, &run);
+	show_results(m, run.action, &run);
 	return 0;
+}
+
+int run_action(struct manager *m, const struct action *action, struct error *e)
+{
+	struct errand errand = { m, action };
+
+	return m->options->is_dry ? tell(m, action, e) : cycle_again(act_once, &errand, e);
 }

@@ -2,20 +2,22 @@
 #ifndef MANAGER_RUN_H
 #define MANAGER_RUN_H
 
-#include "lib/host/plan.h"
+#include "lib/host/site.h"
 #include "manager/machine.h"
 
 /* What a run has done so far. */
 struct results {
 	unsigned steps;     /* that had to run */
-	unsigned writes;    /* files written and links moved */
 	unsigned restarts;  /* of container engines */
 	char *guest_kernel; /* of the canary */
 };
 
 /* The context of every step. */
+struct action;
 struct run {
+	struct site_context common;
 	struct manager *manager;
+	const struct action *action; /* NULL: of an interrupted run */
 	struct machine machine;
 	struct results results;
 };
@@ -51,9 +53,5 @@ int run_tell(struct manager *m, const struct action *action, const struct machin
 	     struct error *e);
 /* Takes back what an interrupted run left, and no more. */
 int run_recover(struct manager *m, struct error *e);
-
-/* Makes an edit of the assessment.  ESTALE, with nothing written, if somebody else changed one of
- * its files since. */
-int run_edit(struct run *run, const struct edit *edit, struct error *e);
 
 #endif

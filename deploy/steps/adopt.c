@@ -100,7 +100,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		return -e->code;
 	if (kind != ADOPT_UPSTREAM)
 		return fail(e, ESTALE, "somebody else changed '%s' meanwhile", f->root);
-	in->results.writes += (unsigned)strv_len(found.names);
+	in->common.writes += (unsigned)strv_len(found.names);
 	log_info("moving upstream's installation to '%s/versions/%s'", f->root, found.folder);
 	return adopt_take(f->root, &found, record, e);
 }

@@ -66,7 +66,7 @@ static int run(void *context, const struct change *change, struct error *e)
 		r = boot_one(in, &f->offers[i], e);
 	if (r >= 0)
 		proof_note(f, PROOF_CANARY, in->results.guest_kernel);
-	if (candidate_clear(f->settings, &ignored) < 0)
+	if (candidate_clear(f->settings->etc, &f->settings->owner, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	return r;
 }

@@ -13,6 +13,7 @@
 #include "deploy/install.h"
 #include "deploy/usage.h"
 #include "lib/host/envoy.h"
+#include "lib/host/store.h"
 
 #define LOOK_MS 1000
 
@@ -54,7 +55,7 @@ static int assess(const void *context, const struct assessment *others, struct c
 	const struct install *in = context;
 	const struct facts *f = in->facts;
 
-	if (f->silence.code && !usage_is_installed(f) && !has_handlers(f))
+	if (f->silence.code && !store_exists(f->root) && !has_handlers(f))
 		return 0;
 	if (!f->silence.code && must_not_run(in, e) < 0)
 		return -e->code;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "lib/file.h"
+#include "lib/owner.h"
 #include "lib/sha256.h"
 
 bool candidate_is_empty(const struct candidate *c)
@@ -115,4 +116,23 @@ void candidate_sum(const struct candidate *c, struct sha256 *sum)
 		add_text(sum, c->names[i]);
 		add_text(sum, c->texts[i]);
 	}
+}
+
+char *candidate_folder(const char *etc, const struct owner *owner)
+{
+	return xasprintf("%s/.%s-candidate", etc, owner->name);
+}
+
+int candidate_clear(const char *etc, const struct owner *owner, struct error *e)
+{
+	_free_ char *path = candidate_folder(etc, owner);
+
+	return tree_remove(path, e);
+}
+
+bool candidate_has_rest(const char *etc, const struct owner *owner)
+{
+	_free_ char *path = candidate_folder(etc, owner);
+
+	return file_exists(path);
 }

@@ -24,6 +24,13 @@ void candidate_done(struct candidate *c);
 /* Writes it into FOLDER, which holds nothing else afterwards. */
 int candidate_put(const struct candidate *c, const char *folder, struct error *e);
 
+/* Where those of OWNER's installation lie below ETC, which only canaries read.  Caller frees. */
+struct owner;
+char *candidate_folder(const char *etc, const struct owner *owner);
+/* Removes that; whether a killed run left any. */
+int candidate_clear(const char *etc, const struct owner *owner, struct error *e);
+bool candidate_has_rest(const char *etc, const struct owner *owner);
+
 /* Adds all names and texts to a digest. */
 struct sha256;
 void candidate_sum(const struct candidate *c, struct sha256 *sum);

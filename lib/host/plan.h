@@ -97,6 +97,9 @@ struct plan {
 	/* The program that can take back what it journals: its path on the machine, for one of
 	 * another version that cannot (JOURNAL_WRITER).  NULL: it has none. */
 	const char *writer;
+	/* Asked once all is assessed and nothing done: it may refuse, or take something out.  May
+	 * be NULL. */
+	int (*decide)(void *context, struct assessment *a, struct error *e);
 	/* Told before each step that must run; may be NULL. */
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };

@@ -136,6 +136,13 @@ static int take_name(const char *staging, const char *final, struct error *e)
 	return exchange_by_names(staging, final, e);
 }
 
+bool store_exists(const char *root)
+{
+	_free_ char *versions = path_join(root, "versions");
+
+	return file_exists(versions);
+}
+
 int store_add(const char *root, const char *source, const struct manifest *m,
 	      const struct cancel *cancel, struct error *e)
 {

@@ -18,6 +18,9 @@
  * ROOT is borrowed by every call.
  */
 
+/* Whether there is any, be it half a one: something is installed. */
+bool store_exists(const char *root);
+
 /* Brings what SOURCE (source.h) has, whose manifest is M, as a version; one of this name that is
  * damaged is replaced by it and may be current.  All or nothing: on failure, a full disk included,
  * nothing new is left and the damaged one is still there. */

@@ -166,8 +166,8 @@ strv transition_kept(const struct transition *t)
 	strv keep = NULL;
 
 	strv_add(&keep, t->folder);
-	if (store_marked(t->root, STORE_PREVIOUS, &previous, &ignored) >= 0 && previous &&
-	    store_has(t->root, previous))
+	if (!t->is_last && store_marked(t->root, STORE_PREVIOUS, &previous, &ignored) >= 0 &&
+	    previous && store_has(t->root, previous))
 		strv_add(&keep, previous);
 	return keep;
 }

@@ -24,6 +24,7 @@ struct transition {
 	const char *archive;            /* or folder with it (source.h); NULL: it has to be there */
 	const char *held;               /* the version that shall not come by itself; NULL: none */
 	enum target target;
+	bool is_last; /* nobody goes back any more */
 };
 
 /* Adds that the version is unpacked, unless it is there as a whole.  EBADMSG if it is not and there
@@ -47,7 +48,7 @@ int transition_refuse_withdrawn(const struct transition *t, char *const *withdra
 				const char *anyway, struct error *e);
 
 /* What stays though nobody uses it: the version that shall be, and the complete one that was before
- * it.  Caller frees. */
+ * it, as long as somebody may go back.  Caller frees. */
 strv transition_kept(const struct transition *t);
 
 #endif

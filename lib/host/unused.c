@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "lib/file.h"
+#include "lib/host/plan.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 
@@ -94,4 +95,19 @@ int unused_versions(const char *root, const char *records, const struct scope *s
 		return r;
 	unused_folders(all, used, keep, ret_folders);
 	return 0;
+}
+
+int unused_remove(const char *root, const char *records, const struct scope *scope,
+		  char *const *keep, const struct change *only, struct error *e)
+{
+	_strv_ strv folders = NULL;
+	int r = unused_versions(root, records, scope, keep, &folders, e);
+
+	for (char **folder = folders; r >= 0 && folder && *folder; folder++) {
+		if (only && !change_has(only, EFFECT_REMOVAL, *folder))
+			continue;
+		log_info("removing version '%s'", *folder);
+		r = store_remove(root, *folder, e);
+	}
+	return r;
 }

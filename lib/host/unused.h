@@ -26,6 +26,10 @@ int unused_fail(const struct live *l, const char *remedy, struct error *e);
 /* Complete versions in ROOT, but not in KEEP, that no record in RECORDS (live.h) of SCOPE names. */
 int unused_versions(const char *root, const char *records, const struct scope *scope,
 		    char *const *keep, strv *ret_folders, struct error *e);
+/* Removes them, and of them no more than ONLY has, unless it is NULL. */
+struct change;
+int unused_remove(const char *root, const char *records, const struct scope *scope,
+		  char *const *keep, const struct change *only, struct error *e);
 /* Those in ALL, but not in KEEP, that nothing in USED names; USED has paths.  For that and the
  * tests. */
 void unused_folders(char *const *all, char *const *used, char *const *keep, strv *ret_folders);

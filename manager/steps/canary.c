@@ -69,7 +69,7 @@ static int run_it(void *context, const struct change *change, struct error *e)
 		r = boot(run, path, e);
 	if (r >= 0)
 		proven_note(k->root, KIND, k->evidence, run->results.guest_kernel);
-	if (configuration_clear(k, &ignored) < 0)
+	if (candidate_clear(k->etc, &k->owner, &ignored) < 0)
 		view_say("%s", ignored.msg);
 	return r;
 }

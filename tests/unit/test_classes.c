@@ -14,7 +14,7 @@
 #define WAIT_MS 5000
 #define CLASSES "/apis/node.k8s.io/v1/runtimeclasses/"
 
-struct site {
+struct place {
 	char *dir;
 	struct fake_api api;
 	struct settings settings;
@@ -22,11 +22,11 @@ struct site {
 	struct install in;
 };
 
-static void begin(struct site *s, const char *pool, const struct fake_turn *turns, size_t n)
+static void begin(struct place *s, const char *pool, const struct fake_turn *turns, size_t n)
 {
 	struct error e;
 
-	*s = (struct site){ .dir = folder_new() };
+	*s = (struct place){ .dir = folder_new() };
 	assert_true(fake_start(&s->api, turns, n, NULL));
 	assert_int_equal(clearenv(), 0);
 	fake_kubeconfig(&s->api, s->dir);
@@ -46,7 +46,7 @@ static void begin(struct site *s, const char *pool, const struct fake_turn *turn
 
 extern const struct step step_classes;
 
-static void apply(struct site *s)
+static void apply(struct place *s)
 {
 	static step_table steps = { &step_classes, NULL };
 	const struct plan plan = { .steps = steps, .context = &s->in };
@@ -64,7 +64,7 @@ static void apply(struct site *s)
 	}
 
 /* Only RuntimeClass kata-qemu, so that a test is about one.  1 if it was changed. */
-static int apply_one(struct site *s, struct error *e)
+static int apply_one(struct place *s, struct error *e)
 {
 	static step_table steps = { &step_classes, NULL };
 	const struct plan plan = { .steps = steps, .context = &s->in };
@@ -82,7 +82,7 @@ static int apply_one(struct site *s, struct error *e)
 	return step_classes.run(&s->in, &a.changes[0], e) < 0 ? -e->code : 1;
 }
 
-static void end(struct site *s)
+static void end(struct place *s)
 {
 	const char *fault;
 
@@ -98,7 +98,7 @@ static void end(struct site *s)
 /* The conversation about RuntimeClass kata-qemu; WANTED is what apply_one() says of it. */
 static void assert_applied(const struct fake_turn *turns, size_t n, int wanted)
 {
-	struct site s;
+	struct place s;
 	struct error e;
 
 	begin(&s, "", turns, n);
@@ -150,7 +150,7 @@ static void test_overhead_is_what_a_sandbox_takes_here(void **state)
 		  .status = "201 Created",
 		  .body = "{}" },
 	};
-	struct site s;
+	struct place s;
 
 	(void)state;
 	begin(&s, "", turns, ARRAY_SIZE(turns));
@@ -178,7 +178,7 @@ static void test_pool_has_classes_of_its_own_for_its_own_nodes(void **state)
 		  .status = "201 Created",
 		  .body = "{}" },
 	};
-	struct site s;
+	struct place s;
 
 	(void)state;
 	begin(&s, "slow", turns, ARRAY_SIZE(turns));
@@ -205,7 +205,7 @@ static void test_memory_taken_at_once_is_booked(void **state)
 		  .status = "201 Created",
 		  .body = "{}" },
 	};
-	struct site s;
+	struct place s;
 
 	(void)state;
 	begin(&s, "", turns, ARRAY_SIZE(turns));
@@ -252,7 +252,7 @@ static void test_class_that_is_not_wanted_any_more_goes(void **state)
 	_assessment_ struct assessment a = { 0 };
 	struct plan plan = { .steps = steps };
 	struct error e;
-	struct site s;
+	struct place s;
 
 	(void)state;
 	begin(&s, "", turns, ARRAY_SIZE(turns));
@@ -291,7 +291,7 @@ static void test_class_of_somebody_else_is_refused_by_name(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct site s;
+		struct place s;
 		struct error e;
 
 		begin(&s, "", &cases[i].turn, 1);
@@ -363,7 +363,7 @@ static void test_class_with_another_handler_is_not_deleted_unasked(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
-		struct site s;
+		struct place s;
 		struct error e;
 
 		begin(&s, "", turns[i], 1);
@@ -418,7 +418,7 @@ static void test_class_that_another_node_has_changed_meanwhile_is_read_again(voi
 
 static void assert_left(const struct fake_turn *turns, size_t n)
 {
-	struct site s;
+	struct place s;
 	struct error e;
 
 	begin(&s, "", turns, n);
@@ -508,7 +508,7 @@ static void test_undo_brings_back_what_was_there(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_free_ char *text = xasprintf(data, cases[i].was_ours);
 		_json_ struct json_object *object = NULL;
-		struct site s;
+		struct place s;
 		struct error e;
 
 		begin(&s, "", cases[i].turns, cases[i].n);
@@ -616,7 +616,7 @@ static void test_overhead_in_other_words_is_the_same(void **state)
 	const struct fake_turn turns[] = {
 		{ .expect = { "GET " CLASSES "kata-qemu " }, .status = "200 OK", .body = body },
 	};
-	struct site s;
+	struct place s;
 	struct error e;
 
 	(void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_plan - a plan that is killed at any point is taken back by the next run.
+ * test_plan - a plan that is killed at any point is taken back by the next cycle
+ * (lib/host/cycle.h).
  *
  * Three steps each move a file from "old" to "new".  A child runs the plan and dies at the n-th
  * point; then another run recovers.  The invariant: afterwards every file is "old" again, and a run
@@ -15,17 +16,17 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
-#include "lib/host/plan.h"
+#include "lib/host/cycle.h"
 
 #define N_FILES 3
 #define POINTS  64
 
 struct world {
 	char *root;
-	int *dies_at; /* counts down; -1: lives */
-	int fails_at; /* step that fails; -1: none */
-	int stays_at; /* step whose undo fails; -1: none */
-	bool is_refused;
+	int *dies_at;    /* counts down; -1: lives */
+	int fails_at;    /* step that fails; -1: none */
+	int stays_at;    /* step whose undo fails; -1: none */
+	bool is_refused; /* what has no way back, or, by decide(), everything */
 	unsigned writes;
 	const struct step *const *steps;
 };
@@ -203,19 +204,35 @@ static void assert_no_journal(const struct world *w)
 	assert_false(file_exists(path));
 }
 
+static int recover(const void *arg, struct journal *j, struct error *e)
+{
+	struct world w = *(const struct world *)arg;
+	const struct plan plan = { .steps = w.steps, .context = &w };
+
+	return plan_recover(&plan, j, e);
+}
+
+static struct cycle cycle_of(const struct world *w)
+{
+	return (struct cycle){
+		.owner = &test_owner,
+		.root = w->root,
+		.lock_ms = 5000,
+		.recover = recover,
+		.arg = w,
+	};
+}
+
 /* Recovers, then runs unless ONLY_RECOVER. */
 static int go(struct world *w, bool only_recover, struct error *e)
 {
 	const struct plan plan = { .steps = w->steps, .context = w, .writer = "/w/installer" };
+	const struct cycle cycle = cycle_of(w);
 	_cleanup_(journal_closep) struct journal *j = NULL;
-	_assessment_ struct assessment a = { 0 };
 
-	if (journal_open(&test_owner, w->root, deadline_in(5000), NULL, &j, e) < 0 ||
-	    plan_recover(&plan, j, e) < 0)
-		return -e->code;
 	if (only_recover)
-		return 0;
-	return plan_assess(&plan, &a, e) < 0 ? -e->code : plan_run(&plan, &a, j, e);
+		return cycle_recover(&cycle, e);
+	return cycle_open(&cycle, &j, e) < 0 ? -e->code : cycle_run(&plan, j, e);
 }
 
 /* Runs in a child that dies at the n-th point.  True if it died. */
@@ -447,9 +464,10 @@ static void test_journal_with_a_step_of_another_version_is_kept(void **state)
 	world_free(w);
 }
 
-static void test_journal_opened_afresh_moves_the_old_one_aside(void **state)
+static void test_journal_of_nobody_is_put_aside_on_request(void **state)
 {
 	struct world *w = world_new();
+	const struct cycle cycle = cycle_of(w);
 	_free_ char *path = path_join(w->root, "journal");
 	_free_ char *aside = path_join(w->root, JOURNAL_ASIDE);
 	struct error e;
@@ -459,14 +477,112 @@ static void test_journal_opened_afresh_moves_the_old_one_aside(void **state)
 	for (int i = 0; i < 2; i++) {
 		_cleanup_(journal_closep) struct journal *j = NULL;
 
-		assert_int_equal(
-			journal_open_afresh(&test_owner, w->root, deadline_in(5000), NULL, &j, &e),
-			0);
+		assert_int_equal(cycle_open_afresh(&cycle, &j, &e), 0);
 		assert_int_equal(journal_len(j), 0);
 		assert_true(file_exists(aside));
 	}
 	assert_int_equal(go(w, false, &e), N_FILES);
 	world_free(w);
+}
+
+/* ... nor is one that can be read. */
+static void test_journal_that_can_be_taken_back_is_not_put_aside(void **state)
+{
+	struct world *w = world_new();
+	const struct cycle cycle = cycle_of(w);
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	_free_ char *aside = path_join(w->root, JOURNAL_ASIDE);
+	struct error e;
+
+	(void)state;
+	assert_true(die_at(w, 5, false));
+	assert_int_equal(cycle_open_afresh(&cycle, &j, &e), 0);
+	assert_false(file_exists(aside));
+	assert_all(w, "old");
+	world_free(w);
+}
+
+static int decide(void *context, struct assessment *a, struct error *e)
+{
+	const struct world *w = context;
+
+	assert_int_equal(a->n_changes, N_FILES);
+	return w->is_refused ? fail(e, EBUSY, "not now") : 0;
+}
+
+static void test_decision_comes_before_the_first_step(void **state)
+{
+	(void)state;
+	for (int is_refused = 0; is_refused < 2; is_refused++) {
+		struct world *w = world_new();
+		const struct plan plan = { .steps = steps, .context = w, .decide = decide };
+		const struct cycle cycle = cycle_of(w);
+		_cleanup_(journal_closep) struct journal *j = NULL;
+		struct error e;
+
+		w->is_refused = is_refused;
+		assert_int_equal(cycle_open(&cycle, &j, &e), 0);
+		assert_int_equal(cycle_run(&plan, j, &e), is_refused ? -EBUSY : N_FILES);
+		assert_all(w, is_refused ? "old" : "new");
+		assert_no_journal(w);
+		world_free(w);
+	}
+}
+
+static void test_what_is_told_is_not_done(void **state)
+{
+	static const char *const marks[] = { "not new", "interrupted run is undone before" };
+
+	(void)state;
+	for (int is_interrupted = 0; is_interrupted < 2; is_interrupted++) {
+		struct world *w = world_new();
+		const struct plan plan = { .steps = steps, .context = w };
+		struct plan_subject subject = { .program = "p", .action = "move" };
+		_free_ char *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+		struct error e;
+
+		if (is_interrupted)
+			assert_true(die_at(w, 2, false));
+		w->writes = 0;
+		assert_true(cycle_tell(&plan, &subject, w->root, PLAN_TEXT, out, &e) > 0);
+		(void)fclose(out);
+		for (size_t i = 0; i < ARRAY_SIZE(marks); i++)
+			assert_int_equal(strstr(text, marks[i]) != NULL, i == 0 || is_interrupted);
+		assert_int_equal(w->writes, 0);
+		world_free(w);
+	}
+}
+
+/* How often it is disturbed, and how often it was begun. */
+struct disturbed {
+	int times;
+	int begun;
+};
+
+static int begin_anew(void *arg, struct error *e)
+{
+	struct disturbed *d = arg;
+
+	d->begun++;
+	return d->times-- > 0 ? fail(e, ESTALE, "somebody else changed it") : 7;
+}
+
+static void test_what_somebody_changed_meanwhile_is_begun_anew_not_without_end(void **state)
+{
+	static const struct {
+		int times, begun, result;
+	} cases[] = { { 0, 1, 7 }, { 2, 3, 7 }, { 100, 3, -ESTALE } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct disturbed d = { .times = cases[i].times };
+		struct error e;
+
+		assert_int_equal(cycle_again(begin_anew, &d, &e), cases[i].result);
+		assert_int_equal(d.begun, cases[i].begun);
+	}
 }
 
 int main(void)
@@ -483,7 +599,12 @@ int main(void)
 		cmocka_unit_test(test_journal_that_is_none_is_refused),
 		cmocka_unit_test(test_journal_with_zeros_in_a_line_is_refused),
 		cmocka_unit_test(test_journal_with_a_step_of_another_version_is_kept),
-		cmocka_unit_test(test_journal_opened_afresh_moves_the_old_one_aside),
+		cmocka_unit_test(test_journal_of_nobody_is_put_aside_on_request),
+		cmocka_unit_test(test_journal_that_can_be_taken_back_is_not_put_aside),
+		cmocka_unit_test(test_decision_comes_before_the_first_step),
+		cmocka_unit_test(test_what_is_told_is_not_done),
+		cmocka_unit_test(
+			test_what_somebody_changed_meanwhile_is_begun_anew_not_without_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

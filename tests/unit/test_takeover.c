@@ -194,6 +194,7 @@ static void node_start(struct node *n, const struct layout *l)
 	engine->main_file = engine->flavour->main_file;
 	engine->socket = "/nobody";
 	engine->owner = &n->settings.owner;
+	n->in.common.look = install_look;
 	n->in.facts = &n->facts;
 	if (engine_set_version(engine, l->version, &e) < 0)
 		fail_msg("%s", e.msg);
@@ -257,7 +258,7 @@ static int cri_assess(const void *context, const struct assessment *others, stru
 
 static int cri_run(void *context, const struct change *c, struct error *e)
 {
-	int r = install_edit(context, &c->edit, e);
+	int r = site_edit(context, &c->edit, e);
 
 	if (cri == CRI_DIES)
 		_exit(0);

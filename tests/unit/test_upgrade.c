@@ -188,7 +188,7 @@ static void test_version_that_does_not_boot_leaves_no_mark(void **state)
 	assert_non_null(strstr(canary_config, "/.kata-deploy-candidate/"));
 	assert_text(&w, DROP_IN, CUSTOM);
 	assert_current(&w, "1-");
-	assert_false(candidate_has_rest(&w.settings));
+	assert_false(candidate_has_rest(w.settings.etc, &w.settings.owner));
 	world_end(&w);
 }
 
@@ -226,8 +226,8 @@ static void test_canary_reads_the_configuration_that_shall_be(void **state)
 		    "# theirs\n");
 	assert_int_equal(file_read(path, 64 * KIB, &text, NULL, &e), 0);
 	assert_string_equal(text, DELIVERED);
-	assert_int_equal(candidate_clear(&w.settings, &e), 0);
-	assert_false(candidate_has_rest(&w.settings));
+	assert_int_equal(candidate_clear(w.settings.etc, &w.settings.owner, &e), 0);
+	assert_false(candidate_has_rest(w.settings.etc, &w.settings.owner));
 	edit_done(&planned);
 	offer_done(&o);
 	world_end(&w);
@@ -556,7 +556,7 @@ static void test_configuration_that_a_killed_canary_left_goes(void **state)
 		if (install_version(&w, "1", turns, ARRAY_SIZE(turns), NULL, &e) < 0)
 			fail_msg("%s", e.msg);
 	}
-	assert_false(candidate_has_rest(&w.settings));
+	assert_false(candidate_has_rest(w.settings.etc, &w.settings.owner));
 	world_end(&w);
 }
 

@@ -1,46 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * switch - make the version current (lib/host/transition.h).
+ * switch - make the version current (transition.h).
  *
- * Whether the known paths may be ours has been asked by the step before (adopt).
+ * Whether the known paths may be ours is asked by a step before this one.
  */
-#include "deploy/install.h"
+#include "lib/host/site.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
-	const struct install *in = context;
-	const struct transition t = facts_transition(in->facts);
+	const struct site s = site_of(context);
 
 	(void)others;
-	return transition_assess_switch(&t, ret_change, e);
+	return transition_assess_switch(&s.way, ret_change, e);
 }
 
 static int run(void *context, const struct change *change, struct error *e)
 {
-	struct install *in = context;
-	const struct transition t = facts_transition(in->facts);
+	const struct site s = site_of(context);
+	struct site_context *c = context;
 
 	(void)change;
-	return transition_switch(&t, &in->results.writes, e);
+	return transition_switch(&s.way, &c->writes, e);
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,
 		struct error *e)
 {
-	const struct install *in = context;
-	const struct transition t = facts_transition(in->facts);
+	const struct site s = site_of(context);
 
 	(void)change;
-	return transition_save_switch(&t, data, e);
+	return transition_save_switch(&s.way, data, e);
 }
 
 static int undo(void *context, struct json_object *data, enum undo_reason reason, struct error *e)
 {
-	const struct install *in = context;
+	const struct site s = site_of(context);
 
 	(void)reason;
-	return transition_undo_switch(in->facts->root, data, e);
+	return transition_undo_switch(s.way.root, data, e);
 }
 
 const struct step step_switch = {

@@ -1,26 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * unpack - put the release among the versions (lib/host/transition.h).
+ * unpack - put the release among the versions (transition.h).
  */
-#include "deploy/install.h"
+#include "lib/host/site.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
-	const struct install *in = context;
-	const struct transition t = facts_transition(in->facts);
+	const struct site s = site_of(context);
 
 	(void)others;
-	return transition_assess_unpack(&t, ret_change, e);
+	return transition_assess_unpack(&s.way, ret_change, e);
 }
 
 static int run(void *context, const struct change *change, struct error *e)
 {
-	struct install *in = context;
-	const struct transition t = facts_transition(in->facts);
+	const struct site s = site_of(context);
+	struct site_context *c = context;
 
 	(void)change;
-	return transition_unpack(&t, in->cancel, &in->results.writes, e);
+	return transition_unpack(&s.way, s.cancel, &c->writes, e);
 }
 
 const struct step step_unpack = {

@@ -2,35 +2,35 @@
 /*
  * overrides - write the configuration of sandboxes that is this machine's own.
  */
-#include "manager/run.h"
+#include "lib/host/site.h"
 
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
 		  struct error *e)
 {
-	const struct run *run = context;
+	const struct site s = site_of(context);
 
 	(void)others;
 	(void)e;
-	change_add_edit(ret_change, &run->machine.configuration, "sandboxes shall read it");
+	change_add_edit(ret_change, s.configuration, "sandboxes shall read it");
 	return 0;
 }
 
-static int run_it(void *context, const struct change *change, struct error *e)
+static int run(void *context, const struct change *change, struct error *e)
 {
-	struct run *run = context;
+	const struct site s = site_of(context);
 
 	(void)change;
-	return run_edit(run, &run->machine.configuration, e);
+	return site_edit(context, s.configuration, e);
 }
 
 static int save(const void *context, const struct change *change, struct json_object *data,
 		struct error *e)
 {
-	const struct run *run = context;
+	const struct site s = site_of(context);
 
 	(void)change;
 	(void)e;
-	edit_save(&run->machine.configuration, data);
+	edit_save(s.configuration, data);
 	return 0;
 }
 
@@ -45,7 +45,7 @@ const struct step step_overrides = {
 	.name = "overrides",
 	.purpose = "write this machine's own configuration",
 	.assess = assess,
-	.run = run_it,
+	.run = run,
 	.save = save,
 	.undo = undo,
 };
