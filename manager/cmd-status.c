@@ -110,20 +110,38 @@ static int read_sandboxes(const struct machine *k, struct json_object *items, st
 	return 0;
 }
 
+/* What keeps an engine from having our handler; NULL: nothing does. */
+static const char *why_left(const struct machine *k, const struct present *p)
+{
+	if (p->left.code != 0)
+		return p->left.msg;
+	if (!p->is_chosen)
+		return "it is left alone, as --engines said";
+	return store_exists(k->root) && edit_is_needed(&p->edit) ? "it was changed since" : NULL;
+}
+
+static void add_engine(const struct machine *k, const struct present *p,
+		       struct json_object *engines)
+{
+	struct json_object *item = json_object_new_object();
+	const char *why = why_left(k, p);
+
+	json_set_str(item, "name", p->name);
+	json_set_str(item, "version", p->engine.version);
+	json_set_str(item, "socket", p->engine.socket);
+	json_set_bool(item, "running", p->is_running);
+	json_set_str(item, "problem", p->silence.code ? p->silence.msg : NULL);
+	json_set_str(item, "runtime", p->is_link ? MACHINE_TYPE : MACHINE_HANDLER);
+	json_set_bool(item, "configured", !why && store_exists(k->root));
+	json_set_str(item, "why", why);
+	(void)json_object_array_add(engines, item);
+}
+
 static void add_engines(const struct machine *k, struct json_object *engines)
 {
-	for (size_t i = 0; i < k->n_engines; i++) {
-		const struct present *p = &k->engines[i];
-		struct json_object *item = json_object_new_object();
-
-		json_set_str(item, "name", flavour_title(p->engine.flavour));
-		json_set_str(item, "version", p->engine.version);
-		json_set_str(item, "socket", p->engine.socket);
-		json_set_str(item, "problem", p->silence.code ? p->silence.msg : NULL);
-		json_set_bool(item, "configured",
-			      !edit_is_needed(&p->edit) && store_exists(k->root));
-		(void)json_object_array_add(engines, item);
-	}
+	for (size_t i = 0; i < PRESENT_MAX; i++)
+		if (k->engines[i].is_there)
+			add_engine(k, &k->engines[i], engines);
 }
 
 static int read_status(struct manager *m, struct machine *k, struct json_object *status,
@@ -146,7 +164,7 @@ static int read_status(struct manager *m, struct machine *k, struct json_object 
 	json_set_str(status, "held", held);
 	json_set_bool(status, "interrupted", file_exists(journal));
 	json_set_strv(status, "versions", versions);
-	machine_find_engines(k, m->cancel);
+	present_find(k, m->cancel);
 	if (current && (machine_want_current(k, e) < 0 || machine_plan(k, HANDLERS_PRESENT, e) < 0))
 		json_set_str(status, "problem", e->msg);
 	add_engines(k, json_set_array(status, "engines"));
@@ -163,14 +181,15 @@ static void put_engine(struct json_object *engine, FILE *out)
 {
 	const char *problem = json_get_str(engine, "problem");
 	const char *version = json_get_str(engine, "version");
+	const char *why = json_get_str(engine, "why");
 	bool is_configured = json_get_bool(engine, "configured", false);
 
-	(void)fprintf(out, "%-12s%s %s, %s\n", "engine:", json_get_str(engine, "name"),
-		      version   ? version
-		      : problem ? problem
-				: "",
-		      is_configured ? "has the handler " MACHINE_HANDLER
-				    : "has no handler of ours");
+	(void)fprintf(out, "%-12s%s%s%s%s%s, %s%s%s%s\n", "engine:", json_get_str(engine, "name"),
+		      version ? " " : "", version ? version : "", problem ? ", " : "",
+		      problem ? problem : "",
+		      is_configured ? "has the runtime " : "has no runtime of ours",
+		      is_configured ? json_get_str(engine, "runtime") : "", why ? ": " : "",
+		      why ? why : "");
 }
 
 static void show_table(struct manager *m, struct json_object *status)
@@ -190,6 +209,8 @@ static void show_table(struct manager *m, struct json_object *status)
 		put(m->out, "journal:", "a run was interrupted; the next one takes it back first");
 	for (size_t i = 0; i < json_len(engines); i++)
 		put_engine(json_item(engines, i), m->out);
+	if (json_len(engines) == 0)
+		put(m->out, "engine:", "there is none on this machine");
 	if (json_len(sandboxes) == 0)
 		return;
 	(void)fputc('\n', m->out);

@@ -20,7 +20,7 @@ static int boot(struct manager *m, struct machine *k, struct json_object *result
 	const struct engine *engine;
 	uint64_t began = now_ms();
 
-	machine_find_engines(k, m->cancel);
+	present_find(k, m->cancel);
 	engine = machine_runner(k);
 	if (!engine)
 		return fail(e, ENOENT,

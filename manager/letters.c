@@ -40,7 +40,7 @@ static const struct letter {
 	{ 'l', false, TURN_ALONE, "list", NULL },
 	{ 'L', false, TURN_ALONE, "config show", NULL },
 	{ 'N', false, TURN_INSTALL, NULL, "install, which configures nerdctl where it is" },
-	{ 'o', false, TURN_INSTALL, NULL, "install, which brings no containerd" },
+	{ 'o', false, TURN_INSTALL, "--engines=none", "install --engines none" },
 	{ 'r', false, TURN_INSTALL, NULL, "install, which leaves nothing when it fails" },
 	{ 'S', true, TURN_ALONE, "config use", NULL },
 	{ 't', false, TURN_INSTALL, NULL,

@@ -3,9 +3,8 @@
  * machine - read what a run has to know of this machine.
  *
  * Everything here reads.  A release is known by its manifest, the first few kilobytes of its
- * archive, so that what will be is known before anything is written.  Engines are those that answer
- * on their sockets; the link in the PATH, which is all that ctr and nerdctl need, is made whether
- * containerd runs or not.  One thread; may block.
+ * archive, so that what will be is known before anything is written.  Which engines there are is
+ * found by present.c.  One thread; may block.
  */
 #include "manager/machine.h"
 
@@ -19,13 +18,10 @@
 #include "lib/file.h"
 #include "lib/host/source.h"
 #include "lib/host/store.h"
-#include "lib/host/task.h"
-#include "lib/proc.h"
 #include "manager/configuration.h"
 
-#define PROGRAM   "kata-manager"
-#define SHIM      "bin/containerd-shim-kata-v2"
-#define ENGINE_MS (20 * UINT64_C(1000))
+#define PROGRAM "kata-manager"
+#define SHIM    "bin/containerd-shim-kata-v2"
 
 /* ---- where ---- */
 
@@ -85,11 +81,17 @@ int machine_open(const struct options *o, struct machine *ret_machine, struct er
 		.owner = &ret_machine->owner,
 		.root = ret_machine->root,
 	};
+	strv_add(&ret_machine->scope.mine, MACHINE_HANDLER);
+	strv_add(&ret_machine->scope.mine, ret_machine->shim);
 	ret_machine->handler = (struct handler){
 		.name = MACHINE_HANDLER,
 		.runtime_path = ret_machine->shim,
 	};
-	return 0;
+	present_open(ret_machine);
+	if (present_choose(ret_machine, o->engines, e) >= 0)
+		return 0;
+	machine_done(ret_machine);
+	return -e->code;
 }
 
 /* What shall be, once more nothing. */
@@ -106,12 +108,12 @@ static void forget_version(struct machine *k)
 void machine_done(struct machine *k)
 {
 	forget_version(k);
-	for (size_t i = 0; i < k->n_engines; i++) {
-		engine_done(&k->engines[i].engine);
-		edit_done(&k->engines[i].edit);
-	}
+	for (size_t i = 0; i < PRESENT_MAX; i++)
+		present_done(&k->engines[i]);
 	scope_done(&k->scope);
 	edit_done(&k->configuration);
+	edit_done(&k->choosing);
+	free(k->choice);
 	free(k->root);
 	free(k->link_dir);
 	free(k->etc);
@@ -125,96 +127,10 @@ void machine_done(struct machine *k)
 
 /* ---- engines ---- */
 
-static char *find_program(const char *name)
-{
-	static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
-					       "/usr/bin",        "/sbin",          "/bin" };
-
-	for (size_t i = 0; name[0] != '/' && i < ARRAY_SIZE(folders); i++) {
-		char *path = path_join(folders[i], name);
-
-		if (access(path, X_OK) == 0)
-			return path;
-		free(path);
-	}
-	return xstrdup(name);
-}
-
-/* We are on the machine already. */
-static int run_here(const struct engine *engine, char *const *argv, uint64_t deadline_ms,
-		    const struct cancel *cancel, struct task_result *ret_result, struct error *e)
-{
-	_strv_ strv words = strv_copy(argv);
-	struct proc_spec spec = { 0 };
-	_free_ char *output = NULL;
-	int status;
-
-	(void)engine;
-	str_set(&words[0], NULL);
-	words[0] = find_program(argv[0]);
-	spec.argv = words;
-	if (proc_run(&spec, deadline_ms, cancel, TASK_OUTPUT_MAX, &status, &output, e) < 0)
-		return fail_wrap(e, "running '%s'", argv[0]);
-	*ret_result = (struct task_result){
-		.status = (unsigned)status,
-		.out = xstrdup(output),
-		.err = TAKE_PTR(output),
-	};
-	return 0;
-}
-
-static void add_engine(struct machine *k, const char *name, const char *dir)
-{
-	const struct flavour *flavour = NULL;
-	struct error ignored;
-
-	if (flavour_find(name, &flavour, &ignored) < 0)
-		return;
-	k->engines[k->n_engines++].engine = (struct engine){
-		.driver = engine_driver(flavour),
-		.flavour = flavour,
-		.owner = &k->owner,
-		.scope = &k->scope,
-		.root = k->root,
-		.socket = flavour->socket,
-		.dir = dir ? dir : flavour->dir,
-		.main_file = flavour->main_file,
-		.exec = run_here,
-	};
-}
-
-static bool is_there(const char *name)
-{
-	const struct flavour *flavour = NULL;
-	struct error ignored;
-
-	return flavour_find(name, &flavour, &ignored) >= 0 && file_exists(flavour->socket);
-}
-
-void machine_add_link(struct machine *k)
-{
-	add_engine(k, "nerdctl", k->link_dir);
-	for (size_t i = 0; i < k->n_engines; i++)
-		(void)fail(&k->engines[i].silence, ENOTCONN, "it is not asked");
-}
-
-void machine_find_engines(struct machine *k, const struct cancel *cancel)
-{
-	machine_add_link(k);
-	if (is_there("docker"))
-		add_engine(k, "docker", NULL);
-	for (size_t i = 0; i < k->n_engines; i++) {
-		struct present *p = &k->engines[i];
-
-		if (engine_identify(&p->engine, deadline_in(ENGINE_MS), cancel, &p->silence) >= 0)
-			p->silence.code = 0;
-	}
-}
-
 const struct engine *machine_runner(const struct machine *k)
 {
-	for (size_t i = 0; i < k->n_engines; i++)
-		if (k->engines[i].silence.code == 0 && k->engines[i].engine.driver->run)
+	for (size_t i = 0; i < PRESENT_MAX; i++)
+		if (k->engines[i].is_running && k->engines[i].engine.driver->run)
 			return &k->engines[i].engine;
 	return NULL;
 }
@@ -327,20 +243,14 @@ int machine_read_file(const struct machine *k, const char *path, char **ret_text
 	return source_file(k->archive, entry, ret_text, e);
 }
 
-static int plan_engine(struct machine *k, struct present *p, enum presence presence,
-		       struct error *e)
-{
-	const struct handlers handlers = { .list = &k->handler, .n = 1, .presence = presence };
-
-	return p->engine.driver->plan(&p->engine, &handlers, &p->edit, e);
-}
-
 int machine_plan(struct machine *k, enum presence presence, struct error *e)
 {
 	int r = configuration_plan(k, presence, e);
 
-	for (size_t i = 0; r >= 0 && i < k->n_engines; i++)
-		r = plan_engine(k, &k->engines[i], presence, e);
+	if (r >= 0)
+		r = present_plan_choice(k, presence, e);
+	for (size_t i = 0; r >= 0 && i < PRESENT_MAX; i++)
+		r = present_plan(k, &k->engines[i], presence, e);
 	if (r >= 0 && presence == HANDLERS_PRESENT)
 		r = configuration_name(k, &k->evidence, e);
 	return r;

@@ -6,20 +6,14 @@
 #include "lib/host/hostcheck.h"
 #include "lib/host/transition.h"
 #include "manager/manager.h"
+#include "manager/present.h"
 
-/* The handler, "io.containerd.kata.v2" and "docker run --runtime kata". */
+/* The handler, of pods and "docker run --runtime kata". */
 #define MACHINE_HANDLER "kata"
+/* What finds the shim by its link in the PATH. */
+#define MACHINE_TYPE "io.containerd." MACHINE_HANDLER ".v2"
 /* Where a version has this program. */
 #define MACHINE_PROGRAM "bin/kata-manager"
-
-#define MACHINE_ENGINES_MAX 4
-
-/* A container engine that is there, and what is to be done about it. */
-struct present {
-	struct engine engine;
-	struct error silence; /* why it did not say its version; code 0: it did */
-	struct edit edit;     /* planned with the configuration */
-};
 
 /* This machine: what is there and what shall be.  Read before the first step. */
 struct machine {
@@ -32,8 +26,8 @@ struct machine {
 	struct owner owner;
 	struct scope scope;
 	struct handler handler;
-	struct present engines[MACHINE_ENGINES_MAX];
-	size_t n_engines;
+	struct present engines[PRESENT_MAX];
+	char *choice; /* engines that shall have our handler; NULL: all */
 	/* ---- what shall be ---- */
 	enum target target;
 	char *archive;
@@ -44,20 +38,17 @@ struct machine {
 	struct edit configuration; /* this machine's own, of sandboxes */
 	bool is_leaving;           /* nobody goes back any more */
 	bool keeps_settings;       /* though the versions go: it, its drop-ins, the pinned key */
+	struct edit choosing;      /* that the choice is kept */
 	const char *drop_in;       /* its text from now on, with has_drop_in */
 	bool has_drop_in;
 	char *evidence; /* names the version and all that its sandboxes will read */
 };
 
-/* The place of everything.  Asks nobody. */
+/* The place of everything.  Asks nobody.  EINVAL, also for engines that are none. */
 int machine_open(const struct options *o, struct machine *ret_machine, struct error *e);
 void machine_done(struct machine *k);
 #define _machine_ _cleanup_(machine_done)
 
-/* None is asked nor configured: there is the link by which containerd finds the shim. */
-void machine_add_link(struct machine *k);
-/* That, and which engines are there, asked. */
-void machine_find_engines(struct machine *k, const struct cancel *cancel);
 /* The first that runs a program for others; NULL if none answers. */
 const struct engine *machine_runner(const struct machine *k);
 

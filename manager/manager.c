@@ -38,7 +38,8 @@ const struct command commands[] = {
 	{
 		.name = "install",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN |
+			 TAKES_ENGINES,
 		.needs_root = true,
 		.run = cmd_install,
 		.help = "install a packed release, the first or another one",
@@ -46,7 +47,8 @@ const struct command commands[] = {
 	{
 		.name = "upgrade",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN,
+		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN |
+			 TAKES_ENGINES,
 		.needs_root = true,
 		.run = cmd_install,
 		.help = "the same; containers that run stay on the version they began with",
@@ -54,7 +56,7 @@ const struct command commands[] = {
 	{
 		.name = "plan",
 		.usage = "--from FILE|DIR",
-		.takes = TAKES_FROM | TAKES_KEY | TAKES_WITHDRAWN,
+		.takes = TAKES_FROM | TAKES_KEY | TAKES_WITHDRAWN | TAKES_ENGINES,
 		.run = cmd_plan,
 		.help = "what an installation would change and why; ends with 0: nothing, 6: "
 			"something",

@@ -28,6 +28,7 @@ struct options {
 	const char *etc;
 	const char *key;
 	const char *rotation;
+	const char *engines;
 	bool takes_unsigned;
 	bool takes_withdrawn;
 	bool purges;
@@ -60,6 +61,7 @@ enum takes {
 	TAKES_KEY = 1 << 3,
 	TAKES_WITHDRAWN = 1 << 4,
 	TAKES_PURGE = 1 << 5,
+	TAKES_ENGINES = 1 << 6,
 };
 
 struct command {

@@ -25,6 +25,9 @@ static const struct argument rows[] = {
 	  "take a version that $KATA_WITHDRAWN names all the same" },
 	{ "--purge", NULL, AT(purges), ARGUMENT_FLAG, NULL, TAKES_PURGE,
 	  "settings go as well, and it is an error if something has to stay" },
+	{ "--engines", NULL, AT(engines), ARGUMENT_TEXT, "LIST", TAKES_ENGINES,
+	  "container engines to configure, of containerd, cri-o and docker, or all or none; the "
+	  "choice is kept (all that are there)" },
 	{ "--dry-run", NULL, AT(is_dry), ARGUMENT_FLAG, NULL, TAKES_DRY_RUN,
 	  "say what would be changed and why, and change nothing" },
 	{ "--yes", "-y", AT(is_sure), ARGUMENT_FLAG, NULL, TAKES_YES, "ask no question" },

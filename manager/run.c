@@ -57,7 +57,7 @@ static int recover(const void *arg, struct journal *j, struct error *e)
 	view_say("an interrupted run is taken back first");
 	if (machine_open(m->options, &run.machine, e) < 0)
 		return -e->code;
-	machine_find_engines(&run.machine, m->cancel);
+	present_find(&run.machine, m->cancel);
 	return plan_recover(&plan, j, e);
 }
 
@@ -103,9 +103,9 @@ static int read_machine(struct manager *m, const struct action *action, struct m
 	if (holder_check(&k->owner, k->root, e) < 0)
 		return -e->code;
 	if (action->asks_nobody)
-		machine_add_link(k);
+		present_link_only(k);
 	else
-		machine_find_engines(k, m->cancel);
+		present_find(k, m->cancel);
 	if (action->want && action->want(k, action->arg, e) < 0)
 		return -e->code;
 	return machine_plan(k, action->presence, e);

@@ -77,8 +77,8 @@ static void print_handler(FILE *f, const struct handler *h, int64_t names, enum 
 	_free_ char *table =
 		xasprintf("plugins.%s.containerd.runtimes.%s", plugin_id(names), h->name);
 	_free_ char *shim = toml_quote(h->runtime_path);
-	_free_ char *config = toml_quote(h->config_path);
-	_free_ char *launcher = toml_quote(h->launcher);
+	_free_ char *config = h->config_path ? toml_quote(h->config_path) : NULL;
+	_free_ char *launcher = toml_quote(h->launcher ? h->launcher : h->runtime_path);
 	_free_ char *snapshotter = h->snapshotter ? toml_quote(h->snapshotter) : NULL;
 
 	fprintf(f, "[%s]\n", table);
@@ -92,7 +92,7 @@ static void print_handler(FILE *f, const struct handler *h, int64_t names, enum 
 	fputs("privileged_without_host_devices = true\n", f);
 	fputs("pod_annotations = [\"io.katacontainers.*\"]\n", f);
 	fputs("container_annotations = [\"io.kubernetes.container.terminationMessage*\"]\n", f);
-	if (lookup == BY_TYPE)
+	if (lookup == BY_TYPE && config)
 		fprintf(f, "[%s.options]\nConfigPath = %s\n", table, config);
 	/* Older formats have no place for it: containerd unpacks such an image when it is used. */
 	if (snapshotter && names >= NEWEST)

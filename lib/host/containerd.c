@@ -221,6 +221,7 @@ static int validate(const struct engine *engine, const struct edit *edit,
 
 const struct engine_driver containerd_driver = {
 	.name = "containerd",
+	.program = "containerd",
 	.min_major = 1,
 	.max_major = 2,
 	.ask_version = endpoint_version,

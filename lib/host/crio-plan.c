@@ -31,17 +31,18 @@ static char *drop_in_path(const struct engine *engine)
 static void print_handler(FILE *f, const struct handler *h)
 {
 	_free_ char *shim = toml_quote(h->runtime_path);
-	_free_ char *config = toml_quote(h->config_path);
+	_free_ char *config = h->config_path ? toml_quote(h->config_path) : NULL;
 
 	fprintf(f,
 		"\n[" RUNTIMES
 		".%s]\n"
 		"runtime_path = %s\n"
 		"runtime_type = \"vm\"\n"
-		"runtime_root = \"/run/vc\"\n"
-		"runtime_config_path = %s\n"
-		"privileged_without_host_devices = true\n",
-		h->name, shim, config);
+		"runtime_root = \"/run/vc\"\n",
+		h->name, shim);
+	if (config)
+		fprintf(f, "runtime_config_path = %s\n", config);
+	fputs("privileged_without_host_devices = true\n", f);
 }
 
 static char *make_drop_in(const char *owner, const struct handlers *handlers, bool is_own_folder)

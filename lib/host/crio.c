@@ -159,6 +159,7 @@ static int live(const char *socket, uint64_t deadline_ms, const struct cancel *c
 
 const struct engine_driver crio_driver = {
 	.name = "cri-o",
+	.program = "crio",
 	.min_major = 1,
 	.max_major = 1,
 	.ask_version = ask_version,

@@ -309,6 +309,7 @@ static int clear_tasks(const char *socket, const char *namespace, struct error *
 
 const struct engine_driver docker_driver = {
 	.name = "docker",
+	.program = "dockerd",
 	.min_major = 23,
 	.max_major = 29,
 	.ask_version = ask_version,

@@ -158,7 +158,7 @@ static bool has_handler(const struct endpoint_state *s, const struct handler *h)
 	if (!strv_contains(s->handlers, h->name) ||
 	    (snapshotter && !str_equal(snapshotter, h->snapshotter ? h->snapshotter : "")))
 		return false;
-	return (!config_path || strcmp(config_path, h->config_path) == 0) &&
+	return (!config_path || str_equal(config_path, h->config_path ? h->config_path : "")) &&
 	       (str_empty(shim) || strcmp(shim, h->runtime_path) == 0 ||
 		(h->launcher && strcmp(shim, h->launcher) == 0));
 }

@@ -91,6 +91,26 @@ int engine_identify(struct engine *engine, uint64_t deadline_ms, const struct ca
 	return r < 0 ? r : engine_set_version(engine, version, e);
 }
 
+int engine_identify_program(struct engine *engine, uint64_t deadline_ms,
+			    const struct cancel *cancel, struct error *e)
+{
+	_task_result_ struct task_result result = { 0 };
+	_strv_ strv argv = NULL;
+	_strv_ strv words = NULL;
+
+	strv_add(&argv, engine->driver->program);
+	strv_add(&argv, "--version");
+	if (engine->exec(engine, argv, deadline_ms, cancel, &result, e) < 0)
+		return -e->code;
+	/* "containerd github.com/containerd/containerd v2.4.2 ...", "Docker version 26.1.5, ...",
+	 * "crio version 1.36.3". */
+	words = strv_split(result.out, " ,\n");
+	if (result.status != 0 || strv_len(words) < 3)
+		return fail(e, EPROTO, "'%s --version' does not say which it is",
+			    engine->driver->program);
+	return engine_set_version(engine, words[2], e);
+}
+
 /* Length of "1.6.20" in "1.6.20~ds1". */
 static size_t numbers_len(const char *number)
 {

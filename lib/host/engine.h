@@ -27,8 +27,9 @@ struct trial;
 struct handler {
 	const char *name;         /* "kata-qemu" */
 	const char *runtime_path; /* the shim */
-	const char *config_path;  /* its configuration */
-	const char *launcher;     /* a file that runs the shim with that configuration */
+	const char *config_path;  /* its configuration; NULL: what the shim finds by itself */
+	/* A file that runs the shim with that configuration; NULL: the shim will do. */
+	const char *launcher;
 	/* Where containerd has the images of its pods; NULL: where all are.  Other engines have no
 	 * such choice. */
 	const char *snapshotter;
@@ -74,6 +75,7 @@ struct engine {
 /* One kind of engine.  What may be NULL is marked; the rest every driver has. */
 struct engine_driver {
 	const char *name;              /* as the kubelet says it: "containerd" */
+	const char *program;           /* the daemon's */
 	unsigned min_major, max_major; /* of the versions that are supported */
 
 	/* "1.6.20~ds1", "v2.4.2".  Caller frees. */
@@ -133,6 +135,9 @@ const struct engine_driver *engine_driver(const struct flavour *flavour);
 /* Asks the engine which version it is; ENOTSUP names what is supported. */
 int engine_identify(struct engine *engine, uint64_t deadline_ms, const struct cancel *cancel,
 		    struct error *e);
+/* The same of one that need not run: its program is asked. */
+int engine_identify_program(struct engine *engine, uint64_t deadline_ms,
+			    const struct cancel *cancel, struct error *e);
 /* The same for a version that is known: "containerd://1.6.20~ds1" or "v2.4.2". */
 int engine_set_version(struct engine *engine, const char *version, struct error *e);
 

@@ -15,20 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/utsname.h>
 
 #include "lib/file.h"
 #include "lib/host/live.h"
+#include "lib/host/peer.h"
 #include "lib/host/trial.h"
 #include "lib/log.h"
 
 #define PROGRAM     "program"
 #define BOOT_ID     "/proc/sys/kernel/random/boot_id"
 #define COPY_SIZE   (1 << 20)
-#define WORDS_MAX   (128 * 1024)
 #define SEARCH_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static int copy_program(const char *to, struct error *e)
@@ -344,57 +342,14 @@ bool envoy_has_rest(const struct engine *engine)
 	return file_exists(work);
 }
 
-/* The process that listens on SOCKET; 0 if there is none. */
-static int peer_of(const char *socket_path)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return 0;
-	memcpy(address.sun_path, socket_path, strlen(socket_path));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0 || peer.pid <= 0) {
-		fprintf(stderr, "nobody answers on '%s'\n", socket_path);
-		return 0;
-	}
-	return peer.pid;
-}
-
-/* A word may be a path, or an option with one. */
-static void print_word(const char *word)
-{
-	const char *equals = strchr(word, '=');
-	const char *path = equals && word[0] != '/' ? equals + 1 : word;
-	_free_ char *parent = path[0] == '/' ? path_parent(path) : NULL;
-	_free_ char *folder = parent ? realpath(parent, NULL) : NULL;
-
-	if (folder)
-		printf("%.*s%s/%s\n", (int)(path - word), word, folder, path_base(path));
-	else
-		printf("%s\n", word);
-}
-
 static int words_main(const char *socket_path, char *const *paths)
 {
-	int pid = peer_of(socket_path);
-	_free_ char *path = xasprintf("/proc/%d/cmdline", pid);
-	_free_ char *words = NULL;
 	struct error e;
-	size_t len;
 
-	if (pid == 0)
-		return 126;
-	if (file_read(path, WORDS_MAX, &words, &len, &e) < 0) {
+	if (peer_words(socket_path, paths, stdout, &e) < 0) {
 		fprintf(stderr, "%s\n", e.msg);
 		return 126;
 	}
-	for (; *paths; paths++)
-		print_word(*paths);
-	for (const char *word = words; word < words + len; word += strlen(word) + 1)
-		print_word(word);
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
@@ -409,12 +364,13 @@ static int exec_main(char **argv)
 	if (str_starts(argv[0], ENVOY_WORDS))
 		return words_main(argv[0] + strlen(ENVOY_WORDS), argv + 1);
 	if (str_starts(argv[0], ENVOY_PEER)) {
-		int pid = peer_of(argv[0] + strlen(ENVOY_PEER));
+		struct error e;
 
-		if (pid == 0)
+		if (peer_program(argv[0] + strlen(ENVOY_PEER), &program, &e) < 0) {
+			fprintf(stderr, "%s\n", e.msg);
 			return 126;
-		/* The very one that runs, wherever its file is. */
-		argv[0] = program = xasprintf("/proc/%d/exe", pid);
+		}
+		argv[0] = program;
 	}
 	(void)execvp(argv[0], argv);
 	fprintf(stderr, "cannot run '%s': %m\n", argv[0]);

@@ -46,6 +46,8 @@ struct search {
 	struct found *list;
 	size_t n;
 	strv problems;
+	const char *name; /* of the one handler that is looked for, wherever it leads; NULL: none */
+	struct handler_place *place;
 };
 
 static bool is_shim(const char *path)
@@ -114,6 +116,20 @@ static void set_config(struct search *s, struct found *f, char *own_config)
 	f->config = own_config;
 }
 
+/* What a later file does not say stays. */
+static void note_place(const struct search *s, const struct entry *e)
+{
+	struct handler_place *place = s->place;
+
+	if (!str_equal(s->name, e->name))
+		return;
+	str_set(&place->file, s->file);
+	if (e->type)
+		str_set(&place->type, e->type);
+	if (e->path)
+		str_set(&place->path, e->path);
+}
+
 /* A later file may say anew where a handler leads, or only with which configuration. */
 static void take_entry(struct search *s, const struct entry *e)
 {
@@ -121,6 +137,8 @@ static void take_entry(struct search *s, const struct entry *e)
 	bool is_ours = is_shim(e->path) || is_shim(e->type);
 	struct found *f = is_ours ? find_or_add(s, e->name) : find(s, e->name);
 
+	if (s->name)
+		note_place(s, e);
 	if (is_ours && !config)
 		config = launched_config(s->prefix, e->path ? e->path : e->type);
 	if (is_ours || (f && config && !e->path && !e->type))
@@ -321,6 +339,30 @@ void handlers_find(const char *prefix, struct handlers_found *ret_found)
 		strv_add_all(&found.problems, s.problems);
 	}
 	*ret_found = found;
+}
+
+int handlers_look(const char *name, const struct flavour *flavour, const char *dir,
+		  struct handler_place *ret_place, struct error *e)
+{
+	_handler_place_ struct handler_place place = { 0 };
+	_cleanup_(search_done) struct search s = { .prefix = "", .name = name, .place = &place };
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		if (str_equal(flavour->driver, engines[i].driver))
+			engines[i].search(&s, flavour, dir);
+	if (s.problems)
+		return fail(e, EINVAL, "%s", s.problems[0]);
+	*ret_place = place;
+	place = (struct handler_place){ 0 };
+	return ret_place->file != NULL;
+}
+
+void handler_place_done(struct handler_place *place)
+{
+	free(place->file);
+	free(place->type);
+	free(place->path);
+	*place = (struct handler_place){ 0 };
 }
 
 void handlers_found_done(struct handlers_found *found)

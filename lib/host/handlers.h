@@ -2,7 +2,10 @@
 #ifndef LIB_HOST_HANDLERS_H
 #define LIB_HOST_HANDLERS_H
 
+#include "lib/error.h"
 #include "lib/str.h"
+
+struct flavour;
 
 /* What the container engines of this machine have of Kata: read from their files, asking none. */
 
@@ -23,5 +26,19 @@ struct handlers_found {
 void handlers_find(const char *prefix, struct handlers_found *ret_found);
 void handlers_found_done(struct handlers_found *found);
 #define _handlers_found_ _cleanup_(handlers_found_done)
+
+/* Where a handler of some name leads. */
+struct handler_place {
+	char *file; /* that says it last */
+	char *type; /* its runtime's; NULL: not said, as of the next */
+	char *path; /* its program's */
+};
+
+/* 1 if the engine that FLAVOUR lives in DIR by its files has a handler NAME; 0 if not.  EINVAL: a
+ * file cannot be understood. */
+int handlers_look(const char *name, const struct flavour *flavour, const char *dir,
+		  struct handler_place *ret_place, struct error *e);
+void handler_place_done(struct handler_place *place);
+#define _handler_place_ _cleanup_(handler_place_done)
 
 #endif

@@ -35,6 +35,7 @@ static int plan(const struct engine *engine, const struct handlers *handlers, st
 
 const struct engine_driver nerdctl_driver = {
 	.name = "nerdctl",
+	.program = "containerd",
 	.min_major = 1,
 	.max_major = 2,
 	.ask_version = endpoint_version,

@@ -321,9 +321,15 @@ static int run(struct http_client *client, struct exchange *x, CURLcode *ret_cod
 static int fail_curl(const struct http_client *client, const struct exchange *x, CURLcode code,
 		     const char *detail, struct error *e)
 {
-	const char *to =
-		client->target.unix_socket ? client->target.unix_socket : client->target.base_url;
+	const char *socket = client->target.unix_socket;
+	const char *to = socket ? socket : client->target.base_url;
 	int error = ECONNRESET;
+	long why = 0;
+
+	/* libcurl speaks of the host in the URL, which is made up where a socket is asked. */
+	if (socket && code == CURLE_COULDNT_CONNECT &&
+	    curl_easy_getinfo(client->easy, CURLINFO_OS_ERRNO, &why) == CURLE_OK && why > 0)
+		detail = strerror((int)why);
 
 	for (size_t i = 0; i < ARRAY_SIZE(errnos); i++)
 		if (errnos[i].code == code)

@@ -43,6 +43,7 @@ kata_unit_test(test_docker.c LIBS kata_host)
 kata_unit_test(test_shim_link.c LIBS kata_host)
 kata_unit_test(test_engines.c LIBS kata_host)
 kata_unit_test(test_found.c LIBS kata_host)
+kata_unit_test(test_here.c LIBS kata_host)
 target_compile_definitions(test_containerd PRIVATE
 	TEST_CLUSTER_CONFIG="${PROJECT_SOURCE_DIR}/tests/cluster/config")
 kata_unit_test(test_event.c LIBS kata_kube)
