@@ -35,9 +35,13 @@
 #define WIRE_JSON_DEPTH_MAX  64
 
 /* ---- one connection ---- */
-/* Requests under way, and their bytes. */
+/* Requests under way that take a thread each, and bytes of all. */
 #define WIRE_CALLS_MAX      1024
 #define WIRE_CALL_BYTES_MAX (16 * MIB)
+/* Of those that take none all may wait, three for each process of a pod, and a small one more must
+ * still be heard: it may be what ends them. */
+#define WIRE_PARKED_MAX     32768
+#define WIRE_SMALL_CALL_MAX 1024 /* bytes */
 /* Bytes read at once, and of output that waits: above HIGH the peer is not read from. */
 #define WIRE_READ_MAX (256 * KIB)
 #define WIRE_OUT_HIGH (256 * KIB)

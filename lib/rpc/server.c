@@ -41,7 +41,8 @@ struct connection {
 	struct connection **prev;
 	struct rpc_request *requests;
 	unsigned n_requests;
-	size_t n_bytes; /* of the frames of these */
+	unsigned n_work; /* of them, those that take a thread */
+	size_t n_bytes;  /* of the frames of these */
 	uint32_t last_stream;
 	struct cancel cancel;
 	bool has_ended;
@@ -98,6 +99,7 @@ static void request_free(struct rpc_request *req)
 	if (req->next)
 		req->next->prev = req->prev;
 	req->connection->n_requests--;
+	req->connection->n_work -= req->method->where == RPC_WORK;
 	req->connection->n_bytes -= req->len;
 	message_free(req->envelope);
 	message_free(req->in);
@@ -362,14 +364,21 @@ static void request_add(struct connection *c, struct rpc_request *req)
 		req->next->prev = &req->next;
 	c->requests = req;
 	c->n_requests++;
+	c->n_work += req->method->where == RPC_WORK;
 	c->n_bytes += req->len;
 }
 
-static int check_room(const struct connection *c, size_t len, struct error *e)
+/* What ends others (a signal) is small and runs at once: those others do not keep it out. */
+static int check_room(const struct connection *c, const struct rpc_method *method, size_t len,
+		      struct error *e)
 {
-	if (c->n_requests >= WIRE_CALLS_MAX)
+	bool is_inline = method->where == RPC_INLINE;
+
+	if (is_inline ? c->n_requests >= WIRE_PARKED_MAX : c->n_work >= WIRE_CALLS_MAX)
 		return fail(e, ENOSPC, "%u requests are under way on this connection",
-			    c->n_requests);
+			    is_inline ? c->n_requests : c->n_work);
+	if (is_inline && len <= WIRE_SMALL_CALL_MAX)
+		return 0;
 	if (c->n_bytes + len > WIRE_CALL_BYTES_MAX)
 		return fail(e, ENOSPC, "requests of %zu bytes are under way on this connection",
 			    c->n_bytes);
@@ -405,7 +414,7 @@ static int take_request(struct connection *c, const struct ttrpc_frame *frame, s
 		return r;
 	if (frame->flags & TTRPC_REMOTE_OPEN)
 		return fail(e, ENOSYS, "'%s' does not take a stream of messages", method->name);
-	r = check_room(c, frame->len, e);
+	r = check_room(c, method, frame->len, e);
 	if (r < 0)
 		return r;
 	r = decode(envelope, method, &in, e);

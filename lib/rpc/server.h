@@ -15,9 +15,9 @@
  * The io thread reads frames, decodes the request by its descriptor and either calls the handler
  * itself (RPC_INLINE: must not block) or queues a job (RPC_WORK: may block, with deadlines).  When
  * the caller's deadline passes first, the server answers DEADLINE_EXCEEDED by itself and drops the
- * answer that comes later.  Calls under way are bounded per connection (WIRE_CALLS_MAX,
- * WIRE_CALL_BYTES_MAX): more are answered RESOURCE_EXHAUSTED.  Connections beyond
- * WIRE_RPC_PEERS_MAX wait to be accepted.
+ * answer that comes later.  Calls under way are bounded per connection (RPC_WORK by WIRE_CALLS_MAX,
+ * all by WIRE_PARKED_MAX, and by WIRE_CALL_BYTES_MAX but for small RPC_INLINE ones): more are
+ * answered RESOURCE_EXHAUSTED.  Connections beyond WIRE_RPC_PEERS_MAX wait to be accepted.
  */
 
 struct rpc_server;

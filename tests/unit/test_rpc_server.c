@@ -567,10 +567,46 @@ static void test_too_many_requests_under_way_are_refused(void **state)
 	const uint32_t past = 2 * WIRE_CALLS_MAX + 1;
 
 	for (uint32_t stream = 1; stream < past; stream += 2)
-		send_request(f, stream, (struct request){ .method = "Park" });
-	send_request(f, past, (struct request){ .method = "Echo" });
+		send_request(f, stream, (struct request){ .method = "Slow" });
+	send_request(f, past, (struct request){ .method = "Slow" });
 	expect_status(f, past, RPC_RESOURCE_EXHAUSTED,
 		      "1024 requests are under way on this connection");
+	cancel_raise(&f->gate);
+}
+
+static struct answer ask(struct fixture *f, uint32_t stream)
+{
+	send_request(f, stream, (struct request){ .method = "Echo", .text = "a" });
+	return get_answer(f);
+}
+
+static void expect_echo(struct fixture *f, uint32_t stream)
+{
+	_answer_ struct answer a = ask(f, stream);
+
+	assert_int_equal(a.stream, stream);
+	assert_int_equal(a.status, RPC_OK);
+}
+
+/* As many as the processes of a pod make: a signal to one of them must come through. */
+static void test_calls_that_wait_keep_none_out_that_does_not(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t past = 6 * WIRE_CALLS_MAX + 1;
+
+	for (uint32_t stream = 1; stream < past; stream += 2)
+		send_request(f, stream, (struct request){ .method = "Park" });
+	expect_echo(f, past);
+}
+
+static void test_bytes_under_way_keep_no_small_call_out(void **state)
+{
+	struct fixture *f = *state;
+	const struct request large = { .method = "Slow", .text = "a", .n_value = 3 * MIB };
+
+	for (uint32_t stream = 1; stream <= 9; stream += 2)
+		send_request(f, stream, large);
+	expect_echo(f, 11);
 }
 
 static void test_too_many_bytes_under_way_are_refused(void **state)
@@ -804,6 +840,8 @@ int main(void)
 		TEST(test_work_is_cancelled_when_its_caller_goes),
 		TEST(test_parked_call_never_answered_is_freed_with_the_server),
 		TEST(test_too_many_requests_under_way_are_refused),
+		TEST(test_calls_that_wait_keep_none_out_that_does_not),
+		TEST(test_bytes_under_way_keep_no_small_call_out),
 		TEST(test_too_many_bytes_under_way_are_refused),
 		TEST(test_peer_that_does_not_read_is_not_read_from),
 		cmocka_unit_test(test_frames_that_waited_for_room_are_taken_when_an_answer_made_it),
