@@ -24,10 +24,11 @@
 #include "lib/file.h"
 #include "lib/log.h"
 
-#define CONTAINERS_MAX  512
-#define CGROUP_ROOT     "/sys/fs/cgroup"
-#define CGROUP_VARIABLE "KATA_AGENT_CGROUP_ROOT"
-#define LAST_WAIT_MS    2000
+#define CONTAINERS_MAX     512
+#define CGROUP_ROOT        "/sys/fs/cgroup"
+#define REAPER_PATIENCE_MS UINT64_C(2000)
+#define CGROUP_VARIABLE    "KATA_AGENT_CGROUP_ROOT"
+#define LAST_WAIT_MS       2000
 
 static const char *const state_names[] = {
 	[CONTAINER_NEW] = "being created", [CONTAINER_CREATED] = "created",
@@ -493,7 +494,8 @@ struct containers *containers_new(struct sandbox *sb, struct error *e)
 	cs->pidns = -1;
 	init_locks(cs);
 	cs->cgroup_root = open_cgroup_root(sb->config);
-	cs->reaper = null_open(&cs->null, e) < 0 ? NULL : reaper_new(sb->loop, e);
+	cs->reaper =
+		null_open(&cs->null, e) < 0 ? NULL : reaper_new(sb->loop, REAPER_PATIENCE_MS, e);
 	cs->oom = cs->reaper ? oom_new(sb->loop, e) : NULL;
 	if (!cs->oom) {
 		containers_free(cs);

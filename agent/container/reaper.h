@@ -4,11 +4,11 @@
 
 #include "lib/loop.h"
 
-/* Collects processes that were left to the agent by their parents.  Io thread; made before threads
- * exist. */
+/* Collects processes that were left to the agent by their parents, those that nobody else has
+ * collected for PATIENCE_MS.  Io thread; made before threads exist. */
 struct reaper;
 
-struct reaper *reaper_new(struct loop *loop, struct error *e);
+struct reaper *reaper_new(struct loop *loop, uint64_t patience_ms, struct error *e);
 void reaper_free(struct reaper *reaper);
 
 #endif
