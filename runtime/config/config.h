@@ -61,7 +61,8 @@ struct config_hypervisor {
 struct config_agent {
 	bool enable_debug;
 	bool debug_console_enabled;
-	uint64_t dial_timeout; /* seconds until the agent must have answered */
+	uint64_t dial_timeout;                    /* seconds until the agent must have answered */
+	uint64_t health_check_request_timeout_ms; /* 0: it is never asked again */
 };
 
 struct config_runtime {

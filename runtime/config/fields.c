@@ -471,6 +471,17 @@ const struct field fields[] = {
 		.help = "Seconds until the agent of a new guest must have answered.",
 	},
 	{
+		.section = AGENT,
+		.key = "health_check_request_timeout_ms",
+		.type = FIELD_UINT,
+		.offset = AG(health_check_request_timeout_ms),
+		.fallback = "90000",
+		.max = 3600000,
+		.help = "Milliseconds that the agent of a running guest may take to say that it "
+			"lives, which it is asked every 30 s; a guest that does not is ended. 0: "
+			"it is not asked.",
+	},
+	{
 		.section = RUNTIME,
 		.key = "enable_debug",
 		.type = FIELD_BOOL,

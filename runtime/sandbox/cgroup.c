@@ -147,6 +147,12 @@ static char *hierarchy_of(const char *root, const char *line, const char **ret_p
 	return NULL;
 }
 
+char *cgroup_home(const char *hierarchy, const char *path)
+{
+	/* Above the root that this process sees, as where it was moved into a namespace. */
+	return has_dotdot(path) ? xstrdup(hierarchy) : path_join(hierarchy, path);
+}
+
 static int join_one(struct cgroup *c, const char *hierarchy, const char *home, const char *path,
 		    struct error *e)
 {
@@ -156,7 +162,7 @@ static int join_one(struct cgroup *c, const char *hierarchy, const char *home, c
 	if (r < 0)
 		return r;
 	strv_add(&c->dirs, dir);
-	strv_take(&c->homes, path_join(hierarchy, home));
+	strv_take(&c->homes, cgroup_home(hierarchy, home));
 	return move_self(dir, e);
 }
 

@@ -19,6 +19,10 @@ int cgroup_path(const char *cgroups_path, const char *id, char **ret_path, struc
  * in; children follow.  On failure it is back where it was. */
 int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, struct error *e);
 
+/* Where a process whose cgroup is PATH of /proc/PID/cgroup can be moved back to in HIERARCHY.
+ * Caller frees. */
+char *cgroup_home(const char *hierarchy, const char *path);
+
 /* Moves this process back and removes the folders.  Idempotent, never fails. */
 void cgroup_leave(struct cgroup *c);
 /* The most memory in bytes that the folder above one of DIRS may use; 0 if it has no limit. */

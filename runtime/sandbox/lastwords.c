@@ -8,6 +8,8 @@
  * that of the container.  Only its content is under the guest's reach.
  *
  * Where nothing is shared the container writes into a copy, whose end the agent gives back.
+ *
+ * CRI-O takes no events: that a container was out of memory it learns from a file in its bundle.
  */
 #include "runtime/sandbox/lastwords.h"
 
@@ -21,11 +23,22 @@
 #include "lib/rpc/message.h"
 #include "runtime/sandbox/spec.h"
 
-#define NAME_KEY "io.kubernetes.cri.container-name"
+/* containerd's, and the kubelet's own, which CRI-O passes on. */
+static const char *const name_keys[] = { "io.kubernetes.cri.container-name",
+					 "io.kubernetes.container.name" };
+
+static const char *name_of(const Oci__Spec *spec)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(name_keys) && !name; i++)
+		name = spec_annotation(spec, name_keys[i]);
+	return name;
+}
 
 const char *lastwords_path(const Oci__Spec *spec)
 {
-	const char *name = spec_annotation(spec, NAME_KEY);
+	const char *name = name_of(spec);
 	_free_ char *pattern = NULL;
 
 	if (str_empty(name) || check_id(name, "container", NAME_MAX, &(struct error){ 0 }) < 0)
@@ -62,4 +75,13 @@ void lastwords_write(const char *bundle, const char *text)
 	path = lastwords_path(spec);
 	if (path)
 		lastwords_put(path, text, strlen(text));
+}
+
+void lastwords_note_oom(const char *bundle)
+{
+	_free_ char *path = path_join(bundle, "oom");
+	_close_ int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		log_debug("cannot make '%s': %m", path);
 }

@@ -11,6 +11,9 @@ const char *lastwords_path(const Oci__Spec *spec);
  * Never fails: who cannot be told is not told.  Work thread. */
 void lastwords_write(const char *bundle, const char *text);
 
+/* Leaves a sign in BUNDLE that its container was out of memory.  Never fails.  Work thread. */
+void lastwords_note_oom(const char *bundle);
+
 /* The same of BYTES for the file PATH. */
 void lastwords_put(const char *path, const void *bytes, size_t len);
 

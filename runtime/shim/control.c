@@ -224,30 +224,50 @@ static int stats_work(struct op *op, struct error *e)
 			   0, &op->shim->cancel, e);
 }
 
-static void stats_finish(struct op *op)
+static void reply_stats(struct rpc_request *req, const void *from)
 {
 	Task__StatsResponse answer = TASK__STATS_RESPONSE__INIT;
 	Pb__Any any = PB__ANY__INIT;
 	_free_ uint8_t *bytes = NULL;
 	const char *type;
 
-	if (op->result < 0) {
-		op_reply_error(op);
-		return;
-	}
-	stats_convert(op->answer, stats_host_kind(), &type, &bytes, &any.value.len);
+	stats_convert(from, stats_host_kind(), &type, &bytes, &any.value.len);
 	any.value.data = bytes;
 	any.type_url = (char *)(uintptr_t)type;
 	answer.stats = &any;
-	rpc_reply(TAKE_PTR(op->req), &answer);
+	rpc_reply(req, &answer);
+}
+
+static void stats_finish(struct op *op)
+{
+	/* It ended while the agent was asked. */
+	if (op->result < 0 && !op->process->has_status)
+		op_reply_error(op);
+	else
+		reply_stats(TAKE_PTR(op->req), op->answer);
+}
+
+/* What has ended uses nothing; a runtime without a VM says so of it as well. */
+static bool has_ended(const struct task *task)
+{
+	return task->init.state == PROCESS_STOPPED || task->shim->stage >= SHIM_STOPPING;
 }
 
 int task_stats(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__StatsRequest *request = in;
-	struct op *op = container_op(req, request->id, e);
+	struct task *task = task_find(rpc_context(req), request->id, e);
+	struct op *op;
 
 	(void)out;
+	if (!task)
+		return -e->code;
+	if (has_ended(task)) {
+		rpc_defer(req);
+		reply_stats(req, NULL);
+		return RPC_DEFERRED;
+	}
+	op = container_op(req, request->id, e);
 	if (!op)
 		return -e->code;
 	op->work = stats_work;

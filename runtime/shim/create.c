@@ -172,6 +172,7 @@ static void create_failed(struct op *op)
 	if (shim->stage == SHIM_STARTING) {
 		sandbox_free(op->sandbox);
 		shim->stage = SHIM_EMPTY;
+		shim_look_again(shim);
 	}
 	stdio_free(op->stdio);
 	op_reply_error(op);
@@ -236,6 +237,7 @@ static void create_finish(struct op *op)
 	if (op->task->pending_signal)
 		task_signal(p, NULL, op->task->pending_signal);
 	process_settle(p);
+	shim_look_again(shim);
 	/* A Shutdown or Delete that came too late to cancel the start is obeyed now. */
 	if (cancel_is_raised(&shim->cancel))
 		shim_stop_sandbox(shim, STATUS_KILLED);

@@ -46,12 +46,21 @@ static int delete_work(struct op *op, struct error *e)
 	return 0;
 }
 
+/* Those that ran.  Of others nobody expects to hear. */
+static void end_execs(struct task *task)
+{
+	for (struct process *p = task->execs; p; p = p->next)
+		if (p->state > PROCESS_STARTING)
+			process_end_now(p, STATUS_KILLED);
+}
+
 static void delete_finish(struct op *op)
 {
 	struct task *task = op->task;
 
-	/* Deleted before it ever ran, or its VM died under it: the exit is now. */
-	process_exited(&task->init, STATUS_KILLED);
+	/* What still runs in it, or never did: the exit is now. */
+	end_execs(task);
+	process_end_now(&task->init, STATUS_KILLED);
 	publish_delete(&task->init);
 	reply_deleted(TAKE_PTR(op->req), &task->init);
 	task_drop(task);

@@ -7,6 +7,8 @@
  * of `start` together, so nothing but the address may appear there unless it fails; log lines go to
  * the bundle's fifo.
  *
+ * `features` says what every OCI runtime says of itself, which is what CRI-O asks it.
+ *
  * The flags are those of Go's flag package, with one dash or two.  -config is ours: the first line
  * of a handler's launcher ("#!/.../containerd-shim-kata-v2 -config=FILE") says which configuration
  * its sandboxes have, where the engine cannot tell; the kernel puts the launcher's own path behind
@@ -24,7 +26,7 @@
 #define USAGE                                                                                     \
 	"usage: containerd-shim-kata-v2 -namespace NAME -address SOCKET -publish-binary PROGRAM " \
 	"-id ID [-bundle DIR] [-debug] [start|delete]\n"                                          \
-	"       containerd-shim-kata-v2 -info | -v\n"                                             \
+	"       containerd-shim-kata-v2 -info | -v | features\n"                                  \
 	"containerd runs this program; it is of no use by hand.\n"
 
 enum flag_kind { FLAG_TEXT, FLAG_SWITCH };
@@ -160,6 +162,11 @@ static int print_info(void)
 	return fwrite(bytes, 1, len, stdout) == len ? 0 : 1;
 }
 
+static int print_features(void)
+{
+	return puts(features) < 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(const struct arguments *a, struct error *e);
@@ -202,6 +209,8 @@ int main(int argc, char **argv)
 		return print_version();
 	if (a.info)
 		return print_info();
+	if (strcmp(a.action, "features") == 0)
+		return print_features();
 	if (run(&a, &e) < 0) {
 		(void)fprintf(stderr, "containerd-shim-kata-v2: %s\n", e.msg);
 		return 1;

@@ -122,7 +122,7 @@ void process_settle(struct process *p)
 {
 	struct shim *shim = p->task->shim;
 
-	if (!p->has_status || !p->has_drained || !process_move(p, PROCESS_EXIT))
+	if (!p->has_status || !p->has_drained || p->is_held || !process_move(p, PROCESS_EXIT))
 		return;
 	log_info("%s%s%s exited with status %u", p->task->id, p->id[0] ? "/" : "", p->id,
 		 p->exit_status);
@@ -145,6 +145,17 @@ void process_exited(struct process *p, uint32_t status)
 	else
 		p->has_drained = true;
 	process_settle(p);
+}
+
+void process_end_now(struct process *p, uint32_t status)
+{
+	/* Nobody waits for its outputs, nor for what else would be told of it. */
+	p->has_drained = true;
+	p->is_held = false;
+	if (p->has_status)
+		process_settle(p);
+	else
+		process_exited(p, status);
 }
 
 static void killed_long_ago(struct io *io, uint32_t flags)

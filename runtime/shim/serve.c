@@ -25,6 +25,8 @@
 /* Long enough for a loaded machine to take a big process apart, shorter than the two minutes after
  * which containerd gives up on a container it killed. */
 #define KILL_WAIT_MS UINT64_C(60000)
+/* How often a shim without a pod looks whether it is still wanted. */
+#define LOOK_MS UINT64_C(5000)
 
 /* SIGTERM is one as well, until watch_term(): what is blocked is not ignored. */
 static void ignore_signals(void)
@@ -113,6 +115,9 @@ static int shim_open(struct shim *shim, struct error *e)
 	shim->server = rpc_server_new(shim->loop, shim->pool, &service, e);
 	if (!shim->server)
 		return -e->code;
+	r = shim_look_open(shim, e);
+	if (r < 0)
+		return r;
 	return rpc_server_listen(shim->server, LISTENER_FD, e);
 }
 
@@ -134,6 +139,7 @@ static void shim_close(struct shim *shim)
 	if (shim->urgent)
 		work_pool_stop(shim->urgent);
 	watch_free(shim->watch);
+	shim_look_close(shim);
 	manage_free(shim->manage);
 	rpc_server_free(shim->server);
 	sandbox_free(shim->sandbox);
@@ -155,6 +161,8 @@ int action_serve(const struct arguments *a, struct error *e)
 			     .config_path = a->config,
 			     .cancel = { -1 },
 			     .signals = { .fd = -1 },
+			     .look = { .fd = -1 },
+			     .look_ms = LOOK_MS,
 			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;
 	_close_ int alive = -1;
@@ -164,6 +172,7 @@ int action_serve(const struct arguments *a, struct error *e)
 		r = actions_bundle(a, &bundle, e);
 	if (r < 0)
 		return r;
+	shim.bundle = bundle;
 	actions_open_log(a, bundle);
 	ignore_signals();
 	/* A pod can do without being known to live. */

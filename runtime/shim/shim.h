@@ -74,6 +74,7 @@ struct process {
 	struct work_queue *queue;
 	bool has_status;  /* the agent has reported an exit */
 	bool has_drained; /* both outputs are at their end */
+	bool is_held;     /* until it is written down why it ends */
 	struct io killed; /* a timer since it got SIGKILL */
 	bool is_killed;   /* which runs */
 	uint32_t exit_status;
@@ -93,6 +94,7 @@ struct task {
 	struct process init;
 	struct process *execs;
 	unsigned pending_signal;     /* arrived while it was being created */
+	bool was_out_of_memory;      /* and the engine was told */
 	struct rpc_request *deleter; /* a Delete that did */
 	bool is_deleting;
 };
@@ -117,6 +119,7 @@ struct shim {
 	struct events *events;
 	const char *id;
 	const char *namespace_;
+	const char *bundle;      /* of the first container */
 	const char *config_path; /* NULL: the engine's options say, or the default is */
 	enum shim_stage stage;
 	struct cancel cancel;  /* raised when the sandbox ends */
@@ -129,6 +132,8 @@ struct shim {
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
 	struct io signals;
+	struct io look;      /* a timer: whether somebody still wants this shim */
+	uint64_t look_ms;    /* 0: never asked */
 	bool is_told_to_end; /* as soon as there is no sandbox any more */
 };
 
@@ -141,6 +146,8 @@ bool process_move(struct process *p, enum process_event event);
 void process_watch(struct process *p);
 /* The end, whether the agent reported it or not; once. */
 void process_exited(struct process *p, uint32_t status);
+/* The same for one that is taken away: whatever is under way, this is its end. */
+void process_end_now(struct process *p, uint32_t status);
 /* P was sent SIGKILL: what does not end in the shim's kill_wait_ms is ended from here. */
 void process_killed(struct process *p);
 /* Publishes the exit and answers the waiters, if it is known, drained and past its start. */
@@ -240,6 +247,13 @@ void shim_leave(struct shim *shim, struct rpc_request *req);
  * now; a shim with a sandbox, or on the way to one, goes on. */
 void shim_told_to_end(struct shim *shim);
 
+/* abandon.c */
+/* Leaves by itself once nobody is left who could ask for it. */
+int shim_look_open(struct shim *shim, struct error *e);
+/* To be called whenever a pod is there no more, or not yet. */
+void shim_look_again(struct shim *shim);
+void shim_look_close(struct shim *shim);
+
 /* watch.c: what may happen by itself. */
 /* Watches the processes of the VM, the agent's connection and memory shortage. */
 struct watch *watch_new(struct shim *shim, struct error *e);
@@ -255,8 +269,8 @@ void manage_free(struct manage *m);
 
 /* stats.c */
 enum stats_kind { STATS_CGROUP1, STATS_CGROUP2 };
-/* FROM, an Agent__StatsContainerResponse, as containerd takes it on a host of KIND: *ret_bytes is
- * the packed message (caller frees), *ret_type its name. */
+/* FROM, an Agent__StatsContainerResponse or NULL (nothing is used), as engines take it on a host of
+ * KIND: *ret_bytes is the packed message (caller frees), *ret_type its name. */
 void stats_convert(const void *from, enum stats_kind kind, const char **ret_type,
 		   uint8_t **ret_bytes, size_t *ret_len);
 /* What the host's cgroups are. */

@@ -4,7 +4,8 @@
  *
  * Never behind anything else: it is how a caller gets out of a call that hangs.  A container that
  * is being created has no process yet: SIGKILL and SIGTERM end the start of its sandbox if it is
- * the first, else they are delivered when it exists.  A guest that does not answer to SIGKILL is
+ * the first, else they are delivered when it exists.  Signal 0 asks whether the process is alive,
+ * which the shim knows.  A guest that does not answer to SIGKILL is
  * beyond repair, and so is its sandbox; one that answers has a while to make it true (process.c).
  */
 
@@ -87,7 +88,7 @@ static int kill_by_state(struct process *p, uint32_t signal, struct error *e)
 	if (p->state == PROCESS_CREATING || (p->state == PROCESS_CREATED && p->id[0]))
 		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
 			    process_state_names[p->state]);
-	return 1;
+	return signal > 0;
 }
 
 int task_kill(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -101,7 +102,7 @@ int task_kill(struct rpc_request *req, const void *in, void *out, struct error *
 	(void)out;
 	if (!p)
 		return -e->code;
-	if (request->signal == 0 || request->signal > SIGNAL_MAX)
+	if (request->signal > SIGNAL_MAX)
 		return fail(e, EINVAL, "%u is no signal", request->signal);
 	r = kill_by_state(p, request->signal, e);
 	if (r <= 0)

@@ -5,7 +5,12 @@
  * The guest has cgroups of version 2 whatever the host has, and containerd expects the host's kind.
  * Counters of memory come as a list of names and values: a field of containerd's message that has
  * such a name takes it, and the table says which names of version 1 mean something else in
- * version 2.  Pure functions.
+ * version 2.
+ *
+ * Engines read parts of the message without looking whether they are there (CRI-O those of memory,
+ * processors and processes, nerdctl that of disks): all of these are, with zeros where the agent
+ * says nothing or the container has ended.  Pressure is not: zeros would claim that there is none.
+ * Pure functions.
  */
 
 #include <linux/magic.h>
@@ -19,6 +24,13 @@
 #include "runtime/shim/shim.h"
 
 #define NS_PER_US 1000
+
+/* What the agent said, or that it said nothing. */
+struct usage {
+	const Agent__PidsStats *pids;
+	const Agent__CpuStats *cpu;
+	const Agent__MemoryStats *memory;
+};
 
 /* Names of version 1 (with and without total_) and what version 2 calls the same. */
 static const struct {
@@ -73,6 +85,8 @@ static Cgroup1__MemoryEntry *entry1(const Agent__MemoryData *from)
 {
 	Cgroup1__MemoryEntry *to = message_new(&cgroup1__memory_entry__descriptor);
 
+	if (!from)
+		return to;
 	to->limit = from->limit;
 	to->usage = from->usage;
 	to->max = from->max_usage;
@@ -85,12 +99,10 @@ static Cgroup1__MemoryStat *memory1(const Agent__MemoryStats *from)
 	Cgroup1__MemoryStat *to = message_new(&cgroup1__memory_stat__descriptor);
 
 	fill_by_name(&to->base, from);
-	if (from->usage)
-		to->usage = entry1(from->usage);
-	if (from->swap_usage)
-		to->swap = entry1(from->swap_usage);
-	if (from->kernel_usage)
-		to->kernel = entry1(from->kernel_usage);
+	to->usage = entry1(from->usage);
+	to->swap = entry1(from->swap_usage);
+	to->kernel = entry1(from->kernel_usage);
+	to->kernel_tcp = entry1(NULL);
 	return to;
 }
 
@@ -113,19 +125,16 @@ static Cgroup1__CPUStat *cpu1(const Agent__CpuStats *from)
 	return to;
 }
 
-static void *metrics1(const Agent__CgroupStats *from)
+static void *metrics1(const struct usage *from)
 {
 	Cgroup1__Metrics *to = message_new(&cgroup1__metrics__descriptor);
 
-	if (from && from->pids_stats) {
-		to->pids = message_new(&cgroup1__pids_stat__descriptor);
-		to->pids->current = from->pids_stats->current;
-		to->pids->limit = from->pids_stats->limit;
-	}
-	if (from && from->cpu_stats)
-		to->cpu = cpu1(from->cpu_stats);
-	if (from && from->memory_stats)
-		to->memory = memory1(from->memory_stats);
+	to->pids = message_new(&cgroup1__pids_stat__descriptor);
+	to->pids->current = from->pids->current;
+	to->pids->limit = from->pids->limit;
+	to->cpu = cpu1(from->cpu);
+	to->memory = memory1(from->memory);
+	to->blkio = message_new(&cgroup1__blk_iostat__descriptor);
 	return to;
 }
 
@@ -163,28 +172,34 @@ static Cgroup2__CPUStat *cpu2(const Agent__CpuStats *from)
 	return to;
 }
 
-static void *metrics2(const Agent__CgroupStats *from)
+static void *metrics2(const struct usage *from)
 {
 	Cgroup2__Metrics *to = message_new(&cgroup2__metrics__descriptor);
 
-	if (from && from->pids_stats) {
-		to->pids = message_new(&cgroup2__pids_stat__descriptor);
-		to->pids->current = from->pids_stats->current;
-		to->pids->limit = from->pids_stats->limit;
-	}
-	if (from && from->cpu_stats)
-		to->cpu = cpu2(from->cpu_stats);
-	if (from && from->memory_stats)
-		to->memory = memory2(from->memory_stats);
+	to->pids = message_new(&cgroup2__pids_stat__descriptor);
+	to->pids->current = from->pids->current;
+	to->pids->limit = from->pids->limit;
+	to->cpu = cpu2(from->cpu);
+	to->memory = memory2(from->memory);
+	to->io = message_new(&cgroup2__iostat__descriptor);
 	return to;
 }
 
 void stats_convert(const void *from, enum stats_kind kind, const char **ret_type,
 		   uint8_t **ret_bytes, size_t *ret_len)
 {
+	static const Agent__PidsStats no_pids = AGENT__PIDS_STATS__INIT;
+	static const Agent__CpuStats no_cpu = AGENT__CPU_STATS__INIT;
+	static const Agent__MemoryStats no_memory = AGENT__MEMORY_STATS__INIT;
 	const Agent__StatsContainerResponse *answer = from;
-	_message_ ProtobufCMessage *to = kind == STATS_CGROUP1 ? metrics1(answer->cgroup_stats)
-							       : metrics2(answer->cgroup_stats);
+	const Agent__CgroupStats *told = answer ? answer->cgroup_stats : NULL;
+	const struct usage usage = {
+		.pids = told && told->pids_stats ? told->pids_stats : &no_pids,
+		.cpu = told && told->cpu_stats ? told->cpu_stats : &no_cpu,
+		.memory = told && told->memory_stats ? told->memory_stats : &no_memory,
+	};
+	_message_ ProtobufCMessage *to =
+		kind == STATS_CGROUP1 ? metrics1(&usage) : metrics2(&usage);
 
 	*ret_type = to->descriptor->name;
 	*ret_len = message_pack(to, ret_bytes);

@@ -44,6 +44,7 @@ struct output {
 	bool is_settling;   /* its reader has the rest yet to take, or to come */
 	bool has_no_reader; /* had none when it was opened, and may have none yet */
 	int unread;
+	bool is_lost; /* and said so */
 	bool has_ended;
 };
 
@@ -211,7 +212,9 @@ static bool output_flush(struct output *o)
 			return false;
 		if (n < 0) {
 			/* The process must not stall because its reader is gone. */
-			log_warn("output is lost: %s", e.msg);
+			if (!o->is_lost)
+				log_warn("output is lost from here on: %s", e.msg);
+			o->is_lost = true;
 			buf_consume(&o->rest, o->rest.len);
 			return true;
 		}

@@ -64,6 +64,7 @@ static void stop_finish(struct op *op)
 	sandbox_free(TAKE_PTR(shim->sandbox));
 	shim->stage = SHIM_STOPPED;
 	log_info("sandbox stopped");
+	shim_look_again(shim);
 	shim_run_waiting(shim);
 	if (shim->is_told_to_end)
 		shim_told_to_end(shim);

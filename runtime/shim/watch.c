@@ -10,8 +10,10 @@
  * leaves a message where the kubelet looks for their last words: nobody asks again later.
  *
  * Memory shortage in the guest is reported by the agent, one call per event; a guest that reports
- * without pause is asked again only every OOM_PAUSE_MS.  The guest's clock is set again every
- * CLOCK_MS.  Io thread.
+ * without pause is asked again only every OOM_PAUSE_MS, one that refuses ever later.  That a
+ * container was out of memory is written down before its end is told.  The guest's clock is set
+ * again every CLOCK_MS, and the agent asked whether it lives every HEALTH_MS,
+ * or as often as it must answer.  Io thread.
  */
 
 #include <string.h>
@@ -21,11 +23,15 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/lastwords.h"
+#include "runtime/shim/health.h"
 #include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 
-#define OOM_PAUSE_MS 100
-#define CLOCK_MS     UINT64_C(60000)
+#define OOM_PAUSE_MS     100
+#define OOM_RETRY_MS     UINT64_C(1000)
+#define OOM_RETRY_MAX_MS UINT64_C(60000)
+#define CLOCK_MS         UINT64_C(60000)
+#define HEALTH_MS        UINT64_C(30000)
 
 struct watched {
 	struct io io;
@@ -38,7 +44,9 @@ struct watch {
 	struct shim *shim;
 	struct watched processes[N_VMM_PROCESS];
 	struct vmm_output *output;
-	struct io oom;   /* the pause before the next question */
+	struct health *health;
+	struct io oom; /* the pause before the next question */
+	uint64_t oom_retry_ms;
 	struct io clock; /* when to set the guest's clock again */
 	struct io gone;  /* runs when a daemon or the agent's connection has ended */
 	struct error why;
@@ -47,6 +55,35 @@ struct watch {
 	bool in_flight;
 	bool is_freed;
 };
+
+static int note_oom(struct op *op, struct error *e)
+{
+	(void)e;
+	lastwords_note_oom(op->task->bundle);
+	return 0;
+}
+
+static void oom_noted(struct op *op)
+{
+	op->process->is_held = false;
+	if (!op->process->is_dropped)
+		process_settle(op->process);
+}
+
+/* Engines without events look for it when the end is told. */
+static void write_down(struct task *task)
+{
+	struct op *op;
+
+	if (task->was_out_of_memory)
+		return;
+	task->was_out_of_memory = true;
+	task->init.is_held = true;
+	op = op_new(task->shim, &task->init, NULL, NULL);
+	op->work = note_oom;
+	op->finish = oom_noted;
+	op_submit(op, OP_URGENT);
+}
 
 static void publish_oom(struct shim *shim, const char *id)
 {
@@ -59,6 +96,7 @@ static void publish_oom(struct shim *shim, const char *id)
 		return;
 	}
 	log_info("%s ran out of memory", task->id);
+	write_down(task);
 	event.container_id = task->id;
 	events_publish(shim->events, "/tasks/oom", &event);
 }
@@ -70,8 +108,11 @@ static int tell_containers(struct op *op, struct error *e)
 	_free_ char *text = xasprintf("the virtual machine of the pod has ended%s: %s\n",
 				      was_memory ? ", for the pod was out of memory" : "", e->msg);
 
-	for (char **bundle = op->bundles; bundle && *bundle; bundle++)
+	for (char **bundle = op->bundles; bundle && *bundle; bundle++) {
 		lastwords_write(*bundle, text);
+		if (was_memory)
+			lastwords_note_oom(*bundle);
+	}
 	return was_memory;
 }
 
@@ -81,8 +122,10 @@ static void containers_told(struct op *op)
 	bool was_memory = op->result > 0;
 
 	log_error("the sandbox ends%s: %s", was_memory ? " for want of memory" : "", op->error.msg);
-	for (struct task *task = shim->tasks; task && was_memory; task = task->next)
+	for (struct task *task = shim->tasks; task && was_memory; task = task->next) {
+		task->was_out_of_memory = true;
 		publish_oom(shim, task->id);
+	}
 	shim_stop_sandbox(shim, was_memory ? STATUS_KILLED : STATUS_UNKNOWN);
 }
 
@@ -167,10 +210,17 @@ static void oom_arrived(void *arg, void *out, const struct error *error)
 		release(w);
 		return;
 	}
-	if (!event) {
+	if (!event && (error->code == ECONNRESET || error->code == ENOSYS)) {
 		log_debug("no more reports of memory shortage: %s", error->msg);
 		return;
 	}
+	if (!event) {
+		log_debug("reports of memory shortage: %s", error->msg);
+		w->oom_retry_ms = min_u64(w->oom_retry_ms * 2, OOM_RETRY_MAX_MS);
+		timer_arm(w->oom.fd, w->oom_retry_ms, 0);
+		return;
+	}
+	w->oom_retry_ms = OOM_RETRY_MS / 2;
 	publish_oom(w->shim, event->container_id);
 	timer_arm(w->oom.fd, OOM_PAUSE_MS, 0);
 }
@@ -265,15 +315,39 @@ static int add_processes(struct watch *w, struct error *e)
 	return 0;
 }
 
+static void agent_silent(void *arg, const struct error *why)
+{
+	end(arg, why);
+}
+
+static int add_health(struct watch *w, struct error *e)
+{
+	const struct config *config = sandbox_config(w->shim->sandbox);
+	const struct health_params params = {
+		.loop = w->shim->loop,
+		.rpc = sandbox_rpc(w->shim->sandbox),
+		.every_ms = min_u64(HEALTH_MS, config->agent.health_check_request_timeout_ms),
+		.timeout_ms = config->agent.health_check_request_timeout_ms,
+		.silent = agent_silent,
+		.arg = w,
+	};
+
+	if (params.timeout_ms == 0)
+		return 0;
+	w->health = health_new(&params, e);
+	return w->health ? 0 : -e->code;
+}
+
 struct watch *watch_new(struct shim *shim, struct error *e)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
 	w->shim = shim;
+	w->oom_retry_ms = OOM_RETRY_MS / 2;
 	w->oom.fd = w->gone.fd = w->clock.fd = -1;
 	if (add_timer(w, &w->oom, oom_pause_over, e) < 0 ||
 	    add_timer(w, &w->clock, clock_ready, e) < 0 ||
-	    add_timer(w, &w->gone, nothing_better, e) < 0) {
+	    add_timer(w, &w->gone, nothing_better, e) < 0 || add_health(w, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
@@ -295,6 +369,7 @@ void watch_free(struct watch *w)
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		if (w->processes[i].is_added)
 			loop_del(w->shim->loop, &w->processes[i].io);
+	health_free(w->health);
 	vmm_output_free(w->output);
 	loop_del(w->shim->loop, &w->oom);
 	loop_del(w->shim->loop, &w->gone);

@@ -44,6 +44,12 @@ target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=
 kata_unit_test(test_shim_request.c LIBS kata_shim)
 kata_unit_test(test_shim_handover.c LIBS kata_shim kata_host)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
+kata_unit_test(test_shim_ends.c LIBS kata_shim)
+target_link_options(test_shim_ends PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=sandbox_vmm
+	-Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_ran_out_of_memory -Wl,--wrap=vmm_pidfd -Wl,--wrap=vmm_output_new
+	-Wl,--wrap=vmm_output_free -Wl,--wrap=state_remove -Wl,--wrap=lastwords_note_oom)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
 # Its sandbox is a fake agent.
-target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop)
+target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=events_publish)
+kata_unit_test(test_engine_specs.c LIBS kata_sandbox kata_agent)
+target_compile_definitions(test_engine_specs PRIVATE KATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")

@@ -229,6 +229,51 @@ static void test_last_words_go_where_the_kubelet_looks(void **state)
 	folder_remove(root);
 }
 
+/* CRI-O has the container's name under the kubelet's key, and looks for the file "oom". */
+static void test_last_words_reach_who_uses_cri_o(void **state)
+{
+	_message_ Oci__Spec *spec = pod("\"io.kubernetes.container.name\":\"c\"");
+	char *root = folder_new();
+	_free_ char *note = path_join(root, "oom");
+	Oci__Mount mount = OCI__MOUNT__INIT;
+	Oci__Mount *mounts[] = { &mount };
+
+	(void)state;
+	mount.source = (char[]){ "/var/lib/kubelet/pods/uid/containers/c/0a1b2c3d" };
+	spec->mounts = mounts;
+	spec->n_mounts = 1;
+	assert_string_equal(lastwords_path(spec), mount.source);
+	spec->mounts = NULL;
+	spec->n_mounts = 0;
+	lastwords_note_oom(root);
+	lastwords_note_oom(root);
+	assert_true(file_exists(note));
+	folder_remove(root);
+	lastwords_note_oom(note);
+}
+
+static void test_process_from_above_the_root_goes_back_to_the_root(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *home;
+	} cases[] = {
+		{ "/", "/m/cpu" },
+		{ "/a/b", "/m/cpu/a/b" },
+		{ "/../..", "/m/cpu" },
+		{ "/../system.slice/crio.service", "/m/cpu" },
+		{ "/..a/b..", "/m/cpu/..a/b.." },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *home = cgroup_home("/m/cpu", cases[i].path);
+		_free_ char *tidied = path_tidy(home);
+
+		assert_string_equal(tidied, cases[i].home);
+	}
+}
+
 /* The container's file is under the guest's reach. */
 static void test_last_words_go_through_no_link(void **state)
 {
@@ -641,6 +686,8 @@ int main(void)
 		cmocka_unit_test(test_process_of_another_start_time_is_not_alive),
 		cmocka_unit_test(test_record_damaged_or_missing_is_refused),
 		cmocka_unit_test(test_last_words_go_through_no_link),
+		cmocka_unit_test(test_last_words_reach_who_uses_cri_o),
+		cmocka_unit_test(test_process_from_above_the_root_goes_back_to_the_root),
 		cmocka_unit_test(test_record_of_no_single_process_names_none),
 	};
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 #include "runtime/shim/sink.h"
@@ -291,6 +292,56 @@ static void test_output_that_nobody_takes_ends_when_told_to(void **state)
 	assert_int_equal(f->n_ended, 1);
 }
 
+static void agent_writes_much(struct fixture *f)
+{
+	uint32_t out, err;
+
+	answer_empty(f, expect(f, "CloseStdin", NULL, NULL));
+	out = expect(f, "ReadStdout", NULL, NULL);
+	err = expect(f, "ReadStderr", NULL, NULL);
+	for (int i = 0; i < 5; i++) {
+		answer_output(f, out, "hello", 5);
+		out = expect(f, "ReadStdout", NULL, NULL);
+	}
+	answer_output(f, out, "", 0);
+	answer_output(f, err, "", 0);
+}
+
+static unsigned count_lines_with(const char *path, const char *word)
+{
+	_free_ char *text = NULL;
+	_strv_ strv lines = NULL;
+	unsigned n = 0;
+	struct error e;
+
+	assert_int_equal(file_read(path, 64 * KIB, &text, NULL, &e), 0);
+	lines = strv_split(text, "\n");
+	for (char **line = lines; line && *line; line++)
+		n += strstr(*line, word) != NULL;
+	return n;
+}
+
+/* As a logger that has died.  The process goes on, and the log does not fill up. */
+static void test_output_that_nothing_takes_is_told_of_once(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *log = path_join(f->dir, "log");
+	const struct stdio_params params = { .loop = f->loop,
+					     .container_id = "box",
+					     .exec_id = "run",
+					     .namespace_ = "default",
+					     .paths = { "", "/dev/full", "", false } };
+	struct error e;
+	int fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	assert_int_equal(stdio_open(&params, &f->stdio, &e), 0);
+	log_open("test", fd, LOG_TEXT, LOG_LEVEL_WARN);
+	run(f, agent_writes_much);
+	log_open("test", STDERR_FILENO, LOG_TEXT, LOG_LEVEL_INFO);
+	(void)close_fd(fd);
+	assert_int_equal(count_lines_with(log, "output is lost"), 1);
+}
+
 static void agent_writes_nothing(struct fixture *f)
 {
 	uint32_t out;
@@ -563,6 +614,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_outputs_are_taken_before_their_end_is_reported),
+		TEST(test_output_that_nothing_takes_is_told_of_once),
 		TEST(test_output_that_nobody_takes_ends_when_told_to),
 		TEST(test_end_waits_for_a_reader_that_comes_late),
 		TEST(test_end_waits_for_no_reader_that_has_been_there),

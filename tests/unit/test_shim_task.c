@@ -12,6 +12,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/cgroup1.pb-c.h"
 #include "lib/rpc/proto/cgroup2.pb-c.h"
+#include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
 #include "runtime/shim/shim.h"
 #include "tests/unit/rpc-peer.h"
@@ -46,6 +47,24 @@ void __wrap_sandbox_stop(struct sandbox *s)
 	(void)s;
 }
 
+/* What was told, a line each. */
+static char told[256];
+
+void __wrap_events_publish(struct events *ev, const char *topic, const void *message);
+
+void __wrap_events_publish(struct events *ev, const char *topic, const void *message)
+{
+	const Events__TaskExit *event = message;
+	size_t len = strlen(told);
+
+	(void)ev;
+	if (strcmp(topic, "/tasks/exit") == 0)
+		(void)snprintf(told + len, sizeof(told) - len, "%s %s %u\n", topic, event->id,
+			       event->exit_status);
+	else
+		(void)snprintf(told + len, sizeof(told) - len, "%s\n", topic);
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
@@ -54,6 +73,7 @@ static int setup(void **state)
 	int fds[2];
 
 	*state = f;
+	told[0] = '\0';
 	f->io.loop = loop_new(&e);
 	f->agent_fd = -1;
 	f->shim = (struct shim){
@@ -335,6 +355,30 @@ static void test_process_that_outlives_its_sandbox_needs_no_signal(void **state)
 	assert_int_equal(call_kill(f, SIGUSR1, &e), -ENOENT);
 }
 
+static void test_signal_0_asks_whether_a_process_lives(void **state)
+{
+	static const struct {
+		enum process_state is;
+		int answer;
+	} cases[] = {
+		{ PROCESS_CREATING, -EBUSY }, { PROCESS_CREATED, 0 },       { PROCESS_RUNNING, 0 },
+		{ PROCESS_PAUSED, 0 },        { PROCESS_STOPPED, -ENOENT },
+	};
+	struct fixture *f = *state;
+	struct task *task = running_task(f);
+	struct error e;
+
+	f->shim.stage = SHIM_RUNNING;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		task->init.state = cases[i].is;
+		assert_int_equal(call_kill(f, 0, &e), cases[i].answer);
+	}
+	task->init.state = PROCESS_RUNNING;
+	f->shim.stage = SHIM_STOPPED;
+	assert_int_equal(call_kill(f, 0, &e), -ENOENT);
+	assert_int_equal(call_kill(f, 65, &e), -EINVAL);
+}
+
 /* The service whose cgroup such a shim is in cannot stop without it. */
 static void test_shim_ends_when_told_only_without_a_sandbox(void **state)
 {
@@ -398,6 +442,32 @@ static int call_delete(struct fixture *f, struct error *e)
 
 	in.id = (char[]){ "box" };
 	return call(f, &delete, &in, &out, e);
+}
+
+static void answer_removal(int fd, uint32_t stream, const char *method)
+{
+	const Agent__RemoveContainerResponse removed = AGENT__REMOVE_CONTAINER_RESPONSE__INIT;
+
+	if (strcmp(method, "RemoveContainer") == 0)
+		peer_answer(fd, stream, &removed);
+}
+
+static void test_execs_of_a_deleted_container_end_before_it(void **state)
+{
+	struct fixture *f = *state;
+	struct task *task = running_task(f);
+	struct error e;
+
+	agent_start(f, answer_removal);
+	assert_int_equal(call_exec(f, "never", &e), 0);
+	assert_int_equal(call_exec(f, "runs", &e), 0);
+	assert_string_equal(told, "/tasks/exec-added\n/tasks/exec-added\n");
+	told[0] = '\0';
+	task->execs->state = PROCESS_RUNNING;
+	task->init.state = PROCESS_CREATED;
+	f->shim.stage = SHIM_STOPPED;
+	assert_int_equal(call_delete(f, &e), 0);
+	assert_string_equal(told, "/tasks/exit runs 137\n/tasks/exit box 137\n/tasks/delete\n");
 }
 
 static void answer_signals(int fd, uint32_t stream, const char *method)
@@ -621,16 +691,76 @@ static void test_stats_have_the_form_of_the_host(void **state)
 	assert_int_equal(two->memory->anon, 88);
 }
 
-static void test_stats_of_an_empty_answer_are_empty(void **state)
+/* An engine crashes on what is absent. */
+static void expect_complete(const void *from)
 {
-	const Agent__StatsContainerResponse from = AGENT__STATS_CONTAINER_RESPONSE__INIT;
+	_message_ Cgroup1__Metrics *one = NULL;
+	_message_ Cgroup2__Metrics *two = NULL;
 	_free_ uint8_t *bytes = NULL;
+	_free_ uint8_t *more = NULL;
 	const char *type;
-	size_t len = 1;
+	struct error e;
+	size_t len;
+
+	stats_convert(from, STATS_CGROUP1, &type, &bytes, &len);
+	assert_int_equal(message_unpack(&cgroup1__metrics__descriptor, bytes, len, &one, &e), 0);
+	assert_true(one->pids && one->cpu && one->memory && one->blkio);
+	assert_true(one->cpu->usage && one->cpu->throttling);
+	assert_true(one->memory->usage && one->memory->swap && one->memory->kernel &&
+		    one->memory->kernel_tcp);
+	stats_convert(from, STATS_CGROUP2, &type, &more, &len);
+	assert_int_equal(message_unpack(&cgroup2__metrics__descriptor, more, len, &two, &e), 0);
+	assert_true(two->pids && two->cpu && two->memory && two->io);
+	assert_null(two->cpu->psi);
+}
+
+static void test_stats_are_complete_whatever_the_agent_says(void **state)
+{
+	Agent__StatsContainerResponse from = AGENT__STATS_CONTAINER_RESPONSE__INIT;
+	Agent__CgroupStats stats = AGENT__CGROUP_STATS__INIT;
+	Agent__CpuStats cpu = AGENT__CPU_STATS__INIT;
+	Agent__MemoryStats memory = AGENT__MEMORY_STATS__INIT;
 
 	(void)state;
-	stats_convert(&from, STATS_CGROUP2, &type, &bytes, &len);
-	assert_int_equal(len, 0);
+	expect_complete(NULL);
+	expect_complete(&from);
+	from.cgroup_stats = &stats;
+	expect_complete(&from);
+	stats.cpu_stats = &cpu;
+	stats.memory_stats = &memory;
+	expect_complete(&from);
+}
+
+static int call_stats(struct fixture *f, struct error *e)
+{
+	const struct rpc_call stats = { V2, "Stats", &task__stats_request__descriptor,
+					&task__stats_response__descriptor };
+	Task__StatsRequest in = TASK__STATS_REQUEST__INIT;
+	_message_ Task__StatsResponse *out = NULL;
+	int r;
+
+	in.id = (char[]){ "box" };
+	r = call(f, &stats, &in, &out, e);
+	if (r >= 0)
+		assert_true(out->stats->value.len > 0);
+	return r;
+}
+
+static void test_stats_of_what_has_ended_are_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct task *task = running_task(f);
+	struct error e;
+
+	f->shim.stage = SHIM_RUNNING;
+	task->init.state = PROCESS_STOPPED;
+	assert_int_equal(call_stats(f, &e), 0);
+	task->init.state = PROCESS_RUNNING;
+	for (f->shim.stage = SHIM_STOPPING; f->shim.stage <= SHIM_STOPPED; f->shim.stage++)
+		assert_int_equal(call_stats(f, &e), 0);
+	f->shim.stage = SHIM_RUNNING;
+	task->init.state = PROCESS_CREATING;
+	assert_int_equal(call_stats(f, &e), -EBUSY);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
@@ -651,7 +781,10 @@ int main(void)
 		TEST(test_killed_container_that_never_ends_takes_the_sandbox_along),
 		TEST(test_killed_container_whose_output_never_ends_is_reported),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
-		cmocka_unit_test(test_stats_of_an_empty_answer_are_empty),
+		cmocka_unit_test(test_stats_are_complete_whatever_the_agent_says),
+		TEST(test_stats_of_what_has_ended_are_answered),
+		TEST(test_signal_0_asks_whether_a_process_lives),
+		TEST(test_execs_of_a_deleted_container_end_before_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_shim_ends - how a shim notices that it, its guest or a container comes to an end, and what
+ * it leaves for engines that take no events.
+ *
+ * The loop runs on the test's thread; the guest is a thread that answers what its script says.
+ */
+
+#include "tests/unit/folder.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/rpc/proto/agent.pb-c.h"
+#include "lib/rpc/proto/health.pb-c.h"
+#include "runtime/config/config.h"
+#include "runtime/sandbox/lastwords.h"
+#include "runtime/shim/health.h"
+#include "runtime/shim/shim.h"
+#include "runtime/vmm/output.h"
+#include "tests/unit/rpc-peer.h"
+
+#define LOOK_MS 20
+#define GIVE_UP 7
+
+struct fixture {
+	struct shim shim;
+	char *dir;
+	struct io limit;
+	int agent_fd;
+	pthread_t agent;
+	void (*answer)(struct fixture *f, uint32_t stream, const char *method);
+	unsigned n_asked;
+	struct error why;
+};
+
+/* The sandbox is no more than its agent. */
+static struct rpc_client *agent_rpc;
+static struct config config;
+static unsigned n_stopped;
+static bool was_removed;
+
+struct rpc_client *__wrap_sandbox_rpc(struct sandbox *s);
+void __wrap_sandbox_stop(struct sandbox *s);
+const struct vmm *__wrap_sandbox_vmm(const struct sandbox *s);
+const struct config *__wrap_sandbox_config(const struct sandbox *s);
+bool __wrap_sandbox_ran_out_of_memory(const struct sandbox *s);
+int __wrap_vmm_pidfd(const struct vmm *vm, enum vmm_process which);
+struct vmm_output *__wrap_vmm_output_new(const struct vmm *vm, struct loop *loop, struct error *e);
+void __wrap_vmm_output_free(struct vmm_output *own_output);
+void __wrap_state_remove(const char *root, const char *id);
+void __wrap_lastwords_note_oom(const char *bundle);
+void __real_lastwords_note_oom(const char *bundle);
+
+struct rpc_client *__wrap_sandbox_rpc(struct sandbox *s)
+{
+	(void)s;
+	return agent_rpc;
+}
+
+void __wrap_sandbox_stop(struct sandbox *s)
+{
+	(void)s;
+	n_stopped++;
+}
+
+const struct vmm *__wrap_sandbox_vmm(const struct sandbox *s)
+{
+	(void)s;
+	return NULL;
+}
+
+const struct config *__wrap_sandbox_config(const struct sandbox *s)
+{
+	(void)s;
+	return &config;
+}
+
+bool __wrap_sandbox_ran_out_of_memory(const struct sandbox *s)
+{
+	(void)s;
+	return false;
+}
+
+int __wrap_vmm_pidfd(const struct vmm *vm, enum vmm_process which)
+{
+	(void)vm;
+	(void)which;
+	return -1;
+}
+
+struct vmm_output *__wrap_vmm_output_new(const struct vmm *vm, struct loop *loop, struct error *e)
+{
+	(void)vm;
+	(void)loop;
+	(void)e;
+	return (struct vmm_output *)&config;
+}
+
+void __wrap_vmm_output_free(struct vmm_output *own_output)
+{
+	(void)own_output;
+}
+
+void __wrap_state_remove(const char *root, const char *id)
+{
+	(void)root;
+	(void)id;
+	was_removed = true;
+}
+
+/* On a slow disk. */
+void __wrap_lastwords_note_oom(const char *bundle)
+{
+	(void)poll(NULL, 0, 100);
+	__real_lastwords_note_oom(bundle);
+}
+
+static void give_up(struct io *io, uint32_t events)
+{
+	(void)events;
+	timer_read(io->fd);
+	loop_stop(CONTAINER_OF(io, struct fixture, limit)->shim.loop, GIVE_UP);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct shim *shim = &f->shim;
+	struct error e;
+
+	*state = f;
+	f->dir = folder_new();
+	f->agent_fd = -1;
+	n_stopped = 0;
+	was_removed = false;
+	config = (struct config){ 0 };
+	*shim = (struct shim){ .id = "pod",
+			       .namespace_ = "default",
+			       .bundle = f->dir,
+			       .kill_wait_ms = 50,
+			       .look = { .fd = -1 },
+			       .look_ms = LOOK_MS };
+	shim->loop = loop_new(&e);
+	shim->pool = work_pool_new(shim->loop, 4, 256 * KIB);
+	shim->urgent = work_pool_new(shim->loop, 1, 256 * KIB);
+	assert_return_code(cancel_init(&shim->cancel, &e), 0);
+	shim->events = events_new(shim->loop, NULL, "default", &e);
+	f->limit = (struct io){ timer_open(&e), give_up };
+	assert_int_equal(loop_add(shim->loop, &f->limit, EPOLLIN, &e), 0);
+	return 0;
+}
+
+static void agent_end(struct fixture *f)
+{
+	if (f->agent_fd < 0)
+		return;
+	(void)shutdown(f->agent_fd, SHUT_RDWR);
+	(void)pthread_join(f->agent, NULL);
+	rpc_client_free(TAKE_PTR(agent_rpc));
+	(void)close_fd(f->agent_fd);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct shim *shim = &f->shim;
+
+	work_pool_stop(shim->pool);
+	work_pool_stop(shim->urgent);
+	watch_free(TAKE_PTR(shim->watch));
+	agent_end(f);
+	while (shim->tasks)
+		task_drop(shim->tasks);
+	shim_look_close(shim);
+	events_free(shim->events);
+	work_pool_free(shim->pool);
+	work_pool_free(shim->urgent);
+	cancel_done(&shim->cancel);
+	loop_del(shim->loop, &f->limit);
+	(void)close_fd(f->limit.fd);
+	loop_free(shim->loop);
+	if (file_exists(f->dir))
+		folder_remove(f->dir);
+	else
+		free(f->dir);
+	free(f);
+	return 0;
+}
+
+/* 0: the shim has left by itself. */
+static int run(struct fixture *f, uint64_t limit_ms)
+{
+	timer_arm(f->limit.fd, limit_ms, 0);
+	return loop_run(f->shim.loop);
+}
+
+static struct task *add_task(struct fixture *f, enum process_state state)
+{
+	struct task *task = xcalloc(1, sizeof(*task));
+
+	task->shim = &f->shim;
+	task->id = xstrdup("box");
+	task->bundle = xstrdup(f->dir);
+	task->type = SPEC_SANDBOX;
+	process_init(&task->init, task, "");
+	task->init.state = state;
+	f->shim.tasks = task;
+	return task;
+}
+
+static void *agent_thread(void *arg)
+{
+	struct fixture *f = arg;
+	struct ttrpc_frame frame;
+	struct error e;
+
+	for (;;) {
+		_message_ Ttrpc__Request *request = NULL;
+		_free_ uint8_t *data = NULL;
+
+		if (!peer_read_frame(f->agent_fd, &frame, &data))
+			return NULL;
+		peer_check(message_unpack(&ttrpc__request__descriptor, data, frame.len, &request,
+					  &e) >= 0,
+			   "not a request");
+		f->answer(f, frame.stream, request->method);
+	}
+}
+
+static void agent_start(struct fixture *f, void (*answer)(struct fixture *, uint32_t, const char *))
+{
+	struct error e;
+	int fds[2];
+
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+	agent_rpc = rpc_client_new(f->shim.loop, fds[0], &e);
+	f->agent_fd = fds[1];
+	f->answer = answer;
+	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
+	f->shim.stage = SHIM_RUNNING;
+}
+
+static void refuse(struct fixture *f, uint32_t stream, int code)
+{
+	Ttrpc__Response response = TTRPC__RESPONSE__INIT;
+	Rpc__Status status = RPC__STATUS__INIT;
+	_free_ uint8_t *bytes = NULL;
+	size_t len;
+
+	status.code = code;
+	status.message = (char[]){ "not now" };
+	response.status = &status;
+	len = message_pack(&response, &bytes);
+	peer_frame(f->agent_fd, stream, TTRPC_RESPONSE, 0, bytes, len);
+}
+
+/* The engine has removed the bundle and sends nothing. */
+static void test_shim_without_a_pod_leaves_when_its_bundle_is_gone(void **state)
+{
+	static const struct {
+		enum shim_stage stage;
+		bool has_task;
+		enum process_state state;
+		bool leaves;
+	} cases[] = {
+		{ SHIM_EMPTY, false, PROCESS_STOPPED, true },
+		{ SHIM_STOPPED, true, PROCESS_STOPPED, true },
+		{ SHIM_STOPPED, true, PROCESS_CREATED, true },
+		{ SHIM_RUNNING, true, PROCESS_CREATED, true }, /* Start failed */
+		{ SHIM_RUNNING, true, PROCESS_RUNNING, false },
+		{ SHIM_RUNNING, true, PROCESS_PAUSED, false },
+		{ SHIM_STARTING, true, PROCESS_CREATING, false },
+	};
+	struct fixture *f;
+	struct error e;
+
+	(void)teardown(state);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		(void)setup(state);
+		f = *state;
+		f->shim.stage = cases[i].stage;
+		if (cases[i].has_task)
+			(void)add_task(f, cases[i].state);
+		assert_int_equal(shim_look_open(&f->shim, &e), 0);
+		assert_return_code(rmdir(f->dir), errno);
+		assert_int_equal(run(f, cases[i].leaves ? 20000 : 150),
+				 cases[i].leaves ? 0 : GIVE_UP);
+		assert_int_equal(was_removed, cases[i].leaves);
+		assert_int_equal(n_stopped, cases[i].leaves && cases[i].stage == SHIM_RUNNING);
+		(void)teardown(state);
+	}
+	(void)setup(state);
+}
+
+static void test_shim_stays_while_its_bundle_is_there(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	f->shim.stage = SHIM_STOPPED;
+	assert_int_equal(shim_look_open(&f->shim, &e), 0);
+	assert_int_equal(run(f, 150), GIVE_UP);
+	assert_return_code(rmdir(f->dir), errno);
+	assert_int_equal(run(f, 20000), 0);
+}
+
+static void silent(void *arg, const struct error *why)
+{
+	struct fixture *f = arg;
+
+	f->why = *why;
+	loop_stop(f->shim.loop, 0);
+}
+
+static void says_nothing(struct fixture *f, uint32_t stream, const char *method)
+{
+	(void)stream;
+	(void)method;
+	f->n_asked++;
+}
+
+static void says_it_lives(struct fixture *f, uint32_t stream, const char *method)
+{
+	const Health__HealthCheckResponse serving = HEALTH__HEALTH_CHECK_RESPONSE__INIT;
+
+	if (strcmp(method, "Check") != 0)
+		return;
+	f->n_asked++;
+	if (f->n_asked % 2)
+		peer_answer(f->agent_fd, stream, &serving);
+	else
+		refuse(f, stream, RPC_INTERNAL);
+}
+
+static void knows_no_such_question(struct fixture *f, uint32_t stream, const char *method)
+{
+	(void)method;
+	f->n_asked++;
+	refuse(f, stream, RPC_UNIMPLEMENTED);
+}
+
+static struct health *ask_often(struct fixture *f)
+{
+	const struct health_params params = { .loop = f->shim.loop,
+					      .rpc = agent_rpc,
+					      .every_ms = 10,
+					      .timeout_ms = 30,
+					      .silent = silent,
+					      .arg = f };
+	struct error e;
+	struct health *h = health_new(&params, &e);
+
+	assert_non_null(h);
+	return h;
+}
+
+static void test_agent_that_says_nothing_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	struct health *h;
+
+	agent_start(f, says_nothing);
+	h = ask_often(f);
+	assert_int_equal(run(f, 20000), 0);
+	assert_string_equal(f->why.msg, "the agent has not answered for 30 ms whether it lives");
+	assert_int_equal(f->n_asked, 1);
+	health_free(h);
+}
+
+static void test_agent_that_answers_anything_lives(void **state)
+{
+	struct fixture *f = *state;
+	struct health *h;
+
+	agent_start(f, says_it_lives);
+	h = ask_often(f);
+	assert_int_equal(run(f, 300), GIVE_UP);
+	assert_true(f->n_asked > 2);
+	health_free(h);
+}
+
+static void test_agent_that_knows_no_health_is_asked_once(void **state)
+{
+	struct fixture *f = *state;
+	struct health *h;
+
+	agent_start(f, knows_no_such_question);
+	h = ask_often(f);
+	assert_int_equal(run(f, 200), GIVE_UP);
+	assert_int_equal(f->n_asked, 1);
+	health_free(h);
+}
+
+static void test_sandbox_whose_agent_says_nothing_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct task *task = add_task(f, PROCESS_RUNNING);
+	struct error e;
+
+	agent_start(f, says_nothing);
+	config.agent.health_check_request_timeout_ms = 30;
+	f->shim.watch = watch_new(&f->shim, &e);
+	assert_non_null(f->shim.watch);
+	(void)run(f, 2000);
+	assert_int_equal(f->shim.stage, SHIM_STOPPED);
+	assert_int_equal(n_stopped, 1);
+	assert_int_equal(task->init.exit_status, STATUS_UNKNOWN);
+}
+
+/* The second report comes after one that failed; the end right behind it. */
+static void runs_out_of_memory(struct fixture *f, uint32_t stream, const char *method)
+{
+	Agent__WaitProcessResponse killed = AGENT__WAIT_PROCESS_RESPONSE__INIT;
+	Agent__OOMEvent event = AGENT__OOMEVENT__INIT;
+	static uint32_t waits;
+
+	killed.status = 128 + SIGKILL;
+	event.container_id = (char[]){ "box" };
+	if (strcmp(method, "WaitProcess") == 0)
+		waits = stream;
+	if (strcmp(method, "GetOOMEvent") != 0)
+		return;
+	if (f->n_asked++ == 0) {
+		refuse(f, stream, RPC_INTERNAL);
+		return;
+	}
+	if (f->n_asked > 2)
+		return;
+	peer_answer(f->agent_fd, stream, &event);
+	peer_answer(f->agent_fd, waits, &killed);
+}
+
+static void look_for_the_end(struct io *io, uint32_t events)
+{
+	struct fixture *f = CONTAINER_OF(io, struct fixture, limit);
+
+	(void)events;
+	timer_read(io->fd);
+	if (f->shim.tasks->init.state == PROCESS_STOPPED)
+		loop_stop(f->shim.loop, 0);
+}
+
+static void test_shortage_is_written_down_before_the_end_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct task *task = add_task(f, PROCESS_RUNNING);
+	const struct stdio_params params = { .loop = f->shim.loop,
+					     .container_id = "box",
+					     .exec_id = "box",
+					     .namespace_ = "default",
+					     .paths = { "", "", "", true } };
+	_free_ char *note = path_join(f->dir, "oom");
+	struct error e;
+
+	task->type = SPEC_MEMBER;
+	agent_start(f, runs_out_of_memory);
+	assert_int_equal(stdio_open(&params, &task->init.stdio, &e), 0);
+	process_watch(&task->init);
+	task->init.has_drained = true;
+	f->shim.watch = watch_new(&f->shim, &e);
+	assert_non_null(f->shim.watch);
+	f->limit.ready = look_for_the_end;
+	timer_arm(f->limit.fd, 1, 1);
+	assert_int_equal(loop_run(f->shim.loop), 0);
+	assert_int_equal(task->init.exit_status, 128 + SIGKILL);
+	assert_true(file_exists(note));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_shim_without_a_pod_leaves_when_its_bundle_is_gone),
+		TEST(test_shim_stays_while_its_bundle_is_there),
+		TEST(test_agent_that_says_nothing_is_noticed),
+		TEST(test_agent_that_answers_anything_lives),
+		TEST(test_agent_that_knows_no_health_is_asked_once),
+		TEST(test_sandbox_whose_agent_says_nothing_ends),
+		TEST(test_shortage_is_written_down_before_the_end_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
