@@ -249,10 +249,24 @@ static int collect(int fd, size_t max, uint64_t deadline_ms, const struct cancel
 	}
 }
 
+/* All that the child P writes to FROM until its end; it does not outlive a failure. */
+static int gather(struct proc *p, int from, uint64_t deadline_ms, const struct cancel *c,
+		  size_t max_output, int *ret_status, char **ret_output, struct error *e)
+{
+	_buf_ struct buf output = { .max = max_output };
+	int r = collect(from, max_output, deadline_ms, c, &output, e);
+
+	if (r == 0)
+		r = proc_wait(p, deadline_ms, c, ret_status, e);
+	if (r < 0)
+		return r;
+	*ret_output = xstrndup(output.data ? (const char *)output.data : "", output.len);
+	return 0;
+}
+
 int proc_run(const struct proc_spec *spec, uint64_t deadline_ms, const struct cancel *c,
 	     size_t max_output, int *ret_status, char **ret_output, struct error *e)
 {
-	_cleanup_(buf_done) struct buf output = { .max = max_output };
 	_close_ int from = -1, to = -1;
 	struct proc_spec with_output = *spec;
 	struct proc_fd fds[MAX_FDS];
@@ -275,15 +289,53 @@ int proc_run(const struct proc_spec *spec, uint64_t deadline_ms, const struct ca
 	if (r < 0)
 		return r;
 	to = close_fd(to);
-	r = collect(from, max_output, deadline_ms, c, &output, e);
-	if (r == 0)
-		r = proc_wait(&p, deadline_ms, c, ret_status, e);
+	r = gather(&p, from, deadline_ms, c, max_output, ret_status, ret_output, e);
 	if (r < 0) {
+		/* It is not reaped yet, so the group is still its own. */
+		if (spec->new_session)
+			(void)kill(-p.pid, SIGKILL);
 		(void)proc_stop(&p, 0);
 		return fail_wrap(e, "running '%s'", spec->argv[0]);
 	}
-	*ret_output = xstrndup(output.data ? (const char *)output.data : "", output.len);
 	return 0;
+}
+
+static _noreturn_ void call_in_child(proc_function *function, void *arg, int out_fd, pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(127);
+	proc_reset_signals();
+	_exit(function(arg, out_fd));
+}
+
+int proc_call(proc_function *function, void *arg, uint64_t deadline_ms, const struct cancel *c,
+	      size_t max_output, int *ret_status, char **ret_output, struct error *e)
+{
+	_close_ int from = -1, to = -1;
+	struct proc p = { .pidfd = -1 };
+	pid_t parent = getpid();
+	int pipe_fds[2], r;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return fail(e, errno, "cannot make a pipe: %m");
+	from = pipe_fds[0];
+	to = pipe_fds[1];
+	p.pid = fork();
+	if (p.pid < 0)
+		return fail(e, errno, "cannot fork: %m");
+	if (p.pid == 0)
+		call_in_child(function, arg, to, parent);
+	to = close_fd(to);
+	p.pidfd = child_open(p.pid, e);
+	if (p.pidfd < 0) {
+		(void)kill(p.pid, SIGKILL);
+		reap(p.pid);
+		return -e->code;
+	}
+	r = gather(&p, from, deadline_ms, c, max_output, ret_status, ret_output, e);
+	if (r < 0)
+		(void)proc_stop(&p, 0);
+	return r;
 }
 
 int proc_start_time(pid_t pid, uint64_t *ret_ticks, struct error *e)

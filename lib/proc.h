@@ -54,9 +54,17 @@ bool proc_stop(struct proc *p, uint64_t grace_ms);
 void proc_done(struct proc *p);
 
 /* Runs to the end with standard output and error collected (at most MAX_OUTPUT bytes, the rest is
- * dropped).  A non-zero exit is not an error: look at *ret_status. */
+ * dropped).  A non-zero exit is not an error: look at *ret_status.  On failure it is killed, with
+ * new_session all that it started and that stayed in its process group. */
 int proc_run(const struct proc_spec *spec, uint64_t deadline_ms, const struct cancel *c,
 	     size_t max_output, int *ret_status, char **ret_output, struct error *e);
+
+/* The same for FUNCTION, which writes to OUT_FD and returns the exit status, in a copy of this
+ * process that dies with it: for what may hang where nothing can be given a deadline.  For programs
+ * of one thread alone. */
+typedef int proc_function(void *arg, int out_fd);
+int proc_call(proc_function *function, void *arg, uint64_t deadline_ms, const struct cancel *c,
+	      size_t max_output, int *ret_status, char **ret_output, struct error *e);
 
 /* Start time of PID in clock ticks since boot (proc(5), stat field 22): pid and start time name a
  * process for ever.  ESRCH if there is none. */

@@ -21,19 +21,44 @@ static void redact_string(struct json_object *string)
 	(void)json_object_set_string(string, text);
 }
 
+/* The name of an environment variable, or of whatever else is a pair. */
+static const char *name_of(struct json_object *object)
+{
+	const char *name = json_member_str(object, "name");
+
+	return name ? name : json_member_str(object, "key");
+}
+
+/* What is of one who logs in as a whole: who one is in a kubeconfig, headers of HTTP. */
+static bool is_login(const char *name, struct json_object *value)
+{
+	static const char *const names[] = { "user", "header", "headers", "HttpHeaders" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return json_object_is_type(value, json_type_object);
+	return false;
+}
+
+static bool is_value(struct json_object *value)
+{
+	return value && !json_object_is_type(value, json_type_object) &&
+	       !json_object_is_type(value, json_type_boolean);
+}
+
 static void redact_members(struct json_object *object)
 {
-	const char *variable = json_member_str(object, "name");
+	const char *variable = name_of(object);
 	_strv_ strv secrets = NULL;
 
 	json_object_object_del(object, "managedFields");
 	json_object_object_foreach(object, name, value)
 	{
-		bool is_value = variable && strcmp(name, "value") == 0 &&
-				redact_is_secret(variable, strlen(variable));
+		bool is_paired = variable && strcmp(name, "value") == 0 &&
+				 redact_is_secret(variable, strlen(variable));
 
-		if (is_value || (redact_is_secret(name, strlen(name)) &&
-				 json_object_is_type(value, json_type_string)))
+		if (is_paired || is_login(name, value) ||
+		    (is_value(value) && redact_is_secret(name, strlen(name))))
 			strv_add(&secrets, name);
 		else
 			redact_json(value);

@@ -8,8 +8,8 @@
 bool redact_is_secret(const char *key, size_t len);
 
 /* TEXT without the values that "KEY = VALUE" and "KEY: VALUE" give to such keys, up to the end of
- * their lines, without passwords in URLs and without bearer tokens.  In place; it gets no longer.
- */
+ * their lines and of those that they go on in, without passwords in URLs, private keys, the
+ * environment of services, and tokens that look like ones.  In place; it gets no longer. */
 void redact_text(char *text);
 
 #endif

@@ -74,6 +74,19 @@ static void add_arguments(const struct manager *m, char *const *words, size_t n,
 		add_versions(m, prefix, found);
 }
 
+static void add_formats(char *const *words, size_t n, const char *prefix, strv *found)
+{
+	const char *before = n > 1 ? words[n - 2] : "";
+	const struct command *c = commands;
+
+	while (n > 1 && c->name && strcmp(c->name, words[0]) != 0)
+		c++;
+	if (c->add_formats && (strcmp(before, "-o") == 0 || strcmp(before, "--output") == 0))
+		c->add_formats(prefix, found);
+	else
+		completion_add_formats(before, prefix, found);
+}
+
 int cmd_complete(struct manager *m, struct error *e)
 {
 	strv words = m->options->arguments + 1;
@@ -82,7 +95,7 @@ int cmd_complete(struct manager *m, struct error *e)
 	_strv_ strv found = NULL;
 
 	(void)e;
-	completion_add_formats(n > 1 ? words[n - 2] : "", prefix, &found);
+	add_formats(words, n, prefix, &found);
 	if (!found && prefix[0] == '-')
 		options_complete(prefix, &found);
 	else if (!found && n <= 1)

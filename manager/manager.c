@@ -21,6 +21,7 @@
 #include "lib/host/envoy.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "manager/diagnose.h"
 #include "manager/letters.h"
 
 #define PROGRAM "kata-manager"
@@ -115,9 +116,10 @@ const struct command commands[] = {
 	{
 		.name = "diagnose",
 		.usage = "",
+		.add_formats = diagnose_add_formats,
 		.run = cmd_diagnose,
-		.help = "a report of all this without secrets, for who is to help: Markdown, or "
-			"with -o json one object",
+		.help = "a report of all this without secrets, for who is to help: -o markdown, "
+			"html, json or yaml",
 	},
 	{
 		.name = "config",
@@ -240,7 +242,7 @@ static const struct command *choose_command(struct options *o, struct error *e)
 
 static int run_command(const struct command *c, struct manager *m, struct error *e)
 {
-	if (view_parse_format(m->options->output, &m->format, e) < 0)
+	if (!c->add_formats && view_parse_format(m->options->output, &m->format, e) < 0)
 		return -e->code;
 	if (c->needs_root && !m->options->is_dry && geteuid() != 0) {
 		m->is_refused = true;
@@ -281,7 +283,7 @@ static int run_cancelled(const struct command *c, const struct options *o)
 	return status_of(r, &m);
 }
 
-static int run_words(int argc, char **argv)
+int manager_words(int argc, char **argv)
 {
 	_options_ struct options o = { 0 };
 	const struct command *c = NULL;
@@ -314,7 +316,7 @@ static int run_letters(int argc, char **argv)
 	for (char **note = l.notes; note && *note; note++)
 		view_say("%s", *note);
 	for (size_t i = 0; status == 0 && i < l.n; i++)
-		status = run_words((int)strv_len(l.lines[i]), l.lines[i]);
+		status = manager_words((int)strv_len(l.lines[i]), l.lines[i]);
 	return status;
 }
 
@@ -324,7 +326,9 @@ int manager_main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (collect_is(argv[0]))
+		return collect_main(argc, argv);
 	log_open(PROGRAM, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_WARN);
 	return letters_are(argc - 1, argv + 1) ? run_letters(argc - 1, argv + 1)
-					       : run_words(argc - 1, argv + 1);
+					       : manager_words(argc - 1, argv + 1);
 }

@@ -70,6 +70,9 @@ struct command {
 	const char *usage; /* of them */
 	unsigned takes;    /* enum takes */
 	bool needs_root;
+	/* Adds the forms of its output that begin with PREFIX; NULL: they are those of lib/view.h.
+	 */
+	void (*add_formats)(const char *prefix, strv *found);
 	manager_run *run;
 	const char *help; /* NULL: for other programs alone */
 };
@@ -83,6 +86,8 @@ manager_run cmd_assemble, cmd_audit, cmd_dismantle, cmd_test, cmd_check, cmd_com
 
 /* The whole program.  Returns the exit status. */
 int manager_main(int argc, char **argv);
+/* One command and its options, without the program.  Returns the exit status. */
+int manager_words(int argc, char **argv);
 
 /* Options: parse them, name them for help and completion. */
 int options_parse(int argc, char **argv, struct options *ret_options, struct error *e);

@@ -17,6 +17,7 @@ name=${1%.*} section=${1##*.}
 purpose() {
 	case $name in
 	kata-deploy) echo "install, keep and remove Kata on a node of a cluster" ;;
+	kata-collect-data) echo "write one report of this machine for who is to help" ;;
 	kata-manager) echo "install, keep and remove Kata on a machine without Kubernetes" ;;
 	kubectl-kata) echo "look at the installations of Kata in a cluster, as kubectl kata" ;;
 	kata-runtime) echo "look at this host and at the sandboxes on it" ;;

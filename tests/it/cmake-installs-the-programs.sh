@@ -13,6 +13,10 @@ prefix=$work/prefix
 cmake --install "$KATA_BUILD_DIR" --prefix "$prefix" >"$work/log" || { cat "$work/log"; fail "cmake --install"; }
 expect "programs" "containerd-shim-kata-v2 kata-agent kata-agent-ctl kata-deploy kata-manager kata-runtime kubectl-kata" \
 	"$(find "$prefix/bin" -type f -perm -1 -printf '%f\n' | sort | tr '\n' ' ' | sed 's/ $//')"
+for name in kata-collect-data kata-collect-data.sh; do
+	expect "$name" kata-manager "$(readlink "$prefix/bin/$name")"
+	expect_match "its version" "^kata-collect-data $(cat "$top/VERSION") " "$("$prefix/bin/$name" -v)"
+done
 expect_match "version" "$(cat "$top/VERSION")" "$("$prefix/bin/kata-runtime" version)"
 "$prefix/bin/kata-runtime" --config "$prefix/share/defaults/kata-containers/configuration.toml" env --json >"$work/env"
 expect "configuration" "$prefix/share/defaults/kata-containers/configuration.toml" "$(jq -r .Runtime.Config.Path "$work/env")"
@@ -30,6 +34,9 @@ diff "$work/wanted" <(pages "$man/man8/kata-runtime.8" | tr -d ,) || fail "kata-
 "$prefix/bin/kata-manager" --help | sed -nE 's/^  ([^ ]+) .*/\1/p' | sort -u >"$work/wanted"
 [ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kata-manager has too few rows"
 diff "$work/wanted" <(pages "$man/man8/kata-manager.8") || fail "kata-manager.8 differs from --help"
+"$prefix/bin/kata-collect-data" --help | sed -nE 's/^  ([^ ]+) .*/\1/p' | sort -u >"$work/wanted"
+[ "$(wc -l <"$work/wanted")" -gt 8 ] || fail "--help of kata-collect-data has too few rows"
+diff "$work/wanted" <(pages "$man/man8/kata-collect-data.8") || fail "kata-collect-data.8 differs from --help"
 "$prefix/bin/kubectl-kata" --help | sed -nE 's/^  ([^ ]+) .*/\1/p' | sort -u >"$work/wanted"
 [ "$(wc -l <"$work/wanted")" -gt 20 ] || fail "--help of kubectl-kata has too few rows"
 diff "$work/wanted" <(pages "$man/man1/kubectl-kata.1") || fail "kubectl-kata.1 differs from --help"

@@ -100,49 +100,6 @@ static void test_settings_and_versions_that_are_a_risk_are_found(void **state)
 	assert_false(has_finding(*state, "trust", ""));
 }
 
-/* ---- diagnose ---- */
-
-static void test_diagnosis_has_no_secret_and_goes_on_without_a_part(void **state)
-{
-	int status;
-	_json_ struct json_object *all = NULL;
-	const char *text;
-
-	/* Nothing is there: the rest is told all the same. */
-	all = said(*state, cmd_diagnose, &status);
-	assert_int_equal(status, 0);
-	assert_non_null(json_at(all, "status"));
-	assert_null(json_at(all, "configuration"));
-	assert_true(json_len(json_at(all, "errors")) > 0);
-	json_putp(&all);
-	folder_put(*state, MAIN_FILE,
-		   "[hypervisor.qemu]\n"
-		   "kernel_params = \"proxy=http://me:hunter2@h agent.password=hunter2\"\n");
-	all = said(*state, cmd_diagnose, &status);
-	text = json_object_to_json_string_ext(all, JSON_C_TO_STRING_NOSLASHESCAPE);
-	assert_non_null(strstr(text, "proxy=http://me:...@h"));
-	assert_null(strstr(text, "hunter2"));
-}
-
-static void test_what_a_machine_says_does_not_end_its_block(void **state)
-{
-	_free_ char *root = path_join(*state, "kata");
-	_free_ char *etc = path_join(*state, "etc");
-	char verb[] = "diagnose";
-	char *words[] = { verb, NULL };
-	const struct options o = { .root = root, .etc = etc, .arguments = words };
-	struct manager m = { .options = &o };
-	_free_ char *text = NULL;
-	size_t size = 0;
-	struct error e;
-
-	folder_put(*state, MAIN_FILE, "[hypervisor.qemu]\nkernel_params = \"a=```` b\"\n");
-	m.out = open_memstream(&text, &size);
-	assert_int_equal(cmd_diagnose(&m, &e), 0);
-	(void)fclose(m.out);
-	assert_non_null(strstr(text, "<summary>configuration</summary>\n\n`````\n"));
-}
-
 /* ---- test ---- */
 
 static void test_without_a_version_there_is_nothing_to_test(void **state)
@@ -163,8 +120,6 @@ int main(void)
 		TEST(test_annotations_that_allow_too_much_are_found),
 		TEST(test_configuration_that_others_can_write_is_found),
 		TEST(test_settings_and_versions_that_are_a_risk_are_found),
-		TEST(test_diagnosis_has_no_secret_and_goes_on_without_a_part),
-		TEST(test_what_a_machine_says_does_not_end_its_block),
 		TEST(test_without_a_version_there_is_nothing_to_test),
 	};
 
