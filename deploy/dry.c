@@ -12,6 +12,7 @@
 #include "deploy/node.h"
 #include "deploy/wish.h"
 #include "lib/host/cycle.h"
+#include "lib/host/holder.h"
 
 /* The facts and the means, without the lock. */
 struct dry {
@@ -138,14 +139,16 @@ int dry_cleanup(const struct settings *s, const struct cancel *cancel, enum plan
 		FILE *out, struct error *e)
 {
 	_cleanup_(dry_done) struct dry d = { 0 };
+	_free_ char *root = settings_root(s);
+	_free_ char *holder = holder_other(&s->owner, root);
 
 	if (dry_open(s, cancel, &d, e) < 0 || wish_read(&d.facts, &d.in, e) < 0)
 		return -e->code;
 	if (d.facts.wish == WISH_STAY)
 		return tell_staying(&d, "cleanup", format, out);
-	return facts_read_removal(&d.facts, &d.in, e) < 0
-		       ? -e->code
-		       : tell(&d, "cleanup", cleanup_steps, format, out, e);
+	if (facts_read_removal(&d.facts, &d.in, e) < 0)
+		return -e->code;
+	return tell(&d, "cleanup", holder ? leave_steps : cleanup_steps, format, out, e);
 }
 
 int dry_reset(const struct settings *s, const struct cancel *cancel, enum plan_format format,

@@ -40,6 +40,7 @@ uint64_t install_ask_ms(const struct install *in);
 /* The tables of steps, see plan.c. */
 extern step_table install_steps;
 extern step_table cleanup_steps;
+extern step_table leave_steps; /* where the root is another program's */
 extern step_table reset_steps;
 
 #endif

@@ -41,6 +41,11 @@
 	row(handback)  /* hand upstream's installation back */          \
 	row(remove)    /* remove the files */
 
+/* The node has nothing of ours but what the cluster says of it: another program keeps the root. */
+#define LEAVE_STEPS(row)                                                \
+	row(release)   /* take the labels away */                       \
+	row(unclass)   /* remove the RuntimeClasses */
+
 /* Files and configuration stay: for a node whose labels or engine got into a state by hand. */
 #define RESET_STEPS(row)                                                \
 	row(release)   /* take the labels away */                       \
@@ -56,4 +61,5 @@ RESET_STEPS(DECLARE)
 #define ROW(name) &step_##name,
 step_table install_steps = { INSTALL_STEPS(ROW) NULL };
 step_table cleanup_steps = { CLEANUP_STEPS(ROW) NULL };
+step_table leave_steps = { LEAVE_STEPS(ROW) NULL };
 step_table reset_steps = { RESET_STEPS(ROW) NULL };

@@ -23,6 +23,7 @@
 #include "lib/file.h"
 #include "lib/host/cycle.h"
 #include "lib/host/envoy.h"
+#include "lib/host/holder.h"
 #include "lib/log.h"
 
 #define LOCK_MS (5 * 60 * UINT64_C(1000))
@@ -332,20 +333,64 @@ static int remove_all(struct run *run, struct error *e)
 	return r;
 }
 
+/* Whether another pod follows: then nothing is to be removed. */
+static bool must_stay(const struct run *run)
+{
+	const struct settings *s = run->facts.settings;
+
+	if (run->facts.wish != WISH_STAY)
+		return false;
+	log_info("DaemonSet '%s' still wants node '%s': everything stays", s->daemonset_name,
+		 s->node_name);
+	return true;
+}
+
+/* With a journal of its own: the one in the root may be the other program's, interrupted. */
+static int leave_cluster(const struct means *means, const char *journal_root, struct error *e)
+{
+	const struct cycle cycle = cycle_of(means, journal_root);
+	_cleanup_(run_done) struct run run = { 0 };
+
+	if (cycle_open(&cycle, &run.journal, e) < 0 || run_read(&run, means, e) < 0 ||
+	    wish_read(&run.facts, &run.in, e) < 0)
+		return -e->code;
+	if (must_stay(&run))
+		return 0;
+	return facts_read_removal(&run.facts, &run.in, e) < 0 ? -e->code
+							      : run_steps(&run, leave_steps, e);
+}
+
+/* Nothing in ROOT is ours, nor is the engine, which leads there: only what the cluster says of a
+ * node where we were refused. */
+static int leave_to(const char *holder, const char *root, const struct means *means,
+		    struct error *e)
+{
+	_free_ char *beside = path_join(root, ".leaving");
+	struct error ignored;
+	int r;
+
+	log_info("nothing in '%s' is of %s: it has an installation of %s, which is left alone",
+		 root, means->settings->owner.program, holder);
+	r = leave_cluster(means, beside, e);
+	(void)tree_remove(beside, &ignored);
+	return r;
+}
+
 static int cleanup_once(void *arg, struct error *e)
 {
 	const struct means *means = arg;
 	const struct settings *s = means->settings;
+	_free_ char *root = settings_root(s);
+	_free_ char *holder = holder_other(&s->owner, root);
 	_cleanup_(run_done) struct run run = { 0 };
 	int r;
 
+	if (holder)
+		return leave_to(holder, root, means, e);
 	if (run_open(means, &run, e) < 0 || wish_read(&run.facts, &run.in, e) < 0)
 		return -e->code;
-	if (run.facts.wish == WISH_STAY) {
-		log_info("DaemonSet '%s' still wants node '%s': everything stays",
-			 s->daemonset_name, s->node_name);
+	if (must_stay(&run))
 		return 0;
-	}
 	r = remove_all(&run, e);
 	if (r < 0)
 		return r;

@@ -3,18 +3,22 @@
  * cmd-install - bring a release to this machine, the first or another one.
  *
  * What was configured before, by `config set` or by the administrator, is what the canary reads and
- * what stays.  Whose the release is is asked before a byte of it is unpacked.
+ * what stays.  Whose the release is is asked before a byte of it is unpacked, and before packages
+ * of the distribution are brought, which a machine without a container engine needs.
  */
+#include "manager/packages.h"
 #include "manager/run.h"
 #include "manager/trust.h"
 
 static int want(struct machine *k, const void *arg, struct error *e)
 {
-	const struct options *o = arg;
+	const struct manager *m = arg;
+	const struct options *o = m->options;
 
-	if (machine_want_archive(k, o->from, e) < 0 || trust_release(k, o, e) < 0)
+	if (machine_want_archive(k, o->from, e) < 0 || trust_release(k, o, e) < 0 ||
+	    trust_version(k, o, e) < 0)
 		return -e->code;
-	return trust_version(k, o, e);
+	return packages_bring(m, k, e);
 }
 
 int cmd_install(struct manager *m, struct error *e)
@@ -24,7 +28,7 @@ int cmd_install(struct manager *m, struct error *e)
 		.steps = install_steps,
 		.presence = HANDLERS_PRESENT,
 		.want = want,
-		.arg = m->options,
+		.arg = m,
 	};
 
 	if (!m->options->from)

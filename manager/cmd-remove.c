@@ -2,7 +2,30 @@
 /*
  * cmd-remove - take everything away that installing brought.
  */
+#include "lib/host/holder.h"
 #include "manager/run.h"
+
+/* Nothing there is ours, which is what was asked for. */
+static int leave(const struct manager *m, const struct machine *k, const char *holder)
+{
+	_json_ struct json_object *o = json_object_new_object();
+
+	view_say(
+		"nothing in '%s' is of kata-manager: it has an installation of %s, which is left "
+		"alone",
+		k->root, holder);
+	if (m->format == VIEW_TABLE)
+		return 0;
+	json_set_str(o, "apiVersion", MANAGER_API);
+	json_set_str(o, "kind", "Result");
+	json_set_str(o, "action", "remove");
+	json_set_str(o, "holder", holder);
+	json_set_int(o, "steps", 0);
+	json_set_int(o, "writes", 0);
+	json_set_int(o, "restarts", 0);
+	view_object(o, m->format, m->out);
+	return 0;
+}
 
 int cmd_remove(struct manager *m, struct error *e)
 {
@@ -13,9 +36,13 @@ int cmd_remove(struct manager *m, struct error *e)
 	};
 	_machine_ struct machine k = { 0 };
 	_free_ char *question = NULL;
+	_free_ char *holder = NULL;
 
 	if (machine_open(m->options, &k, e) < 0)
 		return -e->code;
+	holder = holder_other(&k.owner, k.root);
+	if (holder)
+		return leave(m, &k, holder);
 	question = xasprintf(
 		"Remove all versions in '%s', the link in '%s' and what 'config set' "
 		"wrote in '%s'?",

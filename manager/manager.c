@@ -23,6 +23,7 @@
 #include "lib/loop.h"
 #include "manager/diagnose.h"
 #include "manager/letters.h"
+#include "manager/packages.h"
 
 #define PROGRAM "kata-manager"
 
@@ -187,6 +188,8 @@ static void usage(FILE *out)
 		"\nWithout a command the letters of kata-manager.sh stand for one, and it is "
 		"said which.\n",
 		out);
+	(void)fputs("\nPackages that install asks for where there is no container engine:\n", out);
+	packages_help(out);
 	(void)fputs(
 		"\nStatus:\n"
 		"  0    done\n"

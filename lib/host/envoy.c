@@ -237,8 +237,7 @@ static struct json_object *canary_oci(const char *nonce)
 	return oci;
 }
 
-/* "canary NONCE BOOT-ID KERNEL\n" */
-static int check_answer(const char *output, const char *nonce, char **ret_kernel, struct error *e)
+int envoy_check(const char *output, const char *nonce, char **ret_kernel, struct error *e)
 {
 	_free_ char *own_boot_id = NULL;
 	_strv_ strv words = NULL;
@@ -281,7 +280,7 @@ static int run_canary(const struct engine *engine, const struct handler *handler
 	if (result.status != 0)
 		return fail(e, EPROTO, "the canary ended with status %u: %.200s%.200s",
 			    result.status, result.out, result.err);
-	return check_answer(result.out, nonce, ret_kernel, e);
+	return envoy_check(result.out, nonce, ret_kernel, e);
 }
 
 int envoy_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,

@@ -29,6 +29,10 @@ engine_exec envoy_exec;
 int envoy_canary(const struct engine *engine, const struct handler *handler, uint64_t deadline_ms,
 		 const struct cancel *cancel, char **ret_kernel, struct error *e);
 
+/* Whether OUTPUT is what this program prints where it is started with ENVOY_CANARY and NONCE in a
+ * sandbox: "canary NONCE BOOT-ID KERNEL"; EPROTO if not, or if it was on the node's own kernel. */
+int envoy_check(const char *output, const char *nonce, char **ret_kernel, struct error *e);
+
 /* The same through the engine's CRI service, with the handler as it is configured (trial.h). */
 int envoy_trial(const struct engine *engine, const struct handler *handler, const char *version_dir,
 		uint64_t deadline_ms, const struct cancel *cancel, struct error *e);

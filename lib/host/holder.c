@@ -46,11 +46,18 @@ char *holder_of(const struct owner *owner, const char *root)
 	return xstrdup(str_trim(text));
 }
 
-int holder_check(const struct owner *owner, const char *root, struct error *e)
+char *holder_other(const struct owner *owner, const char *root)
 {
 	_free_ char *holder = holder_of(owner, root);
 
-	if (!holder || strcmp(holder, owner->program) == 0)
+	return holder && strcmp(holder, owner->program) != 0 ? TAKE_PTR(holder) : NULL;
+}
+
+int holder_check(const struct owner *owner, const char *root, struct error *e)
+{
+	_free_ char *holder = holder_other(owner, root);
+
+	if (!holder)
 		return 0;
 	return fail(e, EEXIST,
 		    "'%s' has an installation of %s, which %s leaves alone: remove it with that, "

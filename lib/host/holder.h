@@ -12,6 +12,9 @@
 
 /* The program; NULL: nothing is installed there.  Caller frees. */
 char *holder_of(const struct owner *owner, const char *root);
+/* The program, where it is another one: all that is in ROOT is that one's.  NULL otherwise.  Caller
+ * frees. */
+char *holder_other(const struct owner *owner, const char *root);
 /* EEXIST if ROOT has another program's installation. */
 int holder_check(const struct owner *owner, const char *root, struct error *e);
 /* Marks ROOT, before anything of an installation is in it. */

@@ -96,6 +96,43 @@ static void test_cleanup_of_an_unsuitable_node_needs_no_containerd(void **state)
 	assert_cleaned(turns, ARRAY_SIZE(turns));
 }
 
+/* Its installation was refused, and said so of the Node: that goes, and nothing of the other's. */
+static void test_cleanup_leaves_a_root_of_another_program_alone(void **state)
+{
+	static const struct fake_turn turns[] = {
+		DAEMONSET("200 OK", "{\"metadata\":{\"deletionTimestamp\":\"now\"}}"),
+		SAYS("", "InstallFailed"),
+		SAYS_NO_MORE,
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+		NODES(""),
+		CLASS("kata-qemu"),
+		CLASS("kata"),
+	};
+	_free_ char *versions = NULL;
+	_free_ char *journal = NULL;
+	_free_ char *beside = NULL;
+	_free_ char *root = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w, turns, ARRAY_SIZE(turns));
+	root = settings_root(&w.settings);
+	versions = path_join(root, "versions/9-aaaaaaaaaaaa/MANIFEST");
+	journal = path_join(root, "journal");
+	beside = path_join(root, ".leaving");
+	folder_put(root, ".owner", "kata-manager\n");
+	folder_put(root, "versions/9-aaaaaaaaaaaa/MANIFEST", "");
+	folder_put(root, "journal", "do switch {}\n");
+	if (run_cleanup(&w.settings, NULL, &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_true(file_exists(versions));
+	assert_true(file_exists(journal));
+	assert_false(file_exists(beside));
+	stop(&w);
+}
+
 /* Runs a removal until it needs containerd, with a drop-in that no installation would take. */
 static void assert_removed(const struct fake_turn *turns, size_t n)
 {
@@ -366,6 +403,7 @@ int main(void)
 		cmocka_unit_test(test_cleanup_believes_no_passing_refusal),
 		cmocka_unit_test(test_cleanup_believes_a_refusal_that_lasts),
 		cmocka_unit_test(test_cleanup_of_an_unsuitable_node_needs_no_containerd),
+		cmocka_unit_test(test_cleanup_leaves_a_root_of_another_program_alone),
 		cmocka_unit_test(test_cleanup_without_versions_does_not_forget_the_handlers),
 		cmocka_unit_test(test_cleanup_after_failures_alone_takes_the_conditions),
 		cmocka_unit_test(test_node_that_leaves_says_so_once),

@@ -7,7 +7,7 @@
  */
 #include "tests/unit/folder.h"
 
-#include "manager/machine.h"
+#include "manager/packages.h"
 
 #define RUNC2                                                                \
 	"version = 2\n"                                                      \
@@ -303,6 +303,66 @@ static void test_a_wrong_choice_names_the_right_ones(void **state)
 	}
 }
 
+static void test_what_is_missing_depends_on_what_is_there(void **state)
+{
+	static const struct {
+		const char *choice;
+		bool has[PRESENT_MAX];
+		bool has_plugins;
+		unsigned missing;
+	} cases[] = {
+		{ NULL, { 0 }, false, PART_ENGINE | PART_NETWORKS },
+		{ NULL, { 0 }, true, PART_ENGINE },
+		{ NULL, { true, true, false, false }, false, PART_NETWORKS },
+		{ NULL, { true, true, false, false }, true, 0 },
+		{ NULL, { false, false, true, false }, false, PART_NETWORKS },
+		{ NULL, { true, true, false, true }, false, 0 },
+		{ "none", { 0 }, false, 0 },
+		{ "docker", { 0 }, false, 0 },
+		{ "containerd", { 0 }, true, PART_ENGINE },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *plugin = path_join(*state, "usr/lib/cni/bridge");
+		struct machine k = { 0 };
+
+		(void)unlink(plugin);
+		if (cases[i].has_plugins)
+			folder_put(*state, "usr/lib/cni/bridge", "");
+		machine_in(*state, cases[i].choice, &k);
+		for (size_t p = 0; p < PRESENT_MAX; p++)
+			k.engines[p].is_there = cases[i].has[p];
+		assert_int_equal(packages_missing(&k, *state), cases[i].missing);
+		machine_end(&k);
+	}
+}
+
+static void test_each_distribution_has_names_of_its_own(void **state)
+{
+	static const struct {
+		const char *program, *names;
+	} cases[] = {
+		{ "usr/bin/apt-get", "containerd containernetworking-plugins" },
+		{ "usr/bin/dnf", "containerd containernetworking-plugins" },
+		{ "usr/bin/zypper", "containerd cni-plugins" },
+		{ "usr/bin/pacman", "containerd cni-plugins" },
+		{ "sbin/apk", "containerd cni-plugins" },
+	};
+
+	assert_int_equal(packages_manager(*state), -1);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *path = path_join(*state, cases[i].program);
+		_strv_ strv names = NULL;
+		_free_ char *list = NULL;
+
+		folder_put(*state, cases[i].program, "");
+		names = packages_names(packages_manager(*state), PART_ENGINE | PART_NETWORKS);
+		list = strv_join(names, " ");
+		assert_string_equal(list, cases[i].names);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -315,6 +375,8 @@ int main(void)
 		TEST(test_what_is_not_there_gets_nothing_but_the_link),
 		TEST(test_a_choice_is_kept_and_what_was_configured_before_it_goes),
 		TEST(test_a_wrong_choice_names_the_right_ones),
+		TEST(test_what_is_missing_depends_on_what_is_there),
+		TEST(test_each_distribution_has_names_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include "manager/image.h"
 #include "manager/machine.h"
 
 #define MAIN_FILE "kata/current/share/defaults/kata-containers/configuration.toml"
@@ -113,6 +114,51 @@ static void test_without_a_version_there_is_nothing_to_test(void **state)
 	assert_non_null(strstr(e.msg, "nothing is installed"));
 }
 
+/* ---- the image of test ---- */
+
+static void test_an_image_names_its_layer_by_digest(void **state)
+{
+	_free_ char *dir = path_join(*state, "image");
+	_free_ char *path = NULL;
+	_free_ char *bytes = NULL;
+	_free_ char *wanted = NULL;
+	char digest[SHA256_HEX + 1];
+	const char *config;
+	size_t len, layer = 0;
+	struct error e;
+
+	assert_int_equal(image_write(dir, "a.example/b:c", &path, &e), 0);
+	assert_int_equal(file_read(path, GIB, &bytes, &len, &e), 0);
+	assert_string_equal(bytes, "layer.tar");
+	for (const char *digit = bytes + 124; *digit; digit++)
+		layer = layer * 8 + (size_t)(*digit - '0');
+	assert_true(layer > 0 && layer + 4 * 512 <= len && len % 512 == 0);
+	sha256_bytes(bytes + 512, layer, digest);
+	wanted = xasprintf("sha256:%s", digest);
+	config = bytes + 512 + layer;
+	assert_string_equal(config, "config.json");
+	assert_non_null(strstr(config + 512, wanted));
+	assert_non_null(strstr(config + 512, "\"diff_ids\""));
+	assert_string_equal(config + 1024, "manifest.json");
+	assert_non_null(strstr(config + 1536, "[\"a.example/b:c\"]"));
+}
+
+/* ---- remove ---- */
+
+static void test_what_another_program_installed_is_not_ours_to_remove(void **state)
+{
+	int status;
+	_json_ struct json_object *all = NULL;
+	_free_ char *version = path_join(*state, "kata/versions/9-aaaaaaaaaaaa/MANIFEST");
+
+	folder_put(*state, "kata/versions/9-aaaaaaaaaaaa/MANIFEST", "");
+	all = said(*state, cmd_remove, &status);
+	assert_int_equal(status, 0);
+	assert_string_equal(json_get_str(all, "holder"), "kata-deploy");
+	assert_int_equal(json_get_int(all, "steps", -1), 0);
+	assert_true(file_exists(version));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -121,6 +167,8 @@ int main(void)
 		TEST(test_configuration_that_others_can_write_is_found),
 		TEST(test_settings_and_versions_that_are_a_risk_are_found),
 		TEST(test_without_a_version_there_is_nothing_to_test),
+		TEST(test_an_image_names_its_layer_by_digest),
+		TEST(test_what_another_program_installed_is_not_ours_to_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
