@@ -168,8 +168,8 @@ int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
 		  const struct cancel *c, struct error *e);
 
-/* Hot-plug; *ret_address is where the guest finds the device.  ENOSPC without a port
- * (pcie_root_port), or when the controller behind the last one is full. */
+/* Hot-plug; *ret_address is where the guest finds the device.  ENOSPC when the
+ * controller behind the last port is full. */
 int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e);
 /* Asks the guest to let go of the device ID and waits until it has. */

@@ -53,3 +53,6 @@ kata_unit_test(test_shim_task.c LIBS kata_shim)
 target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=events_publish)
 kata_unit_test(test_engine_specs.c LIBS kata_sandbox kata_agent)
 target_compile_definitions(test_engine_specs PRIVATE KATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+# Whole pods: the tables of hypervisors and drivers are those of the fake one.
+kata_unit_test(test_shim_life.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
+target_link_options(test_shim_life PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=config_check_paths)

@@ -365,8 +365,8 @@ static int choose_place(const struct call *call, const char *id, struct place *r
 	unsigned reserved = q->has_controller ? 0 : 1;
 	int r = 0;
 
-	ret->is_unit = count_free_ports(q) <= reserved && q->n_ports > 0 && find_unit(q, id) < 0 &&
-		       find_port(q, id) < 0;
+	ret->is_unit =
+		count_free_ports(q) <= reserved && find_unit(q, id) < 0 && find_port(q, id) < 0;
 	if (!ret->is_unit) {
 		ret->number = choose_port(q, id, e);
 		return ret->number < 0 ? ret->number : 0;
