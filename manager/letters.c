@@ -17,7 +17,6 @@ enum turn {
 	TURN_ALONE,   /* this verb, and nothing is installed */
 	TURN_BEFORE,  /* this verb, then the installation */
 	TURN_INSTALL, /* words for the installation */
-	TURN_NEVER,   /* no verb does it */
 };
 
 static const struct letter {
@@ -34,8 +33,7 @@ static const struct letter {
 	{ 'f', false, TURN_INSTALL, "--yes", "--yes; no check is skipped" },
 	{ 'h', false, TURN_ALONE, "help", NULL },
 	{ 'H', true, TURN_BEFORE, "config use", NULL },
-	{ 'k', true, TURN_NEVER, NULL,
-	  "install --from FILE; no version is looked for anywhere, so name a file with -K" },
+	{ 'k', true, TURN_INSTALL, "", "install" },
 	{ 'K', true, TURN_INSTALL, "--from", "install --from" },
 	{ 'l', false, TURN_ALONE, "list", NULL },
 	{ 'L', false, TURN_ALONE, "config show", NULL },
@@ -115,13 +113,11 @@ static void note(struct reading *r, const struct letter *row, const char *value)
 
 static int take_row(struct reading *r, const struct letter *row, const char *value, struct error *e)
 {
-	if (row->turn == TURN_NEVER)
-		return fail(e, EINVAL, "-%c stands for '%s'", row->letter, row->note);
 	note(r, row, value);
 	r->is_alone |= row->turn == TURN_ALONE;
 	if (row->turn != TURN_INSTALL)
 		return add_line(r, row->words, value, e);
-	if (row->words)
+	if (!str_empty(row->words))
 		strv_add(&r->install, row->words);
 	if (row->words && value)
 		strv_add(&r->install, value);
@@ -164,6 +160,12 @@ static void take_long(struct reading *r, const char *word)
 	}
 }
 
+static void take_version(struct reading *r, const char *word)
+{
+	strv_addf(&r->to->notes, "'%s' stands for 'install %s'", word, word);
+	strv_add(&r->install, word);
+}
+
 static int take_all(struct reading *r, struct error *e)
 {
 	while (r->left > 0) {
@@ -176,10 +178,7 @@ static int take_all(struct reading *r, struct error *e)
 		else if (word[0] == '-' && word[1])
 			status = take_letters(r, word, e);
 		else
-			status = fail(e, EINVAL,
-				      "'%.64s' is no command, and no version is looked for "
-				      "anywhere: name a file with 'install --from FILE'",
-				      word);
+			take_version(r, word);
 		if (status < 0)
 			return status;
 	}

@@ -111,6 +111,9 @@ void machine_done(struct machine *k)
 	for (size_t i = 0; i < PRESENT_MAX; i++)
 		present_done(&k->engines[i]);
 	scope_done(&k->scope);
+	download_close(k->download);
+	mirror_close(k->mirror);
+	catalog_done(&k->catalog);
 	edit_done(&k->configuration);
 	edit_done(&k->choosing);
 	free(k->choice);
@@ -171,13 +174,18 @@ static int name_version(struct machine *k, struct error *e)
 	return store_marked(k->root, STORE_HELD, &k->held, e);
 }
 
-int machine_want_archive(struct machine *k, const char *from, struct error *e)
+int machine_want_release(struct machine *k, struct error *e)
 {
 	k->target = TARGET_IMAGE;
+	return name_version(k, e);
+}
+
+int machine_want_archive(struct machine *k, const char *from, struct error *e)
+{
 	if (find_archive(from, &k->archive, e) < 0 ||
 	    source_manifest(k->archive, &k->release, e) < 0)
 		return -e->code;
-	return name_version(k, e);
+	return machine_want_release(k, e);
 }
 
 int machine_want_current(struct machine *k, struct error *e)
@@ -240,7 +248,8 @@ int machine_read_file(const struct machine *k, const char *path, char **ret_text
 	if (!k->archive)
 		return fail(e, EBADMSG, "version '%s' is damaged: '%s' is not what it was",
 			    k->folder, file);
-	return source_file(k->archive, entry, ret_text, e);
+	return k->download ? download_text(k->download, entry, ret_text, e)
+			   : source_file(k->archive, entry, ret_text, e);
 }
 
 int machine_plan(struct machine *k, enum presence presence, struct error *e)
@@ -264,6 +273,7 @@ struct transition machine_transition(const struct machine *k)
 		.folder = k->folder,
 		.version_dir = k->version_dir,
 		.archive = k->archive,
+		.sharing = STORE_SHARES,
 		.held = k->held,
 		.target = k->target,
 		.is_last = k->is_leaving,

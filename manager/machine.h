@@ -2,6 +2,7 @@
 #ifndef MANAGER_MACHINE_H
 #define MANAGER_MACHINE_H
 
+#include "lib/host/download.h"
 #include "lib/host/engine.h"
 #include "lib/host/hostcheck.h"
 #include "lib/host/transition.h"
@@ -31,8 +32,11 @@ struct machine {
 	/* ---- what shall be ---- */
 	enum target target;
 	char *archive;
-	char *pin;     /* keys that shall be trusted from now on; NULL: as before */
-	char *program; /* that can take back what is journalled */
+	struct mirror *mirror;     /* that it is from; NULL: from a file, or it is here */
+	struct catalog catalog;    /* of the mirror */
+	struct download *download; /* of the release, of which `archive` is what has come */
+	char *pin;                 /* keys that shall be trusted from now on; NULL: as before */
+	char *program;             /* that can take back what is journalled */
 	struct manifest release;
 	char *folder, *version_dir, *held;
 	struct edit configuration; /* this machine's own, of sandboxes */
@@ -55,6 +59,8 @@ const struct engine *machine_runner(const struct machine *k);
 /* Each reads what shall be: the version in FROM, a file or a folder with one; the current one; the
  * one before it.  ENOENT if there is none. */
 int machine_want_archive(struct machine *k, const char *from, struct error *e);
+/* The same with k->release, and where its archive is, read already. */
+int machine_want_release(struct machine *k, struct error *e);
 int machine_want_current(struct machine *k, struct error *e);
 int machine_want_previous(struct machine *k, struct error *e);
 /* What packages brought to FOLDER (lib/host/source.h); where somebody went back from it, the

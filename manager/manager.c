@@ -39,16 +39,20 @@ const struct command commands[] = {
 	},
 	{
 		.name = "install",
-		.usage = "--from FILE|DIR",
+		.max = 1,
+		.usage = "[VERSION]",
 		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN |
 			 TAKES_ENGINES,
 		.needs_root = true,
 		.run = cmd_install,
-		.help = "install a packed release, the first or another one",
+		.help = "install the release that --from names or the mirror has, the first or "
+			"another "
+			"one",
 	},
 	{
 		.name = "upgrade",
-		.usage = "--from FILE|DIR",
+		.max = 1,
+		.usage = "[VERSION]",
 		.takes = TAKES_FROM | TAKES_DRY_RUN | TAKES_YES | TAKES_KEY | TAKES_WITHDRAWN |
 			 TAKES_ENGINES,
 		.needs_root = true,
@@ -57,7 +61,8 @@ const struct command commands[] = {
 	},
 	{
 		.name = "plan",
-		.usage = "--from FILE|DIR",
+		.max = 1,
+		.usage = "[VERSION]",
 		.takes = TAKES_FROM | TAKES_KEY | TAKES_WITHDRAWN | TAKES_ENGINES,
 		.run = cmd_plan,
 		.help = "what an installation would change and why; ends with 0: nothing, 6: "
@@ -88,10 +93,10 @@ const struct command commands[] = {
 	},
 	{
 		.name = "list",
-		.usage = "[--from FILE|DIR]",
-		.takes = TAKES_FROM,
+		.usage = "",
+		.takes = TAKES_FROM | TAKES_AVAILABLE | TAKES_KEY,
 		.run = cmd_list,
-		.help = "the versions that are installed, and the one that could be",
+		.help = "the versions that are installed, and those that could be",
 	},
 	{
 		.name = "verify",

@@ -22,6 +22,9 @@ enum {
 struct options {
 	const char *output;
 	const char *from;
+	const char *mirror;
+	const char *ca_file;
+	const char *cache;
 	const char *root;
 	const char *link_dir;
 	const char *usual_link_dir; /* of the command; NULL: that of all */
@@ -32,6 +35,7 @@ struct options {
 	bool takes_unsigned;
 	bool takes_withdrawn;
 	bool purges;
+	bool wants_available;
 	bool has_no_headers;
 	bool is_dry;
 	bool is_sure;
@@ -62,6 +66,7 @@ enum takes {
 	TAKES_WITHDRAWN = 1 << 4,
 	TAKES_PURGE = 1 << 5,
 	TAKES_ENGINES = 1 << 6,
+	TAKES_AVAILABLE = 1 << 7,
 };
 
 struct command {

@@ -12,8 +12,17 @@
 #define AT(member) offsetof(struct options, member)
 
 static const struct argument rows[] = {
-	{ "--from", NULL, AT(from), ARGUMENT_TEXT, "FILE|DIR", TAKES_FROM,
-	  "the packed release, or a folder with one" },
+	{ "--from", NULL, AT(from), ARGUMENT_TEXT, "FILE|DIR|URL", TAKES_FROM,
+	  "the packed release, a folder with one, or a mirror" },
+	{ "--mirror", NULL, AT(mirror), ARGUMENT_TEXT, "URL|DIR", TAKES_FROM,
+	  "where releases are, if --from names none ($KATA_MANAGER_MIRROR); nobody is asked "
+	  "otherwise" },
+	{ "--available", NULL, AT(wants_available), ARGUMENT_FLAG, NULL, TAKES_AVAILABLE,
+	  "what the mirror has, too" },
+	{ "--ca-file", NULL, AT(ca_file), ARGUMENT_TEXT, "FILE", TAKES_FROM,
+	  "certificates that a mirror's is signed by ($KATA_MANAGER_CA_FILE; this machine's)" },
+	{ "--cache-dir", NULL, AT(cache), ARGUMENT_TEXT, "DIR", TAKES_FROM,
+	  "where a download is until it is installed (/var/cache/kata-manager)" },
 	{ "--key", NULL, AT(key), ARGUMENT_TEXT, "FILE|TEXT", TAKES_KEY,
 	  "minisign's public key of who makes the releases ($KATA_MANAGER_KEY); the first one is "
 	  "kept" },

@@ -12,6 +12,7 @@
 /* clang-format off */
 #define INSTALL_STEPS(row)                                              \
 	row(host)      /* check the machine */                          \
+	row(download)  /* bring what of the release is not here */      \
 	row(trust)     /* pin the key of releases */                    \
 	row(unpack)    /* unpack and verify the release */              \
 	row(canary)    /* boot a sandbox */                             \

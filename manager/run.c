@@ -157,6 +157,10 @@ static void show_results(struct manager *m, const struct action *action, const s
 	json_set_int(o, "writes", run->common.writes);
 	json_set_int(o, "restarts", r->restarts);
 	json_set_str(o, "guestKernel", r->guest_kernel);
+	if (r->moved) {
+		json_set_int(o, "bytesMoved", (int64_t)r->moved);
+		json_set_int(o, "bytesSaved", (int64_t)r->saved);
+	}
 	view_object(o, m->format, m->out);
 }
 
@@ -224,6 +228,8 @@ static int act_once(void *arg, struct error *e)
 	journal_close(j);
 	if (r < 0)
 		return r;
+	if (run.machine.download)
+		download_discard(run.machine.download);
 	show_results(m, run.action, &run);
 	return 0;
 }

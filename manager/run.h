@@ -7,9 +7,10 @@
 
 /* What a run has done so far. */
 struct results {
-	unsigned steps;     /* that had to run */
-	unsigned restarts;  /* of container engines */
-	char *guest_kernel; /* of the canary */
+	unsigned steps;        /* that had to run */
+	unsigned restarts;     /* of container engines */
+	char *guest_kernel;    /* of the canary */
+	uint64_t moved, saved; /* bytes of a release from a mirror */
 };
 
 /* The context of every step. */

@@ -50,35 +50,66 @@ static int read_key(const struct machine *k, const struct options *o, char **ret
 	return 0;
 }
 
-static int check(struct machine *k, const struct trust *t, struct error *e)
+static int advise(const struct error *why, struct error *e)
 {
+	return fail(e, why->code, "%s%s", why->msg,
+		    why->code != ENOKEY ? ""
+					: " (--key names the key of who made it, "
+					  "--insecure-unsigned takes it all the same)");
+}
+
+/* Asks CHECK by the keys of K and O. */
+static int ask_by_keys(const struct machine *k, const struct options *o,
+		       int (*check)(const struct trust *t, void *arg, struct error *e), void *arg,
+		       struct error *e)
+{
+	_free_ char *key = NULL, *rotation = NULL;
+	struct trust t = { .root = k->root, .not_signed = UNSIGNED_NEVER };
 	struct error why;
 
-	if (trust_check(t, &k->release, &k->pin, &why) >= 0)
-		return 0;
-	return fail(e, why.code, "%s%s", why.msg,
-		    why.code != ENOKEY ? ""
-				       : " (--key names the key of who made it, "
-					 "--insecure-unsigned takes it all the same)");
+	if (read_key(k, o, &key, e) < 0 ||
+	    read_text(choose(o->rotation, ROTATION_VARIABLE), &rotation, e) < 0)
+		return -e->code;
+	t.key = key;
+	t.rotation = rotation;
+	return check(&t, arg, &why) < 0 ? advise(&why, e) : 0;
+}
+
+static int check_release(const struct trust *t, void *arg, struct error *e)
+{
+	struct machine *k = arg;
+
+	return trust_check(t, &k->release, &k->pin, e);
 }
 
 int trust_release(struct machine *k, const struct options *o, struct error *e)
 {
-	_free_ char *key = NULL, *rotation = NULL;
-	struct trust t = { .root = k->root, .not_signed = UNSIGNED_NEVER };
-
 	if (!k->archive)
 		return 0;
 	if (o->takes_unsigned) {
 		view_say("warning: nobody's signature is asked for");
 		return 0;
 	}
-	if (read_key(k, o, &key, e) < 0 ||
-	    read_text(choose(o->rotation, ROTATION_VARIABLE), &rotation, e) < 0)
-		return -e->code;
-	t.key = key;
-	t.rotation = rotation;
-	return check(k, &t, e);
+	return ask_by_keys(k, o, check_release, k, e);
+}
+
+struct signed_text {
+	const char *text, *signature;
+};
+
+static int check_text(const struct trust *t, void *arg, struct error *e)
+{
+	const struct signed_text *s = arg;
+
+	return trust_check_text(t, s->text, s->signature, CATALOG_NAME, e);
+}
+
+int trust_index(const struct machine *k, const struct options *o, const char *text,
+		const char *signature, struct error *e)
+{
+	struct signed_text s = { text, signature };
+
+	return o->takes_unsigned ? 0 : ask_by_keys(k, o, check_text, &s, e);
 }
 
 int trust_parts(struct machine *k, struct error *e)
@@ -102,5 +133,6 @@ int trust_version(const struct machine *k, const struct options *o, struct error
 
 	if (o->takes_withdrawn)
 		return 0;
+	strv_add_all(&withdrawn, k->catalog.withdrawn);
 	return transition_refuse_withdrawn(&t, withdrawn, "--allow-withdrawn", e);
 }

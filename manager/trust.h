@@ -11,6 +11,9 @@ int trust_release(struct machine *k, const struct options *o, struct error *e);
 /* The same for what packages brought: who brings those was asked already, so it is asked again only
  * where a key is pinned. */
 int trust_parts(struct machine *k, struct error *e);
+/* The same for the index of a mirror. */
+int trust_index(const struct machine *k, const struct options *o, const char *text,
+		const char *signature, struct error *e);
 /* EPERM if the version that K wants is withdrawn, unless it is current already or O allows it. */
 int trust_version(const struct machine *k, const struct options *o, struct error *e);
 /* The versions that no sandbox should run, of KATA_WITHDRAWN.  Caller frees. */

@@ -15,7 +15,6 @@
 
 #include "lib/file.h"
 #include "lib/host/digest.h"
-#include "lib/host/manifest.h"
 
 #define SHOWN 12 /* digits of a digest */
 
@@ -56,6 +55,14 @@ static void check_entry(int dirfd, const struct manifest_entry *entry, const str
 			  (unsigned)entry->mode, (unsigned)(st.st_mode & 07777));
 	else if (is_later(&st.st_ctim, seal))
 		compare_bytes(dirfd, entry, changes);
+}
+
+bool intact_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal)
+{
+	_strv_ strv changes = NULL;
+
+	check_entry(dirfd, entry, seal, &changes);
+	return changes == NULL;
 }
 
 void intact_check(const char *dir, strv *ret_changes)

@@ -2,11 +2,16 @@
 #ifndef LIB_HOST_INTACT_H
 #define LIB_HOST_INTACT_H
 
-#include "lib/str.h"
+#include <time.h>
+
+#include "lib/host/manifest.h"
 
 /* Adds to *ret_changes, for people, each file of the version in DIR that is not what its manifest
  * says: "share/x has other bytes (sha256 ... -> ...)".  A version that is gone or has no manifest
  * is one change. */
 void intact_check(const char *dir, strv *ret_changes);
+
+/* Whether one file of the version at DIRFD, which was complete at SEAL, is what it was. */
+bool intact_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal);
 
 #endif

@@ -13,23 +13,12 @@
 #include <strings.h>
 
 #include "lib/file.h"
+#include "lib/host/listing.h"
 
 #define PATH_LEN_MAX    255
 #define FILE_SIZE_MAX   (4 * GIB)
 #define TOTAL_SIZE_MAX  (16 * GIB)
 #define VERSION_LEN_MAX 64
-
-struct line {
-	char *fields[6];
-	size_t n;
-};
-
-typedef int line_handler(struct manifest *m, const struct line *line, struct error *e);
-
-static bool is_sha256(const char *s)
-{
-	return strlen(s) == SHA256_HEX && strspn(s, "0123456789abcdef") == SHA256_HEX;
-}
 
 static int check_path(const char *path, struct error *e)
 {
@@ -79,7 +68,8 @@ static int check_target(const char *target, const char *path, struct error *e)
 	return 0;
 }
 
-static struct manifest_entry *entry_new(struct manifest *m, const char *path, struct error *e)
+static struct manifest_entry *entry_new(struct manifest *m, const char *path, unsigned line,
+					struct error *e)
 {
 	struct manifest_entry *entry;
 
@@ -96,12 +86,14 @@ static struct manifest_entry *entry_new(struct manifest *m, const char *path, st
 	}
 	m->entries = xrealloc(m->entries, m->n_entries + 1, sizeof(*m->entries));
 	entry = &m->entries[m->n_entries++];
-	*entry = (struct manifest_entry){ .path = xstrdup(path), .line = m->n_lines };
+	*entry = (struct manifest_entry){ .path = xstrdup(path), .line = line };
 	return entry;
 }
 
-static int on_version(struct manifest *m, const struct line *line, struct error *e)
+static int on_version(void *to, const struct listing_line *line, struct error *e)
 {
+	struct manifest *m = to;
+
 	if (m->version)
 		return fail(e, EINVAL, "two versions");
 	if (strchr(line->fields[1], '/'))
@@ -112,16 +104,19 @@ static int on_version(struct manifest *m, const struct line *line, struct error 
 	return 0;
 }
 
-static int on_arch(struct manifest *m, const struct line *line, struct error *e)
+static int on_arch(void *to, const struct listing_line *line, struct error *e)
 {
+	struct manifest *m = to;
+
 	if (check_id(line->fields[1], "architecture", VERSION_LEN_MAX, e) < 0)
 		return -e->code;
 	str_set(&m->arch, line->fields[1]);
 	return 0;
 }
 
-static int on_file(struct manifest *m, const struct line *line, struct error *e)
+static int on_file(void *to, const struct listing_line *line, struct error *e)
 {
+	struct manifest *m = to;
 	struct manifest_entry *entry;
 	uint32_t mode;
 	uint64_t size;
@@ -129,9 +124,9 @@ static int on_file(struct manifest *m, const struct line *line, struct error *e)
 	if (parse_octal(line->fields[1], "mode", 0777, &mode, e) < 0 ||
 	    parse_u64(line->fields[2], "size", FILE_SIZE_MAX, &size, e) < 0)
 		return -e->code;
-	if (!is_sha256(line->fields[3]))
+	if (!listing_is_sha256(line->fields[3]))
 		return fail(e, EINVAL, "'%.80s' is no SHA-256", line->fields[3]);
-	entry = entry_new(m, line->fields[4], e);
+	entry = entry_new(m, line->fields[4], line->number, e);
 	if (!entry)
 		return -e->code;
 	entry->mode = mode;
@@ -142,101 +137,34 @@ static int on_file(struct manifest *m, const struct line *line, struct error *e)
 					      : 0;
 }
 
-static int on_link(struct manifest *m, const struct line *line, struct error *e)
+static int on_link(void *to, const struct listing_line *line, struct error *e)
 {
+	struct manifest *m = to;
 	struct manifest_entry *entry;
 
 	if (check_target(line->fields[1], line->fields[2], e) < 0)
 		return -e->code;
-	entry = entry_new(m, line->fields[2], e);
+	entry = entry_new(m, line->fields[2], line->number, e);
 	if (!entry)
 		return -e->code;
 	entry->target = xstrdup(line->fields[1]);
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	size_t n_fields;
-	line_handler *handle;
-} lines[] = {
-	{ "version", 2, on_version },
-	{ "arch", 2, on_arch },
-	{ "file", 5, on_file },
-	{ "link", 3, on_link },
+static const struct listing_kind kinds[] = {
+	{ "version", 2, false, on_version },
+	{ "arch", 2, false, on_arch },
+	{ "file", 5, false, on_file },
+	{ "link", 3, false, on_link },
 };
 
-static void split(char *text, struct line *ret_line)
-{
-	ret_line->n = 0;
-	while (text && ret_line->n < ARRAY_SIZE(ret_line->fields)) {
-		char *space = strchr(text, ' ');
-
-		if (space)
-			*space++ = '\0';
-		ret_line->fields[ret_line->n++] = text;
-		text = space;
-	}
-}
-
-static int parse_line(struct manifest *m, char *text, struct error *e)
-{
-	struct line line;
-
-	split(text, &line);
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		if (strcmp(line.fields[0], lines[i].name) != 0)
-			continue;
-		if (line.n != lines[i].n_fields)
-			return fail(e, EINVAL, "'%s' has %zu fields instead of %zu", lines[i].name,
-				    line.n, lines[i].n_fields);
-		return lines[i].handle(m, &line, e);
-	}
-	return fail(e, EINVAL, "unknown kind of line '%.32s'", line.fields[0]);
-}
-
-/* Cuts the digest line off the text and compares it with the rest. */
-static int check_digest(struct manifest *m, size_t len, size_t *ret_body, struct error *e)
-{
-	static const char key[] = "digest ";
-	size_t line_len = strlen(key) + SHA256_HEX + 1;
-	char actual[SHA256_HEX + 1];
-	const char *line;
-
-	if (len < line_len || m->text[len - 1] != '\n' ||
-	    strncmp(m->text + len - line_len, key, strlen(key)) != 0)
-		return fail(e, EINVAL, "it does not end with its digest: cut off?");
-	line = m->text + len - line_len;
-	memcpy(m->digest, line + strlen(key), SHA256_HEX);
-	*ret_body = len - line_len;
-	sha256_bytes(m->text, *ret_body, actual);
-	if (strcmp(actual, m->digest) != 0)
-		return fail(e, EBADMSG, "its digest is %s, not %s as it says: damaged", actual,
-			    m->digest);
-	return 0;
-}
-
-static int parse_lines(struct manifest *m, size_t len, struct error *e)
-{
-	static const char header[] = "kata-manifest 1";
-	_free_ char *body = xstrndup(m->text, len);
-	char *next = body;
-	char *text;
-
-	while (*next) {
-		text = next;
-		next = strchr(text, '\n');
-		m->n_lines++;
-		if (!next)
-			return fail(e, EINVAL, "line %u does not end", m->n_lines);
-		*next++ = '\0';
-		if (m->n_lines == 1 && strcmp(text, header) != 0)
-			return fail(e, EINVAL, "it does not begin with '%s'", header);
-		if (m->n_lines > 1 && parse_line(m, text, e) < 0)
-			return fail_wrap(e, "line %u", m->n_lines);
-	}
-	return m->version && m->arch ? 0 : fail(e, EINVAL, "it names no version or architecture");
-}
+static const struct listing_form form = {
+	.header = "kata-manifest 1",
+	.max = MANIFEST_MAX,
+	.kinds = kinds,
+	.n_kinds = ARRAY_SIZE(kinds),
+	.others = OTHERS_REFUSED,
+};
 
 /* A path of LEN bytes among all entries. */
 struct key {
@@ -407,16 +335,13 @@ int manifest_parse(const char *text, size_t len, const char *name, struct manife
 		   struct error *e)
 {
 	_manifest_ struct manifest m = { 0 };
-	size_t body = 0;
 
-	if (len > MANIFEST_MAX)
-		return fail(e, EFBIG, "manifest '%s' is larger than %zu bytes", name,
-			    (size_t)MANIFEST_MAX);
-	if (memchr(text, '\0', len))
-		return fail(e, EINVAL, "manifest '%s' has a NUL byte", name);
+	if (listing_parse(&form, text, len, &m, m.digest, e) < 0)
+		return fail_wrap(e, "manifest '%s'", name);
 	m.text = xstrndup(text, len);
-	if (check_digest(&m, len, &body, e) < 0 || parse_lines(&m, body, e) < 0 ||
-	    check_together(&m, e) < 0)
+	if (!m.version || !m.arch)
+		return fail(e, EINVAL, "manifest '%s' names no version or architecture", name);
+	if (check_together(&m, e) < 0)
 		return fail_wrap(e, "manifest '%s'", name);
 	*ret_manifest = m;
 	m = (struct manifest){ 0 };

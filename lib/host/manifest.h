@@ -43,7 +43,6 @@ struct manifest {
 	char digest[SHA256_HEX + 1];
 	struct manifest_entry *entries;
 	size_t n_entries;
-	unsigned n_lines;
 	uint64_t total_size; /* of all files */
 };
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/host/donor.h"
 #include "lib/host/sign.h"
 #include "lib/host/unpack.h"
 
@@ -24,6 +25,7 @@
 struct folder {
 	const char *path;
 	int fd;
+	const struct donors *donors; /* what they have is not copied; may be NULL */
 	const struct cancel *cancel;
 };
 
@@ -102,7 +104,7 @@ static int copy_part(void *arg, int to, const struct manifest_entry *entry, stru
 static int copy_all(struct folder *f, const struct manifest *m, int dirfd, struct error *e)
 {
 	for (size_t i = 0; i < m->n_entries; i++)
-		if (!m->entries[i].target &&
+		if (!m->entries[i].target && !donors_have(f->donors, i) &&
 		    unpack_place(dirfd, &m->entries[i], copy_part, f, e) < 0)
 			return fail_wrap(e, "folder '%s'", f->path);
 	return unpack_finish(m, dirfd, e);
@@ -140,14 +142,14 @@ int source_file(const char *source, const struct manifest_entry *entry, char **r
 					  : unpack_file(source, entry, ret_text, e);
 }
 
-int source_into(const char *source, const struct manifest *m, int dirfd,
-		const struct cancel *cancel, struct error *e)
+int source_into(const char *source, const struct manifest *m, const struct donors *donors,
+		int dirfd, const struct cancel *cancel, struct error *e)
 {
-	struct folder f = { .path = source, .cancel = cancel };
+	struct folder f = { .path = source, .donors = donors, .cancel = cancel };
 	_close_ int fd = -1;
 
 	if (!source_is_laid_out(source))
-		return unpack_into(source, m, dirfd, cancel, e);
+		return unpack_into(source, m, donors, dirfd, cancel, e);
 	fd = open_folder(source, e);
 	f.fd = fd;
 	return fd < 0 ? fd : copy_all(&f, m, dirfd, e);

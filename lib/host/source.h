@@ -5,6 +5,8 @@
 #include "lib/host/manifest.h"
 #include "lib/wait.h"
 
+struct donors;
+
 /*
  * Where a release comes from: the file it is packed in (unpack.h), or a folder in which its files
  * lie as they will lie on the machine, MANIFEST among them.  Packages of a distribution bring such
@@ -18,7 +20,7 @@ bool source_is_laid_out(const char *source);
 int source_manifest(const char *source, struct manifest *ret_manifest, struct error *e);
 int source_file(const char *source, const struct manifest_entry *entry, char **ret_text,
 		struct error *e);
-int source_into(const char *source, const struct manifest *m, int dirfd,
-		const struct cancel *cancel, struct error *e);
+int source_into(const char *source, const struct manifest *m, const struct donors *donors,
+		int dirfd, const struct cancel *cancel, struct error *e);
 
 #endif

@@ -24,6 +24,7 @@
 #include "lib/file.h"
 #include "lib/foreign.h"
 #include "lib/host/digest.h"
+#include "lib/host/donor.h"
 #include "lib/host/source.h"
 
 #define NEW_PREFIX  ".new-"
@@ -41,7 +42,8 @@ static char *version_path(const char *root, const char *folder)
 	return xasprintf("%s/versions/%s", root, folder);
 }
 
-static int check_space(const char *dir, const struct manifest *m, struct error *e)
+static int check_space(const char *dir, const struct manifest *m, const struct donors *donors,
+		       struct error *e)
 {
 	uint64_t block, need;
 	struct statvfs fs;
@@ -49,7 +51,7 @@ static int check_space(const char *dir, const struct manifest *m, struct error *
 	if (statvfs(dir, &fs) < 0)
 		return fail(e, errno, "cannot ask for the free space of '%s': %m", dir);
 	block = fs.f_frsize;
-	need = m->total_size + m->n_entries * block + SPARE_BYTES;
+	need = m->total_size - (donors ? donors->n_bytes : 0) + m->n_entries * block + SPARE_BYTES;
 	if (fs.f_bavail * block < need)
 		return fail(e, ENOSPC, "'%s' has %llu MiB free, %llu MiB are needed", dir,
 			    (unsigned long long)(fs.f_bavail * block / MIB),
@@ -82,16 +84,28 @@ static int verify_file(int dirfd, const struct manifest_entry *entry, struct err
 	return 0;
 }
 
-static int verify_tree(int dirfd, const struct manifest *m, struct error *e)
+/* Reads every file, but those that DONORS, which may be NULL, stand for. */
+static int verify_tree(int dirfd, const struct manifest *m, const struct donors *donors,
+		       struct error *e)
 {
 	for (size_t i = 0; i < m->n_entries; i++)
-		if (!m->entries[i].target && verify_file(dirfd, &m->entries[i], e) < 0)
+		if (!m->entries[i].target && !donors_vouch(donors, i) &&
+		    verify_file(dirfd, &m->entries[i], e) < 0)
 			return -e->code;
 	return 0;
 }
 
-static int fill(const char *source, const struct manifest *m, const char *path,
-		const struct cancel *cancel, struct error *e)
+/* Before the manifest is written: what is touched after that is not believed by its time. */
+static int share(const struct manifest *m, struct donors *donors, int dirfd, struct error *e)
+{
+	for (size_t i = 0; donors && i < m->n_entries; i++)
+		if (donors_have(donors, i) && donors_give(donors, i, &m->entries[i], dirfd, e) < 0)
+			return -e->code;
+	return 0;
+}
+
+static int fill(const char *source, const struct manifest *m, struct donors *donors,
+		const char *path, const struct cancel *cancel, struct error *e)
 {
 	_close_ int dirfd = -1;
 
@@ -100,9 +114,10 @@ static int fill(const char *source, const struct manifest *m, const char *path,
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return fail(e, errno, "cannot open folder '%s': %m", path);
-	if (source_into(source, m, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
+	if (share(m, donors, dirfd, e) < 0 ||
+	    source_into(source, m, donors, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
 		return -e->code;
-	return verify_tree(dirfd, m, e);
+	return verify_tree(dirfd, m, donors, e);
 }
 
 /* Where the file system cannot exchange: for a moment FINAL is no name at all.  A kill in this
@@ -143,8 +158,8 @@ bool store_exists(const char *root)
 	return file_exists(versions);
 }
 
-int store_add(const char *root, const char *source, const struct manifest *m,
-	      const struct cancel *cancel, struct error *e)
+static int add(const char *root, const char *source, const struct manifest *m,
+	       struct donors *donors, const struct cancel *cancel, struct error *e)
 {
 	_free_ char *versions = path_join(root, "versions");
 	_free_ char *folder = manifest_folder(m);
@@ -153,11 +168,11 @@ int store_add(const char *root, const char *source, const struct manifest *m,
 	struct error ignored;
 
 	if (dir_make(versions, 0755, e) < 0 || store_sweep(root, e) < 0 ||
-	    check_space(versions, m, e) < 0)
+	    check_space(versions, m, donors, e) < 0)
 		return -e->code;
 	/* A version under this name that store_has() refuses is damaged, but may be current and in
 	 * use: it stays until a whole one takes its name. */
-	if (fill(source, m, staging, cancel, e) < 0 || take_name(staging, final, e) < 0) {
+	if (fill(source, m, donors, staging, cancel, e) < 0 || take_name(staging, final, e) < 0) {
 		(void)tree_remove(staging, &ignored);
 		return fail_wrap(e, "making '%s'", final);
 	}
@@ -166,6 +181,17 @@ int store_add(const char *root, const char *source, const struct manifest *m,
 	/* The damaged one, if there was any.  What cannot go now is swept later. */
 	(void)tree_remove(staging, &ignored);
 	return 0;
+}
+
+int store_add(const char *root, const char *source, const struct manifest *m,
+	      enum store_sharing sharing, const struct cancel *cancel, struct error *e)
+{
+	_donors_ struct donors donors = { 0 };
+
+	if (sharing == STORE_ALONE)
+		return add(root, source, m, NULL, cancel, e);
+	donors_find(root, m, &donors);
+	return add(root, source, m, &donors, cancel, e);
 }
 
 static bool entry_fits(int dirfd, const struct manifest_entry *entry)
@@ -222,7 +248,7 @@ int store_verify(const char *root, const char *folder, struct error *e)
 	_manifest_ struct manifest m = { 0 };
 	_close_ int dirfd = open_version(root, folder, &m, e);
 
-	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, e);
+	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, NULL, e);
 }
 
 /* Names in ROOT/versions that begin with PREFIX and not with EXCEPT. */

@@ -21,11 +21,15 @@
 /* Whether there is any, be it half a one: something is installed. */
 bool store_exists(const char *root);
 
+/* Whether a version may have files in common with others that are there. */
+enum store_sharing { STORE_ALONE, STORE_SHARES };
+
 /* Brings what SOURCE (source.h) has, whose manifest is M, as a version; one of this name that is
  * damaged is replaced by it and may be current.  All or nothing: on failure, a full disk included,
- * nothing new is left and the damaged one is still there. */
+ * nothing new is left and the damaged one is still there.  With STORE_SHARES what other versions
+ * have (donor.h) is taken from there and need not be in an archive. */
 int store_add(const char *root, const char *source, const struct manifest *m,
-	      const struct cancel *cancel, struct error *e);
+	      enum store_sharing sharing, const struct cancel *cancel, struct error *e);
 /* That the version FOLDER is there with every file in the size and mode of its manifest. */
 bool store_has(const char *root, const char *folder);
 /* Reads every file again and compares its SHA-256. */

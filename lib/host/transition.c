@@ -13,7 +13,6 @@
 #include "lib/file.h"
 #include "lib/host/adopt.h"
 #include "lib/host/stale.h"
-#include "lib/host/store.h"
 
 int transition_assess_unpack(const struct transition *t, struct change *ret_change, struct error *e)
 {
@@ -38,7 +37,7 @@ int transition_unpack(const struct transition *t, const struct cancel *cancel, u
 		      struct error *e)
 {
 	*writes += (unsigned)t->release->n_entries + 1;
-	return store_add(t->root, t->archive, t->release, cancel, e);
+	return store_add(t->root, t->archive, t->release, t->sharing, cancel, e);
 }
 
 /* Which version shall not come by itself then; NULL: none.  CURRENT is the one that is left. */

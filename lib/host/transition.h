@@ -4,6 +4,7 @@
 
 #include "lib/host/manifest.h"
 #include "lib/host/plan.h"
+#include "lib/host/store.h"
 
 /* Which version an installation is about. */
 enum target {
@@ -22,6 +23,7 @@ struct transition {
 	const char *folder;             /* of it among the versions */
 	const char *version_dir;        /* its absolute path, there or not */
 	const char *archive;            /* or folder with it (source.h); NULL: it has to be there */
+	enum store_sharing sharing;     /* of its files with other versions */
 	const char *held;               /* the version that shall not come by itself; NULL: none */
 	enum target target;
 	bool is_last; /* nobody goes back any more */

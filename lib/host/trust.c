@@ -143,26 +143,51 @@ static int check_manifest(const struct sign_key *key, const struct manifest *m, 
 	return 0;
 }
 
-int trust_check(const struct trust *t, const struct manifest *m, char **ret_pin, struct error *e)
+/* The key that counts.  1 if there is one, 0 if nothing has to be signed. */
+static int choose_key(const struct trust *t, struct sign_key *key, char **ret_pin, struct error *e)
 {
-	_free_ char *pin = NULL, *comment = NULL;
 	_strv_ strv pinned = NULL;
-	struct sign_key key;
 	int r;
 
-	*ret_pin = NULL;
 	if (t->not_signed == UNSIGNED_TAKEN)
 		return 0;
 	if (read_keys(t->root, &pinned, e) < 0)
 		return -e->code;
-	r = find_key(t, pinned, &key, &pin, e);
+	r = find_key(t, pinned, key, ret_pin, e);
 	if (r == 0 && t->not_signed == UNSIGNED_NEVER)
 		r = fail(e, ENOKEY, "no key of releases is trusted in '%s', and none is given",
 			 t->root);
+	return r;
+}
+
+int trust_check(const struct trust *t, const struct manifest *m, char **ret_pin, struct error *e)
+{
+	_free_ char *pin = NULL, *comment = NULL;
+	struct sign_key key;
+	int r;
+
+	*ret_pin = NULL;
+	r = choose_key(t, &key, &pin, e);
 	if (r <= 0 || check_manifest(&key, m, &comment, e) < 0)
 		return r <= 0 ? r : -e->code;
 	*ret_pin = TAKE_PTR(pin);
 	return 0;
+}
+
+int trust_check_text(const struct trust *t, const char *text, const char *signature,
+		     const char *name, struct error *e)
+{
+	_free_ char *pin = NULL, *comment = NULL;
+	struct sign_key key;
+	int r = choose_key(t, &key, &pin, e);
+
+	if (r <= 0)
+		return r;
+	if (!signature)
+		return fail(e, ENOKEY, "'%s' is not signed, but key %s is trusted", name,
+			    sign_key_name(&key).s);
+	return sign_check(&key, text, strlen(text), signature, name, &comment, e) < 0 ? -e->code
+										      : 0;
 }
 
 int trust_whose(const char *root, const struct manifest *m, char **ret_who, struct error *e)

@@ -35,6 +35,10 @@ struct trust {
  */
 int trust_check(const struct trust *t, const struct manifest *m, char **ret_pin, struct error *e);
 
+/* The same for another text that is signed by the same key: NAME is for messages. */
+int trust_check_text(const struct trust *t, const char *text, const char *signature,
+		     const char *name, struct error *e);
+
 /* The text that is pinned; NULL: none.  Caller frees. */
 int trust_pinned(const char *root, char **ret_text, struct error *e);
 /* Pins TEXT; NULL: nothing is pinned any more. */

@@ -18,6 +18,7 @@
 
 #include "lib/file.h"
 #include "lib/host/decode.h"
+#include "lib/host/donor.h"
 #include "lib/host/sign.h"
 
 #define BLOCK_SIZE (256 * 1024)
@@ -199,6 +200,7 @@ int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fil
 /* Where a release goes. */
 struct place {
 	const struct manifest *m;
+	const struct donors *donors; /* may be NULL */
 	int dirfd;
 	bool *has_come; /* one for each entry */
 };
@@ -221,7 +223,9 @@ static int place_member(struct decoder *d, const struct tar_member *member, cons
 		return fail(e, EINVAL, "'%s' is not a regular file", path);
 	if (member->size != entry->size)
 		return fail(e, EBADMSG, "'%s' has not the size the manifest says", path);
-	return unpack_place(p->dirfd, entry, copy_data, d, e);
+	return donors_have(p->donors, (size_t)(entry - p->m->entries))
+		       ? 0
+		       : unpack_place(p->dirfd, entry, copy_data, d, e);
 }
 
 static int place_links(const struct manifest *m, int dirfd, struct error *e)
@@ -239,10 +243,16 @@ static int place_links(const struct manifest *m, int dirfd, struct error *e)
 	return 0;
 }
 
+/* A link is made from the manifest; that it is in the archive, too, is a rule for whole ones. */
+static bool may_lack(const struct place *p, size_t i)
+{
+	return donors_have(p->donors, i) || (p->donors && p->m->entries[i].target);
+}
+
 static int check_complete(const struct place *p, struct error *e)
 {
 	for (size_t i = 0; i < p->m->n_entries; i++)
-		if (!p->has_come[i])
+		if (!p->has_come[i] && !may_lack(p, i))
 			return fail(e, EBADMSG, "'%s' is missing in the archive",
 				    p->m->entries[i].path);
 	return 0;
@@ -289,26 +299,28 @@ static int place_members(struct decoder *d, struct place *p, struct error *e)
 	return r < 0 ? r : check_complete(p, e);
 }
 
-int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct error *e)
+int unpack_from(struct decoder *d, const struct manifest *m, const struct donors *donors, int dirfd,
+		struct error *e)
 {
 	_free_ bool *has_come = xcalloc(m->n_entries + 1, sizeof(*has_come));
-	struct place p = { m, dirfd, has_come };
+	struct place p = { m, donors, dirfd, has_come };
 
 	return place_members(d, &p, e) < 0 ? -e->code : unpack_finish(m, dirfd, e);
 }
 
-int unpack_into(const char *archive, const struct manifest *m, int dirfd,
-		const struct cancel *cancel, struct error *e)
+int unpack_into(const char *archive, const struct manifest *m, const struct donors *donors,
+		int dirfd, const struct cancel *cancel, struct error *e)
 {
+	uint64_t size = m->total_size - (donors ? donors->n_bytes : 0);
 	_decoder_ struct decoder d = DECODER_NONE;
 
 	if (decoder_open(archive, cancel, &d, e) < 0)
 		return -e->code;
-	if (m->total_size > d.room)
+	if (size > d.room)
 		return fail(e, EFBIG,
 			    "archive '%s' has %llu bytes and says it holds %llu: more than %d "
 			    "times as many",
-			    archive, (unsigned long long)d.size, (unsigned long long)m->total_size,
+			    archive, (unsigned long long)d.size, (unsigned long long)size,
 			    DECODE_RATIO_MAX);
-	return unpack_from(&d, m, dirfd, e);
+	return unpack_from(&d, m, donors, dirfd, e);
 }

@@ -6,6 +6,7 @@
 #include "lib/wait.h"
 
 struct decoder;
+struct donors;
 
 /* A packed release: a tar archive (tar.h), in zstd or as it is, whose members lie below "opt/kata/"
  * and whose first file is MANIFEST; MANIFEST.minisig may follow.  Whatever else it is refused for,
@@ -22,12 +23,16 @@ int unpack_file(const char *archive, const struct manifest_entry *entry, char **
 
 /* Writes the release into the empty folder DIRFD: every file of M, with its size, and nothing else.
  * Digests are for the caller to compare, with what the disk gives back.  Nothing is followed or
- * written outside.  On failure the folder holds a part; the caller removes it. */
-int unpack_into(const char *archive, const struct manifest *m, int dirfd,
-		const struct cancel *cancel, struct error *e);
+ * written outside.  On failure the folder holds a part; the caller removes it.
+ *
+ * What DONORS have is left to the caller and need not be in the archive, nor need links, then;
+ * NULL: all has to be there. */
+int unpack_into(const char *archive, const struct manifest *m, const struct donors *donors,
+		int dirfd, const struct cancel *cancel, struct error *e);
 
 /* The same with an archive that is being read: public for the fuzz target. */
-int unpack_from(struct decoder *d, const struct manifest *m, int dirfd, struct error *e);
+int unpack_from(struct decoder *d, const struct manifest *m, const struct donors *donors, int dirfd,
+		struct error *e);
 
 /* Writes what ENTRY is to hold. */
 typedef int unpack_fill(void *arg, int fd, const struct manifest_entry *entry, struct error *e);

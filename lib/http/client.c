@@ -134,6 +134,15 @@ static int64_t parse_retry_after(const char *value)
 	return (int64_t)min_u64(seconds, RETRY_AFTER_MAX_S) * 1000;
 }
 
+/* Of "HTTP/1.1 206 Partial Content". */
+static void give_status(struct exchange *x, const char *line)
+{
+	_strv_ strv words = strv_split(line, " \r\n");
+
+	if (x->request->on_header && strv_len(words) > 1)
+		x->request->on_header(x->request->arg, ":status", words[1]);
+}
+
 static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 {
 	struct exchange *x = arg;
@@ -149,6 +158,10 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *arg)
 			     "the headers of the answer to '%s' have more than %" PRIu64 " bytes",
 			     x->request->path, WIRE_HEADERS_MAX);
 		return 0;
+	}
+	if (str_starts(line, "HTTP/")) {
+		give_status(x, line);
+		return size * n;
 	}
 	if (!colon)
 		return size * n;
@@ -236,10 +249,14 @@ static void set_connection(CURL *easy, const struct http_target *t)
 	set_tls(easy, t);
 }
 
-static void set_body(CURL *easy, const struct http_request *r)
+static void set_request(CURL *easy, const struct http_request *r)
 {
 	const char *method = r->method ? r->method : "GET";
 
+	if (r->slow_s) {
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)r->slow_bytes);
+		curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)r->slow_s);
+	}
 	if (r->body) {
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
@@ -382,7 +399,7 @@ int http_do(struct http_client *client, const struct http_request *request,
 	r = set_token(client, e);
 	if (r < 0)
 		return r;
-	set_body(client->easy, request);
+	set_request(client->easy, request);
 	headers = header_list(client, request);
 	if (client->connect_to)
 		connect_to = curl_slist_append(NULL, client->connect_to);

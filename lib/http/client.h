@@ -39,11 +39,15 @@ struct http_request {
 	size_t max_response; /* bytes collected; more is EFBIG.  0: WIRE_BODY_MAX */
 	uint64_t deadline_ms;
 	uint64_t idle_ms; /* ETIMEDOUT when no byte arrives for so long; 0: never */
+	/* ETIMEDOUT when fewer bytes than these arrive in a second, for so many seconds; 0: never
+	 */
+	unsigned slow_bytes, slow_s;
 	const struct cancel *cancel;
 	/* Given every piece of a 2xx answer instead of collecting it; a negative value ends the
 	 * request with that errno and *e must be filled. */
 	int (*on_data)(void *arg, const char *bytes, size_t len, struct error *e);
-	/* Given every header and trailer, NAME in lower case. */
+	/* Given every header and trailer, NAME in lower case, and before them ":status", its
+	 * number, of each answer on the way. */
 	void (*on_header)(void *arg, const char *name, const char *value);
 	void *arg;
 };

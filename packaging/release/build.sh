@@ -6,10 +6,11 @@
 #   packaging/release/build.sh BUILD OUT       from the release build BUILD, for example build/release
 #
 # Leaves OUT/kata, the directory as it will be on a node, and OUT/kata-static-VERSION-ARCH.tar.zst,
-# the same below opt/kata.  What it consists of is the table packaging/release/layout; MANIFEST, whose
-# format lib/host/manifest.h describes, lists it with sizes and digests.  Equal inputs give equal
-# bytes: order, owner, mode and time are fixed and zstd runs with one thread.  If OUT already holds
-# this very release, nothing is written.  KATA_PACK_LEVEL is how hard zstd tries (19).
+# the same below opt/kata, with the list of its frames beside it (frames.sh).  What it consists of is
+# the table packaging/release/layout; MANIFEST, whose format lib/host/manifest.h describes, lists it
+# with sizes and digests.  Equal inputs give equal bytes: order, owner, mode and time are fixed and
+# zstd runs with one thread.  If OUT already holds this very release, nothing is written.
+# KATA_PACK_LEVEL is how hard zstd tries (19).
 #
 # Beside the archive lie its SBOM and its provenance (describe.sh).
 #
@@ -152,15 +153,16 @@ pack() {
 		(cd "$work" && find opt/kata -mindepth 1 ! -path opt/kata/MANIFEST ! -path opt/kata/MANIFEST.minisig | sort)
 	} >"$work/members"
 	tar -C "$work" --no-recursion -T "$work/members" --format=ustar --owner=0 --group=0 \
-		--numeric-owner --mtime=@0 -cf - |
-		zstd -q "-${KATA_PACK_LEVEL:-19}" --single-thread -c >"$work/archive"
+		--numeric-owner --mtime=@0 -cf "$work/tar"
+	"$top/packaging/release/frames.sh" "$work/tar" "$work/packed"
+	rm "$work/tar"
 }
 
 lay_out
 check_configuration
 write_manifest
 sign "$tree/MANIFEST" "kata $version $arch $(tail -n 1 "$tree/MANIFEST")"
-if [ -f "$archive" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST" &&
+if [ -f "$archive" ] && [ -f "${archive%.tar.zst}.frames" ] && cmp -s "$tree/MANIFEST" "$out/kata/MANIFEST" &&
 	[ "$(cat "$tree/MANIFEST.minisig" 2>/dev/null)" = "$(cat "$out/kata/MANIFEST.minisig" 2>/dev/null)" ]; then
 	describe
 	echo "release: $archive is up to date"
@@ -169,7 +171,8 @@ fi
 pack
 rm -rf "$out/kata"
 mv "$tree" "$out/kata"
-mv "$work/archive" "$archive"
+mv "$work/packed.frames" "${archive%.tar.zst}.frames"
+mv "$work/packed.tar.zst" "$archive"
 tree=$out/kata
 describe
 echo "release: $archive ($(stat -c %s "$archive") bytes, $(tail -n 1 "$out/kata/MANIFEST"))"

@@ -141,7 +141,7 @@ static void unpack_below(const char *outer, struct decoder *d, const struct mani
 
 	if (outerfd < 0 || dirfd < 0)
 		return;
-	if (unpack_from(d, m, dirfd, &e) >= 0)
+	if (unpack_from(d, m, NULL, dirfd, &e) >= 0)
 		check_all_is_there(dirfd, m);
 	check_folder(dirfd, "", m);
 	if (dir_list(outerfd, NAMES_MAX, &names, &e) < 0 || strv_len(names) != 1)

@@ -46,7 +46,7 @@ static int add(const char *dir, char **ret_folder, struct error *e)
 	if (source_manifest(parts, &m, e) < 0)
 		return -e->code;
 	*ret_folder = manifest_folder(&m);
-	return store_add(root, parts, &m, NULL, e);
+	return store_add(root, parts, &m, STORE_ALONE, NULL, e);
 }
 
 static void test_parts_become_a_version_with_modes_and_links(void **state)

@@ -104,7 +104,7 @@ static int add(const struct fixture *f, char **ret_folder, struct error *e)
 	if (r < 0)
 		return r;
 	*ret_folder = manifest_folder(&m);
-	return store_add(f->root, f->archive, &m, NULL, e);
+	return store_add(f->root, f->archive, &m, STORE_ALONE, NULL, e);
 }
 
 static void assert_nothing_left(const struct fixture *f)
@@ -286,7 +286,7 @@ static int add_on_a_full_disk(const struct fixture *f, struct error *e)
 	(void)sigaddset(&set, SIGXFSZ);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-	r = store_add(f->root, f->archive, &m, NULL, e);
+	r = store_add(f->root, f->archive, &m, STORE_ALONE, NULL, e);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	return r;
 }
@@ -374,7 +374,7 @@ static void test_damaged_version_is_replaced_where_nothing_is_exchanged(void **s
 	child = fork();
 	assert_true(child >= 0);
 	if (child == 0)
-		_exit(forbid_exchange() ? -store_add(f->root, f->archive, &m, NULL, &e)
+		_exit(forbid_exchange() ? -store_add(f->root, f->archive, &m, STORE_ALONE, NULL, &e)
 					: EXIT_FAILURE);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);

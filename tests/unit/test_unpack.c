@@ -94,7 +94,7 @@ static int add(const struct fixture *f, struct error *e)
 	_manifest_ struct manifest m = { 0 };
 	int r = unpack_manifest(f->archive, &m, e);
 
-	return r < 0 ? r : store_add(f->root, f->archive, &m, NULL, e);
+	return r < 0 ? r : store_add(f->root, f->archive, &m, STORE_ALONE, NULL, e);
 }
 
 /* Refused as a whole: no version, no staging folder, and nothing beside them. */
@@ -159,7 +159,7 @@ static void test_signature_behind_the_manifest_comes_along(void **state)
 	tar_finish(&b, f->archive);
 	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
 	assert_string_equal(m.signature, SIGNATURE);
-	assert_int_equal(store_add(f->root, f->archive, &m, NULL, &e), 0);
+	assert_int_equal(store_add(f->root, f->archive, &m, STORE_ALONE, NULL, &e), 0);
 	folder = manifest_folder(&m);
 	path = xasprintf("%s/versions/%s/" MANIFEST_SIGNATURE, f->root, folder);
 	assert_int_equal(file_read(path, 1000, &text, NULL, &e), 0);
@@ -453,7 +453,7 @@ static void test_unpacking_ends_when_it_is_cancelled(void **state)
 	assert_int_equal(unpack_manifest(f->archive, &m, &e), 0);
 	assert_int_equal(cancel_init(&cancel, &e), 0);
 	cancel_raise(&cancel);
-	assert_int_equal(store_add(f->root, f->archive, &m, &cancel, &e), -ECANCELED);
+	assert_int_equal(store_add(f->root, f->archive, &m, STORE_ALONE, &cancel, &e), -ECANCELED);
 	cancel_done(&cancel);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
