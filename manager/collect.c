@@ -120,7 +120,7 @@ static int collect(const struct wish *w)
 			strv_add(&words, options[i].option);
 			strv_add(&words, options[i].value);
 		}
-	return manager_words((int)strv_len(words), words);
+	return manager_words(PROGRAM, (int)strv_len(words), words);
 }
 
 int collect_main(int argc, char **argv)

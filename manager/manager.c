@@ -270,7 +270,7 @@ static int status_of(int r, const struct manager *m)
 	return m->is_refused ? EXIT_REFUSED : EXIT_FAILED;
 }
 
-static int run_cancelled(const struct command *c, const struct options *o)
+static int run_cancelled(const char *program, const struct command *c, const struct options *o)
 {
 	struct cancel cancel = { .fd = -1 };
 	struct manager m = { .options = o, .cancel = &cancel, .out = stdout };
@@ -285,13 +285,13 @@ static int run_cancelled(const struct command *c, const struct options *o)
 	r = cancel.fd < 0 ? cancel.fd : run_command(c, &m, &e);
 	closep(&cancel.fd);
 	if (r < 0)
-		view_say(PROGRAM ": %s", e.msg);
+		view_say("%s: %s", program, e.msg);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		return EXIT_FAILED;
 	return status_of(r, &m);
 }
 
-int manager_words(int argc, char **argv)
+int manager_words(const char *program, int argc, char **argv)
 {
 	_options_ struct options o = { 0 };
 	const struct command *c = NULL;
@@ -305,10 +305,10 @@ int manager_words(int argc, char **argv)
 		return 0;
 	}
 	if (!c) {
-		view_say(PROGRAM ": %s", e.msg);
+		view_say("%s: %s", program, e.msg);
 		return EXIT_USAGE;
 	}
-	return run_cancelled(c, &o);
+	return run_cancelled(program, c, &o);
 }
 
 static int run_letters(int argc, char **argv)
@@ -324,7 +324,7 @@ static int run_letters(int argc, char **argv)
 	for (char **note = l.notes; note && *note; note++)
 		view_say("%s", *note);
 	for (size_t i = 0; status == 0 && i < l.n; i++)
-		status = manager_words((int)strv_len(l.lines[i]), l.lines[i]);
+		status = manager_words(PROGRAM, (int)strv_len(l.lines[i]), l.lines[i]);
 	return status;
 }
 
@@ -338,5 +338,5 @@ int manager_main(int argc, char **argv)
 		return collect_main(argc, argv);
 	log_open(PROGRAM, STDERR_FILENO, LOG_TEXT, LOG_LEVEL_WARN);
 	return letters_are(argc - 1, argv + 1) ? run_letters(argc - 1, argv + 1)
-					       : manager_words(argc - 1, argv + 1);
+					       : manager_words(PROGRAM, argc - 1, argv + 1);
 }

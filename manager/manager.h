@@ -91,8 +91,9 @@ manager_run cmd_assemble, cmd_audit, cmd_dismantle, cmd_test, cmd_check, cmd_com
 
 /* The whole program.  Returns the exit status. */
 int manager_main(int argc, char **argv);
-/* One command and its options, without the program.  Returns the exit status. */
-int manager_words(int argc, char **argv);
+/* One command and its options, without the program, whose name goes before errors.  Returns the
+ * exit status. */
+int manager_words(const char *program, int argc, char **argv);
 
 /* Options: parse them, name them for help and completion. */
 int options_parse(int argc, char **argv, struct options *ret_options, struct error *e);

@@ -12,7 +12,7 @@
 #include "lib/proc.h"
 #include "manager/report/report.h"
 
-#define PROGRAM_MS  (15 * UINT64_C(1000))
+#define PROGRAM_MS  (10 * UINT64_C(1000))
 #define OUTPUT_MAX  (512 * KIB)
 #define PACKAGE_MAX 200
 

@@ -20,7 +20,7 @@
 #define REPORT_MAX  (4 * MIB)
 #define REPORT_MS   (180 * UINT64_C(1000))
 #define PART_MAX    (8 * MIB) /* before it is cut */
-#define PART_MS     (40 * UINT64_C(1000))
+#define PART_MS     (20 * UINT64_C(1000))
 #define TEXT_MAX    (64 * KIB) /* of one in a part */
 #define CUT         "\n(cut here)"
 #define NOT_BY_ROOT "not as root: what only root may see is not here"

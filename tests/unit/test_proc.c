@@ -84,6 +84,65 @@ static void test_proc_run_that_talks_without_end_times_out(void **state)
 	is_always_ready = false;
 }
 
+/* A program with a child that holds its output, as wrappers have them. */
+static void test_proc_run_that_times_out_leaves_nothing_behind(void **state)
+{
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
+			 (char[]){ "sleep 3141 & exec sleep 3141" }, NULL };
+	const struct proc_spec spec = { .argv = argv, .new_session = true };
+	char *find[] = { (char[]){ "/usr/bin/pgrep" }, (char[]){ "-f" }, (char[]){ "^sleep 3141$" },
+			 NULL };
+	const struct proc_spec finding = { .argv = find };
+	_free_ char *output = NULL;
+	_free_ char *found = NULL;
+	struct error e;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&spec, deadline_in(300), NULL, 10, &status, &output, &e),
+			 -ETIMEDOUT);
+	assert_int_equal(proc_run(&finding, deadline_in(LONG_MS), NULL, 100, &status, &found, &e),
+			 0);
+	assert_string_equal(found, "");
+}
+
+static int write_arg(void *arg, int out_fd)
+{
+	const char *text = arg;
+
+	if (strcmp(text, "hang") == 0)
+		(void)pause();
+	return write(out_fd, text, strlen(text)) < 0 ? 1 : 7;
+}
+
+static void test_proc_call_gives_output_and_status_of_a_function(void **state)
+{
+	char text[] = "some words";
+	_free_ char *output = NULL;
+	struct error e;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(
+		proc_call(write_arg, text, deadline_in(LONG_MS), NULL, 4, &status, &output, &e), 0);
+	assert_int_equal(status, 7);
+	assert_string_equal(output, "some");
+}
+
+static void test_proc_call_of_what_hangs_times_out(void **state)
+{
+	char text[] = "hang";
+	_free_ char *output = NULL;
+	struct error e;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(
+		proc_call(write_arg, text, deadline_in(100), NULL, 4, &status, &output, &e),
+		-ETIMEDOUT);
+	assert_null(output);
+}
+
 static void test_proc_start_of_a_missing_program_names_it(void **state)
 {
 	char *argv[] = { (char[]){ "/nonexistent/program" }, NULL };
@@ -263,6 +322,9 @@ int main(void)
 		TEST(test_proc_run_collects_output_and_exit_code),
 		TEST(test_proc_run_beyond_its_output_limit_goes_on),
 		TEST(test_proc_run_that_talks_without_end_times_out),
+		TEST(test_proc_run_that_times_out_leaves_nothing_behind),
+		TEST(test_proc_call_gives_output_and_status_of_a_function),
+		TEST(test_proc_call_of_what_hangs_times_out),
 		TEST(test_proc_start_of_a_missing_program_names_it),
 		TEST(test_proc_start_permutes_descriptors),
 		TEST(test_proc_stop_ends_a_child_that_ignores_sigterm),
