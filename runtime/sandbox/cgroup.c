@@ -7,6 +7,12 @@
  * controller, version 2 one; both are plain folders here.  A version 2 folder that has children
  * with controllers takes no processes, so nothing is ever put into the pod's folder itself.
  *
+ * In version 2 each folder on the way gives all controllers to those below it, ours as well: its
+ * processes are one further down, in "vm".  What the VM takes can be told apart so, and above all
+ * systemd cannot take a controller away from a pod's slice that has no unit in it (a sandbox is
+ * none): it tries whenever it looks at the slice above, and the kubelet ends a pod whose slice
+ * lacks one, as if it had none.
+ *
  * Before a folder can go it must be empty, so the shim moves back to where it came from.  Work
  * thread, or the main thread of `delete`.
  */
@@ -29,6 +35,7 @@
 #define FORGET_WAIT_MS 2000
 #define COUNTS_MAX     (64 * KIB)
 #define NO_LIMIT       (UINT64_MAX / 4)
+#define LEAF           "vm" /* of a version 2 folder */
 
 /* "a-b-c.slice" is the folder a.slice/a-b.slice/a-b-c.slice. */
 static char *slice_path(const char *slice)
@@ -94,8 +101,33 @@ static void cpuset_inherit(const char *dir, const char *knob)
 		log_debug("%s", e.msg);
 }
 
-/* mkdir -p of a cgroup; each level made is given a usable cpuset. */
-static int folder_make(const char *root, const char *path, char **ret_dir, struct error *e)
+/* Lets the folders below DIR have what DIR has.  One by one: not every controller can be given
+ * everywhere, and some may have been. */
+static void give_controllers(const char *dir)
+{
+	_free_ char *has = path_join(dir, "cgroup.controllers");
+	_free_ char *gives = path_join(dir, "cgroup.subtree_control");
+	_free_ char *text = NULL;
+	_strv_ strv names = NULL;
+	struct error e;
+
+	if (file_read(has, PROCS_MAX, &text, NULL, &e) < 0)
+		return;
+	names = strv_split(text, " \n");
+	for (char **name = names; name && *name; name++) {
+		_free_ char *order = xasprintf("+%s", *name);
+
+		if (file_write(gives, order, &e) < 0)
+			log_debug("%s", e.msg);
+	}
+}
+
+enum version { VERSION_1, VERSION_2 };
+
+/* mkdir -p of a cgroup whose levels can be used: of version 1 those that are made have a cpuset, of
+ * version 2 each has what the one above it has. */
+static int folder_make(const char *root, const char *path, enum version version, char **ret_dir,
+		       struct error *e)
 {
 	_strv_ strv parts = strv_split(path, "/");
 	_free_ char *dir = xstrdup(root);
@@ -103,13 +135,16 @@ static int folder_make(const char *root, const char *path, char **ret_dir, struc
 	for (char **part = parts; part && *part; part++) {
 		char *next = path_join(dir, *part);
 
+		if (version == VERSION_2)
+			give_controllers(dir);
 		free(dir);
 		dir = next;
-		if (mkdir(dir, 0755) == 0) {
+		if (mkdir(dir, 0755) < 0) {
+			if (errno != EEXIST)
+				return fail(e, errno, "cannot make the cgroup '%s': %m", dir);
+		} else if (version == VERSION_1) {
 			cpuset_inherit(dir, "cpuset.cpus");
 			cpuset_inherit(dir, "cpuset.mems");
-		} else if (errno != EEXIST) {
-			return fail(e, errno, "cannot make the cgroup '%s': %m", dir);
 		}
 	}
 	*ret_dir = TAKE_PTR(dir);
@@ -153,22 +188,34 @@ char *cgroup_home(const char *hierarchy, const char *path)
 	return has_dotdot(path) ? xstrdup(hierarchy) : path_join(hierarchy, path);
 }
 
-static int join_one(struct cgroup *c, const char *hierarchy, const char *home, const char *path,
-		    struct error *e)
+static void note_folder(struct cgroup *c, const char *dir, const char *hierarchy, const char *home)
 {
+	strv_add(&c->dirs, dir);
+	strv_take(&c->homes, cgroup_home(hierarchy, home));
+}
+
+static int join_one(struct cgroup *c, const char *hierarchy, const char *home, const char *path,
+		    enum version version, struct error *e)
+{
+	_free_ char *leaf = version == VERSION_2 ? path_join(path, LEAF) : xstrdup(path);
 	_free_ char *dir = NULL;
-	int r = folder_make(hierarchy, path, &dir, e);
+	int r = folder_make(hierarchy, leaf, version, &dir, e);
 
 	if (r < 0)
 		return r;
-	strv_add(&c->dirs, dir);
-	strv_take(&c->homes, cgroup_home(hierarchy, home));
+	note_folder(c, dir, hierarchy, home);
+	if (version == VERSION_2) {
+		_free_ char *above = path_parent(dir);
+
+		note_folder(c, above, hierarchy, home);
+	}
 	return move_self(dir, e);
 }
 
 int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, struct error *e)
 {
 	struct cgroup c = { 0 };
+	enum version version = is_unified(root ? root : CGROUP_ROOT) ? VERSION_2 : VERSION_1;
 	_free_ char *text = NULL;
 	_strv_ strv lines = NULL;
 	int r = file_read("/proc/self/cgroup", PROCS_MAX, &text, NULL, e);
@@ -181,7 +228,7 @@ int cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup, s
 		_free_ char *hierarchy = hierarchy_of(root ? root : CGROUP_ROOT, *line, &home);
 
 		if (hierarchy)
-			r = join_one(&c, hierarchy, home, path, e);
+			r = join_one(&c, hierarchy, home, path, version, e);
 	}
 	if (r < 0) {
 		cgroup_leave(&c);

@@ -4,9 +4,10 @@
 
 #include "lib/str.h"
 
-/* The cgroups of one sandbox: one folder per hierarchy, with where this process came from. */
+/* The cgroups of one sandbox: a folder per hierarchy, in version 2 with the one below it that its
+ * processes are in, and where this process came from. */
 struct cgroup {
-	strv dirs;  /* made by us */
+	strv dirs;  /* made by us; one that lies in another comes before it */
 	strv homes; /* as many, in the same order */
 };
 

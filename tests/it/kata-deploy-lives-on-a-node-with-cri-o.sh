@@ -5,8 +5,8 @@
 # place: machine
 #
 # The life of an installation on a node with a real CRI-O, systemd and the kubelet: it takes one restart; a pod runs
-# in a VM and outlives restarts of CRI-O; a second run and an upgrade restart nothing; and at the end the node is as
-# it was, byte for byte.
+# in a VM and outlives restarts of CRI-O and what systemd does to its slice; a second run and an upgrade restart nothing;
+# and at the end the node is as it was, byte for byte.
 #
 # KATA_TEST_CRIO is a folder with crio, conmon and pinns; there is no package of it.
 engine=crio
@@ -89,6 +89,15 @@ k delete pod box --grace-period=1 --timeout=180s >/dev/null
 eventually 180 "everything to go" vm_left
 begin_pod next </dev/null
 expect_match "the VM's version" "/versions/$next-" "$(version_of)"
+
+# The kubelet ends a pod whose slice lacks a controller, and systemd takes away what no unit below asks for.
+note "systemd looks at the class of the pod"
+slice=/sys/fs/cgroup/kubepods.slice/kubepods-besteffort.slice
+for weight in 2 3; do
+	vm systemctl set-property --runtime kubepods-besteffort.slice CPUWeight=$weight
+done
+expect "controllers of the pod's slice" "$(vm cat $slice/cgroup.controllers)" "$(vm sh -c "cat $slice/*-pod*.slice/cgroup.controllers")"
+expect_match "those of its VM" cpuset "$(vm sh -c 'cat "/sys/fs/cgroup$(sed s/^0::// /proc/$(pidof qemu-system-x86_64)/cgroup)/cgroup.controllers"')"
 
 note "removing waits for the pod, and restores the node"
 system delete daemonset kata-deploy --cascade=foreground --wait=false >/dev/null

@@ -81,7 +81,7 @@ expect_match "limit of memory" 'limit.*134217728' "$(tr '\n' ' ' <"$work/metrics
 status=0
 guest dd if=/dev/zero of=/dev/null bs=160M count=1 >/dev/null 2>&1 || status=$?
 expect "exit code of 160 MiB in a limit of 128 MiB" 137 $status
-expect_match "cgroup of the VM" '^0::/pod/.*kata_box$' "$(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
+expect_match "cgroup of the VM" '^0::/pod/.*kata_box/vm$' "$(vm sh -c 'cat /proc/$(pidof qemu-system-x86_64)/cgroup')"
 
 # QEMU's own part is what an emulating one would have more of.
 pss=$(vm sh -c 'for name in containerd-shim-kata-v2 qemu-system-x86_64 virtiofsd; do

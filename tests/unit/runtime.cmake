@@ -56,3 +56,5 @@ target_compile_definitions(test_engine_specs PRIVATE KATA_SOURCE_DIR="${PROJECT_
 # Whole pods: the tables of hypervisors and drivers are those of the fake one.
 kata_unit_test(test_shim_life.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
 target_link_options(test_shim_life PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=config_check_paths)
+kata_unit_test(test_cgroup.c LIBS kata_sandbox)
+target_link_options(test_cgroup PRIVATE -Wl,--wrap=statfs -Wl,--wrap=file_read -Wl,--wrap=file_write)
