@@ -4,8 +4,12 @@
  *
  * Refused by default: the key must be a row's annotation, must match enable_annotations as a whole
  * (upstream searches for the expression anywhere, so that "path" there also allows
- * "virtio_fs_daemon_path"), and a path must match the list of patterns of its row.  The value then
- * passes the same checks as one from a file.  Lists and free-form QEMU options have no annotation.
+ * "virtio_fs_daemon_path"), unless its row says that it costs nobody else, and a path must match
+ * the list of patterns of its row.  The value then passes the same checks as one from a file.
+ * Lists and free-form QEMU options have no annotation.
+ *
+ * One of upstream's whose feature is not here (foreign.h) passes with a value that asks for
+ * nothing, those of the hypervisor as far as enable_annotations has them.
  */
 
 #include <regex.h>
@@ -13,6 +17,7 @@
 
 #include "runtime/config/config.h"
 #include "runtime/config/fields.h"
+#include "runtime/config/foreign.h"
 
 #define PREFIX "io.katacontainers.config."
 
@@ -44,6 +49,17 @@ static const struct field *find_row(const struct config *c, const char *rest)
 			return &fields[i];
 	}
 	return NULL;
+}
+
+static const struct foreign *find_foreign(const char *rest, const char **ret_name)
+{
+	const struct foreign *row = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups) && !row; i++) {
+		*ret_name = name_in_group(rest, groups[i].section);
+		row = *ret_name ? foreign_find(groups[i].section, *ret_name) : NULL;
+	}
+	return row;
 }
 
 static bool matches(const char *name, const char *expression)
@@ -101,6 +117,36 @@ static int apply(struct config *c, const struct field *row, const char *value, s
 	return field_set_text(row, c, value, e);
 }
 
+static int check_list(const struct config *c, const char *key, const char *name, struct error *e)
+{
+	if (config_may_annotate(c, name))
+		return 0;
+	return fail(e, EPERM,
+		    "annotation '%.128s' is refused: enable_annotations in '%s' does not contain "
+		    "\"%.128s\"",
+		    key, c->path ? c->path : "the configuration", name);
+}
+
+static int annotate_foreign(const struct config *c, const char *key, const char *value,
+			    struct error *e)
+{
+	const char *rest = key + strlen(PREFIX), *name;
+	const struct foreign *row = find_foreign(rest, &name);
+
+	if (!row)
+		return fail(e, EPERM,
+			    "annotation '%.128s' is refused: this version has no such "
+			    "setting for pods",
+			    key);
+	if (!strcmp(row->section, CONFIG_HYPERVISOR) && check_list(c, key, name, e) < 0)
+		return -e->code;
+	if (!foreign_is_harmless_text(row, value))
+		return fail(e, EPERM,
+			    "annotation '%s' is refused: '%.64s' asks for %s, which is not here",
+			    key, value, row->asks);
+	return 1;
+}
+
 int config_annotate(struct config *c, const char *key, const char *value, struct error *e)
 {
 	const struct field *row;
@@ -110,15 +156,9 @@ int config_annotate(struct config *c, const char *key, const char *value, struct
 		return 0;
 	row = find_row(c, key + strlen(PREFIX));
 	if (!row)
-		return fail(e, EPERM,
-			    "annotation '%.128s' is refused: this version has no such "
-			    "setting for pods",
-			    key);
-	if (!config_may_annotate(c, row->annotation))
-		return fail(e, EPERM,
-			    "annotation '%s' is refused: enable_annotations in '%s' does "
-			    "not contain \"%s\"",
-			    key, c->path ? c->path : "the configuration", row->annotation);
+		return annotate_foreign(c, key, value, e);
+	if (!row->is_for_pods && check_list(c, key, row->annotation, e) < 0)
+		return -e->code;
 	r = check_allowed_value(row, c, key, value, e);
 	if (r < 0)
 		return r;

@@ -49,6 +49,8 @@ struct config_hypervisor {
 	char *vsock_daemon; /* for hosts without vhost-vsock */
 	bool disable_vhost_net;
 	char *entropy_source;
+	uint64_t vmm_first_uid;
+	uint64_t vmm_uids;
 	bool use_legacy_serial;
 	bool enable_debug;
 	strv enable_annotations;

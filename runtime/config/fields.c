@@ -154,6 +154,30 @@ const struct field fields[] = {
 	},
 	{
 		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
+		.key = "vmm_first_uid",
+		.type = FIELD_UINT,
+		.offset = HV(vmm_first_uid),
+		.fallback = "2000000000",
+		.min = 65536,
+		.max = 4294000000,
+		.help = "The first of the user ids that VMMs run as, one for each VM, never one of "
+			"/etc/passwd. Nothing else of the machine shall use them: subordinate ids "
+			"of containers neither.",
+	},
+	{
+		.section = HYPERVISOR,
+		.vmms = ANY_VMM,
+		.key = "vmm_uids",
+		.type = FIELD_UINT,
+		.offset = HV(vmm_uids),
+		.fallback = "65536",
+		.min = 1,
+		.max = 65536,
+		.help = "How many such user ids there are, so how many VMs at once.",
+	},
+	{
+		.section = HYPERVISOR,
 		.vmms = QEMU,
 		.key = "allow_emulation",
 		.type = FIELD_BOOL,
@@ -497,6 +521,7 @@ const struct field fields[] = {
 		.fallback = "tcfilter",
 		.choices = "tcfilter none",
 		.annotation = "internetworking_model",
+		.is_for_pods = true,
 		.help = "How the pod's network reaches the guest: tcfilter joins each interface to "
 			"a tap; none leaves the guest without network.",
 	},
@@ -529,6 +554,7 @@ const struct field fields[] = {
 		.fallback = "true",
 		.is_fixed = true,
 		.annotation = "sandbox_cgroup_only",
+		.is_for_pods = true,
 		.help = "Everything that belongs to a pod runs in the pod's own cgroup, and is "
 			"counted there. Always so, also if a file of upstream's says false.",
 	},
@@ -550,6 +576,7 @@ const struct field fields[] = {
 		.min = 1,
 		.max = 3600,
 		.annotation = "create_container_timeout",
+		.is_for_pods = true,
 		.help = "Seconds until the agent must have made a container.",
 	},
 };

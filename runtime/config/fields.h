@@ -31,7 +31,9 @@ struct field {
 	double min, max;
 	const char *choices;    /* separated by spaces */
 	const char *annotation; /* last part of its name; NULL: never by annotation */
-	size_t allowed; /* offset of the list of patterns an annotated value must match; or 0 */
+	bool is_for_pods; /* by annotation without enable_annotations: nobody else pays for it, and
+			     nothing is weakened by it */
+	size_t allowed;   /* offset of the list of patterns an annotated value must match; or 0 */
 	const char *help;
 };
 

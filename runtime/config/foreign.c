@@ -73,8 +73,9 @@ const struct foreign foreigns[] = {
 	/* The VMM has the label of the shim, which the engine gives. */
 	{ HYPERVISOR, "disable_selinux", NULL, NULL },
 	{ HYPERVISOR, "disable_seccomp", OFF, "a hypervisor without a filter of system calls" },
-	{ HYPERVISOR, "rootless", OFF, "a hypervisor that is not root" },
-	{ HYPERVISOR ".rootless_user", FOREIGN_ANY_KEY, OFF, "a hypervisor that is not root" },
+	/* It never is root, which all of upstream's files let it be. */
+	{ HYPERVISOR, "rootless", NULL, NULL },
+	{ HYPERVISOR ".rootless_user", FOREIGN_ANY_KEY, OFF, "a certain user for the hypervisor" },
 	{ HYPERVISOR, "jailer_path", OFF, JAILER },
 	{ HYPERVISOR, "valid_jailer_paths", NULL, NULL },
 	{ RUNTIME, "experimental_force_guest_pull", OFF, "images that the guest pulls" },
@@ -269,6 +270,18 @@ bool foreign_is_harmless(const struct foreign *row, const struct toml *value)
 	if (value->type == TOML_BOOL)
 		return strcmp(row->harmless, value->boolean ? "true" : "false") == 0;
 	return value->type == TOML_STRING && strcmp(row->harmless, value->text.s) == 0;
+}
+
+bool foreign_is_harmless_text(const struct foreign *row, const char *text)
+{
+	static const char *const offs[] = { "", "0", "false", "[]" };
+
+	if (!row->harmless || (*row->harmless && !strcmp(row->harmless, text)))
+		return true;
+	for (size_t i = 0; !*row->harmless && i < ARRAY_SIZE(offs); i++)
+		if (!strcmp(offs[i], text))
+			return true;
+	return false;
 }
 
 bool foreign_is_protection(const char *name)

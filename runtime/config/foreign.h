@@ -32,6 +32,8 @@ const struct foreign *foreign_find(const char *section, const char *key);
 /* True if SECTION is a table that some row is in. */
 bool foreign_has_section(const char *section);
 bool foreign_is_harmless(const struct foreign *row, const struct toml *value);
+/* The same of an annotation's text. */
+bool foreign_is_harmless_text(const struct foreign *row, const char *text);
 
 /* True if NAME, a key that nobody knows, is about protection by the words in it: then it is not
  * only warned about. */

@@ -117,7 +117,8 @@ static void put_row(FILE *out, const struct field *row, const struct config *c)
 	put_cell(out, value);
 	fputs("` | ", out);
 	if (row->annotation)
-		fprintf(out, "`%s.%s`", annotation_group(row), row->annotation);
+		fprintf(out, "`%s.%s`%s", annotation_group(row), row->annotation,
+			row->is_for_pods ? ", any pod" : "");
 	fputs(" | ", out);
 	put_cell(out, row->help);
 	fputs(" |\n", out);
@@ -162,7 +163,10 @@ static const char reference_head[] =
 	"\n"
 	"The column *annotation* names what a pod may set, below `io.katacontainers.config.`, if "
 	"`enable_annotations`\n"
-	"allows it; everything else there is refused.\n";
+	"allows it or, where it says so, without; everything else there is refused, but for keys "
+	"of "
+	"upstream's that\n"
+	"are not here with a value that asks for nothing.\n";
 
 static void put_table(FILE *out, const struct config *c, bool (*is_meant)(const struct field *row))
 {

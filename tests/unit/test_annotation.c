@@ -11,6 +11,8 @@
 #include "runtime/config/fields.h"
 
 #define HV "io.katacontainers.config.hypervisor."
+#define RT "io.katacontainers.config.runtime."
+#define AG "io.katacontainers.config.agent."
 
 static int setup(void **state)
 {
@@ -52,12 +54,45 @@ static void test_every_annotation_is_refused_by_default(void **state)
 									     : "runtime";
 		_free_ char *key = NULL;
 
-		if (!fields[i].annotation)
+		if (!fields[i].annotation || fields[i].is_for_pods)
 			continue;
 		key = xasprintf("io.katacontainers.config.%s.%s", group, fields[i].annotation);
 		assert_int_equal(config_annotate(*state, key, "1", &e), -EPERM);
 		assert_non_null(strstr(e.msg, "enable_annotations"));
 	}
+}
+
+static void test_what_costs_nobody_else_needs_no_list(void **state)
+{
+	struct config *c = *state;
+	struct error e;
+
+	assert_int_equal(config_annotate(c, RT "internetworking_model", "none", &e), 1);
+	assert_string_equal(c->runtime.internetworking_model, "none");
+	assert_int_equal(config_annotate(c, RT "create_container_timeout", "90", &e), 1);
+	assert_int_equal(c->runtime.create_container_timeout, 90);
+	assert_int_equal(config_annotate(c, RT "create_container_timeout", "0", &e), -EINVAL);
+	assert_int_equal(config_annotate(c, RT "disable_guest_seccomp", "true", &e), -EPERM);
+	assert_false(c->runtime.disable_guest_seccomp);
+}
+
+/* Upstream's list has enable_iommu in it, and its charts write some of the others down. */
+static void test_upstreams_annotation_passes_if_it_asks_for_nothing(void **state)
+{
+	struct config *c = *state;
+	struct error e;
+
+	assert_int_equal(config_annotate(c, HV "enable_iommu", "false", &e), -EPERM);
+	allow(c, "enable_iommu");
+	assert_int_equal(config_annotate(c, HV "enable_iommu", "false", &e), 1);
+	assert_int_equal(config_annotate(c, HV "enable_iommu", "true", &e), -EPERM);
+	assert_non_null(strstr(e.msg, "asks for an IOMMU in the guest, which is not here"));
+	assert_int_equal(config_annotate(c, RT "enable_pprof", "true", &e), 1);
+	assert_int_equal(config_annotate(c, RT "vfio_mode", "guest-kernel", &e), 1);
+	assert_int_equal(config_annotate(c, RT "vfio_mode", "vfio", &e), -EPERM);
+	assert_int_equal(config_annotate(c, AG "kernel_modules", "", &e), 1);
+	assert_int_equal(config_annotate(c, AG "kernel_modules", "e1000e", &e), -EPERM);
+	assert_int_equal(config_annotate(c, RT "enable_iommu", "false", &e), -EPERM);
 }
 
 static void test_unknown_annotation_is_refused_even_if_all_are_enabled(void **state)
@@ -169,6 +204,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_foreign_annotation_is_ignored),
 		TEST(test_every_annotation_is_refused_by_default),
+		TEST(test_what_costs_nobody_else_needs_no_list),
+		TEST(test_upstreams_annotation_passes_if_it_asks_for_nothing),
 		TEST(test_unknown_annotation_is_refused_even_if_all_are_enabled),
 		TEST(test_enabled_annotation_sets_the_value),
 		TEST(test_expression_must_match_the_whole_name),
