@@ -269,6 +269,8 @@ static int start(struct agent *agent, struct error *e)
 		limits_set("/proc/sys");
 	}
 	limits_raise_own();
+	if (agent->config.has_privileged_peer)
+		sock_accept_privileged_only();
 	if (watch_signals(agent, e) < 0)
 		return -e->code;
 	agent->pool = work_pool_new(agent->loop, WORK_THREADS, WORK_STACK);

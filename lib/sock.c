@@ -10,6 +10,7 @@
 #include "lib/sock.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,9 +22,11 @@
 #include "lib/file.h"
 #include "lib/str.h"
 
-#define BACKLOG       64
-#define OK_LINE_MAX   32 /* "OK 4294967295\n" and room */
-#define UNIX_PAUSE_MS 20 /* between two tries while the peer's backlog is full */
+#define BACKLOG        64
+#define OK_LINE_MAX    32 /* "OK 4294967295\n" and room */
+#define PRIVILEGED_MIN 128
+#define PRIVILEGED_MAX 1023
+#define UNIX_PAUSE_MS  20 /* between two tries while the peer's backlog is full */
 
 static const struct {
 	const char *prefix;
@@ -175,13 +178,26 @@ int sock_listen(const struct sock_address *a, struct error *e)
 	return TAKE_FD(fd);
 }
 
+static bool only_privileged;
+
+void sock_accept_privileged_only(void)
+{
+	only_privileged = true;
+}
+
+static bool is_our_host(const struct sockaddr_vm *peer)
+{
+	return peer->svm_cid == VMADDR_CID_HOST &&
+	       (!only_privileged || peer->svm_port <= PRIVILEGED_MAX);
+}
+
 int sock_accept(int listener)
 {
 	union any_address peer = { 0 };
 	socklen_t len = sizeof(peer);
 	int fd = accept4(listener, &peer.any, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0 || peer.any.sa_family != AF_VSOCK || peer.vm.svm_cid == VMADDR_CID_HOST)
+	if (fd < 0 || peer.any.sa_family != AF_VSOCK || is_our_host(&peer.vm))
 		return fd;
 	(void)close(fd);
 	errno = ECONNABORTED;
@@ -217,12 +233,29 @@ static int finish_connect(int fd, const struct sock_address *a, uint64_t deadlin
 	return 0;
 }
 
+/* vsock(7): a port up to 1023 is for CAP_NET_BIND_SERVICE.  The lowest are left to services. */
+static void take_privileged_port(int fd)
+{
+	static _Atomic unsigned count;
+	const unsigned ports = PRIVILEGED_MAX - PRIVILEGED_MIN + 1;
+	unsigned start = (unsigned)getpid() + atomic_fetch_add(&count, 1);
+	struct sockaddr_vm from = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY };
+
+	for (unsigned i = 0; i < ports; i++) {
+		from.svm_port = PRIVILEGED_MIN + (start + i) % ports;
+		if (bind(fd, (struct sockaddr *)&from, sizeof(from)) == 0 || errno != EADDRINUSE)
+			return;
+	}
+}
+
 static int connect_socket(int fd, const struct sock_address *a, uint64_t deadline_ms,
 			  const struct cancel *cancel, struct error *e)
 {
 	union any_address to;
 	socklen_t len = fill_address(a, &to);
 
+	if (a->kind == SOCK_KIND_VSOCK)
+		take_privileged_port(fd);
 	while (connect(fd, &to.any, len) < 0) {
 		int r;
 

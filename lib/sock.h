@@ -35,6 +35,9 @@ int sock_listen(const struct sock_address *a, struct error *e);
  * ECONNABORTED.
  */
 int sock_accept(int listener);
+/* From now on the host is a peer only with a port that needs privileges there (below 1024), as ours
+ * have: not every process of the host, nor of a container on it.  Once, before there are others. */
+void sock_accept_privileged_only(void);
 /* Whether accept(2) failed with CODE for the peer's sake or a signal's: it can be called again.
  * Otherwise we are out of something, the connection stays in the queue, and whoever only tried
  * again would do nothing else. */
@@ -45,6 +48,7 @@ void sock_ignore_sigpipe(void);
 
 /* Connects, and for HVSOCK does the handshake without reading a byte too many.  One try: a peer
  * that is not there yet is ECONNREFUSED, ECONNRESET, ENOENT or ENODEV, for the caller to try again.
+ * On a vsock from a privileged port, as long as we may have one and one is free.
  * Returns a non-blocking descriptor.  Not for the io thread. */
 int sock_connect(const struct sock_address *a, uint64_t deadline_ms, const struct cancel *cancel,
 		 struct error *e);

@@ -59,6 +59,12 @@ static bool has_debug_console(const struct vmm *vmm)
 	return vmm->config->agent.debug_console_enabled;
 }
 
+/* A VMM that speaks the hybrid protocol dials for us, from whatever port. */
+static bool is_dialled_by_us(const struct vmm *vmm)
+{
+	return vmm->vsock.kind == VSOCK_VHOST;
+}
+
 static const struct {
 	const char *parameter;
 	bool (*applies)(const struct vmm *vmm);
@@ -93,6 +99,7 @@ static const struct {
 	{ "systemd.mask=systemd-networkd.socket", has_image },
 	{ "agent.log=debug", is_agent_debugged },
 	{ "agent.reclaim_period=30", gives_back },
+	{ "agent.privileged_peer", is_dialled_by_us },
 	{ "agent.debug_console", has_debug_console },
 	{ "agent.debug_console_vport=1026", has_debug_console },
 	/* Three seconds are short for an emulated guest on a busy host. */

@@ -8,6 +8,8 @@
 # allow_emulation, with the kernel's vsock and its network; streams, exit codes, exec, figures and limits
 # are right, and nothing is left afterwards, no cgroup either.
 #
+# Only a privileged process of the machine reaches the agent.  The VMM is no such process.
+#
 # Huge pages that only the pod's cgroup names are in the guest, and are the machine's own.
 #
 # One container has a pod's cgroup of the size that the kubelet would give it: its own limit and what is booked beside
@@ -18,6 +20,8 @@ netns=kata-vm$$ image=kata.test/busybox:1
 mkdir "$work/node"
 cp -a "$version_dir" "$work/node/kata"
 cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
+[ -x "$top/build/release/bin/kata-agent-ctl" ] || skip "no kata-agent-ctl in 'build/release'; './dev package' makes it"
+cp "$top/build/release/bin/kata-agent-ctl" "$work/node/"
 make_node_disk "$work/node"
 cleanup ip netns del $netns
 ip netns add $netns
@@ -68,6 +72,14 @@ vm sh -euc "
 	echo $((limit + booked)) >/sys/fs/cgroup/pod/memory.max"
 vm "${run[@]}" -d --cgroup /pod/box --with-ns network:/run/netns/pod --memory-limit $limit --cpus 0.5 $image box sleep 1000
 expect_vhost
+
+cid=$(vm cat /run/vc/sbs/box/state.json | grep -oE 'vsock://[0-9]+' | head -n 1)
+ask() { vm "$@" /node/kata-agent-ctl --server-address "$cid:1024" --timeout 20 Check; }
+expect "what the agent says to root" '{"status":"SERVING"}' "$(ask env)"
+if ask setpriv --reuid 65534 --clear-groups >"$work/out" 2>&1; then
+	fail "any process of the machine reaches the agent: $(cat "$work/out")"
+fi
+expect_match "user of the VMM" '^20000[0-9]{5}$' "$(vm sh -c 'stat -c %u /proc/$(pidof qemu-system-x86_64)')"
 
 guest() { vm ctr tasks exec --exec-id "e$RANDOM$RANDOM" box "$@"; }
 guest ping -c 1 -W 5 10.88.7.1 >/dev/null

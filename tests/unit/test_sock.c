@@ -5,11 +5,15 @@
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include <linux/vm_sockets.h>
+
+#include "lib/file.h"
 #include "lib/sock.h"
 #include "lib/str.h"
 
@@ -194,6 +198,48 @@ static void test_connect_to_nobody_is_refused(void **state)
 	assert_int_equal(sock_connect(&a, deadline_in(WAIT_MS), NULL, &e), -ECONNREFUSED);
 }
 
+/* Who the next connection is from. */
+static struct sockaddr_vm next_peer = { .svm_family = AF_VSOCK };
+
+int __real_accept4(int fd, struct sockaddr *peer, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *peer, socklen_t *len, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *peer, socklen_t *len, int flags)
+{
+	if (fd >= 0)
+		return __real_accept4(fd, peer, len, flags);
+	memcpy(peer, &next_peer, sizeof(next_peer));
+	*len = sizeof(next_peer);
+	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static bool is_taken(unsigned cid, unsigned port)
+{
+	_close_ int fd = -1;
+
+	next_peer.svm_cid = cid;
+	next_peer.svm_port = port;
+	fd = sock_accept(-1);
+	assert_true(fd >= 0 || errno == ECONNABORTED);
+	return fd >= 0;
+}
+
+/* The last test: what is set stays. */
+static void test_who_may_come_by_vsock(void **state)
+{
+	(void)state;
+	assert_true(is_taken(VMADDR_CID_HOST, 1023));
+	assert_true(is_taken(VMADDR_CID_HOST, 3000000000));
+	assert_false(is_taken(VMADDR_CID_LOCAL, 1023));
+	assert_false(is_taken(3, 1023));
+	sock_accept_privileged_only();
+	assert_true(is_taken(VMADDR_CID_HOST, 1));
+	assert_true(is_taken(VMADDR_CID_HOST, 1023));
+	assert_false(is_taken(VMADDR_CID_HOST, 1024));
+	assert_false(is_taken(VMADDR_CID_HOST, 3000000000));
+	assert_false(is_taken(3, 1023));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_handshake_with_a_liar_fails),
 		cmocka_unit_test(test_handshake_that_is_hung_up_on_is_refused),
 		cmocka_unit_test(test_connect_to_nobody_is_refused),
+		cmocka_unit_test(test_who_may_come_by_vsock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
