@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -77,24 +78,56 @@ void proc_reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The bounding set first: what execve(2) gives to root comes from there. */
+/* The bounding set: what execve(2) gives to root comes from there. */
+static int bound_capabilities(void)
+{
+	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+			return -1;
+	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct none[2] = { 0 };
 
-	for (unsigned cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-			return -1;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return -1;
 	return (int)syscall(SYS_capset, &header, none);
+}
+
+/* The system calls themselves: the C library's functions want all threads to follow. */
+static int change_user(const struct proc_user *user)
+{
+	if (syscall(SYS_setgroups, user->n_groups, user->groups) < 0 ||
+	    syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0)
+		return -1;
+	return (int)syscall(SYS_setresuid, user->uid, user->uid, user->uid);
+}
+
+static const char *change_rights(const struct proc_spec *spec)
+{
+	const struct rlimit no_core = { 0, 0 };
+
+	if (spec->no_core && setrlimit(RLIMIT_CORE, &no_core) < 0)
+		return "forbid core dumps of";
+	if (spec->keeps_capabilities)
+		(void)prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
+	if (spec->no_capabilities && bound_capabilities() < 0)
+		return "take the capabilities from";
+	if (spec->user && change_user(spec->user) < 0)
+		return "change the user of";
+	if (spec->no_capabilities && drop_capabilities() < 0)
+		return "take the capabilities from";
+	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return "keep new privileges from";
+	return NULL;
 }
 
 static const char *become(const struct proc_spec *spec, pid_t parent)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const default_env[] = { path, NULL };
+	const char *failed;
 
 	proc_reset_signals();
 	if (spec->new_session && setsid() < 0)
@@ -103,14 +136,14 @@ static const char *become(const struct proc_spec *spec, pid_t parent)
 		return "enter the network namespace for";
 	if (spec->mntns_fd > 0 && setns(spec->mntns_fd, CLONE_NEWNS) < 0)
 		return "enter the mount namespace for";
+	failed = spec->jail ? jail_enter(spec->jail) : NULL;
+	if (failed)
+		return failed;
 	if (chdir(spec->cwd ? spec->cwd : "/") < 0)
 		return "change the directory for";
-	if (spec->keeps_capabilities)
-		(void)prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
-	if (spec->no_capabilities && drop_capabilities() < 0)
-		return "take the capabilities from";
-	if (spec->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return "keep new privileges from";
+	failed = change_rights(spec);
+	if (failed)
+		return failed;
 	/* Late: a change of credentials may clear it. */
 	if (spec->dies_with_us && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return "tie the life of";

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "lib/jail.h"
 #include "lib/str.h"
 #include "lib/wait.h"
 
@@ -13,6 +14,14 @@ struct proc_fd {
 	int to;
 };
 
+/* Whose rights a process has. */
+struct proc_user {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups; /* beside GID */
+	size_t n_groups;
+};
+
 /* What to run.  Zero-initialise and set what matters; nothing is inherited but what is named. */
 struct proc_spec {
 	char *const *argv;         /* argv[0] is an absolute path */
@@ -20,8 +29,11 @@ struct proc_spec {
 	const char *cwd;           /* NULL: / */
 	const struct proc_fd *fds; /* stdin, stdout, stderr not named here are /dev/null */
 	size_t n_fds;
-	int netns_fd;      /* > 0: joined before exec */
-	int mntns_fd;      /* > 0: joined before exec */
+	int netns_fd;                 /* > 0: joined before exec */
+	int mntns_fd;                 /* > 0: joined before exec */
+	const struct jail *jail;      /* NULL: it sees what we see; argv[0] is then a path in it */
+	const struct proc_user *user; /* NULL: ours; needs CAP_SETUID and CAP_SETGID */
+	bool no_core;      /* nothing of its memory is written anywhere when it crashes */
 	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
 			      main thread */
 	bool new_session;  /* setsid() */

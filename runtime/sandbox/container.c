@@ -67,6 +67,15 @@ static int use_ways(struct container *c, const struct ways_params *ways, Oci__Sp
 	return r;
 }
 
+static void protect(struct container *c, const Oci__Spec *spec)
+{
+	enum spec_type type;
+	struct error ignored;
+
+	if (spec_type(spec, &type, &ignored) >= 0)
+		sandbox_protect(c->sandbox, type, spec->process->oomscoreadj);
+}
+
 static int bring_in(struct container *c, const struct container_params *params, Oci__Spec *spec,
 		    struct error *e)
 {
@@ -86,6 +95,7 @@ static int bring_in(struct container *c, const struct container_params *params, 
 	if (r < 0)
 		return r;
 	c->size = size;
+	protect(c, spec);
 	r = use_ways(c, &ways, spec, e);
 	if (r < 0)
 		return r;

@@ -68,6 +68,8 @@ struct sandbox {
 	struct size_vm has; /* what the VM has */
 	struct size_vm plugged; /* of pages, if the guest knows or not */
 	bool knows_pages;       /* the guest was told what to keep */
+	bool is_weighed;        /* by a container that counts */
+	int64_t oom_score;
 	struct blocks blocks;
 	struct state state;
 };
@@ -703,6 +705,17 @@ void sandbox_lower(struct sandbox *s, struct size by)
 	    vmm_set_memory(s->vmm, want.memory_mib, &s->has.memory_mib, deadline_in(HOTPLUG_MS),
 			   s->cancel, &e) < 0)
 		log_warn("the VM keeps memory that its containers may not use: %s", e.msg);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+void sandbox_protect(struct sandbox *s, enum spec_type type, int64_t score)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	if (!s->is_weighed || (type != SPEC_SANDBOX && score < s->oom_score)) {
+		s->oom_score = score;
+		vmm_set_oom_score(s->vmm, (int)score);
+	}
+	s->is_weighed = s->is_weighed || type != SPEC_SANDBOX;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 

@@ -7,6 +7,7 @@
 #include "runtime/sandbox/copies.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/size.h"
+#include "runtime/sandbox/spec.h"
 #include "runtime/vmm/vmm.h"
 
 /*
@@ -68,6 +69,10 @@ int sandbox_resize(struct sandbox *s, struct size before, struct size after, str
  * work thread. */
 void sandbox_lower(struct sandbox *s, struct size by);
 
+/* When the host's memory runs out, the VM is worth what its most protected container is: TYPE and
+ * SCORE (oomScoreAdj) are those of one more.  That of the first of a pod counts until there is
+ * another.  Work thread. */
+void sandbox_protect(struct sandbox *s, enum spec_type type, int64_t score);
 /* Whether the kernel has killed a process of the sandbox because its pod had no memory left.
  * Work thread, before sandbox_stop(). */
 bool sandbox_ran_out_of_memory(const struct sandbox *s);

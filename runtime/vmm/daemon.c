@@ -138,21 +138,47 @@ int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *sp
 	return 0;
 }
 
-/* Children of ours that D made, and that would outlive it. */
-static void kill_children(pid_t pid)
+/* The pids of the children of PID, as text.  Caller frees. */
+static strv children_of(pid_t pid)
 {
 	_free_ char *path = xasprintf("/proc/%d/task/%d/children", pid, pid);
 	_free_ char *text = NULL;
-	_strv_ strv pids = NULL;
+	struct error ignored;
+
+	if (file_read(path, CHILDREN_MAX, &text, NULL, &ignored) < 0)
+		return NULL;
+	return strv_split(text, " ");
+}
+
+/* Children that D made, and that would outlive it. */
+static void kill_children(pid_t pid)
+{
+	_strv_ strv pids = children_of(pid);
 	struct error ignored;
 	uint32_t child;
 
-	if (file_read(path, CHILDREN_MAX, &text, NULL, &ignored) < 0)
-		return;
-	pids = strv_split(text, " ");
 	for (char *const *p = pids; p && *p; p++)
 		if (parse_u32(*p, "pid", INT32_MAX, &child, &ignored) >= 0)
 			(void)kill((pid_t)child, SIGKILL);
+}
+
+void daemon_set_oom_score(const struct daemon *d, int score)
+{
+	_strv_ strv pids = NULL;
+	char text[16];
+	struct error e;
+
+	if (d->proc.pid <= 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%d", score);
+	pids = children_of(d->proc.pid);
+	strv_addf(&pids, "%d", (int)d->proc.pid);
+	for (char *const *p = pids; *p; p++) {
+		_free_ char *path = xasprintf("/proc/%s/oom_score_adj", *p);
+
+		if (file_write(path, text, &e) < 0)
+			log_debug("%s", e.msg);
+	}
 }
 
 void daemon_stop(struct daemon *d, uint64_t grace_ms)

@@ -49,6 +49,9 @@ int vsock_daemon_start(struct daemon *d, struct loop *loop,
  * ends; one that does not run is a no-op. */
 void daemon_stop(struct daemon *d, uint64_t grace_ms);
 
+/* Sets oom_score_adj (proc(5)) of D and its children.  One that does not run is a no-op. */
+void daemon_set_oom_score(const struct daemon *d, int score);
+
 /* Fills *e with how D ended (its exit status or signal, its last words) without reaping it. Returns
  * -EPIPE, or 0 if it has not ended.  Never blocks. */
 int daemon_end_reason(const struct daemon *d, struct error *e);

@@ -2,6 +2,7 @@
 #ifndef RUNTIME_VMM_DRIVER_H
 #define RUNTIME_VMM_DRIVER_H
 
+#include "runtime/vmm/confine.h"
 #include "runtime/vmm/daemon.h"
 #include "runtime/vmm/vmm.h"
 
@@ -52,6 +53,7 @@ struct vmm {
 	int vsock_fd;   /* connected to vhost-device-vsock, for the VMM; -1: none */
 	int console_fd; /* our end */
 	struct daemon processes[N_VMM_PROCESS];
+	struct confinement confinement;
 };
 
 struct vmm_driver {

@@ -142,6 +142,7 @@ static struct vmm *make(const struct vmm_driver *driver)
 	vmm->vsock_fd = vmm->console_fd = -1;
 	vmm->ready.fd = -1;
 	vmm->vsock.vhost_fd = -1;
+	vmm->confinement.id = VMM_USER_NONE;
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		vmm->processes[i] = (struct daemon)DAEMON_INIT(process_names[i]);
 	return vmm;
@@ -384,12 +385,19 @@ void vmm_stop(struct vmm *vmm)
 		daemon_stop(&vmm->processes[i], FS_GRACE_MS);
 	daemon_stop(&vmm->processes[VMM_PROCESS_VSOCK], 0);
 	vmm->driver->done(vmm);
+	confine_done(vmm);
 	vmm->state = NULL;
 	vmm->console_fd = close_fd(vmm->console_fd);
 	vsock_ready_done(&vmm->ready);
 	vsock_done(&vmm->vsock);
 	if (tree_remove(vmm->run_dir, &ignored) < 0)
 		log_debug("%s", ignored.msg);
+}
+
+void vmm_set_oom_score(const struct vmm *vmm, int score)
+{
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		daemon_set_oom_score(&vmm->processes[i], score);
 }
 
 int vmm_pidfd(const struct vmm *vmm, enum vmm_process which)

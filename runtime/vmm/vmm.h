@@ -145,6 +145,10 @@ int vmm_end_reason(const struct vmm *vmm, enum vmm_process which, struct error *
  * log; a process whose 64 KiB here are full stalls.  Borrowed until vmm_stop(); -1 as above. */
 int vmm_output_fd(const struct vmm *vmm, enum vmm_process which);
 
+/* What the host's kernel adds to the badness of each process of the VM when memory runs out
+ * (proc(5), oom_score_adj).  Lower than it ever was needs CAP_SYS_RESOURCE. */
+void vmm_set_oom_score(const struct vmm *vmm, int score);
+
 /* The guest's console: a stream that may be watched and read without blocking, or left alone (what
  * nobody reads is dropped by the VMM).  Borrowed until vmm_stop(); -1 before vmm_start(). */
 int vmm_console_fd(const struct vmm *vmm);

@@ -5,7 +5,8 @@
 # twin: runc
 #
 # ctr run against containerd 1.6 and 2.x: the guest's kernel, output on both streams, exit codes,
-# stdin, environment, working folder; the daemons beside the VM have no way to more rights; afterwards nothing is left.
+# stdin, environment, working folder; the VMM has a user of its own, no rights and nothing of the host in sight, the
+# daemons beside it no way to more rights; afterwards nothing is left.
 . "$(dirname "$0")/testing.sh"
 
 require jq
@@ -29,12 +30,30 @@ expect "environment, and memory of the size asked for (--shm-size)" "a b 3072" "
 expect "folder" /tmp "$(ctr run --rm --runtime "$runtime" --cwd /tmp "$image" folder$$ pwd)"
 
 ctr run -d --runtime "$runtime" "$image" rights$$ sleep 1000 >/dev/null
+pid_of() { processes_of rights$$ | awk -v program="/$1" 'index($2, program) { print $1; exit }'; }
 rights() { # PROGRAM FIELD - of the process whose program that is
-	local pid
-	pid=$(processes_of rights$$ | awk -v program="/$1" 'index($2, program) { print $1; exit }')
-	inside awk -v field="$2:" '$1 == field { print $2 }' "/proc/$pid/status"
+	inside awk -v field="$2:" '$1 == field { print $2 }' "/proc/$(pid_of "$1")/status"
+}
+check_vmm() {
+	local vmm=qemu-system-x86_64 uid set pid
+	uid=$(rights $vmm Uid)
+	pid=$(pid_of $vmm)
+	[ "$uid" -ge 2000000000 ] || fail "the VMM runs as user $uid"
+	expect "ids of the VMM" "$uid $uid $uid $uid $uid $uid $uid $uid" \
+		"$(inside awk '$1 == "Uid:" || $1 == "Gid:" { printf "%s%s %s %s %s", comma, $2, $3, $4, $5; comma = " " }' "/proc/$pid/status")"
+	expect "no_new_privs of the VMM" 1 "$(rights $vmm NoNewPrivs)"
+	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+		expect "$set of the VMM" 0000000000000000 "$(rights $vmm $set)"
+	done
+	expect "core dumps of the VMM" "0 0" "$(inside awk '/^Max core file size/ { print $5, $6 }' "/proc/$pid/limits")"
+	expect "what the VMM sees beside devices and its release" "" \
+		"$(inside find "/proc/$pid/root/" -xdev -type f | grep -vE "/root/dev/(null|urandom|kvm)$|$kata/" || true)"
+	expect "folders the VMM sees" "" "$(inside ls "/proc/$pid/root" | grep -xE 'etc|home|proc|root|run|sys|usr|var' || true)"
+	inside test -e "/run/vc/uids/$uid" || fail "the VMM's user is not reserved"
+	note "the VMM is user $uid"
 }
 if [ "$runtime" != io.containerd.runc.v2 ]; then
+	check_vmm
 	expect "no_new_privs of virtiofsd" 1 "$(rights virtiofsd NoNewPrivs)"
 	if [ ! -e /dev/vhost-vsock ]; then
 		expect "no_new_privs of vhost-device-vsock" 1 "$(rights vhost-device-vsock NoNewPrivs)"
@@ -58,6 +77,7 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 fi
 ctr task kill -s KILL rights$$
 eventually 20 "the container to end" ctr task delete rights$$ >/dev/null
+expect "users of VMMs that are gone" "" "$(inside ls /run/vc/uids 2>/dev/null || true)"
 for name in kernel streams stdin long bytes environment folder rights; do
 	eventually 10 "everything of '$name' to go" nothing_left "$name$$"
 done

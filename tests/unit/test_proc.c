@@ -261,6 +261,78 @@ static void test_proc_without_capabilities_has_every_set_empty(void **state)
 			    "CapAmb:\t0000000000000000\n");
 }
 
+static void test_proc_as_another_user_is_that_and_nothing_else(void **state)
+{
+	static const gid_t groups[] = { 65540 };
+	static const struct proc_user user = {
+		.uid = 65538, .gid = 65539, .groups = groups, .n_groups = ARRAY_SIZE(groups)
+	};
+	const struct proc_spec spec = { .user = &user, .no_capabilities = true, .no_core = true };
+	_free_ char *got = NULL;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	got = status_of(&spec, "Uid|Gid|Groups|CapEff|CapPrm|CapBnd");
+	assert_string_equal(got,
+			    "Uid:\t65538\t65538\t65538\t65538\n"
+			    "Gid:\t65539\t65539\t65539\t65539\n"
+			    "Groups:\t65540 \n"
+			    "CapPrm:\t0000000000000000\n"
+			    "CapEff:\t0000000000000000\n"
+			    "CapBnd:\t0000000000000000\n");
+}
+
+/* What a shell with its libraries says of a root that has them, FOLDER and a device. */
+static char *in_a_jail(const char *folder, const char *script)
+{
+	_free_ char *root = path_join(folder, "root"), *text = xstrdup(script);
+	_free_ char *inside = path_join(folder, "inside");
+	char *paths[] = { (char[]){ "/usr" },
+			  (char[]){ "/bin" },
+			  (char[]){ "/lib" },
+			  (char[]){ "/lib64" },
+			  (char[]){ "/dev/null" },
+			  inside,
+			  NULL };
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, text, NULL };
+	const struct jail jail = { .dir = root, .paths = paths };
+	const struct proc_spec spec = { .argv = argv, .jail = &jail, .no_core = true };
+	char *output = NULL;
+	struct error e;
+	int status;
+
+	folder_put(folder, "inside", "seen");
+	assert_int_equal(dir_make(root, 0700, &e), 0);
+	if (proc_run(&spec, deadline_in(LONG_MS), NULL, 4096, &status, &output, &e) < 0)
+		fail_msg("%s", e.msg);
+	return output;
+}
+
+static void test_proc_in_a_jail_sees_what_it_is_shown(void **state)
+{
+	const char *folder = *state;
+	_free_ char *said = NULL, *script = NULL, *wanted = NULL;
+	_free_ char *other = path_join(folder, "other");
+
+	if (geteuid() != 0 && !become_root(0))
+		skip();
+	folder_put(folder, "other", "not seen");
+	script = xasprintf(
+		"cat %s/inside; echo; echo /*; echo %s/*; echo x >/dev/null && "
+		"echo device; ulimit -c; (echo y >/new) 2>/dev/null || echo closed; "
+		"(echo y >>%s/inside) 2>/dev/null || echo kept",
+		folder, folder, folder);
+	wanted = xasprintf(
+		"seen\n/bin /dev /lib /lib64 /tmp /usr\n%s/inside\ndevice\n0\nclosed\n"
+		"kept\n",
+		folder);
+	said = in_a_jail(folder, script);
+	assert_string_equal(said, wanted);
+	/* Nothing of it was here. */
+	assert_int_equal(access(other, F_OK), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
 
 /* A process that starts another one, writes its pid to REPORT and ends when GATE closes. */
@@ -330,6 +402,9 @@ int main(void)
 		TEST(test_proc_stop_ends_a_child_that_ignores_sigterm),
 		TEST(test_proc_wait_reports_a_signal_as_128_plus),
 		TEST(test_proc_with_no_new_privs_says_so_and_another_does_not),
+		TEST(test_proc_as_another_user_is_that_and_nothing_else),
+		/* These make the test root of a user namespace. */
+		TEST(test_proc_in_a_jail_sees_what_it_is_shown),
 		TEST(test_proc_without_capabilities_has_every_set_empty),
 		cmocka_unit_test(test_proc_that_dies_with_us_does_and_another_does_not),
 	};

@@ -97,17 +97,31 @@ static int make_pair(int *ret_ours, int *ret_theirs, struct error *e)
 	return 0;
 }
 
+/* The files that the command line names. */
+static int confine_qemu(struct vmm *vmm, struct error *e)
+{
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	char *const files[] = { h->firmware_directory, h->firmware, h->kernel, h->initrd, h->image,
+				h->entropy_source,     NULL };
+
+	return confine(vmm, files, e);
+}
+
 static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadline_ms,
 		 const struct cancel *c, struct error *e)
 {
-	const struct proc_spec spec = {
+	struct proc_spec spec = {
 		.argv = cmd->argv,
 		.fds = cmd->fds,
 		.n_fds = cmd->n_fds,
 		.netns_fd = vmm->netns_fd,
 	};
 	_free_ char *line = strv_join(cmd->argv, " ");
+	int r = confine_qemu(vmm, e);
 
+	if (r < 0)
+		return r;
+	confine_apply(vmm, &spec);
 	log_debug("%s", line);
 	vmm->processes[VMM_PROCESS_VMM].name = "qemu";
 	return daemon_spawn(&vmm->processes[VMM_PROCESS_VMM], vmm->loop, &spec, deadline_ms, c, e);
