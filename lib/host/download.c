@@ -45,8 +45,9 @@ struct download {
 	bool is_plain; /* there are no frames: all of it comes, at once */
 	/* ---- while it comes ---- */
 	int fd;
-	size_t at;    /* the frame that is next */
-	uint64_t got; /* bytes of it that are there */
+	size_t at;        /* the frame that is next */
+	uint64_t got;     /* bytes of it that are there */
+	bool is_taken_up; /* some of them since an earlier run */
 	struct sha256 sha;
 	uint64_t written; /* bytes of the file that were found right */
 	struct progress progress;
@@ -310,9 +311,20 @@ static int count(struct download *d, const void *bytes, size_t len, struct error
 	if (frame->sha256[0] && strcmp(digest, frame->sha256) != 0)
 		return fail_frame(frame, e);
 	d->written += frame->size;
+	d->is_taken_up = false;
 	d->at++;
 	seek_wanted(d);
 	return 1;
+}
+
+/* The next byte is written behind what counts. */
+static int go_on(struct download *d, struct error *e)
+{
+	off_t end = (off_t)(d->written + d->got);
+
+	return ftruncate(d->fd, end) < 0 || lseek(d->fd, end, SEEK_SET) < 0
+		       ? fail(e, errno, "cannot go on with '%s': %m", d->path)
+		       : 0;
 }
 
 /* What an earlier run left of the same frames.  Behind the first that is not right there is nothing
@@ -334,10 +346,8 @@ static int take_up(struct download *d, struct error *e)
 	}
 	if (n < 0)
 		return fail(e, errno, "cannot read '%s': %m", d->path);
-	if (ftruncate(d->fd, (off_t)(d->written + d->got)) < 0 ||
-	    lseek(d->fd, (off_t)(d->written + d->got), SEEK_SET) < 0)
-		return fail(e, errno, "cannot go on with '%s': %m", d->path);
-	return 0;
+	d->is_taken_up = d->got > 0;
+	return go_on(d, e);
 }
 
 static int keep(void *arg, const void *bytes, size_t len, struct error *e)
@@ -411,6 +421,17 @@ static int bring_unknown(struct download *d, struct error *e)
 	return mirror_get(d->mirror, &what, e);
 }
 
+/* A frame of which an earlier run left the beginning may be wrong there, as after a power cut. */
+static int begin_anew(struct download *d, struct error *e)
+{
+	if (e->code != EBADMSG || !d->is_taken_up)
+		return -e->code;
+	d->is_taken_up = false;
+	d->progress.total += d->got;
+	seek_wanted(d);
+	return go_on(d, e);
+}
+
 static int bring(struct download *d, struct error *e)
 {
 	if (d->is_plain && !d->frames.size)
@@ -420,7 +441,7 @@ static int bring(struct download *d, struct error *e)
 		return -e->code;
 	progress_begin(&d->progress, "download", needed_bytes(d) - d->written - d->got);
 	while (d->at < d->frames.n)
-		if (bring_run(d, e) < 0)
+		if (bring_run(d, e) < 0 && begin_anew(d, e) < 0)
 			return -e->code;
 	return d->is_plain ? 0 : write_all(d->fd, end_frame, sizeof(end_frame), d->path, e);
 }

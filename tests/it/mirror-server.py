@@ -5,7 +5,7 @@
   mirror-server.py DIR PORT-FILE [CERTIFICATE KEY]     on a port of 127.0.0.1 that it chooses
 
 /good/NAME is right.  Every other word breaks one thing, of archives alone where an index has to come first: see `lies`.
-What was asked for is a line of PORT-FILE.log: WORD NAME RANGE BYTES.
+What was asked for is a line of PORT-FILE.log: WORD NAME RANGE BYTES.  It is a proxy for any name as well.
 """
 import http.server
 import os
@@ -63,6 +63,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def do_GET(self):
+        if self.path.startswith("http://"):  # as of a proxy
+            self.path = "/" + self.path.split("/", 3)[3]
         _, self.word, name = self.path.split("/", 2)
         path = os.path.join(folder, name)
         if name == "" or "/" in name or not os.path.isfile(path):
