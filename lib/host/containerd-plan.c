@@ -36,10 +36,19 @@ static void plan_done(struct plan *p)
 	edit_done(&p->edit);
 }
 
-/* A file that is made for our sake. */
-static char *fresh(const struct plan *p, const char *content)
+/* The file F made for our sake, where it is not there. */
+static char *fresh(const struct plan *p, const struct edit_file *f, const char *content)
 {
-	return xasprintf(CREATED, p->engine->owner->program, content);
+	_free_ char *text = xasprintf("%s%s", f->has_folder ? "" : OWN_FOLDER, content);
+
+	return xasprintf(CREATED, p->engine->owner->program, text);
+}
+
+/* It goes, and what was made for it. */
+static void drop_fresh(struct edit_file *f)
+{
+	str_set(&f->new_text, NULL);
+	f->takes_folder = f->old_text && strstr(f->old_text, OWN_FOLDER);
 }
 
 /* That nobody added anything to one, whoever made it: the last owner to leave takes it along. */
@@ -51,8 +60,10 @@ static bool is_fresh(const char *text)
 
 	for (size_t i = 0; by && i < ARRAY_SIZE(contents); i++) {
 		_free_ char *whole = xasprintf(CREATED, program, contents[i]);
+		_free_ char *more = xasprintf(OWN_FOLDER "%s", contents[i]);
+		_free_ char *both = xasprintf(CREATED, program, more);
 
-		if (strcmp(text, whole) == 0)
+		if (strcmp(text, whole) == 0 || strcmp(text, both) == 0)
 			return true;
 	}
 	return false;
@@ -176,7 +187,7 @@ static int plan_block(struct plan *p, struct error *e)
 		str_set(&f->new_text, f->old_text);
 		return 0;
 	}
-	old = f->old_text ? xstrdup(f->old_text) : fresh(p, FRESH1);
+	old = f->old_text ? xstrdup(f->old_text) : fresh(p, f, FRESH1);
 	if (block_strip(p->engine->owner, old, f->path, &bare, e) < 0 ||
 	    check_toml(bare, f->path, e) < 0)
 		return -e->code;
@@ -185,7 +196,10 @@ static int plan_block(struct plan *p, struct error *e)
 		return -e->code;
 	if (p->is_wanted)
 		return add_block(p, f, bare, rest, tables, e);
-	f->new_text = is_fresh(rest) ? NULL : TAKE_PTR(rest);
+	if (is_fresh(rest))
+		drop_fresh(f);
+	else
+		f->new_text = TAKE_PTR(rest);
 	return 0;
 }
 
@@ -193,7 +207,7 @@ static int plan_block(struct plan *p, struct error *e)
 static int plan_main(struct plan *p, struct error *e)
 {
 	struct edit_file *f = &p->edit.files[0];
-	_free_ char *old = f->old_text ? xstrdup(f->old_text) : fresh(p, FRESH2);
+	_free_ char *old = f->old_text ? xstrdup(f->old_text) : fresh(p, f, FRESH2);
 	_free_ char *rest = NULL;
 
 	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0 ||
@@ -202,7 +216,7 @@ static int plan_main(struct plan *p, struct error *e)
 		    0)
 		return -e->code;
 	if (!p->is_wanted && is_fresh(f->new_text))
-		str_set(&f->new_text, NULL);
+		drop_fresh(f);
 	return 0;
 }
 
@@ -333,7 +347,7 @@ static int plan_template(struct plan *p, struct error *e)
 
 	if (!f)
 		return -e->code;
-	old = f->old_text ? xstrdup(f->old_text) : fresh(p, BASE_TEMPLATE);
+	old = f->old_text ? xstrdup(f->old_text) : fresh(p, f, BASE_TEMPLATE);
 	if (block_strip(p->engine->owner, old, f->path, &rest, e) < 0)
 		return -e->code;
 	if (!p->is_wanted) {

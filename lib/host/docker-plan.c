@@ -121,6 +121,19 @@ static int remove_others(char **text, struct json_object *root, const struct han
 	return 0;
 }
 
+/* The folder was made for the file: so begins one, in which JSON sees nothing. */
+#define OWN_FOLDER "\n"
+
+/* Makes of the text as it is, without that mark, the one that shall be, with it. */
+static void mark_folder(struct edit_file *f)
+{
+	bool is_own = f->old_text ? str_starts(f->old_text, OWN_FOLDER "{") : !f->has_folder;
+
+	f->takes_folder = is_own;
+	if (is_own && f->new_text)
+		replace(&f->new_text, xasprintf(OWN_FOLDER "%s", f->new_text));
+}
+
 int docker_plan(const struct engine *engine, const struct handlers *handlers, struct edit *ret_edit,
 		struct error *e)
 {
@@ -131,7 +144,8 @@ int docker_plan(const struct engine *engine, const struct handlers *handlers, st
 
 	if (!f || (f->old_text && daemon_json_parse(f->old_text, path, &root, e) < 0))
 		return -e->code;
-	str_set(&f->new_text, f->old_text);
+	if (f->old_text)
+		str_set(&f->new_text, f->old_text + str_starts(f->old_text, OWN_FOLDER "{"));
 	for (size_t i = 0; i < handlers->n; i++) {
 		if (handlers->presence == HANDLERS_PRESENT)
 			add_handler(&f->new_text, &handlers->list[i]);
@@ -141,6 +155,7 @@ int docker_plan(const struct engine *engine, const struct handlers *handlers, st
 	if (handlers->presence == HANDLERS_PRESENT &&
 	    remove_others(&f->new_text, root, handlers, path, e) < 0)
 		return -e->code;
+	mark_folder(f);
 	*ret_edit = edit;
 	edit = (struct edit){ 0 };
 	return 0;

@@ -1,20 +1,29 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 900
+# timeout: 1200
 # variants: CONTAINERD=2
 # variants.full: CONTAINERD=1
 #
 # kata-manager on a machine with containerd and no Kubernetes: a value is set before anything is installed, a release
 # installed from its file, a container run with `ctr run --runtime io.containerd.kata.v2`, another release installed
 # while it runs (it goes on and is told as stale), gone back from, and all removed: the machine is as it was, byte for
-# byte.  A release that does not boot, is damaged, or is not signed by the key that is trusted changes nothing; nothing
+# byte.  containerd's CRI service gets the handler by a restart, which the container outlives; `test` runs a container by
+# ctr and a sandbox by that service; a containerd that was stopped gives the handler back all the same.
+# A release that does not boot, is damaged, or is not signed by the key that is trusted changes nothing; nothing
 # that a container uses is removed.
 #
 # The machine's folders are this test's own: it works in the mount namespace of its containerd.
 RUNTIME=io.containerd.runc.v2 # testing.sh shall install nothing
+containerd_disabled=          # its CRI service is to be configured
+containerd_plugins='[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "kata.test/pause:1"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"'
 . "$(dirname "$0")/testing.sh"
 
-require jq minisign tar zstd
+require jq
+. "$(dirname "$0")/releases.sh"
 runtime=io.containerd.kata.v2
 dist=${KATA_DIST_DIR:-$top/build/dist}
 manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager
@@ -22,42 +31,50 @@ manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager
 archive=$(echo "$dist"/kata-static-*.tar.zst)
 [ -e "$archive" ] || skip "no packed release; './dev package' makes one"
 
-# release NAME KEY SCRIPT - the release once more as $work/NAME, with what SCRIPT changes in its tree, signed by KEY.
-release() {
-	mkdir -p "$work/$1.tree"
-	tar --zstd -xf "$archive" -C "$work/$1.tree"
-	(cd "$work/$1.tree/opt/kata" && eval "$3") || return
-	(
-		cd "$work/$1.tree/opt/kata" || exit
-		sed "s/^version .*/version $1/" MANIFEST | head -n -1 | while read -r kind a b c d; do
-			[ "$kind" != file ] || set -- "$(sha256sum <"$d")" "$(stat -c %s "$d")"
-			[ "$kind" != file ] || { echo "$kind $a $2 ${1%% *} $d" && continue; }
-			echo "$kind $a${b:+ $b}${c:+ $c}${d:+ $d}"
-		done >new
-		echo "digest $(sha256sum <new | cut -d' ' -f1)" >>new
-		mv new MANIFEST
-		minisign -S -s "$work/$2.key" -m MANIFEST -t "release $1" >/dev/null
-		cd "$work/$1.tree" && { echo opt/kata/MANIFEST; echo opt/kata/MANIFEST.minisig; find opt ! -type d ! -name 'MANIFEST*'; } |
-			tar --format=ustar --no-recursion --owner=0 --group=0 -cf - -T - | zstd -q1 -o "$work/$1"
-	)
-	rm -r "$work/$1.tree"
-}
-
 tree() {
-	inside find /opt /usr/local/bin /etc/kata-containers -printf '%p %y %m %U:%G %l %s\n' -type f -exec sha256sum {} \; 2>/dev/null | sort
+	inside find /opt /usr/local/bin /etc/kata-containers /etc/containerd -printf '%p %y %m %U:%G %l %s\n' -type f -exec sha256sum {} \; 2>/dev/null | sort
 }
 km() { inside "$manager" "$@"; }
 current() { km status -o json | jq -r .current; }
 
+# Cgroups of the CRI service's containers have no name of this test.
+no_cri_cgroups() { rmdir /sys/fs/cgroup{,/*}/k8s.io 2>/dev/null || true; }
+cleanup no_cri_cgroups
+
+# What restarts a service here; containerd then reads the file that every machine has.
+put_service() {
+	export KATA_SERVICE_COMMAND=$work/service
+	cat >"$KATA_SERVICE_COMMAND" <<-END
+		#!/bin/bash
+		# SERVICE JOB
+		[ "\$1" = containerd ] || exit 9
+		pid=\$(cat /run/containerd.pid)
+		kill \$pid
+		while kill -0 \$pid 2>/dev/null; do sleep 0.1; done
+		[ "\$2" = restart ] || exit 0
+		PATH=/usr/local/bin:$containerd_bin:/usr/sbin:/usr/bin:/sbin:/bin nohup containerd >>$work/containerd.log 2>&1 </dev/null &
+		echo \$! >/run/containerd.pid
+	END
+	chmod 755 "$KATA_SERVICE_COMMAND"
+}
+service() { inside "$KATA_SERVICE_COMMAND" containerd "$1"; }
+engine() { km status -o json | jq -r --arg name "$1" '.engines[] | select(.name == $name) | "\(.running) \(.configured)"'; }
+
 note "folders of its own, two keys and four releases"
-for folder in /opt /usr/local/bin /etc/kata-containers; do
+for folder in /opt /usr/local/bin /etc/kata-containers /etc/containerd; do
 	inside mkdir -p $folder
 	inside mount -t tmpfs -o mode=755 tmpfs $folder
 done
-inside sh -c 'echo theirs >/usr/local/bin/theirs; mkdir /opt/theirs; echo a >/opt/theirs/file'
-for key in ours theirs; do
-	minisign -G -W -f -p "$work/$key.pub" -s "$work/$key.key" >/dev/null
+for program in containerd ctr; do
+	[ "$containerd_bin" = /usr/bin ] || inside mount --bind "$containerd_bin/$program" /usr/bin/$program
 done
+inside cp "$work/containerd.toml" /etc/containerd/config.toml
+put_service
+service restart
+eventually 30 "containerd to answer" ctr version >/dev/null
+ctr -n k8s.io images import "$("$top/packaging/artefact" test-images)/pause.tar" >/dev/null
+inside sh -c 'echo theirs >/usr/local/bin/theirs; mkdir /opt/theirs; echo a >/opt/theirs/file'
+keys ours theirs
 release 9.0.0 ours 'echo more >>share/kata-containers/LICENSE'
 release 9.0.1 ours 'echo no kernel >share/kata-containers/vmlinux.container'
 release 9.0.2 theirs true
@@ -87,10 +104,16 @@ km install --from "$dist" --insecure-unsigned -o json >"$work/result"
 first=$(current)
 expect "version in the result" "$first" "$(jq -r .version "$work/result")"
 expect_match "kernel of the canary" '^[0-9]+\.' "$(jq -r .guestKernel "$work/result")"
+expect "restarts of containerd" 1 "$(jq .restarts "$work/result")"
+expect "the engines" "true true, true true" "$(engine nerdctl), $(engine containerd)"
 expect "again: nothing" "0 0" "$(km install --from "$dist" --insecure-unsigned -o json | jq -r '"\(.steps) \(.writes)"')"
 expect_status 0 km verify
 kernel=$(run_kata one$$ uname -r)
-expect "the kernel of a test" "$kernel" "$(km test -o json | jq -r .guestKernel)"
+km test -o json >"$work/test"
+expect "the kernel of a test" "$kernel" "$(jq -r .guestKernel "$work/test")"
+expect "a container by ctr, and a sandbox by the CRI service" "ctr $kernel true, its CRI service null true" \
+	"$(jq -r '[.containers[] | "\(.by) \(.guestKernel) \(.proven)"] | join(", ")' "$work/test")"
+expect "images of the test that stayed" "" "$(inside ctr -n kata-manager images ls -q)"
 expect "findings" "settings trust" "$({ km audit -o json || true; } | jq -r '[.items[].kind] | unique | join(" ")')"
 [ "$kernel" != "$(uname -r)" ] || fail "the container runs on the host's kernel"
 expect "origin of a value" /etc/kata-containers/config.d/50-kata-manager.toml \
@@ -134,6 +157,8 @@ ctr container delete stays$$
 eventually 30 "its sandbox to go" nothing_left stays$$
 inside sh -c 'echo x >>/opt/kata/current/share/kata-containers/LICENSE'
 expect_status 6 km verify
+service stop
+expect "the engines" "false true, false true" "$(engine nerdctl), $(engine containerd)"
 km remove --yes
 expect "the tree" "$before" "$(tree)"
 passed

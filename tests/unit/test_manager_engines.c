@@ -133,6 +133,42 @@ static void test_all_that_are_there_are_configured_and_given_back(void **state)
 	machine_end(&k);
 }
 
+/* A machine where nobody configured anything yet: not even the folders are there. */
+static void test_folders_that_were_made_for_it_go_again(void **state)
+{
+	static const struct {
+		const char *containerd;
+		bool has_folders;
+	} cases[] = {
+		{ "2.1.0", false }, { "1.7.24", false }, { "2.1.0", true }, { "1.6.20", true }
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *containerd = path_join(*state, "containerd");
+		_free_ char *docker = path_join(*state, "docker");
+		struct machine k = { 0 };
+		struct error e;
+
+		machine_in(*state, NULL, &k);
+		assert_int_equal(
+			engine_set_version(&k.engines[CONTAINERD].engine, cases[i].containerd, &e),
+			0);
+		if (cases[i].has_folders)
+			assert_int_equal(mkdir(containerd, 0755) | mkdir(docker, 0755), 0);
+		make(&k, HANDLERS_PRESENT);
+		assert_true(has(*state, files[DOCKER], "\"kata\""));
+		assert_int_equal(plan(&k, HANDLERS_PRESENT, &e), 0);
+		for (size_t p = 0; p < PRESENT_MAX; p++)
+			assert_false(edit_is_needed(&k.engines[p].edit));
+		make(&k, HANDLERS_ABSENT);
+		assert_int_equal(file_exists(containerd), cases[i].has_folders);
+		assert_int_equal(file_exists(docker), cases[i].has_folders);
+		(void)rmdir(containerd);
+		(void)rmdir(docker);
+		machine_end(&k);
+	}
+}
+
 /* What a CRI-O and a containerd read has a path only where there is one. */
 static void test_a_handler_leads_to_the_current_shim_and_to_no_configuration(void **state)
 {
@@ -368,6 +404,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 		TEST(test_all_that_are_there_are_configured_and_given_back),
+		TEST(test_folders_that_were_made_for_it_go_again),
 		TEST(test_a_handler_leads_to_the_current_shim_and_to_no_configuration),
 		TEST(test_a_handler_of_somebody_elses_is_refused),
 		TEST(test_one_that_our_link_serves_stays_as_it_is),

@@ -6,6 +6,7 @@
 #
 # What is done to it is the other recipe's: its functions are read from there, and only where packages come from and
 # which they are is said here.
+# shellcheck disable=SC2154 # here and disk_size are of that recipe
 set -euo pipefail
 
 name=$1 out=$2
