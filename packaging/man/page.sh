@@ -57,6 +57,13 @@ of_table() {
 	# Each row has the cells key, value, default, annotation and meaning; code marks become bold.
 	escape <"$top/docs/configuration.md" | awk -F' \\| ' '
 		/^# / || /^<!/ || /^\|\\-/ || /^\| key/ { next }
+		/^\| table/ { of_others = 1; next }
+		of_others && /^\| / {
+			gsub(/^\| |`/, "", $1); gsub(/`/, "", $2); sub(/^\.\.\.$/, "*", $2); sub(/ ?\|$/, "", $4)
+			print ".TP"; print ".B " $1 "." $2
+			print "Taken: " $3 "." ($4 == "" ? "" : " Else it asks for " $4 ".")
+			next
+		}
 		/^## / { sub(/^## /, ""); print ".SH " $0; next }
 		/^\| / {
 			sub(/^\| /, "", $1); sub(/ \|$/, "", $5); gsub(/`/, "", $1)
