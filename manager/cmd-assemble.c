@@ -32,6 +32,21 @@ static int want_parts(struct machine *k, const void *arg, struct error *e)
 	return 0;
 }
 
+/* Engines are left to whoever asks for them; on a machine that has an installation that was done.
+ */
+static int choose_engines(struct options *o, struct error *e)
+{
+	_machine_ struct machine k = { 0 };
+	_free_ char *holder = NULL;
+
+	if (machine_open(o, &k, e) < 0)
+		return -e->code;
+	holder = holder_of(&k.owner, k.root);
+	if (!holder)
+		o->engines = "none";
+	return 0;
+}
+
 int cmd_assemble(struct manager *m, struct error *e)
 {
 	struct options o = *m->options;
@@ -46,7 +61,7 @@ int cmd_assemble(struct manager *m, struct error *e)
 
 	o.usual_link_dir = LINK_DIR;
 	m->options = &o;
-	return run_action(m, &action, e);
+	return choose_engines(&o, e) < 0 ? -e->code : run_action(m, &action, e);
 }
 
 static int want_settings(struct machine *k, const void *arg, struct error *e)
@@ -120,8 +135,8 @@ int cmd_dismantle(struct manager *m, struct error *e)
 			    strv_len(used), k.root);
 	}
 	view_say(
-		"%zu sandboxes still use '%s': what they need stays until '%s/bin/kata-manager "
+		"sandboxes still use '%s' (%zu): what they need stays until '%s/bin/kata-manager "
 		"remove', or the packages are purged",
-		strv_len(used), k.root, k.root);
+		k.root, strv_len(used), k.root);
 	return remove_unused(m, e);
 }

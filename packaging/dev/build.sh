@@ -49,6 +49,8 @@ pack_steps=(
 	"release archive | pack_release | $retry"
 	"kata-deploy image | pack_image | $retry"
 )
+deb_steps=("Debian packages | pack_packages deb | $retry")
+rpm_steps=("RPM packages | pack_packages rpm | $retry")
 release_steps=("${static_steps[@]}" "${pack_steps[@]}")
 # The archive keeps one processor, so it is packed beside the build of the tests.
 release_and_dev_steps=("${static_steps[@]}" "& | pack_release |" "${dev_steps[@]}" "${pack_steps[@]}")
@@ -99,6 +101,8 @@ build_release() {
 }
 
 pack_release() { "$top/packaging/release/build.sh" "$top/build/release" "$top/build/dist"; }
+
+pack_packages() { "$top/packaging/$1/build.sh" "$top/build/dist" "$top/build/dist/$1"; } # KIND
 
 # What to do with the image: manifests/ and the chart name it so that no registry has to answer.
 show_image() {

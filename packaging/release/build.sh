@@ -28,12 +28,7 @@ mkdir -p "$2"
 out=$(readlink -f "$2")
 layout=$top/packaging/release/layout
 version=$(cat "$top/VERSION")
-arch=$(uname -m)
-case $arch in
-x86_64) package_arch=amd64 ;;
-aarch64) package_arch=arm64 ;;
-*) package_arch=$arch ;;
-esac
+. "$top/packaging/release/arch.sh"
 archive=$out/kata-static-$version-$package_arch.tar.zst
 
 . "$top/packaging/release/describe.sh"
@@ -94,7 +89,7 @@ fetch() { # SOURCE OUT
 
 lay_out() {
 	local mode path source
-	while read -r mode path source; do
+	while read -r mode _ path source; do
 		mkdir -p "$(dirname "$tree/$path")"
 		fetch "$source" "$tree/$path"
 		[ "$mode" = - ] || chmod "$mode" "$tree/$path"

@@ -39,10 +39,10 @@ list_files() {
 		BEGIN { OFS = "\t" }
 		FNR == NR {
 			split($0, row, " +")
-			part[row[2]] = row[3] ~ /^(program:|made:initrd)/ ? "programs" : "-"
-			if (sub(/^artefact:/, "", row[3])) {
-				sub("/.*", "", row[3])
-				part[row[2]] = row[3] == "sysroot" ? "programs" : row[3]
+			part[row[3]] = row[4] ~ /^(program:|made:initrd)/ ? "programs" : "-"
+			if (sub(/^artefact:/, "", row[4])) {
+				sub("/.*", "", row[4])
+				part[row[3]] = row[4] == "sysroot" ? "programs" : row[4]
 			}
 			next
 		}
