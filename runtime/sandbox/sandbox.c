@@ -60,6 +60,7 @@ struct sandbox {
 	struct vmm *vmm;
 	struct rpc_client *rpc;
 	struct rpc_client *last_rpc; /* of its end */
+	bool has_own_agent;
 
 	pthread_mutex_t lock;
 	struct size pod;    /* limits announced for the whole pod, as updates have changed them */
@@ -405,7 +406,12 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	request.n_dns = strv_len(s->dns);
 	request.storages = storages;
 	request.n_storages = 1 + name_shares(s->share, shares, storages + 1);
-	return client_call(s->rpc, CLIENT_CREATE_SANDBOX, &request, NULL, 0, s->cancel, e);
+	if (client_call(s->rpc, CLIENT_CREATE_SANDBOX, &request, NULL, 0, s->cancel, e) < 0)
+		return -e->code;
+	s->has_own_agent = vmm_has_own_agent(s->vmm);
+	if (!s->has_own_agent)
+		log_info("the guest has an agent that is not ours");
+	return 0;
 }
 
 static int set_guest_network(struct sandbox *s, struct error *e)
@@ -557,6 +563,11 @@ const struct config *sandbox_config(const struct sandbox *s)
 struct rpc_client *sandbox_rpc(struct sandbox *s)
 {
 	return s->rpc;
+}
+
+bool sandbox_has_own_agent(const struct sandbox *s)
+{
+	return s->has_own_agent;
 }
 
 struct share *sandbox_share(struct sandbox *s)

@@ -50,9 +50,10 @@ void sandbox_free(struct sandbox *s);
 /* What belongs to S, borrowed as long as S. */
 const char *sandbox_id(const struct sandbox *s);
 const struct config *sandbox_config(const struct sandbox *s);
-struct rpc_client *sandbox_rpc(struct sandbox *s); /* NULL before the agent answered */
-struct share *sandbox_share(struct sandbox *s);    /* NULL: nothing is shared */
-struct copies *sandbox_copies(struct sandbox *s);  /* NULL: something is */
+struct rpc_client *sandbox_rpc(struct sandbox *s);   /* NULL before the agent answered */
+bool sandbox_has_own_agent(const struct sandbox *s); /* vmm_has_own_agent() */
+struct share *sandbox_share(struct sandbox *s);      /* NULL: nothing is shared */
+struct copies *sandbox_copies(struct sandbox *s);    /* NULL: something is */
 /* What the engine mounts on /dev/shm for the pod as a whole, a folder of the host; NULL if nothing.
  */
 const char *sandbox_shm_source(const struct sandbox *s);

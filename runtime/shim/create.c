@@ -209,6 +209,7 @@ static void sandbox_runs(struct op *op)
 	shim->sandbox = op->sandbox;
 	shim->vmm_pid = sandbox_pid(op->sandbox);
 	shim->stage = SHIM_RUNNING;
+	shim->has_foreign_agent = !sandbox_has_own_agent(op->sandbox);
 	shim->watch = watch_new(shim, &e);
 	if (!shim->watch)
 		log_error("the death of the VM will not be noticed: %s", e.msg);

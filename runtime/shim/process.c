@@ -12,7 +12,10 @@
  * A guest may also say that it did what it was told and leave it at that.  So a timer runs from the
  * first SIGKILL: a container that is still there when it ends takes the sandbox along, and outputs
  * that have not ended by then have done so.  Without a SIGKILL they may go on, as those of runc do:
- * what an exec left in the background is shown to whoever watches.  Io thread.
+ * what an exec left in the background is shown to whoever watches.
+ *
+ * The exit is asked for at once, of an agent of upstream's when the outputs have ended or that
+ * timer has: it drops what nobody has read by the time it tells the exit.  Io thread.
  */
 
 #include <assert.h>
@@ -158,6 +161,44 @@ void process_end_now(struct process *p, uint32_t status)
 		process_exited(p, status);
 }
 
+static void exit_arrived(void *arg, void *out, const struct error *error)
+{
+	struct process *p = arg;
+	const Agent__WaitProcessResponse *answer = out;
+
+	if (answer && answer->status >= 0 && answer->status <= 255) {
+		process_exited(p, (uint32_t)answer->status);
+	} else if (answer) {
+		log_error("agent: %d is no exit status", answer->status);
+		process_exited(p, STATUS_UNKNOWN);
+	} else {
+		log_debug("waiting for %s: %s", p->exec_id, error->msg);
+		/* With the connection ends the sandbox and every process in it: watch.c sees to
+		 * that once it knows why. */
+		if (error->code != ECONNRESET || !p->task->shim->watch)
+			process_exited(p, STATUS_UNKNOWN);
+	}
+	process_release(p);
+}
+
+static void ask_exit(struct process *p)
+{
+	struct rpc_client *rpc = sandbox_rpc(p->task->shim->sandbox);
+	Agent__WaitProcessRequest request = AGENT__WAIT_PROCESS_REQUEST__INIT;
+	struct error e;
+
+	request.container_id = p->task->id;
+	request.exec_id = p->exec_id;
+	p->is_asked = true;
+	p->pending++;
+	if (rpc_call_async(rpc, client_call_of(CLIENT_WAIT_PROCESS), &request, exit_arrived, p,
+			   &e) < 0) {
+		log_warn("%s", e.msg);
+		process_exited(p, STATUS_UNKNOWN);
+		p->pending--;
+	}
+}
+
 static void killed_long_ago(struct io *io, uint32_t flags)
 {
 	struct process *p = CONTAINER_OF(io, struct process, killed);
@@ -166,6 +207,11 @@ static void killed_long_ago(struct io *io, uint32_t flags)
 	(void)flags;
 	timer_read(io->fd);
 	p->is_killed = false;
+	if (!p->has_status && !p->is_asked && p->stdio && shim->stage == SHIM_RUNNING) {
+		ask_exit(p);
+		process_killed(p);
+		return;
+	}
 	if (p->has_status && p->stdio) {
 		stdio_end_outputs(p->stdio);
 	} else if (!p->has_status && p == &p->task->init && shim->stage == SHIM_RUNNING) {
@@ -202,50 +248,24 @@ void process_killed(struct process *p)
 	timer_arm(p->killed.fd, p->task->shim->kill_wait_ms, 0);
 }
 
-static void exit_arrived(void *arg, void *out, const struct error *error)
-{
-	struct process *p = arg;
-	const Agent__WaitProcessResponse *answer = out;
-
-	if (answer && answer->status >= 0 && answer->status <= 255) {
-		process_exited(p, (uint32_t)answer->status);
-	} else if (answer) {
-		log_error("agent: %d is no exit status", answer->status);
-		process_exited(p, STATUS_UNKNOWN);
-	} else {
-		log_debug("waiting for %s: %s", p->exec_id, error->msg);
-		/* With the connection ends the sandbox and every process in it: watch.c sees to
-		 * that once it knows why. */
-		if (error->code != ECONNRESET || !p->task->shim->watch)
-			process_exited(p, STATUS_UNKNOWN);
-	}
-	process_release(p);
-}
-
 static void outputs_ended(void *arg)
 {
 	struct process *p = arg;
 
 	p->has_drained = true;
+	if (!p->is_asked && !p->has_status)
+		ask_exit(p);
 	process_settle(p);
 }
 
 void process_watch(struct process *p)
 {
-	struct rpc_client *rpc = sandbox_rpc(p->task->shim->sandbox);
-	Agent__WaitProcessRequest request = AGENT__WAIT_PROCESS_REQUEST__INIT;
-	struct error e;
+	const struct shim *shim = p->task->shim;
 
-	request.container_id = p->task->id;
-	request.exec_id = p->exec_id;
-	p->pending++;
-	if (rpc_call_async(rpc, client_call_of(CLIENT_WAIT_PROCESS), &request, exit_arrived, p,
-			   &e) < 0) {
-		log_warn("%s", e.msg);
-		process_exited(p, STATUS_UNKNOWN);
-		p->pending--;
-	}
-	stdio_start(p->stdio, rpc, outputs_ended, p);
+	/* Another agent forgets what a process wrote when it has told its exit. */
+	if (!shim->has_foreign_agent)
+		ask_exit(p);
+	stdio_start(p->stdio, sandbox_rpc(shim->sandbox), outputs_ended, p);
 	if (p->must_close_input)
 		stdio_close_input(p->stdio);
 }

@@ -72,6 +72,7 @@ struct process {
 	bool must_close_input;  /* asked for before there were streams */
 	struct stdio *stdio;
 	struct work_queue *queue;
+	bool is_asked;    /* the agent: for the exit */
 	bool has_status;  /* the agent has reported an exit */
 	bool has_drained; /* both outputs are at their end */
 	bool is_held;     /* until it is written down why it ends */
@@ -125,6 +126,7 @@ struct shim {
 	struct cancel cancel;  /* raised when the sandbox ends */
 	uint64_t kill_wait_ms; /* what a killed process may take to end */
 	struct sandbox *sandbox;
+	bool has_foreign_agent;
 	pid_t vmm_pid;
 	struct task *tasks;
 	struct process *dropped; /* until nothing refers to them */

@@ -2,10 +2,13 @@
 /*
  * agent - wait until the agent of a new guest can be called, and call it.
  *
- * The guest calls us first.  Only a foreign agent, which does not, is dialled on suspicion, and
- * late: an early request wedges vhost-device-vsock, the kernel's vsock forgives it.  Everything
- * here also ends when a process of the VM does: an epoll descriptor that holds the pidfds and the
- * caller's cancel serves as the cancel of the waits below.  Work threads.
+ * An agent of ours calls first.  A foreign one does not, so between two looks for a call the guest
+ * is dialled, as soon as that is known to do no harm: the kernel's vsock and those of VMMs forgive
+ * a request that nobody takes, but vhost-device-vsock is wedged by one that comes before the
+ * guest's driver.  Which of both it was is asked later, when it has answered something: then a call
+ * of ours has come.  Everything here also ends when a process of the VM does: an epoll descriptor
+ * that holds the pidfds and the caller's cancel serves as the cancel of the waits below.  Work
+ * threads.
  */
 
 #include <fcntl.h>
@@ -16,12 +19,14 @@
 #include "lib/log.h"
 #include "runtime/vmm/driver.h"
 
-#define DIAL_PAUSE_MS     50
-#define DIAL_MS           2000
-#define PATIENCE_VHOST_MS 3000
-#define CONSOLE_KEPT      16384
-#define CONSOLE_CHUNK     4096
-#define CONSOLE_TAIL      250
+#define DIAL_PAUSE_MS 50
+#define DIAL_MS       2000
+#define LOOK_MS       100 /* for a call, between two tries */
+#define TRY_MS        500 /* a try, in which no call is seen */
+#define SIGNAL_MS     200 /* for the line of a call that has come */
+#define CONSOLE_KEPT  16384
+#define CONSOLE_CHUNK 4096
+#define CONSOLE_TAIL  250
 
 static int watch(int epoll_fd, int fd, struct error *e)
 {
@@ -120,28 +125,53 @@ static int dial(const struct vmm *vmm, uint64_t deadline_ms, const struct cancel
 	}
 }
 
-static uint64_t patience(const struct vmm *vmm)
+/* Whether a request harms nothing now.  Where the VMM cannot tell, half of the time is waited. */
+static bool may_dial(struct vmm *vmm, uint64_t doubt_ms)
 {
-	if (vmm->vsock.kind == VSOCK_VHOST)
-		return PATIENCE_VHOST_MS;
-	return vmm->config->agent.dial_timeout * 1000 / 2;
+	int hears = 1;
+
+	if (vmm->vsock.kind == VSOCK_HYBRID && vmm->driver->hears)
+		hears = vmm->driver->hears(vmm);
+	return hears < 0 ? now_ms() >= doubt_ms : hears > 0;
 }
 
+/* Whichever comes first: a call of the agent, which is dialled then, or a try that succeeds. */
 static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 			 struct error *e)
 {
-	_free_ char *version = NULL;
-	int r;
+	uint64_t doubt_ms = now_ms() + (deadline_ms - min_u64(now_ms(), deadline_ms)) / 2;
+	int fd, r;
 
-	r = vsock_ready_wait(&vmm->ready, patience(vmm), deadline_ms, c, &version, e);
+	for (;;) {
+		_free_ char *version = NULL;
+
+		r = vsock_ready_wait(&vmm->ready, LOOK_MS, deadline_ms, c, &version, e);
+		if (r < 0)
+			return r;
+		if (version) {
+			log_debug("agent %s is ready", version);
+			vmm->has_own_agent = true;
+			return dial(vmm, deadline_ms, c, e);
+		}
+		if (!may_dial(vmm, doubt_ms))
+			continue;
+		fd = vsock_dial(&vmm->vsock, VSOCK_PORT_AGENT,
+				min_u64(deadline_ms, deadline_in(TRY_MS)), c, e);
+		if (fd >= 0 || !is_not_there_yet(fd) || now_ms() >= deadline_ms)
+			return fd;
+	}
+}
+
+bool vmm_has_own_agent(struct vmm *vmm)
+{
+	_free_ char *version = NULL;
+	struct error ignored;
+
+	if (vmm->ready.fd >= 0 && !vmm->has_own_agent)
+		vmm->has_own_agent = vsock_ready_wait(&vmm->ready, 0, deadline_in(SIGNAL_MS), NULL,
+						      &version, &ignored) > 0;
 	vsock_ready_done(&vmm->ready);
-	if (r < 0)
-		return r;
-	if (version)
-		log_debug("agent %s is ready", version);
-	else
-		log_debug("no ready signal: dialling the agent until it answers");
-	return dial(vmm, deadline_ms, c, e);
+	return vmm->has_own_agent;
 }
 
 int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e)

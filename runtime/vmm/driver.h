@@ -50,8 +50,9 @@ struct vmm {
 	bool is_started;
 	struct vsock vsock;
 	struct vsock_ready ready;
-	int vsock_fd;   /* connected to vhost-device-vsock, for the VMM; -1: none */
-	int console_fd; /* our end */
+	bool has_own_agent; /* as far as is known */
+	int vsock_fd;       /* connected to vhost-device-vsock, for the VMM; -1: none */
+	int console_fd;     /* our end */
 	struct daemon processes[N_VMM_PROCESS];
 	struct confinement confinement;
 };
@@ -65,6 +66,9 @@ struct vmm_driver {
 	/* Starts the VMM and lets the guest run: fills processes[VMM_PROCESS_VMM] and console_fd.
 	 * What was started is killed by the caller when it fails. */
 	int (*boot)(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+	/* Whether the guest's driver of a vsock that is served by a daemon is up: 1 or 0; -errno
+	 * when that cannot be known.  NULL: a VM never has one.  Returns soon. */
+	int (*hears)(struct vmm *vmm);
 	/* Asks the VMM to end in order, if that matters; returns soon. */
 	void (*quit)(struct vmm *vmm);
 	/* Releases STATE; it may be NULL. */

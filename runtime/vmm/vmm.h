@@ -109,11 +109,15 @@ int vmm_find_traits(const struct config *config, const struct vmm_traits **ret_t
  * with vmm_wait_agent().  On failure nothing is left running and no file is left. */
 int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
-/* Waits until the agent can be dialled (see vsock_ready_wait()), then dials its ttRPC port, again
- * and again until the deadline when it is a foreign one.  Returns the connected stream.
+/* Waits until the agent calls, or can be dialled because it is a foreign one, which does not, and
+ * dials its ttRPC port.  Returns the connected stream.
  * EPIPE names what ended, and shows its last words and the guest's console, when a process of the
  * VM ends meanwhile. */
 int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
+/* Whether the agent is one of ours; to be asked once, when it has answered a request.  Others are
+ * of upstream's: what a process wrote and nobody has read is gone when its exit has been told. */
+bool vmm_has_own_agent(struct vmm *vmm);
 
 /* Ends every process of the VM, whatever state it is in, reaps it and removes RUN_DIR.  Takes a
  * second at most.  Idempotent. */

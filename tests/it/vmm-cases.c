@@ -162,10 +162,28 @@ static void test_guest_boots_and_sees_the_shared_folder(void **state)
 	_free_ char *text = NULL;
 
 	boot(f);
+	assert_true(vmm_has_own_agent(f->vmm));
 	text = ask(f, "file /mnt/hello");
 	assert_string_equal(text, "shared");
 	assert_true(vmm_pid(f->vmm, VMM_PROCESS_VMM) > 0);
 	assert_true(vmm_pid(f->vmm, VMM_PROCESS_FS) > 0);
+}
+
+/* It is dialled, but not before the guest's driver is up, and reached as soon as it listens: half
+ * of the time that it has was waited once. */
+static void test_agent_that_gives_no_signal_is_reached(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *params = xasprintf("%s mute", f->config.hypervisor.kernel_params);
+	_free_ char *text = NULL;
+	uint64_t begin = now_ms();
+
+	str_set(&f->config.hypervisor.kernel_params, params);
+	boot(f);
+	assert_true(now_ms() - begin < READY_MS / 2);
+	text = ask(f, "file /mnt/hello");
+	assert_string_equal(text, "shared");
+	assert_false(vmm_has_own_agent(f->vmm));
 }
 
 static void test_processors_and_memory_grow_while_it_runs(void **state)
@@ -507,6 +525,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_guest_boots_and_sees_the_shared_folder),
+		TEST(test_agent_that_gives_no_signal_is_reached),
 		TEST(test_processors_and_memory_grow_while_it_runs),
 		TEST(test_block_device_comes_and_goes),
 		TEST(test_no_port_leaves_one_for_the_controller),

@@ -39,25 +39,37 @@ static int vsock(unsigned cid, unsigned port, struct sockaddr_vm *address)
 	return fd;
 }
 
+static void read_parameters(char *line, size_t size)
+{
+	FILE *in = fopen("/proc/cmdline", "re");
+
+	if (!in || !fgets(line, (int)size, in))
+		die("/proc/cmdline");
+	(void)fclose(in);
+}
+
+/* 0 for an agent that is told to be mute, as those of upstream's are. */
 static unsigned ready_port(void)
 {
 	static const char name[] = "agent.ready_vport=";
 	char line[4096] = "";
-	FILE *in = fopen("/proc/cmdline", "re");
 	const char *at;
 
-	if (!in || !fgets(line, sizeof(line), in))
-		die("/proc/cmdline");
-	(void)fclose(in);
-	at = strstr(line, name);
+	read_parameters(line, sizeof(line));
+	at = strstr(line, " mute") ? NULL : strstr(line, name);
 	return at ? (unsigned)strtoul(at + sizeof(name) - 1, NULL, 10) : 0;
 }
 
 static void signal_ready(void)
 {
 	struct sockaddr_vm host;
-	int fd = vsock(VMADDR_CID_HOST, ready_port(), &host);
+	unsigned port = ready_port();
+	int fd = vsock(VMADDR_CID_HOST, port, &host);
 
+	if (port == 0) {
+		(void)close(fd);
+		return;
+	}
 	if (connect(fd, (struct sockaddr *)&host, sizeof(host)) < 0)
 		die("connect to the host");
 	if (write(fd, "READY vmm-guest\n", 16) != 16)

@@ -30,7 +30,8 @@
 #define POOL_THREADS 4
 #define HANG_MS      200 /* until a call that is never answered is given up */
 #define KILL_MS      5000
-#define KILL_SOON_MS 300 /* where the agent will not tell */
+#define PATIENCE_MS  5000 /* half of what the configuration gives an agent */
+#define KILL_SOON_MS 300  /* where the agent will not tell */
 #define V2           "containerd.task.v2.Task"
 #define POD          "pod"
 #define BOX          "box"
@@ -711,6 +712,124 @@ static void test_an_exit_is_told_with_its_status(void **state)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+/* ---- an agent of upstream's ---- */
+
+static void start_all(struct fixture *f)
+{
+	struct error e;
+
+	if (create_pod(f, &e) < 0 || start(f, POD, "", &e) < 0 || create_box(f, &e) < 0 ||
+	    start(f, BOX, "", &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void end_one(struct fixture *f, const char *id)
+{
+	struct error e;
+	int status;
+
+	if (kill_it(f, id, "", &e) < 0 || wait_for(f, id, "", &status, &e) < 0 ||
+	    delete (f, id, "", &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+static void end_all(struct fixture *f)
+{
+	struct error e;
+
+	if (delete (f, BOX, EXEC, &e) < 0)
+		fail_msg("%s", e.msg);
+	end_one(f, BOX);
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* Everything until the end. */
+static char *read_all(int fd)
+{
+	char *text = xcalloc(1, 4096);
+	size_t used = 0;
+	ssize_t n = 1;
+	struct error e;
+
+	while (n > 0 && used < 4095) {
+		if (wait_fd(fd, POLLIN, "output", deadline_in(PEER_PATIENCE_MS), NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+		n = read(fd, text + used, 4095 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return text;
+}
+
+static void assert_output_is_whole(struct fixture *f)
+{
+	static const char out[] = "/run/output";
+	_close_ int reader = -1;
+	_free_ char *text = NULL;
+	struct error e;
+	int status;
+
+	(void)unlink(out);
+	assert_int_equal(mkfifo(out, 0600), 0);
+	reader = open(out, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_return_code(reader, errno);
+	agent_output("all of it");
+	start_all(f);
+	assert_int_equal(add_exec(f, out, &e), 0);
+	assert_int_equal(start(f, BOX, EXEC, &e), 0);
+	agent_exit(BOX, EXEC, 3);
+	text = read_all(reader);
+	assert_string_equal(text, "all of it");
+	assert_int_equal(wait_for(f, BOX, EXEC, &status, &e), 0);
+	assert_int_equal(status, 3);
+	end_all(f);
+}
+
+static void test_output_is_whole(void **state)
+{
+	assert_output_is_whole(*state);
+}
+
+/* It forgets what nobody has read when it tells the exit, so it is asked for that last. */
+static void test_output_of_a_foreign_agent_is_whole(void **state)
+{
+	fake_guest.is_foreign = true;
+	agent_forgets_told();
+	assert_output_is_whole(*state);
+}
+
+/* Its outputs do not end, but it must. */
+static void test_exec_of_a_foreign_agent_that_is_killed_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	int status;
+
+	fake_guest.is_foreign = true;
+	f->shim.kill_wait_ms = KILL_SOON_MS;
+	start_all(f);
+	agent_next("ReadStdout", AGENT_HANGS);
+	assert_int_equal(add_exec(f, "", &e), 0);
+	assert_int_equal(start(f, BOX, EXEC, &e), 0);
+	assert_int_equal(kill_it(f, BOX, EXEC, &e), 0);
+	assert_int_equal(wait_for(f, BOX, EXEC, &status, &e), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+	end_all(f);
+}
+
+/* It does not call, which was waited for half of dial_timeout. */
+static void test_foreign_agent_is_not_waited_for(void **state)
+{
+	uint64_t begin = now_ms();
+	struct error e;
+
+	fake_guest.is_foreign = true;
+	assert_int_equal(create_pod(*state, &e), 0);
+	assert_true(now_ms() - begin < PATIENCE_MS);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+
 #define POD_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static bool enter_empty_machine(void)
@@ -743,6 +862,10 @@ int main(void)
 		POD_TEST(test_a_vmm_that_ends_at_its_start_is_the_reason),
 		POD_TEST(test_a_vm_that_is_killed_ends_all_its_containers),
 		POD_TEST(test_an_exit_is_told_with_its_status),
+		POD_TEST(test_output_is_whole),
+		POD_TEST(test_output_of_a_foreign_agent_is_whole),
+		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
+		POD_TEST(test_foreign_agent_is_not_waited_for),
 	};
 
 	if (!enter_empty_machine()) {

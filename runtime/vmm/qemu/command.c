@@ -193,15 +193,15 @@ static int add_vsock(struct builder *b, struct error *e)
 		if (r < 0)
 			return r;
 		add2(b, "-device",
-		     xasprintf(
-			     "vhost-vsock-pci,id=vsock0,vhostfd=%d,guest-cid=%u,disable-legacy=on",
-			     number, b->vmm->vsock.cid));
+		     xasprintf("vhost-vsock-pci,id=" QEMU_VSOCK
+			       ",vhostfd=%d,guest-cid=%u,disable-legacy=on",
+			       number, b->vmm->vsock.cid));
 		return 0;
 	}
 	r = add_socket(b, "vsock", b->vmm->vsock_fd, e);
 	if (r < 0)
 		return r;
-	add2(b, "-device", xstrdup("vhost-user-vsock-pci,id=vsock0,chardev=vsock"));
+	add2(b, "-device", xstrdup("vhost-user-vsock-pci,id=" QEMU_VSOCK ",chardev=vsock"));
 	return 0;
 }
 

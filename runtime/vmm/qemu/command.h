@@ -25,7 +25,8 @@ void qemu_command_done(struct qemu_command *cmd);
  * its devices are behind bridges. */
 unsigned qemu_count_ports(const struct config_hypervisor *h);
 
-/* Id of the balloon, if the VM has one. */
+/* Ids of the vsock, and of the balloon, if the VM has one. */
+#define QEMU_VSOCK   "vsock0"
 #define QEMU_BALLOON "balloon0"
 
 #endif

@@ -32,7 +32,10 @@
 #define GROWTH_MAX   48  /* x the memory there is: what it takes to describe itself must fit */
 #define QUIT_MS      1000
 #define TIDY_MS      2000
+#define HEARS_MS     1000
 #define NO_SET       (-1)
+#define VSOCK_PATH   "/machine/peripheral/" QEMU_VSOCK "/virtio-backend"
+#define DRIVER_OK    "VIRTIO_CONFIG_S_DRIVER_OK"
 #define CONTROLLER   "scsi0"
 
 struct port {
@@ -173,6 +176,28 @@ static int qemu_boot(struct vmm *vmm, uint64_t deadline_ms, const struct cancel 
 	qmp_theirs = close_fd(qmp_theirs);
 	console_theirs = close_fd(console_theirs);
 	return qmp_open(TAKE_FD(qmp), deadline_ms, c, &q->qmp, e);
+}
+
+/* QEMU says what the driver has told the device. */
+static int qemu_hears(struct vmm *vmm)
+{
+	const struct qemu *q = vmm->state;
+	_json_ struct json_object *result = NULL;
+	struct json_object *statuses;
+	struct error ignored;
+	int r = qmp_call(q->qmp, "x-query-virtio-status", with_id("path", VSOCK_PATH), &result,
+			 deadline_in(HEARS_MS), NULL, &ignored);
+
+	if (r < 0)
+		return r;
+	statuses = json_at(result, "status.statuses");
+	for (size_t i = 0; i < json_len(statuses); i++) {
+		const char *status = json_object_get_string(json_item(statuses, i));
+
+		if (status && str_starts(status, DRIVER_OK))
+			return 1;
+	}
+	return 0;
 }
 
 /* What the guest wrote and QEMU still holds reaches the disk only if QEMU ends by itself. */
@@ -709,6 +734,7 @@ const struct vmm_driver qemu_driver = {
 	},
 	.prepare = qemu_prepare,
 	.boot = qemu_boot,
+	.hears = qemu_hears,
 	.quit = qemu_quit,
 	.done = qemu_done,
 	.resize_vcpus = qemu_resize_vcpus,
