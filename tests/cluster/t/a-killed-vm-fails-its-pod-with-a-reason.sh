@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# QEMU is killed: the pod's container ends with an error, Kubernetes says so, and a pod that may
-# restart runs again in a new VM.
+# QEMU is killed: the pod's container ends with an error, and Kubernetes says so.  Until then the VM is worth to the
+# kernel, when memory runs out, what the kubelet says its container is.
 . "$(dirname "$0")/../testing.sh"
 [ "$runtime_class" != runc ] || skip "about the VM"
 
@@ -15,6 +15,7 @@ ready fragile
 sandbox=$(on_node ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.pod.namespace\"==$namespace,labels.\"io.cri-containerd.kind\"==sandbox")
 vm=$(on_node ps -eo pid,args | awk -v id="$sandbox" '/qemu-system/ && index($0, id) { print $1; exit }')
 [ -n "$vm" ] || fail "no QEMU process with the sandbox's id"
+expect "OOM score of the VM of a BestEffort pod" 1000 "$(on_node cat "/proc/$vm/oom_score_adj")"
 on_node kill -KILL "$vm"
 ended fragile Failed 60
 code=$(field fragile '.status.containerStatuses[0].state.terminated.exitCode')
