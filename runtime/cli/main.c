@@ -6,7 +6,6 @@
  * standard error and exit status 1, wrong usage is 2.  One thread.
  */
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,13 +16,7 @@
 
 static cli_run cmd_version, cmd_help;
 
-static const struct command {
-	const char *name;
-	const char *alias;
-	const char *usage;
-	cli_run *run;
-	const char *help;
-} commands[] = {
+const struct command cli_commands[] = {
 	{
 		.name = "check",
 		.alias = "kata-check",
@@ -51,16 +44,34 @@ static const struct command {
 		.run = cmd_exec,
 		.help = "open a shell in the guest of SANDBOX through its debug console",
 	},
+	{
+		.name = "completion",
+		.usage = "bash|zsh|fish",
+		.run = cmd_completion,
+		.help = "a script that lets the shell complete words",
+	},
+	{ .name = "__complete", .run = cmd_complete },
 	{ .name = "version", .usage = "", .run = cmd_version, .help = "show the version" },
 	{ .name = "help", .usage = "", .run = cmd_help, .help = "show this text" },
+	{ .name = NULL },
+};
+
+const struct option cli_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "kata-config", required_argument, NULL, 'c' },
+	{ "show-default-config-paths", no_argument, NULL, 'p' },
+	{ "kata-show-default-config-paths", no_argument, NULL, 'p' },
+	{ "version", no_argument, NULL, 'v' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static void usage(FILE *out)
 {
 	fputs("usage: kata-runtime [OPTION]... COMMAND [ARGUMENT]...\n\ncommands:\n", out);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-13s %-49s %s\n", commands[i].name, commands[i].usage,
-			commands[i].help);
+	for (const struct command *c = cli_commands; c->name; c++)
+		if (c->usage)
+			fprintf(out, "  %-13s %-49s %s\n", c->name, c->usage, c->help);
 	fputs("\noptions:\n"
 	      "  --config FILE                  read FILE instead of searching\n"
 	      "  --show-default-config-paths    where configuration is searched\n"
@@ -116,17 +127,17 @@ int cli_load_config(const struct cli *cli, struct config *ret, struct error *e)
 	return 0;
 }
 
-static const struct command *find_command(const char *name)
+const struct command *cli_find_command(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(commands[i].name, name) || str_equal(commands[i].alias, name))
-			return &commands[i];
+	for (const struct command *c = cli_commands; c->name; c++)
+		if (strcmp(c->name, name) == 0 || str_equal(c->alias, name))
+			return c;
 	return NULL;
 }
 
 static int run_command(const struct cli *cli, int argc, char **argv)
 {
-	const struct command *command = argc > 0 ? find_command(argv[0]) : NULL;
+	const struct command *command = argc > 0 ? cli_find_command(argv[0]) : NULL;
 	struct error e;
 	int r;
 
@@ -146,15 +157,6 @@ static int run_command(const struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "kata-config", required_argument, NULL, 'c' },
-		{ "show-default-config-paths", no_argument, NULL, 'p' },
-		{ "kata-show-default-config-paths", no_argument, NULL, 'p' },
-		{ "version", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	_free_ char *version_dir = NULL;
 	struct cli cli = { 0 };
 	struct error e;
@@ -166,7 +168,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	cli.version_dir = version_dir;
-	while ((option = getopt_long(argc, argv, "+hv", options, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "+hv", cli_options, NULL)) >= 0) {
 		if (option == 'c') {
 			cli.config_path = optarg;
 		} else if (option == 'p') {

@@ -49,12 +49,17 @@ diff "$work/wanted" <(pages "$man/man1/kubectl-kata.1") || fail "kubectl-kata.1 
 diff "$work/wanted" <(pages "$man/man5/kata-configuration.5") || fail "kata-configuration.5 differs from the table"
 
 note "completion"
-for program in kata-manager kubectl-kata; do
+for program in kata-manager kata-runtime kubectl-kata; do
 	for file in bash:bash-completion/completions/$program zsh:zsh/site-functions/_$program fish:fish/vendor_completions.d/$program.fish; do
 		cmp <("$prefix/bin/$program" completion "${file%%:*}") "$prefix/share/${file#*:}"
 	done
 done
 bash -n "$prefix"/share/bash-completion/completions/*
+complete() { "$prefix/bin/kata-runtime" __complete -- "$@" | paste -sd' '; }
+expect "commands that fit" "env exec :4" "$(complete e)"
+expect "what a command takes" "remove resize :4" "$(complete --config x direct-volume r)"
+expect "its options" "-v --verbose :4" "$(complete check -)"
+expect "options before it" "--config :4" "$(complete --c)"
 
 note "the usual variables"
 cmake -G Ninja -S "$top" -B "$work/build" "-DKATA_PARTS=lib;agent;runtime;deploy;manager" -DCMAKE_INSTALL_PREFIX=/opt/p \
