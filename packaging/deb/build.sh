@@ -6,7 +6,7 @@
 #   packaging/deb/build.sh DIST OUT [NAME]...        after packaging/release/build.sh BUILD DIST
 #
 # Leaves OUT/NAME_VERSION_ARCH.deb for each row of packaging/parts/packages, or each NAME of it.  Equal inputs give equal bytes.
-# KATA_PACK_LEVEL is how hard it packs, as of a release; KATA_MAINTAINER names who keeps the packages.
+# KATA_PACK_LEVEL is how hard it packs, as of a release, 0: not at all; KATA_MAINTAINER names who keeps the packages.
 #
 # Scripts are those in packaging/deb, NAME.postinst and the like; NAME.lintian-overrides has the reason beside each.
 set -euo pipefail
@@ -23,7 +23,8 @@ shift 2
 . "$top/packaging/release/arch.sh"
 here=$top/packaging/deb
 level=${KATA_PACK_LEVEL:-19}
-level=$((level > 9 ? 9 : level))
+compression=(-Zxz "-z$((level > 9 ? 9 : level))")
+[ "$level" != 0 ] || compression=(-Znone)
 
 rm -rf "$out"/.deb.*
 work=$(mktemp -d "$out/.deb.XXXXXX")
@@ -81,7 +82,7 @@ pack() { # NAME
 		[ ! -f "$here/$name.$script" ] || put "$here/$name.$script" "$([ $script = triggers ] && echo 0644 || echo 0755)" "DEBIAN/$script"
 	done
 	find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-	dpkg-deb --root-owner-group -Zxz "-z$level" --build "$tree" "$work" >/dev/null
+	dpkg-deb --root-owner-group "${compression[@]}" --build "$tree" "$work" >/dev/null
 	rm -r "$tree"
 }
 

@@ -6,7 +6,7 @@
 #   packaging/rpm/build.sh DIST OUT [NAME]...        after packaging/release/build.sh BUILD DIST
 #
 # Leaves OUT/NAME-VERSION-1.ARCH.rpm for each row of packaging/parts/packages, or each NAME of it, kata-runtime among them.
-# Equal inputs give equal bytes.  KATA_PACK_LEVEL is how hard it packs, as of a release; KATA_MAINTAINER names who
+# Equal inputs give equal bytes.  KATA_PACK_LEVEL is how hard it packs, as of a release, 0: not at all; KATA_MAINTAINER names who
 # keeps the packages.
 set -euo pipefail
 export LC_ALL=C
@@ -24,6 +24,8 @@ rm -rf "$out"/.rpm.*
 work=$(mktemp -d "$out/.rpm.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/all"
+payload=w${KATA_PACK_LEVEL:-19}.zstdio
+[ "${KATA_PACK_LEVEL:-}" != 0 ] || payload=w.ufdio
 
 # The folders of a release belong to every package that has something in them.
 file_list() { # NAME
@@ -61,7 +63,7 @@ done >"$work/packages"
 
 rpmbuild -bb --quiet --define "_topdir $work/build" --define "_tmppath $work" --define "_rpmdir $work/rpms" \
 	--define "kata_version $package_version" --define "kata_all $work/all" --define "kata_maintainer $maintainer" \
-	--define "kata_packages $work/packages" --define "_binary_payload w${KATA_PACK_LEVEL:-19}.zstdio" \
+	--define "kata_packages $work/packages" --define "_binary_payload $payload" \
 	"$top/packaging/rpm/kata-containers.spec" >"$work/log" 2>&1 || {
 	cat "$work/log" >&2
 	die "rpmbuild failed"

@@ -11,7 +11,7 @@
 . "$(dirname "$0")/machine.sh"
 
 require dpkg-deb jq
-export KATA_PACK_LEVEL=1
+export KATA_PACK_LEVEL=0
 names=(kata-containers kata-runtime kata-manager kubectl-kata kata-agent-image kata-hypervisor-qemu)
 
 note "packages of two versions"

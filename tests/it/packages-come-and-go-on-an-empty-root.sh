@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
-# tier: full
 #
-# RPM packages on a root with nothing in it, no shell, no /proc, no network: the version appears, whole; an upgrade keeps
-# what a sandbox names and the one before; a removal leaves what the sandbox uses, with the program that removes it; without
-# a sandbox nothing is left but settings.
+# RPM packages on a root with nothing in it, no shell, no /proc, no network: the version appears, whole, whenever what makes
+# it is killed; an upgrade keeps what a sandbox names and the one before; a removal leaves what the sandbox uses, with the
+# program that removes it; without a sandbox nothing is left but settings.
 . "$(dirname "$0")/machine.sh"
 
 require rpm rpmbuild jq
-export KATA_PACK_LEVEL=1
+export KATA_PACK_LEVEL=0
 first=$(cat "$top/VERSION") second=99.0.0
 another_release $second "$work/release"
 "$top/packaging/rpm/build.sh" "$dist" "$work/1" >/dev/null
@@ -49,6 +48,17 @@ note "a part that is missing comes back by the trigger"
 rm "$root/opt/kata/current/share/kata-containers/vmlinux.config"
 rpm_there -U --replacepkgs "$work"/2/kata-agent-image-*.rpm
 manager verify "$v2"
+
+note "killed at any moment"
+parts=/usr/lib/kata-containers
+for after in 0.005 0.01 0.02 0.05 0.1 0.2 0.4; do
+	rm "$root/opt/kata/current/share/kata-containers/vmlinux.config"
+	timeout -s KILL $after chroot "$root" $parts/bin/kata-manager assemble $parts >/dev/null 2>&1 || true
+	expect "version, killed after $after s" "$v2" "$(current)"
+	chroot "$root" $parts/bin/kata-manager assemble $parts >/dev/null 2>&1
+	manager verify >/dev/null
+	expect "versions" "$v1 $v2" "$(versions)"
+done
 
 note "removed, while a sandbox uses it"
 # shellcheck disable=SC2046

@@ -74,7 +74,7 @@ find "$work"/tree/deb/*/DEBIAN -name '*inst' -o -name '*rm' | while read -r scri
 	dash -n "$script"
 	[ "$(wc -l <"$script")" -le 12 ] || fail "$script is long"
 done
-expect "the trigger" "interest-await /usr/lib/kata-containers" "$(cat "$work"/tree/deb/*/DEBIAN/triggers)"
+expect "the trigger" "interest-noawait /usr/lib/kata-containers" "$(cat "$work"/tree/deb/*/DEBIAN/triggers)"
 expect "scripts of the RPM packages" "kata-runtime preun <lua>" "$(for name in "${names[@]}"; do
 	query --qf "$name preun %{PREUNPROG}\n$name postun %{POSTUNPROG}\n$name pre %{PREINPROG}\n$name post %{POSTINPROG}\n" "$(rpm_of "$name")"
 done | grep -v '(none)')"
@@ -88,7 +88,7 @@ for program in kata-runtime kata-manager kubectl-kata; do
 		zcat "$work/tree/$kind"/*/usr/share/man/man[18]/"$program".[18].gz | grep -q '^\.SH NAME' || fail "$kind: no manual page of $program"
 	done
 done
-for program in kata-manager kubectl-kata; do
+for program in kata-manager kata-runtime kubectl-kata; do
 	for path in bash-completion/completions/$program fish/vendor_completions.d/$program.fish; do
 		grep -q "$program __complete" "$work"/tree/{deb,rpm}/*/usr/share/"$path" || fail "no $path"
 	done
