@@ -14,6 +14,7 @@
 #include "lib/host/stale.h"
 #include "lib/host/store.h"
 #include "lib/host/trust.h"
+#include "manager/known.h"
 #include "manager/machine.h"
 #include "manager/show.h"
 #include "manager/trust.h"
@@ -109,10 +110,12 @@ static void look_at_settings(struct audit *a)
 
 static void look_at_versions(struct audit *a)
 {
-	_strv_ strv withdrawn = trust_withdrawn();
+	_strv_ strv withdrawn = trust_withdrawn(a->k);
+	_catalog_ struct catalog known = { 0 };
 	_strv_ strv folders = NULL;
 	struct error ignored;
 
+	known_read(a->k, &known);
 	if (store_list(a->k->root, &folders, &ignored) < 0)
 		return;
 	for (char **f = folders; f && *f; f++) {
@@ -121,6 +124,8 @@ static void look_at_versions(struct audit *a)
 		if (stale_is_withdrawn(withdrawn, *f, &reason))
 			add(a, *f, reason ? reason : "this version is withdrawn",
 			    "install another one; kata-manager status has the sandboxes");
+		else if (stale_is_withdrawn(known.advisories, *f, &reason))
+			add(a, *f, reason, "see whether it matters here, and install a later one");
 	}
 }
 

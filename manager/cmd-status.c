@@ -83,7 +83,7 @@ static void add_sandbox(struct json_object *items, const struct record *r,
 
 static int read_sandboxes(const struct machine *k, struct json_object *items, struct error *e)
 {
-	_strv_ strv withdrawn = trust_withdrawn();
+	_strv_ strv withdrawn = trust_withdrawn(k);
 	const struct stale_places places = {
 		.root = k->root,
 		.scope = &k->scope,

@@ -114,6 +114,7 @@ void machine_done(struct machine *k)
 	download_close(k->download);
 	mirror_close(k->mirror);
 	catalog_done(&k->catalog);
+	free(k->index);
 	edit_done(&k->configuration);
 	edit_done(&k->choosing);
 	free(k->choice);

@@ -34,6 +34,7 @@ struct machine {
 	char *archive;
 	struct mirror *mirror;     /* that it is from; NULL: from a file, or it is here */
 	struct catalog catalog;    /* of the mirror */
+	char *index;               /* its text, if it is signed; NULL otherwise */
 	struct download *download; /* of the release, of which `archive` is what has come */
 	char *pin;                 /* keys that shall be trusted from now on; NULL: as before */
 	char *program;             /* that can take back what is journalled */

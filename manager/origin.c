@@ -8,6 +8,7 @@
  */
 #include "manager/origin.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -15,6 +16,7 @@
 #include "lib/file.h"
 #include "lib/host/store.h"
 #include "lib/http/url.h"
+#include "manager/known.h"
 #include "manager/trust.h"
 
 #define MIRROR_VARIABLE "KATA_MANAGER_MIRROR"
@@ -78,6 +80,18 @@ static int open_mirror(struct machine *k, const struct options *o, const char *f
 	return mirror_open(&place, &k->mirror, e);
 }
 
+/* Two mirrors may be at different points, so this is no reason to refuse one. */
+static void tell_age(const struct machine *k)
+{
+	_catalog_ struct catalog known = { 0 };
+
+	known_read(k, &known);
+	if (k->catalog.serial < known.serial)
+		view_say("warning: the index of '%s' has number %" PRIu64 ", and %" PRIu64
+			 " was seen: it may lack what was withdrawn since",
+			 mirror_name(k->mirror), k->catalog.serial, known.serial);
+}
+
 static int read_index(struct machine *k, const struct options *o, const struct cancel *cancel,
 		      struct error *e)
 {
@@ -88,6 +102,9 @@ static int read_index(struct machine *k, const struct options *o, const struct c
 	if (trust_index(k, o, text, signature, e) < 0 ||
 	    catalog_parse(text, strlen(text), mirror_name(k->mirror), &k->catalog, e) < 0)
 		return fail_wrap(e, "mirror '%s'", mirror_name(k->mirror));
+	tell_age(k);
+	if (!o->takes_unsigned)
+		k->index = TAKE_PTR(text);
 	return 0;
 }
 

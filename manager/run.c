@@ -11,6 +11,7 @@
 
 #include "lib/host/cycle.h"
 #include "lib/host/holder.h"
+#include "manager/known.h"
 
 #define LOCK_MS (60 * UINT64_C(1000))
 
@@ -230,6 +231,7 @@ static int act_once(void *arg, struct error *e)
 		return r;
 	if (run.machine.download)
 		download_discard(run.machine.download);
+	known_keep(&run.machine);
 	show_results(m, run.action, &run);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "lib/file.h"
 #include "lib/host/sign.h"
 #include "lib/host/trust.h"
+#include "manager/known.h"
 
 #define KEY_VARIABLE      "KATA_MANAGER_KEY"
 #define ROTATION_VARIABLE "KATA_MANAGER_KEY_ROTATION"
@@ -119,20 +120,24 @@ int trust_parts(struct machine *k, struct error *e)
 	return k->archive ? trust_check(&t, &k->release, &k->pin, e) : 0;
 }
 
-strv trust_withdrawn(void)
+strv trust_withdrawn(const struct machine *k)
 {
 	const char *list = getenv(WITHDRAWN);
+	strv all = str_empty(list) ? NULL : strv_split(list, ", \t\n");
+	_catalog_ struct catalog known = { 0 };
 
-	return str_empty(list) ? NULL : strv_split(list, ", \t\n");
+	if (!k->mirror)
+		known_read(k, &known);
+	strv_add_all(&all, k->mirror ? k->catalog.withdrawn : known.withdrawn);
+	return all;
 }
 
 int trust_version(const struct machine *k, const struct options *o, struct error *e)
 {
 	const struct transition t = machine_transition(k);
-	_strv_ strv withdrawn = trust_withdrawn();
+	_strv_ strv withdrawn = trust_withdrawn(k);
 
 	if (o->takes_withdrawn)
 		return 0;
-	strv_add_all(&withdrawn, k->catalog.withdrawn);
 	return transition_refuse_withdrawn(&t, withdrawn, "--allow-withdrawn", e);
 }

@@ -9,6 +9,7 @@
 #include "lib/host/store.h"
 #include "lib/host/unused.h"
 #include "manager/engines.h"
+#include "manager/known.h"
 
 /* Of an installation that was killed before it had any version, there may be something, too. */
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
@@ -46,6 +47,7 @@ static int run_it(void *context, const struct change *change, struct error *e)
 	(void)change;
 	if (site_remove(&s, e) < 0 || site_edit(context, s.configuration, e) < 0)
 		return -e->code;
+	known_forget(s.way.root);
 	site_leave(&s);
 	return 0;
 }

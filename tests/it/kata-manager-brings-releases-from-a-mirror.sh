@@ -123,6 +123,9 @@ expect "gone back" "$first" "$(current)"
 note "a version that is withdrawn"
 index withdraw 9.1.0 "guests could read the host"
 expect "what there is" "9.1.0 withdrawn" "$(km list --available -o json | jq -r '.items[] | select(.withdrawn) | "\(.version[:5]) withdrawn"')"
+expect "the machine knows when it asks" "$first" "$(install -o json | jq -r .version)"
+expect_match "what the audit says" "guests could read the host" "$(km audit -o wide || true)"
+expect_status 4 km upgrade 9.1.0 --engines=none
 forget
 install >/dev/null
 expect "the newest" "$first" "$(current)"

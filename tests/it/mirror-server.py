@@ -147,6 +147,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.send(bytes((byte,)))
             time.sleep(1)
 
+    def lie_slow(self, data, name):  # 2 MiB a second
+        start, end, is_part = self.part(len(data))
+        body = self.give(data, start, end, is_part)
+        for at in range(0, len(body), 1 << 18):
+            self.connection.sendall(body[at:at + (1 << 18)])
+            time.sleep(0.125)
+
     def lie_all_endless(self, data, name):  # never ends, and does not say how long it is
         self.send_response(200)
         self.end_headers()

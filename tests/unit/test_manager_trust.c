@@ -139,6 +139,26 @@ static void test_withdrawn_version_takes_a_flag(void **state)
 	}
 }
 
+/* As the mirror said when it was asked last. */
+static void test_what_a_mirror_withdrew_is_remembered(void **state)
+{
+	static const char body[] = "kata-index 1\nserial 1\nwithdrawn 1.2.0 it leaks\n";
+	const struct options none = { 0 };
+	char digest[SHA256_HEX + 1];
+	_free_ char *text = NULL;
+	struct error e;
+
+	sha256_bytes(body, strlen(body), digest);
+	text = xasprintf("%sdigest %s\n", body, digest);
+	folder_put(*state, "kata-index", text);
+	assert_int_equal(go_to(*state, &none, &e), -EPERM);
+	assert_non_null(strstr(e.msg, "it leaks"));
+	/* One that is damaged says nothing, and keeps nobody from going back. */
+	text[20] ^= 1;
+	folder_put(*state, "kata-index", text);
+	assert_int_equal(go_to(*state, &none, &e), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -147,6 +167,7 @@ int main(void)
 		TEST(test_key_is_a_text_or_a_file_or_a_variable),
 		TEST(test_pinned_key_counts_without_being_given),
 		TEST(test_withdrawn_version_takes_a_flag),
+		TEST(test_what_a_mirror_withdrew_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * known - remember which versions a mirror withdrew.
+ *
+ * A version that is withdrawn is not to come back by going back, and its sandboxes are stale, also
+ * when no mirror can be asked.  Only an index whose signature was found right is kept.  Another
+ * mirror's takes its place.  One thread; may block.
+ */
+#include "manager/known.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/file.h"
+
+static char *path_of(const char *root)
+{
+	return path_join(root, CATALOG_NAME);
+}
+
+void known_read(const struct machine *k, struct catalog *ret_catalog)
+{
+	_free_ char *path = path_of(k->root);
+	_free_ char *text = NULL;
+	struct error e;
+	size_t len;
+
+	*ret_catalog = (struct catalog){ 0 };
+	if (file_read(path, CATALOG_MAX, &text, &len, &e) >= 0 &&
+	    catalog_parse(text, len, path, ret_catalog, &e) >= 0)
+		return;
+	if (e.code != ENOENT)
+		view_say("warning: %s", e.msg);
+}
+
+void known_keep(const struct machine *k)
+{
+	_free_ char *path = path_of(k->root);
+	struct error e;
+
+	if (k->index && file_replace(path, k->index, strlen(k->index), 0644, &e) < 0)
+		view_say("warning: %s", e.msg);
+}
+
+void known_forget(const char *root)
+{
+	_free_ char *path = path_of(root);
+
+	(void)unlink(path);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MANAGER_KNOWN_H
+#define MANAGER_KNOWN_H
+
+#include "manager/machine.h"
+
+/* The index of a mirror that was followed last, as ROOT has it: what it says of versions holds
+ * where nobody is asked, too. */
+
+/* It, or one without anything. */
+void known_read(const struct machine *k, struct catalog *ret_catalog);
+/* Keeps the one that K was read from, if it was. */
+void known_keep(const struct machine *k);
+void known_forget(const char *root);
+
+#endif
