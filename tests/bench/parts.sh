@@ -109,6 +109,11 @@ part_files() {
 	read_values "$out/files.values"
 }
 
+part_manager() {
+	"$top/tests/bench/manager.sh" >"$out/manager.values"
+	read_values "$out/manager.values"
+}
+
 part_deploy() {
 	need_cluster
 	"$top/tests/bench/deploy.sh" >"$out/deploy.values"
