@@ -16,10 +16,12 @@
 #include "lib/host/trust.h"
 #include "manager/known.h"
 #include "manager/machine.h"
+#include "manager/origin.h"
 #include "manager/show.h"
 #include "manager/trust.h"
 #include "runtime/config/config.h"
 #include "runtime/config/fields.h"
+#include "runtime/config/trust.h"
 
 struct audit {
 	const struct machine *k;
@@ -82,14 +84,39 @@ static void look_at_annotations(struct audit *a)
 
 /* ---- files ---- */
 
+#define MEND_OWNER "chown root, chmod go-w"
+
+/* Whoever may write to a folder may put another file there. */
+static void look_at_path(struct audit *a, const char *path, mode_t kind)
+{
+	struct error e;
+
+	if (trust_check_path(path, kind, &e) == -EPERM)
+		add(a, path, e.msg, MEND_OWNER);
+}
+
+static void look_at_places(struct audit *a)
+{
+	_free_ char *drop_ins = path_join(a->k->etc, "config.d");
+	_free_ char *keys = path_join(a->k->root, TRUST_FILE);
+
+	look_at_path(a, a->k->etc, S_IFDIR);
+	look_at_path(a, drop_ins, S_IFDIR);
+	look_at_path(a, keys, S_IFREG);
+	look_at_path(a, a->k->shim, S_IFREG);
+	for (size_t i = 0; a->config && a->config->files && a->config->files[i]; i++)
+		look_at_path(a, a->config->files[i], S_IFREG);
+}
+
 static void look_at_configuration(struct audit *a)
 {
 	struct error e;
 
 	if (!a->config && a->why->code == EPERM)
-		add(a, a->k->etc, a->why->msg, "chown root, chmod go-w");
+		add(a, a->k->etc, a->why->msg, MEND_OWNER);
 	if (a->config && config_check_paths(a->config, &e) == -EPERM)
-		add(a, a->k->root, e.msg, "chown root, chmod go-w");
+		add(a, a->k->root, e.msg, MEND_OWNER);
+	look_at_places(a);
 }
 
 static void look_at_settings(struct audit *a)
@@ -108,6 +135,22 @@ static void look_at_settings(struct audit *a)
 
 /* ---- versions ---- */
 
+#define WITHDRAWN "this version is withdrawn"
+#define ADVISORY  "there is an advisory for it"
+
+static bool look_at_version(struct audit *a, const char *folder, char *const *list,
+			    const char *otherwise)
+{
+	const char *reason;
+
+	if (!stale_is_withdrawn(list, folder, &reason))
+		return false;
+	add(a, folder, reason ? reason : otherwise,
+	    "install another one; kata-manager status has the sandboxes");
+	return true;
+}
+
+/* What a mirror says: the one that is asked now, else the one that was last. */
 static void look_at_versions(struct audit *a)
 {
 	_strv_ strv withdrawn = trust_withdrawn(a->k);
@@ -119,13 +162,9 @@ static void look_at_versions(struct audit *a)
 	if (store_list(a->k->root, &folders, &ignored) < 0)
 		return;
 	for (char **f = folders; f && *f; f++) {
-		const char *reason;
-
-		if (stale_is_withdrawn(withdrawn, *f, &reason))
-			add(a, *f, reason ? reason : "this version is withdrawn",
-			    "install another one; kata-manager status has the sandboxes");
-		else if (stale_is_withdrawn(known.advisories, *f, &reason))
-			add(a, *f, reason, "see whether it matters here, and install a later one");
+		if (!look_at_version(a, *f, withdrawn, WITHDRAWN) &&
+		    !look_at_version(a, *f, a->k->catalog.advisories, ADVISORY))
+			(void)look_at_version(a, *f, known.advisories, ADVISORY);
 	}
 }
 
@@ -219,7 +258,8 @@ int cmd_audit(struct manager *m, struct error *e)
 	struct audit a = { .k = &k, .items = items };
 	struct error why = { 0 };
 
-	if (machine_open(m->options, &k, e) < 0)
+	if (machine_open(m->options, &k, e) < 0 ||
+	    (origin_is_named(m->options) && origin_look(&k, m->options, m->cancel, e) < 0))
 		return -e->code;
 	version_dir = path_join(k.root, "current");
 	source.version_dir = version_dir;

@@ -108,6 +108,7 @@ const struct command commands[] = {
 	{
 		.name = "audit",
 		.usage = "",
+		.takes = TAKES_FROM | TAKES_KEY,
 		.run = cmd_audit,
 		.help = "what makes sandboxes here less safe than they could be; ends with 0: "
 			"nothing, 6: something",

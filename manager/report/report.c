@@ -9,6 +9,7 @@
  */
 #include "manager/report/report.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +75,8 @@ static int read_here(void *arg, int out_fd)
 	const char *text;
 	struct error e;
 
+	/* No other machine is asked for a report. */
+	(void)unsetenv("KATA_MANAGER_MIRROR");
 	strv_free(r->errors);
 	r->errors = NULL;
 	value = reading->part->collect(r, reading->part);

@@ -11,6 +11,8 @@
 # ctr and a sandbox by that service; a containerd that was stopped gives the handler back all the same.
 # A release that does not boot, is damaged, or is not signed by the key that is trusted changes nothing; nothing
 # that a container uses is removed.
+# In between each fault that `audit` knows is planted, named, mended and not named, and a report of `diagnose` has what
+# runs.
 #
 # The machine's folders are this test's own: it works in the mount namespace of its containerd.
 RUNTIME=io.containerd.runc.v2 # testing.sh shall install nothing
@@ -130,6 +132,56 @@ expect "the container's version" "$first" "$(km status -o json | jq -r '.sandbox
 expect "why it is stale" version "$(km status -o json | jq -r '.sandboxes[0].causes[0].cause')"
 ctr task ls | grep -q "stays$$ .*RUNNING" || fail "the container does not run any more"
 expect "a new container" "$kernel" "$(run_kata two$$ uname -r)"
+
+note "audit: each fault is named when it is there, and not when it is mended"
+findings() { { km audit "$@" -o json || true; } | jq -r '.items[] | "\(.kind) \(.where) \(.detail)"'; }
+finds() { # KIND WORDS [OPTION]...
+	local kind=$1 words=$2
+	shift 2
+	findings "$@" | grep "^$kind " | grep -qF -- "$words"
+}
+fault() { # KIND WORDS PLANT MEND
+	! finds "$1" "$2" || fail "$1: '$2' is found before it is there"
+	inside sh -c "$3"
+	finds "$1" "$2" || fail "$1: '$2' is not found: $(findings)"
+	inside sh -c "$4"
+	! finds "$1" "$2" || fail "$1: '$2' is found where it is mended"
+}
+configured() { # KIND WORDS TEXT - while a drop-in has TEXT
+	fault "$1" "$2" "printf '$3' >$drop_in" "rm $drop_in"
+}
+drop_in=/etc/kata-containers/config.d/70-theirs.toml
+sandbox=/run/vc/sbs/stays$$
+expect "findings without any" settings "$(findings | cut -d' ' -f1 | sort -u)"
+configured annotations enable_annotations '[hypervisor.qemu]\nenable_annotations = [".*"]\n'
+configured annotations kernel_params '[hypervisor.qemu]\nenable_annotations = ["kernel_params"]\n'
+configured annotations entropy_source '[hypervisor.qemu]\nenable_annotations = ["entropy_source"]\nvalid_entropy_sources = ["*"]\n'
+configured settings debug_console '[agent.kata]\ndebug_console_enabled = true\n'
+fault files $drop_in "echo >$drop_in; chmod 666 $drop_in" "rm $drop_in"
+fault files "$drop_in' belongs to user" "echo >$drop_in; chown 1234 $drop_in" "rm $drop_in"
+for path in /etc/kata-containers /etc/kata-containers/config.d /opt/kata/trusted-keys \
+	/opt/kata/current/share/kata-containers/vmlinux.container; do
+	fault files "$(inside readlink -f $path)' can be written" "chmod o+w $path" "chmod o-w $path"
+done
+fault sockets /run/containerd/containerd.sock "chmod o+w /run/containerd/containerd.sock" "chmod o-w /run/containerd/containerd.sock"
+fault sockets "$sandbox/shim-monitor.sock" "chmod o+x $sandbox; chmod o+w $sandbox/shim-monitor.sock" \
+	"chmod o-x $sandbox; chmod o-w $sandbox/shim-monitor.sock"
+KATA_WITHDRAWN="${first%-*}=it-leaks" finds versions "$first it-leaks" || fail "a withdrawn version is not found"
+mkdir "$work/mirror"
+printf 'kata-index 1\nserial 1\nadvisory %s guests may leave\n' "$first" >"$work/mirror/kata-index"
+echo "digest $(sha256sum <"$work/mirror/kata-index" | cut -d' ' -f1)" >>"$work/mirror/kata-index"
+expect_status 1 km audit --mirror "$work/mirror"
+minisign -S -s "$work/ours.key" -m "$work/mirror/kata-index" >/dev/null
+finds versions "$first guests may leave" --mirror "$work/mirror" || fail "an advisory is not found"
+
+note "a report"
+km diagnose -o json >"$work/report"
+expect "the sandbox" "alive $first" "$(jq -r --arg id stays$$ '.sandboxes[] | select(.id == $id) | "\(.state) \(.version)"' "$work/report")"
+expect "the kernel" "$(inside sha256sum /opt/kata/current/share/kata-containers/vmlinux.container | cut -d' ' -f1)" \
+	"$(jq -r '.assets[] | select(.asset == "kernel").sha256' "$work/report")"
+expect "the value" /etc/kata-containers/config.d/50-kata-manager.toml \
+	"$(jq -r '.configuration.items[] | select(.key == "hypervisor.qemu.default_memory").from' "$work/report")"
+expect_match "the shim" "$(cat "$top/VERSION")" "$(jq -r .shimVersion.output "$work/report")"
 
 note "a version that does not boot"
 expect_status 1 km upgrade --from "$work/9.0.1"

@@ -12,14 +12,19 @@
 
 #define MAIN_FILE "kata/current/share/defaults/kata-containers/configuration.toml"
 
-/* What RUN says below DIR, as JSON, and its status.  Caller owns. */
-static struct json_object *said(const char *dir, manager_run *run, int *ret_status)
+/* What RUN says below DIR, with a MIRROR if there is one, as JSON, and its status.  Caller owns. */
+static struct json_object *said_by(const char *dir, const char *mirror, manager_run *run,
+				   int *ret_status)
 {
 	_free_ char *root = path_join(dir, "kata");
 	_free_ char *etc = path_join(dir, "etc");
 	char verb[] = "verb";
 	char *words[] = { verb, NULL };
-	const struct options o = { .root = root, .etc = etc, .arguments = words };
+	const struct options o = { .root = root,
+				   .etc = etc,
+				   .mirror = mirror,
+				   .takes_unsigned = true,
+				   .arguments = words };
 	struct manager m = { .options = &o, .format = VIEW_JSON };
 	struct json_object *object = NULL;
 	_free_ char *text = NULL;
@@ -38,10 +43,10 @@ static struct json_object *said(const char *dir, manager_run *run, int *ret_stat
 
 /* ---- audit ---- */
 
-static bool has_finding(const char *dir, const char *kind, const char *where)
+static bool has_finding_by(const char *dir, const char *mirror, const char *kind, const char *where)
 {
 	int status;
-	_json_ struct json_object *all = said(dir, cmd_audit, &status);
+	_json_ struct json_object *all = said_by(dir, mirror, cmd_audit, &status);
 	struct json_object *items = json_at(all, "items");
 	bool has = false;
 
@@ -50,6 +55,11 @@ static bool has_finding(const char *dir, const char *kind, const char *where)
 		has |= strcmp(json_get_str(json_item(items, i), "kind"), kind) == 0 &&
 		       strstr(json_get_str(json_item(items, i), "where"), where);
 	return has;
+}
+
+static bool has_finding(const char *dir, const char *kind, const char *where)
+{
+	return has_finding_by(dir, NULL, kind, where);
 }
 
 static void test_annotations_that_allow_too_much_are_found(void **state)
@@ -85,6 +95,44 @@ static void test_configuration_that_others_can_write_is_found(void **state)
 	assert_false(has_finding(*state, "files", ""));
 	assert_int_equal(chmod(path, 0666), 0);
 	assert_true(has_finding(*state, "files", ""));
+}
+
+/* Whoever can add a drop-in configures as well as who can change one. */
+static void test_folder_and_key_that_others_can_write_are_found(void **state)
+{
+	_free_ char *drop_ins = path_join(*state, "etc/config.d");
+	_free_ char *keys = path_join(*state, "kata/trusted-keys");
+
+	folder_put(*state, MAIN_FILE, "[runtime]\n");
+	folder_put(*state, "etc/config.d/x.toml", "");
+	folder_put(*state, "kata/trusted-keys", "a key\n");
+	assert_false(has_finding(*state, "files", ""));
+	assert_int_equal(chmod(drop_ins, 0777), 0);
+	assert_true(has_finding(*state, "files", "config.d"));
+	assert_int_equal(chmod(drop_ins, 0755), 0);
+	assert_int_equal(chmod(keys, 0666), 0);
+	assert_true(has_finding(*state, "files", "trusted-keys"));
+}
+
+static void test_versions_that_a_mirror_warns_of_are_found(void **state)
+{
+	static const char index[] =
+		"kata-index 1\nserial 1\nadvisory 1.2.0 it leaks\n"
+		"withdrawn 1.3.0 it is worse\n";
+	_free_ char *mirror = path_join(*state, "mirror");
+	_free_ char *text = NULL;
+	char digest[SHA256_HEX + 1];
+
+	sha256_bytes(index, strlen(index), digest);
+	text = xasprintf("%sdigest %s\n", index, digest);
+	folder_put(*state, "mirror/kata-index", text);
+	folder_put(*state, "kata/versions/1.2.0-77aa01f0b3c4/MANIFEST", "");
+	folder_put(*state, "kata/versions/1.3.0-77aa01f0b3c4/MANIFEST", "");
+	folder_put(*state, "kata/versions/1.4.0-77aa01f0b3c4/MANIFEST", "");
+	assert_false(has_finding(*state, "versions", ""));
+	assert_true(has_finding_by(*state, mirror, "versions", "1.2.0-77aa01f0b3c4"));
+	assert_true(has_finding_by(*state, mirror, "versions", "1.3.0-77aa01f0b3c4"));
+	assert_false(has_finding_by(*state, mirror, "versions", "1.4.0-77aa01f0b3c4"));
 }
 
 static void test_settings_and_versions_that_are_a_risk_are_found(void **state)
@@ -152,7 +200,7 @@ static void test_what_another_program_installed_is_not_ours_to_remove(void **sta
 	_free_ char *version = path_join(*state, "kata/versions/9-aaaaaaaaaaaa/MANIFEST");
 
 	folder_put(*state, "kata/versions/9-aaaaaaaaaaaa/MANIFEST", "");
-	all = said(*state, cmd_remove, &status);
+	all = said_by(*state, NULL, cmd_remove, &status);
 	assert_int_equal(status, 0);
 	assert_string_equal(json_get_str(all, "holder"), "kata-deploy");
 	assert_int_equal(json_get_int(all, "steps", -1), 0);
@@ -165,6 +213,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 		TEST(test_annotations_that_allow_too_much_are_found),
 		TEST(test_configuration_that_others_can_write_is_found),
+		TEST(test_folder_and_key_that_others_can_write_are_found),
+		TEST(test_versions_that_a_mirror_warns_of_are_found),
 		TEST(test_settings_and_versions_that_are_a_risk_are_found),
 		TEST(test_without_a_version_there_is_nothing_to_test),
 		TEST(test_an_image_names_its_layer_by_digest),
