@@ -23,6 +23,8 @@
 #include "deploy/stale.h"
 #include "deploy/supervise.h"
 #include "deploy/uninstall.h"
+#include "lib/argument.h"
+#include "lib/completion.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
 #include "lib/host/flavour.h"
@@ -119,6 +121,10 @@ static void distributions(FILE *out)
 	}
 }
 
+static const char options_usage[] =
+	"[--log-level error|warn|info|debug] [--dry-run] [-o text|json] [--output text|json] "
+	"[--help] [--version]";
+
 static void usage(FILE *out)
 {
 	fputs("usage: kata-deploy [--log-level error|warn|info|debug] [--dry-run] [-o "
@@ -133,7 +139,11 @@ static void usage(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
 		if (actions[i].help)
 			fprintf(out, "  %-9s  %s\n", actions[i].name, actions[i].help);
-	fputs("\nEnvironment:\n", out);
+	fputs("\nCommands:\n"
+	      "  kubectl     what kubectl-kata does\n"
+	      "  completion  bash, zsh or fish: a script that lets the shell complete words\n"
+	      "\nEnvironment:\n",
+	      out);
 	settings_help(out);
 	fputs("\nDistributions:\n", out);
 	distributions(out);
@@ -259,8 +269,50 @@ static int run_once(const struct action *action, const struct arguments *a,
 	return status_of(r);
 }
 
+static void add_actions(const char *prefix, strv *found)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+		if (actions[i].help && str_starts(actions[i].name, prefix))
+			strv_add(found, actions[i].name);
+}
+
+static void add_words(const char *prefix, strv *found)
+{
+	static const char *const others[] = { "kubectl", "completion" };
+
+	add_actions(prefix, found);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_starts(others[i], prefix))
+			strv_add(found, others[i]);
+}
+
+/* "completion SHELL", and what its script asks.  Returns the exit status. */
+static int complete(int argc, char **argv)
+{
+	const char *prefix = argc > 2 ? argv[argc - 1] : "";
+	_strv_ strv found = NULL;
+	struct error e;
+
+	if (strcmp(argv[1], "completion") == 0) {
+		if (argc == 3 && completion_script("kata-deploy", argv[2], stdout, &e) >= 0)
+			return 0;
+		fputs("kata-deploy: it is 'completion bash|zsh|fish'\n", stderr);
+		return 2;
+	}
+	if (*prefix == '-')
+		completion_add_usage(options_usage, prefix, &found);
+	else if (argc > 3 && strcmp(argv[argc - 2], "completion") == 0)
+		completion_add_shells(prefix, &found);
+	else
+		add_words(prefix, &found);
+	completion_answer(found, stdout);
+	return 0;
+}
+
 static const struct action *find_action(const struct arguments *a, struct error *e)
 {
+	_strv_ strv known = NULL;
+
 	for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
 		if (strcmp(actions[i].name, a->action) != 0)
 			continue;
@@ -273,7 +325,8 @@ static const struct action *find_action(const struct arguments *a, struct error 
 			   "stale");
 		return NULL;
 	}
-	(void)fail(e, EINVAL, "unknown action '%s'; --help shows what there is", a->action);
+	add_actions("", &known);
+	(void)argument_unknown("action", a->action, known, e);
 	return NULL;
 }
 
@@ -293,18 +346,14 @@ static int run_action(const struct arguments *a)
 	struct error e;
 
 	name_node(a);
-	if (settings_read(&s, &e) < 0) {
+	action = find_action(a, &e);
+	if (!action || settings_read(&s, &e) < 0) {
 		report(a, &e);
 		return 2;
 	}
 	if (s.debug && !a->has_level)
 		log_set_level(LOG_LEVEL_DEBUG);
 	log_set_field("node", s.node_name);
-	action = find_action(a, &e);
-	if (!action) {
-		report(a, &e);
-		return 2;
-	}
 	return action->run || action->dry_run ? run_once(action, a, &s) : supervise(&s);
 }
 
@@ -326,6 +375,8 @@ int main(int argc, char **argv)
 		return kubectl_main(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "kubectl") == 0)
 		return kubectl_main(argc - 1, argv + 1);
+	if (argc > 1 && (strcmp(argv[1], "completion") == 0 || strcmp(argv[1], "__complete") == 0))
+		return complete(argc, argv);
 	if (wants(argc, argv, "--help")) {
 		usage(stdout);
 		return 0;

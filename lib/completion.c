@@ -83,6 +83,21 @@ void completion_add_formats(const char *before, const char *prefix, strv *found)
 			strv_add(found, *f);
 }
 
+/* What somebody is to write in place of it is written in capitals. */
+static bool is_literal(const char *word)
+{
+	return strspn(word, "abcdefghijklmnopqrstuvwxyz-") == strlen(word);
+}
+
+void completion_add_usage(const char *usage, const char *prefix, strv *found)
+{
+	_strv_ strv words = strv_split(usage, " []|");
+
+	for (char **w = words; w && *w; w++)
+		if (is_literal(*w) && str_starts(*w, prefix) && (**w == '-') == (*prefix == '-'))
+			strv_add(found, *w);
+}
+
 void completion_answer(char *const *found, FILE *out)
 {
 	for (; found && *found; found++)

@@ -21,6 +21,9 @@ int completion_script(const char *program, const char *shell, FILE *out, struct 
 void completion_add_shells(const char *prefix, strv *found);
 void completion_add_formats(const char *before, const char *prefix, strv *found);
 
+/* Adds the options of USAGE, "[--json] [-v|--verbose] add|remove NAME", or its plain words. */
+void completion_add_usage(const char *usage, const char *prefix, strv *found);
+
 /* Answers a script. */
 void completion_answer(char *const *found, FILE *out);
 

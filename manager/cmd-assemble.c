@@ -13,6 +13,7 @@
 #include "lib/host/live.h"
 #include "lib/host/store.h"
 #include "manager/run.h"
+#include "manager/show.h"
 #include "manager/trust.h"
 
 #define LINK_DIR "/usr/bin"
@@ -116,12 +117,14 @@ static bool is_ours(const struct machine *k, const struct options *o)
 int cmd_dismantle(struct manager *m, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
+	_free_ char *text = NULL;
 	_strv_ strv used = NULL;
 
 	if (machine_open(m->options, &k, e) < 0)
 		return -e->code;
 	if (!is_ours(&k, m->options)) {
-		view_say("there is nothing of ours in '%s'", k.root);
+		text = xasprintf("there is nothing of ours in '%s'", k.root);
+		show_end(m, "dismantle", 0, text);
 		return 0;
 	}
 	if (live_versions(LIVE_RECORDS, &k.scope, &used, e) < 0)

@@ -54,10 +54,8 @@ static void add_versions(const struct manager *m, const char *prefix, strv *foun
 /* The words of 'config', of which BEFORE is the one before the last. */
 static void add_config(const char *before, size_t n, const char *prefix, strv *found)
 {
-	static const char *const verbs[] = { "show", "set", "unset", "use" };
-
-	for (size_t i = 0; n == 2 && i < ARRAY_SIZE(verbs); i++)
-		add(verbs[i], prefix, found);
+	if (n == 2)
+		config_add_words(prefix, found);
 	if (n == 3 && str_ends(before, "set"))
 		add_keys(prefix, found);
 }

@@ -194,7 +194,13 @@ static int apply_later(struct manager *m, struct machine *k, const char *text, s
 	k->has_drop_in = true;
 	if (configuration_plan(k, HANDLERS_PRESENT, e) < 0)
 		return -e->code;
-	return m->options->is_dry ? run_tell(m, &action, k, e) : edit_apply(&k->configuration, e);
+	if (m->options->is_dry)
+		return run_tell(m, &action, k, e);
+	if (edit_apply(&k->configuration, e) < 0)
+		return -e->code;
+	show_end(m, "config", edit_changes(&k->configuration),
+		 "noted; the first installation tries it");
+	return 0;
 }
 
 static int change(struct manager *m, struct machine *k, const char *text, struct error *e)
@@ -232,11 +238,44 @@ static int unset(struct manager *m, struct machine *k, const struct key *key, st
 }
 
 /* The one VMM of this release is in use already. */
-static int use(const char *name, struct error *e)
+static int use(struct manager *m, const char *name, struct error *e)
 {
-	return strcmp(name, "qemu") == 0
-		       ? 0
-		       : fail(e, ENOTSUP, "'%s' is no VMM of this release; it has qemu", name);
+	if (strcmp(name, "qemu") != 0)
+		return fail(e, ENOTSUP, "'%s' is no VMM of this release; it has qemu", name);
+	show_end(m, "config", 0, "qemu is the VMM in use");
+	return 0;
+}
+
+/* The words of 'config', and how many come with each. */
+static const struct word {
+	const char *name;
+	size_t n;
+	const char *usage;
+} verbs[] = {
+	{ "show", 1, "config show" },
+	{ "set", 3, "config set KEY VALUE" },
+	{ "unset", 2, "config unset KEY" },
+	{ "use", 2, "config use VMM" },
+};
+
+static int check_words(char *const *words, size_t n, struct error *e)
+{
+	_strv_ strv known = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(words[0], verbs[i].name) != 0)
+			strv_add(&known, verbs[i].name);
+		else
+			return n == verbs[i].n ? 0 : fail(e, EINVAL, "it is '%s'", verbs[i].usage);
+	}
+	return argument_unknown("word of config", words[0], known, e);
+}
+
+void config_add_words(const char *prefix, strv *found)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (str_starts(verbs[i].name, prefix))
+			strv_add(found, verbs[i].name);
 }
 
 int cmd_config(struct manager *m, struct error *e)
@@ -245,19 +284,14 @@ int cmd_config(struct manager *m, struct error *e)
 	size_t n = strv_len(words);
 	_machine_ struct machine k = { 0 };
 	struct key key = { 0 };
-	int r = machine_open(m->options, &k, e);
+	int r = check_words(words, n, e);
 
-	if (r < 0)
-		return r;
-	if (n == 1 && strcmp(words[0], "show") == 0)
+	if (r < 0 || machine_open(m->options, &k, e) < 0)
+		return -e->code;
+	if (strcmp(words[0], "show") == 0)
 		return show_config(m, &k, e);
-	if (n == 2 && strcmp(words[0], "use") == 0)
-		return use(words[1], e);
-	if (!(n == 3 && strcmp(words[0], "set") == 0) &&
-	    !(n == 2 && strcmp(words[0], "unset") == 0))
-		return fail(e, EINVAL,
-			    "it is 'config show', 'config set KEY VALUE', 'config unset KEY' or "
-			    "'config use VMM'");
+	if (strcmp(words[0], "use") == 0)
+		return use(m, words[1], e);
 	if (parse_key(words[1], &key, e) < 0)
 		return -e->code;
 	r = n == 3 ? set(m, &k, &key, words[2], e) : unset(m, &k, &key, e);

@@ -4,6 +4,7 @@
  */
 #include "lib/host/holder.h"
 #include "manager/run.h"
+#include "manager/show.h"
 
 /* Nothing there is ours, which is what was asked for. */
 static int leave(const struct manager *m, const struct machine *k, const char *holder)
@@ -14,7 +15,7 @@ static int leave(const struct manager *m, const struct machine *k, const char *h
 		"nothing in '%s' is of kata-manager: it has an installation of %s, which is left "
 		"alone",
 		k->root, holder);
-	if (m->format == VIEW_TABLE)
+	if (show_is_for_people(m))
 		return 0;
 	json_set_str(o, "apiVersion", MANAGER_API);
 	json_set_str(o, "kind", "Result");

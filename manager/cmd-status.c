@@ -229,7 +229,7 @@ int cmd_status(struct manager *m, struct error *e)
 	m->is_understood = true;
 	if (read_status(m, &k, status, e) < 0)
 		return -e->code;
-	if (m->format == VIEW_TABLE || m->format == VIEW_WIDE)
+	if (show_is_for_people(m))
 		show_table(m, status);
 	else
 		view_object(status, m->format, m->out);

@@ -11,6 +11,7 @@
 #include "lib/host/envoy.h"
 #include "lib/host/journal.h"
 #include "manager/container.h"
+#include "manager/show.h"
 
 #define LOCK_MS (60 * UINT64_C(1000))
 #define BOOT_MS (180 * UINT64_C(1000))
@@ -30,7 +31,7 @@ static int boot(struct manager *m, const struct machine *k, struct json_object *
 	json_set_str(result, "engine", flavour_title(engine->flavour));
 	json_set_str(result, "guestKernel", kernel);
 	json_set_int(result, "ms", (int64_t)(now_ms() - began));
-	if (m->format == VIEW_TABLE)
+	if (show_is_for_people(m))
 		(void)fprintf(m->out, "a sandbox of %s with kernel %s answered after %lld ms\n",
 			      k->folder, kernel, (long long)json_get_int(result, "ms", 0));
 	return 0;
@@ -49,7 +50,7 @@ static void tell(struct manager *m, const struct present *p, const struct contai
 	json_set_str(item, "why", is_proven ? NULL : r->reason.msg);
 	json_set_int(item, "ms", (int64_t)r->ms);
 	(void)json_object_array_add(containers, item);
-	if (m->format != VIEW_TABLE)
+	if (!show_is_for_people(m))
 		return;
 	if (!is_proven)
 		(void)fprintf(m->out, "%s: nothing was proven: %s\n", p->name, r->reason.msg);
@@ -110,7 +111,7 @@ int cmd_test(struct manager *m, struct error *e)
 	if (machine_plan(&k, HANDLERS_PRESENT, e) < 0 || boot(m, &k, result, e) < 0 ||
 	    try_all(m, &k, result, e) < 0)
 		return -e->code;
-	if (m->format != VIEW_TABLE)
+	if (!show_is_for_people(m))
 		view_object(result, m->format, m->out);
 	return 0;
 }

@@ -4,6 +4,7 @@
  *
  * Without a key that is trusted nobody can have signed: that is told and no damage.
  */
+#include "lib/argument.h"
 #include "lib/file.h"
 #include "lib/host/intact.h"
 #include "lib/host/sign.h"
@@ -67,6 +68,18 @@ static bool verify(const struct machine *k, const char *folder, bool has_key,
 	return is_whole && is_signed;
 }
 
+static int fail_unknown(const char *version, char *const *folders, const char *root,
+			struct error *e)
+{
+	const char *nearest = argument_nearest(version, folders);
+
+	if (nearest)
+		return fail(e, ENOENT, "there is no version '%s' in '%s'; did you mean '%s'?",
+			    version, root, nearest);
+	return fail(e, ENOENT, "there is no version '%s' in '%s'; 'kata-manager list' has those",
+		    version, root);
+}
+
 int cmd_verify(struct manager *m, struct error *e)
 {
 	const char *only = m->options->arguments[1];
@@ -82,7 +95,7 @@ int cmd_verify(struct manager *m, struct error *e)
 	if (store_list(k.root, &folders, e) < 0 || trust_pinned(k.root, &keys, e) < 0)
 		return -e->code;
 	if (only && !strv_contains(folders, only))
-		return fail(e, ENOENT, "there is no version '%s' in '%s'", only, k.root);
+		return fail_unknown(only, folders, k.root, e);
 	for (char **f = folders; f && *f; f++)
 		if (!only || str_equal(only, *f))
 			is_whole &= verify(&k, *f, keys != NULL, items);

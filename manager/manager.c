@@ -33,6 +33,7 @@ const struct command commands[] = {
 	{
 		.name = "check",
 		.usage = "",
+		.has_names = true,
 		.run = cmd_check,
 		.help = "whether this machine can run sandboxes; ends with 0: it can, 4: it "
 			"cannot",
@@ -95,6 +96,7 @@ const struct command commands[] = {
 		.name = "list",
 		.usage = "",
 		.takes = TAKES_FROM | TAKES_AVAILABLE | TAKES_KEY,
+		.has_names = true,
 		.run = cmd_list,
 		.help = "the versions that are installed, and those that could be",
 	},
@@ -102,6 +104,7 @@ const struct command commands[] = {
 		.name = "verify",
 		.max = 1,
 		.usage = "[VERSION]",
+		.has_names = true,
 		.run = cmd_verify,
 		.help = "read every file again; ends with 0: all is whole, 6: something is damaged",
 	},
@@ -134,12 +137,14 @@ const struct command commands[] = {
 		.max = 3,
 		.usage = "show|set|unset|use ...",
 		.takes = TAKES_DRY_RUN | TAKES_YES,
+		.has_names = true,
 		.run = cmd_config,
 		.help = "the configuration in force and where each value is from; set KEY VALUE, "
 			"unset KEY, use VMM",
 	},
 	{ .name = "recover",
 	  .usage = "",
+	  .takes = TAKES_DRY_RUN,
 	  .needs_root = true,
 	  .run = cmd_recover,
 	  .help = "take back what an interrupted run left, and no more" },
@@ -253,6 +258,10 @@ static int run_command(const struct command *c, struct manager *m, struct error 
 {
 	if (!c->add_formats && view_parse_format(m->options->output, &m->format, e) < 0)
 		return -e->code;
+	if (m->format == VIEW_NAME && !c->has_names)
+		return fail(e, EINVAL,
+			    "what '%s' shows has no names; it is table, wide, json or yaml",
+			    c->name);
 	if (c->needs_root && !m->options->is_dry && geteuid() != 0) {
 		m->is_refused = true;
 		return fail(e, EPERM, "'%s' changes this machine: run it as root", c->name);

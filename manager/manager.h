@@ -75,6 +75,7 @@ struct command {
 	const char *usage; /* of them */
 	unsigned takes;    /* enum takes */
 	bool needs_root;
+	bool has_names; /* of what it shows, for -o name */
 	/* Adds the forms of its output that begin with PREFIX; NULL: they are those of lib/view.h.
 	 */
 	void (*add_formats)(const char *prefix, strv *found);
@@ -106,6 +107,9 @@ struct argument;
 const struct argument *options_find(const char *word);
 /* Adds all that begin with PREFIX. */
 void options_complete(const char *prefix, strv *names);
+
+/* Adds the words of 'config' that begin with PREFIX. */
+void config_add_words(const char *prefix, strv *found);
 
 /* Whether QUESTION was answered with yes; ECANCELED if not, EINVAL where nobody can be asked. */
 int ask(const struct manager *m, const char *question, struct error *e);

@@ -9,9 +9,11 @@
 
 #include <unistd.h>
 
+#include "lib/file.h"
 #include "lib/host/cycle.h"
 #include "lib/host/holder.h"
 #include "manager/known.h"
+#include "manager/show.h"
 
 #define LOCK_MS (60 * UINT64_C(1000))
 
@@ -84,16 +86,36 @@ static void remove_empty(const struct machine *k)
 		(void)rmdir(k->locks[i]);
 }
 
+static bool journal_is_left(const struct machine *k)
+{
+	_free_ char *journal = path_join(k->root, "journal");
+
+	return file_exists(journal);
+}
+
 int run_recover(struct manager *m, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
 	struct cycle cycle;
+	bool is_there;
+	int r = 0;
 
 	if (machine_open(m->options, &k, e) < 0)
 		return -e->code;
 	m->is_understood = true;
-	cycle = cycle_of(m, &k);
-	return cycle_recover(&cycle, e);
+	is_there = journal_is_left(&k);
+	if (!m->options->is_dry) {
+		cycle = cycle_of(m, &k);
+		r = cycle_recover(&cycle, e);
+		remove_empty(&k);
+	}
+	if (r < 0)
+		return r;
+	show_end(m, "recover", 0,
+		 !is_there            ? "no run was interrupted"
+		 : m->options->is_dry ? "what an interrupted run left would be taken back"
+				      : "what an interrupted run left was taken back");
+	return is_there && m->options->is_dry ? EXIT_FOUND : 0;
 }
 
 /* ---- what is told ---- */
@@ -122,8 +144,8 @@ int run_tell(struct manager *m, const struct action *action, const struct machin
 		.action = action->name,
 		.version = k->folder,
 	};
-	int r = cycle_tell(&plan, &subject, k->root,
-			   m->format == VIEW_TABLE ? PLAN_TEXT : PLAN_JSON, m->out, e);
+	int r = cycle_tell(&plan, &subject, k->root, show_is_for_people(m) ? PLAN_TEXT : PLAN_JSON,
+			   m->out, e);
 
 	return r > 0 ? EXIT_FOUND : r;
 }
@@ -143,7 +165,7 @@ static void show_results(struct manager *m, const struct action *action, const s
 	const struct results *r = &run->results;
 	_json_ struct json_object *o = json_object_new_object();
 
-	if (m->format == VIEW_TABLE) {
+	if (show_is_for_people(m)) {
 		(void)fprintf(m->out, "%s: %s%s%u steps, %u writes, %u restarts\n", action->name,
 			      run->machine.folder ? run->machine.folder : "",
 			      run->machine.folder ? ": " : "", r->steps, run->common.writes,

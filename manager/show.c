@@ -17,6 +17,29 @@ int show(struct manager *m, const struct view *view, struct json_object *items, 
 	return 0;
 }
 
+bool show_is_for_people(const struct manager *m)
+{
+	return m->format == VIEW_TABLE || m->format == VIEW_WIDE;
+}
+
+void show_end(struct manager *m, const char *action, unsigned writes, const char *text)
+{
+	_json_ struct json_object *o = json_object_new_object();
+
+	if (show_is_for_people(m)) {
+		(void)fprintf(m->out, "%s: %s\n", action, text);
+		return;
+	}
+	json_set_str(o, "apiVersion", MANAGER_API);
+	json_set_str(o, "kind", "Result");
+	json_set_str(o, "action", action);
+	json_set_str(o, "detail", text);
+	json_set_int(o, "steps", 0);
+	json_set_int(o, "writes", writes);
+	json_set_int(o, "restarts", 0);
+	view_object(o, m->format, m->out);
+}
+
 int ask(const struct manager *m, const char *question, struct error *e)
 {
 	char answer[8] = "";

@@ -40,21 +40,11 @@ static void add_sandboxes(const char *prefix, strv *found)
 		(void)closedir(dir);
 }
 
-/* Words in capitals are for who reads; options are offered to who began one. */
 static void add_usage(const char *usage, const char *prefix, strv *found)
 {
-	_strv_ strv words = strv_split(usage, " []|");
-	bool wants_option = prefix[0] == '-';
-
-	for (char **word = words; word && *word; word++) {
-		bool is_option = (*word)[0] == '-';
-		bool is_word = (*word)[0] >= 'a' && (*word)[0] <= 'z';
-
-		if (wants_option ? is_option : is_word)
-			add(*word, prefix, found);
-		else if (!wants_option && strcmp(*word, "SANDBOX") == 0)
-			add_sandboxes(prefix, found);
-	}
+	completion_add_usage(usage, prefix, found);
+	if (prefix[0] != '-' && strstr(usage, "SANDBOX"))
+		add_sandboxes(prefix, found);
 }
 
 static void add_commands(const char *prefix, strv *found)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/argument.h"
 #include "lib/log.h"
 #include "runtime/cli/cli.h"
 
@@ -135,6 +136,18 @@ const struct command *cli_find_command(const char *name)
 	return NULL;
 }
 
+static void fail_unknown(const char *name)
+{
+	_strv_ strv known = NULL;
+	struct error e;
+
+	for (const struct command *c = cli_commands; c->name; c++)
+		if (c->usage)
+			strv_add(&known, c->name);
+	(void)argument_unknown("command", name, known, &e);
+	fprintf(stderr, "kata-runtime: %s\n", e.msg);
+}
+
 static int run_command(const struct cli *cli, int argc, char **argv)
 {
 	const struct command *command = argc > 0 ? cli_find_command(argv[0]) : NULL;
@@ -143,8 +156,9 @@ static int run_command(const struct cli *cli, int argc, char **argv)
 
 	if (!command) {
 		if (argc > 0)
-			fprintf(stderr, "kata-runtime: unknown command '%s'\n", argv[0]);
-		usage(stderr);
+			fail_unknown(argv[0]);
+		else
+			usage(stderr);
 		return EXIT_USAGE;
 	}
 	r = command->run(cli, argc, argv, &e);

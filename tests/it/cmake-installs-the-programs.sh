@@ -49,7 +49,7 @@ diff "$work/wanted" <(pages "$man/man1/kubectl-kata.1") || fail "kubectl-kata.1 
 diff "$work/wanted" <(pages "$man/man5/kata-configuration.5") || fail "kata-configuration.5 differs from the table"
 
 note "completion"
-for program in kata-manager kata-runtime kubectl-kata; do
+for program in kata-manager kata-collect-data kata-runtime kata-deploy kubectl-kata; do
 	for file in bash:bash-completion/completions/$program zsh:zsh/site-functions/_$program fish:fish/vendor_completions.d/$program.fish; do
 		cmp <("$prefix/bin/$program" completion "${file%%:*}") "$prefix/share/${file#*:}"
 	done

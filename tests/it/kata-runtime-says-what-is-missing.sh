@@ -76,6 +76,6 @@ expect_status 1 "$run" exec ../../etc 2>"$work/out"
 
 note "usage"
 expect_status 2 "$run" dance 2>"$work/out"
-expect_match "usage" "unknown command 'dance'" "$(cat "$work/out")"
+expect_match "usage" "there is no command 'dance'" "$(cat "$work/out")"
 expect_match "version" "kata-runtime  : $(cat "$top/VERSION")" "$("$run" --version)"
 expect_match "what it is compatible with" "compatible : Kata Containers [0-9]" "$("$run" version)"

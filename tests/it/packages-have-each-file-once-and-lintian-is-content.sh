@@ -81,14 +81,14 @@ done | grep -v '(none)')"
 expect "their trigger" "/usr/lib/kata-containers" "$(query --qf '[%{TRANSFILETRIGGERNAME}]' "$(rpm_of kata-runtime)")"
 
 note "in the PATH"
-for program in kata-runtime kata-manager kubectl-kata; do
+for program in kata-runtime kata-manager kata-collect-data kubectl-kata; do
 	for kind in deb rpm; do
 		links=$(find "$work/tree/$kind"/*/usr/bin/"$program" -printf '%l\n')
 		expect_match "$program of $kind" "^(\.\./lib/kata-containers|/opt/kata)/bin/$program$" "$links"
 		zcat "$work/tree/$kind"/*/usr/share/man/man[18]/"$program".[18].gz | grep -q '^\.SH NAME' || fail "$kind: no manual page of $program"
 	done
 done
-for program in kata-manager kata-runtime kubectl-kata; do
+for program in kata-manager kata-collect-data kata-runtime kubectl-kata; do
 	for path in bash-completion/completions/$program fish/vendor_completions.d/$program.fish; do
 		grep -q "$program __complete" "$work"/tree/{deb,rpm}/*/usr/share/"$path" || fail "no $path"
 	done
