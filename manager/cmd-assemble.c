@@ -6,8 +6,9 @@
  * other, with the laws of all.  A machine may be one that only grows in a chroot: nobody is asked,
  * no sandbox is booted, nothing is configured but the link by which containerd finds the shim, not
  * in /usr/local, which is no package's.  What sandboxes use outlives the packages: with the version
- * the link, which containerd needs to clean up after them, and so the current version.  A root that
- * another program keeps is left to it.
+ * the link, which containerd needs to clean up after them, and so the current version.  What their
+ * records say counts, not what an engine remembers of containers that ended.  Where a record cannot
+ * be read everything stays.  A root that another program keeps is left to it.
  */
 #include "lib/host/holder.h"
 #include "lib/host/live.h"
@@ -71,6 +72,7 @@ static int want_settings(struct machine *k, const void *arg, struct error *e)
 
 	(void)e;
 	k->keeps_settings = !o->purges;
+	k->only_runs_count = true;
 	return 0;
 }
 
@@ -114,6 +116,15 @@ static bool is_ours(const struct machine *k, const struct options *o)
 	return holder ? str_equal(holder, k->owner.program) : o->purges;
 }
 
+/* Packages can go all the same, but not all of what they brought. */
+static int stay(const struct manager *m, const struct machine *k, const struct error *why)
+{
+	if (m->options->purges)
+		return -why->code;
+	view_say("'%s' stays as it is: %s", k->root, why->msg);
+	return 0;
+}
+
 int cmd_dismantle(struct manager *m, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
@@ -128,14 +139,14 @@ int cmd_dismantle(struct manager *m, struct error *e)
 		return 0;
 	}
 	if (live_versions(LIVE_RECORDS, &k.scope, &used, e) < 0)
-		return -e->code;
+		return stay(m, &k, e);
 	if (!used)
 		return remove_all(m, e);
 	if (m->options->purges) {
 		m->is_refused = true;
 		return fail(e, EBUSY,
-			    "%zu sandboxes still use '%s': end them, then purge once more",
-			    strv_len(used), k.root);
+			    "sandboxes still use '%s' (%zu): end them, then purge once more",
+			    k.root, strv_len(used));
 	}
 	view_say(
 		"sandboxes still use '%s' (%zu): what they need stays until '%s/bin/kata-manager "

@@ -262,7 +262,7 @@ int engines_live(const void *arg, struct live *l, struct error *e)
 	for (size_t i = 0; i < PRESENT_MAX; i++) {
 		const struct present *p = &k->engines[i];
 
-		if (p->is_running && !was_asked(k, i) &&
+		if (p->is_running && !k->only_runs_count && !was_asked(k, i) &&
 		    p->engine.driver->live(p->engine.socket, deadline_in(ASK_MS),
 					   run->manager->cancel, l, e) < 0)
 			return -e->code;

@@ -41,6 +41,7 @@ struct machine {
 	struct manifest release;
 	char *folder, *version_dir, *held;
 	struct edit configuration; /* this machine's own, of sandboxes */
+	bool only_runs_count;      /* a container without a sandbox is no user */
 	bool is_leaving;           /* nobody goes back any more */
 	bool keeps_settings;       /* though the versions go: it, its drop-ins, the pinned key */
 	struct edit choosing;      /* that the choice is kept */

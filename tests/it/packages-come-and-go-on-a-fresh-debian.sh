@@ -103,7 +103,10 @@ expect "a program in it" "$kernel" "$(ctr task exec --exec-id e3 stays uname -r)
 ctr task kill -s KILL stays
 eventually 30 "the container to end" ctr task delete stays >/dev/null
 ctr container delete stays
+# One that does not run is no reason to stay.
+ctr container create --runtime "$runtime" "$image" remembered sleep 1
 inside dpkg -P "${names[@]}"
+ctr container delete remembered
 stop_containerd
 diff <(echo "$before") <(picture /) || fail "the machine is not what it was"
 ! inside test -e /opt/kata || fail "/opt/kata is left"

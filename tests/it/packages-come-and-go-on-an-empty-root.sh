@@ -72,6 +72,18 @@ manager remove --yes
 ! [ -e "$root/opt/kata" ] || fail "left: $(find "$root/opt/kata")"
 ! [ -L "$root/usr/bin/containerd-shim-kata-v2" ] || fail "the link is left"
 
+note "removed, though a record cannot be read"
+rpm_there -i "$work"/1/*.rpm
+mkdir -p "$root/run/vc/sbs/odd"
+echo '{' >"$root/run/vc/sbs/odd/state.json"
+# shellcheck disable=SC2046
+rpm_there -e $(all)
+expect "packages" "" "$(all)"
+expect "versions" "$v1" "$(versions)"
+rm -r "$root/run/vc/sbs"
+manager dismantle --purge
+! [ -e "$root/opt/kata" ] || fail "left: $(find "$root/opt/kata")"
+
 note "removed, and nothing uses it"
 # As config set writes it, which asks the machine first.
 mkdir -p "$root/etc/kata-containers/config.d"
