@@ -627,6 +627,8 @@ static int execute(struct child *c, struct error *e)
 	for (size_t i = 0; i < c->process->n_args; i++)
 		strv_add(&args, c->process->args[i]);
 	(void)execve(c->program, args, c->env);
+	if (errno == EACCES)
+		return fail(e, EACCES, "cannot execute '%s': %s", c->program, LOOKUP_DENIED);
 	return fail(e, errno, "cannot execute '%s': %m", c->program);
 }
 

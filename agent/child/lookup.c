@@ -136,6 +136,8 @@ int lookup_program(const char *file, const char *path, char **ret_program, struc
 	if (strchr(file, '/')) {
 		int r = look_at(file);
 
+		if (r == -EACCES)
+			return fail(e, EACCES, "cannot execute '%s': %s", file, LOOKUP_DENIED);
 		if (r < 0)
 			return fail(e, -r, "executable file not found: '%s': %m", file);
 		*ret_program = xstrdup(file);

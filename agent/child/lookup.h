@@ -8,6 +8,9 @@
 
 #define LOOKUP_PASSWD_MAX (1 * MIB)
 
+/* Why a file is not executed, as engines look for it in the text: Go's runtimes write it so. */
+#define LOOKUP_DENIED "permission denied"
+
 /* The home directory of user UID in PASSWD, the text of an /etc/passwd; "/" if it has none.  Caller
  * frees. */
 char *lookup_home(const char *passwd, uid_t uid);

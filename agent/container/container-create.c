@@ -289,6 +289,39 @@ static int shared_pidns(struct containers *cs)
 	return fd;
 }
 
+/* A copy of the pidfd of the first process of the container ID, which holds its pid namespace. */
+static int pidns_of(struct containers *cs, const char *id, struct error *e)
+{
+	const struct process *p = NULL;
+	int fd = -1;
+
+	(void)pthread_mutex_lock(&cs->lock);
+	for (const struct container *c = cs->list; c; c = c->next)
+		if (strcmp(c->id, id) == 0)
+			p = c->processes;
+	while (p && !p->is_init)
+		p = p->next;
+	if (p)
+		fd = fcntl(p->pidfd, F_DUPFD_CLOEXEC, 3);
+	(void)pthread_mutex_unlock(&cs->lock);
+	if (fd < 0)
+		return fail(e, ENOENT,
+			    "there is no container '%.*s' whose processes could be joined",
+			    SANDBOX_ID_MAX, id);
+	return fd;
+}
+
+/* Whose pid namespace a new container joins: a pidfd, -1 for one of its own. */
+static int joined_pidns(struct container *c, const Agent__CreateContainerRequest *in,
+			int *ret_pidfd, struct error *e)
+{
+	if (in->pid_namespace_of[0])
+		*ret_pidfd = pidns_of(c->all, in->pid_namespace_of, e);
+	else
+		*ret_pidfd = in->sandbox_pidns ? shared_pidns(c->all) : -1;
+	return in->pid_namespace_of[0] && *ret_pidfd < 0 ? *ret_pidfd : 0;
+}
+
 /* The first process of the sandbox holds the namespace that those who share one join: in a pod that
  * is the pause program, which outlives and reaps them. */
 static void hold_pidns(struct containers *cs, int pidfd)
@@ -371,11 +404,13 @@ static int start_first_process(struct container *c, const Agent__CreateContainer
 			       const struct trees *trees, uint64_t deadline_ms, struct error *e)
 {
 	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
-	_close_ int pidns = in->sandbox_pidns ? shared_pidns(c->all) : -1;
+	_close_ int pidns = -1;
 	struct launched launched;
-	int r = launch_first_process(c, trees, in->oci->process, pidns, &launched, &pipes,
-				     deadline_ms, e);
+	int r = joined_pidns(c, in, &pidns, e);
 
+	if (r >= 0)
+		r = launch_first_process(c, trees, in->oci->process, pidns, &launched, &pipes,
+					 deadline_ms, e);
 	if (r < 0)
 		return r;
 	c->shares_pidns = pidns >= 0;

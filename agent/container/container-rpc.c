@@ -165,7 +165,7 @@ static int check_new_process(struct container *c, const char *exec_id, struct er
 		return r;
 	(void)pthread_mutex_lock(&c->all->lock);
 	for (const struct process *p = c->processes; p; p = p->next, n++)
-		exists = exists || matches(p, exec_id);
+		exists = exists || (matches(p, exec_id) && !p->is_told);
 	(void)pthread_mutex_unlock(&c->all->lock);
 	if (exists)
 		return fail(e, EEXIST, "container '%s' has a process '%s' already", c->id, exec_id);
@@ -292,21 +292,22 @@ static void sweep(struct container *c)
 	}
 }
 
-/* Io thread, which alone frees processes. */
+/* The last that was started under an id is meant: one before it may still have output that nobody
+ * reads.  Io thread, which alone frees processes. */
 static struct process *find_process(struct rpc_request *req, const char *container_id,
 				    const char *exec_id, struct container **ret_container,
 				    struct error *e)
 {
 	struct container *c = container_get(containers_of(req), container_id, e);
-	struct process *p;
+	struct process *p = NULL;
 
 	if (!c)
 		return NULL;
 	sweep(c);
 	(void)pthread_mutex_lock(&c->all->lock);
-	p = c->processes;
-	while (p && !matches(p, exec_id))
-		p = p->next;
+	for (struct process *at = c->processes; at; at = at->next)
+		if (matches(at, exec_id))
+			p = at;
 	(void)pthread_mutex_unlock(&c->all->lock);
 	if (!p)
 		(void)fail(e, ENOENT, "container '%s' has no process '%.*s'", c->id, SANDBOX_ID_MAX,

@@ -206,6 +206,7 @@ void process_look(struct process *p)
 	answer.status = p->status;
 	parked_drop_gone(&p->waiters);
 	p->was_waited_for = p->waiters != NULL;
+	p->is_told = p->was_waited_for;
 	p->exited(p);
 	parked_reply_all(&p->waiters, &answer);
 }
@@ -221,6 +222,7 @@ int process_wait(struct process *p, struct rpc_request *req, void *out, struct e
 		return parked_add(&p->waiters, req, "for the end of the process", NULL, e);
 	answer->status = p->status;
 	p->was_waited_for = true;
+	p->is_told = true;
 	return 0;
 }
 

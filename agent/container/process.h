@@ -11,7 +11,7 @@
  * A process of a container as its runtime sees it: streams, signals and an exit status.
  *
  * Made on a work thread, then given to the io thread, to which it belongs from then on; `id`,
- * `pid`, `pidfd` and `is_init` never change.
+ * `pid`, `pidfd` and `is_init` never change; `is_told` may be read by any thread.
  */
 struct process {
 	struct process *next; /* the container's list */
@@ -22,6 +22,7 @@ struct process {
 	bool has_terminal;
 	bool has_exited;
 	bool was_waited_for;
+	_Atomic bool is_told; /* its end, to who waited: its id may be another's */
 	int status;
 	struct stream in, out, err;
 	struct parked *waiters;

@@ -306,6 +306,9 @@ check_exec() {
 	refused "the same exec id" "has a process 'e5' already" exec_process execs e5 . true
 	signal execs e5 15
 	expect "status of a killed exec" 143 "$(status_of execs e5)"
+	exec_process execs e5 . sh -c 'echo again; exit 7' >/dev/null
+	expect "output of one whose id was used before" again "$(drain ReadStdout execs e5)"
+	expect "its status" 7 "$(status_of execs e5)"
 	signal execs execs 15
 	expect "status after a handled signal" 0 "$(status_of execs)"
 	refused "exec in a stopped container" "not running" exec_process execs e6 . true
