@@ -15,6 +15,7 @@
 
 #include <linux/magic.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/vfs.h>
 
 #include "lib/rpc/message.h"
@@ -30,6 +31,7 @@ struct usage {
 	const Agent__PidsStats *pids;
 	const Agent__CpuStats *cpu;
 	const Agent__MemoryStats *memory;
+	const Agent__BlkioStats *blkio;
 };
 
 /* Names of version 1 (with and without total_) and what version 2 calls the same. */
@@ -125,6 +127,94 @@ static Cgroup1__CPUStat *cpu1(const Agent__CpuStats *from)
 	return to;
 }
 
+/* The lists of both kinds of messages, and which are what. */
+static const struct {
+	size_t from, n_from;
+	size_t to, n_to;
+} blkio_lists[] = {
+#define LIST(member)                                                                          \
+	{                                                                                     \
+		offsetof(Agent__BlkioStats, member), offsetof(Agent__BlkioStats, n_##member), \
+			offsetof(Cgroup1__BlkIOStat, member),                                 \
+			offsetof(Cgroup1__BlkIOStat, n_##member)                              \
+	}
+	LIST(io_service_bytes_recursive), LIST(io_serviced_recursive),  LIST(io_queued_recursive),
+	LIST(io_service_time_recursive),  LIST(io_wait_time_recursive), LIST(io_merged_recursive),
+	LIST(io_time_recursive),          LIST(sectors_recursive),
+#undef LIST
+};
+
+static Cgroup1__BlkIOEntry *blkio_entry(const Agent__BlkioStatsEntry *from)
+{
+	Cgroup1__BlkIOEntry *to = message_new(&cgroup1__blk_ioentry__descriptor);
+
+	spec_set(&to->op, from->op);
+	to->major = from->major;
+	to->minor = from->minor;
+	to->value = from->value;
+	return to;
+}
+
+static Cgroup1__BlkIOStat *blkio1(const Agent__BlkioStats *from)
+{
+	Cgroup1__BlkIOStat *to = message_new(&cgroup1__blk_iostat__descriptor);
+
+	for (size_t i = 0; i < ARRAY_SIZE(blkio_lists); i++) {
+		Agent__BlkioStatsEntry **list;
+		Cgroup1__BlkIOEntry **copies;
+		size_t n;
+
+		memcpy(&list, (const char *)from + blkio_lists[i].from, sizeof(list));
+		memcpy(&n, (const char *)from + blkio_lists[i].n_from, sizeof(n));
+		if (n == 0)
+			continue;
+		copies = xcalloc(n, sizeof(Cgroup1__BlkIOEntry *));
+		for (size_t k = 0; k < n; k++)
+			copies[k] = blkio_entry(list[k]);
+		memcpy((char *)to + blkio_lists[i].to, &copies, sizeof(copies));
+		memcpy((char *)to + blkio_lists[i].n_to, &n, sizeof(n));
+	}
+	return to;
+}
+
+static Cgroup2__IOEntry *io_entry(Cgroup2__IOStat *to, const Agent__BlkioStatsEntry *from)
+{
+	Cgroup2__IOEntry *entry;
+
+	for (size_t i = 0; i < to->n_usage; i++)
+		if (to->usage[i]->major == from->major && to->usage[i]->minor == from->minor)
+			return to->usage[i];
+	to->usage = xrealloc(to->usage, to->n_usage + 1, sizeof(Cgroup2__IOEntry *));
+	entry = to->usage[to->n_usage++] = message_new(&cgroup2__ioentry__descriptor);
+	entry->major = from->major;
+	entry->minor = from->minor;
+	return entry;
+}
+
+/* The same by device: each has four of the numbers. */
+static Cgroup2__IOStat *io2(const Agent__BlkioStats *from)
+{
+	Cgroup2__IOStat *to = message_new(&cgroup2__iostat__descriptor);
+
+	for (size_t i = 0; i < from->n_io_service_bytes_recursive; i++) {
+		const Agent__BlkioStatsEntry *e = from->io_service_bytes_recursive[i];
+
+		if (strcasecmp(e->op, "read") == 0)
+			io_entry(to, e)->rbytes = e->value;
+		else if (strcasecmp(e->op, "write") == 0)
+			io_entry(to, e)->wbytes = e->value;
+	}
+	for (size_t i = 0; i < from->n_io_serviced_recursive; i++) {
+		const Agent__BlkioStatsEntry *e = from->io_serviced_recursive[i];
+
+		if (strcasecmp(e->op, "read") == 0)
+			io_entry(to, e)->rios = e->value;
+		else if (strcasecmp(e->op, "write") == 0)
+			io_entry(to, e)->wios = e->value;
+	}
+	return to;
+}
+
 static void *metrics1(const struct usage *from)
 {
 	Cgroup1__Metrics *to = message_new(&cgroup1__metrics__descriptor);
@@ -134,7 +224,7 @@ static void *metrics1(const struct usage *from)
 	to->pids->limit = from->pids->limit;
 	to->cpu = cpu1(from->cpu);
 	to->memory = memory1(from->memory);
-	to->blkio = message_new(&cgroup1__blk_iostat__descriptor);
+	to->blkio = blkio1(from->blkio);
 	return to;
 }
 
@@ -181,7 +271,7 @@ static void *metrics2(const struct usage *from)
 	to->pids->limit = from->pids->limit;
 	to->cpu = cpu2(from->cpu);
 	to->memory = memory2(from->memory);
-	to->io = message_new(&cgroup2__iostat__descriptor);
+	to->io = io2(from->blkio);
 	return to;
 }
 
@@ -191,12 +281,14 @@ void stats_convert(const void *from, enum stats_kind kind, const char **ret_type
 	static const Agent__PidsStats no_pids = AGENT__PIDS_STATS__INIT;
 	static const Agent__CpuStats no_cpu = AGENT__CPU_STATS__INIT;
 	static const Agent__MemoryStats no_memory = AGENT__MEMORY_STATS__INIT;
+	static const Agent__BlkioStats no_blkio = AGENT__BLKIO_STATS__INIT;
 	const Agent__StatsContainerResponse *answer = from;
 	const Agent__CgroupStats *told = answer ? answer->cgroup_stats : NULL;
 	const struct usage usage = {
 		.pids = told && told->pids_stats ? told->pids_stats : &no_pids,
 		.cpu = told && told->cpu_stats ? told->cpu_stats : &no_cpu,
 		.memory = told && told->memory_stats ? told->memory_stats : &no_memory,
+		.blkio = told && told->blkio_stats ? told->blkio_stats : &no_blkio,
 	};
 	_message_ ProtobufCMessage *to =
 		kind == STATS_CGROUP1 ? metrics1(&usage) : metrics2(&usage);

@@ -680,6 +680,8 @@ static void test_stats_have_the_form_of_the_host(void **state)
 	stats_convert(&from, STATS_CGROUP1, &type, &bytes, &len);
 	assert_string_equal(type, "io.containerd.cgroups.v1.Metrics");
 	assert_int_equal(message_unpack(&cgroup1__metrics__descriptor, bytes, len, &one, &e), 0);
+	/* Clients look into it without asking whether it is there. */
+	assert_non_null(one->blkio);
 	assert_int_equal(one->cpu->usage->total, 5000000);
 	assert_int_equal(one->memory->total_inactive_file, 77);
 	assert_int_equal(one->memory->rss, 88);
@@ -689,6 +691,51 @@ static void test_stats_have_the_form_of_the_host(void **state)
 	assert_int_equal(two->cpu->usage_usec, 5000);
 	assert_int_equal(two->memory->inactive_file, 77);
 	assert_int_equal(two->memory->anon, 88);
+}
+
+static void test_stats_of_disks_are_as_either_kind_has_them(void **state)
+{
+	Agent__StatsContainerResponse from = AGENT__STATS_CONTAINER_RESPONSE__INIT;
+	Agent__CgroupStats stats = AGENT__CGROUP_STATS__INIT;
+	Agent__BlkioStats io = AGENT__BLKIO_STATS__INIT;
+	static char reads[] = "read", writes[] = "write";
+	Agent__BlkioStatsEntry entries[4];
+	Agent__BlkioStatsEntry *bytes_list[] = { &entries[0], &entries[1] };
+	Agent__BlkioStatsEntry *count_list[] = { &entries[2], &entries[3] };
+	_message_ Cgroup1__Metrics *one = NULL;
+	_message_ Cgroup2__Metrics *two = NULL;
+	_free_ uint8_t *bytes = NULL, *more = NULL;
+	const char *type;
+	struct error e;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+		entries[i] = (Agent__BlkioStatsEntry)AGENT__BLKIO_STATS_ENTRY__INIT;
+		entries[i].major = 254;
+		entries[i].op = i % 2 ? writes : reads;
+		entries[i].value = 100 + i;
+	}
+	io.io_service_bytes_recursive = bytes_list;
+	io.n_io_service_bytes_recursive = ARRAY_SIZE(bytes_list);
+	io.io_serviced_recursive = count_list;
+	io.n_io_serviced_recursive = ARRAY_SIZE(count_list);
+	stats.blkio_stats = &io;
+	from.cgroup_stats = &stats;
+	stats_convert(&from, STATS_CGROUP1, &type, &bytes, &len);
+	assert_int_equal(message_unpack(&cgroup1__metrics__descriptor, bytes, len, &one, &e), 0);
+	assert_int_equal(one->blkio->n_io_service_bytes_recursive, 2);
+	assert_string_equal(one->blkio->io_service_bytes_recursive[1]->op, "write");
+	assert_int_equal(one->blkio->io_service_bytes_recursive[1]->value, 101);
+	assert_int_equal(one->blkio->n_io_serviced_recursive, 2);
+	stats_convert(&from, STATS_CGROUP2, &type, &more, &len);
+	assert_int_equal(message_unpack(&cgroup2__metrics__descriptor, more, len, &two, &e), 0);
+	assert_int_equal(two->io->n_usage, 1);
+	assert_int_equal(two->io->usage[0]->major, 254);
+	assert_int_equal(two->io->usage[0]->rbytes, 100);
+	assert_int_equal(two->io->usage[0]->wbytes, 101);
+	assert_int_equal(two->io->usage[0]->rios, 102);
+	assert_int_equal(two->io->usage[0]->wios, 103);
 }
 
 /* An engine crashes on what is absent. */
@@ -781,6 +828,7 @@ int main(void)
 		TEST(test_killed_container_that_never_ends_takes_the_sandbox_along),
 		TEST(test_killed_container_whose_output_never_ends_is_reported),
 		cmocka_unit_test(test_stats_have_the_form_of_the_host),
+		cmocka_unit_test(test_stats_of_disks_are_as_either_kind_has_them),
 		cmocka_unit_test(test_stats_are_complete_whatever_the_agent_says),
 		TEST(test_stats_of_what_has_ended_are_answered),
 		TEST(test_signal_0_asks_whether_a_process_lives),
