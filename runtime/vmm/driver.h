@@ -83,6 +83,9 @@ struct vmm_driver {
 	int (*plug_block)(struct vmm *vmm, const struct vmm_block *block,
 			  struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
 			  struct error *e);
+	/* With one queue. */
+	int (*plug_nic)(struct vmm *vmm, const struct vmm_own_nic *nic, struct address *ret_address,
+			uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	int (*unplug_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
 	int (*resize_block)(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,

@@ -499,6 +499,25 @@ int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
+		uint64_t deadline_ms, const struct cancel *c, struct error *e)
+{
+	struct vmm_own_nic own;
+	int r = check_can(vmm, VMM_PLUG_NIC, e);
+
+	if (r < 0)
+		return r;
+	if (nic->n_tap_fds != 1)
+		return fail(e, EINVAL, "network device '%s' is to be plugged in with %zu queues",
+			    nic->id, nic->n_tap_fds);
+	r = nic_copy(nic, nic_mover(vmm), &own, e);
+	if (r < 0)
+		return r;
+	r = vmm->driver->plug_nic(vmm, &own, ret_address, deadline_ms, c, e);
+	nic_done(&own);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e)
 {

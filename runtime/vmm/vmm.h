@@ -24,6 +24,7 @@ struct vmm;
 #define VMM_PLUG_MEMORY (1U << 1)
 #define VMM_PLUG_PAGES  (1U << 2) /* memory for huge pages */
 #define VMM_PLUG_BLOCK  (1U << 3) /* and taken out again */
+#define VMM_PLUG_NIC    (1U << 4)
 
 /* How programs in the guest are reached; the first that the host has is taken. */
 #define VMM_VSOCK_KERNEL (1U << 0) /* the host's vhost-vsock, as a descriptor */
@@ -180,6 +181,9 @@ int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t dea
  * controller behind the last port is full. */
 int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e);
+/* The same for a network device with one queue.  It stays as long as the VM. */
+int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
+		uint64_t deadline_ms, const struct cancel *c, struct error *e);
 /* Asks the guest to let go of the device ID and waits until it has. */
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);

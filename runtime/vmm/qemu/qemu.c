@@ -498,6 +498,70 @@ static int qemu_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, ui
 	return r < 0 ? fail_wrap(e, "block device '%s'", id) : 0;
 }
 
+/* Hands FD over under a name, which a backend takes it by. */
+static int lend(const struct call *call, const char *name, int fd, struct error *e)
+{
+	return qmp_call_fd(call->q->qmp, "getfd", with_id("fdname", name), fd, NULL,
+			   call->deadline_ms, call->cancel, e);
+}
+
+static int add_netdev(const struct call *call, const struct vmm_own_nic *own, struct error *e)
+{
+	struct json_object *netdev;
+	_free_ char *tap = xasprintf("tap-%s", own->id), *vhost = xasprintf("vhost-%s", own->id);
+	bool has_vhost = own->vhost_fds[0] >= 0;
+	int r = lend(call, tap, own->tap_fds[0], e);
+
+	if (r >= 0 && has_vhost)
+		r = lend(call, vhost, own->vhost_fds[0], e);
+	if (r < 0)
+		return r;
+	netdev = with_id("id", own->id);
+	json_set_str(netdev, "type", "tap");
+	json_set_str(netdev, "fd", tap);
+	json_set_bool(netdev, "vhost", has_vhost);
+	json_set_str(netdev, "vhostfd", has_vhost ? vhost : NULL);
+	return run(call, "netdev_add", netdev, NULL, e);
+}
+
+static int add_nic(const struct call *call, const struct vmm_own_nic *own, int port,
+		   struct error *e)
+{
+	struct json_object *arguments = device("virtio-net-pci", "nic", own->id, port);
+	_free_ char *mac = hex_join(own->nic.mac, sizeof(own->nic.mac), ':');
+
+	json_set_str(arguments, "netdev", own->id);
+	json_set_str(arguments, "mac", mac);
+	json_set_str(arguments, "romfile", "");
+	if (own->nic.mtu)
+		json_set_int(arguments, "host_mtu", own->nic.mtu);
+	return run(call, "device_add", arguments, NULL, e);
+}
+
+/* The last port is for the disks that follow. */
+static int qemu_plug_nic(struct vmm *vmm, const struct vmm_own_nic *own,
+			 struct address *ret_address, uint64_t deadline_ms, const struct cancel *c,
+			 struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	unsigned reserved = call.q->has_controller ? 0 : 1;
+	int port = choose_port(call.q, own->id, e);
+	int r;
+
+	if (port >= 0 && count_free_ports(call.q) <= reserved)
+		port = fail(e, ENOSPC, "no free port: raise pcie_root_port (%u)", call.q->n_ports);
+	r = port < 0 ? port : add_netdev(&call, own, e);
+	if (r < 0)
+		return fail_wrap(e, "network device '%s'", own->id);
+	r = add_nic(&call, own, port, e);
+	if (r < 0) {
+		tidy(call.q, "netdev_del", with_id("id", own->id));
+		return fail_wrap(e, "network device '%s'", own->id);
+	}
+	take_port(call.q, port, own->id, NO_SET, ret_address);
+	return 0;
+}
+
 /* The free CPU slot with the smallest socket number; NULL when all are taken. */
 static struct json_object *free_cpu(struct json_object *list)
 {
@@ -728,7 +792,8 @@ const struct vmm_driver qemu_driver = {
 	.name = "qemu",
 	.traits = {
 		.shares = VMM_SHARES_MAX,
-		.plugs = VMM_PLUG_VCPUS | VMM_PLUG_MEMORY | VMM_PLUG_PAGES | VMM_PLUG_BLOCK,
+		.plugs = VMM_PLUG_VCPUS | VMM_PLUG_MEMORY | VMM_PLUG_PAGES | VMM_PLUG_BLOCK |
+			 VMM_PLUG_NIC,
 		.vsocks = VMM_VSOCK_KERNEL | VMM_VSOCK_DAEMON,
 		.runs_on = VMM_ON_KVM | VMM_ON_EMULATION,
 	},
@@ -741,6 +806,7 @@ const struct vmm_driver qemu_driver = {
 	.resize_memory = qemu_resize_memory,
 	.plug_pages = qemu_plug_pages,
 	.plug_block = qemu_plug_block,
+	.plug_nic = qemu_plug_nic,
 	.unplug_block = qemu_unplug_block,
 	.resize_block = qemu_resize_block,
 };
