@@ -48,6 +48,9 @@ static int arrange_fds(const struct proc_spec *spec)
 {
 	int moved[MAX_FDS], null_fd;
 
+	if (spec->no_fds)
+		return (int)syscall(SYS_close_range, 0U, ~0U, CLOSE_RANGE_CLOEXEC);
+
 	for (size_t i = 0; i < spec->n_fds; i++) {
 		moved[i] = copy_away(spec->fds[i].from);
 		if (moved[i] < 0)
@@ -123,20 +126,50 @@ static const char *change_rights(const struct proc_spec *spec)
 	return NULL;
 }
 
-static const char *become(const struct proc_spec *spec, pid_t parent)
+/* That of the mounts comes last, since it changes the root. */
+static const char *enter_namespaces(const struct proc_spec *spec)
+{
+	if (spec->netns_fd > 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
+		return "enter the network namespace for";
+	for (size_t i = 0; i < spec->n_more_ns_fds; i++)
+		if (setns(spec->more_ns_fds[i], 0) < 0)
+			return "enter a namespace for";
+	if (spec->mntns_fd > 0 && setns(spec->mntns_fd, CLONE_NEWNS) < 0)
+		return "enter the mount namespace for";
+	return NULL;
+}
+
+/* Whether our parent has died.  It holds the other end of the pipe until it has been told of our
+ * start; its pid may mean nothing in our namespace. */
+static bool is_orphan(int report_fd)
+{
+	struct pollfd pfd = { .fd = report_fd, .events = POLLOUT };
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLERR);
+}
+
+static void execute(const struct proc_spec *spec)
 {
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	static char *const default_env[] = { path, NULL };
+	char *const *env = spec->env ? spec->env : default_env;
+
+	if (spec->program_fd > 0)
+		(void)syscall(SYS_execveat, spec->program_fd, "", spec->argv, env, AT_EMPTY_PATH);
+	else
+		(void)execve(spec->path ? spec->path : spec->argv[0], spec->argv, env);
+}
+
+static const char *become(const struct proc_spec *spec, int report_fd)
+{
 	const char *failed;
 
 	proc_reset_signals();
 	if (spec->new_session && setsid() < 0)
 		return "start a session for";
-	if (spec->netns_fd > 0 && setns(spec->netns_fd, CLONE_NEWNET) < 0)
-		return "enter the network namespace for";
-	if (spec->mntns_fd > 0 && setns(spec->mntns_fd, CLONE_NEWNS) < 0)
-		return "enter the mount namespace for";
-	failed = spec->jail ? jail_enter(spec->jail) : NULL;
+	failed = enter_namespaces(spec);
+	if (!failed && spec->jail)
+		failed = jail_enter(spec->jail);
 	if (failed)
 		return failed;
 	if (chdir(spec->cwd ? spec->cwd : "/") < 0)
@@ -147,20 +180,20 @@ static const char *become(const struct proc_spec *spec, pid_t parent)
 	/* Late: a change of credentials may clear it. */
 	if (spec->dies_with_us && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return "tie the life of";
-	if (spec->dies_with_us && getppid() != parent)
+	if (spec->dies_with_us && is_orphan(report_fd))
 		_exit(127);
 	if (arrange_fds(spec) < 0)
 		return "arrange the descriptors of";
-	(void)execve(spec->argv[0], spec->argv, spec->env ? spec->env : default_env);
+	execute(spec);
 	return "execute";
 }
 
-static _noreturn_ void child(const struct proc_spec *spec, pid_t parent, int report_fd)
+static _noreturn_ void child(const struct proc_spec *spec, int report_fd)
 {
 	struct start_failure failure = { 0 };
 	int kept = copy_away(report_fd);
 
-	failure.step = become(spec, parent);
+	failure.step = become(spec, kept);
 	failure.code = errno;
 	(void)!write(kept, &failure, sizeof(failure));
 	_exit(127);
@@ -172,12 +205,22 @@ static void reap(pid_t pid)
 		;
 }
 
+/* A first process of namespaces is made by the system call alone, which is safe: up to execve(2) it
+ * uses nothing of the C library that fork(2) would have to prepare. */
+static pid_t fork_into(unsigned new_namespaces)
+{
+	if (new_namespaces == 0)
+		return fork();
+	return (pid_t)syscall(SYS_clone, (unsigned long)new_namespaces | SIGCHLD, NULL, NULL, NULL,
+			      NULL);
+}
+
 int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct error *e)
 {
 	_close_ int report = -1, report_child = -1;
 	struct start_failure failure;
-	pid_t pid, parent = getpid();
 	int pipe_fds[2], pidfd;
+	pid_t pid;
 	ssize_t n;
 
 	if (spec->n_fds > MAX_FDS)
@@ -187,18 +230,19 @@ int proc_start(const struct proc_spec *spec, struct proc *ret_proc, struct error
 		return fail(e, errno, "cannot make a pipe: %m");
 	report = pipe_fds[0];
 	report_child = pipe_fds[1];
-	pid = fork();
+	pid = fork_into(spec->new_namespaces);
 	if (pid < 0)
 		return fail(e, errno, "cannot fork for '%s': %m", spec->argv[0]);
 	if (pid == 0)
-		child(spec, parent, report_child);
+		child(spec, report_child);
 	report_child = close_fd(report_child);
 	do
 		n = read(report, &failure, sizeof(failure));
 	while (n < 0 && errno == EINTR);
 	if (n == (ssize_t)sizeof(failure)) {
 		reap(pid);
-		return fail(e, failure.code, "cannot %s '%s': %m", failure.step, spec->argv[0]);
+		return fail(e, failure.code, "cannot %s '%s': %m", failure.step,
+			    spec->path ? spec->path : spec->argv[0]);
 	}
 	pidfd = child_open(pid, e);
 	if (pidfd < 0) {

@@ -24,16 +24,22 @@ struct proc_user {
 
 /* What to run.  Zero-initialise and set what matters; nothing is inherited but what is named. */
 struct proc_spec {
-	char *const *argv;         /* argv[0] is an absolute path */
+	char *const *argv;         /* argv[0] is an absolute path, unless one of these names it: */
+	const char *path;          /* the program, absolute */
+	int program_fd;            /* > 0: the program, which no path leads to where it runs */
 	char *const *env;          /* NULL: an empty environment with a fixed PATH */
 	const char *cwd;           /* NULL: / */
 	const struct proc_fd *fds; /* stdin, stdout, stderr not named here are /dev/null */
 	size_t n_fds;
-	int netns_fd;                 /* > 0: joined before exec */
-	int mntns_fd;                 /* > 0: joined before exec */
+	int netns_fd;           /* > 0: joined before exec */
+	int mntns_fd;           /* > 0: joined before exec */
+	const int *more_ns_fds; /* namespaces of other kinds, joined before exec */
+	size_t n_more_ns_fds;
+	unsigned new_namespaces;      /* CLONE_NEWPID and the like: it is the first in these */
 	const struct jail *jail;      /* NULL: it sees what we see; argv[0] is then a path in it */
 	const struct proc_user *user; /* NULL: ours; needs CAP_SETUID and CAP_SETGID */
 	bool no_core;      /* nothing of its memory is written anywhere when it crashes */
+	bool no_fds;       /* not even stdin, stdout and stderr */
 	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
 			      main thread */
 	bool new_session;  /* setsid() */

@@ -3,10 +3,10 @@
  * trial - run a sandbox of a handler through the CRI service and see whose it is.
  *
  * The witness is the record that a shim of ours keeps for each sandbox: its version and, by being
- * there, that it was ours.  The network is the node's, which for a sandbox in a VM means none: so a
- * node without a CNI plugin can be tried.  The image is the one that the engine has for sandboxes:
- * each pod needs it, the installer's too, so it is there or pulled.  System calls are filtered by
- * the engine's profile, as the kubelet asks for.  Where an engine fails, for
+ * there, that it was ours.  The network is the node's, which a sandbox in a VM runs without if it
+ * is told to: so a node without a CNI plugin can be tried.  The image is the one that the engine
+ * has for sandboxes: each pod needs it, the installer's too, so it is there or pulled.  System
+ * calls are filtered by the engine's profile, as the kubelet asks for.  Where an engine fails, for
  * want of it or of anything else, with the handler of other pods as well, nothing is proven about
  * ours; a CRI-O that needs no image for those and cannot have it runs no pod of ours.
  *
@@ -78,16 +78,21 @@ static int call_by_id(const struct run *t, enum call which, const char *id, void
 	return call(t, which, &in, ret_out, e);
 }
 
-/* The label that says whose a trial is; its value borrows OWN_VALUE. */
-static Cri__Label label(char *own_value)
+/* KEY and VALUE are borrowed. */
+static Cri__Label label(char *key, char *value)
 {
-	static char key[] = LABEL;
 	Cri__Label l = CRI__LABEL__INIT;
 
 	l.key = key;
-	l.value = own_value;
+	l.value = value;
 	return l;
 }
+
+/* Says whose a trial is. */
+static char label_key[] = LABEL;
+/* Says that it runs without network. */
+static char network_key[] = "io.katacontainers.config.runtime.internetworking_model";
+static char network_value[] = "none";
 
 /* HANDLER empty: the default one. */
 static int run_sandbox(const struct run *t, const char *handler, char **ret_id, struct error *e)
@@ -104,8 +109,8 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 	_free_ char *own_handler = xstrdup(handler);
 	_free_ char *owner = xstrdup(t->trial->owner);
 	_free_ char *uid = NULL;
-	Cri__Label mine = label(owner);
-	Cri__Label *labels[] = { &mine };
+	Cri__Label mine = label(label_key, owner), network = label(network_key, network_value);
+	Cri__Label *labels[] = { &mine }, *annotations[] = { &network };
 	uint64_t random[2] = { 0 };
 	int r;
 
@@ -121,6 +126,8 @@ static int run_sandbox(const struct run *t, const char *handler, char **ret_id, 
 	config.metadata = &metadata;
 	config.labels = labels;
 	config.n_labels = ARRAY_SIZE(labels);
+	config.annotations = annotations;
+	config.n_annotations = ARRAY_SIZE(annotations);
 	config.linux = &linux_;
 	in.config = &config;
 	in.runtime_handler = own_handler;
@@ -191,7 +198,7 @@ static int remove_all(const struct run *t, struct error *e)
 	Cri__PodSandboxFilter filter = CRI__POD_SANDBOX_FILTER__INIT;
 	_message_ Cri__ListPodSandboxResponse *out = NULL;
 	_free_ char *owner = xstrdup(t->trial->owner);
-	Cri__Label mine = label(owner);
+	Cri__Label mine = label(label_key, owner);
 	Cri__Label *labels[] = { &mine };
 	int r;
 

@@ -523,7 +523,8 @@ const struct field fields[] = {
 		.annotation = "internetworking_model",
 		.is_for_pods = true,
 		.help = "How the pod's network reaches the guest: tcfilter joins each interface to "
-			"a tap; none leaves the guest without network.",
+			"a tap; none leaves the guest without network, which is also the only "
+			"way to run a pod that asks for the host's (hostNetwork).",
 	},
 	{
 		.section = RUNTIME,

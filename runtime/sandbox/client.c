@@ -201,6 +201,7 @@ static int set_interface(struct rpc_client *rpc, const struct network_link *link
 	interface.mtu = link->mtu;
 	interface.hwaddr = mac;
 	interface.raw_flags = link->flags & IFF_NOARP;
+	interface.devicepath = (char *)(uintptr_t)link->address.text;
 	request.interface = &interface;
 	if (client_call(rpc, CLIENT_UPDATE_INTERFACE, &request, NULL, 0, cancel, e) < 0)
 		return fail_wrap(e, "interface '%s'", link->name);
@@ -277,6 +278,5 @@ int client_set_network(struct rpc_client *rpc, const struct network *n, const st
 		r = set_routes(rpc, n, cancel, e);
 	if (r >= 0 && n->n_neighbours > 0)
 		r = set_neighbours(rpc, n, cancel, e);
-	/* An agent that does not know neighbours resolves them itself. */
-	return r == -ENOSYS ? 0 : r;
+	return r;
 }

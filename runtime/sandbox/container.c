@@ -14,6 +14,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/lastwords.h"
+#include "runtime/sandbox/placeholder.h"
 #include "runtime/sandbox/ways/way.h"
 
 #define REMOVE_WAIT_S  8
@@ -31,7 +32,17 @@ struct container {
 	char *words_copy; /* in the guest */
 };
 
-static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pidns, struct error *e)
+/* Whose process namespace a container has, if it is not its own: caller frees. */
+static int find_pidns(const struct container *c, const Oci__Spec *spec, char **ret_id,
+		      struct error *e)
+{
+	const char *path = spec_namespace_path(spec, "pid");
+
+	return path ? placeholders_find(sandbox_places(c->sandbox), path, ret_id, e) : 0;
+}
+
+/* The first container's is the one that every agent knows how to share. */
+static int create_in_guest(struct container *c, Oci__Spec *spec, char *pidns_of, struct error *e)
 {
 	const struct config *config = sandbox_config(c->sandbox);
 	Agent__CreateContainerRequest request = AGENT__CREATE_CONTAINER_REQUEST__INIT;
@@ -42,7 +53,9 @@ static int create_in_guest(struct container *c, Oci__Spec *spec, bool shares_pid
 	request.n_storages = c->gifts.n_storages;
 	request.devices = c->gifts.devices;
 	request.n_devices = c->gifts.n_devices;
-	request.sandbox_pidns = shares_pidns;
+	request.sandbox_pidns = str_equal(pidns_of, sandbox_id(c->sandbox));
+	if (pidns_of && !request.sandbox_pidns)
+		request.pid_namespace_of = pidns_of;
 	return client_call(sandbox_rpc(c->sandbox), CLIENT_CREATE_CONTAINER, &request, NULL,
 			   config->runtime.create_container_timeout * 1000,
 			   sandbox_canceller(c->sandbox), e);
@@ -86,9 +99,11 @@ static int bring_in(struct container *c, const struct container_params *params, 
 					  .mounts = params->mounts,
 					  .n_mounts = params->n_mounts };
 	struct size size = size_of_resources(spec->linux->resources);
-	bool shares_pidns = spec_shares_pidns(spec);
+	_free_ char *pidns_of = NULL;
 	int r = spec_check_fields(spec, e);
 
+	if (r >= 0)
+		r = find_pidns(c, spec, &pidns_of, e);
 	if (r >= 0)
 		r = sandbox_resize(c->sandbox, (struct size){ 0 }, size, e);
 
@@ -101,7 +116,7 @@ static int bring_in(struct container *c, const struct container_params *params, 
 		return r;
 	spec_constrain(spec, config->runtime.disable_guest_seccomp ? SPEC_SECCOMP_DROP
 								   : SPEC_SECCOMP_KEEP);
-	r = create_in_guest(c, spec, shares_pidns, e);
+	r = create_in_guest(c, spec, pidns_of, e);
 	c->is_in_guest = r >= 0;
 	return r;
 }
@@ -242,6 +257,7 @@ void container_remove(struct container *c)
 		forget_copies(c);
 
 	container_forget(c);
+	placeholders_forget(sandbox_places(c->sandbox), c->id);
 	if (was_removed && sandbox_share(c->sandbox))
 		let_go_of_shares(c);
 	if (sandbox_resize(c->sandbox, c->size, (struct size){ 0 }, &e) < 0)

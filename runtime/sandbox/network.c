@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <netlink/attr.h>
@@ -40,6 +41,8 @@
 
 /* Routes and neighbours beyond this are not a pod's: refuse rather than fill memory. */
 #define OBJECTS_MAX 4096
+/* Of a number in a name that the kernel has room for. */
+#define TAPS_MAX 100000
 
 struct visit {
 	int netns_fd;
@@ -82,12 +85,33 @@ static int open_netlink(void *arg, struct error *e)
 	return *fd < 0 ? *fd : 0;
 }
 
+static int open_watch(void *arg, struct error *e)
+{
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
+	/* What has no number of its own is told nothing by the kernel, whose number is 0. */
+	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+	int *fd = arg;
+
+	*fd = netlink_open(e);
+	if (*fd < 0)
+		return *fd;
+	if (bind(*fd, (const struct sockaddr *)&any, sizeof(any)) < 0)
+		return fail(e, errno, "cannot watch a network namespace: %m");
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (setsockopt(*fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i],
+			       sizeof(groups[i])) < 0)
+			return fail(e, errno, "cannot watch a network namespace: %m");
+	return 0;
+}
+
 /* The taps are attached later, but a tun descriptor makes its device where it was opened. */
 static int open_taps(void *arg, struct error *e)
 {
 	struct network *n = arg;
 
 	for (size_t i = 0; i < n->n_links; i++) {
+		if (n->links[i].tap_fd >= 0)
+			continue;
 		n->links[i].tap_fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 		if (n->links[i].tap_fd < 0)
 			return fail(e, errno,
@@ -114,7 +138,44 @@ static int netns_open(const char *path, struct error *e)
 	type = ioctl(fd, NS_GET_NSTYPE);
 	if (type != CLONE_NEWNET)
 		return fail(e, EINVAL, "'%s' is not a network namespace", path);
+	if (is_own_netns(fd))
+		return fail(e, ENOTSUP,
+			    "'%s' is the network of the host, which " NO_NETWORK_OF_HOST, path);
 	return TAKE_FD(fd);
+}
+
+struct making {
+	int fd;
+	struct error *e;
+};
+
+static void *netns_make(void *arg)
+{
+	struct making *m = arg;
+
+	if (unshare(CLONE_NEWNET) < 0) {
+		m->fd = fail(m->e, errno, "cannot make a network namespace: %m");
+		return NULL;
+	}
+	m->fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (m->fd < 0)
+		m->fd = fail(m->e, errno, "cannot open a new network namespace: %m");
+	return NULL;
+}
+
+int network_namespace_open(const char *path, struct error *e)
+{
+	struct making m = { .e = e };
+	pthread_t thread;
+	int r;
+
+	if (path)
+		return netns_open(path, e);
+	r = pthread_create(&thread, NULL, netns_make, &m);
+	if (r != 0)
+		return fail(e, r, "cannot make a thread for a network namespace: %m");
+	(void)pthread_join(thread, NULL);
+	return m.fd;
 }
 
 static struct network_link *link_find(struct network *n, int index)
@@ -296,33 +357,120 @@ static int scan_all(struct network *n, struct error *e)
 	return r;
 }
 
-int network_scan(const char *netns_path, struct network **ret_network, struct error *e)
+static void number_links(struct network *n)
+{
+	for (size_t i = 0; i < n->n_links; i++)
+		if (!n->links[i].tap[0])
+			n->links[i].number = n->n_numbers++;
+}
+
+int network_scan(int netns_fd, struct network **ret_network, struct error *e)
 {
 	_cleanup_(network_freep) struct network *n = xcalloc(1, sizeof(*n));
 	int r;
 
-	n->netns_fd = n->netlink_fd = -1;
-	if (netns_path) {
-		n->netns_fd = netns_open(netns_path, e);
-		if (n->netns_fd < 0)
-			return n->netns_fd;
-	}
-	if (netns_path && !is_own_netns(n->netns_fd)) {
-		r = netns_visit(n->netns_fd, open_netlink, &n->netlink_fd, e);
-		if (r >= 0)
-			r = scan_all(n, e);
-		if (r < 0)
-			return fail_wrap(e, "network namespace '%s'", netns_path);
-	}
+	n->netlink_fd = -1;
+	n->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
+	if (n->netns_fd < 0)
+		return fail(e, errno, "cannot copy a descriptor: %m");
+	r = netns_visit(n->netns_fd, open_netlink, &n->netlink_fd, e);
+	if (r >= 0)
+		r = scan_all(n, e);
+	if (r < 0)
+		return r;
+	number_links(n);
 	*ret_network = TAKE_PTR(n);
 	return 0;
 }
 
-static int tap_make(struct network_link *link, unsigned number, struct error *e)
+int network_watch(const struct network *n, struct error *e)
+{
+	int fd = -1, r = netns_visit(n->netns_fd, open_watch, &fd, e);
+
+	if (r < 0) {
+		(void)close_fd(fd);
+		return r;
+	}
+	return fd;
+}
+
+void network_watch_read(int fd)
+{
+	char scrap[4096];
+
+	/* What was lost for want of room is no matter: all is looked at anew. */
+	while (recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT) >= 0 || errno == ENOBUFS ||
+	       errno == EINTR)
+		;
+}
+
+static void link_disconnect(struct network *n, struct network_link *link)
+{
+	struct error e;
+
+	if (link->has_ingress && redirect_detach(n->netlink_fd, link->index, &e) < 0)
+		log_warn("interface '%s' keeps its filter: %s", link->name, e.msg);
+	link->has_ingress = false;
+	link->tap_fd = close_fd(link->tap_fd);
+	if (link->tap[0] && redirect_remove(n->netlink_fd, link->tap, &e) < 0)
+		log_warn("tap '%s' stays: %s", link->tap, e.msg);
+	link->tap[0] = '\0';
+}
+
+static void release_objects(struct network *n)
+{
+	for (size_t i = 0; i < n->n_links; i++) {
+		free(n->links[i].addresses);
+		(void)close_fd(n->links[i].tap_fd);
+	}
+	free(n->links);
+	free(n->routes);
+	free(n->neighbours);
+}
+
+/* What we have made for LINK goes over to what is the same interface now. */
+static void hand_over(struct network_link *link, struct network_link *to)
+{
+	to->number = link->number;
+	memcpy(to->tap, link->tap, sizeof(to->tap));
+	to->tap_fd = TAKE_FD(link->tap_fd);
+	to->has_ingress = link->has_ingress;
+	to->is_in_guest = link->is_in_guest;
+	to->address = link->address;
+}
+
+int network_rescan(struct network *n, struct error *e)
+{
+	struct network now = { .netns_fd = n->netns_fd,
+			       .netlink_fd = n->netlink_fd,
+			       .n_numbers = n->n_numbers };
+	int r = scan_all(&now, e), known = 0;
+
+	if (r < 0) {
+		release_objects(&now);
+		return r;
+	}
+	for (size_t i = 0; i < n->n_links; i++) {
+		struct network_link *same = link_find(&now, (int)n->links[i].index);
+
+		if (same)
+			hand_over(&n->links[i], same);
+		else
+			link_disconnect(n, &n->links[i]);
+		known += same != NULL;
+	}
+	number_links(&now);
+	release_objects(n);
+	*n = now;
+	return (int)n->n_links - known;
+}
+
+static int tap_make(struct network_link *link, struct error *e)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 
-	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "tap%u_kata", number);
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "tap%u_kata",
+		       link->number % TAPS_MAX);
 	if (ioctl(link->tap_fd, TUNSETIFF, &request) < 0)
 		return fail(e, errno, "cannot make the tap '%s': %m", request.ifr_name);
 	memcpy(link->tap, request.ifr_name, sizeof(link->tap));
@@ -333,7 +481,7 @@ static int link_connect(struct network *n, size_t number, struct error *e)
 {
 	struct network_link *link = &n->links[number];
 	unsigned tap = 0;
-	int r = tap_make(link, (unsigned)(number % NETWORK_LINKS_MAX), e);
+	int r = tap_make(link, e);
 
 	if (r >= 0)
 		r = redirect_find(n->netlink_fd, link->tap, &tap, e);
@@ -360,7 +508,8 @@ int network_connect(struct network *n, struct error *e)
 		return 0;
 	r = netns_visit(n->netns_fd, open_taps, n, e);
 	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
-		r = link_connect(n, i, e);
+		if (!n->links[i].tap[0])
+			r = link_connect(n, i, e);
 	if (r < 0)
 		network_disconnect(n);
 	return r;
@@ -368,19 +517,8 @@ int network_connect(struct network *n, struct error *e)
 
 void network_disconnect(struct network *n)
 {
-	struct error e;
-
-	for (size_t i = 0; i < n->n_links; i++) {
-		struct network_link *link = &n->links[i];
-
-		if (link->has_ingress && redirect_detach(n->netlink_fd, link->index, &e) < 0)
-			log_warn("interface '%s' keeps its filter: %s", link->name, e.msg);
-		link->has_ingress = false;
-		link->tap_fd = close_fd(link->tap_fd);
-		if (link->tap[0] && redirect_remove(n->netlink_fd, link->tap, &e) < 0)
-			log_warn("tap '%s' stays: %s", link->tap, e.msg);
-		link->tap[0] = '\0';
-	}
+	for (size_t i = 0; i < n->n_links; i++)
+		link_disconnect(n, &n->links[i]);
 }
 
 void network_forget(const char *netns_path, char *const *links, char *const *taps)
@@ -405,13 +543,7 @@ void network_free(struct network *n)
 {
 	if (!n)
 		return;
-	for (size_t i = 0; i < n->n_links; i++) {
-		free(n->links[i].addresses);
-		(void)close_fd(n->links[i].tap_fd);
-	}
-	free(n->links);
-	free(n->routes);
-	free(n->neighbours);
+	release_objects(n);
 	(void)close_fd(n->netns_fd);
 	(void)close_fd(n->netlink_fd);
 	free(n);

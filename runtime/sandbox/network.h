@@ -5,10 +5,14 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include "lib/address.h"
 #include "lib/str.h"
 
 #define NETWORK_LINKS_MAX  32
 #define NETWORK_MAC_LENGTH 6
+
+/* Why a container is refused, behind what it asks for. */
+#define NO_NETWORK_OF_HOST "a virtual machine cannot have"
 
 struct network_address {
 	int family;
@@ -25,9 +29,12 @@ struct network_link {
 	uint32_t flags; /* IFF_* */
 	struct network_address *addresses;
 	size_t n_addresses;
+	unsigned number;    /* of its tap, which no other has had */
 	char tap[IFNAMSIZ]; /* "" until network_connect() */
 	int tap_fd;         /* the tap lives as long as this or a copy of it */
 	bool has_ingress;   /* our queueing discipline is on the interface */
+	bool is_in_guest;
+	struct address address; /* where the guest finds it, if it was plugged in */
 };
 
 struct network_route {
@@ -55,18 +62,33 @@ struct network {
 	int netlink_fd;
 	struct network_link *links;
 	size_t n_links;
+	unsigned n_numbers; /* given to links */
 	struct network_route *routes;
 	size_t n_routes;
 	struct network_neighbour *neighbours;
 	size_t n_neighbours;
 };
 
-/* Reads the namespace at NETNS_PATH; nothing in it is changed.  Loopback and interfaces without an
- * address (link-local ones do not count) are left out.  NETNS_PATH NULL or the caller's own
- * namespace is a network without interfaces.  Work thread. */
-int network_scan(const char *netns_path, struct network **ret_network, struct error *e);
+/* Opens the network namespace PATH, or makes an empty one that lasts as long as somebody has it
+ * (NULL).  ENOTSUP for the caller's own.  Work thread. */
+int network_namespace_open(const char *path, struct error *e);
 
-/* Makes a tap per interface and joins each pair.  A failure leaves the namespace as it was. */
+/* Reads the namespace NETNS_FD, which is copied; nothing in it is changed.  Loopback and interfaces
+ * without an address (link-local ones do not count) are left out.  Work thread. */
+int network_scan(int netns_fd, struct network **ret_network, struct error *e);
+
+/* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone are
+ * forgotten with theirs.  Returns how many are new; a failure leaves N as it was. */
+int network_rescan(struct network *n, struct error *e);
+
+/* A descriptor that becomes readable when interfaces or addresses of the namespace change.  Work
+ * thread. */
+int network_watch(const struct network *n, struct error *e);
+/* Takes from FD what it had to tell.  Never blocks. */
+void network_watch_read(int fd);
+
+/* Makes a tap for each interface that has none, and joins the two.  A failure leaves the namespace
+ * as it was without any. */
 int network_connect(struct network *n, struct error *e);
 
 /* Takes away what network_connect() made.  Never fails: what cannot be removed is logged. */

@@ -26,6 +26,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/placeholder.h"
 #include "runtime/sandbox/record.h"
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/state.h"
@@ -38,6 +39,7 @@
 #define SHM_SIZE_DEFAULT (64 * MIB)
 #define HOSTNAME_LEN     64
 #define DNS_MAX          (64 * KIB)
+#define NIC_ID           24
 
 struct sandbox {
 	char *id;
@@ -53,7 +55,13 @@ struct sandbox {
 	uint64_t shm_size;
 	char *cgroup;
 
-	struct network *network;
+	char *netns_path; /* NULL: one of its own */
+	char *ipc_path;   /* NULL: as above */
+	char *uts_path;
+	int netns_fd;      /* the pod's */
+	int network_watch; /* -1: nobody adds interfaces */
+	struct placeholders *places;
+	struct network *network; /* the guest's, which may be none */
 	struct cgroup cgroups;
 	struct share *share;   /* NULL: shared_fs is "none" */
 	struct copies *copies; /* NULL: it is something else */
@@ -178,7 +186,7 @@ static void shm_read(struct sandbox *s, const Oci__Spec *spec)
 
 static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 {
-	const char *netns = spec_netns(params->spec);
+	const char *netns = spec_namespace_path(params->spec, "network");
 
 	s->state.id = xstrdup(s->id);
 	s->state.namespace_ = xstrdup(params->namespace_);
@@ -189,18 +197,56 @@ static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 	record_fill(&s->state, &s->config, params->spec);
 }
 
+static bool has_network(const struct sandbox *s)
+{
+	return strcmp(s->config.runtime.internetworking_model, "none") != 0;
+}
+
+static char *path_of(const Oci__Spec *spec, const char *type)
+{
+	const char *path = spec_namespace_path(spec, type);
+
+	return path ? xstrdup(path) : NULL;
+}
+
+/* Who gives a pod a namespace has filled it; who has it made fills it then, or later. */
+static bool is_filled_later(const struct sandbox *s)
+{
+	return !s->netns_path && has_network(s);
+}
+
+static int namespaces_read(struct sandbox *s, const Oci__Spec *spec, struct error *e)
+{
+	enum spec_network configured = has_network(s) ? SPEC_NETWORK_AS_ASKED : SPEC_NETWORK_NONE;
+	int r = spec_check_namespaces(spec, s->type, configured, e);
+
+	if (r < 0)
+		return r;
+	if (spec_namespace_path(spec, "pid"))
+		return fail(e, ENOTSUP,
+			    "the first container of a pod cannot join the process "
+			    "namespace of another");
+	s->netns_path = path_of(spec, "network");
+	s->ipc_path = path_of(spec, "ipc");
+	s->uts_path = path_of(spec, "uts");
+	return 0;
+}
+
 int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e)
 {
 	struct sandbox *s = xcalloc(1, sizeof(*s));
 	int r;
 
 	s->id = xstrdup(params->id);
+	s->netns_fd = s->network_watch = -1;
 	s->type = params->type;
 	s->loop = params->loop;
 	s->pool = params->pool;
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->cancel = params->cancel;
 	r = config_read(s, params, e);
+	if (r >= 0)
+		r = namespaces_read(s, params->spec, e);
 	if (r >= 0)
 		r = size_read(s, params->spec, e);
 	if (r >= 0)
@@ -230,21 +276,48 @@ static int join_cgroup(struct sandbox *s, struct error *e)
 	return state_save(&s->state, NULL, e);
 }
 
+static int open_namespaces(struct sandbox *s, struct error *e)
+{
+	s->netns_fd = network_namespace_open(s->netns_path, e);
+	if (s->netns_fd < 0)
+		return s->netns_fd;
+	return placeholders_new(s->netns_fd, s->ipc_path, s->uts_path, &s->places, e);
+}
+
+/* Of which taps are made, or about to be. */
+static int record_links(struct sandbox *s, struct error *e)
+{
+	for (size_t i = 0; i < s->network->n_links; i++) {
+		const struct network_link *link = &s->network->links[i];
+		_free_ char *tap = xasprintf("tap%u_kata", link->number);
+
+		if (strv_contains(s->state.taps, tap))
+			continue;
+		strv_add(&s->state.links, link->name);
+		strv_add(&s->state.taps, tap);
+	}
+	return state_save(&s->state, NULL, e);
+}
+
+/* A guest without network is served from an empty namespace, whatever the pod's has. */
 static int open_network(struct sandbox *s, struct error *e)
 {
-	const char *netns = s->state.netns[0] ? s->state.netns : NULL;
+	_close_ int empty = -1;
 	int r;
 
-	if (strcmp(s->config.runtime.internetworking_model, "none") == 0)
-		netns = NULL;
-	r = network_scan(netns, &s->network, e);
-	for (size_t i = 0; r >= 0 && i < s->network->n_links; i++) {
-		strv_add(&s->state.links, s->network->links[i].name);
-		strv_addf(&s->state.taps, "tap%zu_kata", i);
+	if (!has_network(s)) {
+		empty = network_namespace_open(NULL, e);
+		if (empty < 0)
+			return empty;
 	}
+	r = network_scan(empty >= 0 ? empty : s->netns_fd, &s->network, e);
 	if (r >= 0)
-		r = state_save(&s->state, NULL, e);
-	return r < 0 ? r : network_connect(s->network, e);
+		r = record_links(s, e);
+	if (r >= 0)
+		r = network_connect(s->network, e);
+	if (r >= 0 && is_filled_later(s))
+		r = s->network_watch = network_watch(s->network, e);
+	return r < 0 ? r : 0;
 }
 
 /* Who wants the guest to remember less than usual wants it of all files. */
@@ -291,24 +364,26 @@ static size_t fill_shares(const struct share *s, struct vmm_share *shares)
 	return n;
 }
 
-static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)[16])
+static void fill_nic(const struct network_link *link, struct vmm_nic *nic, char *id, size_t size)
 {
-	for (size_t i = 0; i < n->n_links; i++) {
-		const struct network_link *link = &n->links[i];
+	(void)snprintf(id, size, "network-%u", link->number);
+	*nic = (struct vmm_nic){
+		.id = id, .mtu = link->mtu, .tap_fds = &link->tap_fd, .n_tap_fds = 1
+	};
+	memcpy(nic->mac, link->mac, sizeof(nic->mac));
+}
 
-		(void)snprintf(ids[i], sizeof(ids[i]), "network-%u", (unsigned)(i & 0xffff));
-		nics[i] = (struct vmm_nic){
-			.id = ids[i], .mtu = link->mtu, .tap_fds = &link->tap_fd, .n_tap_fds = 1
-		};
-		memcpy(nics[i].mac, link->mac, sizeof(nics[i].mac));
-	}
+static void fill_nics(const struct network *n, struct vmm_nic *nics, char (*ids)[NIC_ID])
+{
+	for (size_t i = 0; i < n->n_links; i++)
+		fill_nic(&n->links[i], &nics[i], ids[i], NIC_ID);
 }
 
 static int make_vm(struct sandbox *s, struct error *e)
 {
 	struct vmm_nic nics[NETWORK_LINKS_MAX];
 	struct vmm_share shares[N_SHARE_KIND];
-	char ids[NETWORK_LINKS_MAX][16];
+	char ids[NETWORK_LINKS_MAX][NIC_ID];
 	_free_ char *run_dir = path_join(VM_ROOT, s->id);
 	const struct vmm_params params = {
 		.config = &s->config,
@@ -416,7 +491,55 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 
 static int set_guest_network(struct sandbox *s, struct error *e)
 {
+	for (size_t i = 0; i < s->network->n_links; i++)
+		s->network->links[i].is_in_guest = true;
 	return client_set_network(s->rpc, s->network, s->cancel, e);
+}
+
+static int plug_link(struct sandbox *s, struct network_link *link, struct error *e)
+{
+	struct vmm_nic nic;
+	char id[NIC_ID];
+
+	if (link->is_in_guest)
+		return 0;
+	fill_nic(link, &nic, id, sizeof(id));
+	if (vmm_add_nic(s->vmm, &nic, &link->address, deadline_in(HOTPLUG_MS), s->cancel, e) < 0)
+		return fail_wrap(e, "interface '%s'", link->name);
+	log_info("interface '%s' was plugged in", link->name);
+	link->is_in_guest = true;
+	return 0;
+}
+
+static int add_interfaces(struct sandbox *s, struct error *e)
+{
+	int r = network_rescan(s->network, e);
+
+	if (r <= 0)
+		return r;
+	r = record_links(s, e);
+	if (r >= 0)
+		r = network_connect(s->network, e);
+	for (size_t i = 0; r >= 0 && i < s->network->n_links; i++)
+		r = plug_link(s, &s->network->links[i], e);
+	return r < 0 ? r : client_set_network(s->rpc, s->network, s->cancel, e);
+}
+
+int sandbox_network_watch(const struct sandbox *s)
+{
+	return s->network_watch;
+}
+
+int sandbox_add_interfaces(struct sandbox *s, struct error *e)
+{
+	int r;
+
+	if (!is_filled_later(s))
+		return 0;
+	(void)pthread_mutex_lock(&s->lock);
+	r = add_interfaces(s, e);
+	(void)pthread_mutex_unlock(&s->lock);
+	return r < 0 ? fail_wrap(e, "looking for interfaces") : 0;
 }
 
 int sandbox_set_clock(struct sandbox *s, struct error *e)
@@ -437,11 +560,17 @@ static int set_clock(struct sandbox *s, struct error *e)
 	return 0;
 }
 
-static const struct {
+struct step {
 	const char *name;
 	int (*run)(struct sandbox *s, struct error *e);
-} steps[] = {
+};
+
+static const struct step first_steps[] = {
 	{ "joining the cgroup", join_cgroup },
+	{ "opening the namespaces", open_namespaces },
+};
+
+static const struct step steps[] = {
 	{ "opening the network", open_network },
 	{ "opening the shared folder", open_share },
 	{ "starting the VM", start_vm },
@@ -451,24 +580,33 @@ static const struct {
 	{ "setting up the guest's network", set_guest_network },
 };
 
+static int run_steps(struct sandbox *s, const struct step *row, size_t n, struct error *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		uint64_t begin = now_ms();
+
+		r = row[i].run(s, e);
+		if (r < 0)
+			(void)fail_wrap(e, "%s", row[i].name);
+		log_debug("%s took %llu ms", row[i].name, (unsigned long long)(now_ms() - begin));
+	}
+	return r;
+}
+
+int sandbox_open(struct sandbox *s, struct error *e)
+{
+	return run_steps(s, first_steps, ARRAY_SIZE(first_steps), e);
+}
+
 int sandbox_start(struct sandbox *s, struct error *e)
 {
 	uint64_t begin = now_ms();
-	int r = 0;
+	int r = run_steps(s, steps, ARRAY_SIZE(steps), e);
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(steps); i++) {
-		uint64_t step_begin = now_ms();
-
-		r = steps[i].run(s, e);
-		if (r < 0)
-			(void)fail_wrap(e, "%s", steps[i].name);
-		log_debug("%s took %llu ms", steps[i].name,
-			  (unsigned long long)(now_ms() - step_begin));
-	}
-	if (r < 0) {
-		sandbox_stop(s);
+	if (r < 0)
 		return r;
-	}
 	log_info("sandbox started in %llu ms", (unsigned long long)(now_ms() - begin));
 	return 0;
 }
@@ -488,6 +626,11 @@ static void forget_resources(struct sandbox *s)
 		log_warn("%s", e.msg);
 }
 
+static pid_t vmm_process(const struct sandbox *s)
+{
+	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
+}
+
 /* A file system that the guest alone has is whole on its disk only when the guest has unmounted it.
  * One that does not answer loses what it held back, as a machine does that loses power.  Files of a
  * share are not held back: whoever closes one, or ends, waits until it is written.  The connection
@@ -498,7 +641,7 @@ static void save_disks(struct sandbox *s)
 	struct error e;
 	int fd;
 
-	if (!s->rpc || sandbox_pid(s) == 0 || !blocks_hold_data(&s->blocks))
+	if (!s->rpc || vmm_process(s) == 0 || !blocks_hold_data(&s->blocks))
 		return;
 	fd = vsock_dial(vmm_vsock(s->vmm), VSOCK_PORT_AGENT, deadline_in(SAVE_DIAL_MS), NULL, &e);
 	if (fd >= 0)
@@ -532,6 +675,12 @@ void sandbox_free(struct sandbox *s)
 	if (!s)
 		return;
 	copies_free(s->copies);
+	placeholders_free(s->places);
+	(void)close_fd(s->netns_fd);
+	(void)close_fd(s->network_watch);
+	free(s->netns_path);
+	free(s->ipc_path);
+	free(s->uts_path);
 	rpc_client_free(s->rpc);
 	rpc_client_free(s->last_rpc);
 	vmm_free(s->vmm);
@@ -580,6 +729,31 @@ struct copies *sandbox_copies(struct sandbox *s)
 	return s->copies;
 }
 
+struct placeholders *sandbox_places(struct sandbox *s)
+{
+	return s->places;
+}
+
+int sandbox_admit(struct sandbox *s, const Oci__Spec *spec, struct error *e)
+{
+	static const char *const types[] = { "network", "ipc", "uts" };
+	enum spec_network configured = has_network(s) ? SPEC_NETWORK_AS_ASKED : SPEC_NETWORK_NONE;
+	_free_ char *cgroup = NULL;
+	int r = spec_check_namespaces(spec, SPEC_MEMBER, configured, e);
+
+	if (r >= 0)
+		r = cgroup_path(spec->linux->cgroupspath, s->id, &cgroup, e);
+	if (r >= 0 && strcmp(cgroup, s->cgroup) != 0)
+		r = fail(e, EPERM, "its cgroup '%s' is not the pod's", spec->linux->cgroupspath);
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(types); i++) {
+		const char *path = spec_namespace_path(spec, types[i]);
+
+		if (path)
+			r = placeholders_check(s->places, types[i], path, e);
+	}
+	return r;
+}
+
 const char *sandbox_shm_source(const struct sandbox *s)
 {
 	return s->shm_source;
@@ -593,11 +767,6 @@ const struct cancel *sandbox_canceller(const struct sandbox *s)
 const struct vmm *sandbox_vmm(const struct sandbox *s)
 {
 	return s->vmm;
-}
-
-pid_t sandbox_pid(const struct sandbox *s)
-{
-	return s->vmm ? vmm_pid(s->vmm, VMM_PROCESS_VMM) : 0;
 }
 
 /* Those that only the pod's limit names come with its first container, whatever that may use. */

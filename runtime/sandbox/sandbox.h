@@ -13,13 +13,14 @@
 /*
  * sandbox - one virtual machine with an agent in it, and everything on the host that serves it.
  *
- * sandbox_new() only reads; sandbox_start() makes, and undoes all of it when it fails;
- * sandbox_stop() ends, whatever state anything is in.
+ * sandbox_new() only reads; sandbox_open() and sandbox_start() make, and leave it to sandbox_stop()
+ * to undo what they made before they failed: it ends, whatever state anything is in.
  */
 
 #define SANDBOX_GUEST_SHM "/run/kata-containers/sandbox/shm" /* tmpfs of all its containers */
 
 struct sandbox;
+struct placeholders;
 
 struct sandbox_params {
 	struct loop *loop;
@@ -35,8 +36,17 @@ struct sandbox_params {
 
 /* Loads configuration, passes the annotations through the gate and sizes the VM.  Work thread. */
 int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbox, struct error *e);
-/* Work thread; once. */
+/* Makes what is there before the VM: the cgroup that this program joins, the namespaces, so that
+ * others can give the pod its network.  Work thread; once. */
+int sandbox_open(struct sandbox *s, struct error *e);
+/* The VM and what serves it, with the network that the pod has by now.  Work thread; once, after
+ * sandbox_open(). */
 int sandbox_start(struct sandbox *s, struct error *e);
+/* Gives the guest the interfaces that others have put into the pod's network namespace since it was
+ * looked at, where that namespace is one that sandbox_open() made.  Any work thread. */
+int sandbox_add_interfaces(struct sandbox *s, struct error *e);
+/* Borrowed: readable when there may be some (network_watch_read()); -1 where nobody adds any. */
+int sandbox_network_watch(const struct sandbox *s);
 /* Sets the guest's clock by the host's; to be done again from time to time.  Work thread. */
 int sandbox_set_clock(struct sandbox *s, struct error *e);
 
@@ -57,10 +67,13 @@ struct copies *sandbox_copies(struct sandbox *s);    /* NULL: something is */
 /* What the engine mounts on /dev/shm for the pod as a whole, a folder of the host; NULL if nothing.
  */
 const char *sandbox_shm_source(const struct sandbox *s);
+struct placeholders *sandbox_places(struct sandbox *s); /* NULL before sandbox_open() */
 const struct cancel *sandbox_canceller(const struct sandbox *s);
 const struct vmm *sandbox_vmm(const struct sandbox *s); /* NULL before sandbox_start() */
-/* Of the VMM; 0 before it runs. */
-pid_t sandbox_pid(const struct sandbox *s);
+
+/* Whether a container of SPEC is of this pod: its cgroup lies where the sandbox's does, the
+ * namespaces that it joins are the sandbox's.  Work thread. */
+int sandbox_admit(struct sandbox *s, const Oci__Spec *spec, struct error *e);
 
 /* Replaces limits of BEFORE among those of the sandbox's containers by AFTER, and gives the VM what
  * it lacks for more; for less nothing is taken away, as a container that ends may come again.  A

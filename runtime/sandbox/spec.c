@@ -121,8 +121,23 @@ const char *spec_annotation(const Oci__Spec *spec, const char *key)
 	return NULL;
 }
 
+static bool is_of_engine(const Oci__Spec *spec, size_t i)
+{
+	return spec_annotation(spec, engines[i].type_key) ||
+	       spec_annotation(spec, engines[i].sandbox_key);
+}
+
 int spec_type(const Oci__Spec *spec, enum spec_type *ret_type, struct error *e)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
+		n += is_of_engine(spec, i);
+	if (n > 1)
+		return fail(e, EINVAL,
+			    "the annotations of a pod are those of two container managers: '%s' "
+			    "and '%s'",
+			    engines[0].type_key, engines[1].type_key);
 	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
 		const char *type = spec_annotation(spec, engines[i].type_key);
 
@@ -157,18 +172,61 @@ static const Oci__LinuxNamespace *namespace_of(const Oci__Spec *spec, const char
 	return NULL;
 }
 
-const char *spec_netns(const Oci__Spec *spec)
+bool spec_has_namespace(const Oci__Spec *spec, const char *type)
 {
-	const Oci__LinuxNamespace *ns = namespace_of(spec, "network");
+	return namespace_of(spec, type) != NULL;
+}
+
+const char *spec_namespace_path(const Oci__Spec *spec, const char *type)
+{
+	const Oci__LinuxNamespace *ns = namespace_of(spec, type);
 
 	return ns && ns->path[0] ? ns->path : NULL;
 }
 
-bool spec_shares_pidns(const Oci__Spec *spec)
-{
-	const Oci__LinuxNamespace *ns = namespace_of(spec, "pid");
+/* What of the host nobody has in a guest, and how it is asked for. */
+static const struct {
+	const char *type;
+	const char *what;
+	const char *flags;
+} of_host[] = {
+	{ "network", "the network", "hostNetwork, --network host" },
+	{ "pid", "the processes", "hostPID, --pid host" },
+	{ "ipc", "the IPC", "hostIPC, --ipc host" },
+	{ "uts", "the name", "--uts host" },
+};
 
-	return ns && ns->path[0];
+/* A path in the engine's own folder is of a namespace that it made for this container. */
+static bool is_of_other(const Oci__Spec *spec, const char *type)
+{
+	const char *path = spec_namespace_path(spec, type);
+
+	return path && (strcmp(type, "network") != 0 || path_is_within(path, "/proc"));
+}
+
+int spec_check_namespaces(const Oci__Spec *spec, enum spec_type type, enum spec_network configured,
+			  struct error *e)
+{
+	bool has_network = spec_has_namespace(spec, "network");
+
+	for (size_t i = 0; i < ARRAY_SIZE(of_host); i++) {
+		const char *name = of_host[i].type;
+
+		/* A pod with the host's network has the host's name, too. */
+		bool is_free = (strcmp(name, "network") == 0 || strcmp(name, "uts") == 0) &&
+			       !has_network && configured == SPEC_NETWORK_NONE;
+
+		if (!spec_has_namespace(spec, name) && !is_free)
+			return fail(e, ENOTSUP,
+				    "not supported in a virtual machine: %s of the host (%s)",
+				    of_host[i].what, of_host[i].flags);
+		if (type == SPEC_SINGLE && is_of_other(spec, name))
+			return fail(e, ENOTSUP,
+				    "not supported in a virtual machine: %s of another container "
+				    "(%s), which is not in it",
+				    of_host[i].what, spec_namespace_path(spec, name));
+	}
+	return 0;
 }
 
 const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination)

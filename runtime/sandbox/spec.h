@@ -29,15 +29,16 @@ void spec_note_unknown(char *const *unknown, const char *name);
 
 /* The value of annotation KEY, borrowed, or NULL. */
 const char *spec_annotation(const Oci__Spec *spec, const char *key);
-/* What annotations of containerd's or CRI-O's make of it.  EINVAL for a type nobody defines. */
+/* What annotations of containerd's or CRI-O's make of it.  EINVAL for a type nobody defines, and
+ * for those of both: one of them is of whoever made the pod, not of the engine. */
 int spec_type(const Oci__Spec *spec, enum spec_type *ret_type, struct error *e);
 /* The id of the sandbox a SPEC_MEMBER belongs to, borrowed; NULL if it does not say. */
 const char *spec_sandbox_id(const Oci__Spec *spec);
 
-/* The path of the network namespace, borrowed; NULL if the specification asks for none. */
-const char *spec_netns(const Oci__Spec *spec);
-/* True if the process namespace is somebody else's: the pod shares one. */
-bool spec_shares_pidns(const Oci__Spec *spec);
+/* Whether the container has a namespace of TYPE ("network") other than the host's. */
+bool spec_has_namespace(const Oci__Spec *spec, const char *type);
+/* The path of one that it joins, borrowed; NULL if it has its own, or the host's. */
+const char *spec_namespace_path(const Oci__Spec *spec, const char *type);
 /* The mount on DESTINATION, borrowed; NULL without. */
 const Oci__Mount *spec_mount_at(const Oci__Spec *spec, const char *destination);
 
@@ -66,6 +67,13 @@ bool spec_is_privileged(const Oci__Spec *spec);
 int spec_check_fields(const Oci__Spec *spec, struct error *e);
 /* The same for limits that come alone. */
 int spec_check_resources(const Oci__LinuxResources *resources, struct error *e);
+
+/* ENOTSUP where namespaces of the host are asked for, or of other containers by one that is no
+ * pod's: it must not look as if it had them.  Whether a sandbox may be without network, whatever it
+ * asks for, is CONFIGURED. */
+enum spec_network { SPEC_NETWORK_AS_ASKED, SPEC_NETWORK_NONE };
+int spec_check_namespaces(const Oci__Spec *spec, enum spec_type type, enum spec_network configured,
+			  struct error *e);
 
 enum spec_seccomp { SPEC_SECCOMP_KEEP, SPEC_SECCOMP_DROP };
 

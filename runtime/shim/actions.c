@@ -23,6 +23,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/task.pb-c.h"
 #include "lib/sock.h"
+#include "runtime/sandbox/outside.h"
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/spec.h"
@@ -81,7 +82,8 @@ static int print_address(const char *bundle, const char *address, struct error *
 }
 
 /* A container of a pod is served by the pod's shim. */
-static int start_member(const Oci__Spec *spec, const char *bundle, struct error *e)
+static int start_member(const struct arguments *a, const Oci__Spec *spec, const char *bundle,
+			struct error *e)
 {
 	const char *sandbox = spec_sandbox_id(spec);
 	_state_ struct state state = { 0 };
@@ -93,6 +95,10 @@ static int start_member(const Oci__Spec *spec, const char *bundle, struct error 
 	r = check_id(sandbox, "sandbox id", ID_LENGTH_MAX, e);
 	if (r >= 0)
 		r = state_load(&state, NULL, sandbox, e);
+	/* One engine's tenants have no business with another's. */
+	if (r >= 0 && strcmp(state.namespace_, a->namespace_) != 0)
+		r = fail(e, EPERM, "it is of the namespace '%s', not '%s'", state.namespace_,
+			 a->namespace_);
 	if (r < 0)
 		return fail_wrap(e, "sandbox '%s'", sandbox);
 	address = address_of(sandbox);
@@ -200,7 +206,7 @@ int action_start(const struct arguments *a, struct error *e)
 		return r;
 	if (type != SPEC_MEMBER)
 		return start_sandbox(a, bundle, e);
-	return leave_to_others(a, bundle, e) < 0 ? -e->code : start_member(spec, bundle, e);
+	return leave_to_others(a, bundle, e) < 0 ? -e->code : start_member(a, spec, bundle, e);
 }
 
 /* containerd has given this shim up: it must not go on. */
@@ -228,6 +234,17 @@ static int print_deleted(struct error *e)
 	return write_all(STDOUT_FILENO, bytes, len, "standard output", e);
 }
 
+/* Hooks of the engine's undo what others made, such as the network.  A shim that has left its
+ * record has not run them. */
+static void run_last_hooks(const char *id, const char *bundle)
+{
+	_message_ Oci__Spec *spec = NULL;
+	struct error e;
+
+	if (spec_read(bundle, &spec, &e) >= 0)
+		outside_forget(id, bundle, spec);
+}
+
 int action_delete(const struct arguments *a, struct error *e)
 {
 	_free_ char *bundle = NULL;
@@ -245,6 +262,7 @@ int action_delete(const struct arguments *a, struct error *e)
 	if (r >= 0) {
 		end_shim(&state);
 		state_clean(&state);
+		run_last_hooks(a->id, bundle);
 	} else if (r != -ENOENT) {
 		log_warn("what is left of sandbox '%s' is not known: %s", a->id, e->msg);
 		share_forget(NULL, a->id);

@@ -75,7 +75,20 @@ static char *options_path(const Pb__Any *options)
 	return o->config_path[0] ? xstrdup(o->config_path) : NULL;
 }
 
-static int start_sandbox(struct op *op, const Oci__Spec *spec, struct error *e)
+static int start_outside(struct op *op, Oci__Spec *spec, struct error *e)
+{
+	const Task__CreateTaskRequest *in = op->in;
+	const struct outside_params params = { .id = in->id,
+					       .bundle = in->bundle,
+					       .loop = op->shim->loop,
+					       .places = sandbox_places(op->sandbox),
+					       .cancel = &op->shim->cancel };
+
+	return outside_new(&params, spec, &op->outside, e);
+}
+
+/* The process and the hooks come before the VM: hooks may make the pod's network. */
+static int start_sandbox(struct op *op, Oci__Spec *spec, struct error *e)
 {
 	const Task__CreateTaskRequest *in = op->in;
 	_free_ char *options = options_path(in->options);
@@ -96,12 +109,17 @@ static int start_sandbox(struct op *op, const Oci__Spec *spec, struct error *e)
 		return fail(e, EINVAL, "container '%s' belongs to sandbox '%s', which is not here",
 			    in->id, spec_sandbox_id(spec) ? spec_sandbox_id(spec) : "?");
 	r = sandbox_new(&params, &op->sandbox, e);
+	if (r >= 0)
+		r = sandbox_open(op->sandbox, e);
+	if (r >= 0)
+		r = start_outside(op, spec, e);
 	return r < 0 ? r : sandbox_start(op->sandbox, e);
 }
 
-static int check_member(struct op *op, const Oci__Spec *spec, struct error *e)
+static int add_member(struct op *op, Oci__Spec *spec, struct error *e)
 {
 	const char *wanted = spec_sandbox_id(spec);
+	int r;
 
 	if (op->type != SPEC_MEMBER)
 		return fail(e, EINVAL, "sandbox '%s' cannot hold a second sandbox",
@@ -109,7 +127,11 @@ static int check_member(struct op *op, const Oci__Spec *spec, struct error *e)
 	if (wanted && strcmp(wanted, sandbox_id(op->sandbox)) != 0)
 		return fail(e, EINVAL, "container '%s' belongs to sandbox '%s', not '%s'",
 			    op->task->id, wanted, sandbox_id(op->sandbox));
-	return 0;
+	r = sandbox_admit(op->sandbox, spec, e);
+	if (r < 0)
+		return fail_wrap(e, "container '%s' is not of sandbox '%s'", op->task->id,
+				 sandbox_id(op->sandbox));
+	return start_outside(op, spec, e);
 }
 
 static int create_container(struct op *op, Oci__Spec *own_spec, struct error *e)
@@ -144,6 +166,23 @@ static int open_stdio(struct op *op, struct error *e)
 	return stdio_open(&params, &op->stdio, e);
 }
 
+/* A sandbox whose first container cannot be made is of no use to anybody.  The container's process
+ * goes first, since it is in the sandbox's cgroup; the hooks of its end come last. */
+static void give_up(struct op *op, bool is_first)
+{
+	if (op->outside) {
+		outside_ended(op->outside);
+		outside_reap(op->outside);
+	}
+	if (is_first && op->sandbox)
+		sandbox_stop(op->sandbox);
+	if (!op->outside)
+		return;
+	placeholders_forget(sandbox_places(op->sandbox), op->task->id);
+	outside_removed(op->outside);
+	outside_free(TAKE_PTR(op->outside));
+}
+
 static int create_work(struct op *op, struct error *e)
 {
 	const Task__CreateTaskRequest *in = op->in;
@@ -154,14 +193,13 @@ static int create_work(struct op *op, struct error *e)
 	if (r >= 0)
 		r = spec_type(spec, &op->type, e);
 	if (r >= 0)
-		r = is_first ? start_sandbox(op, spec, e) : check_member(op, spec, e);
+		r = is_first ? start_sandbox(op, spec, e) : add_member(op, spec, e);
 	if (r >= 0)
 		r = open_stdio(op, e);
 	if (r >= 0)
 		r = create_container(op, TAKE_PTR(spec), e);
-	/* A sandbox whose first container cannot be made is of no use to anybody. */
-	if (r < 0 && is_first && op->sandbox)
-		sandbox_stop(op->sandbox);
+	if (r < 0)
+		give_up(op, is_first);
 	return r;
 }
 
@@ -197,7 +235,7 @@ static void publish_create(const struct op *op)
 	event.rootfs = in->rootfs;
 	event.n_rootfs = in->n_rootfs;
 	event.io = &io;
-	event.pid = (uint32_t)op->shim->vmm_pid;
+	event.pid = task_pid(op->task);
 	events_publish(op->shim->events, "/tasks/create", &event);
 }
 
@@ -207,7 +245,6 @@ static void sandbox_runs(struct op *op)
 	struct error e;
 
 	shim->sandbox = op->sandbox;
-	shim->vmm_pid = sandbox_pid(op->sandbox);
 	shim->stage = SHIM_RUNNING;
 	shim->has_foreign_agent = !sandbox_has_own_agent(op->sandbox);
 	shim->watch = watch_new(shim, &e);
@@ -229,11 +266,12 @@ static void create_finish(struct op *op)
 		sandbox_runs(op);
 	op->task->type = op->type;
 	op->task->container = op->container;
+	op->task->outside = TAKE_PTR(op->outside);
 	p->stdio = op->stdio;
 	(void)process_move(p, PROCESS_MADE);
 	publish_create(op);
 	process_watch(p);
-	answer.pid = (uint32_t)shim->vmm_pid;
+	answer.pid = task_pid(op->task);
 	rpc_reply(TAKE_PTR(op->req), &answer);
 	if (op->task->pending_signal)
 		task_signal(p, NULL, op->task->pending_signal);

@@ -20,7 +20,7 @@ static void reply_deleted(struct rpc_request *req, const struct process *p)
 	Task__DeleteResponse answer = TASK__DELETE_RESPONSE__INIT;
 	Pb__Timestamp when = events_time(&p->exited_at);
 
-	answer.pid = (uint32_t)p->task->shim->vmm_pid;
+	answer.pid = task_pid(p->task);
 	answer.exit_status = p->exit_status;
 	answer.exited_at = &when;
 	rpc_reply(req, &answer);
@@ -33,7 +33,7 @@ static void publish_delete(const struct process *p)
 
 	event.container_id = p->task->id;
 	event.id = p->id[0] ? p->id : p->task->id;
-	event.pid = (uint32_t)p->task->shim->vmm_pid;
+	event.pid = task_pid(p->task);
 	event.exit_status = p->exit_status;
 	event.exited_at = &when;
 	events_publish(p->task->shim->events, "/tasks/delete", &event);
@@ -54,16 +54,40 @@ static void end_execs(struct task *task)
 			process_end_now(p, STATUS_KILLED);
 }
 
+static void deleted(struct op *op)
+{
+	struct task *task = op->task;
+
+	publish_delete(&task->init);
+	reply_deleted(TAKE_PTR(op->req), &task->init);
+	task_drop(task);
+}
+
+static int run_last_hooks(struct op *op, struct error *e)
+{
+	(void)e;
+	outside_removed(op->outside);
+	return 0;
+}
+
+/* Hooks of a container's end run when it is gone and before that is said. */
 static void delete_finish(struct op *op)
 {
 	struct task *task = op->task;
+	struct op *next;
 
 	/* What still runs in it, or never did: the exit is now. */
 	end_execs(task);
 	process_end_now(&task->init, STATUS_KILLED);
-	publish_delete(&task->init);
-	reply_deleted(TAKE_PTR(op->req), &task->init);
-	task_drop(task);
+	if (!task->outside || !outside_has_last_hooks(task->outside)) {
+		deleted(op);
+		return;
+	}
+	next = op_new(op->shim, &task->init, TAKE_PTR(op->req), NULL);
+	next->outside = task->outside;
+	next->work = run_last_hooks;
+	next->finish = deleted;
+	op_submit(next, OP_ALONE);
 }
 
 static int delete_exec(struct process *p, struct rpc_request *req, struct error *e)

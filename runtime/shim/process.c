@@ -115,7 +115,7 @@ static void publish_exit(struct process *p)
 
 	event.container_id = p->task->id;
 	event.id = p->id[0] ? p->id : p->task->id;
-	event.pid = (uint32_t)p->task->shim->vmm_pid;
+	event.pid = task_pid(p->task);
 	event.exit_status = p->exit_status;
 	event.exited_at = &when;
 	events_publish(p->task->shim->events, "/tasks/exit", &event);
@@ -129,6 +129,8 @@ void process_settle(struct process *p)
 		return;
 	log_info("%s%s%s exited with status %u", p->task->id, p->id[0] ? "/" : "", p->id,
 		 p->exit_status);
+	if (p == &p->task->init)
+		task_ended(p->task);
 	publish_exit(p);
 	answer_waiters(p);
 	/* The pod does not outlive its first container. */

@@ -7,6 +7,7 @@
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/rpc/server.h"
 #include "runtime/sandbox/container.h"
+#include "runtime/sandbox/outside.h"
 #include "runtime/shim/events.h"
 #include "runtime/shim/stdio.h"
 
@@ -92,6 +93,9 @@ struct task {
 	char *bundle;
 	enum spec_type type;
 	struct container *container; /* NULL until created */
+	struct outside *outside;     /* NULL until created */
+	struct io placeholder;       /* of it: */
+	bool is_ending;              /* waits for it to be reaped */
 	struct process init;
 	struct process *execs;
 	unsigned pending_signal;     /* arrived while it was being created */
@@ -127,7 +131,6 @@ struct shim {
 	uint64_t kill_wait_ms; /* what a killed process may take to end */
 	struct sandbox *sandbox;
 	bool has_foreign_agent;
-	pid_t vmm_pid;
 	struct task *tasks;
 	struct process *dropped; /* until nothing refers to them */
 	unsigned ops;
@@ -168,6 +171,10 @@ void task_service(struct shim *shim, struct rpc_service *ret_service);
 struct task *task_find(struct shim *shim, const char *id, struct error *e);
 /* Takes TASK with its processes out of the list. */
 void task_drop(struct task *own_task);
+/* The process on the host that stands for TASK, also when it has ended; 0 before it is created. */
+uint32_t task_pid(const struct task *task);
+/* It stands for nothing any more.  Idempotent. */
+void task_ended(struct task *task);
 /* The memory of one that is dropped; for process.c. */
 void task_free(struct task *task);
 
@@ -212,6 +219,7 @@ struct op {
 	Oci__LinuxResources *resources;
 	struct sandbox *sandbox;
 	struct container *container;
+	struct outside *outside;
 	struct stdio *stdio;
 	strv bundles;
 	enum spec_type type;

@@ -5,8 +5,10 @@
  * An exec exists only here until it is started; then the agent makes and runs it in one call.
  */
 
+#include <signal.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/events.pb-c.h"
@@ -14,9 +16,30 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/shim.h"
 
+static void end_container(struct op *op)
+{
+	Agent__SignalProcessRequest request = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
+	struct error e;
+
+	request.container_id = op->task->id;
+	request.signal = SIGKILL;
+	if (client_call(sandbox_rpc(op->sandbox), CLIENT_SIGNAL_PROCESS, &request, NULL, 0,
+			&op->shim->cancel, &e) < 0)
+		log_warn("'%s' may go on: %s", op->task->id, e.msg);
+}
+
 static int start_container(struct op *op, struct error *e)
 {
-	return container_start(op->container, e);
+	int r = op->task->type == SPEC_MEMBER ? 0 : sandbox_add_interfaces(op->sandbox, e);
+
+	if (r >= 0)
+		r = container_start(op->container, e);
+	if (r < 0)
+		return r;
+	r = outside_started(op->outside, e);
+	if (r < 0)
+		end_container(op);
+	return r;
 }
 
 static int start_exec(struct op *op, struct error *e)
@@ -46,7 +69,7 @@ static void publish_start(const struct op *op)
 {
 	Events__TaskStart start = EVENTS__TASK_START__INIT;
 	Events__TaskExecStarted exec = EVENTS__TASK_EXEC_STARTED__INIT;
-	uint32_t pid = (uint32_t)op->shim->vmm_pid;
+	uint32_t pid = task_pid(op->task);
 
 	if (op->process->id[0]) {
 		exec.container_id = op->task->id;
@@ -88,7 +111,7 @@ static void start_finish(struct op *op)
 	}
 	(void)process_move(p, PROCESS_STARTED);
 	publish_start(op);
-	answer.pid = (uint32_t)op->shim->vmm_pid;
+	answer.pid = task_pid(op->task);
 	rpc_reply(TAKE_PTR(op->req), &answer);
 	if (p->id[0]) {
 		p->stdio = op->stdio;
@@ -119,6 +142,7 @@ int task_start(struct rpc_request *req, const void *in, void *out, struct error 
 			    process_state_names[p->state]);
 	op = op_new(shim, p, req, NULL);
 	op->container = task->container;
+	op->outside = task->outside;
 	op->sandbox = shim->sandbox;
 	op->work = p->id[0] ? start_exec : start_container;
 	op->finish = start_finish;

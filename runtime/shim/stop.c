@@ -78,6 +78,9 @@ void shim_check_stop(struct shim *shim)
 		return;
 	shim->stage = SHIM_ENDING;
 	watch_free(TAKE_PTR(shim->watch));
+	/* What stands for containers of a guest that is gone is in the sandbox's cgroup. */
+	for (struct task *task = shim->tasks; task; task = task->next)
+		task_ended(task);
 	op = op_new(shim, NULL, NULL, NULL);
 	op->work = stop_work;
 	op->finish = stop_finish;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/pbjson.h"
 #include "lib/rpc/proto/events.pb-c.h"
@@ -28,8 +29,39 @@ struct task *task_find(struct shim *shim, const char *id, struct error *e)
 	return NULL;
 }
 
+uint32_t task_pid(const struct task *task)
+{
+	return task->outside ? (uint32_t)outside_pid(task->outside) : 0;
+}
+
+static void reap(struct io *io, uint32_t flags)
+{
+	struct task *task = CONTAINER_OF(io, struct task, placeholder);
+
+	(void)flags;
+	loop_del(task->shim->loop, io);
+	task->is_ending = false;
+	outside_reap(task->outside);
+}
+
+void task_ended(struct task *task)
+{
+	struct error e;
+
+	if (!task->outside || task->is_ending || outside_pidfd(task->outside) < 0)
+		return;
+	outside_ended(task->outside);
+	task->placeholder = (struct io){ outside_pidfd(task->outside), reap };
+	task->is_ending = loop_add(task->shim->loop, &task->placeholder, EPOLLIN, &e) >= 0;
+	if (!task->is_ending)
+		log_warn("the process of '%s' stays until it is deleted: %s", task->id, e.msg);
+}
+
 void task_free(struct task *task)
 {
+	if (task->is_ending)
+		loop_del(task->shim->loop, &task->placeholder);
+	outside_free(task->outside);
 	container_free(task->container);
 	free(task->id);
 	free(task->bundle);
@@ -79,7 +111,7 @@ static int task_state(struct rpc_request *req, const void *in, void *out, struct
 	spec_set(&answer->stdout, p->out);
 	spec_set(&answer->stderr, p->err);
 	spec_set(&answer->exec_id, p->id);
-	answer->pid = (uint32_t)p->task->shim->vmm_pid;
+	answer->pid = task_pid(p->task);
 	answer->status = statuses[p->state];
 	answer->terminal = p->is_terminal;
 	if (p->state != PROCESS_STOPPED)
@@ -102,7 +134,8 @@ static int task_wait(struct rpc_request *req, const void *in, void *out, struct 
 	return RPC_DEFERRED;
 }
 
-/* Processes of the guest have no number on the host; all of them are the VMM. */
+/* Processes of the guest have no number on the host but for one that stands for all of a container.
+ */
 static int task_pids(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__PidsRequest *request = in;
@@ -113,20 +146,20 @@ static int task_pids(struct rpc_request *req, const void *in, void *out, struct 
 		return -e->code;
 	answer->processes = xcalloc(1, sizeof(Process__ProcessInfo *));
 	answer->processes[0] = message_new(&process__process_info__descriptor);
-	answer->processes[0]->pid = (uint32_t)p->task->shim->vmm_pid;
+	answer->processes[0]->pid = task_pid(p->task);
 	answer->n_processes = 1;
 	return 0;
 }
 
 static int task_connect(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
-	const struct shim *shim = rpc_context(req);
+	const Task__ConnectRequest *request = in;
+	struct shim *shim = rpc_context(req);
 	Task__ConnectResponse *answer = out;
+	const struct task *task = task_find(shim, request->id, e);
 
-	(void)in;
-	(void)e;
 	answer->shim_pid = (uint32_t)getpid();
-	answer->task_pid = (uint32_t)shim->vmm_pid;
+	answer->task_pid = task ? task_pid(task) : 0;
 	return 0;
 }
 

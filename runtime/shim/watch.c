@@ -13,7 +13,8 @@
  * without pause is asked again only every OOM_PAUSE_MS, one that refuses ever later.  That a
  * container was out of memory is written down before its end is told.  The guest's clock is set
  * again every CLOCK_MS, and the agent asked whether it lives every HEALTH_MS,
- * or as often as it must answer.  Io thread.
+ * or as often as it must answer.  An interface that comes into the pod's network while it runs is
+ * the guest's as soon as nothing more changes there.  Io thread.
  */
 
 #include <string.h>
@@ -23,6 +24,7 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/lastwords.h"
+#include "runtime/sandbox/network.h"
 #include "runtime/shim/health.h"
 #include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
@@ -32,6 +34,8 @@
 #define OOM_RETRY_MAX_MS UINT64_C(60000)
 #define CLOCK_MS         UINT64_C(60000)
 #define HEALTH_MS        UINT64_C(30000)
+/* Interfaces are made in steps: address and routes follow. */
+#define SETTLE_MS UINT64_C(300)
 
 struct watched {
 	struct io io;
@@ -47,8 +51,10 @@ struct watch {
 	struct health *health;
 	struct io oom; /* the pause before the next question */
 	uint64_t oom_retry_ms;
-	struct io clock; /* when to set the guest's clock again */
-	struct io gone;  /* runs when a daemon or the agent's connection has ended */
+	struct io clock;   /* when to set the guest's clock again */
+	struct io network; /* tells of changes of the pod's network; fd -1: nobody makes any */
+	struct io settle;  /* runs until those are over */
+	struct io gone;    /* runs when a daemon or the agent's connection has ended */
 	struct error why;
 	bool is_ending; /* why is known, and a better reason waited for */
 	bool has_ended; /* nothing is waited for any more */
@@ -275,6 +281,55 @@ static void clock_ready(struct io *io, uint32_t flags)
 	op_submit(op, OP_ALONE);
 }
 
+static int network_work(struct op *op, struct error *e)
+{
+	return sandbox_add_interfaces(op->sandbox, e);
+}
+
+static void network_finish(struct op *op)
+{
+	(void)op;
+}
+
+static void network_settled(struct io *io, uint32_t flags)
+{
+	struct watch *w = CONTAINER_OF(io, struct watch, settle);
+	struct op *op;
+
+	(void)flags;
+	timer_read(io->fd);
+	if (w->shim->stage != SHIM_RUNNING)
+		return;
+	op = op_new(w->shim, NULL, NULL, NULL);
+	op->sandbox = w->shim->sandbox;
+	op->work = network_work;
+	op->finish = network_finish;
+	op_submit(op, OP_ALONE);
+}
+
+static void network_changed(struct io *io, uint32_t flags)
+{
+	struct watch *w = CONTAINER_OF(io, struct watch, network);
+
+	(void)flags;
+	network_watch_read(io->fd);
+	timer_arm(w->settle.fd, SETTLE_MS, 0);
+}
+
+static int add_network(struct watch *w, struct error *e)
+{
+	int fd = sandbox_network_watch(w->shim->sandbox);
+	int r;
+
+	if (fd < 0)
+		return 0;
+	w->network = (struct io){ fd, network_changed };
+	r = loop_add(w->shim->loop, &w->network, EPOLLIN, e);
+	if (r < 0)
+		w->network.fd = -1;
+	return r;
+}
+
 void watch_set_clock(struct watch *w)
 {
 	timer_arm(w->clock.fd, 1, 0);
@@ -344,15 +399,16 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 
 	w->shim = shim;
 	w->oom_retry_ms = OOM_RETRY_MS / 2;
-	w->oom.fd = w->gone.fd = w->clock.fd = -1;
+	w->oom.fd = w->gone.fd = w->clock.fd = w->network.fd = w->settle.fd = -1;
 	if (add_timer(w, &w->oom, oom_pause_over, e) < 0 ||
 	    add_timer(w, &w->clock, clock_ready, e) < 0 ||
+	    add_timer(w, &w->settle, network_settled, e) < 0 ||
 	    add_timer(w, &w->gone, nothing_better, e) < 0 || add_health(w, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
 	w->output = vmm_output_new(sandbox_vmm(shim->sandbox), shim->loop, e);
-	if (!w->output || add_processes(w, e) < 0) {
+	if (!w->output || add_processes(w, e) < 0 || add_network(w, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
@@ -371,6 +427,9 @@ void watch_free(struct watch *w)
 			loop_del(w->shim->loop, &w->processes[i].io);
 	health_free(w->health);
 	vmm_output_free(w->output);
+	loop_del(w->shim->loop, &w->network);
+	loop_del(w->shim->loop, &w->settle);
+	w->settle.fd = close_fd(w->settle.fd);
 	loop_del(w->shim->loop, &w->oom);
 	loop_del(w->shim->loop, &w->gone);
 	loop_del(w->shim->loop, &w->clock);

@@ -74,13 +74,16 @@ static void order_run(struct loop_task *task)
 	(void)!write(o->done_fd, &one, sizeof(one));
 }
 
-static int start_on_loop(struct loop *loop, const struct proc_spec *spec, struct proc *ret_proc,
-			 uint64_t deadline_ms, const struct cancel *c, struct error *e)
+int daemon_start(struct loop *loop, const struct proc_spec *spec, struct proc *ret_proc,
+		 uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
-	struct order *o = xcalloc(1, sizeof(*o));
+	struct order *o;
 	uint64_t count;
 	int r;
 
+	if (!loop)
+		return proc_start(spec, ret_proc, e);
+	o = xcalloc(1, sizeof(*o));
 	o->task.run = order_run;
 	o->spec = spec;
 	o->done_fd = eventfd(0, EFD_CLOEXEC);
@@ -128,10 +131,7 @@ int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *sp
 	full.fds = fds;
 	full.n_fds = spec->n_fds + 2;
 	full.dies_with_us = true;
-	if (loop)
-		r = start_on_loop(loop, &full, &d->proc, deadline_ms, c, e);
-	else
-		r = proc_start(&full, &d->proc, e);
+	r = daemon_start(loop, &full, &d->proc, deadline_ms, c, e);
 	if (r < 0)
 		return r;
 	d->output_fd = TAKE_FD(output);

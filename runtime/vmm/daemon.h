@@ -24,6 +24,11 @@ struct daemon {
 		.name = (program), .proc = { .pid = 0, .pidfd = -1 }, .output_fd = -1 \
 	}
 
+/* The start alone of what daemon_spawn() does: the caller keeps *ret_proc, and says in SPEC whether
+ * it dies with this program. */
+int daemon_start(struct loop *loop, const struct proc_spec *spec, struct proc *ret_proc,
+		 uint64_t deadline_ms, const struct cancel *c, struct error *e);
+
 /* Starts a process that dies with this program rather than with the calling thread: from the io
  * thread of LOOP, or from the calling thread when LOOP is NULL (which must then live as long). */
 int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *spec,

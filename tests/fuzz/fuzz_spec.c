@@ -24,8 +24,8 @@ static void ask(const Oci__Spec *spec)
 
 	(void)spec_type(spec, &type, &e);
 	(void)spec_sandbox_id(spec);
-	(void)spec_netns(spec);
-	(void)spec_shares_pidns(spec);
+	(void)spec_namespace_path(spec, "network");
+	(void)spec_check_namespaces(spec, SPEC_SINGLE, SPEC_NETWORK_AS_ASKED, &e);
 	(void)spec_mount_at(spec, "/etc/resolv.conf");
 	(void)size_of_pod(spec, &pod, &e);
 	(void)size_of_resources(spec->linux->resources);

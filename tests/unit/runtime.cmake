@@ -34,6 +34,7 @@ kata_unit_test(test_rootfs.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)
 target_link_options(test_share PRIVATE -Wl,--wrap=syscall)
 kata_unit_test(test_guest_clock.c LIBS kata_sandbox)
+kata_unit_test(test_hook.c LIBS kata_sandbox)
 kata_unit_test(test_sandbox_parts.c LIBS kata_sandbox)
 kata_unit_test(test_volume.c LIBS kata_sandbox)
 target_link_options(test_volume PRIVATE -Wl,--wrap=vmm_add_block -Wl,--wrap=vmm_remove_block

@@ -186,7 +186,9 @@ static char *bundle_of(const char *id, const char *annotations)
 	_free_ char *text = xasprintf(
 		"{\"ociVersion\":\"1.1.0\",\"process\":{\"args\":[\"x\"],\"cwd\":\"/\"},"
 		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},"
-		"\"linux\":{\"cgroupsPath\":\"/pods/%s\"}}",
+		"\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
+		"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],"
+		"\"cgroupsPath\":\"/pods/%s\"}}",
 		annotations, id);
 
 	put(config, text);

@@ -71,6 +71,14 @@ static void test_type_follows_the_annotations(void **state)
 		  "\"io.kubernetes.cri-o.SandboxID\":\"p2\"",
 		  0, SPEC_MEMBER, "p2" },
 		{ "\"io.kubernetes.cri.container-type\":\"pod\"", -EINVAL, SPEC_SINGLE, NULL },
+		/* Whatever of the other engine a pod can say of itself. */
+		{ "\"io.kubernetes.cri-o.ContainerType\":\"sandbox\","
+		  "\"io.kubernetes.cri.container-type\":\"container\"",
+		  -EINVAL, SPEC_SINGLE, NULL },
+		{ "\"io.kubernetes.cri-o.ContainerType\":\"container\","
+		  "\"io.kubernetes.cri-o.SandboxID\":\"mine\","
+		  "\"io.kubernetes.cri.sandbox-id\":\"victim\"",
+		  -EINVAL, SPEC_SINGLE, "victim" },
 	};
 
 	(void)state;
@@ -99,8 +107,8 @@ static void test_namespaces_of_the_host_are_left_out(void **state)
 		""));
 
 	(void)state;
-	assert_string_equal(spec_netns(spec), "/run/netns/a");
-	assert_true(spec_shares_pidns(spec));
+	assert_string_equal(spec_namespace_path(spec, "network"), "/run/netns/a");
+	assert_string_equal(spec_namespace_path(spec, "pid"), "/proc/7/ns/pid");
 	spec_constrain(spec, SPEC_SECCOMP_KEEP);
 	assert_int_equal(spec->linux->n_namespaces, 3);
 	assert_string_equal(spec->linux->namespaces[0]->type, "ipc");
@@ -108,14 +116,70 @@ static void test_namespaces_of_the_host_are_left_out(void **state)
 	assert_string_equal(spec->linux->namespaces[1]->type, "mount");
 }
 
-static void test_network_without_path_is_none(void **state)
+static void test_namespace_without_path_is_one_of_its_own(void **state)
 {
 	_message_ Oci__Spec *spec =
 		parse(SPEC("\"namespaces\":[{\"type\":\"network\"},{\"type\":\"pid\"}]", ""));
 
 	(void)state;
-	assert_null(spec_netns(spec));
-	assert_false(spec_shares_pidns(spec));
+	assert_null(spec_namespace_path(spec, "network"));
+	assert_true(spec_has_namespace(spec, "network"));
+	assert_false(spec_has_namespace(spec, "ipc"));
+}
+
+#define NS(type)          "{\"type\":\"" type "\"},"
+#define NS_AT(type, path) "{\"type\":\"" type "\",\"path\":\"" path "\"},"
+#define NS_REST           "{\"type\":\"mount\"}"
+
+static void test_namespaces_of_others_are_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *namespaces;
+		enum spec_type type;
+		enum spec_network configured;
+		const char *why; /* NULL: allowed */
+	} cases[] = {
+		{ NS("network") NS("pid") NS("ipc") NS("uts"), SPEC_SINGLE, SPEC_NETWORK_AS_ASKED,
+		  NULL },
+		{ NS_AT("network", "/run/netns/x") NS("pid") NS("ipc") NS("uts"), SPEC_SINGLE,
+		  SPEC_NETWORK_AS_ASKED, NULL },
+		{ NS("pid") NS("ipc"), SPEC_SANDBOX, SPEC_NETWORK_AS_ASKED, "hostNetwork" },
+		{ NS("pid") NS("ipc") NS("uts"), SPEC_SINGLE, SPEC_NETWORK_AS_ASKED,
+		  "--network host" },
+		{ NS("pid") NS("ipc"), SPEC_SANDBOX, SPEC_NETWORK_NONE, NULL },
+		{ NS("network") NS("ipc") NS("uts"), SPEC_SINGLE, SPEC_NETWORK_AS_ASKED,
+		  "--pid host" },
+		{ NS("network") NS("ipc") NS("uts"), SPEC_MEMBER, SPEC_NETWORK_NONE, "hostPID" },
+		{ NS("network") NS("pid") NS("uts"), SPEC_SINGLE, SPEC_NETWORK_AS_ASKED,
+		  "--ipc host" },
+		{ NS("network") NS("pid") NS("ipc"), SPEC_SINGLE, SPEC_NETWORK_AS_ASKED,
+		  "--uts host" },
+		{ NS("network") NS("pid") NS("ipc"), SPEC_SINGLE, SPEC_NETWORK_NONE, "--uts host" },
+		{ NS_AT("network", "/proc/7/ns/net") NS("pid") NS("ipc") NS("uts"), SPEC_SINGLE,
+		  SPEC_NETWORK_AS_ASKED, "network of another container" },
+		{ NS("network") NS_AT("pid", "/proc/7/ns/pid") NS("ipc") NS("uts"), SPEC_SINGLE,
+		  SPEC_NETWORK_AS_ASKED, "processes of another container" },
+		{ NS("network") NS("pid") NS_AT("ipc", "/proc/7/ns/ipc") NS("uts"), SPEC_SINGLE,
+		  SPEC_NETWORK_AS_ASKED, "IPC of another container" },
+		/* Of a pod's, the sandbox says whether they are its own. */
+		{ NS_AT("network", "/proc/7/ns/net") NS_AT("pid", "/proc/7/ns/pid")
+			  NS_AT("ipc", "/proc/7/ns/ipc") NS_AT("uts", "/proc/7/ns/uts"),
+		  SPEC_MEMBER, SPEC_NETWORK_AS_ASKED, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text =
+			xasprintf("{" MINIMAL ",\"linux\":{\"namespaces\":[%s" NS_REST "]}}",
+				  cases[i].namespaces);
+		_message_ Oci__Spec *spec = parse(text);
+		struct error e;
+		int r = spec_check_namespaces(spec, cases[i].type, cases[i].configured, &e);
+
+		assert_int_equal(r, cases[i].why ? -ENOTSUP : 0);
+		if (cases[i].why && !strstr(e.msg, cases[i].why))
+			fail_msg("'%s' does not say '%s'", e.msg, cases[i].why);
+	}
 }
 
 static void test_constrain_drops_what_only_the_host_has(void **state)
@@ -420,7 +484,8 @@ int main(void)
 		cmocka_unit_test(test_parse_of_broken_texts_says_what_is_wrong),
 		cmocka_unit_test(test_type_follows_the_annotations),
 		cmocka_unit_test(test_namespaces_of_the_host_are_left_out),
-		cmocka_unit_test(test_network_without_path_is_none),
+		cmocka_unit_test(test_namespace_without_path_is_one_of_its_own),
+		cmocka_unit_test(test_namespaces_of_others_are_refused_with_the_reason),
 		cmocka_unit_test(test_constrain_drops_what_only_the_host_has),
 		cmocka_unit_test(test_rules_that_mean_the_same_in_a_guest_arrive),
 		cmocka_unit_test(test_privileged_may_use_every_device_of_the_guest),
