@@ -22,6 +22,7 @@ cluster_steps=(
 	"containerd 2 | artefact containerd | $network"
 	"Kubernetes | artefact hyperkube | $network"
 	"container images for the tests | artefact test-images | $retry"
+	"the next Debian with its Docker | artefact test-docker | $network"
 )
 machine_steps=(
 	"QEMU for a machine in which VMs run | artefact test-qemu | $retry"
@@ -31,7 +32,6 @@ machine_steps=(
 full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
-	"the next Debian with its Docker | artefact test-docker | $network"
 	"a machine with Docker for the tests | artefact node-vm-docker | $network"
 	"the next Debian with its compiler | artefact test-gcc | $network"
 	"helm | artefact helm | $network"
