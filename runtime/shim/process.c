@@ -124,6 +124,8 @@ static void publish_exit(struct process *p)
 void process_settle(struct process *p)
 {
 	struct shim *shim = p->task->shim;
+	/* Of an exec that was never started nobody is told: Docker would take it for its end. */
+	bool has_run = !p->id[0] || p->state != PROCESS_CREATED;
 
 	if (!p->has_status || !p->has_drained || p->is_held || !process_move(p, PROCESS_EXIT))
 		return;
@@ -131,7 +133,8 @@ void process_settle(struct process *p)
 		 p->exit_status);
 	if (p == &p->task->init)
 		task_ended(p->task);
-	publish_exit(p);
+	if (has_run)
+		publish_exit(p);
 	answer_waiters(p);
 	/* The pod does not outlive its first container. */
 	if (p == &p->task->init && p->task->type != SPEC_MEMBER && shim->stage == SHIM_RUNNING)
