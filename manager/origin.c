@@ -8,10 +8,12 @@
  */
 #include "manager/origin.h"
 
+#include <glob.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/host/store.h"
@@ -178,6 +180,28 @@ bool origin_is_named(const struct options *o)
 	return o->from || mirror_of(o);
 }
 
+/* The one of VERSION in a folder of several; NULL: FROM is the place itself. */
+static char *of_version(const char *from, const char *version)
+{
+	_free_ char *pattern =
+		version ? xasprintf("%s/kata-static-%s-*" ARCHIVE_END, from, version) : NULL;
+	char *path = NULL;
+	glob_t found;
+
+	if (pattern && glob(pattern, 0, NULL, &found) == 0) {
+		path = found.gl_pathc == 1 ? xstrdup(found.gl_pathv[0]) : NULL;
+		globfree(&found);
+	}
+	return path;
+}
+
+static int want_of_file(struct machine *k, const char *from, const char *version, struct error *e)
+{
+	_free_ char *path = of_version(from, version);
+
+	return machine_want_archive(k, path ? path : from, e);
+}
+
 static int check_version(const struct machine *k, const char *version, struct error *e)
 {
 	if (!version || str_equal(version, k->release.version) || str_equal(version, k->folder))
@@ -193,7 +217,7 @@ int origin_want(struct machine *k, const struct options *o, const struct cancel 
 	if (url_is(from) || is_mirror_folder(from) || !o->from) {
 		if (want_of_mirror(k, o, from, cancel, e) < 0)
 			return -e->code;
-	} else if (machine_want_archive(k, from, e) < 0) {
+	} else if (want_of_file(k, from, o->arguments[1], e) < 0) {
 		return -e->code;
 	}
 	return check_version(k, o->arguments[1], e);
@@ -205,4 +229,16 @@ int origin_look(struct machine *k, const struct options *o, const struct cancel 
 	const char *from = o->from ? o->from : mirror_of(o);
 
 	return open_mirror(k, o, from, e) < 0 ? -e->code : read_index(k, o, cancel, e);
+}
+
+void origin_clear(void)
+{
+	glob_t found;
+
+	if (glob(CACHE "/*" ARCHIVE_END, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)unlink(found.gl_pathv[i]);
+		globfree(&found);
+	}
+	(void)rmdir(CACHE);
 }

@@ -21,4 +21,7 @@ int origin_want(struct machine *k, const struct options *o, const struct cancel 
 int origin_look(struct machine *k, const struct options *o, const struct cancel *cancel,
 		struct error *e);
 
+/* Removes what a download that was never installed left in the usual cache. */
+void origin_clear(void);
+
 #endif

@@ -10,6 +10,7 @@
 #include "lib/host/unused.h"
 #include "manager/engines.h"
 #include "manager/known.h"
+#include "manager/origin.h"
 
 /* Of an installation that was killed before it had any version, there may be something, too. */
 static int assess(const void *context, const struct assessment *others, struct change *ret_change,
@@ -48,6 +49,7 @@ static int run_it(void *context, const struct change *change, struct error *e)
 	if (site_remove(&s, e) < 0 || site_edit(context, s.configuration, e) < 0)
 		return -e->code;
 	known_forget(s.way.root);
+	origin_clear();
 	site_leave(&s);
 	return 0;
 }

@@ -47,10 +47,10 @@ release() {
 index() { KATA_SIGN_KEY=$work/ours.key "$top/packaging/release/mirror.sh" "$mirror" "$@" >/dev/null; }
 random() { head -c "$1" /dev/urandom; }
 
-serve() { # PORT-FILE [CERTIFICATE KEY]
-	"$top/tests/it/mirror-server.py" "$mirror" "$@" &
+serve() { # FOLDER PORT-FILE [CERTIFICATE KEY]
+	"$top/tests/it/mirror-server.py" "$@" &
 	cleanup kill $!
-	eventually 20 "a server" test -s "$1"
+	eventually 20 "a server" test -s "$2"
 }
 at() { echo "http://127.0.0.1:$(cat "$work/port")/$1"; }
 km() { timeout 120 "$manager" "$@"; }
@@ -76,7 +76,7 @@ random 400000 >bin/containerd-shim-kata-v2
 release 9.1.0
 cd "$work"
 index
-serve "$work/port"
+serve "$mirror" "$work/port"
 km config set --engines=none hypervisor.qemu.allow_emulation true 2>/dev/null || km config set hypervisor.qemu.allow_emulation true
 
 note "nobody is asked who was not named, and nothing is taken that is not signed"
@@ -143,10 +143,8 @@ forget
 install --from "$(at good)/kata-static-9.0.0-amd64.tar.zst" >/dev/null
 expect "the version" "$first" "$(current)"
 forget
-mkdir "$mirror/../plain" && cp "$mirror/kata-static-9.0.0-amd64.tar.zst" "$work/plain"
-(mirror=$work/plain && serve "$work/plain.port" && sleep 100) &
-cleanup kill $!
-eventually 20 "a server" test -s "$work/plain.port"
+mkdir "$work/plain" && cp "$mirror/kata-static-9.0.0-amd64.tar.zst" "$work/plain"
+serve "$work/plain" "$work/plain.port"
 plain=http://127.0.0.1:$(cat "$work/plain.port")
 install --from "$plain/good/kata-static-9.0.0-amd64.tar.zst" >/dev/null
 expect "the version" "$first" "$(current)"
@@ -195,7 +193,7 @@ moved=$(jq .bytesMoved "$work/result")
 note "https, and a proxy"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=mirror -keyout "$work/tls.key" \
 	-out "$work/tls.pem" -addext subjectAltName=IP:127.0.0.1 2>/dev/null
-serve "$work/tls.port" "$work/tls.pem" "$work/tls.key"
+serve "$mirror" "$work/tls.port" "$work/tls.pem" "$work/tls.key"
 https=https://127.0.0.1:$(cat "$work/tls.port")/good
 forget
 expect_status 4 install --mirror "$https"
@@ -209,6 +207,12 @@ expect "the version" "$first" "$(current)"
 http_proxy=http://127.0.0.1:1 expect_status 4 install --mirror "$(at good)"
 http_proxy=http://127.0.0.1:1 no_proxy=127.0.0.1 install --mirror "$(at good)" >/dev/null
 
-note "remove"
+note "a folder without an index, and remove"
+mkdir "$work/folder" && cp "$mirror"/*.tar.zst "$work/folder"
+forget
+expect_status 4 install --from "$work/folder"
+install 9.0.0 --from "$work/folder" >/dev/null
+expect "the version" "$first" "$(current)"
+mkdir -p /var/cache/kata-manager && echo half >/var/cache/kata-manager/kata-static-9.1.0-amd64.tar.zst
 km remove --yes
 expect "what is left" "" "$(find /opt /var/cache -mindepth 1)"
