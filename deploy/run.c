@@ -444,6 +444,7 @@ int run_recover(const struct settings *s, const struct cancel *cancel, struct er
 	_free_ char *root = settings_root(s);
 	const struct means means = { s, cancel };
 	const struct cycle cycle = cycle_of(&means, root);
+	_cleanup_(journal_closep) struct journal *j = NULL;
 
-	return cycle_recover(&cycle, e);
+	return cycle_open_alone(&cycle, &j, e);
 }

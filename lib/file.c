@@ -236,22 +236,44 @@ bool file_is_rest(int dirfd, const char *name)
 	       S_ISLNK(st.st_mode);
 }
 
-void file_clear_rest(const char *path)
+/* Names beside PATH. */
+static strv list_rest(const char *path)
 {
 	_free_ char *parent = path_parent(path);
 	const char *base = path_base(path);
 	DIR *dir = opendir(parent);
 	struct dirent *d;
+	strv names = NULL;
 
 	while (dir && (d = readdir(dir)) != NULL) {
 		const char *rest = str_starts(d->d_name, base) ? d->d_name + strlen(base) : "";
 
 		if ((str_starts(rest, FILE_REST) || str_equal(rest, LINK_REST)) &&
 		    file_is_rest(dirfd(dir), d->d_name))
-			(void)unlinkat(dirfd(dir), d->d_name, 0);
+			strv_add(&names, d->d_name);
 	}
 	if (dir)
 		(void)closedir(dir);
+	return names;
+}
+
+bool file_has_rest(const char *path)
+{
+	_strv_ strv names = list_rest(path);
+
+	return names != NULL;
+}
+
+void file_clear_rest(const char *path)
+{
+	_free_ char *parent = path_parent(path);
+	_strv_ strv names = list_rest(path);
+
+	for (char **name = names; name && *name; name++) {
+		_free_ char *rest = path_join(parent, *name);
+
+		(void)unlink(rest);
+	}
 }
 
 bool file_exists(const char *path)

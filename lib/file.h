@@ -37,7 +37,9 @@ int file_sync_parent(const char *path, struct error *e);
 
 /* PATH becomes a link to TARGET, likewise. */
 int link_replace(const char *path, const char *target, struct error *e);
-/* Removes what killed writers of PATH left beside it; for those whom others keep a lock from
+/* Whether killed writers of PATH left anything beside it. */
+bool file_has_rest(const char *path);
+/* Removes that; for those whom others keep a lock from
  * writing it meanwhile. */
 void file_clear_rest(const char *path);
 /* Whether the entry NAME of a folder of our own is such a rest. */

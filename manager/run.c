@@ -93,24 +93,29 @@ static bool journal_is_left(const struct machine *k)
 	return file_exists(journal);
 }
 
+static int take_back(struct manager *m, const struct machine *k, struct error *e)
+{
+	const struct cycle cycle = cycle_of(m, k);
+	struct journal *j = NULL;
+
+	if (cycle_open_alone(&cycle, &j, e) < 0)
+		return -e->code;
+	remove_empty(k);
+	journal_close(j);
+	return 0;
+}
+
 int run_recover(struct manager *m, struct error *e)
 {
 	_machine_ struct machine k = { 0 };
-	struct cycle cycle;
 	bool is_there;
-	int r = 0;
 
 	if (machine_open(m->options, &k, e) < 0)
 		return -e->code;
 	m->is_understood = true;
 	is_there = journal_is_left(&k);
-	if (!m->options->is_dry) {
-		cycle = cycle_of(m, &k);
-		r = cycle_recover(&cycle, e);
-		remove_empty(&k);
-	}
-	if (r < 0)
-		return r;
+	if (!m->options->is_dry && take_back(m, &k, e) < 0)
+		return -e->code;
 	show_end(m, "recover", 0,
 		 !is_there            ? "no run was interrupted"
 		 : m->options->is_dry ? "what an interrupted run left would be taken back"

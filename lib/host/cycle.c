@@ -20,8 +20,7 @@ bool cycle_is_unreadable(int r)
 	return r == -EPROTONOSUPPORT;
 }
 
-/* With the lock, and nothing left of an interrupted run. */
-static int try_journal(const struct cycle *c, struct journal **ret_journal, struct error *e)
+int cycle_open_alone(const struct cycle *c, struct journal **ret_journal, struct error *e)
 {
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	int r = journal_open(c->owner, c->root, deadline_in(c->lock_ms), c->cancel, &j, e);
@@ -36,13 +35,13 @@ static int try_journal(const struct cycle *c, struct journal **ret_journal, stru
 
 int cycle_open(const struct cycle *c, struct journal **ret_journal, struct error *e)
 {
-	int r = try_journal(c, ret_journal, e);
+	int r = cycle_open_alone(c, ret_journal, e);
 	struct error why;
 
 	if (!cycle_is_unreadable(r))
 		return r;
 	if (writer_finish(c->root, c->cancel, &why) >= 0)
-		return try_journal(c, ret_journal, e);
+		return cycle_open_alone(c, ret_journal, e);
 	log_warn("%s", why.msg);
 	return r;
 }
@@ -56,13 +55,6 @@ int cycle_open_afresh(const struct cycle *c, struct journal **ret_journal, struc
 	log_warn("%s; it is put aside as '%s/" JOURNAL_ASIDE "'", e->msg, c->root);
 	return journal_open_afresh(c->owner, c->root, deadline_in(c->lock_ms), c->cancel,
 				   ret_journal, e);
-}
-
-int cycle_recover(const struct cycle *c, struct error *e)
-{
-	_cleanup_(journal_closep) struct journal *j = NULL;
-
-	return try_journal(c, &j, e);
 }
 
 int cycle_run(const struct plan *plan, struct journal *j, struct error *e)

@@ -30,8 +30,8 @@ int cycle_open(const struct cycle *c, struct journal **ret_journal, struct error
 /* The same, but a journal of which nobody makes sense is put aside and forgotten, as a warning
  * says. */
 int cycle_open_afresh(const struct cycle *c, struct journal **ret_journal, struct error *e);
-/* Takes back what an interrupted run left, and no more.  No other version is asked. */
-int cycle_recover(const struct cycle *c, struct error *e);
+/* The same, but no other version is asked: this one is. */
+int cycle_open_alone(const struct cycle *c, struct journal **ret_journal, struct error *e);
 
 /* Assesses PLAN, has it decided and does it.  Returns the number of steps that ran. */
 int cycle_run(const struct plan *plan, struct journal *j, struct error *e);

@@ -271,6 +271,29 @@ int edit_apply(const struct edit *edit, struct error *e)
 	return 0;
 }
 
+static bool is_empty(const char *folder)
+{
+	_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_strv_ strv names = NULL;
+	struct error ignored;
+
+	return fd >= 0 && dir_list(fd, 1, &names, &ignored) >= 0 && !names;
+}
+
+bool edit_has_rest(const struct edit *edit)
+{
+	for (size_t i = 0; i < edit->n_files; i++) {
+		const struct edit_file *f = &edit->files[i];
+		_free_ char *folder = path_parent(f->path);
+
+		if (f->old_text || f->new_text)
+			continue;
+		if (file_has_rest(f->path) || (f->takes_folder && is_empty(folder)))
+			return true;
+	}
+	return false;
+}
+
 /* Says which text it is without holding it. */
 static void mark_of(const char *text, char ret_mark[SHA256_HEX + 1])
 {

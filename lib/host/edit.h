@@ -49,6 +49,9 @@ bool edit_is_needed(const struct edit *edit);
  * EAGAIN, before anything is written, if a file has neither its old text nor its new one: somebody
  * else changed it since it was added; EPERM, likewise, if it cannot keep its owner. */
 int edit_apply(const struct edit *edit, struct error *e);
+/* Whether a killed edit of these files left anything that edit_apply() removes, though none of them
+ * is there nor shall be. */
+bool edit_has_rest(const struct edit *edit);
 /* Puts the old texts into DATA, for edit_restore() of a later run. */
 void edit_save(const struct edit *edit, struct json_object *data);
 /* What the file at PATH shall be instead of OLD if somebody else changed it since it was edited and

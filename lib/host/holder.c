@@ -78,7 +78,9 @@ int holder_mark(const struct owner *owner, const char *root, struct error *e)
 void holder_forget(const char *root)
 {
 	_free_ char *path = path_join(root, MARK);
+	struct error ignored;
 
-	if (!is_installed(root))
+	/* Whose it was must be known as long as a power cut can bring any of it back. */
+	if (has(root, MARK) && !is_installed(root) && file_sync_parent(path, &ignored) >= 0)
 		(void)unlink(path);
 }

@@ -83,8 +83,11 @@ void site_leave(const struct site *s)
 	_free_ char *versions = path_join(s->way.root, "versions");
 	_free_ char *lock = path_join(s->way.root, ".lock");
 	_free_ char *aside = path_join(s->way.root, JOURNAL_ASIDE);
+	struct error ignored;
 
 	(void)unlink(lock);
 	(void)unlink(aside);
-	(void)rmdir(versions);
+	/* A power cut brings nothing back that nobody would look for any more. */
+	if (file_sync_parent(versions, &ignored) >= 0)
+		(void)rmdir(versions);
 }

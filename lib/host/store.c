@@ -490,8 +490,9 @@ int store_remove(const char *root, const char *folder, struct error *e)
 	/* A repair that was killed may have left one of that name. */
 	if (tree_remove(leaving, e) < 0)
 		return -e->code;
-	/* Under its name a version is complete: it loses the name before the first file. */
+	/* Under its name a version is complete: it loses the name before the first file, whatever
+	 * a power cut undoes. */
 	if (rename(path, leaving) < 0)
 		return fail(e, errno, "cannot rename '%s': %m", path);
-	return tree_remove(leaving, e);
+	return file_sync_parent(leaving, e) < 0 ? -e->code : tree_remove(leaving, e);
 }

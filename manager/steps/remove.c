@@ -21,6 +21,8 @@ static int assess(const void *context, const struct assessment *others, struct c
 	(void)others;
 	(void)e;
 	change_add_edit(ret_change, s.configuration, "nobody reads it any more");
+	if (edit_has_rest(s.configuration))
+		change_add(ret_change, EFFECT_REMOVAL, s.etc, "a crash left half a configuration");
 	if (store_exists(s.way.root))
 		change_add(ret_change, EFFECT_REMOVAL, s.way.root, "all versions go");
 	else

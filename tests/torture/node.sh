@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# node.sh - have kata-deploy tortured on a node of files (node/).  Sourced by scripts of tests/torture and tests/it.
+# node.sh - have an installer tortured on a node of files (node/).  Sourced by scripts of tests/torture and tests/it.
 #
-# The program is the image's, the release it installs is small, the judge of each configuration is the real
-# containerd, of Debian and of the artefact.  Its runs wait for the client's own pace at the API server most of the
-# time, so the points are shared by several processes, each with a /run of its own and so the same paths.
+# kata-deploy is the image's, kata-manager (program=kata-manager) the release's; what they install is small.  The judge
+# of each configuration is the real containerd, of Debian and of the artefact; Docker's is one of JSON.  Runs wait for
+# others most of the time, as for the client's own pace at the API server, so the points are shared by several
+# processes, each with a /run and an /etc of its own and so the same paths.
 # shellcheck source-path=SCRIPTDIR/.. source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 require_root
@@ -13,9 +14,13 @@ require go strace containerd unshare zstd tar
 # shellcheck source=../cluster/go.sh
 . "$top/tests/cluster/go.sh"
 
-node_program() {
-	local layer image=${KATA_DIST_DIR:-$top/build/dist}/kata-deploy-image.tar
+node_program() { # NAME
+	local layer manager=${KATA_RELEASE_DIR:-$top/build/release}/bin/kata-manager image=${KATA_DIST_DIR:-$top/build/dist}/kata-deploy-image.tar
 	[ -z "${KATA_TORTURE_PROGRAM:-}" ] || { echo "$KATA_TORTURE_PROGRAM" && return; }
+	if [ "$1" = kata-manager ]; then
+		[ -x "$manager" ] || skip "no $manager; './dev package' makes it"
+		echo "$manager" && return
+	fi
 	[ -f "$image" ] || skip "no $image; './dev package' makes it"
 	[ ! -d "$work/layers" ] || { echo "$work/layers/usr/bin/kata-deploy" && return; }
 	mkdir "$work/layers"
@@ -45,23 +50,26 @@ cleanup end_parts
 
 # torture WHAT OPTION=VALUE... - parts=N is how many share the points.  Fails if anything was not as it must be.
 torture() {
-	local what=$1 option part parts=8 failed=0 pids=() program
+	local what=$1 option part parts=8 failed=0 pids=() program=kata-deploy etc=lowerdir=/etc,upperdir=/run/upper,workdir=/run/etc
 	local engines=(/usr/bin/containerd "$("$top/packaging/artefact" containerd)/containerd")
 	for option in "${@:2}"; do
 		case $option in
 		parts=*) parts=${option#*=} ;;
+		program=*) program=${option#*=} ;;
 		engine=1) engines=("${engines[0]}") ;;
 		engine=2) engines=("${engines[1]}") ;;
 		esac
 	done
 	(cd "$top/tests/torture/node" && nice go build -p 2 -o "$work/node" .)
-	program=$(node_program)
+	# Docker and systemd are the same whatever containerd is.
+	[ "$program" != kata-manager ] || engines=("${engines[-1]}")
+	program=$(node_program "$program")
 	note "$("$program" --version), $("${engines[@]:0:1}" --version | cut -d' ' -f3), $parts parts"
 	for ((part = 0; part < parts; part++)); do
 		# shellcheck disable=SC2016 # of the inner shell
 		unshare --mount --propagation private --kill-child --fork bash -c \
-			'mount -t tmpfs tmpfs /run && mkdir /run/t && exec "$@"' - \
-			"$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
+			'mount -t tmpfs tmpfs /run && mkdir /run/t /run/upper /run/etc && mount -t overlay -o "$1" overlay /etc && exec "${@:2}"' - \
+			"$etc" "$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
 		pids+=($!)
 	done
 	for part in "${!pids[@]}"; do

@@ -312,6 +312,43 @@ static void test_half_a_file_of_a_killed_run_goes(void **state)
 	assert_text(f->main, "new");
 }
 
+/* Where none of the files is there nor shall be, nothing is written, and this has to be asked. */
+static void test_rest_of_a_file_that_nobody_wants_is_seen(void **state)
+{
+	static const struct {
+		const char *name;
+		bool takes_folder, is_rest;
+	} cases[] = {
+		{ "conf.d/ours.toml.tmp-5", false, true },
+		{ "conf.d/theirs.toml", true, false },
+		{ "conf.d/", true, true },
+		{ "conf.d/", false, false },
+		{ "other/", true, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture *f = *state;
+		_free_ char *room = xasprintf("%s/%zu", f->dir, i);
+		_free_ char *folder = path_join(room, cases[i].name);
+		_free_ char *path = path_join(room, "conf.d/ours.toml");
+		_edit_ struct edit edit = { 0 };
+		struct edit_file *file;
+		struct error e;
+
+		if (str_ends(cases[i].name, "/"))
+			assert_int_equal(dir_make(folder, 0755, &e), 0);
+		else
+			folder_put(room, cases[i].name, "half");
+		file = edit_add(&edit, path, &e);
+		assert_non_null(file);
+		file->takes_folder = cases[i].takes_folder;
+		assert_false(edit_is_needed(&edit));
+		assert_int_equal(edit_has_rest(&edit), cases[i].is_rest);
+		assert_int_equal(edit_apply(&edit, &e), 0);
+		assert_false(edit_has_rest(&edit));
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -328,6 +365,7 @@ int main(void)
 		TEST(test_folder_of_somebody_else_stays),
 		TEST(test_file_goes_back_to_its_text_and_mode),
 		TEST(test_mode_is_a_change_like_the_text),
+		TEST(test_rest_of_a_file_that_nobody_wants_is_seen),
 		TEST(test_half_a_file_of_a_killed_run_goes),
 	};
 

@@ -231,7 +231,7 @@ static int go(struct world *w, bool only_recover, struct error *e)
 	_cleanup_(journal_closep) struct journal *j = NULL;
 
 	if (only_recover)
-		return cycle_recover(&cycle, e);
+		return cycle_open_alone(&cycle, &j, e);
 	return cycle_open(&cycle, &j, e) < 0 ? -e->code : cycle_run(&plan, j, e);
 }
 

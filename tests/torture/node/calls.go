@@ -76,6 +76,17 @@ func tracer(output string) []string {
 	return []string{"strace", "-f", "-qq", "--seccomp-bpf", "-s", "60", "-e", "signal=none", "-e", "trace=" + changing, "-o", output}
 }
 
+// errorAs is CODE as the call may fail with it: what is sent meets no disk, but somebody who hangs up.
+func (c call) errorAs(code string) string {
+	if !strings.HasPrefix(c.name, "send") || code == "EINTR" {
+		return code
+	}
+	if code == "EIO" {
+		return "ECONNRESET"
+	}
+	return ""
+}
+
 // injector does INJECTION ("signal=KILL", "error=EIO") at the call.  Into /dev/null, or with
 // --seccomp-bpf, strace would not do it.  It counts in each process that it follows, so it does not
 // follow children that may come to that number first.

@@ -86,7 +86,7 @@ func (t *torture) crash(f *flow) {
 	start := t.begins[f.name]
 	w.put(start)
 	w.cluster.remember()
-	r := newRecord(w.node, start.files)
+	r := newRecord(w.node, w.binds, start.files)
 	if ended := w.run(recorder(path), f); ended.status != 0 {
 		fatal("%s, recorded, ended with %d: %s", f.name, ended.status, ended.said)
 	}

@@ -40,7 +40,8 @@ type op struct {
 
 type disk struct {
 	nodes map[int]*inode
-	root  string // the path of inode 1
+	root  string      // the path of inode 1
+	binds [][2]string // a folder outside, and the one below root that is mounted there
 }
 
 // record is a run as ops, from what was there before.
@@ -53,7 +54,13 @@ type record struct {
 }
 
 func (d *disk) find(path string) (dir int, name string, node int) {
-	rest, ok := strings.CutPrefix(filepath.Clean(path), d.root)
+	path = filepath.Clean(path)
+	for _, bind := range d.binds {
+		if rest, ok := strings.CutPrefix(path, bind[0]); ok {
+			path = bind[1] + rest
+		}
+	}
+	rest, ok := strings.CutPrefix(path, d.root)
 	if !ok {
 		return 0, "", 0
 	}
@@ -92,8 +99,8 @@ func newInode(e entry) *inode {
 	return n
 }
 
-func newRecord(root string, start tree) *record {
-	r := &record{disk: disk{nodes: map[int]*inode{}, root: root}, start: start, kinds: map[int]entry{}}
+func newRecord(root string, binds [][2]string, start tree) *record {
+	r := &record{disk: disk{nodes: map[int]*inode{}, root: root, binds: binds}, start: start, kinds: map[int]entry{}}
 	for _, name := range start.names() {
 		id := r.fresh(start[name])
 		if name != "" {
@@ -165,7 +172,7 @@ func (d *disk) tree() tree {
 
 // crash is the disk when the power went after the first LEN ops, without those of LOST, and with the op BENT changed.
 func (r *record) crash(length int, lost map[int]bool, bent int, bend func(string) string) tree {
-	d := newRecord(r.root, r.start).disk
+	d := newRecord(r.root, r.binds, r.start).disk
 	for i := range r.ops[:length] {
 		if lost[i] {
 			continue
@@ -299,6 +306,15 @@ func (r *record) rename(call, from, to string, isExchange bool) {
 	r.add(o)
 }
 
+// link gives a file another name.
+func (r *record) link(call, from, to string) {
+	_, _, node := r.find(from)
+	dir, name, _ := r.find(to)
+	if dir != 0 && node != 0 {
+		r.add(op{kind: "name", call: call, dir: dir, name: name, node: node})
+	}
+}
+
 // sync makes what FITS last.
 func (r *record) sync(fits func(o *op) bool) {
 	for i := range r.ops {
@@ -374,6 +390,10 @@ func (r *record) take(name, line string, w words) {
 		r.rename(line, w.strings[0], w.strings[1], false)
 	case "renameat", "renameat2":
 		r.rename(line, r.place(w.at(0), w.strings[0]), r.place(w.at(1), w.strings[1]), strings.Contains(w.rest, "RENAME_EXCHANGE"))
+	case "link":
+		r.link(line, w.strings[0], w.strings[1])
+	case "linkat":
+		r.link(line, r.place(w.at(0), w.strings[0]), r.place(w.at(1), w.strings[1]))
 	case "fchmod":
 		_, _, node := r.find(w.fd)
 		if node != 0 {

@@ -37,25 +37,31 @@ type dump struct {
 
 type engine struct {
 	sync.Mutex
-	binary, version, socket, dir string
-	cluster                      *cluster
-	handlers                     map[string]handler // as it was started with
-	containers                   map[string]message
-	sandboxes                    map[string]string // handler by id
-	failed                       bool              // it did not start
-	restarts, dumps              int
-	known                        map[string]dump
+	binary, version, file string // the configuration
+	docker                bool   // it is Docker's
+	cluster               *cluster
+	handlers              map[string]handler // as it was started with
+	containers            map[string]message
+	sandboxes             map[string]string // handler by id
+	failed                bool              // it did not start
+	restarts, dumps       int
+	known                 map[string]dump
 }
 
-func newEngine(binary, version, socket, dir string, c *cluster) *engine {
-	e := &engine{binary: binary, version: version, socket: socket, dir: dir, cluster: c,
-		containers: map[string]message{}, sandboxes: map[string]string{}, known: map[string]dump{}}
+func listen(socket string) net.Listener {
+	_ = os.Remove(socket)
 	listener, err := net.Listen("unix", socket)
 	must(err)
+	return listener
+}
+
+func newEngine(w *world, socket, file string) *engine {
+	e := &engine{binary: w.binary, version: w.version, file: file, cluster: w.cluster,
+		containers: map[string]message{}, sandboxes: map[string]string{}, known: map[string]dump{}}
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: e, Protocols: &protocols}
-	go server.Serve(listener)
+	go server.Serve(listen(socket))
 	return e
 }
 
@@ -75,7 +81,7 @@ func digestOf(dir string) string {
 
 // ask runs the binary with these words, unless it has been asked the same of the same files.
 func (e *engine) ask(words []string) dump {
-	key := digestOf(e.dir) + strings.Join(words, "\x00")
+	key := digestOf(filepath.Dir(e.file)) + strings.Join(words, "\x00")
 	if d, ok := e.known[key]; ok {
 		return d
 	}
@@ -94,8 +100,10 @@ func (e *engine) ask(words []string) dump {
 
 // read has it say which handlers its configuration has.
 func (e *engine) read() (map[string]handler, error) {
-	path := filepath.Join(e.dir, "config.toml")
-	d := e.ask([]string{"-c", path, "config", "dump"})
+	if e.docker {
+		return readDaemon(e.file)
+	}
+	d := e.ask([]string{"-c", e.file, "config", "dump"})
 	if d.status != 0 {
 		return nil, fmt.Errorf("containerd does not take its configuration: %s", d.err)
 	}
@@ -143,6 +151,9 @@ func (e *engine) start() error {
 		return err
 	}
 	e.handlers = handlers
+	if e.docker {
+		return nil
+	}
 	var names []string
 	for name := range handlers {
 		names = append(names, name)

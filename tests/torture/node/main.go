@@ -11,6 +11,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -29,32 +30,6 @@ func must(err error) {
 func pretty(o object) string {
 	bytes, _ := json.Marshal(o)
 	return string(bytes)
-}
-
-// flow is what an administrator does, from what stands before it.
-type flow struct {
-	name, action, release, after string
-	isEnd                        bool
-	settings                     []string
-	damage                       func(w *world)
-}
-
-var debug = []string{"DEBUG=true"}
-
-var flows = []*flow{
-	{name: "install", action: "apply", release: "1.0.1"},
-	{name: "upgrade", action: "apply", release: "1.0.2", after: "install", settings: debug},
-	{name: "roll-back", action: "rollback", release: "1.0.2", after: "upgrade", settings: debug},
-	{name: "repair", action: "apply", release: "1.0.2", after: "upgrade", settings: debug, damage: damageVersion},
-	{name: "reconfigure", action: "apply", release: "1.0.2", after: "upgrade",
-		settings: []string{"DEBUG=true", "ALLOWED_HYPERVISOR_ANNOTATIONS=default_memory"}},
-	{name: "reset", action: "reset", release: "1.0.2", after: "upgrade", settings: debug, isEnd: true},
-	{name: "cleanup", action: "cleanup", release: "1.0.2", after: "upgrade", settings: debug, isEnd: true},
-}
-
-// damageVersion takes a file from the current version, which somebody would do by hand.
-func damageVersion(w *world) {
-	must(os.Remove(w.node + "/opt/kata/current/libexec/virtiofsd"))
 }
 
 type torture struct {
@@ -103,7 +78,12 @@ func (t *torture) prepare(f *flow) []call {
 }
 
 // choose is what is tried: all, or as many as were asked for; and of these our part.
-func (t *torture) choose(calls []call) []call { return t.share(calls, t.part, t.parts) }
+func (t *torture) choose(calls []call) []call {
+	if only := t.options["call"]; only != "" {
+		return slices.DeleteFunc(slices.Clone(calls), func(c call) bool { return fmt.Sprintf("%s:%d", c.name, c.number) != only })
+	}
+	return t.share(calls, t.part, t.parts)
+}
 
 func (t *torture) share(calls []call, part, parts int) []call {
 	points, err := strconv.Atoi(t.options["points"])
@@ -153,7 +133,7 @@ func (t *torture) judgeFault(where string, r result) {
 	if r.status < 0 || r.status > 127 {
 		t.complain(where, []string{fmt.Sprintf("it ended with %d", r.status)}, r.said)
 	}
-	if r.status != 0 && !strings.Contains(r.said, "error") {
+	if r.status != 0 && !strings.Contains(r.said, t.world.installer.says) {
 		t.complain(where, []string{"it failed and did not say why"}, r.said)
 	}
 }
@@ -161,15 +141,18 @@ func (t *torture) judgeFault(where string, r result) {
 // recover is the next run, without a hand.
 func (t *torture) recover(f *flow, where string, left *state) {
 	w := t.world
-	next := f
-	if t.options["next"] == "cleanup" {
+	switch t.options["next"] {
+	case "cleanup", "remove":
 		t.abandon(f, where)
 		return
+	case "recover":
+		left = t.takeBack(f, where, left)
 	}
+	next := f
 	// Whoever went back and was killed does so again, unless it had come to its end.
 	_, isOpen := left.files["/opt/kata/journal"]
-	if f.action == "rollback" && !isOpen && currentOf(left.files) == currentOf(t.ends[f.name].files) {
-		next = &flow{name: f.name, action: "apply", release: f.release, settings: f.settings}
+	if f.name == "roll-back" && !isOpen && currentOf(left.files) == currentOf(t.ends[f.name].files) {
+		next = &flow{name: f.name, words: w.installer.stay, release: f.release, settings: f.settings}
 	}
 	r := w.run(nil, next)
 	end := w.take()
@@ -185,17 +168,40 @@ func (t *torture) recover(f *flow, where string, left *state) {
 	}
 }
 
+// takeBack is what another version asks for that cannot do so itself: no more than the journal says.
+func (t *torture) takeBack(f *flow, where string, left *state) *state {
+	w := t.world
+	r := w.run(nil, &flow{words: []string{"recover"}, release: f.release, settings: f.settings})
+	end := w.take()
+	var faults []string
+	if r.status != 0 {
+		faults = append(faults, fmt.Sprintf("the recovery ended with %d", r.status))
+	}
+	if _, isOpen := end.files["/opt/kata/journal"]; isOpen {
+		faults = append(faults, "there is still a journal")
+	}
+	if f.damage == nil {
+		faults = append(faults, w.faults(end)...)
+	}
+	if len(faults) > 0 {
+		t.complain(where+": the recovery", faults, r.said)
+	}
+	return end
+}
+
 // abandon is a removal in place of the next run: it hands the node's files back all the same.
 func (t *torture) abandon(f *flow, where string) {
 	w := t.world
+	removal := *w.installer.flow(w.installer.removal)
 	w.cluster.wanted = false
-	r := w.run(nil, &flow{action: "cleanup", release: f.release, settings: f.settings})
+	removal.release, removal.settings = f.release, f.settings
+	r := w.run(nil, &removal)
 	end := w.take()
 	var faults []string
 	if r.status != 0 {
 		faults = append(faults, fmt.Sprintf("the removal ended with %d", r.status))
 	}
-	faults = append(faults, differ(t.ends["cleanup"].files, end.files)...)
+	faults = append(faults, differ(t.ends[removal.name].files, end.files)...)
 	faults = append(faults, w.faults(end)...)
 	faults = append(faults, w.atRest(end)...)
 	for path := range end.objects {
@@ -261,7 +267,9 @@ func (t *torture) fault(f *flow, calls []call) {
 			continue
 		}
 		for _, c := range t.choose(calls) {
-			t.disturb(f, t.begins[f.name], c, "error="+code, &n)
+			if error := c.errorAs(code); error != "" {
+				t.disturb(f, t.begins[f.name], c, "error="+error, &n)
+			}
 		}
 		t.report(f.name+": "+code, n)
 	}
@@ -289,25 +297,16 @@ func number10(text string, otherwise int) int {
 	return otherwise
 }
 
-func flowOf(name string) *flow {
-	for _, f := range flows {
-		if f.name == name {
-			return f
-		}
-	}
-	return nil
-}
-
 func (t *torture) try(what string) {
 	if what == "rounds" {
 		t.rounds()
 		return
 	}
 	calls := map[string][]call{}
-	for _, f := range flows {
+	for _, f := range t.world.installer.flows {
 		calls[f.name] = t.prepare(f)
 	}
-	for _, f := range flows {
+	for _, f := range t.world.installer.flows {
 		calls := calls[f.name]
 		if only := t.options["flow"]; only != "" && only != f.name {
 			continue
@@ -328,6 +327,9 @@ func (t *torture) try(what string) {
 }
 
 func main() {
+	if filepath.Base(os.Args[0]) == "dockerd" {
+		judge(os.Args)
+	}
 	what, program, room, binaries, options := arguments()
 	bad := 0
 	for i, binary := range binaries {

@@ -32,17 +32,28 @@ func around() string {
 	return fmt.Sprint(string(mounts), locks)
 }
 
+// install does it from the beginning, with what comes before.
+func (t *torture) install() result {
+	f := t.world.installer.flow("install")
+	if f.after != "" {
+		if r := t.world.run(nil, t.world.installer.flow(f.after)); r.status != 0 {
+			return r
+		}
+	}
+	return t.world.run(nil, f)
+}
+
 func (t *torture) round(number int, first *state, machine string) {
 	w := t.world
 	faults := []string{}
 	w.cluster.wanted = true
-	installed := w.run(nil, flowOf("install"))
+	installed := t.install()
 	if installed.status != 0 {
 		faults = append(faults, fmt.Sprintf("the installation ended with %d", installed.status))
 	}
 	faults = append(faults, w.take().compare(t.ends["install"])...)
 	w.cluster.wanted = false
-	end := *flowOf("cleanup")
+	end := *w.installer.flow(w.installer.removal)
 	end.release, end.settings = "1.0.1", nil
 	removed := w.run(nil, &end)
 	if removed.status != 0 {
@@ -63,8 +74,11 @@ func (t *torture) round(number int, first *state, machine string) {
 func (t *torture) rounds() {
 	w := t.world
 	total := number10(t.options["rounds"], 1000)/t.parts + 1
-	t.prepare(flowOf("install"))
-	end := *flowOf("cleanup")
+	if before := w.installer.flow("install").after; before != "" {
+		t.prepare(w.installer.flow(before))
+	}
+	t.prepare(w.installer.flow("install"))
+	end := *w.installer.flow(w.installer.removal)
 	end.release, end.settings = "1.0.1", nil
 	w.cluster.wanted = false
 	if r := w.run(nil, &end); r.status != 0 {
@@ -76,10 +90,10 @@ func (t *torture) rounds() {
 	}
 	fmt.Printf("SUM  %s, rounds of installing and removing, bad: %d %d\n", w.name, total, t.bad)
 	w.put(t.ends["install"])
-	w.run(nil, flowOf("install"))
+	w.run(nil, w.installer.flow("install"))
 	before, restarts, written, began := touched(w.node), w.engine.restarts, w.cluster.written, time.Now()
 	for range total {
-		if r := w.run(nil, flowOf("install")); r.status != 0 || !strings.Contains(r.said, ", nothing to do: 0 steps, 0 writes, 0 restarts") {
+		if r := w.run(nil, w.installer.flow("install")); r.status != 0 || !strings.Contains(r.said, w.installer.idle) {
 			t.complain(w.name+", a repeated installation", []string{fmt.Sprintf("it ended with %d", r.status)}, r.said)
 		}
 	}

@@ -45,12 +45,21 @@ func take(root string) tree {
 	return t
 }
 
-// put makes the folder so.  Itself it stays: somebody may watch it.
+// put makes the folder so.  Folders that are there stay: somebody may watch them, or have them mounted.
 func (t tree) put(root string) {
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		must(os.RemoveAll(filepath.Join(root, e.Name())))
-	}
+	must(filepath.Walk(root, func(path string, info os.FileInfo, err error) error {
+		if err != nil {
+			return err
+		}
+		if e, ok := t[strings.TrimPrefix(path, root)]; path == root || ok && e.mode.IsDir() && info.IsDir() {
+			return nil
+		}
+		must(os.RemoveAll(path))
+		if info.IsDir() {
+			return filepath.SkipDir
+		}
+		return nil
+	}))
 	for _, name := range t.names() {
 		e, path := t[name], root+name
 		switch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// One node with its cluster: run kata-deploy there, look at what stands, put it back.
+// One node with its cluster: run an installer there, look at what stands, put it back.
 package main
 
 import (
@@ -15,13 +15,19 @@ import (
 const runTimeout = 5 * time.Minute
 
 type world struct {
-	name    string // of the engine: "containerd 1.6.20"
-	room    string // everything is below it
-	node    string // the node's files
-	program string
-	cluster *cluster
-	engine  *engine
-	foreign tree // what was there first, of others
+	name      string // of the engine: "containerd 1.6.20"
+	version   string
+	binary    string
+	room      string // everything is below it
+	node      string // the node's files
+	program   string
+	installer *installer
+	base      []string // of its environment
+	options   []string // and of its command line
+	binds     [][2]string
+	cluster   *cluster
+	engine    *engine
+	foreign   tree // what was there first, of others
 }
 
 // state is all that a run may change.
@@ -31,28 +37,6 @@ type state struct {
 	handlers map[string]handler
 	wanted   bool
 }
-
-const configuration1 = `version = 2
-# The administrator's own words.
-[plugins."io.containerd.grpc.v1.cri".containerd]
-  default_runtime_name = "runc"
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
-    runtime_type = "io.containerd.runc.v2"
-    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      SystemdCgroup = true
-  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.theirs]
-    runtime_type = "io.containerd.theirs.v1"
-`
-
-const configuration2 = `version = 3
-# The administrator's own words.
-[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
-  runtime_type = 'io.containerd.runc.v2'
-  [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]
-    SystemdCgroup = true
-[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.theirs]
-  runtime_type = 'io.containerd.theirs.v1'
-`
 
 const delivered = `[hypervisor.qemu]
 allow_emulation = true
@@ -65,41 +49,28 @@ func versionOf(binary string) string {
 	return strings.TrimPrefix(strings.Split(strings.Fields(string(out))[2], "~")[0], "v")
 }
 
+func (w *world) give(name, text string, mode os.FileMode) {
+	must(os.MkdirAll(filepath.Dir(filepath.Join(w.node, name)), 0o755))
+	must(os.WriteFile(filepath.Join(w.node, name), []byte(text), mode))
+}
+
 func newWorld(room, program, binary string) *world {
-	version := versionOf(binary)
-	w := &world{name: "containerd " + version, room: room, node: room + "/node", program: program}
-	text := configuration2
-	if strings.HasPrefix(version, "1.") {
-		text = configuration1
-	}
-	for _, folder := range []string{"etc/containerd", "etc/kata-containers", "opt/theirs", "bin"} {
-		must(os.MkdirAll(filepath.Join(w.node, folder), 0o755))
-	}
-	must(os.WriteFile(w.node+"/etc/containerd/config.toml", []byte(text), 0o640))
-	must(os.WriteFile(w.node+"/opt/theirs/data", []byte("theirs\n"), 0o600))
-	must(os.WriteFile(w.node+"/bin/program", []byte("theirs\n"), 0o755))
+	w := &world{version: versionOf(binary), room: room, node: room + "/node", program: program, installer: installerOf(program)}
+	w.name = "containerd " + w.version
+	w.binary = binary
+	w.give("opt/theirs/data", "theirs\n", 0o600)
+	w.give("bin/program", "theirs\n", 0o755)
 	for _, v := range []string{"1.0.1", "1.0.2"} {
 		must(os.MkdirAll(room+"/"+v, 0o755))
 		writeRelease(room+"/"+v, v, delivered)
 	}
+	w.cluster = newCluster(w.version)
+	w.installer.furnish(w)
 	w.foreign = take(w.node)
-	w.cluster = newCluster(version)
-	w.engine = newEngine(binary, version, room+"/containerd.sock", w.node+"/etc/containerd", w.cluster)
 	must(w.engine.start())
 	kubeconfig := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: '%s'}}]\n", w.cluster.url)
 	must(os.WriteFile(room+"/kubeconfig", []byte(kubeconfig), 0o600))
 	return w
-}
-
-func (w *world) environment(more []string) []string {
-	return append([]string{
-		"NODE_NAME=n1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-		"INSTALLATION_PREFIX=" + w.node, "KATA_ETC=" + w.node + "/etc/kata-containers",
-		"KATA_CONTAINERD_DIR=" + w.node + "/etc/containerd", "KATA_CONTAINERD_SOCKET=" + w.room + "/containerd.sock",
-		"KATA_LOCKS=/run/vc " + w.node + "/etc/kata-containers", "KATA_PATH_DIR=" + w.node + "/bin",
-		"KATA_RESTART_COMMAND=restart-engine", "KUBECONFIG=" + w.room + "/kubeconfig",
-		"KATA_REFUSED_WAIT=0", "KATA_REMOVE_WAIT=1", "KATA_REMOVE_RUNNING_WAIT=0", "KATA_CUSTOM_CONFIGS=" + w.room + "/none",
-	}, more...)
 }
 
 // result is how a run ended: its status (negative: by that signal) and what it said.
@@ -108,11 +79,18 @@ type result struct {
 	said   string
 }
 
-// run has kata-deploy do something, behind WRAPPER.
+// run has the installer do something, behind WRAPPER.
 func (w *world) run(wrapper []string, f *flow) result {
-	words := append(append([]string{}, wrapper...), w.program, f.action)
+	words := append(append([]string{}, wrapper...), w.program)
+	for _, word := range f.words {
+		if release, ok := strings.CutPrefix(word, "@"); ok {
+			word = w.room + "/" + release
+		}
+		words = append(words, word)
+	}
+	words = append(words, w.options...)
 	command := exec.Command(words[0], words[1:]...)
-	command.Env = w.environment(append([]string{"KATA_ARTIFACTS=" + w.room + "/" + f.release}, f.settings...))
+	command.Env = append(append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "KATA_ARTIFACTS=" + w.room + "/" + f.release}, w.base...), f.settings...)
 	var said strings.Builder
 	command.Stdout, command.Stderr = &said, &said
 	must(command.Start())
@@ -202,7 +180,7 @@ func (w *world) handlerFaults(handlers map[string]handler, who string) []string 
 			found = append(found, fmt.Sprintf("%s: handler %s has no configuration '%s'", who, name, config))
 		}
 	}
-	for _, name := range []string{"runc", "theirs"} {
+	for _, name := range w.installer.theirs {
 		if _, ok := handlers[name]; !ok {
 			found = append(found, who+": the handler "+name+" is gone")
 		}
@@ -213,7 +191,7 @@ func (w *world) handlerFaults(handlers map[string]handler, who string) []string 
 func (w *world) foreignFaults(files tree) []string {
 	var found []string
 	for name, e := range w.foreign {
-		if e.mode.IsDir() || strings.HasPrefix(name, "/etc/containerd/") {
+		if e.mode.IsDir() || w.node+name == w.engine.file {
 			continue
 		}
 		if files[name] != e {
@@ -255,6 +233,9 @@ func (w *world) faults(s *state) []string {
 	}
 	if current := currentOf(s.files); current != "" && s.files["/opt/kata/versions/"+current].mode == 0 {
 		found = append(found, "the current version is not there")
+	}
+	if link, ok := s.files["/bin/containerd-shim-kata-v2"]; ok && !isProgram(link.text) {
+		found = append(found, "the link in the PATH leads to no program: "+link.text)
 	}
 	w.engine.Lock()
 	defer w.engine.Unlock()
