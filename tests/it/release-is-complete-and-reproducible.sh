@@ -55,6 +55,18 @@ awk '$1 == "link" { print $2, $3 }' "$work/body" | sort >"$work/wanted"
 (cd "$unpacked" && find . -type l -printf '%l %P\n') | sort >"$work/got"
 diff "$work/wanted" "$work/got"
 
+note "each file of the archive can be had alone"
+frames=${archive%.tar.zst}.frames
+expect "digest" "digest $(head -n -1 "$frames" | sha256sum | cut -d' ' -f1)" "$(tail -n 1 "$frames")"
+at=0
+while read -r _ size digest path; do
+	tail -c +$((at + 1)) "$archive" | head -c "$size" >"$work/frame" || true
+	at=$((at + size))
+	expect "frame of $path" "$digest" "$(sha256sum <"$work/frame" | cut -d' ' -f1)"
+	[ "$path" = - ] || cmp "$unpacked/$path" <(zstd -dcq "$work/frame" | tar -xOf - "opt/kata/$path")
+done < <(grep '^frame ' "$frames")
+expect "all frames" "$(stat -c %s "$archive")" "$at"
+
 note "the licence of all that is shipped, and where its source is"
 for part in kernel qemu virtiofsd vhost-device-vsock programs; do
 	grep -qiE 'licen[cs]e' "$unpacked/share/licenses/$part/copyright" || fail "no licence of $part"
