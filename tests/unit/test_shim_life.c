@@ -177,6 +177,9 @@ static void put(const char *path, const char *text)
 		fail_msg("%s", e.msg);
 }
 
+/* More of the specification of what is created next. */
+static const char *more = "";
+
 /* A bundle, and the disk that is its root. */
 static char *bundle_of(const char *id, const char *annotations)
 {
@@ -185,11 +188,11 @@ static char *bundle_of(const char *id, const char *annotations)
 	_free_ char *disk = path_join(bundle, "disk");
 	_free_ char *text = xasprintf(
 		"{\"ociVersion\":\"1.1.0\",\"process\":{\"args\":[\"x\"],\"cwd\":\"/\"},"
-		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},"
+		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},%s"
 		"\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
 		"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],"
 		"\"cgroupsPath\":\"/pods/%s\"}}",
-		annotations, id);
+		annotations, more, id);
 
 	put(config, text);
 	put(disk, "a file system");
@@ -796,6 +799,70 @@ static void end_all(struct fixture *f)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+static void test_process_of_a_container_has_nothing_of_the_host(void **state)
+{
+	static const char *const kinds[] = { "net", "pid", "ipc", "uts", "mnt" };
+	Task__StateRequest in = TASK__STATE_REQUEST__INIT;
+	_message_ Task__StateResponse *out = NULL;
+	struct fixture *f = *state;
+	struct stat own, its;
+	char path[64];
+	struct error e;
+
+	in.id = (char[]){ POD };
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(call(f, "State", &task__state_request__descriptor,
+			      &task__state_response__descriptor, &in, &out, &e),
+			 0);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%u/ns/%s", out->pid, kinds[i]);
+		assert_return_code(stat(path, &its), errno);
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i]);
+		assert_return_code(stat(path, &own), errno);
+		assert_int_not_equal(own.st_ino, its.st_ino);
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%u/root", out->pid);
+	assert_int_equal(count_entries(path), 2);
+	end_one(f, POD);
+	assert_int_equal(kill((pid_t)out->pid, 0), -1);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+#define HOOK(moment, script) \
+	"\"" moment "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]}]"
+#define NOTED(moment) HOOK(moment, "echo " moment " >>/run/hooks")
+
+static void assert_hooks(const char *expected)
+{
+	_free_ char *text = NULL;
+	struct error e;
+
+	more = "";
+	assert_int_equal(file_read("/run/hooks", MIB, &text, NULL, &e), 0);
+	assert_string_equal(text, expected);
+	(void)unlink("/run/hooks");
+}
+
+/* Whatever was the last that went well, those of the end undo it. */
+static void test_hooks_run_around_the_life_of_a_container(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	more = "\"hooks\":{" HOOK("createRuntime", "exit 3") "," NOTED("poststop") "},";
+	assert_true(create_pod(f, &e) < 0);
+	assert_non_null(strstr(e.msg, "createRuntime hook '/bin/sh': it ended with status 3"));
+	assert_hooks("poststop\n");
+	more = "\"hooks\":{" NOTED("prestart") "," NOTED("createRuntime") "," NOTED(
+		"poststart") "," NOTED("poststop") "},";
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_hooks("prestart\ncreateRuntime\npoststart\n");
+	end_one(f, POD);
+	assert_hooks("poststop\n");
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
 /* Everything until the end. */
 static char *read_all(int fd)
 {
@@ -918,6 +985,8 @@ int main(void)
 		POD_TEST(test_output_of_a_foreign_agent_is_whole),
 		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
 		POD_TEST(test_foreign_agent_is_not_waited_for),
+		POD_TEST(test_process_of_a_container_has_nothing_of_the_host),
+		POD_TEST(test_hooks_run_around_the_life_of_a_container),
 	};
 
 	if (!enter_empty_machine()) {
