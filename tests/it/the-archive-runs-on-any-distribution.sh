@@ -44,10 +44,11 @@ inside /opt/kata/bin/kata-runtime check || fail "kata-runtime check"
 expect_match "version of its QEMU" "QEMU emulator version" "$(inside /opt/kata/bin/qemu-system-x86_64 --version)"
 expect_match "version of its virtiofsd" "virtiofsd" "$(inside /opt/kata/libexec/virtiofsd --version)"
 expect_match "version of its vhost-device-vsock" "vhost-device-vsock" "$(inside /opt/kata/libexec/vhost-device-vsock --version)"
-for program in kata-manager kubectl-kata kata-runtime containerd-shim-kata-v2; do
-	expect_match "version of $program" "$(cat "$top/VERSION")" \
-		"$(inside /opt/kata/bin/$program --version 2>&1 || inside /opt/kata/bin/$program -v)"
+for program in "kata-manager --version" "kata-collect-data --version" "kata-runtime --version" "containerd-shim-kata-v2 -v"; do
+	# shellcheck disable=SC2086 # words
+	expect_match "$program" "$(cat "$top/VERSION")" "$(inside /opt/kata/bin/$program)"
 done
+expect_match "help of kubectl-kata" "usage:" "$(inside /opt/kata/bin/kubectl-kata help)"
 
 note "a container is a VM"
 kernel=$(run_kata one uname -r)
