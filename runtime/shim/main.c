@@ -119,6 +119,7 @@ static const char features_type[] =
 	"types.containerd.io/opencontainers/runtime-spec/1/features/Features";
 static const char features[] =
 	"{\"ociVersionMin\":\"1.0.0\",\"ociVersionMax\":\"1.2.1\","
+	"\"hooks\":[\"prestart\",\"createRuntime\",\"poststart\",\"poststop\"],"
 	"\"mountOptions\":[\"async\",\"atime\",\"bind\",\"defaults\",\"dev\",\"diratime\","
 	"\"dirsync\","
 	"\"exec\",\"idmap\",\"lazytime\",\"noatime\",\"nodev\",\"nodiratime\",\"noexec\","

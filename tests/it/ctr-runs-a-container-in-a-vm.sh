@@ -69,8 +69,8 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 		expect "recorded digest of $asset" "$(sha256sum <"$path" | cut -d' ' -f1)" \
 			"$(jq -r ".assets.$asset.sha256" "$work/record")"
 	done
-	expect "what the shim says of itself when CRI-O asks" "1.0.0 true" \
-		"$("$(jq -r .assets.shim.path "$work/record")" features 2>&1 | jq -r '"\(.ociVersionMin) \(.linux.seccomp.enabled)"')"
+	expect "what the shim says of itself when CRI-O asks" "1.0.0 4 true" \
+		"$("$(jq -r .assets.shim.path "$work/record")" features 2>&1 | jq -r '"\(.ociVersionMin) \(.hooks | length) \(.linux.seccomp.enabled)"')"
 	expect_match "recorded start" '^[0-9]{4}-[0-9-]+T[0-9:]+Z$' "$(jq -r .started "$work/record")"
 	expect_match "recorded configuration" '^hypervisor\.qemu\.default_memory = [0-9]+$' \
 		"$(inside grep default_memory "/run/vc/sbs/rights$$/configuration" | tail -n 1)"
