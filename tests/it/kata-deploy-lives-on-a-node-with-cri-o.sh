@@ -24,6 +24,7 @@ pod_of() { installers -o 'jsonpath={.items[0].metadata.name}'; }
 rolled_out() { system rollout status daemonset/kata-deploy --timeout="${1:-300}s" >/dev/null || fail "not rolled out"; }
 current() { vm readlink /opt/kata/current; }
 version_of() { vm sh -c 'readlink /proc/$(pidof -s qemu-system-x86_64)/exe'; }
+has_no_label() { [ -z "$(label)" ]; }
 is_gone() { ! system get daemonset kata-deploy; }
 # What the shim has said since CRI-O was restarted, which reads its log no more.
 show_shim() {
@@ -101,8 +102,10 @@ expect_match "those of its VM" cpuset "$(vm sh -c 'cat "/sys/fs/cgroup$(sed s/^0
 
 note "removing waits for the pod, and restores the node"
 system delete daemonset kata-deploy --cascade=foreground --wait=false >/dev/null
-sleep 5
-expect "label" true "$(label)"
+eventually 60 "the label to go" has_no_label
+expect "handlers" kata-deploy.conf "$(vm ls /etc/crio/crio.conf.d)"
+expect_match "the VM's version" "/versions/$next-" "$(version_of)"
+k exec next -- true || fail "the pod does not answer while a removal waits for it"
 k delete pod next --grace-period=1 --timeout=180s >/dev/null
 eventually 300 "the DaemonSet to be gone" is_gone
 eventually 180 "everything to go" vm_left
