@@ -76,7 +76,7 @@ static int problems_max(unsigned *ret_max, struct error *e)
 int cmd_diagnose(struct manager *m, struct error *e)
 {
 	_report_ struct report r = { .m = m };
-	size_t format;
+	size_t format = 0;
 
 	if (find_format(m->options->output, &format, e) < 0 || problems_max(&r.problems_max, e) < 0)
 		return -e->code;
