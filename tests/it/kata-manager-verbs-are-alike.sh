@@ -124,10 +124,10 @@ for command in $commands; do
 done
 
 note "words that are not known"
-ends instal
+ends inztall
 expect "status" 2 "$status"
 says "the nearest command" "did you mean 'install'"
-ends config shwo
+ends config zhow
 expect "status" 2 "$status"
 says "the nearest word" "did you mean 'show'"
 ends config set hypervisor.qemu.default_memroy 1
