@@ -139,10 +139,7 @@ func (t *torture) boot(f *flow, r *record, c cut, s *state, n *count) {
 	bad := t.bad
 	n.points++
 	w.put(s)
-	w.engine.Lock()
-	err := w.engine.start()
-	w.engine.Unlock()
-	if err != nil {
+	if err := w.start(); err != nil {
 		t.complain(where, []string{err.Error()}, "")
 		return
 	}

@@ -47,6 +47,9 @@ func readDaemon(path string) (map[string]handler, error) {
 	return found, nil
 }
 
+// realContainerd leads to the one that judges what containerd makes of a configuration.
+const realContainerd = "/run/containerd.real"
+
 // judge is "dockerd --validate --config-file FILE".
 func judge(words []string) {
 	if _, err := readDaemon(words[len(words)-1]); err != nil || len(words) < 4 || words[1] != "--validate" {
@@ -59,27 +62,42 @@ func judge(words []string) {
 
 // ---- its API ----
 
-func newDocker(socket string) {
-	answers := map[string]any{
-		"/version":         object{"Version": "26.1.5+dfsg1"},
-		"/containers/json": []any{},
-		"/info":            object{"Containerd": object{"Address": "/run/containerd/containerd.sock"}, "Runtimes": object{}, "DefaultRuntime": "runc"},
+// info has the runtimes as the daemon knows them.
+func (e *engine) info() object {
+	e.Lock()
+	defer e.Unlock()
+	runtimes := object{"runc": object{"path": "runc"}}
+	for name, h := range e.handlers {
+		runtimes[name] = object{"path": h.path, "runtimeType": h.kind}
+	}
+	return object{"Containerd": object{"Address": "/run/containerd/containerd.sock"}, "Runtimes": runtimes, "DefaultRuntime": "runc"}
+}
+
+func newDocker(socket string, e *engine) {
+	answers := map[string]func() any{
+		"/version":         func() any { return object{"Version": "26.1.5+dfsg1"} },
+		"/containers/json": func() any { return []any{} },
+		"/info":            func() any { return e.info() },
 	}
 	go http.Serve(listen(socket), http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
 		if !ok {
-			w.WriteHeader(404)
+			http.Error(w, "{}", 404)
+			return
 		}
-		_ = json.NewEncoder(w).Encode(answer)
+		_ = json.NewEncoder(w).Encode(answer())
 	}))
 }
 
-// reload is what SIGHUP has the daemon do.
-func (e *engine) reload() bool {
+// takeUp is what a restart, or SIGHUP, has the daemon do.
+func (e *engine) takeUp() string {
 	e.Lock()
 	defer e.Unlock()
 	e.restarts++
-	return e.start() == nil
+	if e.start() != nil {
+		return "failed"
+	}
+	return "done"
 }
 
 // ---- systemd's own socket ----
@@ -121,13 +139,13 @@ func field(code byte, signature, value string) wire {
 const job = "/org/freedesktop/systemd1/job/7"
 
 // answerJob says that the job has begun, and how it ended.
-func answerJob(serial int, result string) []byte {
+func answerJob(serial int, unit, result string) []byte {
 	reply := []wire{wire{5}.signature("u").number(serial), field(8, "g", "o")}
 	signal := []wire{
 		field(1, "o", "/org/freedesktop/systemd1"), field(2, "s", "org.freedesktop.systemd1.Manager"),
 		field(3, "s", "JobRemoved"), field(8, "g", "uoss"),
 	}
-	removed := wire{}.number(7).text(job).text("docker.service").text(result)
+	removed := wire{}.number(7).text(job).text(unit).text(result)
 	return append(newMessage(2, 1, reply, wire{}.text(job)), newMessage(4, 2, signal, removed)...)
 }
 
@@ -159,7 +177,7 @@ func authenticate(c net.Conn) []byte {
 	}
 }
 
-func serveSystemd(c net.Conn, reload func() bool) {
+func serveSystemd(c net.Conn, units map[string]*engine) {
 	defer c.Close()
 	all := authenticate(c)
 	if all == nil {
@@ -173,12 +191,10 @@ func serveSystemd(c net.Conn, reload func() bool) {
 			if len(all) < whole {
 				break
 			}
-			if bytes.Contains(all[:whole], []byte("ReloadUnit")) {
-				result := "done"
-				if !reload() {
-					result = "failed"
+			for unit, e := range units {
+				if bytes.Contains(all[:whole], []byte(unit)) {
+					_, _ = c.Write(answerJob(int(binary.LittleEndian.Uint32(all[8:])), unit, e.takeUp()))
 				}
-				_, _ = c.Write(answerJob(int(binary.LittleEndian.Uint32(all[8:])), result))
 			}
 			all = all[whole:]
 		}
@@ -190,7 +206,7 @@ func serveSystemd(c net.Conn, reload func() bool) {
 	}
 }
 
-func newSystemd(socket string, reload func() bool) {
+func newSystemd(socket string, units map[string]*engine) {
 	listener := listen(socket)
 	go func() {
 		for {
@@ -198,7 +214,7 @@ func newSystemd(socket string, reload func() bool) {
 			if err != nil {
 				return
 			}
-			go serveSystemd(c, reload)
+			go serveSystemd(c, units)
 		}
 	}()
 }

@@ -37,8 +37,9 @@ type dump struct {
 
 type engine struct {
 	sync.Mutex
-	binary, version, file string // the configuration
-	docker                bool   // it is Docker's
+	binary, version, file string   // the configuration
+	docker                bool     // it is Docker's
+	theirs                []string // handlers of others, which stay
 	cluster               *cluster
 	handlers              map[string]handler // as it was started with
 	containers            map[string]message

@@ -30,14 +30,13 @@ type installer struct {
 	idle    string   // and where there was nothing to do
 	// What its node has beside what all have, and the engine that it configures there.
 	furnish func(w *world)
-	theirs  []string // handlers of others, which stay
 }
 
 var debug = []string{"DEBUG=true"}
 
 var kataDeploy = &installer{
 	name: "kata-deploy", removal: "cleanup", stay: []string{"apply"}, says: "error", idle: ", nothing to do: 0 steps, 0 writes, 0 restarts",
-	furnish: furnishNode, theirs: []string{"runc", "theirs"},
+	furnish: furnishNode,
 	flows: []*flow{
 		{name: "install", words: []string{"apply"}, release: "1.0.1"},
 		{name: "upgrade", words: []string{"apply"}, release: "1.0.2", after: "install", settings: debug},
@@ -52,7 +51,7 @@ var kataDeploy = &installer{
 
 var kataManager = &installer{
 	name: "kata-manager", removal: "remove", stay: []string{"recover"}, says: "kata-manager: ", idle: ": 0 steps, 0 writes, 0 restarts",
-	furnish: furnishMachine, theirs: []string{"theirs"},
+	furnish: furnishMachine,
 	flows: []*flow{
 		{name: "settle", words: []string{"config", "set", "hypervisor.qemu.allow_emulation", "true"}},
 		{name: "install", words: []string{"install", "--from", "@1.0.1", "--key", publicKey}, after: "settle"},
@@ -109,14 +108,19 @@ const configuration2 = `version = 3
   runtime_type = 'io.containerd.theirs.v1'
 `
 
-func furnishNode(w *world) {
+func giveContainerd(w *world, socket string) {
 	text := configuration2
 	if strings.HasPrefix(w.version, "1.") {
 		text = configuration1
 	}
 	w.give("etc/containerd/config.toml", text, 0o640)
+	w.engine = newEngine(w, socket, w.node+"/etc/containerd/config.toml")
+	w.engine.theirs = []string{"runc", "theirs"}
+}
+
+func furnishNode(w *world) {
 	must(os.MkdirAll(w.node+"/etc/kata-containers", 0o755))
-	w.engine = newEngine(w, w.room+"/containerd.sock", w.node+"/etc/containerd/config.toml")
+	giveContainerd(w, w.room+"/containerd.sock")
 	w.base = []string{
 		"NODE_NAME=n1",
 		"INSTALLATION_PREFIX=" + w.node, "KATA_ETC=" + w.node + "/etc/kata-containers",
@@ -150,12 +154,14 @@ func furnishMachine(w *world) {
 	must(syscall.Mount(judges, "/usr/local/sbin", "", syscall.MS_BIND, ""))
 	must(syscall.Mount(w.node+"/etc/docker", "/etc/docker", "", syscall.MS_BIND, ""))
 	w.binds = [][2]string{{"/etc/docker", w.node + "/etc/docker"}}
-	w.engine = newEngine(w, "/run/containerd/containerd.sock", w.node+"/etc/docker/daemon.json")
-	w.engine.docker = true
-	newDocker("/run/docker.sock")
-	newSystemd("/run/systemd/private", w.engine.reload)
+	// Who listens on a socket is asked to judge: this program is, in its place.
+	must(os.Symlink(w.binary, realContainerd))
+	giveContainerd(w, "/run/containerd/containerd.sock")
+	w.docker = &engine{file: w.node + "/etc/docker/daemon.json", docker: true, cluster: w.cluster, theirs: []string{"theirs"}}
+	newDocker("/run/docker.sock", w.docker)
+	newSystemd("/run/systemd/private", map[string]*engine{"containerd.service": w.engine, "docker.service": w.docker})
 	w.base = []string{
-		"kata_install_dir=" + w.node + "/opt/kata", "link_dir=" + w.node + "/bin",
+		"kata_install_dir=" + w.node + "/opt/kata", "link_dir=" + w.node + "/bin", "KATA_CONTAINERD_DIR=" + w.node + "/etc/containerd",
 	}
 	w.options = []string{"--config-dir", w.node + "/etc/kata-containers"}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -27,14 +28,15 @@ type world struct {
 	binds     [][2]string
 	cluster   *cluster
 	engine    *engine
-	foreign   tree // what was there first, of others
+	docker    *engine // nil where there is none
+	foreign   tree    // what was there first, of others
 }
 
 // state is all that a run may change.
 type state struct {
 	files    tree
 	objects  map[string]object
-	handlers map[string]handler
+	handlers []map[string]handler // of each engine
 	wanted   bool
 }
 
@@ -67,7 +69,7 @@ func newWorld(room, program, binary string) *world {
 	w.cluster = newCluster(w.version)
 	w.installer.furnish(w)
 	w.foreign = take(w.node)
-	must(w.engine.start())
+	must(w.start())
 	kubeconfig := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: '%s'}}]\n", w.cluster.url)
 	must(os.WriteFile(room+"/kubeconfig", []byte(kubeconfig), 0o600))
 	return w
@@ -109,19 +111,48 @@ func (w *world) run(wrapper []string, f *flow) result {
 // noted are files with times and places in them: they count as there or not.
 var noted = []string{"/opt/kata/.proofs", "/opt/kata/.restarts"}
 
+func (w *world) engines() []*engine {
+	if w.docker == nil {
+		return []*engine{w.engine}
+	}
+	return []*engine{w.engine, w.docker}
+}
+
+// start has all engines read their files.
+func (w *world) start() error {
+	for _, e := range w.engines() {
+		e.Lock()
+		err := e.start()
+		e.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *world) take() *state {
-	w.engine.Lock()
-	defer w.engine.Unlock()
-	return &state{files: take(w.node), objects: w.cluster.picture(), handlers: w.engine.handlers, wanted: w.cluster.wanted}
+	s := &state{files: take(w.node), objects: w.cluster.picture(), wanted: w.cluster.wanted}
+	for _, e := range w.engines() {
+		e.Lock()
+		s.handlers = append(s.handlers, e.handlers)
+		e.Unlock()
+	}
+	return s
 }
 
 func (w *world) put(s *state) {
-	w.engine.Lock()
-	defer w.engine.Unlock()
 	s.files.put(w.node)
 	w.cluster.restore(s.objects, s.wanted)
-	w.engine.handlers, w.engine.failed = s.handlers, false
-	w.engine.containers, w.engine.sandboxes = map[string]message{}, map[string]string{}
+	for i, e := range w.engines() {
+		e.Lock()
+		e.failed = false
+		if s.handlers != nil {
+			e.handlers = s.handlers[i]
+		}
+		e.containers, e.sandboxes = map[string]message{}, map[string]string{}
+		e.Unlock()
+	}
 	must(os.RemoveAll(records))
 }
 
@@ -155,7 +186,7 @@ func (s *state) compare(wanted *state) []string {
 		}
 	}
 	if fmt.Sprint(wanted.handlers) != fmt.Sprint(s.handlers) {
-		found = append(found, fmt.Sprintf("the engine runs with %v, not %v", s.handlers, wanted.handlers))
+		found = append(found, fmt.Sprintf("engines run with %v, not %v", s.handlers, wanted.handlers))
 	}
 	return found
 }
@@ -166,7 +197,7 @@ func (w *world) exists(path string) bool {
 }
 
 // handlerFaults looks whether what the engine would start a pod with, or does, is there.
-func (w *world) handlerFaults(handlers map[string]handler, who string) []string {
+func (w *world) handlerFaults(e *engine, handlers map[string]handler, who string) []string {
 	var found []string
 	for name, h := range handlers {
 		if !strings.HasPrefix(name, "kata") {
@@ -180,7 +211,7 @@ func (w *world) handlerFaults(handlers map[string]handler, who string) []string 
 			found = append(found, fmt.Sprintf("%s: handler %s has no configuration '%s'", who, name, config))
 		}
 	}
-	for _, name := range w.installer.theirs {
+	for _, name := range e.theirs {
 		if _, ok := handlers[name]; !ok {
 			found = append(found, who+": the handler "+name+" is gone")
 		}
@@ -191,7 +222,7 @@ func (w *world) handlerFaults(handlers map[string]handler, who string) []string 
 func (w *world) foreignFaults(files tree) []string {
 	var found []string
 	for name, e := range w.foreign {
-		if e.mode.IsDir() || w.node+name == w.engine.file {
+		if e.mode.IsDir() || slices.ContainsFunc(w.engines(), func(e *engine) bool { return w.node+name == e.file }) {
 			continue
 		}
 		if files[name] != e {
@@ -214,7 +245,7 @@ func (w *world) labelFaults(s *state) []string {
 	if currentOf(s.files) == "" {
 		found = append(found, "the label is true and no version is current")
 	}
-	if _, ok := s.handlers["kata-qemu"]; !ok {
+	if _, ok := s.handlers[0]["kata-qemu"]; !ok {
 		found = append(found, "the label is true and the engine has no handler")
 	}
 	return found
@@ -237,14 +268,17 @@ func (w *world) faults(s *state) []string {
 	if link, ok := s.files["/bin/containerd-shim-kata-v2"]; ok && !isProgram(link.text) {
 		found = append(found, "the link in the PATH leads to no program: "+link.text)
 	}
-	w.engine.Lock()
-	defer w.engine.Unlock()
-	configured, err := w.engine.read()
-	if err != nil {
-		return append(found, err.Error())
+	for _, e := range w.engines() {
+		e.Lock()
+		configured, err := e.read()
+		running := e.handlers
+		e.Unlock()
+		if err != nil {
+			return append(found, err.Error())
+		}
+		found = append(found, w.handlerFaults(e, configured, "as configured")...)
+		found = append(found, w.handlerFaults(e, running, "as it runs")...)
 	}
-	found = append(found, w.handlerFaults(configured, "as configured")...)
-	found = append(found, w.handlerFaults(w.engine.handlers, "as it runs")...)
 	found = append(found, w.foreignFaults(s.files)...)
 	return append(found, w.labelFaults(s)...)
 }
