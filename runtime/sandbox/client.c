@@ -23,6 +23,7 @@
 
 #define CALL_WAIT_MS   UINT64_C(10000)
 #define CREATE_WAIT_MS UINT64_C(60000)
+#define KILL_WAIT_MS   UINT64_C(5000)
 #define STALE_WAIT_MS  UINT64_C(2000) /* a favour, which nothing depends on */
 #define NS_PER_S       INT64_C(1000000000)
 #define NS_PER_US      INT64_C(1000)
@@ -72,7 +73,7 @@ static const struct {
 	[CLIENT_EXEC_PROCESS] =
 		CALL("ExecProcess", agent__exec_process_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_SIGNAL_PROCESS] =
-		CALL("SignalProcess", agent__signal_process_request, pb__empty, CALL_WAIT_MS),
+		CALL("SignalProcess", agent__signal_process_request, pb__empty, KILL_WAIT_MS),
 	[CLIENT_WAIT_PROCESS] = CALL("WaitProcess", agent__wait_process_request,
 				     agent__wait_process_response, CALL_WAIT_MS),
 	[CLIENT_RESIZE] =
@@ -97,6 +98,11 @@ static_assert(ARRAY_SIZE(calls) == N_CLIENT_CALL, "a row for every call");
 const struct rpc_call *client_call_of(enum client_call which)
 {
 	return &calls[which].call;
+}
+
+uint64_t client_wait_of(enum client_call which)
+{
+	return calls[which].wait_ms;
 }
 
 int client_call(struct rpc_client *rpc, enum client_call which, const void *in, void *ret_out,

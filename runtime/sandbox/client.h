@@ -41,6 +41,9 @@ enum client_call {
 /* Name, messages and service of WHICH, for rpc_call_async(). */
 const struct rpc_call *client_call_of(enum client_call which);
 
+/* How long WHICH may take. */
+uint64_t client_wait_of(enum client_call which);
+
 /* Calls and waits, at most as long as the table allows WHICH (WAIT_MS instead if it is not 0).
  * *RET_OUT as for rpc_call().  Not on the io thread. */
 int client_call(struct rpc_client *rpc, enum client_call which, const void *in, void *ret_out,

@@ -151,24 +151,6 @@ int container_start(struct container *c, struct error *e)
 			   sandbox_canceller(c->sandbox), e);
 }
 
-int container_pause(struct container *c, struct error *e)
-{
-	Agent__PauseContainerRequest request = AGENT__PAUSE_CONTAINER_REQUEST__INIT;
-
-	request.container_id = c->id;
-	return client_call(sandbox_rpc(c->sandbox), CLIENT_PAUSE_CONTAINER, &request, NULL, 0,
-			   sandbox_canceller(c->sandbox), e);
-}
-
-int container_resume(struct container *c, struct error *e)
-{
-	Agent__ResumeContainerRequest request = AGENT__RESUME_CONTAINER_REQUEST__INIT;
-
-	request.container_id = c->id;
-	return client_call(sandbox_rpc(c->sandbox), CLIENT_RESUME_CONTAINER, &request, NULL, 0,
-			   sandbox_canceller(c->sandbox), e);
-}
-
 int container_update(struct container *c, Oci__LinuxResources *resources, struct error *e)
 {
 	Agent__UpdateContainerRequest request = AGENT__UPDATE_CONTAINER_REQUEST__INIT;

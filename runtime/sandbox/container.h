@@ -22,8 +22,6 @@ struct container_params {
 int container_create(struct sandbox *s, const struct container_params *params, Oci__Spec *own_spec,
 		     struct container **ret_container, struct error *e);
 int container_start(struct container *c, struct error *e);
-int container_pause(struct container *c, struct error *e);
-int container_resume(struct container *c, struct error *e);
 /* Takes out of RESOURCES what has no meaning in the guest. */
 int container_update(struct container *c, Oci__LinuxResources *resources, struct error *e);
 

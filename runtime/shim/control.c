@@ -2,8 +2,7 @@
 /*
  * control - Task.Pause, Resume, ResizePty, Update and Stats.
  *
- * Pause, Resume and Update run in the order they came; the others change nothing that another call
- * could be waiting for and run beside them.
+ * Update works on the VM first and has a thread for that; the others only ask the agent.
  */
 
 #include <string.h>
@@ -17,11 +16,6 @@
 #include "runtime/shim/shim.h"
 
 #define SIDE_MAX 10000
-
-static int pause_work(struct op *op, struct error *e)
-{
-	return container_pause(op->container, e);
-}
 
 static void pause_finish(struct op *op)
 {
@@ -37,11 +31,6 @@ static void pause_finish(struct op *op)
 		events_publish(op->shim->events, "/tasks/paused", &event);
 	}
 	op_reply_empty(op);
-}
-
-static int resume_work(struct op *op, struct error *e)
-{
-	return container_resume(op->container, e);
 }
 
 static void resume_finish(struct op *op)
@@ -84,6 +73,7 @@ static struct op *container_op(struct rpc_request *req, const char *id, struct e
 int task_pause(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__PauseRequest *request = in;
+	Agent__PauseContainerRequest pause = AGENT__PAUSE_CONTAINER_REQUEST__INIT;
 	struct op *op = container_op(req, request->id, e);
 
 	(void)out;
@@ -93,15 +83,16 @@ int task_pause(struct rpc_request *req, const void *in, void *out, struct error 
 		op_free(op);
 		return fail(e, EBUSY, "container '%s' is not running", request->id);
 	}
-	op->work = pause_work;
 	op->finish = pause_finish;
-	op_submit(op, OP_IN_TURN);
+	pause.container_id = op->task->id;
+	op_ask(op, CLIENT_PAUSE_CONTAINER, &pause);
 	return RPC_DEFERRED;
 }
 
 int task_resume(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__ResumeRequest *request = in;
+	Agent__ResumeContainerRequest resume = AGENT__RESUME_CONTAINER_REQUEST__INIT;
 	struct op *op = container_op(req, request->id, e);
 
 	(void)out;
@@ -111,23 +102,10 @@ int task_resume(struct rpc_request *req, const void *in, void *out, struct error
 		op_free(op);
 		return fail(e, EBUSY, "container '%s' is not paused", request->id);
 	}
-	op->work = resume_work;
 	op->finish = resume_finish;
-	op_submit(op, OP_IN_TURN);
+	resume.container_id = op->task->id;
+	op_ask(op, CLIENT_RESUME_CONTAINER, &resume);
 	return RPC_DEFERRED;
-}
-
-static int resize_work(struct op *op, struct error *e)
-{
-	const Task__ResizePtyRequest *in = op->in;
-	Agent__TtyWinResizeRequest request = AGENT__TTY_WIN_RESIZE_REQUEST__INIT;
-
-	request.container_id = op->task->id;
-	request.exec_id = op->process->exec_id;
-	request.row = in->height;
-	request.column = in->width;
-	return client_call(sandbox_rpc(op->sandbox), CLIENT_RESIZE, &request, NULL, 0,
-			   &op->shim->cancel, e);
 }
 
 static void resize_finish(struct op *op)
@@ -140,16 +118,16 @@ static void resize_finish(struct op *op)
 
 void task_submit_resize(struct process *p, struct rpc_request *req)
 {
-	Task__ResizePtyRequest request = TASK__RESIZE_PTY_REQUEST__INIT;
-	struct op *op;
+	Agent__TtyWinResizeRequest request = AGENT__TTY_WIN_RESIZE_REQUEST__INIT;
+	struct op *op = op_new(p->task->shim, p, req, NULL);
 
-	request.width = p->width;
-	request.height = p->height;
-	op = op_new(p->task->shim, p, req, &request);
 	op->sandbox = p->task->shim->sandbox;
-	op->work = resize_work;
 	op->finish = resize_finish;
-	op_submit(op, OP_ALONE);
+	request.container_id = p->task->id;
+	request.exec_id = p->exec_id;
+	request.row = p->height;
+	request.column = p->width;
+	op_ask(op, CLIENT_RESIZE, &request);
 }
 
 int task_resize(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -215,15 +193,6 @@ int task_update(struct rpc_request *req, const void *in, void *out, struct error
 	return RPC_DEFERRED;
 }
 
-static int stats_work(struct op *op, struct error *e)
-{
-	Agent__StatsContainerRequest request = AGENT__STATS_CONTAINER_REQUEST__INIT;
-
-	request.container_id = op->task->id;
-	return client_call(sandbox_rpc(op->sandbox), CLIENT_STATS_CONTAINER, &request, &op->answer,
-			   0, &op->shim->cancel, e);
-}
-
 static void reply_stats(struct rpc_request *req, const void *from)
 {
 	Task__StatsResponse answer = TASK__STATS_RESPONSE__INIT;
@@ -256,6 +225,7 @@ static bool has_ended(const struct task *task)
 int task_stats(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__StatsRequest *request = in;
+	Agent__StatsContainerRequest stats = AGENT__STATS_CONTAINER_REQUEST__INIT;
 	struct task *task = task_find(rpc_context(req), request->id, e);
 	struct op *op;
 
@@ -270,8 +240,9 @@ int task_stats(struct rpc_request *req, const void *in, void *out, struct error 
 	op = container_op(req, request->id, e);
 	if (!op)
 		return -e->code;
-	op->work = stats_work;
 	op->finish = stats_finish;
-	op_submit(op, OP_ALONE);
+	op->wants_answer = true;
+	stats.container_id = op->task->id;
+	op_ask(op, CLIENT_STATS_CONTAINER, &stats);
 	return RPC_DEFERRED;
 }

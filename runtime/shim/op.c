@@ -5,7 +5,8 @@
  * The io thread decides whether a request is allowed and moves the state; the work thread only
  * works; the io thread then records the outcome and answers.  So no state is shared and none is
  * locked, and a call that waits holds up nobody but those in its own queue.  Threads are limited,
- * so what ends something (Kill, Delete) has threads of its own.
+ * so what only waits for an answer of the agent takes none, and what ends something on the host
+ * (Delete) has threads of its own.
  */
 
 #include <string.h>
@@ -50,9 +51,8 @@ static void op_run(struct job *job)
 	log_set_field("container", NULL);
 }
 
-static void op_done(struct job *job)
+static void complete(struct op *op)
 {
-	struct op *op = CONTAINER_OF(job, struct op, job);
 	struct shim *shim = op->shim;
 	struct process *p = op->process;
 
@@ -67,15 +67,25 @@ static void op_done(struct job *job)
 	shim_check_stop(shim);
 }
 
-void op_submit(struct op *op, enum op_order order)
+static void op_done(struct job *job)
 {
-	op->job.run = op_run;
-	op->job.done = op_done;
+	complete(CONTAINER_OF(job, struct op, job));
+}
+
+static void begin(struct op *op)
+{
 	op->shim->ops++;
 	if (op->process)
 		op->process->pending++;
 	if (op->req)
 		rpc_defer(op->req);
+}
+
+void op_submit(struct op *op, enum op_order order)
+{
+	op->job.run = op_run;
+	op->job.done = op_done;
+	begin(op);
 	if (order == OP_IN_TURN && op->process) {
 		if (!op->process->queue)
 			op->process->queue = work_queue_new(op->shim->pool);
@@ -83,6 +93,81 @@ void op_submit(struct op *op, enum op_order order)
 	} else {
 		work_submit_alone(order == OP_URGENT ? op->shim->urgent : op->shim->pool, &op->job);
 	}
+}
+
+static void answered(struct op *op, int result)
+{
+	if (op->late.fd >= 0) {
+		loop_del(op->shim->loop, &op->late);
+		op->late.fd = close_fd(op->late.fd);
+	}
+	op->rpc = NULL;
+	op->result = result;
+	if (result < 0)
+		(void)fail_wrap(&op->error, "agent: %s", client_call_of(op->call)->name);
+	complete(op);
+}
+
+static void answer_arrived(void *arg, void *out, const struct error *error)
+{
+	struct op *op = arg;
+
+	if (out) {
+		op->answer = op->wants_answer ? message_copy(out) : NULL;
+		answered(op, 0);
+		return;
+	}
+	op->error = *error;
+	/* The end of the sandbox closes the connection. */
+	if (error->code == ECONNRESET && cancel_is_raised(&op->shim->cancel))
+		(void)fail(&op->error, ECANCELED, "cancelled");
+	answered(op, -op->error.code);
+}
+
+/* Also what could not be sent ends here, so that nobody hears of it while he still asks. */
+static void too_late(struct io *io, uint32_t flags)
+{
+	struct op *op = CONTAINER_OF(io, struct op, late);
+
+	(void)flags;
+	timer_read(io->fd);
+	if (op->rpc)
+		rpc_call_forget(op->rpc, op);
+	answered(op, -op->error.code);
+}
+
+static int open_deadline(struct op *op, struct error *e)
+{
+	int r;
+
+	op->late = (struct io){ timer_open(e), too_late };
+	if (op->late.fd < 0)
+		return op->late.fd;
+	r = loop_add(op->shim->loop, &op->late, EPOLLIN, e);
+	if (r < 0)
+		op->late.fd = close_fd(op->late.fd);
+	return r;
+}
+
+void op_ask(struct op *op, enum client_call call, const void *request)
+{
+	uint64_t wait_ms = client_wait_of(call);
+	struct rpc_client *rpc = sandbox_rpc(op->sandbox);
+
+	begin(op);
+	op->call = call;
+	if (open_deadline(op, &op->error) < 0) {
+		answered(op, -op->error.code);
+		return;
+	}
+	if (rpc_call_async(rpc, client_call_of(call), request, answer_arrived, op, &op->error) <
+	    0) {
+		timer_arm(op->late.fd, 1, 0);
+		return;
+	}
+	op->rpc = rpc;
+	(void)fail(&op->error, ETIMEDOUT, "no answer in %llu ms", (unsigned long long)wait_ms);
+	timer_arm(op->late.fd, wait_ms, 0);
 }
 
 void op_reply_empty(struct op *op)

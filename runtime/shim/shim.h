@@ -6,6 +6,7 @@
 
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/rpc/server.h"
+#include "runtime/sandbox/client.h"
 #include "runtime/sandbox/container.h"
 #include "runtime/sandbox/outside.h"
 #include "runtime/shim/events.h"
@@ -201,9 +202,13 @@ rpc_handler task_resize;
 rpc_handler task_update;
 rpc_handler task_stats;
 
-/* op.c: one piece of blocking work for a request. */
+/* op.c: one piece of blocking work for a request, or one call that the agent answers. */
 struct op {
 	struct job job;
+	struct rpc_client *rpc; /* of a call that is under way */
+	enum client_call call;
+	struct io late; /* its deadline */
+	bool wants_answer;
 	struct op *next;
 	struct shim *shim;
 	struct task *task;
@@ -236,6 +241,10 @@ struct op *op_new(struct shim *shim, struct process *p, struct rpc_request *req,
 enum op_order { OP_IN_TURN, OP_ALONE, OP_URGENT };
 /* Defers the request and queues the work. */
 void op_submit(struct op *op, enum op_order order);
+/* Defers the request and calls the agent, which has as long as client_wait_of() says; no thread
+ * waits for it.  REQUEST is serialised at once; the answer is kept as OP->answer if it is wanted.
+ * The caller touches OP no more.  Io thread. */
+void op_ask(struct op *op, enum client_call call, const void *request);
 /* Answers with an empty message, or the error. */
 void op_reply_empty(struct op *op);
 void op_reply_error(struct op *op);

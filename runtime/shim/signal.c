@@ -5,8 +5,9 @@
  * Never behind anything else: it is how a caller gets out of a call that hangs.  A container that
  * is being created has no process yet: SIGKILL and SIGTERM end the start of its sandbox if it is
  * the first, else they are delivered when it exists.  Signal 0 asks whether the process is alive,
- * which the shim knows.  A guest that does not answer to SIGKILL is
- * beyond repair, and so is its sandbox; one that answers has a while to make it true (process.c).
+ * which the shim knows.  A guest that does not answer to SIGKILL of a container is beyond repair,
+ * and so is its sandbox; an exec is given up alone.  One that answers has a while to make it true
+ * (process.c).
  */
 
 #include <signal.h>
@@ -19,25 +20,18 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/shim.h"
 
-#define SIGNAL_MAX   64
-#define KILL_WAIT_MS UINT64_C(5000)
-
-static int signal_work(struct op *op, struct error *e)
-{
-	Agent__SignalProcessRequest request = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
-
-	request.container_id = op->task->id;
-	/* Without a process SIGKILL is for the whole container. */
-	request.exec_id =
-		op->process->id[0] || op->signal != SIGKILL ? op->process->exec_id : (char[]){ "" };
-	request.signal = op->signal;
-	return client_call(sandbox_rpc(op->sandbox), CLIENT_SIGNAL_PROCESS, &request, NULL,
-			   KILL_WAIT_MS, &op->shim->cancel, e);
-}
+#define SIGNAL_MAX 64
 
 static void signal_finish(struct op *op)
 {
-	if (op->result == -ETIMEDOUT && op->signal == SIGKILL) {
+	bool is_given_up = op->result == -ETIMEDOUT && op->signal == SIGKILL;
+
+	if (is_given_up && op->process->id[0]) {
+		log_error("%s/%s is given up: the agent does not answer to SIGKILL", op->task->id,
+			  op->process->id);
+		process_end_now(op->process, STATUS_KILLED);
+		op->result = 0;
+	} else if (is_given_up) {
 		log_error("the sandbox ends: the agent does not answer to SIGKILL");
 		shim_stop_sandbox(op->shim, STATUS_KILLED);
 		op->result = 0;
@@ -57,12 +51,16 @@ void task_signal(struct process *p, struct rpc_request *req, uint32_t signal)
 {
 	struct shim *shim = p->task->shim;
 	struct op *op = op_new(shim, p, req, NULL);
+	Agent__SignalProcessRequest request = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
 
 	op->signal = signal;
 	op->sandbox = shim->sandbox;
-	op->work = signal_work;
 	op->finish = signal_finish;
-	op_submit(op, OP_URGENT);
+	request.container_id = p->task->id;
+	/* Without a process SIGKILL is for the whole container. */
+	request.exec_id = p->id[0] || signal != SIGKILL ? p->exec_id : (char[]){ "" };
+	request.signal = signal;
+	op_ask(op, CLIENT_SIGNAL_PROCESS, &request);
 }
 
 static bool is_deadly(uint32_t signal)

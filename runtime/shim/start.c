@@ -42,10 +42,10 @@ static int start_container(struct op *op, struct error *e)
 	return r;
 }
 
-static int start_exec(struct op *op, struct error *e)
+/* Opening a fifo may wait. */
+static int open_work(struct op *op, struct error *e)
 {
 	struct process *p = op->process;
-	Agent__ExecProcessRequest request = AGENT__EXEC_PROCESS_REQUEST__INIT;
 	const struct stdio_params params = {
 		.loop = op->shim->loop,
 		.container_id = op->task->id,
@@ -53,16 +53,8 @@ static int start_exec(struct op *op, struct error *e)
 		.namespace_ = op->shim->namespace_,
 		.paths = { p->in, p->out, p->err, p->is_terminal },
 	};
-	int r = stdio_open(&params, &op->stdio, e);
 
-	if (r < 0)
-		return r;
-	request.container_id = op->task->id;
-	request.exec_id = p->exec_id;
-	request.process = p->spec;
-	p->spec->stdinisnull = !p->in[0] && !p->is_terminal;
-	return client_call(sandbox_rpc(op->sandbox), CLIENT_EXEC_PROCESS, &request, NULL, 0,
-			   &op->shim->cancel, e);
+	return stdio_open(&params, &op->stdio, e);
 }
 
 static void publish_start(const struct op *op)
@@ -121,6 +113,44 @@ static void start_finish(struct op *op)
 	process_settle(p);
 }
 
+static void ask_exec(struct op *op)
+{
+	struct process *p = op->process;
+	Agent__ExecProcessRequest request = AGENT__EXEC_PROCESS_REQUEST__INIT;
+
+	request.container_id = op->task->id;
+	request.exec_id = p->exec_id;
+	request.process = p->spec;
+	p->spec->stdinisnull = !p->in[0] && !p->is_terminal;
+	op_ask(op, CLIENT_EXEC_PROCESS, &request);
+}
+
+static struct op *start_op(struct shim *shim, struct process *p, struct rpc_request *own_req)
+{
+	struct op *op = op_new(shim, p, own_req, NULL);
+
+	op->sandbox = shim->sandbox;
+	op->finish = start_finish;
+	return op;
+}
+
+/* Its streams are open. */
+static void open_finish(struct op *op)
+{
+	struct op *next;
+
+	if (op->result >= 0 && !op->process->is_dropped && op->shim->stage != SHIM_RUNNING)
+		op->result = fail(&op->error, ECANCELED, "the sandbox of '%s' has ended",
+				  op->process->exec_id);
+	if (op->result < 0 || op->process->is_dropped) {
+		start_finish(op);
+		return;
+	}
+	next = start_op(op->shim, op->process, TAKE_PTR(op->req));
+	next->stdio = TAKE_PTR(op->stdio);
+	ask_exec(next);
+}
+
 int task_start(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__StartRequest *request = in;
@@ -140,12 +170,12 @@ int task_start(struct rpc_request *req, const void *in, void *out, struct error 
 	if (!process_move(p, PROCESS_START))
 		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
 			    process_state_names[p->state]);
-	op = op_new(shim, p, req, NULL);
+	op = start_op(shim, p, req);
 	op->container = task->container;
 	op->outside = task->outside;
-	op->sandbox = shim->sandbox;
-	op->work = p->id[0] ? start_exec : start_container;
-	op->finish = start_finish;
+	op->work = p->id[0] ? open_work : start_container;
+	if (p->id[0])
+		op->finish = open_finish;
 	op_submit(op, OP_IN_TURN);
 	return RPC_DEFERRED;
 }

@@ -54,6 +54,7 @@ static struct {
 	struct {
 		const char *method;
 		enum agent_action action;
+		enum agent_action after; /* that one */
 		unsigned calls;
 	} scripts[SCRIPTS_MAX];
 	size_t n_scripts;
@@ -100,6 +101,16 @@ void agent_next(const char *method, enum agent_action action)
 {
 	lock();
 	agent.scripts[script_of(method)].action = action;
+	unlock();
+}
+
+void agent_always(const char *method, enum agent_action action)
+{
+	size_t i;
+
+	lock();
+	i = script_of(method);
+	agent.scripts[i].action = agent.scripts[i].after = action;
 	unlock();
 }
 
@@ -370,7 +381,7 @@ static bool act(const struct request *r)
 	enum agent_action action = agent.scripts[i].action;
 
 	agent.scripts[i].calls++;
-	agent.scripts[i].action = AGENT_ANSWERS;
+	agent.scripts[i].action = agent.scripts[i].after;
 	if (action == AGENT_ANSWERS)
 		answer(r);
 	else if (action == AGENT_FAILS)

@@ -24,6 +24,8 @@ enum agent_action {
 void agent_reset(void);
 /* The next call of METHOD does ACTION; then it answers again. */
 void agent_next(const char *method, enum agent_action action);
+/* Every call of METHOD from now on does ACTION. */
+void agent_always(const char *method, enum agent_action action);
 /* Whether the next call of METHOD hangs, so that nobody needs to wait for its deadline. */
 bool agent_is_hanging(const char *method);
 /* How often METHOD was called. */

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * test_shim_calls - what the Task service tells of a pod: how its VM and its processes end, what
+ * one call does to another, and what is different with an agent of upstream's.
+ */
+
+#include "tests/unit/pod.h"
+
+/* ---- the VM and its end ---- */
+
+static void test_a_vmm_that_ends_at_its_start_is_the_reason(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	fake_guest.dies_at_boot = true;
+	assert_true(create_pod(f, &e) < 0);
+	assert_non_null(strstr(e.msg, "reaching the agent"));
+	assert_non_null(strstr(e.msg, "the virtual machine monitor ended with status 1"));
+}
+
+static void test_a_vm_that_is_killed_ends_all_its_containers(void **state)
+{
+	struct fixture *f = *state;
+	int pod_status, box_status;
+	struct error e;
+
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_int_equal(create_box(f, &e), 0);
+	assert_int_equal(start(f, BOX, "", &e), 0);
+	fake_kill();
+	assert_int_equal(wait_for(f, BOX, "", &box_status, &e), 0);
+	assert_int_equal(wait_for(f, POD, "", &pod_status, &e), 0);
+	assert_int_equal(box_status, STATUS_UNKNOWN);
+	assert_int_equal(pod_status, STATUS_UNKNOWN);
+	assert_int_equal(delete (f, BOX, "", &e), 0);
+	assert_int_equal(delete (f, POD, "", &e), 0);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+static void test_an_exit_is_told_with_its_status(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	int status;
+
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_int_equal(create_box(f, &e), 0);
+	assert_int_equal(start(f, BOX, "", &e), 0);
+	agent_exit(BOX, BOX, 7);
+	assert_int_equal(wait_for(f, BOX, "", &status, &e), 0);
+	assert_int_equal(status, 7);
+	assert_int_equal(delete (f, BOX, "", &e), 0);
+	assert_int_equal(fake_disks(), 1);
+	agent_exit(POD, POD, 0);
+	assert_int_equal(wait_for(f, POD, "", &status, &e), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(delete (f, POD, "", &e), 0);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* ---- what one call does to another ---- */
+
+struct stuck {
+	struct fixture *f;
+	unsigned ended;
+};
+
+static void *ask_stats(void *arg)
+{
+	struct stuck *s = arg;
+	struct error e;
+
+	(void)do_stats(s->f, &e);
+	(void)__atomic_add_fetch(&s->ended, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+/* More of them than there are threads: what waits for an answer takes none. */
+static void test_calls_that_hang_hold_nobody_up(void **state)
+{
+	struct stuck stuck = { .f = *state };
+	pthread_t threads[4 * POOL_THREADS];
+	struct error e;
+
+	start_all(*state);
+	hang_ms = 4 * HANG_MS * 4;
+	agent_always("StatsContainer", AGENT_HANGS);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_stats, &stuck), 0);
+	while (agent_calls("StatsContainer") < ARRAY_SIZE(threads))
+		assert_int_equal(wait_pause(5, "calls", deadline_in(PEER_PATIENCE_MS), NULL, &e),
+				 0);
+	assert_int_equal(update(*state, &e), 0);
+	assert_int_equal(__atomic_load_n(&stuck.ended, __ATOMIC_SEQ_CST), 0);
+	end_one(*state, BOX);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+static void test_exec_whose_kill_is_not_answered_is_given_up_alone(void **state)
+{
+	struct error e;
+	int status;
+
+	start_all(*state);
+	assert_int_equal(add_exec(*state, "", &e), 0);
+	assert_int_equal(do_start_exec(*state, &e), 0);
+	agent_next("SignalProcess", AGENT_HANGS);
+	assert_int_equal(do_kill_exec(*state, &e), 0);
+	assert_int_equal(wait_for(*state, BOX, EXEC, &status, &e), 0);
+	assert_int_equal(status, STATUS_KILLED);
+	assert_int_equal(do_delete_exec(*state, &e), 0);
+	/* The container goes on. */
+	assert_int_equal(do_pause(*state, &e), 0);
+	assert_int_equal(do_resume(*state, &e), 0);
+	end_one(*state, BOX);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+
+/* ---- what there is of a container on the host ---- */
+
+static void test_process_of_a_container_has_nothing_of_the_host(void **state)
+{
+	static const char *const kinds[] = { "net", "pid", "ipc", "uts", "mnt" };
+	Task__StateRequest in = TASK__STATE_REQUEST__INIT;
+	_message_ Task__StateResponse *out = NULL;
+	struct fixture *f = *state;
+	struct stat own, its;
+	char path[64];
+	struct error e;
+
+	in.id = (char[]){ POD };
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(call(f, "State", &task__state_request__descriptor,
+			      &task__state_response__descriptor, &in, &out, &e),
+			 0);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		(void)snprintf(path, sizeof(path), "/proc/%u/ns/%s", out->pid, kinds[i]);
+		assert_return_code(stat(path, &its), errno);
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i]);
+		assert_return_code(stat(path, &own), errno);
+		assert_int_not_equal(own.st_ino, its.st_ino);
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%u/root", out->pid);
+	assert_int_equal(count_entries(path), 2);
+	end_one(f, POD);
+	assert_int_equal(kill((pid_t)out->pid, 0), -1);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+#define HOOK(moment, script) \
+	"\"" moment "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]}]"
+#define NOTED(moment) HOOK(moment, "echo " moment " >>/run/hooks")
+
+static void assert_hooks(const char *expected)
+{
+	_free_ char *text = NULL;
+	struct error e;
+
+	more = "";
+	assert_int_equal(file_read("/run/hooks", MIB, &text, NULL, &e), 0);
+	assert_string_equal(text, expected);
+	(void)unlink("/run/hooks");
+}
+
+/* Whatever was the last that went well, those of the end undo it. */
+static void test_hooks_run_around_the_life_of_a_container(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	more = "\"hooks\":{" HOOK("createRuntime", "exit 3") "," NOTED("poststop") "},";
+	assert_true(create_pod(f, &e) < 0);
+	assert_non_null(strstr(e.msg, "createRuntime hook '/bin/sh': it ended with status 3"));
+	assert_hooks("poststop\n");
+	more = "\"hooks\":{" NOTED("prestart") "," NOTED("createRuntime") "," NOTED(
+		"poststart") "," NOTED("poststop") "},";
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_hooks("prestart\ncreateRuntime\npoststart\n");
+	end_one(f, POD);
+	assert_hooks("poststop\n");
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* ---- an agent of upstream's ---- */
+
+static void end_all(struct fixture *f)
+{
+	struct error e;
+
+	if (delete (f, BOX, EXEC, &e) < 0)
+		fail_msg("%s", e.msg);
+	end_one(f, BOX);
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* Everything until the end. */
+static char *read_all(int fd)
+{
+	char *text = xcalloc(1, 4096);
+	size_t used = 0;
+	ssize_t n = 1;
+	struct error e;
+
+	while (n > 0 && used < 4095) {
+		if (wait_fd(fd, POLLIN, "output", deadline_in(PEER_PATIENCE_MS), NULL, &e) < 0)
+			fail_msg("%s", e.msg);
+		n = read(fd, text + used, 4095 - used);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return text;
+}
+
+static void assert_output_is_whole(struct fixture *f)
+{
+	static const char out[] = "/run/output";
+	_close_ int reader = -1;
+	_free_ char *text = NULL;
+	struct error e;
+	int status;
+
+	(void)unlink(out);
+	assert_int_equal(mkfifo(out, 0600), 0);
+	reader = open(out, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_return_code(reader, errno);
+	agent_output("all of it");
+	start_all(f);
+	assert_int_equal(add_exec(f, out, &e), 0);
+	assert_int_equal(start(f, BOX, EXEC, &e), 0);
+	agent_exit(BOX, EXEC, 3);
+	text = read_all(reader);
+	assert_string_equal(text, "all of it");
+	assert_int_equal(wait_for(f, BOX, EXEC, &status, &e), 0);
+	assert_int_equal(status, 3);
+	end_all(f);
+}
+
+static void test_output_is_whole(void **state)
+{
+	assert_output_is_whole(*state);
+}
+
+/* It forgets what nobody has read when it tells the exit, so it is asked for that last. */
+static void test_output_of_a_foreign_agent_is_whole(void **state)
+{
+	fake_guest.is_foreign = true;
+	agent_forgets_told();
+	assert_output_is_whole(*state);
+}
+
+/* Its outputs do not end, but it must. */
+static void test_exec_of_a_foreign_agent_that_is_killed_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	int status;
+
+	fake_guest.is_foreign = true;
+	f->shim.kill_wait_ms = KILL_SOON_MS;
+	start_all(f);
+	agent_next("ReadStdout", AGENT_HANGS);
+	assert_int_equal(add_exec(f, "", &e), 0);
+	assert_int_equal(start(f, BOX, EXEC, &e), 0);
+	assert_int_equal(kill_it(f, BOX, EXEC, &e), 0);
+	assert_int_equal(wait_for(f, BOX, EXEC, &status, &e), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+	end_all(f);
+}
+
+/* It does not call, which was waited for half of dial_timeout. */
+static void test_foreign_agent_is_not_waited_for(void **state)
+{
+	uint64_t begin = now_ms();
+	struct error e;
+
+	fake_guest.is_foreign = true;
+	assert_int_equal(create_pod(*state, &e), 0);
+	assert_true(now_ms() - begin < PATIENCE_MS);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		POD_TEST(test_a_vmm_that_ends_at_its_start_is_the_reason),
+		POD_TEST(test_a_vm_that_is_killed_ends_all_its_containers),
+		POD_TEST(test_an_exit_is_told_with_its_status),
+		POD_TEST(test_calls_that_hang_hold_nobody_up),
+		POD_TEST(test_exec_whose_kill_is_not_answered_is_given_up_alone),
+		POD_TEST(test_output_is_whole),
+		POD_TEST(test_output_of_a_foreign_agent_is_whole),
+		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
+		POD_TEST(test_foreign_agent_is_not_waited_for),
+		POD_TEST(test_process_of_a_container_has_nothing_of_the_host),
+		POD_TEST(test_hooks_run_around_the_life_of_a_container),
+	};
+
+	return POD_RUN(tests);
+}
