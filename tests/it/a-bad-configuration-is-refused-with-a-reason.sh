@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Missing kernel, unknown hypervisor setting of a wrong type, emulation not allowed: `ctr run` fails,
+# Missing kernel, setting of a wrong type, what this version does not have, emulation not allowed: `ctr run` fails,
 # names what is wrong, and leaves nothing.
 . "$(dirname "$0")/testing.sh"
 [ "$runtime" != io.containerd.runc.v2 ] || skip "about the kata shim"
@@ -19,6 +19,10 @@ try "missing kernel" '/no/such/vmlinux' <<<'[hypervisor.qemu]
 kernel = "/no/such/vmlinux"'
 try "wrong type" '20-test.toml:2' <<<'[hypervisor.qemu]
 default_vcpus = "many"'
+try "confidential guest" '20-test.toml:2: .*asks for a confidential guest' <<<'[hypervisor.qemu]
+confidential_guest = true'
+try "another hypervisor" "20-test.toml:1: hypervisor 'clh'" <<<'[hypervisor.clh]
+path = "/usr/bin/cloud-hypervisor"'
 try "no TOML" '20-test.toml:1' <<<'[hypervisor.qemu'
 if ! "$kata/bin/kata-runtime" check >/dev/null 2>&1; then
 	try "emulation not allowed" 'allow_emulation' <<<'[hypervisor.qemu]
