@@ -47,6 +47,7 @@ struct rpc_client *__wrap_sandbox_rpc(struct sandbox *s);
 void __wrap_sandbox_stop(struct sandbox *s);
 const struct vmm *__wrap_sandbox_vmm(const struct sandbox *s);
 const struct config *__wrap_sandbox_config(const struct sandbox *s);
+int __wrap_sandbox_network_watch(const struct sandbox *s);
 bool __wrap_sandbox_ran_out_of_memory(const struct sandbox *s);
 int __wrap_vmm_pidfd(const struct vmm *vm, enum vmm_process which);
 struct vmm_output *__wrap_vmm_output_new(const struct vmm *vm, struct loop *loop, struct error *e);
@@ -71,6 +72,12 @@ const struct vmm *__wrap_sandbox_vmm(const struct sandbox *s)
 {
 	(void)s;
 	return NULL;
+}
+
+int __wrap_sandbox_network_watch(const struct sandbox *s)
+{
+	(void)s;
+	return -1;
 }
 
 const struct config *__wrap_sandbox_config(const struct sandbox *s)
