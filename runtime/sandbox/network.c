@@ -453,10 +453,10 @@ int network_rescan(struct network *n, struct error *e)
 	for (size_t i = 0; i < n->n_links; i++) {
 		struct network_link *same = link_find(&now, (int)n->links[i].index);
 
+		/* The tap of one that has gone ends with the VMM, which would never come to rest
+		 * with a descriptor of a device that is not there. */
 		if (same)
 			hand_over(&n->links[i], same);
-		else
-			link_disconnect(n, &n->links[i]);
 		known += same != NULL;
 	}
 	number_links(&now);

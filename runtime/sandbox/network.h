@@ -78,7 +78,8 @@ int network_namespace_open(const char *path, struct error *e);
 int network_scan(int netns_fd, struct network **ret_network, struct error *e);
 
 /* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone are
- * forgotten with theirs.  Returns how many are new; a failure leaves N as it was. */
+ * forgotten, their taps last as long as the VMM.  Returns how many are new; a failure leaves N as
+ * it was. */
 int network_rescan(struct network *n, struct error *e);
 
 /* A descriptor that becomes readable when interfaces or addresses of the namespace change.  Work
