@@ -106,6 +106,38 @@ static void test_pinned_key_counts_without_being_given(void **state)
 	assert_int_equal(install(*state, &none, 1, &e), -EKEYREJECTED);
 }
 
+/* What packages brought, which SIGNER signed. */
+static int assemble(const char *root, unsigned char signer, struct error *e)
+{
+	const struct options o = { .root = root };
+	_machine_ struct machine k = { 0 };
+	int r;
+
+	assert_int_equal(machine_open(&o, &k, e), 0);
+	k.archive = xstrdup("/a/folder");
+	k.release.text = xstrdup("kata-manifest 1\n");
+	k.release.version = xstrdup("1");
+	k.release.signature =
+		signer == NOBODY ? NULL : minisign(signer, k.release.text, "release 1");
+	r = trust_parts(&k, e);
+	assert_null(k.pin);
+	return r;
+}
+
+static void test_parts_of_packages_need_a_signature_where_a_key_is_pinned(void **state)
+{
+	_free_ char *line = minisign_public(1);
+	const struct options o = { .key = line };
+	struct error e;
+
+	assert_int_equal(assemble(*state, NOBODY, &e), 0);
+	assert_int_equal(assemble(*state, 2, &e), 0);
+	assert_int_equal(install(*state, &o, 1, &e), 0);
+	assert_int_equal(assemble(*state, NOBODY, &e), -ENOKEY);
+	assert_int_equal(assemble(*state, 2, &e), -EKEYREJECTED);
+	assert_int_equal(assemble(*state, 1, &e), 0);
+}
+
 static int go_to(const char *root, const struct options *given, struct error *e)
 {
 	struct options o = *given;
@@ -166,6 +198,7 @@ int main(void)
 		TEST(test_without_a_key_nothing_is_taken),
 		TEST(test_key_is_a_text_or_a_file_or_a_variable),
 		TEST(test_pinned_key_counts_without_being_given),
+		TEST(test_parts_of_packages_need_a_signature_where_a_key_is_pinned),
 		TEST(test_withdrawn_version_takes_a_flag),
 		TEST(test_what_a_mirror_withdrew_is_remembered),
 	};
