@@ -135,6 +135,7 @@ static void test_time_grows_with_the_length_alone(void **state)
 		"bearer ",
 		"\"",
 		"\"\\'",
+		"\\\"",
 		"Environment=\"",
 		"-----BEGIN PRIVATE KEY-----",
 		"users:\n",
