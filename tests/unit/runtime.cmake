@@ -58,8 +58,9 @@ target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=san
 kata_unit_test(test_engine_specs.c LIBS kata_sandbox kata_agent)
 target_compile_definitions(test_engine_specs PRIVATE KATA_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 # Whole pods: the tables of hypervisors and drivers are those of the fake one.
+kata_unit_test(test_shim_life.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
+kata_unit_test(test_shim_calls.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
 foreach(pods test_shim_life test_shim_calls)
-	kata_unit_test(${pods}.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
 	target_link_options(${pods} PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=client_wait_of -Wl,--wrap=config_check_paths)
 endforeach()
 kata_unit_test(test_cgroup.c LIBS kata_sandbox)
