@@ -22,6 +22,8 @@
 #include "manager/machine.h"
 
 #define ENGINE_MS   (20 * UINT64_C(1000))
+#define TRIES       5
+#define PAUSE_MS    UINT64_C(300)
 #define CHOICE      ".engines"
 #define CHOICE_MAX  256
 #define CHOICE_ALL  "all"
@@ -83,6 +85,21 @@ void present_done(struct present *p)
 
 /* ---- what is there ---- */
 
+/* One that hangs up is about to end, or has just begun: which of both, it says by and by.  Taken
+ * for one that does not run, it would be configured as another version may want it. */
+static int ask_patiently(struct engine *engine, const struct cancel *cancel, struct error *e)
+{
+	struct error ignored;
+	int r = engine_identify(engine, deadline_in(ENGINE_MS), cancel, e);
+
+	for (unsigned i = 1; r == -ECONNRESET && i < TRIES; i++) {
+		if (wait_pause(PAUSE_MS, engine->socket, NO_DEADLINE, cancel, &ignored) < 0)
+			return r;
+		r = engine_identify(engine, deadline_in(ENGINE_MS), cancel, e);
+	}
+	return r;
+}
+
 static void identify(struct present *p, const struct cancel *cancel)
 {
 	struct engine *engine = &p->engine;
@@ -91,7 +108,7 @@ static void identify(struct present *p, const struct cancel *cancel)
 
 	if (!file_exists(engine->socket))
 		(void)fail(&p->silence, ENOENT, "it does not run");
-	else if (engine_identify(engine, deadline_in(ENGINE_MS), cancel, &p->silence) >= 0)
+	else if (ask_patiently(engine, cancel, &p->silence) >= 0)
 		p->silence.code = 0;
 	p->is_running = p->silence.code == 0;
 	p->is_there = p->is_running || program;

@@ -79,10 +79,12 @@ void proven_note(const char *root, const char *kind, const char *name, const cha
 		log_warn("%s", e.msg);
 }
 
-void proven_forget(const char *root)
+int proven_forget(const char *root, struct error *e)
 {
 	_free_ char *path = record_path(root);
 
-	(void)unlink(path);
 	file_clear_rest(path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return fail(e, errno, "cannot remove '%s': %m", path);
+	return 0;
 }

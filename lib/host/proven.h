@@ -2,6 +2,7 @@
 #ifndef LIB_HOST_PROVEN_H
 #define LIB_HOST_PROVEN_H
 
+#include "lib/error.h"
 #include "lib/str.h"
 
 /* What was proven on this machine since it was started, remembered in ROOT: a version with its
@@ -12,6 +13,6 @@
 bool proven_has(const char *root, const char *kind, const char *name, char **ret_kernel);
 /* Remembers that it was, with the guest's KERNEL (NULL: nobody said). */
 void proven_note(const char *root, const char *kind, const char *name, const char *kernel);
-void proven_forget(const char *root);
+int proven_forget(const char *root, struct error *e);
 
 #endif

@@ -74,8 +74,7 @@ int site_remove(const struct site *s, struct error *e)
 	    unused_remove(root, LIVE_RECORDS, s->scope, NULL, NULL, e) < 0 ||
 	    site_sweep(s, e) < 0 || (!s->keeps_pin && trust_pin(root, NULL, e) < 0))
 		return -e->code;
-	proven_forget(root);
-	return 0;
+	return proven_forget(root, e);
 }
 
 void site_leave(const struct site *s)

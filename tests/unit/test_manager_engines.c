@@ -256,6 +256,47 @@ static void test_one_that_our_link_serves_stays_as_it_is(void **state)
 	}
 }
 
+static unsigned hangups; /* before it answers */
+
+static int hang_up(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		   char **ret_version, struct error *e)
+{
+	(void)socket;
+	(void)deadline_ms;
+	(void)cancel;
+	if (hangups > 0 && hangups-- > 0)
+		return fail(e, ECONNRESET, "it hung up");
+	*ret_version = xstrdup("26.1.5");
+	return 0;
+}
+
+/* Else what is written is for the version of a program that lies there. */
+static void test_an_engine_that_hangs_up_is_asked_again(void **state)
+{
+	static const struct {
+		unsigned hangups;
+		bool is_running;
+	} cases[] = { { 0, true }, { 2, true }, { 100, false } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct machine k = { 0 };
+		struct engine *engine = &k.engines[DOCKER].engine;
+		_free_ char *socket = path_join(*state, "docker.sock");
+		struct engine_driver driver;
+
+		machine_in(*state, NULL, &k);
+		driver = *engine->driver;
+		driver.ask_version = hang_up;
+		engine->driver = &driver;
+		engine->socket = socket;
+		folder_put(*state, "docker.sock", "");
+		hangups = cases[i].hangups;
+		present_find(&k, NULL);
+		assert_int_equal(k.engines[DOCKER].is_running, cases[i].is_running);
+		machine_end(&k);
+	}
+}
+
 static void test_an_engine_that_cannot_have_it_is_left_and_said(void **state)
 {
 	struct machine k = { 0 };
@@ -408,6 +449,7 @@ int main(void)
 		TEST(test_a_handler_leads_to_the_current_shim_and_to_no_configuration),
 		TEST(test_a_handler_of_somebody_elses_is_refused),
 		TEST(test_one_that_our_link_serves_stays_as_it_is),
+		TEST(test_an_engine_that_hangs_up_is_asked_again),
 		TEST(test_an_engine_that_cannot_have_it_is_left_and_said),
 		TEST(test_what_is_not_there_gets_nothing_but_the_link),
 		TEST(test_a_choice_is_kept_and_what_was_configured_before_it_goes),

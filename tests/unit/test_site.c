@@ -88,6 +88,19 @@ static void test_what_was_removed_is_gone_for_good_before_the_folder_of_versions
 	assert_string_equal(events[0], sync);
 }
 
+/* Nor does it go while any of that is left. */
+static void test_what_cannot_be_removed_keeps_the_folder_of_versions(void **state)
+{
+	struct site s = site_in(*state);
+	struct scope scope = { .owner = &test_owner, .root = *state };
+	struct error e;
+
+	s.scope = &scope;
+	folder_put(*state, ".proofs/in-the-way", "");
+	assert_true(site_remove(&s, &e) < 0);
+	assert_non_null(strstr(e.msg, ".proofs"));
+}
+
 static void test_mark_of_its_program_goes_when_the_rest_is_gone_for_good(void **state)
 {
 	const char *dir = *state;
@@ -138,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_version_has_lost_its_name_for_good_before_its_first_file_goes),
 		TEST(test_what_was_removed_is_gone_for_good_before_the_folder_of_versions_goes),
+		TEST(test_what_cannot_be_removed_keeps_the_folder_of_versions),
 		TEST(test_mark_of_its_program_goes_when_the_rest_is_gone_for_good),
 		TEST(test_rest_of_a_crash_is_seen_and_goes),
 	};
