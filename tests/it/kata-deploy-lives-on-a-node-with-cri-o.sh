@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tier: full
-# timeout: 2400
+# timeout: 3000
 # place: machine
 #
 # The life of an installation on a node with a real CRI-O, systemd and the kubelet: it takes one restart; a pod runs
@@ -43,7 +43,7 @@ before=$(configuration) pid=$(main_pid)
 
 note "install"
 k kustomize "$top/manifests/overlays/crio" | k apply -f - >/dev/null
-eventually 400 "the label" is_labelled
+eventually 700 "the label" is_labelled
 note "installed"
 rolled_out
 expect "KataReady" True "$(condition status)"
