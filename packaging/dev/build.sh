@@ -32,7 +32,6 @@ machine_steps=(
 full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
-	"a machine with Docker for the tests | artefact node-vm-docker | $network"
 	"the next Debian with its compiler | artefact test-gcc | $network"
 	"helm | artefact helm | $network"
 	"containerd 1.7 | artefact containerd-1.7 | $network"
