@@ -80,7 +80,7 @@ inside() {
 start_containerd() {
 	printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "io.containerd.cri.v1.images"]\n' \
 		>"$work/data/containerd.toml"
-	inside sh -c 'nohup /opt/test/containerd --config /opt/data/containerd.toml >/opt/data/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.test'
+	inside sh -c '/opt/test/containerd --config /opt/data/containerd.toml >/opt/data/containerd.log 2>&1 </dev/null & echo $! >/run/containerd.test'
 	eventually 60 "containerd ($work/data/containerd.log)" ctr version
 	cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/data/"
 	ctr images import /opt/data/busybox.tar >/dev/null
