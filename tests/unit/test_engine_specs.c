@@ -59,8 +59,8 @@ static void test_specification_says_what_the_runtime_asks(void **state)
 		assert_int_equal(spec_type(spec, &type, &e), 0);
 		assert_int_equal(type, cases[i].type);
 		assert_string_equal(spec_sandbox_id(spec), SANDBOX);
-		assert_string_equal(spec_netns(spec), cases[i].netns);
-		assert_int_equal(spec_shares_pidns(spec), cases[i].shares_pidns);
+		assert_string_equal(spec_namespace_path(spec, "network"), cases[i].netns);
+		assert_int_equal(spec_namespace_path(spec, "pid") != NULL, cases[i].shares_pidns);
 		assert_int_equal(cgroup_path(spec->linux->cgroupspath, "box", &cgroup, &e), 0);
 		assert_string_equal(cgroup, cases[i].cgroup);
 		if (spec_check_fields(spec, &e) < 0)
