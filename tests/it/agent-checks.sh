@@ -207,7 +207,7 @@ check_descriptors() {
 check_refusals() {
 	refused "missing program" "executable file not found in .PATH: 'nosuch'" create missing . nosuch
 	refused "missing path" "executable file not found: '/bin/nosuch'" create missing . /bin/nosuch
-	refused "directory as a program" "executable file not found: '/etc'" create missing . /etc
+	refused "directory as a program" "cannot execute '/etc': permission denied" create missing . /etc
 	refused "bad id" "container id" create 'a/../b' '.container_id = "a/../b"' true
 	refused "no specification" "OCI specification" ctl CreateContainer '{"container_id": "nospec"}'
 	refused "no program" "no program" create empty '.OCI.process.args = []' true
