@@ -14,6 +14,7 @@ containerd_plugins='[plugins."io.containerd.grpc.v1.cri"]
     runtime_type = "io.containerd.runc.v2"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-qemu]
     runtime_type = "io.containerd.kata-qemu.v2"
+    pod_annotations = ["io.katacontainers.*"]
     snapshotter = "nydus"'
 . "$(dirname "$0")/testing.sh"
 
