@@ -53,7 +53,7 @@ static void translate(const uint8_t *data, size_t size)
 		(void)mount_options_parse(spec->mounts[i]->options, spec->mounts[i]->n_options, &o,
 					  &e);
 	}
-	caps_parse(spec->process ? spec->process->capabilities : NULL, &caps);
+	(void)caps_parse(spec->process ? spec->process->capabilities : NULL, &caps, &e);
 	if (spec->linux)
 		translate_linux(spec);
 	protobuf_c_message_free_unpacked(&spec->base, NULL);
