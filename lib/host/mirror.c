@@ -130,14 +130,15 @@ static int add(void *arg, const void *bytes, size_t len, struct error *e)
 	return buf_add(arg, bytes, len, e);
 }
 
-static int read_text(struct mirror *m, struct fetch *what, char **ret_text, size_t *ret_len,
+static int read_text(struct mirror *m, const struct fetch *wanted, char **ret_text, size_t *ret_len,
 		     struct error *e)
 {
-	_buf_ struct buf b = { .max = (size_t)what->max };
+	_buf_ struct buf b = { .max = (size_t)wanted->max };
+	struct fetch what = *wanted;
 
-	what->on_data = add;
-	what->arg = &b;
-	if (mirror_get(m, what, e) < 0)
+	what.on_data = add;
+	what.arg = &b;
+	if (mirror_get(m, &what, e) < 0)
 		return -e->code;
 	*ret_text = xmalloc(b.len + 1);
 	if (b.len)
