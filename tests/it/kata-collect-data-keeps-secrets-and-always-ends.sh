@@ -122,8 +122,8 @@ EOF
 program docker <<-'EOF'
 	#!/bin/sh
 	echo seen.nothing
-	sleep 1000 &
-	sleep 1000
+	sleep 1000.4711 &
+	sleep 1000.4711
 EOF
 lines() { # NAME
 	echo "$1 error: seen.$1 before"
@@ -209,7 +209,7 @@ expect_match "a sandbox without a record" "<b>x" "$errors"
 expect "no output of what was killed" 0 "$(grep -c seen.nothing "$work/json" || true)"
 expect "the sandbox" "one seen.record" "$(jq -r '.sandboxes[] | select(.id == "one") | "\(.id) \(.pod)"' "$work/json")"
 expect "origin of a value" default "$(jq -r '.configuration.items[] | select(.key == "hypervisor.qemu.kernel_params").from' "$work/json")"
-expect "nothing that it began is left" "" "$(pgrep -f "^sleep 1000" || true)"
+expect "nothing that it began is left" "" "$(pgrep -f "^sleep 1000.4711" || true)"
 
 note "with files alone, among them one of 10 GB; Markdown"
 begun=$SECONDS

@@ -66,11 +66,12 @@ note "a pod"
 begin_pod box <<<"resources: {limits: {memory: 128Mi, cpu: 1500m}}"
 group=$(vm sh -c 'sed s/^0::// /proc/$(pidof qemu-system-x86_64)/cgroup')
 note "cgroup of the VM: $group"
-expect_match "cgroup of the VM" '^/kubepods\.slice/kubepods-pod.*\.slice/kata_' "$group"
+expect_match "cgroup of the VM" '^/kubepods\.slice/kubepods-pod.*\.slice/kata_.*/vm$' "$group"
+slice=${group%/kata_*}
 overhead() { k get runtimeclass kata -o "jsonpath={.overhead.podFixed.$1}"; }
 mebibytes=$(overhead memory) millis=$(overhead cpu)
 expect "limits of the pod's cgroup" "$(((128 + ${mebibytes%Mi}) << 20)) $(((1500 + ${millis%m}) * 100)) 100000" \
-	"$(vm sh -c "cd /sys/fs/cgroup${group%/*} && cat memory.max cpu.max" | tr '\n' ' ' | sed 's/ $//')"
+	"$(vm sh -c "cd /sys/fs/cgroup$slice && cat memory.max cpu.max" | tr '\n' ' ' | sed 's/ $//')"
 expect_vhost
 vm busybox httpd -p 8099 -h /node/www
 expect "bytes received" 3000000 "$(k exec box -- sh -c "wget -q -O - http://$address:8099/file | wc -c" | tr -d ' ')"
