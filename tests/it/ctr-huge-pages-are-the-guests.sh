@@ -28,7 +28,7 @@ spec() { # LIMITS MOUNTS
 		 "process":{"user":{"uid":0,"gid":0},"args":["/bin/sh","/inside"],"cwd":"/","env":["PATH=/bin"]},
 		 "mounts":[{"destination":"/proc","type":"proc","source":"proc"},
 		  {"destination":"/sys","type":"sysfs","source":"sysfs","options":["ro"]}$2],
-		 "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"mount"},{"type":"network"}],
+		 "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"},{"type":"mount"},{"type":"network"},{"type":"uts"}],
 		  "resources":{"memory":{"limit":$((64 << 20))},"hugepageLimits":[$1]}}}
 	END
 }
