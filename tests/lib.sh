@@ -23,9 +23,9 @@ cleanup() {
 
 run_cleanups() {
 	local status=$? i
-	trap - EXIT ERR
 	# Who ends a test signals it, its group and what is below it; no such echo ends a clean-up.
 	trap '' INT TERM HUP
+	trap - EXIT ERR
 	set +e
 	cleaning=yes
 	# An end in what is polled finds its streams in the file.
@@ -45,7 +45,8 @@ run_cleanups() {
 	exit "$status"
 }
 trap run_cleanups EXIT
-trap 'echo "FAILED: ended by a signal" >&2; signalled=yes; exit 1' INT TERM HUP
+# The next signal may come before the cleanups have begun, and would end them.
+trap 'trap "" INT TERM HUP; echo "FAILED: ended by a signal" >&2; signalled=yes; exit 1' INT TERM HUP
 trap 'echo "FAILED: ${BASH_SOURCE[0]}:$LINENO: $BASH_COMMAND" >&2' ERR
 set -E
 

@@ -51,6 +51,27 @@ kill -TERM $runner
 expect_status 130 wait $runner
 undone waits "was interrupted" "ended by a signal"
 
+note "many signals come in a row"
+cat >"$tree/tests/it/flooded.sh" <<-END
+	#!/bin/bash
+	. "$tree/tests/lib.sh"
+	cleanup touch $work/undone
+	touch $work/begun
+	while :; do sleep 0.01; done
+END
+chmod +x "$tree/tests/it/flooded.sh"
+for _ in {1..40}; do
+	"$tree/tests/it/flooded.sh" >/dev/null 2>&1 &
+	runner=$!
+	eventually 20 "the test to begin" test -e "$work/begun"
+	for _ in {1..300}; do
+		kill -TERM $runner 2>/dev/null || break
+	done
+	expect_status 1 wait $runner
+	[ -e "$work/undone" ] || fail "a test that got several signals did not clean up"
+	rm "$work/undone" "$work/begun"
+done
+
 note "./dev is ended, which waits for tests/run and takes the cluster down"
 mkdir -p "$tree/packaging/dev" "$tree/tests/cluster"
 cp "$top/dev" "$tree/"
