@@ -79,6 +79,7 @@ static int add_paths(struct vmm *vmm, char *const *files, struct error *e)
 {
 	struct confinement *c = &vmm->confinement;
 	const char *program = vmm->config->hypervisor.path;
+	bool needs_host = !is_static(program);
 	int r = 0;
 
 	strv_add(&c->paths, program);
@@ -87,7 +88,7 @@ static int add_paths(struct vmm *vmm, char *const *files, struct error *e)
 			r = add_file(c, *file, e);
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++)
 		add_if_there(c, devices[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(host_folders) && !is_static(program); i++)
+	for (size_t i = 0; needs_host && i < ARRAY_SIZE(host_folders); i++)
 		add_if_there(c, host_folders[i]);
 	return r;
 }
