@@ -265,20 +265,28 @@ static void clock_finish(struct op *op)
 		timer_arm(op->shim->watch->clock.fd, CLOCK_MS, 0);
 }
 
+/* What a running sandbox has to do by itself, beside everything. */
+static void submit(struct shim *shim, int (*work)(struct op *, struct error *),
+		   void (*finish)(struct op *))
+{
+	struct op *op;
+
+	if (shim->stage != SHIM_RUNNING)
+		return;
+	op = op_new(shim, NULL, NULL, NULL);
+	op->sandbox = shim->sandbox;
+	op->work = work;
+	op->finish = finish;
+	op_submit(op, OP_ALONE);
+}
+
 static void clock_ready(struct io *io, uint32_t flags)
 {
 	struct watch *w = CONTAINER_OF(io, struct watch, clock);
-	struct op *op;
 
 	(void)flags;
 	timer_read(io->fd);
-	if (w->shim->stage != SHIM_RUNNING)
-		return;
-	op = op_new(w->shim, NULL, NULL, NULL);
-	op->sandbox = w->shim->sandbox;
-	op->work = clock_work;
-	op->finish = clock_finish;
-	op_submit(op, OP_ALONE);
+	submit(w->shim, clock_work, clock_finish);
 }
 
 static int network_work(struct op *op, struct error *e)
@@ -294,17 +302,10 @@ static void network_finish(struct op *op)
 static void network_settled(struct io *io, uint32_t flags)
 {
 	struct watch *w = CONTAINER_OF(io, struct watch, settle);
-	struct op *op;
 
 	(void)flags;
 	timer_read(io->fd);
-	if (w->shim->stage != SHIM_RUNNING)
-		return;
-	op = op_new(w->shim, NULL, NULL, NULL);
-	op->sandbox = w->shim->sandbox;
-	op->work = network_work;
-	op->finish = network_finish;
-	op_submit(op, OP_ALONE);
+	submit(w->shim, network_work, network_finish);
 }
 
 static void network_changed(struct io *io, uint32_t flags)
