@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# tier: full
 # timeout: 600
 #
 # RPM packages on a root with nothing in it, no shell, no /proc, no network: the version appears, whole, whenever what makes

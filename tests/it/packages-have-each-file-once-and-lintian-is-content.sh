@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# tier: full
 # timeout: 600
 #
 # The Debian and RPM packages of a release: each file of its MANIFEST, and MANIFEST itself, is in exactly one of them,

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 1500
 # place: machine
-# variants: CONTAINERD=1
-# variants.full: CONTAINERD=2
+# tier: full
+# variants: CONTAINERD=1 CONTAINERD=2
 #
 # On a node with systemd the DaemonSet's pod, which has no capability, restarts containerd through
 # systemd's own socket.  In the longer variant, of containerd 2, a restart that systemd reports as failed is taken back
