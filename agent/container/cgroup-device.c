@@ -14,6 +14,7 @@
 
 #include "agent/container/cgroup.h"
 #include "agent/plan/devices.h"
+#include "lib/device-rule.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
 enum {
@@ -116,6 +117,7 @@ static int add_number(struct program *p, unsigned reg, int64_t number, struct er
 /* Returns 1 if the rule decides about everything. */
 static int add_rule(struct program *p, const Oci__LinuxDeviceCgroup *rule, struct error *e)
 {
+	int64_t major = device_rule_major(rule), minor = device_rule_minor(rule);
 	int start = p->n, access = 0;
 	bool has_jump = false;
 	int r = parse_access(rule->access, &access, e);
@@ -125,12 +127,9 @@ static int add_rule(struct program *p, const Oci__LinuxDeviceCgroup *rule, struc
 	if (r < 0)
 		return r;
 	add_access(p, access, rule->allow);
-	/* A number that was not sent is 0, which no device has as its major. */
-	if (rule->major > 0) {
-		r = add_number(p, R_MAJOR, rule->major, e);
-		if (r >= 0)
-			r = add_number(p, R_MINOR, rule->minor, e);
-	}
+	r = add_number(p, R_MAJOR, major, e);
+	if (r >= 0)
+		r = add_number(p, R_MINOR, minor, e);
 	if (r < 0)
 		return r;
 	answer(p, rule->allow);

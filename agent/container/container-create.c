@@ -22,6 +22,7 @@
 #include "agent/device/device.h"
 #include "agent/plan/devices.h"
 #include "agent/storage/storage.h"
+#include "lib/device-rule.h"
 #include "lib/file.h"
 #include "lib/idmap.h"
 #include "lib/log.h"
@@ -89,8 +90,8 @@ static void patch_rules(struct patched *p, const Oci__Linux *in, const Oci__Linu
 	for (size_t i = 0; in->resources && i < in->resources->n_devices; i++) {
 		const Oci__LinuxDeviceCgroup *rule = in->resources->devices[i];
 
-		if (strcmp(rule->type, was->type) != 0 || rule->major != was->major ||
-		    rule->minor != was->minor)
+		if (strcmp(rule->type, was->type) != 0 || device_rule_major(rule) != was->major ||
+		    device_rule_minor(rule) != was->minor)
 			continue;
 		p->rules[i].major = device->major;
 		p->rules[i].minor = device->minor;

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "lib/device-rule.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
@@ -33,8 +34,7 @@ static void set_rule(Oci__LinuxDeviceCgroup *rule, const char *type, int64_t maj
 	*rule = (Oci__LinuxDeviceCgroup)OCI__LINUX_DEVICE_CGROUP__INIT;
 	rule->allow = true;
 	rule->type = (char *)(uintptr_t)type;
-	rule->major = major;
-	rule->minor = minor;
+	device_rule_set_numbers(rule, major, minor);
 	rule->access = (char *)(uintptr_t)access;
 }
 
@@ -42,8 +42,9 @@ bool device_rule_is_for_all(const Oci__LinuxDeviceCgroup *rule)
 {
 	const char *access = rule->access;
 
-	/* A number that was not sent is 0, which no device has as its major. */
-	return rule->major <= 0 && (str_empty(rule->type) || !strcmp(rule->type, "a")) &&
+	return device_rule_major(rule) == DEVICE_RULE_ANY &&
+	       device_rule_minor(rule) == DEVICE_RULE_ANY &&
+	       (str_empty(rule->type) || !strcmp(rule->type, "a")) &&
 	       (str_empty(access) ||
 		(strchr(access, 'r') && strchr(access, 'w') && strchr(access, 'm')));
 }
@@ -64,8 +65,9 @@ static bool has_rule(const Oci__Spec *spec, const Oci__LinuxDevice *d)
 	const Oci__LinuxResources *r = spec->linux->resources;
 
 	for (size_t i = 0; r && i < r->n_devices; i++)
-		if (strcmp(r->devices[i]->type, d->type) == 0 && d->major > 0 &&
-		    r->devices[i]->major == d->major && r->devices[i]->minor == d->minor)
+		if (strcmp(r->devices[i]->type, d->type) == 0 &&
+		    device_rule_major(r->devices[i]) == d->major &&
+		    device_rule_minor(r->devices[i]) == d->minor)
 			return true;
 	return false;
 }

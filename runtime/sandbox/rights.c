@@ -2,9 +2,7 @@
 /*
  * rights - read and write the device rules of a specification.
  *
- * The last rule that matches decides, for reading, writing and making apart.  A rule without
- * numbers is one for all; the format has no other word for a number that was not given than 0 or
- * -1, and no device has the major number 0.  Any thread.
+ * The last rule that matches decides, for reading, writing and making apart.  Any thread.
  */
 
 #include "runtime/sandbox/rights.h"
@@ -12,26 +10,30 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "lib/device-rule.h"
 #include "lib/rpc/message.h"
 #include "lib/str.h"
 #include "runtime/sandbox/spec.h"
 
 #define ALL "rwm"
-#define ANY (-1)
 
 static bool is_exact(const Oci__LinuxDeviceCgroup *rule, char type, dev_t device)
 {
-	return rule->type[0] == type && rule->has_minor_case && rule->major == major(device) &&
-	       rule->minor == minor(device);
+	return rule->type[0] == type && device_rule_major(rule) == major(device) &&
+	       device_rule_minor(rule) == minor(device);
+}
+
+static bool is_of(int64_t number, unsigned int its_number)
+{
+	return number == DEVICE_RULE_ANY || number == its_number;
 }
 
 static bool matches(const Oci__LinuxDeviceCgroup *rule, char type, dev_t device)
 {
 	if (rule->type[0] && rule->type[0] != 'a' && rule->type[0] != type)
 		return false;
-	return rule->major <= 0 ||
-	       (rule->major == major(device) &&
-		(!rule->has_minor_case || rule->minor == ANY || rule->minor == minor(device)));
+	return is_of(device_rule_major(rule), major(device)) &&
+	       is_of(device_rule_minor(rule), minor(device));
 }
 
 struct rights rights_of(const Oci__Spec *spec, char type, dev_t device)
@@ -76,10 +78,7 @@ static void add(Oci__LinuxResources *r, char type, dev_t device, const char *acc
 
 	rule->allow = allow;
 	rule->type = xstrndup(&type, 1);
-	rule->has_major_case = OCI__LINUX_DEVICE_CGROUP__HAS_MAJOR_MAJOR;
-	rule->has_minor_case = OCI__LINUX_DEVICE_CGROUP__HAS_MINOR_MINOR;
-	rule->major = major(device);
-	rule->minor = minor(device);
+	device_rule_set_numbers(rule, major(device), minor(device));
 	rule->access = xstrdup(access);
 	r->devices = xrealloc(r->devices, r->n_devices + 1, sizeof(*r->devices));
 	r->devices[r->n_devices++] = rule;

@@ -16,6 +16,7 @@
 
 #include <string.h>
 
+#include "lib/device-rule.h"
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/rpc/message.h"
@@ -345,21 +346,16 @@ bool spec_gives_all_devices(const Oci__Spec *spec)
 	const Oci__LinuxResources *r = spec->linux->resources;
 
 	for (size_t i = 0; r && i < r->n_devices; i++)
-		if (r->devices[i]->allow && r->devices[i]->major <= 0 &&
+		if (r->devices[i]->allow && device_rule_major(r->devices[i]) == DEVICE_RULE_ANY &&
 		    (!r->devices[i]->type[0] || strcmp(r->devices[i]->type, "a") == 0))
 			return true;
 	return false;
 }
 
-/* In a rule, a number that is not given means every one; 0 would be one. */
+/* A number that is not given is sent as -1: agents differ in what none means. */
 static void complete_rule(Oci__LinuxDeviceCgroup *rule)
 {
-	if (!rule->has_major_case)
-		rule->major = -1;
-	if (!rule->has_minor_case)
-		rule->minor = -1;
-	rule->has_major_case = OCI__LINUX_DEVICE_CGROUP__HAS_MAJOR_MAJOR;
-	rule->has_minor_case = OCI__LINUX_DEVICE_CGROUP__HAS_MINOR_MINOR;
+	device_rule_set_numbers(rule, device_rule_major(rule), device_rule_minor(rule));
 }
 
 /* Whether the numbers of RULE are the same device in the guest: they are for kinds, and for what

@@ -12,6 +12,7 @@
 
 #include "agent/container/cgroup.h"
 #include "agent/plan/devices.h"
+#include "lib/device-rule.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
@@ -171,8 +172,7 @@ static Oci__LinuxDeviceCgroup rule_of(bool is_allowed, char *type, int64_t major
 
 	rule.allow = is_allowed;
 	rule.type = type;
-	rule.major = major;
-	rule.minor = minor;
+	device_rule_set_numbers(&rule, major, minor);
 	rule.access = access;
 	return rule;
 }
@@ -199,6 +199,48 @@ static void test_last_matching_device_rule_decides(void **state)
 	assert_true(run(insns, n, B, R | W, 8, 1));
 }
 
+/* What another shim sends: a number it was not given is not sent, and 0 is a number. */
+static void test_a_number_of_a_device_rule_is_every_one_only_when_not_sent(void **state)
+{
+	char character[] = "c", rw[] = "rw", none[] = "";
+	struct {
+		bool has_major, has_minor;
+		int64_t major, minor;
+		bool is_for_5_1, is_for_5_0, is_for_6_0;
+	} cases[] = {
+		{ false, false, 0, 0, true, true, true },
+		{ true, false, 5, 0, true, true, false },
+		{ true, true, 5, 0, false, true, false },
+		{ false, true, 0, 0, false, true, true },
+		{ true, false, 0, 0, false, false, false },
+		{ true, true, 0, 1, false, false, false },
+		{ true, true, -1, 1, true, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Oci__LinuxDeviceCgroup rule =
+			rule_of(true, character, cases[i].major, cases[i].minor, rw);
+		Oci__LinuxDeviceCgroup *list[] = { &rule };
+		struct bpf_insn insns[INSNS_MAX];
+		struct error e;
+		int n;
+
+		if (!cases[i].has_major)
+			rule.has_major_case = OCI__LINUX_DEVICE_CGROUP__HAS_MAJOR__NOT_SET;
+		if (!cases[i].has_minor)
+			rule.has_minor_case = OCI__LINUX_DEVICE_CGROUP__HAS_MINOR__NOT_SET;
+		n = cgroup_device_program(list, 1, insns, &e);
+		assert_true(n > 0);
+		assert_int_equal(run(insns, n, C, R, 5, 1), cases[i].is_for_5_1);
+		assert_int_equal(run(insns, n, C, R, 5, 0), cases[i].is_for_5_0);
+		assert_int_equal(run(insns, n, C, R, 6, 0), cases[i].is_for_6_0);
+		rule.type = rule.access = none;
+		assert_int_equal(device_rule_is_for_all(&rule),
+				 cases[i].is_for_6_0 && cases[i].is_for_5_1);
+	}
+}
+
 static void test_no_device_rule_allows_nothing(void **state)
 {
 	struct bpf_insn insns[INSNS_MAX];
@@ -212,7 +254,7 @@ static void test_no_device_rule_allows_nothing(void **state)
 static void test_nothing_follows_a_device_rule_for_all(void **state)
 {
 	char all[] = "a", block[] = "b", rwm[] = "rwm", none[] = "";
-	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, 0, 0, rwm);
+	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, -1, -1, rwm);
 	Oci__LinuxDeviceCgroup allow = rule_of(true, all, -1, -1, rwm);
 	Oci__LinuxDeviceCgroup disk = rule_of(true, block, 8, 1, rwm);
 	Oci__LinuxDeviceCgroup *cases[][3] = { { &refuse, &disk, &disk },
@@ -237,7 +279,7 @@ static void test_a_thousand_device_rules_are_one_when_all_is_allowed(void **stat
 {
 	enum { MANY = 1000 };
 	char all[] = "a", block[] = "b", rwm[] = "rwm", none[] = "";
-	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, 0, 0, rwm);
+	Oci__LinuxDeviceCgroup refuse = rule_of(false, none, -1, -1, rwm);
 	Oci__LinuxDeviceCgroup allow = rule_of(true, all, -1, -1, rwm);
 	Oci__LinuxDeviceCgroup disk = rule_of(true, block, 8, 1, rwm);
 	_free_ Oci__LinuxDeviceCgroup **rules = xcalloc(MANY, sizeof(*rules));
@@ -473,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_value_finds_whole_keys),
 		cmocka_unit_test(test_devices_of_every_container),
 		cmocka_unit_test(test_last_matching_device_rule_decides),
+		cmocka_unit_test(test_a_number_of_a_device_rule_is_every_one_only_when_not_sent),
 		cmocka_unit_test(test_no_device_rule_allows_nothing),
 		cmocka_unit_test(test_nothing_follows_a_device_rule_for_all),
 		cmocka_unit_test(test_a_thousand_device_rules_are_one_when_all_is_allowed),

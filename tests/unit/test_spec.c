@@ -244,6 +244,7 @@ static void test_rules_that_mean_the_same_in_a_guest_arrive(void **state)
 		{ RULE("true", "\"type\":\"c\",\"major\":241,\"minor\":0,"), "" },
 		{ RULE("true", "\"type\":\"c\",\"major\":10,\"minor\":259,"), "" },
 		{ RULE("true", "\"type\":\"b\",\"major\":8,\"minor\":0,"), "" },
+		{ RULE("true", "\"type\":\"c\",\"major\":0,\"minor\":7,"), "+c 0:7 " },
 	};
 
 	(void)state;
