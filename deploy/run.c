@@ -17,6 +17,7 @@
 #include "deploy/failure.h"
 #include "deploy/install.h"
 #include "deploy/node.h"
+#include "deploy/proof.h"
 #include "deploy/restarts.h"
 #include "deploy/runtime.h"
 #include "deploy/wish.h"
@@ -168,11 +169,13 @@ static int run_steps(struct run *run, const struct step *const *steps, struct er
 	return cycle_run(&plan, run->journal, e);
 }
 
-/* What is installed already stays: sandboxes that run may need it. */
+/* What is installed already stays: sandboxes that run may need it.  What has answered says nothing
+ * any more: when KVM comes back, it may be another. */
 static int tell_unsuitable(struct run *run, struct error *e)
 {
 	struct error why = *e;
 
+	proof_forget(&run->facts);
 	if (node_tell_unsuitable(&run->in, run->facts.unsuitable, why.msg, e) < 0)
 		return -e->code;
 	return fail(e, RUN_UNSUITABLE, "%s", why.msg);

@@ -12,11 +12,11 @@
  * the new one.  Another child follows the Node, as long as
  * nothing that somebody changed is left as it is.  A failure is tried again with growing pauses. On
  * a node that is not suitable the pod is ready, as there is nothing to wait for.  KVM, whose module
- * anybody can load and unload, is looked for every 15 seconds without asking anybody: when it
- * appears or goes, the node is installed for anew or told apart at once.  Where somebody went back
- * to another version than this pod's, that is kept, and the pod is not ready: a roll-out stops
- * there.  SIGTERM ends the child, which takes its changes back, then runs cleanup, which finds out
- * whether this pod is only being replaced.  Io thread only.
+ * anybody can load and unload, is looked for every 15 seconds without asking anybody: when it is
+ * there or not as it was not when the last run began, the node is installed for anew or told apart
+ * at once.  Where somebody went back to another version than this pod's, that is kept, and the pod
+ * is not ready: a roll-out stops there.  SIGTERM ends the child, which takes its changes back, then
+ * runs cleanup, which finds out whether this pod is only being replaced.  Io thread only.
  */
 #include "deploy/supervise.h"
 
@@ -72,7 +72,7 @@ struct supervisor {
 	unsigned repaired, left, contested, engine_starts; /* so far */
 	enum state state;
 	uint64_t check_ms; /* when the next check is due */
-	bool had_kvm;      /* at the last one */
+	bool had_kvm;      /* when the last run began */
 	struct backoff backoff;
 	char reason[CHILD_REPORT_MAX];
 };
@@ -133,13 +133,27 @@ static const struct http_route routes[] = {
 	{ "/stale", answer_stale },    { "/metrics", answer_metrics }, { NULL, NULL },
 };
 
+static bool has_kvm(void)
+{
+	const struct host_facts facts = { .sys = "/sys", .proc = "/proc" };
+
+	return hostcheck_has_kvm(&facts);
+}
+
+/* What changes from here on the run may not have seen. */
+static int start(struct supervisor *s, const char *action, struct error *e)
+{
+	if (s->lookout)
+		lookout_rest(s->lookout);
+	s->had_kvm = has_kvm();
+	return child_start(&s->child, action, NULL, 0, e);
+}
+
 static void start_or_stop(struct supervisor *s, const char *action)
 {
 	struct error e;
 
-	if (s->lookout)
-		lookout_rest(s->lookout);
-	if (child_start(&s->child, action, NULL, 0, &e) >= 0)
+	if (start(s, action, &e) >= 0)
 		return;
 	log_error("%s", e.msg);
 	loop_stop(s->loop, 1);
@@ -161,25 +175,13 @@ static void explain(struct supervisor *s, int status, const char *report)
 	log_error("%s", s->reason);
 }
 
-static bool has_kvm(void)
-{
-	const struct host_facts facts = { .sys = "/sys", .proc = "/proc" };
-
-	return hostcheck_has_kvm(&facts);
-}
-
-static bool looks_for_kvm(const struct supervisor *s)
-{
-	return s->state == READY || s->state == UNSUITABLE;
-}
-
 /* The time of the next check, or to look whether that is due because of KVM. */
 static void arm(struct supervisor *s)
 {
 	uint64_t now = now_ms();
 	uint64_t left_ms = s->check_ms > now ? s->check_ms - now : 1;
 
-	timer_arm(s->timer.fd, looks_for_kvm(s) ? min_u64(left_ms, LOOK_MS) : left_ms, 0);
+	timer_arm(s->timer.fd, min_u64(left_ms, LOOK_MS), 0);
 }
 
 static void plan_next(struct supervisor *s, bool is_ok)
@@ -188,7 +190,6 @@ static void plan_next(struct supervisor *s, bool is_ok)
 		backoff_reset(&s->backoff);
 	s->check_ms = deadline_in(is_ok ? CHECK_MS + random_below(CHECK_SPREAD_MS)
 					: 1000 + backoff_next(&s->backoff));
-	s->had_kvm = has_kvm();
 	arm(s);
 }
 
@@ -328,7 +329,7 @@ static void on_timer(struct io *io, uint32_t events)
 	s->state = next[s->state][TIMER];
 	if (child_runs(&s->child) || s->state == LEAVING)
 		return;
-	is_same = looks_for_kvm(s) && has_kvm() == s->had_kvm;
+	is_same = has_kvm() == s->had_kvm;
 	if (is_same && now_ms() < s->check_ms)
 		arm(s);
 	else
@@ -405,9 +406,7 @@ static int open_all(struct supervisor *s, const struct settings *settings, struc
 	child_init(&s->child, s->loop, on_child);
 	child_init(&s->follower, s->loop, on_followed);
 	watch_node(s, settings);
-	if (s->lookout)
-		lookout_rest(s->lookout);
-	return child_start(&s->child, "apply", NULL, 0, e);
+	return start(s, "apply", e);
 }
 
 int supervise(const struct settings *settings)

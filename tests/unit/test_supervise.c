@@ -71,7 +71,9 @@ static int play(const char *action)
 	while (strcmp(action, "follow") == 0)
 		(void)pause();
 	if (str_starts(part, "is ") && mkdir(getenv(MARK), 0700) == 0)
-		return str_equal(part, "is ready") ? 0 : RUN_STATUS_UNSUITABLE;
+		return str_equal(part, "is ready")  ? 0
+		       : str_equal(part, "is held") ? RUN_STATUS_HELD
+						    : RUN_STATUS_UNSUITABLE;
 	(void)sigfillset(&all);
 	/* What the supervisor sends in return may come before the end of this function. */
 	if (!str_equal(part, "waits"))
@@ -85,15 +87,21 @@ static int play(const char *action)
 	return str_equal(part, "fails") ? 1 : 0;
 }
 
+#define LOOKS_MAX 2000
+
 /* How often the supervisor looked for KVM, which comes with the third time, or goes. */
 static unsigned kvm_looks;
 static bool kvm_goes;
+static const char *kvm_ends_with; /* the file with which it goes; NULL: by number */
 
 bool __wrap_hostcheck_has_kvm(const struct host_facts *facts);
 bool __wrap_hostcheck_has_kvm(const struct host_facts *facts)
 {
 	(void)facts;
-	return (++kvm_looks >= 3) != kvm_goes;
+	/* It would look for ever. */
+	if (++kvm_looks == LOOKS_MAX)
+		(void)kill(getpid(), SIGTERM);
+	return kvm_ends_with ? !file_exists(kvm_ends_with) : (kvm_looks >= 3) != kvm_goes;
 }
 
 /* Looking every 15 seconds is looking at once here. */
@@ -168,7 +176,8 @@ static void expect_second_look(const char *part)
 	kvm_looks = 0;
 	log = supervise_with(part, &status);
 	assert_int_equal(status, STATUS_OF_END);
-	assert_true(kvm_looks >= 3);
+	if (kvm_looks < 3 || kvm_looks >= LOOKS_MAX)
+		fail_msg("a child that %s: after %u looks: %s", part, kvm_looks, log);
 	folder_remove(dir);
 }
 
@@ -185,8 +194,6 @@ static void test_change_of_node_or_files_is_looked_at(void **state)
 	};
 
 	(void)state;
-	/* KVM is there all the time. */
-	kvm_looks = 3;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char *dir = folder_new();
 		_free_ char *mark = path_join(dir, "mark");
@@ -200,6 +207,8 @@ static void test_change_of_node_or_files_is_looked_at(void **state)
 		assert_int_equal(setenv("KATA_ETC", dir, 1), 0);
 		assert_int_equal(setenv("KATA_CONTAINERD_SOCKET", socket, 1), 0);
 		folder_put(dir, "engine.sock", "");
+		/* KVM is there all the time. */
+		kvm_looks = 3;
 		log = supervise_with(rows[i].part, &status);
 		assert_int_equal(status, STATUS_OF_END);
 		if (!file_exists(done) || now_ms() - began >= 10000)
@@ -241,6 +250,27 @@ static void test_node_is_looked_at_again_when_kvm_appears_or_goes(void **state)
 	expect_second_look("is unsuitable");
 	kvm_goes = true;
 	expect_second_look("is ready");
+	expect_second_look("is held");
+}
+
+/* The run may have looked before that. */
+static void test_kvm_that_goes_while_a_run_is_at_work_is_noticed(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *mark = path_join(dir, "mark");
+	_free_ char *log = NULL;
+	int status = 0;
+
+	(void)state;
+	assert_int_equal(setenv(MARK, mark, 1), 0);
+	kvm_looks = 0;
+	kvm_ends_with = mark;
+	log = supervise_with("is ready", &status);
+	kvm_ends_with = NULL;
+	assert_int_equal(status, STATUS_OF_END);
+	if (kvm_looks >= LOOKS_MAX)
+		fail_msg("nobody looked again: %s", log);
+	folder_remove(dir);
 }
 
 int main(int argc, char **argv)
@@ -251,6 +281,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_child_that_is_killed_is_told),
 		cmocka_unit_test(test_folder_that_was_removed_under_a_mount_ends_the_container),
 		cmocka_unit_test(test_node_is_looked_at_again_when_kvm_appears_or_goes),
+		cmocka_unit_test(test_kvm_that_goes_while_a_run_is_at_work_is_noticed),
 	};
 
 	if (argc == 3 && str_starts(argv[1], "--report="))

@@ -9,7 +9,9 @@
 #include "deploy/candidate.h"
 #include "deploy/node.h"
 #include "deploy/proof.h"
+#include "deploy/run.h"
 #include "lib/host/store.h"
+#include "lib/kvm.h"
 
 #define POST(path, ...)                                                                        \
 	{                                                                                      \
@@ -723,6 +725,83 @@ static void test_withdrawn_version_comes_only_if_it_is_wished(void **state)
 	world_end(&w);
 }
 
+static bool is_kvm_gone;
+
+int __wrap_kvm_find(const struct kvm_places *places, struct error *e);
+
+int __wrap_kvm_find(const struct kvm_places *places, struct error *e)
+{
+	(void)places;
+	return is_kvm_gone ? fail(e, ENODEV, "the module is not loaded") : 0;
+}
+
+static int apply(struct world *w, const struct fake_turn *turns, size_t n, struct error *e)
+{
+	static const struct fake_turn no_class =
+		GET("/apis/node.k8s.io/v1/runtimeclasses/", "404 Not Found", "{}");
+	struct fake_api api;
+	const char *fault;
+	int r;
+
+	assert_true(fake_start(&api, turns, n, NULL));
+	api.aside = &no_class;
+	fake_kubeconfig(&api, w->dir);
+	r = run_apply(&w->settings, NULL, e);
+	fault = fake_stop(&api);
+	if (fault)
+		fail_msg("%s", fault);
+	return r;
+}
+
+#define SHARED_LABEL "\"katacontainers.io/kata-runtime\":"
+#define OWN_LABEL    "\"kata-deploy.katacontainers.io/default\":"
+
+/* What is installed stays, but promises nothing; when KVM is there again, perhaps another one, a
+ * sandbox has to answer once more, and neither engine nor kubelet notices. */
+static void test_node_whose_kvm_goes_and_comes_says_so(void **state)
+{
+	static const struct fake_turn first[] = { SAYS(BARE), CONDITION, CLAIM, KUBELET_SEES,
+						  READY };
+	struct fake_turn goes[] = {
+		SAYS(NULL),
+		PATCH("/api/v1/nodes/n1?", SHARED_LABEL "\"false\"", OWN_LABEL "\"unsuitable\"",
+		      "\"annotations\":{" OWN_LABEL "null"),
+		PATCH("/api/v1/nodes/n1/status?", "\"status\":\"False\"", "\"NoVirtualization\"",
+		      "the module is not loaded"),
+		POST("/apis/events.k8s.io/", "KataNotSuitable"),
+	};
+	static const struct fake_turn comes[] = {
+		SAYS("{\"metadata\":{\"uid\":\"u\",\"labels\":{" SHARED_LABEL "\"false\"," OWN_LABEL
+		     "\"unsuitable\"}}}"),
+		CONDITION,
+		READY,
+	};
+	_free_ char *proof = NULL;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	folder_put(w.dir, "dropin-qemu.toml", "[hypervisor.qemu]\ndefault_memory = 256\n");
+	is_kvm_gone = false;
+	if (install_version(&w, "1", first, ARRAY_SIZE(first), &proof, &e) < 0)
+		fail_msg("%s", e.msg);
+	{
+		AS_READY(goes, proof, "True");
+
+		is_kvm_gone = true;
+		assert_int_equal(apply(&w, goes, ARRAY_SIZE(goes), &e), -RUN_UNSUITABLE);
+	}
+	assert_current(&w, "1-");
+	assert_int_equal(canaries, 1);
+	is_kvm_gone = false;
+	if (apply(&w, comes, ARRAY_SIZE(comes), &e) < 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(canaries, 2);
+	assert_int_equal(trials, 2);
+	world_end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -746,6 +825,7 @@ int main(void)
 		cmocka_unit_test(test_version_whose_trial_fails_takes_itself_back),
 		cmocka_unit_test(test_configuration_that_a_killed_canary_left_goes),
 		cmocka_unit_test(test_node_with_one_version_has_nothing_to_go_back_to),
+		cmocka_unit_test(test_node_whose_kvm_goes_and_comes_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
