@@ -13,6 +13,7 @@
  */
 #include "deploy/class-change.h"
 
+#include "deploy/asked.h"
 #include "deploy/class.h"
 #include "lib/log.h"
 
@@ -121,7 +122,7 @@ static int set_owner(const struct install *in, struct json_object *class, struct
 	_free_ char *path = xasprintf("/api/v1/namespaces/%s", namespace);
 	_json_ struct json_object *object = NULL;
 	struct json_object *owner, *owners;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &object, e);
+	int r = asked_get(in, path, &object, e);
 
 	if (r == -EACCES || r == -ENOENT) {
 		log_warn("RuntimeClasses will not go with namespace '%s': %s", namespace, e->msg);
@@ -181,7 +182,7 @@ int class_leave(const struct install *in, const char *path, struct json_object *
 	_json_ struct json_object *before = class_before(class);
 
 	if (!before)
-		return kube_delete(in->kube, path, install_ask_ms(in), in->cancel, e);
+		return kube_delete_exact(in->kube, path, class, install_ask_ms(in), in->cancel, e);
 	log_info("handing RuntimeClass '%s' back", json_get_str(class, "metadata.name"));
 	return hand_back(in, path, class, before, e);
 }

@@ -15,7 +15,7 @@ int class_may_have(const struct install *in, struct json_object *actual, struct 
  * meanwhile. */
 int class_change(const struct install *in, const char *path, struct json_object *actual,
 		 struct json_object *class, struct error *e);
-/* Removes CLASS, which is ours, or hands it back. */
+/* Removes CLASS, which is ours, or hands it back.  EBUSY if it is not that one any more. */
 int class_leave(const struct install *in, const char *path, struct json_object *class,
 		struct error *e);
 

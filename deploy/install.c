@@ -51,6 +51,7 @@ int install_open(const struct facts *f, const struct cancel *cancel, struct inst
 
 	if (open_kube(&in, e) < 0)
 		return -e->code;
+	in.asked = json_object_new_object();
 	*ret_install = in;
 	return 0;
 }
@@ -58,6 +59,7 @@ int install_open(const struct facts *f, const struct cancel *cancel, struct inst
 void install_done(struct install *in)
 {
 	kube_close(in->kube);
+	json_putp(&in->asked);
 	free(in->results.guest_kernel);
 	*in = (struct install){ 0 };
 }

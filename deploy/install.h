@@ -21,6 +21,7 @@ struct install {
 	struct site_context common;
 	const struct facts *facts;
 	struct kube_client *kube;
+	struct json_object *asked; /* by path, see asked.h */
 	const struct cancel *cancel;
 	uint64_t deadline_ms;
 	struct results results;

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "deploy/adopt.h"
+#include "deploy/asked.h"
 #include "lib/host/store.h"
 #include "lib/log.h"
 #include "lib/timestamp.h"
@@ -356,7 +357,7 @@ int node_is_installed(const struct install *in, const char *name, struct error *
 	_free_ char *path = xasprintf("/api/v1/nodes/%s", name);
 	_json_ struct json_object *node = NULL;
 	const char *label;
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, &node, e);
+	int r = asked_get(in, path, &node, e);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r == -EACCES ? 1 : r;

@@ -6,12 +6,18 @@
  * overhead is what a sandbox was measured to take beside its containers (lib/overhead.h), for the
  * nodes of an installation together (class-overhead.h).  The node selector keeps pods on nodes
  * where a sandbox has answered.  Objects are compared first: nothing is sent when nothing differs.
- * Whose a class is, and what becomes of one that is not ours: class-change.h.
+ * The release that wrote a class stands on it for people; another one is no reason to write, as
+ * nodes of two versions would take turns for as long as a roll-out lasts.  Whose a class is, and
+ * what becomes of one that is not ours: class-change.h.
+ *
+ * A class of ours is read once in a run, as it is changed only if it is that one still; any other
+ * is read again before it is taken or made.
  */
 #include "deploy/runtimeclass.h"
 
 #include <string.h>
 
+#include "deploy/asked.h"
 #include "deploy/class-change.h"
 #include "deploy/class-overhead.h"
 #include "deploy/class.h"
@@ -20,6 +26,7 @@
 #include "lib/log.h"
 #include "lib/overhead.h"
 
+#define RELEASE        "katacontainers.io/kata-version" /* that wrote a class */
 #define DEFAULT_CLASS  "kata"
 #define DEFAULT_MEMORY 2048
 #define TRIES          5 /* at a class that several nodes change at once */
@@ -27,11 +34,10 @@
 static void set_labels(const struct install *in, struct json_object *metadata)
 {
 	struct json_object *labels = json_set_object(metadata, "labels");
-	struct json_object *annotations = json_set_object(metadata, "annotations");
 
 	json_set_str(labels, CLASS_MANAGED_BY, "kata-deploy");
 	json_set_str(labels, CLASS_INSTANCE, settings_instance(in->facts->settings));
-	json_set_str(annotations, "katacontainers.io/kata-version", in->facts->release.version);
+	(void)json_set_object(metadata, "annotations");
 }
 
 static void set_overhead(const struct install *in, const struct offer *o, struct json_object *class)
@@ -111,9 +117,22 @@ static void pair_done(struct pair *p)
 static int read_class(const struct install *in, const char *path, struct json_object **ret_class,
 		      struct error *e)
 {
-	int r = kube_get(in->kube, path, install_ask_ms(in), in->cancel, ret_class, e);
+	int r = asked_get(in, path, ret_class, e);
 
 	return r == -ENOENT ? 0 : r;
+}
+
+/* As it is now, but for one that was never anybody else's, which may be as it was when the run
+ * began. */
+static int read_again(const struct install *in, const char *path, struct json_object **ret_class,
+		      struct error *e)
+{
+	struct json_object *known = asked_known(in, path);
+	_json_ struct json_object *before = known ? class_before(known) : NULL;
+
+	if (before || !class_is_ours(in, known))
+		asked_forget(in, path);
+	return read_class(in, path, ret_class, e);
 }
 
 /* EEXIST if what is there is not ours to change. */
@@ -131,6 +150,8 @@ static int compare(const struct install *in, const struct offer *o, const char *
 	if (class_share_overhead(in, p->wanted, is_ours ? p->actual : NULL, &p->news, e) < 0)
 		return -e->code;
 	p->is_needed = !is_ours || !class_covers(p->actual, p->wanted);
+	json_set_str(json_at(p->wanted, "metadata.annotations"), RELEASE,
+		     in->facts->release.version);
 	return 0;
 }
 
@@ -139,13 +160,16 @@ static int put_once(const struct install *in, const struct offer *o, const char 
 		    struct error *e)
 {
 	_cleanup_(pair_done) struct pair p = { 0 };
+	int r;
 
 	if (compare(in, o, name, &p, e) < 0)
 		return -e->code;
 	if (!p.is_needed)
 		return 0;
-	if (class_change(in, p.path, p.actual, p.wanted, e) < 0)
-		return -e->code;
+	r = class_change(in, p.path, p.actual, p.wanted, e);
+	asked_forget(in, p.path);
+	if (r < 0)
+		return r;
 	if (p.actual && !class_is_ours(in, p.actual))
 		log_info("RuntimeClass '%s' is taken over; it will be handed back", name);
 	if (p.news)
@@ -312,13 +336,27 @@ static int assess_unwanted(const struct install *in, const char *name, struct ch
 }
 
 /* Only one that is ours. */
-static int leave_class(const struct install *in, const char *path, struct error *e)
+static int leave_once(const struct install *in, const char *path, struct error *e)
 {
 	_json_ struct json_object *class = NULL;
+	int r;
 
 	if (read_class(in, path, &class, e) < 0)
 		return -e->code;
-	return class_is_ours(in, class) ? class_leave(in, path, class, e) : 0;
+	if (!class_is_ours(in, class))
+		return 0;
+	r = class_leave(in, path, class, e);
+	asked_forget(in, path);
+	return r;
+}
+
+static int leave_class(const struct install *in, const char *path, struct error *e)
+{
+	int r = -EBUSY;
+
+	for (unsigned i = 0; r == -EBUSY && i < TRIES; i++)
+		r = leave_once(in, path, e);
+	return r;
 }
 
 int classes_assess(const struct install *in, struct change *ret_change, struct error *e)
@@ -401,7 +439,7 @@ int classes_save(const struct install *in, const struct change *change, struct j
 	for (size_t i = 0; i < change->n_effects; i++) {
 		_json_ struct json_object *class = NULL;
 
-		if (read_class(in, change->effects[i].what, &class, e) < 0)
+		if (read_again(in, change->effects[i].what, &class, e) < 0)
 			return -e->code;
 		if (class)
 			class_save(in, class, data);
@@ -415,8 +453,10 @@ int classes_restore(const struct install *in, struct json_object *data, struct e
 	{
 		_free_ char *path = class_path(name);
 		_json_ struct json_object *class = NULL;
-		int r = read_class(in, path, &class, e);
+		int r;
 
+		asked_forget(in, path);
+		r = read_class(in, path, &class, e);
 		if (r >= 0)
 			r = class_restore(in, path, class, entry, e);
 		/* Nobody can do more, and the node must not stay half done for it. */

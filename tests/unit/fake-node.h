@@ -348,17 +348,16 @@ static void run_end(struct run *r)
 
 /* clang-format off: the turns of one, in their order */
 #define INSTALLS INSTALLS_ON(NODE)
-#define INSTALLS_ON(node)                                                                         \
-	node, NEW_CLASSES, CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),                    \
-		GET("/api/v1/nodes?", "200 OK",                                                   \
-		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"           \
-		    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}"),            \
-		NO_CLASSES, GET(CLASSES "kata-qemu ", "404 Not Found", "{}"), NAMESPACE,          \
-		PATCH(CLASSES "kata-qemu?"), GET(CLASSES "kata ", "404 Not Found", "{}"),         \
-		NAMESPACE, PATCH(CLASSES "kata?"), PATCH("/api/v1/nodes/n1/status?", "\"True\""), \
-		PATCH("/api/v1/nodes/n1?", "\"true\""),                                           \
-	{                                                                                         \
-		.expect = { "POST /apis/events.k8s.io/" }, .status = "201 Created", .body = "{}"  \
+#define INSTALLS_ON(node)                                                                        \
+	node, NEW_CLASSES, CONDITION, PATCH("/api/v1/nodes/n1?", "\"false\""),                   \
+		GET("/api/v1/nodes?", "200 OK",                                                  \
+		    "{\"metadata\":{\"resourceVersion\":\"1\"},\"items\":[{\"status\":"          \
+		    "{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]}}]}"),           \
+		NO_CLASSES, NAMESPACE, PATCH(CLASSES "kata-qemu?"), PATCH(CLASSES "kata?"),      \
+		PATCH("/api/v1/nodes/n1/status?", "\"True\""),                                   \
+		PATCH("/api/v1/nodes/n1?", "\"true\""),                                          \
+	{                                                                                        \
+		.expect = { "POST /apis/events.k8s.io/" }, .status = "201 Created", .body = "{}" \
 	}
 /* clang-format on */
 

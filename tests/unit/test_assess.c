@@ -464,7 +464,6 @@ static void remove_all(const struct world *w, const char *node, const struct fak
 		PATCH("/api/v1/nodes/n1/status?", "\"metadata\":{\"name\":\"n1\"}}"),
 		NO_CLASSES,
 		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
-		NO_CLASSES,
 		{ .status = NULL },
 	};
 	_cleanup_(journal_closep) struct journal *j = NULL;
@@ -819,7 +818,6 @@ static void test_a_removal_beside_upstreams_leaves_it_alone(void **state)
 		GET("/api/v1/nodes/n1 ", "200 OK", UPSTREAMS_NODE),
 		NO_CLASSES,
 		GET("/api/v1/nodes?labelSelector=", "200 OK", "{\"items\":[]}"),
-		NO_CLASSES,
 	};
 	_cleanup_(journal_closep) struct journal *j = NULL;
 	_assessment_ struct assessment a = { 0 };

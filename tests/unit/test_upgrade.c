@@ -10,8 +10,10 @@
 #include "deploy/node.h"
 #include "deploy/proof.h"
 #include "deploy/run.h"
+#include "lib/host/hostcheck.h"
 #include "lib/host/store.h"
 #include "lib/kvm.h"
+#include "lib/overhead.h"
 
 #define POST(path, ...)                                                                        \
 	{                                                                                      \
@@ -85,7 +87,8 @@ static int bring(struct world *w, read_facts *read, const struct fake_turn *turn
 	int result;
 
 	run_start(&r, w, install_steps, turns, n);
-	r.api.aside = &no_class;
+	if (!w->settings.create_runtimeclasses)
+		r.api.aside = &no_class;
 	result = journal_open(&w->settings.owner, r.facts.root, deadline_in(5000), NULL, &j, e);
 	if (result >= 0)
 		result = read(&r.facts, &r.in, e);
@@ -380,6 +383,67 @@ static void test_going_back_is_a_link_and_no_sandbox(void **state)
 	assert_false(found.is_wanted);
 	print_message("going back took %llu ms, with the API server's answers\n",
 		      (unsigned long long)found.took_ms);
+	free(found.proof);
+	world_end(&w);
+}
+
+/* As version 2 wrote it, for a sandbox on this machine.  Caller frees. */
+static char *class_of_two(const char *name)
+{
+	const struct host_facts facts = { .arch = "x86_64", .sys = "/sys", .proc = "/proc" };
+	const struct overhead *o = hostcheck_has_kvm(&facts) ? &overhead_kvm : &overhead_emulation;
+
+	return xasprintf(
+		"{\"apiVersion\":\"node.k8s.io/v1\",\"kind\":\"RuntimeClass\",\"metadata\":{"
+		"\"name\":\"%s\",\"labels\":{\"app.kubernetes.io/managed-by\":\"kata-deploy\","
+		"\"kata-deploy/instance\":\"default\"},\"annotations\":{"
+		"\"katacontainers.io/kata-version\":\"2\","
+		"\"kata-deploy.katacontainers.io/overhead-memory\":\"n1\","
+		"\"kata-deploy.katacontainers.io/overhead-cpu\":\"n1\"}},"
+		"\"handler\":\"kata-qemu\",\"overhead\":{\"podFixed\":{"
+		"\"memory\":\"%uMi\",\"cpu\":\"%um\"}},\"scheduling\":{\"nodeSelector\":{"
+		"\"katacontainers.io/kata-runtime\":\"true\","
+		"\"kata-deploy.katacontainers.io/default\":\"true\"}}}",
+		name, o->guest_mib + o->host_mib, o->cpu_milli);
+}
+
+/* The client makes ten requests at once and then five a second: this is how long it takes. */
+static void test_going_back_and_staying_are_few_requests(void **state)
+{
+	_free_ char *qemu = class_of_two("kata-qemu");
+	_free_ char *kata = class_of_two("kata");
+	struct fake_turn back[] = {
+		SAYS(NULL),
+		GET(CLASSES "kata-qemu ", "200 OK", qemu),
+		GET(CLASSES "kata ", "200 OK", kata),
+		CONDITION,
+		CLAIM,
+		PATCH("/api/v1/nodes/n1/status?", "RolledBack"),
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\""),
+		POST("/apis/events.k8s.io/", "KataRolledBack"),
+	};
+	struct fake_turn same[] = {
+		SAYS(NULL),
+		GET(CLASSES "kata-qemu ", "200 OK", qemu),
+		GET(CLASSES "kata ", "200 OK", kata),
+	};
+	_free_ char *proof = NULL;
+	struct found found;
+	struct world w;
+	struct error e;
+
+	(void)state;
+	start(&w);
+	proof = install_two(&w);
+	w.settings.create_runtimeclasses = true;
+	w.settings.create_default_runtimeclass = true;
+	{
+		AS_READY(same, proof, "True");
+
+		assert_int_equal(install_version(&w, "2", same, ARRAY_SIZE(same), NULL, &e), 0);
+	}
+	go_back(&w, back, ARRAY_SIZE(back), proof, &found);
+	assert_current(&w, "1-");
 	free(found.proof);
 	world_end(&w);
 }
@@ -815,6 +879,7 @@ int main(void)
 		cmocka_unit_test(test_failure_that_is_over_costs_one_request),
 		cmocka_unit_test(test_proof_of_this_boot_counts_for_its_configuration_alone),
 		cmocka_unit_test(test_going_back_is_a_link_and_no_sandbox),
+		cmocka_unit_test(test_going_back_and_staying_are_few_requests),
 		cmocka_unit_test(
 			test_version_that_was_gone_back_from_comes_again_when_it_is_wished),
 		cmocka_unit_test(test_roll_out_that_is_undone_boots_nothing),
