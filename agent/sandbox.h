@@ -36,6 +36,7 @@ struct sandbox {
 	struct hugepages_pools *pages; /* (fixed) own lock */
 	struct work_queue *queue;      /* (fixed) order of the sandbox's own calls */
 	struct sandbox_state *state;   /* (fixed) own lock, sandbox.c */
+	uint64_t scrapes;              /* atomic: how often the metrics were asked for */
 	/* Told to main on the io thread: DestroySandbox was answered; a connection has ended. */
 	void (*ended)(struct sandbox *sb);        /* (fixed) */
 	void (*disconnected)(struct sandbox *sb); /* (fixed) */

@@ -112,6 +112,10 @@ static Agent__MemoryStats *memory_stats(const struct cgroup *cg)
 	stats->swap_usage = memory_data(read_number(cg, "memory.swap.current"),
 					read_number(cg, "memory.swap.peak"),
 					read_number(cg, "memory.swap.max"), 0);
+	/* As in upstream's agent, no limit of swap is 0: the largest number would promise a host
+	 * that there is so much of it. */
+	if (stats->swap_usage->limit == UINT64_MAX)
+		stats->swap_usage->limit = 0;
 	stats->kernel_usage = memory_data(cgroup_value(text, "kernel", 0), 0, 0, 0);
 	stats->stats = xcalloc(KEYS_MAX, sizeof(*stats->stats));
 	for (char *const *line = lines; line && *line && stats->n_stats < KEYS_MAX; line++)

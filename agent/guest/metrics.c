@@ -4,21 +4,29 @@
  *
  * One table row per family: its name, its help and the function that prints its samples from one
  * file of /proc.  Files are the kernel's, but their size grows with the guest (disks, interfaces),
- * so each is read with a limit.  The names are those of the agent protocol; shim and monitor pass
- * them on. Work threads.
+ * so each is read with a limit.  The names, of families and of their items, are those of upstream's
+ * agent, for the dashboards that people have; shim and monitor pass them on. Work threads.
  */
 
 #include "agent/guest/metrics.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
 
-#define PROC_FILE_MAX (256 * KIB)
-#define LABEL_MAX     128
+#include "agent/sandbox.h"
+
+#define PROC_FILE_MAX    (256 * KIB)
+#define LABEL_MAX        128
+#define FILESYSTEMS_MAX  64
+#define MOUNTINFO_FIELDS 6 /* of a line, before those that may be missing */
+#define MS_PER_S         1000
 
 /* Prints the samples of family NAME out of TEXT, one file of /proc. */
 typedef void printer(FILE *out, const char *name, char *text);
@@ -58,6 +66,76 @@ static void print_pairs(FILE *out, const char *name, char *text)
 		if (strv_len(words) >= 2 && is_number(words[1]))
 			print_item(out, name, words[0], words[1]);
 	}
+}
+
+/* The item that upstream has for KEY of /proc/meminfo: a word for each that begins with a capital,
+ * with these exceptions.  Caller frees. */
+static char *meminfo_item(const char *key)
+{
+	static const struct {
+		const char *key, *item;
+	} exceptions[] = {
+		{ "Percpu", "per_cpu" },
+		{ "AnonHugePages", "anon_hugepages" },
+		{ "ShmemHugePages", "shmem_hugepages" },
+		{ "HugePages_Total", "hugepages_total" },
+		{ "HugePages_Free", "hugepages_free" },
+		{ "HugePages_Rsvd", "hugepages_rsvd" },
+		{ "HugePages_Surp", "hugepages_surp" },
+		{ "DirectMap4k", "direct_map_4k" },
+		{ "DirectMap4M", "direct_map_4M" },
+		{ "DirectMap2M", "direct_map_2M" },
+		{ "DirectMap1G", "direct_map_1G" },
+	};
+	char *item = xmalloc(2 * strlen(key) + 1), *at = item;
+
+	for (size_t i = 0; i < ARRAY_SIZE(exceptions); i++) {
+		if (strcmp(exceptions[i].key, key) == 0) {
+			free(item);
+			return xstrdup(exceptions[i].item);
+		}
+	}
+	for (size_t i = 0; key[i]; i++) {
+		bool is_word =
+			isupper((unsigned char)key[i]) && i > 0 &&
+			isalnum((unsigned char)key[i - 1]) &&
+			(islower((unsigned char)key[i - 1]) || islower((unsigned char)key[i + 1]));
+
+		if (is_word)
+			*at++ = '_';
+		if (key[i] != ')')
+			*at++ = key[i] == '(' ? '_' : (char)tolower((unsigned char)key[i]);
+	}
+	*at = '\0';
+	return item;
+}
+
+/* In bytes, as upstream has it. */
+static void print_meminfo(FILE *out, const char *name, char *text)
+{
+	_strv_ strv lines = strv_split(text, "\n");
+
+	for (size_t i = 0; lines && lines[i]; i++) {
+		_strv_ strv words = strv_split(lines[i], ": \t");
+		_free_ char *item = words && words[0] ? meminfo_item(words[0]) : NULL;
+		_free_ char *bytes = NULL;
+		struct error ignored;
+		uint64_t value;
+
+		if (strv_len(words) < 2 ||
+		    parse_u64(words[1], name, UINT64_MAX / KIB, &value, &ignored) < 0)
+			continue;
+		bytes = xasprintf("%llu", (unsigned long long)(words[2] ? value * KIB : value));
+		print_item(out, name, item, bytes);
+	}
+}
+
+/* Names in small letters. */
+static void print_status(FILE *out, const char *name, char *text)
+{
+	for (char *at = text; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	print_pairs(out, name, text);
 }
 
 static void print_words(FILE *out, const char *name, char *text, const char *const *items,
@@ -107,6 +185,25 @@ static void print_table_row(FILE *out, const char *name, const char *label, strv
 				       words[first + i]);
 }
 
+/* "cpu" and "cpu1" are "total" and "1", clock ticks are milliseconds. */
+static void print_cpu(FILE *out, const char *name, strv words, const char *const *items,
+		      size_t n_items)
+{
+	const char *cpu = words[0][strlen("cpu")] ? words[0] + strlen("cpu") : "total";
+	uint64_t ticks, per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct error ignored;
+
+	for (size_t i = 0; i < n_items && i + 1 < strv_len(words); i++) {
+		char ms[32];
+
+		if (parse_u64(words[i + 1], name, UINT64_MAX / MS_PER_S, &ticks, &ignored) < 0)
+			continue;
+		(void)snprintf(ms, sizeof(ms), "%llu",
+			       (unsigned long long)(ticks * MS_PER_S / per_s));
+		print_labelled(out, name, "cpu", cpu, items[i], ms);
+	}
+}
+
 static void print_cpu_time(FILE *out, const char *name, char *text)
 {
 	static const char *const items[] = { "user", "nice",    "system", "idle",  "iowait",
@@ -117,7 +214,7 @@ static void print_cpu_time(FILE *out, const char *name, char *text)
 		_strv_ strv words = strv_split(lines[i], " ");
 
 		if (str_starts(lines[i], "cpu"))
-			print_table_row(out, name, "cpu", words, 1, items, ARRAY_SIZE(items));
+			print_cpu(out, name, words, items, ARRAY_SIZE(items));
 	}
 }
 
@@ -143,7 +240,7 @@ static void print_diskstat(FILE *out, const char *name, char *text)
 {
 	static const char *const items[] = {
 		"reads",
-		"reads_merged",
+		"merged",
 		"sectors_read",
 		"time_reading",
 		"writes",
@@ -153,6 +250,12 @@ static void print_diskstat(FILE *out, const char *name, char *text)
 		"in_progress",
 		"time_in_progress",
 		"weighted_time_in_progress",
+		"discards",
+		"discards_merged",
+		"sectors_discarded",
+		"time_discarding",
+		"flushes",
+		"time_flushing",
 	};
 	_strv_ strv lines = strv_split(text, "\n");
 
@@ -233,6 +336,78 @@ static void print_total_rss(FILE *out, const char *name, char *text)
 	print_stat_number(out, name, text, 21, (double)sysconf(_SC_PAGESIZE));
 }
 
+/* Whether WORDS, those of a line of mountinfo(5), are of a file system that is worth a number: one
+ * of a disk, which somebody writes.  Gives where it is and of what. */
+static bool is_counted(strv words, const char **ret_point, const char **ret_device)
+{
+	static const char *const types[] = { "ext4", "xfs", "btrfs", "vfat", "overlay" };
+	size_t n = strv_len(words), dash = MOUNTINFO_FIELDS;
+	const char *slash;
+
+	while (dash < n && strcmp(words[dash], "-") != 0)
+		dash++;
+	if (dash + 3 >= n || str_starts(words[dash + 3], "ro") || strchr(words[4], '\\'))
+		return false;
+	slash = strrchr(words[dash + 2], '/');
+	*ret_point = words[4];
+	*ret_device = slash ? slash + 1 : words[dash + 2];
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (strcmp(words[dash + 1], types[i]) == 0)
+			return true;
+	return false;
+}
+
+static void print_filesystem(FILE *out, const char *name, const char *point, const char *device,
+			     const uint64_t *numbers)
+{
+	static const char *const items[] = { "total", "used", "available" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
+		(void)fprintf(out, "%s{mount=\"", name);
+		print_label(out, point);
+		(void)fputs("\",device=\"", out);
+		print_label(out, device);
+		(void)fprintf(out, "\",item=\"%s\"} %llu\n", items[i],
+			      (unsigned long long)numbers[i]);
+	}
+}
+
+enum measure { MEASURE_BYTES, MEASURE_INODES };
+
+/* Each file system once, wherever it is seen. */
+static void print_filesystems(FILE *out, const char *name, char *text, enum measure measure)
+{
+	_strv_ strv lines = strv_split(text, "\n");
+	_strv_ strv seen = NULL;
+
+	for (size_t i = 0; lines && lines[i] && strv_len(seen) < FILESYSTEMS_MAX; i++) {
+		_strv_ strv words = strv_split(lines[i], " ");
+		const char *point, *device;
+		struct statvfs fs;
+		uint64_t unit, total, unused;
+
+		if (!is_counted(words, &point, &device) || strv_contains(seen, words[2]) ||
+		    statvfs(point, &fs) < 0)
+			continue;
+		strv_add(&seen, words[2]);
+		unit = measure == MEASURE_BYTES ? fs.f_frsize : 1;
+		total = (measure == MEASURE_BYTES ? fs.f_blocks : fs.f_files) * unit;
+		unused = (measure == MEASURE_BYTES ? fs.f_bfree : fs.f_ffree) * unit;
+		print_filesystem(out, name, point, device,
+				 (uint64_t[]){ total, total - unused, unused });
+	}
+}
+
+static void print_bytes(FILE *out, const char *name, char *text)
+{
+	print_filesystems(out, name, text, MEASURE_BYTES);
+}
+
+static void print_inodes(FILE *out, const char *name, char *text)
+{
+	print_filesystems(out, name, text, MEASURE_INODES);
+}
+
 static const struct {
 	const char *name;
 	const char *help;
@@ -246,20 +421,24 @@ static const struct {
 	  print_total_vm },
 	{ "kata_agent_total_rss", "Resident memory of the agent in bytes.", "self/stat",
 	  print_total_rss },
-	{ "kata_agent_proc_status", "Agent: /proc/self/status.", "self/status", print_pairs },
+	{ "kata_agent_proc_status", "Agent: /proc/self/status.", "self/status", print_status },
 	{ "kata_agent_io_stat", "Agent: /proc/self/io.", "self/io", print_pairs },
 	{ "kata_agent_proc_stat", "Agent: /proc/self/stat.", "self/stat", print_proc_stat },
 	{ "kata_guest_load", "Load averages of the guest.", "loadavg", print_load },
 	{ "kata_guest_tasks", "Tasks of the guest.", "loadavg", print_tasks },
-	{ "kata_guest_cpu_time", "Processor time of the guest in clock ticks.", "stat",
+	{ "kata_guest_cpu_time", "Processor time of the guest in milliseconds.", "stat",
 	  print_cpu_time },
 	{ "kata_guest_vm_stat", "Guest: /proc/vmstat.", "vmstat", print_pairs },
 	{ "kata_guest_netdev_stat", "Guest: /proc/net/dev.", "net/dev", print_netdev },
 	{ "kata_guest_diskstat", "Guest: /proc/diskstats.", "diskstats", print_diskstat },
-	{ "kata_guest_meminfo", "Guest: /proc/meminfo in kB.", "meminfo", print_pairs },
+	{ "kata_guest_meminfo", "Guest: /proc/meminfo in bytes.", "meminfo", print_meminfo },
+	{ "kata_guest_filesystem_bytes", "Bytes of the guest's file systems on disks.",
+	  "self/mountinfo", print_bytes },
+	{ "kata_guest_filesystem_inodes", "Inodes of the guest's file systems on disks.",
+	  "self/mountinfo", print_inodes },
 };
 
-char *metrics_text(const char *proc)
+char *metrics_text(const char *proc, uint64_t scrapes)
 {
 	char *text = NULL;
 	size_t size;
@@ -267,6 +446,10 @@ char *metrics_text(const char *proc)
 
 	if (!out)
 		return xstrdup("");
+	(void)fprintf(out,
+		      "# HELP kata_agent_scrape_count How often this was asked for.\n"
+		      "# TYPE kata_agent_scrape_count counter\nkata_agent_scrape_count %llu\n",
+		      (unsigned long long)scrapes);
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		_free_ char *path = path_join(proc, families[i].file);
 		_free_ char *content = NULL;
@@ -284,11 +467,11 @@ char *metrics_text(const char *proc)
 
 int metrics_rpc_get(struct rpc_request *req, const void *in, void *out_, struct error *e)
 {
+	struct sandbox *sb = rpc_context(req);
 	Agent__Metrics *out = out_;
 
-	(void)req;
 	(void)in;
 	(void)e;
-	out->metrics = metrics_text("/proc");
+	out->metrics = metrics_text("/proc", __atomic_add_fetch(&sb->scrapes, 1, __ATOMIC_RELAXED));
 	return 0;
 }

@@ -4,9 +4,10 @@
 
 #include "lib/rpc/server.h"
 
-/* Prometheus text of the guest and of this process as seen below PROC ("/proc" except in tests).
- * What cannot be read is left out.  Caller frees.  Work thread. */
-char *metrics_text(const char *proc);
+/* Prometheus text of the guest and of this process as seen below PROC ("/proc" except in tests),
+ * which is asked for the SCRAPES-th time.  What cannot be read is left out.  Caller frees.  Work
+ * thread. */
+char *metrics_text(const char *proc, uint64_t scrapes);
 
 rpc_handler metrics_rpc_get;
 

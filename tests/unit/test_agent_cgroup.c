@@ -486,6 +486,7 @@ static void test_stats_read_what_is_there(void **state)
 	put(fake, "cpu.stat", "usage_usec 5\nuser_usec 3\nsystem_usec 2\nnr_throttled 4\n");
 	put(fake, "memory.current", "4096\n");
 	put(fake, "memory.max", "max\n");
+	put(fake, "memory.swap.max", "max\n");
 	put(fake, "memory.stat", "anon 1\nfile 2\ninactive_file 3\n");
 	put(fake, "pids.max", "max\n");
 	put(fake, "io.stat", "254:0 rbytes=1 wbytes=2 rios=3 wios=4\nodd\n");
@@ -497,6 +498,7 @@ static void test_stats_read_what_is_there(void **state)
 	assert_int_equal(stats->cpu_stats->throttling_data->throttled_periods, 4);
 	assert_int_equal(stats->memory_stats->usage->usage, 4096);
 	assert_int_equal(stats->memory_stats->usage->limit, UINT64_MAX);
+	assert_int_equal(stats->memory_stats->swap_usage->limit, 0);
 	assert_int_equal(stats->memory_stats->cache, 2);
 	assert_int_equal(stats->memory_stats->n_stats, 3);
 	assert_int_equal(stats->pids_stats->limit, 0);

@@ -178,15 +178,37 @@ static void test_metrics_print_known_files(void **state)
 
 	(void)state;
 	make_file("loadavg", "0.10 0.20 0.30 2/48 120\n");
-	make_file("meminfo", "MemTotal:   123 kB\nMemFree:  45 kB\n");
+	make_file(
+		"meminfo",
+		"MemTotal:   123 kB\nMemFree:  45 kB\nActive(anon): 1 kB\nKReclaimable: 2 kB\n"
+		"Committed_AS: 3 kB\nNFS_Unstable: 4 kB\nHugePages_Total: 5\nDirectMap2M: 6 kB\n");
 	make_file("stat", "cpu  1 2 3\ncpu0 1 2 3\nintr 5\n");
+	make_file("self/status", "VmRSS:\t 77 kB\nvoluntary_ctxt_switches:\t8\n");
+	make_file("self/mountinfo",
+		  "1 0 0:1 / / rw - rootfs none rw\n2 1 8:1 / / rw shared:1 - ext4 /dev/vda rw\n"
+		  "3 1 8:1 / /proc rw - ext4 /dev/vda rw\n4 1 8:2 / / ro - ext4 /dev/vdb ro\n");
 	make_file("net/dev", "Inter-|x\n face |y\n  eth0: 11 12 13 0 0 0 0 0 21 22 0 0 0 0 0 0\n");
 	make_file("diskstats", " 253 0 vda 7 0 9 1\n");
-	text = metrics_text(root);
+	text = metrics_text(root, 7);
+	expect_line(text, "kata_agent_scrape_count 7\n");
 	expect_line(text, "kata_guest_load{item=\"load5\"} 0.20\n");
 	expect_line(text, "kata_guest_tasks{item=\"max\"} 48\n");
-	expect_line(text, "kata_guest_meminfo{item=\"MemFree\"} 45\n");
-	expect_line(text, "kata_guest_cpu_time{cpu=\"cpu0\",item=\"system\"} 3\n");
+	expect_line(text, "kata_guest_meminfo{item=\"mem_free\"} 46080\n");
+	expect_line(text, "kata_guest_meminfo{item=\"active_anon\"} 1024\n");
+	expect_line(text, "kata_guest_meminfo{item=\"k_reclaimable\"} 2048\n");
+	expect_line(text, "kata_guest_meminfo{item=\"committed_as\"} 3072\n");
+	expect_line(text, "kata_guest_meminfo{item=\"nfs_unstable\"} 4096\n");
+	expect_line(text, "kata_guest_meminfo{item=\"hugepages_total\"} 5\n");
+	expect_line(text, "kata_guest_meminfo{item=\"direct_map_2M\"} 6144\n");
+	expect_line(text, "kata_agent_proc_status{item=\"vmrss\"} 77\n");
+	expect_line(text,
+		    "kata_guest_filesystem_bytes{mount=\"/\",device=\"vda\",item=\"total\"} ");
+	expect_line(text,
+		    "kata_guest_filesystem_inodes{mount=\"/\",device=\"vda\",item=\"used\"} ");
+	assert_null(strstr(text, "vdb"));
+	assert_null(strstr(text, "mount=\"/proc\""));
+	expect_line(text, "kata_guest_cpu_time{cpu=\"total\",item=\"user\"} 10\n");
+	expect_line(text, "kata_guest_cpu_time{cpu=\"0\",item=\"system\"} 30\n");
 	expect_line(text, "kata_guest_netdev_stat{interface=\"eth0\",item=\"sent_packets\"} 22\n");
 	expect_line(text, "kata_guest_diskstat{disk=\"vda\",item=\"sectors_read\"} 9\n");
 	assert_null(strstr(text, "kata_guest_vm_stat"));
@@ -201,7 +223,7 @@ static void test_metrics_of_broken_files_stay_well_formed(void **state)
 	make_file("self/stat", "1 (a) b) R\n");
 	make_file("stat", "cpu\ncpu0 x y\n");
 	make_file("diskstats", "1 2\n");
-	text = metrics_text(root);
+	text = metrics_text(root, 1);
 	expect_line(text, "kata_guest_meminfo{item=\"a_b_c\"} 1\n");
 }
 
