@@ -14,6 +14,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/csi.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"
+#include "lib/rpc/proto/memagent.pb-c.h"
 #include "lib/rpc/proto/pb.pb-c.h"
 
 #include "agent/config.h"
@@ -22,6 +23,7 @@
 #include "agent/guest/guest.h"
 #include "agent/guest/metrics.h"
 #include "agent/guest/swap.h"
+#include "agent/network/iptables.h"
 #include "agent/network/network.h"
 #include "agent/sandbox.h"
 #include "agent/storage/copy.h"
@@ -51,6 +53,25 @@ static int version(struct rpc_request *req, const void *in, void *out, struct er
 	/* Who asks wants to know whose agent this is like. */
 	answer->agent_version = xstrdup(KATA_COMPATIBLE);
 	return 0;
+}
+
+/* What upstream's agent does and this one does not, said before anybody wonders about his request.
+ */
+static int refuse_policy(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	(void)req;
+	(void)in;
+	(void)out;
+	return fail(e, ENOSYS, "SetPolicy: this agent has no policy, it does what the host asks");
+}
+
+static int refuse_mem_agent(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	(void)req;
+	(void)in;
+	(void)out;
+	return fail(e, ENOSYS,
+		    "MemAgentMemcgSet and MemAgentCompactSet: this agent has no memory agent");
 }
 
 #define ROW(service, name, in, out, where, handle)                                  \
@@ -88,6 +109,11 @@ static const struct rpc_method methods[] = {
 	WORK("ListInterfaces", list_interfaces, agent__interfaces, network_rpc_list_interfaces),
 	WORK("ListRoutes", list_routes, agent__routes, network_rpc_list_routes),
 	WORK("AddARPNeighbors", add_arpneighbors, pb__empty, network_rpc_add_neighbors),
+	WORK("GetIPTables", get_iptables, agent__get_iptables_response, iptables_rpc_get),
+	WORK("SetIPTables", set_iptables, agent__set_iptables_response, iptables_rpc_set),
+	INLINE("SetPolicy", set_policy, pb__empty, refuse_policy),
+	ROW("grpc.AgentService", "MemAgentMemcgSet", memagent__mem_agent_memcg_config, pb__empty, RPC_INLINE, refuse_mem_agent),
+	ROW("grpc.AgentService", "MemAgentCompactSet", memagent__mem_agent_compact_config, pb__empty, RPC_INLINE, refuse_mem_agent),
 	WORK("CreateContainer", create_container, pb__empty, container_rpc_create),
 	WORK("StartContainer", start_container, pb__empty, container_rpc_start),
 	WORK("RemoveContainer", remove_container, agent__remove_container_response, container_rpc_remove),

@@ -3,11 +3,14 @@
  * test_agent_network - addresses and names that come from the host.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "agent/network/iptables.h"
 #include "lib/net/address.h"
 
 static void test_address_is_parsed(void **state)
@@ -112,6 +115,31 @@ static void test_interface_name_is_checked(void **state)
 	}
 }
 
+static void put_program(const char *root, const char *name, mode_t mode)
+{
+	_free_ char *path = path_join(root, name);
+
+	folder_put(root, name, "");
+	assert_return_code(chmod(path, mode), errno);
+}
+
+static void test_program_of_iptables_is_found_by_either_name(void **state)
+{
+	char *root = folder_new();
+	_free_ char *multi = NULL, *own = NULL;
+
+	(void)state;
+	put_program(root, "usr/bin/iptables-save", 0644);
+	assert_null(iptables_program(root, "iptables-save"));
+	put_program(root, "sbin/xtables-legacy-multi", 0755);
+	multi = iptables_program(root, "iptables-save");
+	assert_string_equal(multi + strlen(root), "/sbin/xtables-legacy-multi");
+	put_program(root, "usr/sbin/iptables-save", 0755);
+	own = iptables_program(root, "iptables-save");
+	assert_string_equal(own + strlen(root), "/usr/sbin/iptables-save");
+	folder_remove(root);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +148,7 @@ int main(void)
 		cmocka_unit_test(test_hardware_address_is_parsed),
 		cmocka_unit_test(test_hardware_address_that_is_none_is_refused),
 		cmocka_unit_test(test_interface_name_is_checked),
+		cmocka_unit_test(test_program_of_iptables_is_found_by_either_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
