@@ -24,8 +24,8 @@
 #define WIRE_REQUEST_MAX (8 * KIB)
 #define WIRE_ANSWER_MAX  (4 * MIB)
 
-/* The body of a request to a shim. */
-#define WIRE_REQUEST_BODY_MAX (64 * KIB)
+/* The body of a request to a shim: rules of a packet filter, a policy. */
+#define WIRE_REQUEST_BODY_MAX MIB
 
 /* ---- what a message becomes: two bytes of it can ask for a hundred in memory ---- */
 /* Protobuf, of ttRPC and gRPC. */

@@ -27,6 +27,7 @@ struct call {
 	struct call *next;
 	uint32_t stream;
 	const struct rpc_call *kind;
+	uint64_t since_ms; /* when it was made */
 	bool is_async;
 	void (*done)(void *arg, void *out, const struct error *error);
 	void *arg;
@@ -46,6 +47,8 @@ struct rpc_client {
 	struct error why; /* it has */
 	void (*closed)(void *arg, const struct error *why);
 	void *closed_arg;
+	void (*took)(void *arg, const struct rpc_call *call, uint64_t ms);
+	void *took_arg;
 	pthread_mutex_t lock; /* guards what follows, and the blocking calls in the list */
 	struct call *calls;
 	struct buf queue;
@@ -150,6 +153,8 @@ static void settle(struct call *call)
 static void on_frame(struct conn *conn, const struct ttrpc_frame *frame)
 {
 	struct rpc_client *client = CONTAINER_OF(conn, struct rpc_client, conn);
+	const struct rpc_call *kind = NULL;
+	uint64_t since_ms = 0;
 	struct call *call;
 	bool is_async = false;
 
@@ -158,6 +163,8 @@ static void on_frame(struct conn *conn, const struct ttrpc_frame *frame)
 	(void)pthread_mutex_lock(&client->lock);
 	call = find_call(client, frame->stream);
 	if (call) {
+		kind = call->kind;
+		since_ms = call->since_ms;
 		is_async = call->is_async;
 		call->answer_len = frame->len;
 		if (!is_async)
@@ -166,6 +173,8 @@ static void on_frame(struct conn *conn, const struct ttrpc_frame *frame)
 		settle(call);
 	}
 	(void)pthread_mutex_unlock(&client->lock);
+	if (kind && client->took)
+		client->took(client->took_arg, kind, now_ms() - since_ms);
 	if (is_async)
 		finish(call);
 }
@@ -319,6 +328,7 @@ static int queue_call(struct rpc_client *client, struct call *call, const uint8_
 
 	if (client->is_closing)
 		return fail(e, ECONNRESET, "'%s': the connection is closed", call->kind->name);
+	call->since_ms = now_ms();
 	stream = ttrpc_take_stream(&client->last_stream);
 	/* Nothing can be said any more, not even that a process shall end. */
 	if (!stream) {
@@ -480,6 +490,14 @@ void rpc_client_on_close(struct rpc_client *client,
 	client->closed = closed;
 	client->closed_arg = arg;
 	notify(client);
+}
+
+void rpc_client_observe(struct rpc_client *client,
+			void (*took)(void *arg, const struct rpc_call *call, uint64_t ms),
+			void *arg)
+{
+	client->took = took;
+	client->took_arg = arg;
 }
 
 void rpc_client_close(struct rpc_client *client)

@@ -36,6 +36,11 @@ DEFINE_CLEANUP(rpc_client_freep, struct rpc_client *, rpc_client_free)
 void rpc_client_on_close(struct rpc_client *client,
 			 void (*closed)(void *arg, const struct error *why), void *arg);
 
+/* Calls TOOK(ARG, ...) for every answer from now on: to what, and how long it took.  Io thread. */
+void rpc_client_observe(struct rpc_client *client,
+			void (*took)(void *arg, const struct rpc_call *call, uint64_t ms),
+			void *arg);
+
 /* Ends the connection: every call, under way or later, fails with ECONNRESET.  Any thread. */
 void rpc_client_close(struct rpc_client *client);
 

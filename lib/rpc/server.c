@@ -59,6 +59,7 @@ struct rpc_request {
 	uint8_t *reply;           /* a Ttrpc__Response, once there is one */
 	size_t reply_len;
 	uint64_t deadline_ms;
+	uint64_t since_ms; /* when it came */
 	uint32_t stream;
 	uint32_t len; /* of the frame */
 	struct job job;
@@ -169,8 +170,12 @@ static void send_status(struct connection *c, uint32_t stream, enum rpc_status c
 
 static void answer(struct rpc_request *req)
 {
+	const struct rpc_service *service = &req->connection->server->service;
+
 	if (!req->is_answered)
 		send_frame(req->connection, req->stream, req->reply, req->reply_len);
+	if (service->answered)
+		service->answered(service->context, req->method, now_ms() - req->since_ms);
 	req->is_answered = true;
 }
 
@@ -425,6 +430,7 @@ static int take_request(struct connection *c, const struct ttrpc_frame *frame, s
 	req->stream = frame->stream;
 	req->len = frame->len;
 	req->deadline_ms = deadline_of(envelope->timeout_nano);
+	req->since_ms = now_ms();
 	req->envelope = TAKE_PTR(envelope);
 	req->in = in;
 	request_add(c, req);

@@ -60,6 +60,9 @@ struct rpc_service {
 	void *context;
 	/* Called on the io thread when a connection has ended; may be NULL. */
 	void (*closed)(void *context);
+	/* Called on the io thread when a call of METHOD has been answered, after so long; may be
+	 * NULL. */
+	void (*answered)(void *context, const struct rpc_method *method, uint64_t ms);
 };
 
 /* SERVICE is copied; what it points to must outlive the server.  POOL may be NULL if no method is

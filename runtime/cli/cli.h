@@ -36,6 +36,9 @@ cli_run cmd_completion;
 cli_run cmd_direct_volume;
 cli_run cmd_env;
 cli_run cmd_exec;
+cli_run cmd_iptables;
+cli_run cmd_metrics;
+cli_run cmd_policy;
 
 /* The configuration that --config or the search gives; its warnings go to standard error. */
 int cli_load_config(const struct cli *cli, struct config *ret, struct error *e);

@@ -27,14 +27,6 @@ struct arguments {
 	const char *size;
 };
 
-/* One request to the shim of the volume's sandbox. */
-struct question {
-	const char *method;
-	const char *target;
-	const char *body;
-	uint64_t wait_ms;
-};
-
 static int add(const struct arguments *a, struct error *e)
 {
 	if (!a->info)
@@ -47,15 +39,15 @@ static int remove_record(const struct arguments *a, struct error *e)
 	return direct_remove(DIRECT_ROOT, a->path, e);
 }
 
-static int ask(const char *path, const struct question *q, char **ret_answer, struct error *e)
+static int ask(const char *path, const struct management_question *q, char **ret_answer,
+	       struct error *e)
 {
 	_strv_ strv ids = NULL;
 	int result = direct_sandboxes(DIRECT_ROOT, path, &ids, e);
 
 	for (size_t i = 0; ids && ids[i]; i++) {
 		struct error why;
-		int r = management_ask_sandbox(ids[i], q->method, q->target, q->body,
-					       deadline_in(q->wait_ms), ret_answer, &why);
+		int r = management_ask_sandbox(ids[i], q, ret_answer, &why);
 
 		if (r >= 0)
 			return 0;
@@ -79,7 +71,10 @@ static int stats(const struct arguments *a, struct error *e)
 		return r;
 	disk = management_escape(d.device);
 	target = xasprintf(MANAGEMENT_VOLUME_STATS "?" MANAGEMENT_PATH "=%s", disk);
-	r = ask(a->path, &(struct question){ "GET", target, NULL, STATS_MS }, &answer, e);
+	r = ask(a->path,
+		&(struct management_question){
+			.method = "GET", .target = target, .wait_ms = STATS_MS },
+		&answer, e);
 	if (r >= 0)
 		printf("%s\n", answer);
 	return r;
@@ -90,7 +85,9 @@ static int resize(const struct arguments *a, struct error *e)
 	_json_ struct json_object *body = json_object_new_object();
 	_direct_ struct direct d = { 0 };
 	_free_ char *answer = NULL;
-	struct question q = { "POST", MANAGEMENT_VOLUME_RESIZE, NULL, RESIZE_MS };
+	struct management_question q = { .method = "POST",
+					 .target = MANAGEMENT_VOLUME_RESIZE,
+					 .wait_ms = RESIZE_MS };
 	uint64_t size;
 	int r;
 

@@ -19,6 +19,7 @@
 #include "lib/loop.h"
 #include "lib/sock.h"
 #include "runtime/cli/cli.h"
+#include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/vmm/vsock.h"
 
@@ -56,19 +57,37 @@ static int parse_options(int argc, char **argv, uint32_t *ret_port, const char *
 	return check_id(*ret_id, "sandbox id", 128, e);
 }
 
-static int dial(const char *id, uint32_t port, struct error *e)
+/* Where the agent of sandbox ID is: its shim says it, of whichever of this family it is; one of
+ * ours that cannot be asked has left it in its record.  Caller frees. */
+static int find_agent(const char *id, char **ret_url, struct error *e)
 {
+	static const struct management_question q = { .method = "GET",
+						      .target = MANAGEMENT_AGENT_URL,
+						      .wait_ms = DIAL_MS };
 	_state_ struct state state = { 0 };
-	struct sock_address a;
-	int fd, r;
+	int r = management_ask_sandbox(id, &q, ret_url, e);
 
+	if (r != -ESRCH)
+		return r;
 	r = state_load(&state, NULL, id, e);
 	if (r == -ENOENT)
 		return fail(e, ENOENT, "there is no sandbox '%s' on this host; see %s", id,
 			    STATE_ROOT);
+	if (r >= 0)
+		*ret_url = TAKE_PTR(state.agent_url);
+	return r;
+}
+
+static int dial(const char *id, uint32_t port, struct error *e)
+{
+	_free_ char *url = NULL;
+	struct sock_address a;
+	int fd, r;
+
+	r = find_agent(id, &url, e);
 	if (r < 0)
 		return r;
-	r = sock_parse(state.agent_url, &a, e);
+	r = sock_parse(url, &a, e);
 	if (r < 0)
 		return fail_wrap(e, "sandbox '%s' is not up", id);
 	a.port = port;

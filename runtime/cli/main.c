@@ -46,6 +46,26 @@ const struct command cli_commands[] = {
 		.help = "open a shell in the guest of SANDBOX through its debug console",
 	},
 	{
+		.name = "metrics",
+		.usage = "SANDBOX",
+		.run = cmd_metrics,
+		.help = "what the shim, the hypervisor and the guest of SANDBOX take, for "
+			"Prometheus",
+	},
+	{
+		.name = "iptables",
+		.usage = "get|set --sandbox-id SANDBOX [--v6] [FILE]",
+		.run = cmd_iptables,
+		.help = "the packet filter of a guest, as iptables-save writes it; replace it by "
+			"FILE",
+	},
+	{
+		.name = "policy",
+		.usage = "set --sandbox-id SANDBOX FILE",
+		.run = cmd_policy,
+		.help = "give the agent of a guest a policy, if it is one that has any",
+	},
+	{
 		.name = "completion",
 		.usage = "bash|zsh|fish",
 		.run = cmd_completion,

@@ -33,6 +33,7 @@
 #define CGROUP_ROOT    "/sys/fs/cgroup"
 #define PROCS_MAX      (64 * KIB)
 #define FORGET_WAIT_MS 2000
+#define NS_PER_US      1000
 #define COUNTS_MAX     (64 * KIB)
 #define NO_LIMIT       (UINT64_MAX / 4)
 #define LEAF           "vm" /* of a version 2 folder */
@@ -333,6 +334,23 @@ uint64_t cgroup_oom_kills(char *const *dirs)
 			return kills;
 	}
 	return 0;
+}
+
+void cgroup_usage(char *const *dirs, uint64_t *ret_cpu_ns, uint64_t *ret_memory)
+{
+	uint64_t cpu = 0, memory = 0, value;
+
+	for (char *const *dir = dirs; dir && *dir; dir++) {
+		if (cpu == 0 && read_count(*dir, "cpuacct.usage", "", &value))
+			cpu = value;
+		if (cpu == 0 && read_count(*dir, "cpu.stat", "usage_usec ", &value))
+			cpu = value * NS_PER_US;
+		if (memory == 0 && (read_count(*dir, "memory.usage_in_bytes", "", &value) ||
+				    read_count(*dir, "memory.current", "", &value)))
+			memory = value;
+	}
+	*ret_cpu_ns = cpu;
+	*ret_memory = memory;
 }
 
 static void kill_members(const char *dir)

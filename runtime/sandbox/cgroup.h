@@ -35,6 +35,10 @@ uint64_t cgroup_pages_limit(char *const *dirs, const char *size);
  * Above them where it counts only there (version 2, when nobody turned on the controller below). */
 uint64_t cgroup_oom_kills(char *const *dirs);
 
+/* What all in DIRS have used together: processor time in nanoseconds, memory in bytes; 0 where it
+ * is not counted. */
+void cgroup_usage(char *const *dirs, uint64_t *ret_cpu_ns, uint64_t *ret_memory);
+
 /* Kills what is left in DIRS and removes them; after a crash. */
 void cgroup_forget(char *const *dirs);
 void cgroup_done(struct cgroup *c);

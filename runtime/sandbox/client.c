@@ -25,10 +25,12 @@
 #define CREATE_WAIT_MS UINT64_C(60000)
 #define KILL_WAIT_MS   UINT64_C(5000)
 #define STALE_WAIT_MS  UINT64_C(2000) /* a favour, which nothing depends on */
-#define NS_PER_S       INT64_C(1000000000)
-#define NS_PER_US      INT64_C(1000)
-#define CLOCK_CALLS    5
-#define CLOCK_GOOD_NS  (4 * NS_PER_S / 1000) /* a reading is at most half of it wrong */
+/* Who asks a shim for its metrics gives up after 3 s, with what the host knows as well. */
+#define METRICS_WAIT_MS UINT64_C(1500)
+#define NS_PER_S        INT64_C(1000000000)
+#define NS_PER_US       INT64_C(1000)
+#define CLOCK_CALLS     5
+#define CLOCK_GOOD_NS   (4 * NS_PER_S / 1000) /* a reading is at most half of it wrong */
 
 #define CALL(method, input, output, wait)                                                          \
 	{                                                                                          \
@@ -92,12 +94,28 @@ static const struct {
 				     csi__volume_stats_response, CALL_WAIT_MS),
 	[CLIENT_RESIZE_VOLUME] =
 		CALL("ResizeVolume", agent__resize_volume_request, pb__empty, CREATE_WAIT_MS),
+	[CLIENT_GET_METRICS] =
+		CALL("GetMetrics", agent__get_metrics_request, agent__metrics, METRICS_WAIT_MS),
+	[CLIENT_GET_IPTABLES] = CALL("GetIPTables", agent__get_iptables_request,
+				     agent__get_iptables_response, CALL_WAIT_MS),
+	[CLIENT_SET_IPTABLES] = CALL("SetIPTables", agent__set_iptables_request,
+				     agent__set_iptables_response, CALL_WAIT_MS),
+	[CLIENT_SET_POLICY] = CALL("SetPolicy", agent__set_policy_request, pb__empty, CALL_WAIT_MS),
 };
 static_assert(ARRAY_SIZE(calls) == N_CLIENT_CALL, "a row for every call");
 
 const struct rpc_call *client_call_of(enum client_call which)
 {
 	return &calls[which].call;
+}
+
+enum client_call client_which(const struct rpc_call *call)
+{
+	enum client_call which = 0;
+
+	while (which < N_CLIENT_CALL && &calls[which].call != call)
+		which++;
+	return which;
 }
 
 uint64_t client_wait_of(enum client_call which)

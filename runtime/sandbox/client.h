@@ -35,11 +35,18 @@ enum client_call {
 	CLIENT_GET_OOM_EVENT,
 	CLIENT_VOLUME_STATS,
 	CLIENT_RESIZE_VOLUME,
+	CLIENT_GET_METRICS,
+	CLIENT_GET_IPTABLES,
+	CLIENT_SET_IPTABLES,
+	CLIENT_SET_POLICY,
 	N_CLIENT_CALL,
 };
 
 /* Name, messages and service of WHICH, for rpc_call_async(). */
 const struct rpc_call *client_call_of(enum client_call which);
+
+/* Which of these CALL is; N_CLIENT_CALL: none. */
+enum client_call client_which(const struct rpc_call *call);
 
 /* How long WHICH may take. */
 uint64_t client_wait_of(enum client_call which);

@@ -98,17 +98,25 @@ static int receive_all(int fd, struct buf *b, uint64_t deadline_ms, struct error
 	}
 }
 
-int management_parse(char *text, char **ret_answer, struct error *e)
+int management_parse(char *text, enum management_form form, char **ret_answer, struct error *e)
 {
 	char *blank = strstr(text, "\r\n\r\n");
-	char *body = blank ? str_trim(blank) : NULL;
+	char *body = blank ? blank + strlen("\r\n\r\n") : NULL;
 	uint32_t status = 0;
 	char number[4] = "";
 
+	if (!text[0])
+		return fail(e, EPROTO, "the shim hung up without an answer");
 	if (blank && (str_starts(text, "HTTP/1.0 ") || str_starts(text, "HTTP/1.1 ")))
 		memcpy(number, text + strlen("HTTP/1.1 "), 3);
 	if (!number[0] || parse_u32(number, "status", 999, &status, e) < 0)
 		return fail(e, EPROTO, "the shim does not answer in HTTP");
+	if (status == 200 && form == MANAGEMENT_TEXT) {
+		text_make_printable(body);
+		*ret_answer = xstrdup(body);
+		return 0;
+	}
+	body = str_trim(body);
 	str_make_printable(body);
 	if (status != 200)
 		return fail(e, EREMOTEIO, "the shim says: %.400s (%u)", body, status);
@@ -116,7 +124,8 @@ int management_parse(char *text, char **ret_answer, struct error *e)
 	return 0;
 }
 
-static int talk(int fd, struct buf *b, uint64_t deadline_ms, char **ret_answer, struct error *e)
+static int talk(int fd, const struct management_question *q, struct buf *b, uint64_t deadline_ms,
+		char **ret_answer, struct error *e)
 {
 	_free_ char *text = NULL;
 	int r = send_all(fd, b, deadline_ms, e);
@@ -127,19 +136,20 @@ static int talk(int fd, struct buf *b, uint64_t deadline_ms, char **ret_answer, 
 	if (r < 0)
 		return r;
 	text = xstrndup((const char *)b->data, b->len);
-	return management_parse(text, ret_answer, e);
+	return management_parse(text, q->form, ret_answer, e);
 }
 
-int management_ask(const char *socket, const char *method, const char *target, const char *body,
-		   uint64_t deadline_ms, char **ret_answer, struct error *e)
+int management_ask(const char *socket, const struct management_question *q, char **ret_answer,
+		   struct error *e)
 {
 	_free_ char *request =
-		body ? xasprintf(
-			       "%s %s HTTP/1.0\r\nHost: shim\r\n"
-			       "Content-Type: application/json\r\n"
-			       "Content-Length: %zu\r\n\r\n%s",
-			       method, target, strlen(body), body)
-		     : xasprintf("%s %s HTTP/1.0\r\nHost: shim\r\n\r\n", method, target);
+		q->body ? xasprintf(
+				  "%s %s HTTP/1.0\r\nHost: shim\r\nContent-Type: %s\r\n"
+				  "Content-Length: %zu\r\n\r\n%s",
+				  q->method, q->target, q->type ? q->type : "application/json",
+				  strlen(q->body), q->body)
+			: xasprintf("%s %s HTTP/1.0\r\nHost: shim\r\n\r\n", q->method, q->target);
+	uint64_t deadline_ms = deadline_in(q->wait_ms);
 	_close_ int fd = dial(socket, deadline_ms, e);
 	_buf_ struct buf b;
 	int r;
@@ -148,15 +158,15 @@ int management_ask(const char *socket, const char *method, const char *target, c
 	if (fd < 0)
 		return fd;
 	r = buf_add(&b, request, strlen(request), e);
-	return r < 0 ? r : talk(fd, &b, deadline_ms, ret_answer, e);
+	return r < 0 ? r : talk(fd, q, &b, deadline_ms, ret_answer, e);
 }
 
-int management_ask_sandbox(const char *id, const char *method, const char *target, const char *body,
-			   uint64_t deadline_ms, char **ret_answer, struct error *e)
+int management_ask_sandbox(const char *id, const struct management_question *q, char **ret_answer,
+			   struct error *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		_free_ char *socket = socket_below(roots[i], id);
-		int r = management_ask(socket, method, target, body, deadline_ms, ret_answer, e);
+		int r = management_ask(socket, q, ret_answer, e);
 
 		if (r != -ENOENT && r != -ECONNREFUSED)
 			return r;

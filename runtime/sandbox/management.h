@@ -12,6 +12,10 @@
  */
 
 #define MANAGEMENT_AGENT_URL     "/agent-url"
+#define MANAGEMENT_METRICS       "/metrics"
+#define MANAGEMENT_IPTABLES      "/iptables"
+#define MANAGEMENT_IP6TABLES     "/ip6tables"
+#define MANAGEMENT_POLICY        "/policy"
 #define MANAGEMENT_VOLUME_STATS  "/direct-volume/stats"  /* ?path=DISK, escaped */
 #define MANAGEMENT_VOLUME_RESIZE "/direct-volume/resize" /* { "VolumePath": DISK, "Size": N } */
 #define MANAGEMENT_PATH          "path"
@@ -22,17 +26,32 @@ char *management_socket(const char *id);
 /* S with every byte escaped that has a meaning in a URL.  Caller frees. */
 char *management_escape(const char *s);
 
-/* What the shim said in TEXT, a whole answer, which is changed: a copy in *ret_answer if it did as
- * it was asked, one line that no terminal obeys.  EREMOTEIO carries its own words, likewise. */
-int management_parse(char *text, char **ret_answer, struct error *e);
+/* How what a shim says is given back: no terminal obeys either. */
+enum management_form {
+	MANAGEMENT_LINE, /* blanks for what begins new ones */
+	MANAGEMENT_TEXT, /* lines and tabs stay */
+};
 
-/* Asks the shim on SOCKET: METHOD and TARGET, with BODY (JSON) unless it is NULL.  *ret_answer is
- * what it said.  ENOENT or ECONNREFUSED if nobody listens there; else as management_parse(). */
-int management_ask(const char *socket, const char *method, const char *target, const char *body,
-		   uint64_t deadline_ms, char **ret_answer, struct error *e);
+/* One request to a shim. */
+struct management_question {
+	const char *method, *target;
+	const char *body; /* NULL: none */
+	const char *type; /* of the body; NULL: JSON */
+	enum management_form form;
+	uint64_t wait_ms;
+};
+
+/* What the shim said in TEXT, a whole answer, which is changed: a copy in *ret_answer if it did as
+ * it was asked.  EREMOTEIO carries its own words, in one line. */
+int management_parse(char *text, enum management_form form, char **ret_answer, struct error *e);
+
+/* Asks the shim on SOCKET; *ret_answer is what it said.  ENOENT or ECONNREFUSED if nobody listens
+ * there; else as management_parse(). */
+int management_ask(const char *socket, const struct management_question *q, char **ret_answer,
+		   struct error *e);
 /* The same of the shim of sandbox ID, wherever one of this family has its socket.  ESRCH if it has
  * none. */
-int management_ask_sandbox(const char *id, const char *method, const char *target, const char *body,
-			   uint64_t deadline_ms, char **ret_answer, struct error *e);
+int management_ask_sandbox(const char *id, const struct management_question *q, char **ret_answer,
+			   struct error *e);
 
 #endif

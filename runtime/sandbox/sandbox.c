@@ -904,6 +904,11 @@ bool sandbox_ran_out_of_memory(const struct sandbox *s)
 	return cgroup_oom_kills(s->cgroups.dirs) > 0;
 }
 
+void sandbox_usage(const struct sandbox *s, uint64_t *ret_cpu_ns, uint64_t *ret_memory)
+{
+	cgroup_usage(s->cgroups.dirs, ret_cpu_ns, ret_memory);
+}
+
 int sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,
 		 const struct address **ret_address, struct error *e)
 {

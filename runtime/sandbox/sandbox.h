@@ -91,6 +91,10 @@ void sandbox_protect(struct sandbox *s, enum spec_type type, int64_t score);
  * Work thread, before sandbox_stop(). */
 bool sandbox_ran_out_of_memory(const struct sandbox *s);
 
+/* What the VM and all that serves it take of the host: processor time in nanoseconds, memory in
+ * bytes.  Any thread that may read files. */
+void sandbox_usage(const struct sandbox *s, uint64_t *ret_cpu_ns, uint64_t *ret_memory);
+
 /* Gives the guest a disk, and takes it away: block_plug() and block_unplug() for this sandbox.  Any
  * work thread. */
 int sandbox_plug(struct sandbox *s, const struct block_source *source, const char *user,

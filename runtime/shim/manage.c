@@ -20,16 +20,19 @@
 #include "lib/json.h"
 #include "lib/listener.h"
 #include "lib/log.h"
+#include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/sock.h"
 #include "lib/wait.h"
 #include "lib/wire.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/volume.h"
+#include "runtime/shim/metrics.h"
 #include "runtime/shim/request.h"
 #include "runtime/shim/shim.h"
 
-#define TEXT "text/plain; charset=utf-8"
-#define JSON "application/json"
+#define TEXT    "text/plain; charset=utf-8"
+#define JSON    "application/json"
+#define METRICS "text/plain; version=0.0.4; charset=utf-8"
 
 struct manage_peer {
 	struct manage_peer *next; /* younger */
@@ -38,6 +41,8 @@ struct manage_peer {
 	uint64_t deadline_ms; /* of its request, later of its answer */
 	bool is_working;      /* an op refers to it */
 	bool is_answered;
+	const char *type; /* of the answer, when it comes from an op */
+	struct metrics_sample sample;
 	struct buf in, out;
 };
 
@@ -154,6 +159,7 @@ static void answer_error(struct manage_peer *p, const struct error *why)
 
 /* ---- what is asked ---- */
 
+/* OP->text is what goes out. */
 static void op_answered(struct op *op)
 {
 	struct manage_peer *p = op->peer;
@@ -168,28 +174,37 @@ static void op_answered(struct op *op)
 	else if (op->result < 0)
 		answer_error(p, &op->error);
 	else
-		answer(p, 200, op->text ? JSON : TEXT, op->text ? op->text : "");
+		answer(p, 200, p->type, op->text ? op->text : "");
 	arm_timer(m);
 }
 
-/* Has WORK done for P, which waits. */
-static void submit(struct manage_peer *p, int (*work)(struct op *op, struct error *e),
-		   char *own_path, uint64_t bytes)
+/* An op for P, which waits for it and then gets an answer of TYPE. */
+static struct op *begin(struct manage_peer *p, const char *type)
 {
 	struct manage *m = p->manage;
 	struct op *op = op_new(m->shim, NULL, NULL, NULL);
 
 	op->sandbox = m->shim->sandbox;
 	op->peer = p;
-	op->path = own_path;
-	op->bytes = bytes;
-	op->work = work;
 	op->finish = op_answered;
+	p->type = type;
 	p->is_working = true;
 	/* A hang-up would be told again and again. */
 	loop_del(m->shim->loop, &p->io);
 	if (++m->n_working == WIRE_SHIM_PEERS_MAX)
 		listener_hold(&m->listener);
+	return op;
+}
+
+/* Has WORK done for P. */
+static void submit(struct manage_peer *p, int (*work)(struct op *op, struct error *e),
+		   char *own_path, uint64_t bytes, const char *type)
+{
+	struct op *op = begin(p, type);
+
+	op->path = own_path;
+	op->bytes = bytes;
+	op->work = work;
 	op_submit(op, OP_ALONE);
 }
 
@@ -215,7 +230,7 @@ static int ask_volume_stats(struct manage_peer *p, const struct request *r, stru
 
 	if (!path)
 		return fail(e, EINVAL, "the parameter '" MANAGEMENT_PATH "' is missing");
-	submit(p, stats_work, path, 0);
+	submit(p, stats_work, path, 0, JSON);
 	return 0;
 }
 
@@ -237,7 +252,87 @@ static int ask_volume_resize(struct manage_peer *p, const struct request *r, str
 	size = json_at(object, "Size");
 	if (!path || !json_object_is_type(size, json_type_int) || json_object_get_int64(size) <= 0)
 		return fail(e, EINVAL, "'VolumePath' or 'Size' is missing");
-	submit(p, resize_work, xstrdup(path), json_object_get_uint64(size));
+	submit(p, resize_work, xstrdup(path), json_object_get_uint64(size), TEXT);
+	return 0;
+}
+
+static int metrics_work(struct op *op, struct error *e)
+{
+	(void)e;
+	op->text = metrics_gather(op->sandbox, op->bundles, &op->peer->sample);
+	return 0;
+}
+
+static void metrics_gathered(struct op *op)
+{
+	_free_ char *gathered = TAKE_PTR(op->text);
+
+	op->text = metrics_text(op->shim->metrics, gathered, &op->peer->sample);
+	op_answered(op);
+}
+
+static int ask_metrics(struct manage_peer *p, const struct request *r, struct error *e)
+{
+	struct op *op = begin(p, METRICS);
+
+	(void)r;
+	(void)e;
+	for (const struct task *task = op->shim->tasks; task; task = task->next)
+		if (task->container)
+			strv_add(&op->bundles, task->id);
+	op->work = metrics_work;
+	op->finish = metrics_gathered;
+	op_submit(op, OP_ALONE);
+	return 0;
+}
+
+static bool is_ipv6(const struct request *r)
+{
+	return strcmp(r->path, MANAGEMENT_IP6TABLES) == 0;
+}
+
+static void rules_arrived(struct op *op)
+{
+	const Agent__GetIPTablesResponse *answer = op->answer;
+
+	if (op->result >= 0)
+		op->text = xstrndup((const char *)answer->data.data, answer->data.len);
+	op_answered(op);
+}
+
+static int ask_rules(struct manage_peer *p, const struct request *r, struct error *e)
+{
+	Agent__GetIPTablesRequest request = AGENT__GET_IPTABLES_REQUEST__INIT;
+	struct op *op = begin(p, TEXT);
+
+	(void)e;
+	request.is_ipv6 = is_ipv6(r);
+	op->wants_answer = true;
+	op->finish = rules_arrived;
+	op_ask(op, CLIENT_GET_IPTABLES, &request);
+	return 0;
+}
+
+static int give_rules(struct manage_peer *p, const struct request *r, struct error *e)
+{
+	Agent__SetIPTablesRequest request = AGENT__SET_IPTABLES_REQUEST__INIT;
+
+	(void)e;
+	request.is_ipv6 = is_ipv6(r);
+	request.data.data = (uint8_t *)r->body;
+	request.data.len = r->body_len;
+	op_ask(begin(p, TEXT), CLIENT_SET_IPTABLES, &request);
+	return 0;
+}
+
+static int give_policy(struct manage_peer *p, const struct request *r, struct error *e)
+{
+	Agent__SetPolicyRequest request = AGENT__SET_POLICY_REQUEST__INIT;
+
+	if (strlen(r->body) != r->body_len)
+		return fail(e, EINVAL, "the policy is no text");
+	request.policy = r->body;
+	op_ask(begin(p, TEXT), CLIENT_SET_POLICY, &request);
 	return 0;
 }
 
@@ -248,22 +343,36 @@ static const struct {
 	int (*ask)(struct manage_peer *p, const struct request *r, struct error *e);
 } calls[] = {
 	{ MANAGEMENT_AGENT_URL, "GET", ask_agent_url },
+	{ MANAGEMENT_METRICS, "GET", ask_metrics },
+	{ MANAGEMENT_IPTABLES, "GET", ask_rules },
+	{ MANAGEMENT_IPTABLES, "PUT", give_rules },
+	{ MANAGEMENT_IP6TABLES, "GET", ask_rules },
+	{ MANAGEMENT_IP6TABLES, "PUT", give_rules },
+	{ MANAGEMENT_POLICY, "PUT", give_policy },
 	{ MANAGEMENT_VOLUME_STATS, "GET", ask_volume_stats },
 	{ MANAGEMENT_VOLUME_RESIZE, "POST", ask_volume_resize },
 };
 
 static int dispatch(struct manage_peer *p, const struct request *r, struct error *e)
 {
+	_free_ char *methods = NULL;
+
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		char *before = methods;
+
 		if (strcmp(calls[i].path, r->path) != 0)
 			continue;
-		if (strcmp(calls[i].method, r->method) != 0)
-			return fail(e, EPROTOTYPE, "'%s' takes only %s", calls[i].path,
-				    calls[i].method);
-		if (p->manage->shim->stage != SHIM_RUNNING)
-			return fail(e, EBUSY, "the sandbox does not run");
-		return calls[i].ask(p, r, e);
+		if (strcmp(calls[i].method, r->method) == 0) {
+			if (p->manage->shim->stage != SHIM_RUNNING)
+				return fail(e, EBUSY, "the sandbox does not run");
+			return calls[i].ask(p, r, e);
+		}
+		methods = before ? xasprintf("%s and %s", before, calls[i].method)
+				 : xstrdup(calls[i].method);
+		free(before);
 	}
+	if (methods)
+		return fail(e, EPROTOTYPE, "'%s' takes only %s", r->path, methods);
 	return fail(e, ENOENT, "this shim does not serve '%.128s'", r->path);
 }
 

@@ -18,6 +18,7 @@
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/actions.h"
+#include "runtime/shim/metrics.h"
 #include "runtime/shim/shim.h"
 
 #define THREADS_MAX 64
@@ -111,6 +112,7 @@ static int shim_open(struct shim *shim, struct error *e)
 	shim->events = events_new(shim->loop, getenv("TTRPC_ADDRESS"), shim->namespace_, e);
 	if (!shim->events)
 		return -e->code;
+	shim->metrics = metrics_new();
 	task_service(shim, &service);
 	shim->server = rpc_server_new(shim->loop, shim->pool, &service, e);
 	if (!shim->server)
@@ -144,6 +146,7 @@ static void shim_close(struct shim *shim)
 	rpc_server_free(shim->server);
 	sandbox_free(shim->sandbox);
 	events_free(shim->events);
+	metrics_free(shim->metrics);
 	work_pool_free(shim->pool);
 	work_pool_free(shim->urgent);
 	cancel_done(&shim->cancel);

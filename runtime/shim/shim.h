@@ -31,6 +31,7 @@
 struct shim;
 struct task;
 struct manage_peer;
+struct metrics;
 
 enum process_state {
 	PROCESS_CREATING, /* only a task's first process */
@@ -121,7 +122,8 @@ struct shim {
 	struct work_pool *pool;
 	struct work_pool *urgent; /* threads that no call which hangs has taken */
 	struct rpc_server *server;
-	struct manage *manage; /* NULL: nobody can ask but the engine */
+	struct manage *manage;   /* NULL: nobody can ask but the engine */
+	struct metrics *metrics; /* NULL: nothing is counted */
 	struct events *events;
 	const char *id;
 	const char *namespace_;

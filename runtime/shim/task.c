@@ -15,6 +15,7 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/process.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/shim/metrics.h"
 #include "runtime/shim/shim.h"
 
 #define EXECS_MAX   4096
@@ -310,6 +311,14 @@ static const struct rpc_alias aliases[] = {
 	{ "containerd.task.v3.Task", "containerd.task.v2.Task" },
 };
 
+static void count(void *context, const struct rpc_method *method, uint64_t ms)
+{
+	const struct shim *shim = context;
+
+	if (shim->metrics)
+		metrics_task_took(shim->metrics, method, ms);
+}
+
 void task_service(struct shim *shim, struct rpc_service *ret_service)
 {
 	*ret_service = (struct rpc_service){
@@ -318,5 +327,6 @@ void task_service(struct shim *shim, struct rpc_service *ret_service)
 		.aliases = aliases,
 		.n_aliases = ARRAY_SIZE(aliases),
 		.context = shim,
+		.answered = count,
 	};
 }

@@ -26,6 +26,7 @@
 #include "runtime/sandbox/lastwords.h"
 #include "runtime/sandbox/network.h"
 #include "runtime/shim/health.h"
+#include "runtime/shim/metrics.h"
 #include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 
@@ -394,6 +395,14 @@ static int add_health(struct watch *w, struct error *e)
 	return w->health ? 0 : -e->code;
 }
 
+static void count(void *arg, const struct rpc_call *call, uint64_t ms)
+{
+	const struct shim *shim = arg;
+
+	if (shim->metrics)
+		metrics_agent_took(shim->metrics, call, ms);
+}
+
 struct watch *watch_new(struct shim *shim, struct error *e)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
@@ -414,6 +423,7 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 		return NULL;
 	}
 	rpc_client_on_close(sandbox_rpc(shim->sandbox), agent_gone, shim);
+	rpc_client_observe(sandbox_rpc(shim->sandbox), count, shim);
 	oom_ask(w);
 	timer_arm(w->clock.fd, CLOCK_MS, 0);
 	return w;

@@ -35,6 +35,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (bytes && request_parse(bytes, len, &r, &e) > 0)
 			check(&r, len);
 	}
-	(void)management_parse(text, &answer, &e);
+	(void)management_parse(text, MANAGEMENT_LINE, &answer, &e);
 	return 0;
 }

@@ -44,7 +44,9 @@ target_link_options(test_volume PRIVATE -Wl,--wrap=vmm_add_block -Wl,--wrap=vmm_
 	-Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_canceller -Wl,--wrap=client_call)
 kata_unit_test(test_shim_manage.c LIBS kata_shim)
 target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=volume_resize
-	-Wl,--wrap=sandbox_vmm -Wl,--wrap=vmm_vsock -Wl,--wrap=deadline_in)
+	-Wl,--wrap=sandbox_vmm -Wl,--wrap=vmm_vsock -Wl,--wrap=deadline_in -Wl,--wrap=op_ask
+	-Wl,--wrap=metrics_gather)
+kata_unit_test(test_shim_metrics.c LIBS kata_shim)
 kata_unit_test(test_shim_request.c LIBS kata_shim)
 kata_unit_test(test_shim_handover.c LIBS kata_shim kata_host)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)

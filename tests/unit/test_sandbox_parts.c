@@ -202,6 +202,36 @@ static void test_cgroups_of_both_versions_tell_huge_pages(void **state)
 	}
 }
 
+static void test_cgroups_of_both_versions_tell_what_is_used(void **state)
+{
+	static const struct {
+		const char *file, *text, *other, *other_text;
+		uint64_t cpu_ns, memory;
+	} cases[] = {
+		{ "cpu.stat", "usage_usec 7\nuser_usec 3\n", "memory.current", "4096\n", 7000,
+		  4096 },
+		{ "cpuacct.usage", "7\n", "memory.usage_in_bytes", "4096\n", 7, 4096 },
+		{ "cpu.stat", "nr_periods 7\n", "x", "", 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *root = folder_new();
+		_free_ char *leaf = path_join(root, "vm");
+		char *dirs[] = { (char[]){ "/nonexistent/cpu/kata_x" }, root, leaf, NULL };
+		uint64_t cpu_ns, memory;
+		struct error e;
+
+		assert_int_equal(dir_make(leaf, 0700, &e), 0);
+		put(root, cases[i].file, cases[i].text);
+		put(leaf, cases[i].other, cases[i].other_text);
+		cgroup_usage(dirs, &cpu_ns, &memory);
+		assert_int_equal(cpu_ns, cases[i].cpu_ns);
+		assert_int_equal(memory, cases[i].memory);
+		folder_remove(root);
+	}
+}
+
 static void test_last_words_go_where_the_kubelet_looks(void **state)
 {
 	char *root = folder_new();
@@ -673,6 +703,7 @@ int main(void)
 		cmocka_unit_test(test_vm_has_no_more_than_the_limit_of_its_pod_leaves),
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_limit_and_kills),
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_huge_pages),
+		cmocka_unit_test(test_cgroups_of_both_versions_tell_what_is_used),
 		cmocka_unit_test(test_last_words_go_where_the_kubelet_looks),
 		cmocka_unit_test(test_guest_keeps_the_pages_that_were_plugged_in),
 		cmocka_unit_test(test_size_update_keeps_what_it_does_not_name),

@@ -15,10 +15,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "lib/rpc/message.h"
+#include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/sock.h"
 #include "lib/wire.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/volume.h"
+#include "runtime/shim/metrics.h"
 #include "runtime/shim/shim.h"
 #include "tests/unit/rpc-peer.h"
 
@@ -42,6 +45,45 @@ const struct vmm *__wrap_sandbox_vmm(const struct sandbox *s);
 const struct vsock *__wrap_vmm_vsock(const struct vmm *vmm);
 uint64_t __wrap_deadline_in(uint64_t wait_ms);
 uint64_t __real_deadline_in(uint64_t wait_ms);
+void __wrap_op_ask(struct op *op, enum client_call call, const void *request);
+char *__wrap_metrics_gather(struct sandbox *s, char *const *containers,
+			    struct metrics_sample *ret_sample);
+
+static void take_rules(struct op *op, const Agent__SetIPTablesRequest *request)
+{
+	if (request->data.len == 0 || request->data.data[0] != '*')
+		op->result = fail(&op->error, EIO, "iptables-restore ended with status 1");
+}
+
+/* The agent has rules of each family, takes others that begin as rules do, and no policy. */
+void __wrap_op_ask(struct op *op, enum client_call call, const void *request)
+{
+	Agent__GetIPTablesResponse *rules;
+	const char *text;
+
+	if (call == CLIENT_GET_IPTABLES) {
+		rules = message_new(&agent__get_iptables_response__descriptor);
+		text = ((const Agent__GetIPTablesRequest *)request)->is_ipv6 ? "*six\n" : "*four\n";
+		rules->data.data = (uint8_t *)xstrdup(text);
+		rules->data.len = strlen(text);
+		op->answer = rules;
+	} else if (call == CLIENT_SET_IPTABLES) {
+		take_rules(op, request);
+	} else {
+		op->result = fail(&op->error, ENOSYS, "agent: SetPolicy: no policy here");
+	}
+	op->finish(op);
+	op_free(op);
+}
+
+char *__wrap_metrics_gather(struct sandbox *s, char *const *containers,
+			    struct metrics_sample *ret_sample)
+{
+	(void)s;
+	(void)containers;
+	*ret_sample = (struct metrics_sample){ 0 };
+	return xstrdup("kata_guest_x 1\n");
+}
 
 int __wrap_volume_stats(struct sandbox *s, const char *path, char **ret_json, struct error *e)
 {
@@ -104,6 +146,7 @@ static int setup(void **state)
 	f->io.loop = loop_new(&e);
 	f->shim = (struct shim){ .loop = f->io.loop, .id = "pod", .stage = SHIM_RUNNING };
 	f->shim.pool = work_pool_new(f->io.loop, POOL_THREADS, 256 * KIB);
+	f->shim.metrics = metrics_new();
 	f->shim.manage = manage_new(&f->shim, f->socket, &e);
 	assert_non_null(f->shim.manage);
 	peer_loop_start(&f->io);
@@ -117,6 +160,7 @@ static int teardown(void **state)
 	peer_loop_end(&f->io);
 	work_pool_stop(f->shim.pool);
 	manage_free(f->shim.manage);
+	metrics_free(f->shim.metrics);
 	work_pool_free(f->shim.pool);
 	loop_free(f->io.loop);
 	folder_remove(f->dir);
@@ -125,11 +169,18 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const struct management_question anything = { .method = "GET",
+						     .target = "/",
+						     .wait_ms = 1000 };
+
 static int ask(struct fixture *f, const char *method, const char *target, const char *body,
 	       char **ret_answer, struct error *e)
 {
-	return management_ask(f->socket, method, target, body, __real_deadline_in(PEER_PATIENCE_MS),
-			      ret_answer, e);
+	const struct management_question q = {
+		.method = method, .target = target, .body = body, .wait_ms = PEER_PATIENCE_MS
+	};
+
+	return management_ask(f->socket, &q, ret_answer, e);
 }
 
 /* A client that only sends TEXT. */
@@ -165,6 +216,10 @@ static void test_what_is_served_is_answered(void **state)
 		const char *method, *target, *body, *answer;
 	} cases[] = {
 		{ "GET", "/agent-url", NULL, "vsock://7:1024" },
+		{ "GET", "/iptables", NULL, "*four" },
+		{ "GET", "/ip6tables", NULL, "*six" },
+		{ "PUT", "/iptables", "*filter\nCOMMIT\n", "" },
+		{ "PUT", "/ip6tables", "*filter\nCOMMIT\n", "" },
 		{ "GET", "/direct-volume/stats?path=%2Fdev%2Fsdb", NULL, "{\"is\":\"/dev/sdb\"}" },
 		{ "POST", "/direct-volume/resize", "{\"VolumePath\":\"/d\",\"Size\":4096}", "" },
 	};
@@ -184,9 +239,11 @@ static void test_what_is_not_served_is_refused_by_name(void **state)
 	static const struct {
 		const char *method, *target, *body, *why;
 	} cases[] = {
-		{ "GET", "/metrics", NULL, "this shim does not serve '/metrics' (404)" },
-		{ "GET", "/iptables", NULL, "this shim does not serve '/iptables' (404)" },
-		{ "PUT", "/policy", "x", "this shim does not serve '/policy' (404)" },
+		{ "GET", "/debug/vars", NULL, "this shim does not serve '/debug/vars' (404)" },
+		{ "POST", "/iptables", "*", "'/iptables' takes only GET and PUT (405)" },
+		{ "GET", "/policy", NULL, "'/policy' takes only PUT (405)" },
+		{ "PUT", "/iptables", "x", "iptables-restore ended with status 1 (500)" },
+		{ "PUT", "/policy", "x", "agent: SetPolicy: no policy here (501)" },
 		{ "GET", "/agent-url/", NULL, "this shim does not serve '/agent-url/' (404)" },
 		{ "POST", "/agent-url", "{}", "'/agent-url' takes only GET (405)" },
 		{ "GET", "/direct-volume/resize", NULL, "takes only POST (405)" },
@@ -213,6 +270,27 @@ static void test_what_is_not_served_is_refused_by_name(void **state)
 		if (r != -EREMOTEIO || !str_ends(e.msg, cases[i].why))
 			fail_msg("%s %s: %d, %s", cases[i].method, cases[i].target, r, e.msg);
 	}
+}
+
+static void test_metrics_are_gathered_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *text = read_all(dial(f, "GET /metrics HTTP/1.1\r\n\r\n"));
+
+	assert_true(str_starts(text, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(text, "Content-Type: text/plain; version=0.0.4"));
+	assert_non_null(strstr(text, "# TYPE kata_shim_rpc_durations_histogram_milliseconds"));
+	assert_true(str_ends(text, "kata_guest_x 1\n"));
+}
+
+static void test_large_rules_are_taken(void **state)
+{
+	_free_ char *rules = xcalloc(WIRE_REQUEST_BODY_MAX, 1);
+	_free_ char *answer = NULL;
+	struct error e = { 0 };
+
+	memset(rules, '*', WIRE_REQUEST_BODY_MAX - 1);
+	assert_return_code(ask(*state, "PUT", "/iptables", rules, &answer, &e), e.code);
 }
 
 struct staging {
@@ -263,7 +341,7 @@ static void test_no_request_is_answered_and_closed(void **state)
 		{ "hello\r\n\r\n", "HTTP/1.1 400 Bad Request\r\n" },
 		{ "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
 		  "HTTP/1.1 501 Not Implemented\r\n" },
-		{ "PUT /policy HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n",
+		{ "PUT /policy HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n",
 		  "HTTP/1.1 413 Content Too Large\r\n" },
 		{ "GET /agent-url HTTP/1.1\r\n\r\nGET /agent-url HTTP/1.1\r\n\r\n",
 		  "HTTP/1.1 200 OK\r\n" },
@@ -298,9 +376,7 @@ static void test_socket_of_a_dead_shim_is_replaced(void **state)
 
 	memcpy(a.path, path, strlen(path) + 1);
 	(void)close_fd(sock_listen(&a, &e));
-	assert_int_equal(
-		management_ask(path, "GET", "/", NULL, __real_deadline_in(1000), &answer, &e),
-		-ECONNREFUSED);
+	assert_int_equal(management_ask(path, &anything, &answer, &e), -ECONNREFUSED);
 	other.manage = manage_new(&other, path, &e);
 	assert_non_null(other.manage);
 	manage_free(other.manage);
@@ -397,9 +473,7 @@ static void test_sandbox_without_a_shim_is_named(void **state)
 	struct error e;
 
 	(void)state;
-	assert_int_equal(management_ask_sandbox("no-such-sandbox", "GET", "/", NULL,
-						__real_deadline_in(1000), &answer, &e),
-			 -ESRCH);
+	assert_int_equal(management_ask_sandbox("no-such-sandbox", &anything, &answer, &e), -ESRCH);
 	assert_non_null(strstr(e.msg, "'no-such-sandbox'"));
 }
 
@@ -410,6 +484,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_is_served_is_answered),
 		TEST(test_what_is_not_served_is_refused_by_name),
+		TEST(test_metrics_are_gathered_and_counted),
+		TEST(test_large_rules_are_taken),
 		TEST(test_sandbox_that_does_not_run_is_not_asked),
 		TEST(test_no_request_is_answered_and_closed),
 		TEST(test_only_root_may_connect),

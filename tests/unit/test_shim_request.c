@@ -76,7 +76,7 @@ static void test_what_is_no_request_is_refused(void **state)
 		{ "GET / HTTP/1.1\r\nContent-Length:\r\n\r\n", EBADMSG },
 		{ "GET / HTTP/1.1\r\nContent-Length: 1, 1\r\n\r\nx", EBADMSG },
 		{ "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", EBADMSG },
-		{ "GET / HTTP/1.1\r\nContent-Length: 65537\r\n\r\n", EMSGSIZE },
+		{ "GET / HTTP/1.1\r\nContent-Length: 1048577\r\n\r\n", EMSGSIZE },
 		{ "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n", EMSGSIZE },
 		{ "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", ENOSYS },
 		{ "\x16\x03\x01", EBADMSG }, /* TLS */
@@ -164,7 +164,7 @@ static void test_answers_of_a_shim_are_told_apart(void **state)
 		{ "HTTP/1.1 404 Not Found\r\n\r\nnone \033[2J\n", -EREMOTEIO,
 		  "the shim says: none ?[2J (404)" },
 		{ "HTTP/1.1 204 None\r\n\r\n", -EREMOTEIO, "the shim says:  (204)" },
-		{ "", -EPROTO, NULL },
+		{ "", -EPROTO, "the shim hung up without an answer" },
 		{ "HTTP/1.1 200 OK\r\n", -EPROTO, NULL },
 		{ "HTTP/1.1 \r\n\r\n", -EPROTO, NULL },
 		{ "HTTP/1.1 2x0\r\n\r\n", -EPROTO, NULL },
@@ -177,10 +177,25 @@ static void test_answers_of_a_shim_are_told_apart(void **state)
 		_free_ char *answer = NULL;
 		struct error e = { 0 };
 
-		assert_int_equal(management_parse(text, &answer, &e), cases[i].result);
+		assert_int_equal(management_parse(text, MANAGEMENT_LINE, &answer, &e),
+				 cases[i].result);
 		if (cases[i].said)
 			assert_string_equal(answer ? answer : e.msg, cases[i].said);
 	}
+}
+
+static void test_text_of_a_shim_keeps_its_lines(void **state)
+{
+	char text[] = "HTTP/1.1 200 OK\r\n\r\n*filter\n\t-A\033[2J\nCOMMIT\n";
+	char wrong[] = "HTTP/1.1 500 x\r\n\r\na\nb\n";
+	_free_ char *answer = NULL, *none = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(management_parse(text, MANAGEMENT_TEXT, &answer, &e), 0);
+	assert_string_equal(answer, "*filter\n\t-A?[2J\nCOMMIT\n");
+	assert_int_equal(management_parse(wrong, MANAGEMENT_TEXT, &none, &e), -EREMOTEIO);
+	assert_null(strchr(e.msg, '\n'));
 }
 
 #define TEST(name) cmocka_unit_test(name)
@@ -195,6 +210,7 @@ int main(void)
 		TEST(test_parameters_are_found_by_their_whole_name),
 		TEST(test_escaped_text_comes_back),
 		TEST(test_answers_of_a_shim_are_told_apart),
+		TEST(test_text_of_a_shim_keeps_its_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
