@@ -5,8 +5,8 @@
  * The delivered configuration is part of a version and never written.  When this node wants
  * something else (a drop-in, debugging, more annotations), sandboxes read a copy in
  * /etc/kata-containers/HANDLER instead, with config.d beside it; the copy is made anew at every
- * upgrade, and the numbers of the drop-ins leave room for the administrator's own.  Limits: one VMM
- * so far.  Any thread, one at a time.
+ * upgrade, and the numbers of the drop-ins leave room for the administrator's own.  Any thread, one
+ * at a time.
  */
 #include "deploy/shim.h"
 
@@ -25,36 +25,11 @@
 #define CUSTOM_FILE "50-user-overrides.toml"
 #define LAUNCHER    "containerd-shim-kata-v2"
 
-static const struct shim shims[] = {
-	{ "qemu", "configuration-qemu.toml", "hypervisor.qemu" },
-};
-
 static const char debug_text[] =
 	"# From DEBUG of kata-deploy.\n"
 	"[%s]\nenable_debug = true\n"
 	"[agent.kata]\nenable_debug = true\n"
 	"[runtime]\nenable_debug = true\n";
-
-strv shim_names(void)
-{
-	strv names = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(shims); i++)
-		strv_add(&names, shims[i].name);
-	return names;
-}
-
-const struct shim *shim_find(const char *name, struct error *e)
-{
-	_strv_ strv names = shim_names();
-	_free_ char *known = strv_join(names, " ");
-
-	for (size_t i = 0; i < ARRAY_SIZE(shims); i++)
-		if (strcmp(shims[i].name, name) == 0)
-			return &shims[i];
-	(void)fail(e, EINVAL, "SHIMS: '%s' is not in this release; it has: %s", name, known);
-	return NULL;
-}
 
 static int read_custom(struct offer *o, const struct settings *s, struct error *e)
 {

@@ -12,9 +12,9 @@ struct shim {
 	const char *section;       /* of its VMM in that file */
 };
 
-/* Names of all; caller frees. */
+/* Names of all (shim-table.c); caller frees. */
 strv shim_names(void);
-/* NULL with *e filled, which names the known ones. */
+/* NULL with *e filled, which names the known ones (shim-table.c). */
 const struct shim *shim_find(const char *name, struct error *e);
 
 /* The handler of the shim NAME: "kata-qemu", with the suffix.  Caller frees. */

@@ -50,11 +50,15 @@ static int fake_plan(const struct engine *engine, const struct handlers *handler
 {
 	_free_ char *path = path_join(engine->dir, "handlers");
 	struct edit_file *f = edit_add(ret_edit, path, e);
+	_strv_ strv names = NULL;
 
 	if (!f)
 		return -e->code;
+	for (size_t i = 0; i < handlers->n; i++)
+		strv_add(&names, handlers->list[i].name);
+	strv_add(&names, "");
 	if (handlers->presence == HANDLERS_PRESENT)
-		f->new_text = xasprintf("%s\n", handlers->list[0].name);
+		f->new_text = strv_join(names, "\n"); /* each ends its line */
 	return 0;
 }
 
@@ -102,14 +106,18 @@ static int fake_status(const char *socket, uint64_t deadline_ms, const struct ca
 {
 	_free_ char *dir = path_parent(socket);
 	_free_ char *path = path_join(dir, "handlers");
+	_free_ char *text = NULL;
+	struct error ignored;
+	bool has_ours = file_read(path, 64 * KIB, &text, NULL, &ignored) >= 0;
 
 	(void)deadline_ms;
 	(void)cancel;
 	(void)e;
 	*ret_state = (struct endpoint_state){ .is_ready = true };
-	if (file_exists(path))
-		strv_add(&ret_state->handlers, "kata-qemu");
-	if (!loses_runc || !file_exists(path))
+	/* What somebody else wrote there are none. */
+	if (has_ours && str_starts(text, "kata-"))
+		ret_state->handlers = strv_split(text, "\n");
+	if (!loses_runc || !has_ours)
 		strv_add(&ret_state->handlers, "runc");
 	return 0;
 }
@@ -214,8 +222,37 @@ static void add_member(struct buf *b, const char *path, const char *text)
 static const char *release_version = "1";
 static unsigned char release_signer; /* number of a key; 0: nobody */
 
+/* Names of shims that have a configuration of their own besides; NULL: none. */
+static strv release_shims;
+
+static char *configuration_of(const char *shim)
+{
+	return xasprintf("share/defaults/kata-containers/configuration-%s.toml", shim);
+}
+
+static char *delivered_for(const char *shim)
+{
+	return xasprintf("[hypervisor.%s]\ndefault_memory = 2048\n", shim);
+}
+
+static char *manifest_shims(void)
+{
+	_strv_ strv lines = NULL;
+
+	for (char **shim = release_shims; shim && *shim; shim++) {
+		_free_ char *path = configuration_of(*shim);
+		_free_ char *text = delivered_for(*shim);
+		char digest[SHA256_HEX + 1];
+
+		sha256_bytes(text, strlen(text), digest);
+		strv_addf(&lines, "file 0644 %zu %s %s\n", strlen(text), digest, path);
+	}
+	return lines ? strv_join(lines, "") : xstrdup("");
+}
+
 static char *manifest_text(void)
 {
+	_free_ char *shims = manifest_shims();
 	char configuration[SHA256_HEX + 1], empty[SHA256_HEX + 1], digest[SHA256_HEX + 1];
 	_free_ char *body = NULL;
 
@@ -225,8 +262,8 @@ static char *manifest_text(void)
 		"kata-manifest 1\nversion %s\narch x86_64\n"
 		"file 0644 0 %s bin/containerd-shim-kata-v2\n"
 		"file 0644 0 %s libexec/none\n"
-		"file 0644 %zu %s " CONFIGURATION "\n",
-		release_version, empty, empty, strlen(DELIVERED), configuration);
+		"file 0644 %zu %s " CONFIGURATION "\n%s",
+		release_version, empty, empty, strlen(DELIVERED), configuration, shims);
 	sha256_bytes(body, strlen(body), digest);
 	return xasprintf("%sdigest %s\n", body, digest);
 }
@@ -246,6 +283,12 @@ static void write_release(const char *dir)
 	add_member(&b, "bin/containerd-shim-kata-v2", "");
 	add_member(&b, "libexec/none", "");
 	add_member(&b, CONFIGURATION, DELIVERED);
+	for (char **shim = release_shims; shim && *shim; shim++) {
+		_free_ char *name = configuration_of(*shim);
+		_free_ char *text = delivered_for(*shim);
+
+		add_member(&b, name, text);
+	}
 	tar_finish(&b, path);
 }
 

@@ -347,11 +347,21 @@ static const struct found left[] = {
 static const struct handler handlers[] = {
 	{ "kata-qemu", SHIM, "/opt/kata/share/qemu.toml", "/etc/kata/qemu", NULL },
 	{ "kata-clh", SHIM, "/opt/kata/share/clh.toml", "/etc/kata/clh", NULL },
+	{ "kata-fc", SHIM, "/opt/kata/share/fc.toml", "/etc/kata/fc", NULL },
+	{ "kata-acrn", SHIM, "/opt/kata/share/acrn.toml", "/etc/kata/acrn", NULL },
+	{ "kata-tdx", SHIM, "/opt/kata/share/tdx.toml", "/etc/kata/tdx", NULL },
+	{ "kata-snp", SHIM, "/opt/kata/share/snp.toml", "/etc/kata/snp", NULL },
+	{ "kata-remote", SHIM, "/opt/kata/share/remote.toml", "/etc/kata/remote", NULL },
 };
 /* What a removal knows: it reads no configuration. */
 static const struct handler known[] = {
 	{ "kata-qemu", SHIM, NULL, "/etc/kata/qemu", NULL },
 	{ "kata-clh", SHIM, NULL, "/etc/kata/clh", NULL },
+	{ "kata-fc", SHIM, NULL, "/etc/kata/fc", NULL },
+	{ "kata-acrn", SHIM, NULL, "/etc/kata/acrn", NULL },
+	{ "kata-tdx", SHIM, NULL, "/etc/kata/tdx", NULL },
+	{ "kata-snp", SHIM, NULL, "/etc/kata/snp", NULL },
+	{ "kata-remote", SHIM, NULL, "/etc/kata/remote", NULL },
 };
 
 #define BLUE_SHIM "/opt/kata-blue/bin/containerd-shim-kata-v2"
@@ -361,10 +371,22 @@ static const struct handler blue_handlers[] = {
 	{ "kata-qemu-blue", BLUE_SHIM, "/opt/kata-blue/share/qemu.toml", "/etc/kata/qemu-blue",
 	  NULL },
 	{ "kata-clh-blue", BLUE_SHIM, "/opt/kata-blue/share/clh.toml", "/etc/kata/clh-blue", NULL },
+	{ "kata-fc-blue", BLUE_SHIM, "/opt/kata-blue/share/fc.toml", "/etc/kata/fc-blue", NULL },
+	{ "kata-acrn-blue", BLUE_SHIM, "/opt/kata-blue/share/acrn.toml", "/etc/kata/acrn-blue",
+	  NULL },
+	{ "kata-tdx-blue", BLUE_SHIM, "/opt/kata-blue/share/tdx.toml", "/etc/kata/tdx-blue", NULL },
+	{ "kata-snp-blue", BLUE_SHIM, "/opt/kata-blue/share/snp.toml", "/etc/kata/snp-blue", NULL },
+	{ "kata-remote-blue", BLUE_SHIM, "/opt/kata-blue/share/remote.toml",
+	  "/etc/kata/remote-blue", NULL },
 };
 static const struct handler blue_known[] = {
 	{ "kata-qemu-blue", BLUE_SHIM, NULL, "/etc/kata/qemu-blue", NULL },
 	{ "kata-clh-blue", BLUE_SHIM, NULL, "/etc/kata/clh-blue", NULL },
+	{ "kata-fc-blue", BLUE_SHIM, NULL, "/etc/kata/fc-blue", NULL },
+	{ "kata-acrn-blue", BLUE_SHIM, NULL, "/etc/kata/acrn-blue", NULL },
+	{ "kata-tdx-blue", BLUE_SHIM, NULL, "/etc/kata/tdx-blue", NULL },
+	{ "kata-snp-blue", BLUE_SHIM, NULL, "/etc/kata/snp-blue", NULL },
+	{ "kata-remote-blue", BLUE_SHIM, NULL, "/etc/kata/remote-blue", NULL },
 };
 
 /* ---- folders ---- */
@@ -524,7 +546,10 @@ static bool has_handlers(const struct world *w)
 
 	if (str_equal(w->engine.flavour->driver, "nerdctl"))
 		return strstr(all, "\n<" SHIM);
-	return strstr(all, "kata-qemu") && strstr(all, "kata-clh");
+	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++)
+		if (!strstr(all, handlers[i].name))
+			return false;
+	return true;
 }
 
 /* ---- the contract ---- */
