@@ -18,6 +18,7 @@
 #include "deploy/proof.h"
 #include "lib/file.h"
 #include "lib/host/envoy.h"
+#include "lib/host/handlers.h"
 #include "lib/host/store.h"
 #include "lib/host/trust.h"
 #include "lib/host/unpack.h"
@@ -25,6 +26,7 @@
 
 #define ENGINE_MS   (60 * UINT64_C(1000))
 #define UNSUPPORTED "UnsupportedContainerRuntime"
+#define VAGUE       "kata" /* the handler that every shim is found by */
 
 /* ---- where ---- */
 
@@ -79,6 +81,24 @@ static int set_scope(struct facts *f, struct error *e)
 	return 0;
 }
 
+/* Where the engine's handler VAGUE, as kata-manager has it, leads to another installation, it is
+ * not ours, nor is that shim.  What its files cannot say is no reason to stop. */
+static void set_others(struct facts *f)
+{
+	const struct engine *engine = &f->engine;
+	_handler_place_ struct handler_place place = { 0 };
+	struct error ignored;
+	const char *shim;
+
+	if (handlers_look(VAGUE, engine->flavour, engine->dir, &place, &ignored) <= 0)
+		return;
+	shim = place.path ? place.path : place.type;
+	if (!shim || *shim != '/' || path_is_within(shim, f->root))
+		return;
+	strv_add(&f->scope->others, VAGUE);
+	strv_add(&f->scope->others, shim);
+}
+
 int facts_open(const struct settings *s, struct facts *ret_facts, struct error *e)
 {
 	_facts_ struct facts f = { .settings = s };
@@ -93,6 +113,7 @@ int facts_open(const struct settings *s, struct facts *ret_facts, struct error *
 	if (set_scope(&f, e) < 0)
 		return -e->code;
 	set_engine(&f, flavour);
+	set_others(&f);
 	*ret_facts = f;
 	f = (struct facts){ 0 };
 	return 0;

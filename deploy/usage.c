@@ -19,6 +19,7 @@ int usage_look(const void *arg, struct live *l, struct error *e)
 
 	l->scope = engine->scope;
 	if (foreign_list(FOREIGN_RUN, &l->foreign, e) < 0 ||
+	    live_elsewhere(LIVE_RECORDS, engine->scope, &l->elsewhere, e) < 0 ||
 	    engine->driver->live(engine->socket, install_ask_ms(in), in->cancel, l, e) < 0 ||
 	    live_versions(LIVE_RECORDS, engine->scope, &used, e) < 0)
 		return -e->code;

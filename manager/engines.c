@@ -257,6 +257,7 @@ int engines_live(const void *arg, struct live *l, struct error *e)
 
 	l->scope = &k->scope;
 	if (foreign_list(FOREIGN_RUN, &l->foreign, e) < 0 ||
+	    live_elsewhere(LIVE_RECORDS, &k->scope, &l->elsewhere, e) < 0 ||
 	    live_versions(LIVE_RECORDS, &k->scope, &used, e) < 0)
 		return -e->code;
 	for (size_t i = 0; i < PRESENT_MAX; i++) {

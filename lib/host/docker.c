@@ -106,12 +106,14 @@ static int status(const char *socket, uint64_t deadline_ms, const struct cancel 
 	return 0;
 }
 
-static void add_container(struct live *l, struct json_object *container)
+static void add_container(struct live *l, const char *id, struct json_object *container)
 {
 	const char *runtime = json_get_str(container, "HostConfig.Runtime");
 	const char *name = json_get_str(container, "Name");
 
-	if (!runtime || !scope_has_runtime(l->scope, "", runtime))
+	if (!runtime || !scope_has_runtime(l->scope, "", runtime) ||
+	    strv_contains(l->foreign, id) ||
+	    (scope_is_vague(runtime) && strv_contains(l->elsewhere, id)))
 		return;
 	l->containers++;
 	l->running += json_get_bool(container, "State.Running", true);
@@ -141,7 +143,7 @@ static int live(const char *socket, uint64_t deadline_ms, const struct cancel *c
 			continue;
 		if (r < 0)
 			return r;
-		add_container(l, container);
+		add_container(l, id ? id : "", container);
 	}
 	return 0;
 }

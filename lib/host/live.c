@@ -8,8 +8,8 @@
  * once a minute.  The shims' records know every sandbox that still has something to clean up, which
  * can be longer: containerd starts the shim of that very version for it, when it has already
  * forgotten the container.  Sandboxes that a shim of upstream's made can have handlers of our names
- * (foreign.h): neither they nor what their pods get later are ours to wait for.  May block, with a
- * deadline.
+ * (foreign.h): neither they nor what their pods get later are ours to wait for; nor are those of
+ * another installation that the engine found by the shim's type.  May block, with a deadline.
  */
 #include "lib/host/live.h"
 
@@ -50,6 +50,7 @@ void live_done(struct live *l)
 {
 	strv_free(l->users);
 	strv_free(l->foreign);
+	strv_free(l->elsewhere);
 	*l = (struct live){ 0 };
 }
 
@@ -110,39 +111,42 @@ static const char *pod_of(const Client__Container *c)
 	return label_of(c, "io.kubernetes.pod.uid");
 }
 
-/* The pods with a sandbox that does not count. */
-static strv foreign_pods(const struct live *l,
-			 const struct Client__ListContainersResponse *containers)
+/* The pods of the sandboxes IDS. */
+static strv pods_of(char *const *ids, const struct Client__ListContainersResponse *containers)
 {
 	strv pods = NULL;
 
 	for (size_t i = 0; i < containers->n_containers; i++) {
 		const Client__Container *c = containers->containers[i];
 
-		if (strv_contains(l->foreign, c->id) && pod_of(c))
+		if (strv_contains(ids, c->id) && pod_of(c))
 			strv_add(&pods, pod_of(c));
 	}
 	return pods;
 }
 
-static bool is_foreign(const struct live *l, char *const *pods, const Client__Container *c)
+/* Whether C is one of the sandboxes IDS, or in one of their PODS. */
+static bool is_of(const Client__Container *c, char *const *ids, char *const *pods)
 {
 	const char *pod = pod_of(c);
 
-	return strv_contains(l->foreign, c->id) || (pod && strv_contains(pods, pod));
+	return strv_contains(ids, c->id) || (pod && strv_contains(pods, pod));
 }
 
 void live_add(struct live *l, const char *namespace,
 	      const struct Client__ListContainersResponse *containers,
 	      const struct Client__ListTasksResponse *tasks)
 {
-	_strv_ strv pods = foreign_pods(l, containers);
+	_strv_ strv foreign = pods_of(l->foreign, containers);
+	_strv_ strv elsewhere = pods_of(l->elsewhere, containers);
 
 	for (size_t i = 0; i < containers->n_containers; i++) {
 		const Client__Container *c = containers->containers[i];
 		const char *runtime = c->runtime && c->runtime->name ? c->runtime->name : "";
 
-		if (!scope_has_runtime(l->scope, namespace, runtime) || is_foreign(l, pods, c))
+		if (!scope_has_runtime(l->scope, namespace, runtime) ||
+		    is_of(c, l->foreign, foreign) ||
+		    (scope_is_vague(runtime) && is_of(c, l->elsewhere, elsewhere)))
 			continue;
 		l->containers++;
 		l->running += is_running(tasks, c->id);
@@ -206,22 +210,29 @@ int live_version_of(const char *dir, const char *id, char **ret_version_dir, str
 	return 0;
 }
 
-static int add_record(const char *dir, const char *id, const struct scope *scope,
-		      strv *version_dirs, struct error *e)
+/* Which records are listed, and by what. */
+enum whose { VERSIONS_OF_OURS, IDS_OF_OTHERS };
+
+static int add_record(const char *dir, const char *id, const struct scope *scope, enum whose whose,
+		      strv *found, struct error *e)
 {
 	_free_ char *version_dir = NULL;
 	int r = live_version_of(dir, id, &version_dir, e);
+	bool is_ours;
 
 	/* The sandbox has just gone, or its shim has not begun. */
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (scope_has_version(scope, version_dir))
-		strv_take(version_dirs, TAKE_PTR(version_dir));
+	is_ours = scope_has_version(scope, version_dir);
+	if (whose == VERSIONS_OF_OURS && is_ours)
+		strv_take(found, TAKE_PTR(version_dir));
+	if (whose == IDS_OF_OTHERS && !is_ours)
+		strv_add(found, id);
 	return 0;
 }
 
-int live_versions(const char *dir, const struct scope *scope, strv *ret_version_dirs,
-		  struct error *e)
+static int list_records(const char *dir, const struct scope *scope, enum whose whose,
+			strv *ret_found, struct error *e)
 {
 	_strv_ strv found = NULL;
 	DIR *stream = opendir(dir);
@@ -232,9 +243,20 @@ int live_versions(const char *dir, const struct scope *scope, strv *ret_version_
 		return errno == ENOENT ? 0 : fail(e, errno, "cannot list '%s': %m", dir);
 	while (r >= 0 && (d = readdir(stream)) != NULL)
 		if (d->d_name[0] != '.')
-			r = add_record(dir, d->d_name, scope, &found, e);
+			r = add_record(dir, d->d_name, scope, whose, &found, e);
 	(void)closedir(stream);
 	if (r >= 0)
-		*ret_version_dirs = TAKE_PTR(found);
+		*ret_found = TAKE_PTR(found);
 	return r;
+}
+
+int live_versions(const char *dir, const struct scope *scope, strv *ret_version_dirs,
+		  struct error *e)
+{
+	return list_records(dir, scope, VERSIONS_OF_OURS, ret_version_dirs, e);
+}
+
+int live_elsewhere(const char *dir, const struct scope *scope, strv *ret_ids, struct error *e)
+{
+	return list_records(dir, scope, IDS_OF_OTHERS, ret_ids, e);
 }

@@ -12,7 +12,8 @@
 /* What uses a runtime of ours, in all of containerd's namespaces. */
 struct live {
 	const struct scope *scope; /* of whom; NULL: of all of the family */
-	strv foreign; /* ids of sandboxes that do not count, nor does what is in their pods */
+	strv foreign;   /* ids of sandboxes that do not count, nor does what is in their pods */
+	strv elsewhere; /* likewise, unless a handler has a name that only ours can have */
 	unsigned containers; /* that containerd knows, running or not: their handler cannot go */
 	unsigned running;    /* of them with a task that has not ended */
 	unsigned sandboxes;  /* that have a record */
@@ -44,6 +45,9 @@ char *live_text(const struct live *l);
  * names none: then nothing can be said to be unused. */
 int live_versions(const char *dir, const struct scope *scope, strv *ret_version_dirs,
 		  struct error *e);
+/* The ids of records that name a version of another installation: whoever found the shim by its
+ * type alone, as ctr does, says nothing of whose it is. */
+int live_elsewhere(const char *dir, const struct scope *scope, strv *ret_ids, struct error *e);
 /* That of the sandbox ID; ENOENT if it has no record there.  Caller frees. */
 int live_version_of(const char *dir, const char *id, char **ret_version_dir, struct error *e);
 

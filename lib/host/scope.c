@@ -4,10 +4,11 @@
  *
  * Names say it where they can: an installation with a suffix has handlers that nobody else has, and
  * the one without has what is nobody else's, be it of an older version, of a tool that names a shim
- * by its path, or left by somebody.  A record says it by the folder of its version.  That path was
- * resolved on the machine, where links can lie on the way that are not to be seen from a container;
- * so it is compared with the place of our root in its file system, from which the machine's path
- * differs in what comes before.  Any thread; may block on /proc.
+ * by its path, or left by somebody.  The name that containerd looks up in its PATH is anybody's:
+ * there the record decides, if there is one.  A record says it by the folder of its version.  That
+ * path was resolved on the machine, where links can lie on the way that are not to be seen from a
+ * container; so it is compared with the place of our root in its file system, from which the
+ * machine's path differs in what comes before.  Any thread; may block on /proc.
  */
 #include "lib/host/scope.h"
 
@@ -74,6 +75,11 @@ bool scope_has_runtime(const struct scope *s, const char *namespace, const char 
 	name = name_of(runtime);
 	below = xasprintf("%s/", s->root);
 	return str_starts(runtime, below) || has(s, name);
+}
+
+bool scope_is_vague(const char *runtime)
+{
+	return runtime[0] == '/' || strcmp(runtime, TYPE_PREFIX FAMILY TYPE_SUFFIX) == 0;
 }
 
 char *scope_place(const struct mountinfo *mountinfo, const char *path)

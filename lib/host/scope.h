@@ -25,6 +25,9 @@ bool scope_has_handler(const struct scope *s, const char *name);
 /* A container in containerd's NAMESPACE with the runtime RUNTIME, "io.containerd.kata-qemu.v2" or
  * the path of a shim. */
 bool scope_has_runtime(const struct scope *s, const char *namespace, const char *runtime);
+/* RUNTIME names no handler that can be only one installation's: what it leads to was found by its
+ * type, in the PATH, or by its path. */
+bool scope_is_vague(const char *runtime);
 /* A sandbox that was started from VERSION_DIR, a path that the shim's own file really has on the
  * machine; in doubt it has it. */
 bool scope_has_version(const struct scope *s, const char *version_dir);

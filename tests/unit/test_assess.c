@@ -883,9 +883,48 @@ static void test_only_nodes_that_have_ours_keep_the_classes(void **state)
 	}
 }
 
+/* kata-manager beside this: its handler, and what is found by the name of that, are not ours. */
+static void test_handler_that_leads_elsewhere_is_anothers(void **state)
+{
+	static const struct {
+		const char *shim;
+		bool is_below, is_ours;
+	} cases[] = {
+		{ "/opt/elsewhere/bin/containerd-shim-kata-v2", false, false },
+		{ "opt/kata/bin/containerd-shim-kata-v2", true, true },
+		{ "containerd-shim-kata-v2", false, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *below = NULL;
+		_free_ char *text = NULL;
+		struct facts f;
+		struct world w;
+		struct error e;
+
+		world_start(&w);
+		below = path_join(w.host, cases[i].shim);
+		text = xasprintf(
+			"version = 3\n[plugins.'io.containerd.cri.v1.runtime'.containerd."
+			"runtimes.kata]\nruntime_type = 'io.containerd.kata.v2'\n"
+			"runtime_path = '%s'\n",
+			cases[i].is_below ? below : cases[i].shim);
+		folder_put(w.host, "etc/engine/containerd.toml", text);
+		assert_int_equal(facts_open(&w.settings, &f, &e), 0);
+		assert_int_equal(scope_has_runtime(f.scope, "default", "io.containerd.kata.v2"),
+				 cases[i].is_ours);
+		assert_int_equal(scope_has_handler(f.scope, "kata"), cases[i].is_ours);
+		assert_true(scope_has_handler(f.scope, "kata-qemu"));
+		facts_done(&f);
+		world_end(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_handler_that_leads_elsewhere_is_anothers),
 		cmocka_unit_test(test_unsuitable_node_is_told_once),
 		cmocka_unit_test(
 			test_tree_of_another_installation_is_refused_before_anything_changes),

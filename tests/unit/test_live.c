@@ -52,6 +52,7 @@ static void test_versions_of_another_installation_are_not_listed(void **state)
 	_free_ char *b = xasprintf("{\"version_dir\":\"%s\"}", theirs);
 	const struct scope scope = { .owner = &test_owner, .root = root };
 	_strv_ strv versions = NULL;
+	_strv_ strv elsewhere = NULL;
 	struct error e;
 
 	(void)state;
@@ -62,6 +63,9 @@ static void test_versions_of_another_installation_are_not_listed(void **state)
 	assert_int_equal(live_versions(records, &scope, &versions, &e), 0);
 	assert_int_equal(strv_len(versions), 1);
 	assert_string_equal(versions[0], ours);
+	assert_int_equal(live_elsewhere(records, &scope, &elsewhere, &e), 0);
+	assert_int_equal(strv_len(elsewhere), 1);
+	assert_string_equal(elsewhere[0], "b");
 	folder_remove(dir);
 }
 
@@ -117,7 +121,7 @@ struct known {
 
 #define KNOWN_MAX 4
 
-static void add_known(struct live *l, const struct known *known, size_t n)
+static void add_known_of(struct live *l, const char *type, const struct known *known, size_t n)
 {
 	static char namespace_key[] = "io.kubernetes.pod.namespace", namespace[] = "default";
 	static char pod_key[] = "io.kubernetes.pod.name";
@@ -127,7 +131,7 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 	static char uid_key[] = "io.kubernetes.pod.uid";
 	Client__Label labels[KNOWN_MAX][3], *label_refs[KNOWN_MAX][3];
 	Client__Container c[KNOWN_MAX], *c_refs[KNOWN_MAX];
-	static char name[] = "io.containerd.kata-qemu.v2";
+	_free_ char *name = xstrdup(type);
 	Client__Runtime runtime = CLIENT__RUNTIME__INIT;
 	Client__Task t[KNOWN_MAX], *t_refs[KNOWN_MAX];
 
@@ -161,6 +165,11 @@ static void add_known(struct live *l, const struct known *known, size_t n)
 	containers.n_containers = n;
 	tasks.tasks = t_refs;
 	live_add(l, "k8s.io", &containers, &tasks);
+}
+
+static void add_known(struct live *l, const struct known *known, size_t n)
+{
+	add_known_of(l, "io.containerd.kata-qemu.v2", known, n);
 }
 
 static void test_containers_of_a_deleted_pod_do_not_run(void **state)
@@ -235,9 +244,38 @@ static void test_containers_of_another_installation_are_not_counted(void **state
 	scope_done(&scope);
 }
 
+/* As ctr and Docker name the runtime: whose it is only the record says. */
+static void test_containers_by_type_alone_are_of_whom_their_record_says(void **state)
+{
+	static const struct known known[] = {
+		{ "theirs", "", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "sandbox", "web", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "member", "web", true, CLIENT__TASK_STATUS__RUNNING },
+		{ "ended", "", true, CLIENT__TASK_STATUS__STOPPED },
+	};
+	static const struct {
+		const char *type;
+		unsigned containers;
+	} cases[] = {
+		{ "io.containerd.kata.v2", 1 },
+		{ "/usr/local/bin/containerd-shim-kata-v2", 1 },
+		{ "io.containerd.kata-qemu.v2", 4 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_live_ struct live l = { 0 };
+
+		l.elsewhere = strv_split("theirs sandbox", " ");
+		add_known_of(&l, cases[i].type, known, ARRAY_SIZE(known));
+		assert_int_equal(l.containers, cases[i].containers);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_containers_by_type_alone_are_of_whom_their_record_says),
 		cmocka_unit_test(test_containers_of_a_deleted_pod_do_not_run),
 		cmocka_unit_test(test_pods_of_upstreams_shims_do_not_count),
 		cmocka_unit_test(test_containers_that_may_run_are_counted),
