@@ -165,76 +165,71 @@ static int must_be_valid(const struct machine *k, const char *text, struct error
 	return config_read_text(&c, text, strlen(text), "the new value", e);
 }
 
-static int want(struct machine *k, const void *arg, struct error *e)
+/* What a key shall be. */
+struct wish {
+	const struct key *key;
+	const char *value; /* NULL: whatever it is without us */
+	bool is_installed;
+};
+
+/* The text of the drop-in with it. */
+static int text_with(const struct machine *k, const struct wish *w, char **ret_text,
+		     struct error *e)
 {
-	k->drop_in = arg;
-	k->has_drop_in = true;
-	return machine_want_current(k, e);
+	_free_ char *literal = w->value ? literal_of(w->value) : NULL;
+	_free_ char *old = NULL;
+	_free_ char *text = NULL;
+	int r = configuration_drop_in(k, &old, e);
+
+	if (r >= 0)
+		r = literal ? toml_set(*old ? old : FIRST_LINE, w->key->table, w->key->name,
+				       literal, &text, e)
+			    : without_key(old, w->key, &text, e);
+	if (r < 0)
+		return r;
+	*ret_text = sets_nothing(text) ? xstrdup("") : TAKE_PTR(text);
+	return must_be_valid(k, *ret_text, e);
 }
 
-static int apply(struct manager *m, const char *text, struct error *e)
+/* Under the lock: another one may set something, too, or install. */
+static int want(struct machine *k, const void *arg, struct error *e)
 {
-	const struct action action = {
+	const struct wish *w = arg;
+	_free_ char *current = NULL;
+
+	if (store_current(k->root, &current, e) < 0)
+		return -e->code;
+	if (w->is_installed != (current != NULL))
+		return fail(e, EBUSY, "something was installed or removed in '%s' meanwhile",
+			    k->root);
+	if (text_with(k, w, &k->drop_in, e) < 0)
+		return -e->code;
+	return w->is_installed ? machine_want_current(k, e) : 0;
+}
+
+static int change(struct manager *m, const struct machine *k, const struct key *key,
+		  const char *value, struct error *e)
+{
+	struct wish wish = { .key = key, .value = value };
+	struct action action = {
 		.name = "config",
 		.steps = install_steps,
 		.presence = HANDLERS_PRESENT,
 		.want = want,
-		.arg = text,
+		.arg = &wish,
 	};
-
-	return run_action(m, &action, e);
-}
-
-/* Nothing is installed that could be tried. */
-static int apply_later(struct manager *m, struct machine *k, const char *text, struct error *e)
-{
-	const struct action action = { .name = "config", .steps = settings_steps };
-
-	k->drop_in = text;
-	k->has_drop_in = true;
-	if (configuration_plan(k, HANDLERS_PRESENT, e) < 0)
-		return -e->code;
-	if (m->options->is_dry)
-		return run_tell(m, &action, k, e);
-	if (edit_apply(&k->configuration, e) < 0)
-		return -e->code;
-	show_end(m, "config", edit_changes(&k->configuration),
-		 "noted; the first installation tries it");
-	return 0;
-}
-
-static int change(struct manager *m, struct machine *k, const char *text, struct error *e)
-{
 	_free_ char *current = NULL;
-
-	if (sets_nothing(text))
-		text = "";
-	if (must_be_valid(k, text, e) < 0 || store_current(k->root, &current, e) < 0)
-		return -e->code;
-	return current ? apply(m, text, e) : apply_later(m, k, text, e);
-}
-
-static int set(struct manager *m, struct machine *k, const struct key *key, const char *value,
-	       struct error *e)
-{
-	_free_ char *literal = literal_of(value);
-	_free_ char *old = NULL;
 	_free_ char *text = NULL;
 
-	if (configuration_drop_in(k, &old, e) < 0 ||
-	    toml_set(*old ? old : FIRST_LINE, key->table, key->name, literal, &text, e) < 0)
+	/* A wrong word is told before anybody is waited for. */
+	if (text_with(k, &wish, &text, e) < 0 || store_current(k->root, &current, e) < 0)
 		return -e->code;
-	return change(m, k, text, e);
-}
-
-static int unset(struct manager *m, struct machine *k, const struct key *key, struct error *e)
-{
-	_free_ char *old = NULL;
-	_free_ char *text = NULL;
-
-	if (configuration_drop_in(k, &old, e) < 0 || without_key(old, key, &text, e) < 0)
-		return -e->code;
-	return change(m, k, text, e);
+	wish.is_installed = current;
+	if (!current) {
+		action.steps = settings_steps;
+		action.note = "noted; the first installation tries it";
+	}
+	return run_action(m, &action, e);
 }
 
 /* The one VMM of this release is in use already. */
@@ -294,7 +289,7 @@ int cmd_config(struct manager *m, struct error *e)
 		return use(m, words[1], e);
 	if (parse_key(words[1], &key, e) < 0)
 		return -e->code;
-	r = n == 3 ? set(m, &k, &key, words[2], e) : unset(m, &k, &key, e);
+	r = change(m, &k, &key, n == 3 ? words[2] : NULL, e);
 	free(key.table);
 	return r;
 }

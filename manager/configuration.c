@@ -26,7 +26,7 @@ int configuration_drop_in(const struct machine *k, char **ret_text, struct error
 	_free_ char *path = path_join(k->etc, DROP_IN);
 	int r = 0;
 
-	if (k->has_drop_in)
+	if (k->drop_in)
 		*ret_text = xstrdup(k->drop_in);
 	else
 		r = file_read(path, EDIT_TEXT_MAX, ret_text, NULL, e);

@@ -23,6 +23,9 @@
 #define PROGRAM "kata-manager"
 #define SHIM    "bin/containerd-shim-kata-v2"
 
+/* As kata-deploy has it: both have to mean the same folders. */
+#define LOCKS_VARIABLE "KATA_LOCKS"
+
 /* ---- where ---- */
 
 static char *choose(const char *option, const char *variable, const char *fallback)
@@ -57,6 +60,7 @@ static const char *find_link_dir(const struct machine *k, const char *usual)
 
 int machine_open(const struct options *o, struct machine *ret_machine, struct error *e)
 {
+	const char *locks = getenv(LOCKS_VARIABLE);
 	_machine_ struct machine k = { 0 };
 
 	k.root = choose(o->root, "kata_install_dir", "/opt/kata");
@@ -67,8 +71,7 @@ int machine_open(const struct options *o, struct machine *ret_machine, struct er
 	    must_be_absolute("--link-dir", k.link_dir, e) < 0 ||
 	    must_be_absolute("--config-dir", k.etc, e) < 0)
 		return -e->code;
-	k.locks[0] = xstrdup("/run/vc");
-	k.locks[1] = xstrdup("/etc/kata-containers");
+	k.locks = strv_split(locks ? locks : "/run/vc /etc/kata-containers", " ");
 	*ret_machine = k;
 	k = (struct machine){ 0 };
 	ret_machine->owner = (struct owner){
@@ -122,8 +125,8 @@ void machine_done(struct machine *k)
 	free(k->link_dir);
 	free(k->etc);
 	free(k->shim);
-	free(k->locks[0]);
-	free(k->locks[1]);
+	free(k->drop_in);
+	strv_free(k->locks);
 	free(k->pin);
 	free(k->evidence);
 	*k = (struct machine){ 0 };

@@ -23,7 +23,7 @@ struct machine {
 	char *link_dir;
 	char *etc;
 	char *shim; /* through the current version */
-	char *locks[3];
+	strv locks;
 	struct owner owner;
 	struct scope scope;
 	struct handler handler;
@@ -45,9 +45,8 @@ struct machine {
 	bool is_leaving;           /* nobody goes back any more */
 	bool keeps_settings;       /* though the versions go: it, its drop-ins, the pinned key */
 	struct edit choosing;      /* that the choice is kept */
-	const char *drop_in;       /* its text from now on, with has_drop_in */
-	bool has_drop_in;
-	char *evidence; /* names the version and all that its sandboxes will read */
+	char *drop_in;             /* its text from now on; NULL: as it is */
+	char *evidence;            /* names the version and all that its sandboxes will read */
 };
 
 /* The place of everything.  Asks nobody.  EINVAL, also for engines that are none. */

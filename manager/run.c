@@ -12,6 +12,7 @@
 #include "lib/file.h"
 #include "lib/host/cycle.h"
 #include "lib/host/holder.h"
+#include "manager/configuration.h"
 #include "manager/known.h"
 #include "manager/show.h"
 
@@ -82,8 +83,8 @@ static void remove_empty(const struct machine *k)
 	holder_forget(k->root);
 	(void)rmdir(k->root);
 	(void)rmdir(k->etc);
-	for (size_t i = 0; k->locks[i]; i++)
-		(void)rmdir(k->locks[i]);
+	for (char *const *folder = k->locks; folder && *folder; folder++)
+		(void)rmdir(*folder);
 }
 
 static bool journal_is_left(const struct machine *k)
@@ -130,6 +131,10 @@ static int read_machine(struct manager *m, const struct action *action, struct m
 {
 	if (holder_check(&k->owner, k->root, e) < 0)
 		return -e->code;
+	if (action->note)
+		return action->want(k, action->arg, e) < 0
+			       ? -e->code
+			       : configuration_plan(k, action->presence, e);
 	if (action->asks_nobody)
 		present_link_only(k);
 	else
@@ -139,8 +144,8 @@ static int read_machine(struct manager *m, const struct action *action, struct m
 	return machine_plan(k, action->presence, e);
 }
 
-int run_tell(struct manager *m, const struct action *action, const struct machine *k,
-	     struct error *e)
+static int tell_steps(struct manager *m, const struct action *action, const struct machine *k,
+		      struct error *e)
 {
 	struct run run = { .common.look = look, .manager = m, .machine = *k };
 	const struct plan plan = { .steps = action->steps, .context = &run };
@@ -162,7 +167,7 @@ static int tell(struct manager *m, const struct action *action, struct error *e)
 	m->is_refused = true;
 	if (machine_open(m->options, &k, e) < 0 || read_machine(m, action, &k, e) < 0)
 		return -e->code;
-	return run_tell(m, action, &k, e);
+	return tell_steps(m, action, &k, e);
 }
 
 static void show_results(struct manager *m, const struct action *action, const struct run *run)
@@ -198,8 +203,8 @@ static int decide(void *context, struct assessment *a, struct error *e)
 	struct run *run = context;
 	struct manager *m = run->manager;
 
-	if (run->action->presence == HANDLERS_PRESENT && !assessment_is_empty(a) &&
-	    holder_mark(&run->machine.owner, run->machine.root, e) < 0)
+	if (run->action->presence == HANDLERS_PRESENT && !run->action->note &&
+	    !assessment_is_empty(a) && holder_mark(&run->machine.owner, run->machine.root, e) < 0)
 		return -e->code;
 	m->is_refused = false;
 	m->is_understood = true;
@@ -251,13 +256,17 @@ static int act_once(void *arg, struct error *e)
 	if (cycle_open(&cycle, &j, e) < 0)
 		return -e->code;
 	r = run_steps(&run, j, e);
-	if (run.action->presence == HANDLERS_ABSENT || r < 0)
+	if (run.action->presence == HANDLERS_ABSENT || run.action->note || r < 0)
 		remove_empty(&run.machine);
 	journal_close(j);
 	if (r < 0)
 		return r;
 	if (run.machine.download)
 		download_discard(run.machine.download);
+	if (run.action->note) {
+		show_end(m, run.action->name, run.common.writes, run.action->note);
+		return 0;
+	}
 	known_keep(&run.machine);
 	show_results(m, run.action, &run);
 	return 0;

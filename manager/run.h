@@ -40,6 +40,7 @@ struct action {
 	const struct step *const *steps;
 	enum presence presence;
 	bool asks_nobody; /* no engine, of which there is only the link */
+	const char *note; /* it only changes settings, as nothing is installed, and says this */
 	run_want *want;
 	const void *arg;
 };
@@ -48,10 +49,6 @@ struct action {
  * reads, assesses and runs.  With --dry-run it tells what would be done.  Returns the exit status.
  */
 int run_action(struct manager *m, const struct action *action, struct error *e);
-/* Tells what the steps of ACTION would do to K, which was read and planned.  Returns the exit
- * status. */
-int run_tell(struct manager *m, const struct action *action, const struct machine *k,
-	     struct error *e);
 /* Takes back what an interrupted run left, and no more. */
 int run_recover(struct manager *m, struct error *e);
 

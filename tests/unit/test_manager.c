@@ -5,11 +5,17 @@
 
 #include "tests/unit/folder.h"
 
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "lib/host/lock.h"
 #include "manager/configuration.h"
 
 #define DELIVERED "share/defaults/kata-containers/configuration-qemu.toml"
 #define TEXT      "[hypervisor.qemu]\nallow_emulation = false\n"
 #define KEY       "hypervisor.qemu.default_memory"
+#define HOLD_MS   300
+#define WAIT_MS   20000
 
 /* A machine below DIR, with version 1 among its versions as one that shall be current. */
 static void machine_in(const char *dir, struct machine *k)
@@ -132,10 +138,12 @@ static int config(const char *dir, const char *line, struct error *e)
 {
 	_free_ char *root = path_join(dir, "kata");
 	_free_ char *etc = path_join(dir, "etc");
+	_free_ char *locks = path_join(dir, "lock");
 	struct options o = { .root = root, .etc = etc };
 	struct manager m = { .options = &o, .out = stdout };
 	int r;
 
+	assert_int_equal(setenv("KATA_LOCKS", locks, 1), 0);
 	o.arguments = strv_split(line, " ");
 	r = cmd_config(&m, e);
 	strv_free(o.arguments);
@@ -163,6 +171,51 @@ static void test_a_value_is_set_checked_and_unset(void **state)
 	assert_int_equal(config(dir, "config unset " KEY, &e), 0);
 	assert_false(file_exists(path));
 	assert_int_equal(config(dir, "config frobnicate", &e), -EINVAL);
+	folder_remove(dir);
+}
+
+/* In a process of its own: holds the locks for a while, then sets another value, as `config set`
+ * does, and lets go.  Says on TO when it holds them. */
+static _noreturn_ void set_another(const char *dir, const char *path, int to)
+{
+	static const char text[] = "[hypervisor.qemu]\ndefault_vcpus = 3\n";
+	_free_ char *locks = path_join(dir, "lock");
+	char *const folders[] = { locks, NULL };
+	struct lock *lock = NULL;
+	struct error e;
+
+	if (lock_take(folders, deadline_in(WAIT_MS), NULL, &lock, &e) < 0 ||
+	    write(to, "", 1) != 1 || wait_pause(HOLD_MS, "holding", NO_DEADLINE, NULL, &e) < 0 ||
+	    file_replace(path, text, strlen(text), 0644, &e) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void test_a_value_that_another_sets_meanwhile_stays(void **state)
+{
+	char *dir = folder_new();
+	_free_ char *path = path_join(dir, "etc/config.d/50-kata-manager.toml");
+	_free_ char *text = NULL;
+	int fds[2], status;
+	struct error e;
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	folder_put(dir, "etc/config.d/50-kata-manager.toml", "");
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0)
+		set_another(dir, path, fds[1]);
+	assert_int_equal(read(fds[0], &byte, 1), 1);
+	assert_int_equal(config(dir, "config set " KEY " 512", &e), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(file_read(path, KIB, &text, NULL, &e), 0);
+	assert_non_null(strstr(text, "default_vcpus = 3\n"));
+	assert_non_null(strstr(text, "default_memory = 512\n"));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
 	folder_remove(dir);
 }
 
@@ -352,6 +405,7 @@ int main(void)
 		cmocka_unit_test(test_the_last_drop_in_by_name_allows_emulation),
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
+		cmocka_unit_test(test_a_value_that_another_sets_meanwhile_stays),
 		cmocka_unit_test(test_a_dry_run_sets_nothing_where_nothing_is_installed),
 		cmocka_unit_test(test_what_is_wrong_with_a_file_is_no_wrong_usage),
 		cmocka_unit_test(test_root_of_another_program_is_refused_by_name),
