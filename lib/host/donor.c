@@ -4,7 +4,9 @@
  *
  * A file is known by its digest in both manifests, its size and its mode; that it still has those
  * bytes by its change time, or, where something has touched it since its version was complete, by
- * reading it (as intact.c does; a link to it made here touches it, too).  Reflinks come first: then
+ * reading it (as intact.c does).  A link to it made here touches it, too, but was made before the
+ * other version was complete, which therefore can vouch for it: what nothing has touched is asked
+ * of all versions before anything is read.  Reflinks come first: then
  * damage to one version is none to the other.  A hard link is as good for whom never writes into a
  * version, and nobody may.  One thread; may block.
  */
@@ -29,24 +31,34 @@ struct version {
 	struct manifest m;
 };
 
+/* How a version is looked into. */
+enum look { LOOK_AT_TIMES, LOOK_AND_READ };
+
+static bool is_whole(const struct version *v, const struct manifest_entry *theirs, enum look look)
+{
+	return look == LOOK_AT_TIMES ? intact_is_untouched(v->dirfd, theirs, &v->seal)
+				     : intact_entry(v->dirfd, theirs, &v->seal);
+}
+
 static bool is_same(const struct version *v, const struct manifest_entry *theirs,
-		    const struct manifest_entry *entry)
+		    const struct manifest_entry *entry, enum look look)
 {
 	return !theirs->target && strcmp(theirs->sha256, entry->sha256) == 0 &&
 	       theirs->size == entry->size && theirs->mode == entry->mode &&
-	       intact_entry(v->dirfd, theirs, &v->seal);
+	       is_whole(v, theirs, look);
 }
 
 static const struct manifest_entry *find_same(const struct version *v,
-					      const struct manifest_entry *entry)
+					      const struct manifest_entry *entry, enum look look)
 {
 	for (size_t i = 0; i < v->m.n_entries; i++)
-		if (is_same(v, &v->m.entries[i], entry))
+		if (is_same(v, &v->m.entries[i], entry, look))
 			return &v->m.entries[i];
 	return NULL;
 }
 
-static void consider(struct donors *d, const struct version *v, const struct manifest *m)
+static void consider(struct donors *d, const struct version *v, const struct manifest *m,
+		     enum look look)
 {
 	for (size_t i = 0; i < m->n_entries; i++) {
 		const struct manifest_entry *entry = &m->entries[i];
@@ -54,7 +66,7 @@ static void consider(struct donors *d, const struct version *v, const struct man
 
 		if (d->paths[i] || entry->target || entry->size == 0)
 			continue;
-		theirs = find_same(v, entry);
+		theirs = find_same(v, entry, look);
 		if (!theirs)
 			continue;
 		d->paths[i] = path_join(v->path, theirs->path);
@@ -63,7 +75,7 @@ static void consider(struct donors *d, const struct version *v, const struct man
 }
 
 static void look_into(struct donors *d, const char *root, const char *folder,
-		      const struct manifest *m)
+		      const struct manifest *m, enum look look)
 {
 	_free_ char *path = xasprintf("%s/versions/%s", root, folder);
 	_close_ int dirfd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -75,7 +87,7 @@ static void look_into(struct donors *d, const char *root, const char *folder,
 	    store_manifest(root, folder, &v.m, &ignored) < 0)
 		return;
 	v.seal = seal.st_mtim;
-	consider(d, &v, m);
+	consider(d, &v, m, look);
 	manifest_done(&v.m);
 }
 
@@ -91,9 +103,10 @@ void donors_find(const char *root, const struct manifest *m, struct donors *ret_
 		.n = m->n_entries,
 	};
 	(void)store_list(root, &folders, &ignored);
-	for (char **f = folders; f && *f; f++)
-		if (strcmp(*f, own) != 0)
-			look_into(ret_donors, root, *f, m);
+	for (enum look look = LOOK_AT_TIMES; look <= LOOK_AND_READ; look++)
+		for (char **f = folders; f && *f; f++)
+			if (strcmp(*f, own) != 0)
+				look_into(ret_donors, root, *f, m, look);
 }
 
 void donors_done(struct donors *d)

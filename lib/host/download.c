@@ -22,6 +22,7 @@
 
 #include "lib/buf.h"
 #include "lib/file.h"
+#include "lib/host/digest.h"
 #include "lib/host/donor.h"
 #include "lib/host/unpack.h"
 #include "lib/progress.h"
@@ -48,7 +49,7 @@ struct download {
 	size_t at;        /* the frame that is next */
 	uint64_t got;     /* bytes of it that are there */
 	bool is_taken_up; /* some of them since an earlier run */
-	struct sha256 sha;
+	struct digest digest;
 	uint64_t written; /* bytes of the file that were found right */
 	struct progress progress;
 };
@@ -68,6 +69,7 @@ void download_close(struct download *d)
 	free(d->early);
 	free(d->wanted);
 	frames_done(&d->frames);
+	digest_done(&d->digest);
 	closep(&d->fd);
 	/* Of what has no digest nobody could tell later whether it is the same. */
 	if (d->is_plain && d->path && !d->release.archive.size)
@@ -294,7 +296,7 @@ static void seek_wanted(struct download *d)
 	while (d->at < d->frames.n && !d->wanted[d->at])
 		d->at++;
 	d->got = 0;
-	sha256_init(&d->sha);
+	digest_begin(&d->digest);
 }
 
 /* Counts LEN bytes of the frame; 1 if it is whole then, EBADMSG if it is whole and another one. */
@@ -303,11 +305,11 @@ static int count(struct download *d, const void *bytes, size_t len, struct error
 	const struct frame *frame = &d->frames.list[d->at];
 	char digest[SHA256_HEX + 1];
 
-	sha256_add(&d->sha, bytes, len);
+	digest_add(&d->digest, bytes, len);
 	d->got += len;
 	if (d->got < frame->size)
 		return 0;
-	sha256_end(&d->sha, digest);
+	digest_end(&d->digest, digest);
 	if (frame->sha256[0] && strcmp(digest, frame->sha256) != 0)
 		return fail_frame(frame, e);
 	d->written += frame->size;

@@ -36,8 +36,9 @@ static void compare_bytes(int dirfd, const struct manifest_entry *entry, strv *c
 			  entry->sha256, SHOWN, actual);
 }
 
-static void check_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal,
-			strv *changes)
+/* Adds what can be seen without reading; true if it has to be read. */
+static bool look_at(int dirfd, const struct manifest_entry *entry, const struct timespec *seal,
+		    strv *changes)
 {
 	struct stat st;
 
@@ -46,15 +47,30 @@ static void check_entry(int dirfd, const struct manifest_entry *entry, const str
 	else if (entry->target ? !S_ISLNK(st.st_mode) : !S_ISREG(st.st_mode))
 		strv_addf(changes, "%s is something else", entry->path);
 	else if (entry->target)
-		return;
+		return false;
 	else if ((uint64_t)st.st_size != entry->size)
 		strv_addf(changes, "%s has another size (%llu -> %llu)", entry->path,
 			  (unsigned long long)entry->size, (unsigned long long)st.st_size);
 	else if ((st.st_mode & 07777) != entry->mode)
 		strv_addf(changes, "%s has another mode (%o -> %o)", entry->path,
 			  (unsigned)entry->mode, (unsigned)(st.st_mode & 07777));
-	else if (is_later(&st.st_ctim, seal))
+	else
+		return is_later(&st.st_ctim, seal);
+	return false;
+}
+
+static void check_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal,
+			strv *changes)
+{
+	if (look_at(dirfd, entry, seal, changes))
 		compare_bytes(dirfd, entry, changes);
+}
+
+bool intact_is_untouched(int dirfd, const struct manifest_entry *entry, const struct timespec *seal)
+{
+	_strv_ strv changes = NULL;
+
+	return !look_at(dirfd, entry, seal, &changes) && changes == NULL;
 }
 
 bool intact_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal)

@@ -11,7 +11,10 @@
  * is one change. */
 void intact_check(const char *dir, strv *ret_changes);
 
-/* Whether one file of the version at DIRFD, which was complete at SEAL, is what it was. */
+/* Whether nothing has touched one file of the version at DIRFD since that was complete, at SEAL. */
+bool intact_is_untouched(int dirfd, const struct manifest_entry *entry,
+			 const struct timespec *seal);
+/* Whether it is what it was; where something has touched it, it is read. */
 bool intact_entry(int dirfd, const struct manifest_entry *entry, const struct timespec *seal);
 
 #endif

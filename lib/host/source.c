@@ -17,7 +17,6 @@
 #include "lib/file.h"
 #include "lib/host/donor.h"
 #include "lib/host/sign.h"
-#include "lib/host/unpack.h"
 
 #define BLOCK_SIZE (256 * 1024)
 
@@ -143,13 +142,13 @@ int source_file(const char *source, const struct manifest_entry *entry, char **r
 }
 
 int source_into(const char *source, const struct manifest *m, const struct donors *donors,
-		int dirfd, const struct cancel *cancel, struct error *e)
+		int dirfd, unpack_sum *sums, const struct cancel *cancel, struct error *e)
 {
 	struct folder f = { .path = source, .donors = donors, .cancel = cancel };
 	_close_ int fd = -1;
 
 	if (!source_is_laid_out(source))
-		return unpack_into(source, m, donors, dirfd, cancel, e);
+		return unpack_into(source, m, donors, dirfd, sums, cancel, e);
 	fd = open_folder(source, e);
 	f.fd = fd;
 	return fd < 0 ? fd : copy_all(&f, m, dirfd, e);

@@ -67,31 +67,34 @@ static int sync_tree(int dirfd, const char *name, struct error *e)
 	return syncfs(dirfd) < 0 ? fail(e, errno, "cannot sync '%s': %m", name) : 0;
 }
 
-static int verify_file(int dirfd, const struct manifest_entry *entry, struct error *e)
+static int read_sum(int dirfd, const struct manifest_entry *entry, unpack_sum ret_sum,
+		    struct error *e)
 {
 	_close_ int fd = openat(dirfd, entry->path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	char actual[SHA256_HEX + 1];
-	int r;
 
-	if (fd < 0)
-		return fail(e, errno, "cannot open '%s': %m", entry->path);
-	r = digest_fd(fd, entry->path, actual, e);
-	if (r < 0)
-		return r;
-	if (strcmp(actual, entry->sha256) != 0)
-		return fail(e, EBADMSG, "'%s' has SHA-256 %s, the manifest says %s", entry->path,
-			    actual, entry->sha256);
-	return 0;
+	return fd < 0 ? fail(e, errno, "cannot open '%s': %m", entry->path)
+		      : digest_fd(fd, entry->path, ret_sum, e);
 }
 
-/* Reads every file, but those that DONORS, which may be NULL, stand for. */
+/* Compares every file with its digest, but those that DONORS, which may be NULL, stand for.  SUMS
+ * has digests that are known already, or is NULL. */
 static int verify_tree(int dirfd, const struct manifest *m, const struct donors *donors,
-		       struct error *e)
+		       const unpack_sum *sums, struct error *e)
 {
-	for (size_t i = 0; i < m->n_entries; i++)
-		if (!m->entries[i].target && !donors_vouch(donors, i) &&
-		    verify_file(dirfd, &m->entries[i], e) < 0)
+	for (size_t i = 0; i < m->n_entries; i++) {
+		const struct manifest_entry *entry = &m->entries[i];
+		unpack_sum actual = "";
+
+		if (entry->target || donors_vouch(donors, i))
+			continue;
+		if (sums)
+			memcpy(actual, sums[i], sizeof(actual));
+		if (!*actual && read_sum(dirfd, entry, actual, e) < 0)
 			return -e->code;
+		if (strcmp(actual, entry->sha256) != 0)
+			return fail(e, EBADMSG, "'%s' has SHA-256 %s, the manifest says %s",
+				    entry->path, actual, entry->sha256);
+	}
 	return 0;
 }
 
@@ -107,6 +110,7 @@ static int share(const struct manifest *m, struct donors *donors, int dirfd, str
 static int fill(const char *source, const struct manifest *m, struct donors *donors,
 		const char *path, const struct cancel *cancel, struct error *e)
 {
+	_free_ unpack_sum *sums = xcalloc(m->n_entries + 1, sizeof(*sums));
 	_close_ int dirfd = -1;
 
 	if (mkdir(path, 0755) < 0)
@@ -114,10 +118,12 @@ static int fill(const char *source, const struct manifest *m, struct donors *don
 	dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return fail(e, errno, "cannot open folder '%s': %m", path);
+	/* Last, the sync: by then the disk has begun. */
 	if (share(m, donors, dirfd, e) < 0 ||
-	    source_into(source, m, donors, dirfd, cancel, e) < 0 || sync_tree(dirfd, path, e) < 0)
+	    source_into(source, m, donors, dirfd, sums, cancel, e) < 0 ||
+	    verify_tree(dirfd, m, donors, (const unpack_sum *)sums, e) < 0)
 		return -e->code;
-	return verify_tree(dirfd, m, donors, e);
+	return sync_tree(dirfd, path, e);
 }
 
 /* Where the file system cannot exchange: for a moment FINAL is no name at all.  A kill in this
@@ -248,7 +254,7 @@ int store_verify(const char *root, const char *folder, struct error *e)
 	_manifest_ struct manifest m = { 0 };
 	_close_ int dirfd = open_version(root, folder, &m, e);
 
-	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, NULL, e);
+	return dirfd < 0 ? dirfd : verify_tree(dirfd, &m, NULL, NULL, e);
 }
 
 /* Names in ROOT/versions that begin with PREFIX and not with EXCEPT. */

@@ -7,8 +7,9 @@
  * another type or size, or that comes twice, refuses the whole archive.  Files are created with
  * O_EXCL below one folder descriptor and nothing there is a link until all files are written.  The
  * size of every file is bounded by the manifest before it is read, and what the manifest promises
- * by the size of the archive.  Digests are compared once, when the files are read back (store.c).
- * One thread; may block.
+ * by the size of the archive.  Each block is read back as soon as it is written, which takes the
+ * time in which the child decodes the next; the digests are for store.c to compare.  One thread;
+ * may block.
  */
 #include "lib/host/unpack.h"
 
@@ -18,6 +19,7 @@
 
 #include "lib/file.h"
 #include "lib/host/decode.h"
+#include "lib/host/digest.h"
 #include "lib/host/donor.h"
 #include "lib/host/sign.h"
 
@@ -165,15 +167,42 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 	return 0;
 }
 
-/* The member's bytes, which are as many as the manifest says. */
+/* A member on its way into a file. */
+struct member_copy {
+	struct decoder *decoder;
+	struct digest digest;
+};
+
+/* Adds to the digest what FD gives back of the LEN bytes that were written last; BYTES is scrap. */
+static int read_back(struct digest *digest, int fd, char *bytes, size_t len,
+		     const struct manifest_entry *entry, struct error *e)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR) - (off_t)len;
+
+	for (size_t got = 0; got < len;) {
+		ssize_t n = pread(fd, bytes, len - got, at + (off_t)got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(e, n < 0 ? errno : EIO, "cannot read '%s' back: %m",
+				    entry->path);
+		digest_add(digest, bytes, (size_t)n);
+		got += (size_t)n;
+	}
+	return 0;
+}
+
+/* The member's bytes, which are as many as the manifest says.  While the next ones are decoded. */
 static int copy_data(void *arg, int fd, const struct manifest_entry *entry, struct error *e)
 {
-	struct decoder *d = arg;
+	struct member_copy *c = arg;
 	_free_ char *bytes = xmalloc(BLOCK_SIZE);
 	ssize_t n;
 
-	while ((n = decoder_read(d, bytes, BLOCK_SIZE, e)) > 0)
-		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
+	while ((n = decoder_read(c->decoder, bytes, BLOCK_SIZE, e)) > 0)
+		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0 ||
+		    read_back(&c->digest, fd, bytes, (size_t)n, entry, e) < 0)
 			return -e->code;
 	return (int)n;
 }
@@ -186,12 +215,14 @@ int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fil
 
 	if (r < 0)
 		return r;
-	fd = openat(dirfd, entry->path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(dirfd, entry->path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail(e, errno, "cannot create '%s': %m", entry->path);
 	r = fill(arg, fd, entry, e);
 	if (r < 0)
 		return r;
+	/* The disk begins; the sync of the whole then waits for less. */
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	return fchmod(fd, entry->mode) < 0
 		       ? fail(e, errno, "cannot set the mode of '%s': %m", entry->path)
 		       : 0;
@@ -202,19 +233,34 @@ struct place {
 	const struct manifest *m;
 	const struct donors *donors; /* may be NULL */
 	int dirfd;
-	bool *has_come; /* one for each entry */
+	bool *has_come;   /* one for each entry */
+	unpack_sum *sums; /* likewise */
 };
+
+static int place_file(struct decoder *d, const struct place *p, size_t i, struct error *e)
+{
+	struct member_copy c = { .decoder = d };
+	int r;
+
+	digest_begin(&c.digest);
+	r = unpack_place(p->dirfd, &p->m->entries[i], copy_data, &c, e);
+	digest_end(&c.digest, p->sums[i]);
+	digest_done(&c.digest);
+	return r;
+}
 
 static int place_member(struct decoder *d, const struct tar_member *member, const char *path,
 			struct place *p, struct error *e)
 {
 	const struct manifest_entry *entry = manifest_find(p->m, path);
+	size_t i;
 
 	if (!entry)
 		return fail(e, EINVAL, "'%.200s' is not in the manifest", path);
-	if (p->has_come[entry - p->m->entries])
+	i = (size_t)(entry - p->m->entries);
+	if (p->has_come[i])
 		return fail(e, EINVAL, "'%s' is there twice", path);
-	p->has_come[entry - p->m->entries] = true;
+	p->has_come[i] = true;
 	if (entry->target)
 		return member->type == TAR_LINK && str_equal(member->target, entry->target)
 			       ? 0
@@ -223,9 +269,7 @@ static int place_member(struct decoder *d, const struct tar_member *member, cons
 		return fail(e, EINVAL, "'%s' is not a regular file", path);
 	if (member->size != entry->size)
 		return fail(e, EBADMSG, "'%s' has not the size the manifest says", path);
-	return donors_have(p->donors, (size_t)(entry - p->m->entries))
-		       ? 0
-		       : unpack_place(p->dirfd, entry, copy_data, d, e);
+	return donors_have(p->donors, i) ? 0 : place_file(d, p, i, e);
 }
 
 static int place_links(const struct manifest *m, int dirfd, struct error *e)
@@ -300,16 +344,16 @@ static int place_members(struct decoder *d, struct place *p, struct error *e)
 }
 
 int unpack_from(struct decoder *d, const struct manifest *m, const struct donors *donors, int dirfd,
-		struct error *e)
+		unpack_sum *sums, struct error *e)
 {
 	_free_ bool *has_come = xcalloc(m->n_entries + 1, sizeof(*has_come));
-	struct place p = { m, donors, dirfd, has_come };
+	struct place p = { m, donors, dirfd, has_come, sums };
 
 	return place_members(d, &p, e) < 0 ? -e->code : unpack_finish(m, dirfd, e);
 }
 
 int unpack_into(const char *archive, const struct manifest *m, const struct donors *donors,
-		int dirfd, const struct cancel *cancel, struct error *e)
+		int dirfd, unpack_sum *sums, const struct cancel *cancel, struct error *e)
 {
 	uint64_t size = m->total_size - (donors ? donors->n_bytes : 0);
 	_decoder_ struct decoder d = DECODER_NONE;
@@ -322,5 +366,5 @@ int unpack_into(const char *archive, const struct manifest *m, const struct dono
 			    "times as many",
 			    archive, (unsigned long long)d.size, (unsigned long long)size,
 			    DECODE_RATIO_MAX);
-	return unpack_from(&d, m, donors, dirfd, e);
+	return unpack_from(&d, m, donors, dirfd, sums, e);
 }

@@ -21,18 +21,21 @@ int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct e
 int unpack_file(const char *archive, const struct manifest_entry *entry, char **ret_text,
 		struct error *e);
 
+/* The digest of each entry that was read back as it was written; an empty text for the others. */
+typedef char unpack_sum[SHA256_HEX + 1];
+
 /* Writes the release into the empty folder DIRFD: every file of M, with its size, and nothing else.
- * Digests are for the caller to compare, with what the disk gives back.  Nothing is followed or
+ * Digests are for the caller to compare: SUMS has a place for each entry.  Nothing is followed or
  * written outside.  On failure the folder holds a part; the caller removes it.
  *
  * What DONORS have is left to the caller and need not be in the archive, nor need links, then;
  * NULL: all has to be there. */
 int unpack_into(const char *archive, const struct manifest *m, const struct donors *donors,
-		int dirfd, const struct cancel *cancel, struct error *e);
+		int dirfd, unpack_sum *sums, const struct cancel *cancel, struct error *e);
 
 /* The same with an archive that is being read: public for the fuzz target. */
 int unpack_from(struct decoder *d, const struct manifest *m, const struct donors *donors, int dirfd,
-		struct error *e);
+		unpack_sum *sums, struct error *e);
 
 /* Writes what ENTRY is to hold. */
 typedef int unpack_fill(void *arg, int fd, const struct manifest_entry *entry, struct error *e);

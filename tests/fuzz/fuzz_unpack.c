@@ -136,12 +136,13 @@ static void unpack_below(const char *outer, struct decoder *d, const struct mani
 	_close_ int outerfd = open(outer, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_close_ int dirfd =
 		mkdir(inner, 0700) < 0 ? -1 : open(inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_free_ unpack_sum *sums = xcalloc(m->n_entries + 1, sizeof(*sums));
 	_strv_ strv names = NULL;
 	struct error e;
 
 	if (outerfd < 0 || dirfd < 0)
 		return;
-	if (unpack_from(d, m, NULL, dirfd, &e) >= 0)
+	if (unpack_from(d, m, NULL, dirfd, sums, &e) >= 0)
 		check_all_is_there(dirfd, m);
 	check_folder(dirfd, "", m);
 	if (dir_list(outerfd, NAMES_MAX, &names, &e) < 0 || strv_len(names) != 1)
