@@ -11,6 +11,7 @@
  */
 
 #include "runtime/shim/metrics.h"
+#include "runtime/shim/metrics-print.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -2,9 +2,6 @@
 #ifndef RUNTIME_SHIM_METRICS_H
 #define RUNTIME_SHIM_METRICS_H
 
-#include <stdio.h>
-#include <sys/types.h>
-
 #include "lib/rpc/client.h"
 #include "lib/rpc/server.h"
 
@@ -35,12 +32,5 @@ char *metrics_gather(struct sandbox *s, char *const *containers, struct metrics_
 
 /* All of it: GATHERED, and what is known here.  Caller frees.  Io thread. */
 char *metrics_text(struct metrics *m, const char *gathered, const struct metrics_sample *now);
-
-/* The parts, for tests. */
-/* The processes PIDS together as families PREFIX_..., read below PROC. */
-void metrics_print_processes(FILE *out, const char *prefix, const char *proc, const pid_t *pids,
-			     size_t n_pids);
-/* What the guest said, a line at a time: it speaks of itself alone. */
-void metrics_print_guest(FILE *out, const char *text);
 
 #endif

@@ -6,6 +6,7 @@
 #include "tests/unit/folder.h"
 
 #include "runtime/sandbox/client.h"
+#include "runtime/shim/metrics-print.h"
 #include "runtime/shim/metrics.h"
 
 static void expect(const char *text, const char *part)
