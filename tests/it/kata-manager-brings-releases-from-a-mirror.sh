@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 300
+# timeout: 600
+# variants: SERVER=wrong
+# variants.full: SERVER=slow
 #
 # kata-manager takes releases from a mirror: the newest that is not withdrawn, or the one that is named; of an upgrade
 # only the files that differ; on from where a cut was, in the next run as well; over https and a proxy.  Whatever the
 # server does wrong (tests/it/mirror-server.py has the list), whoever signed the index or did not: a version is there as
-# a whole or not at all.
+# a whole or not at all.  In the slow variant: one that trickles is left after some minutes, wherever it does so.
 #
 # The releases are small and boot nothing, the machine's folders and its network are this test's own.
 [ -n "${KATA_OWN_SPACE:-}" ] || KATA_OWN_SPACE=1 exec unshare --mount --net --propagation private "$0" "$@"
@@ -78,6 +80,31 @@ cd "$work"
 index
 serve "$mirror" "$work/port"
 km config set --engines=none hypervisor.qemu.allow_emulation true 2>/dev/null || km config set hypervisor.qemu.allow_emulation true
+
+# trickles WORD - an installation from a server that does WORD ends in time and leaves nothing.  It has folders of its own,
+# as each takes minutes.
+trickles() {
+	local status=0 began=$SECONDS own=$work/own.$1
+	mkdir -p "$own/links"
+	KATA_LOCKS="$own/lock" timeout 400 "$manager" install 9.0.0 --engines=none --key "$work/ours.pub" --mirror "$(at "$1")" \
+		--root "$own/kata" --link-dir "$own/links" --config-dir /etc/kata-containers --cache-dir "$own/cache" >"$own/out" 2>&1 ||
+		status=$?
+	echo "$1: status $status after $((SECONDS - began)) s: $(cat "$own/out")"
+	[[ $status = [14] && $(cat "$own/out") =~ 'given up after 5 tries'|'no answer to '.*' in time' ]] && [ ! -e "$own/kata/versions" ]
+}
+if [ "${SERVER:-}" = slow ]; then
+	note "a server that trickles is left"
+	tricklers=() left=0
+	for word in trickles all-trickles all-murmurs all-drips; do
+		trickles $word &
+		tricklers+=($!)
+	done
+	for trickler in "${tricklers[@]}"; do
+		wait "$trickler" || left=1
+	done
+	[ $left = 0 ] || fail "a server that trickles is not left as it should be"
+	exit 0
+fi
 
 note "nobody is asked who was not named, and nothing is taken that is not signed"
 expect_status 2 km install

@@ -147,6 +147,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.connection.send(bytes((byte,)))
             time.sleep(1)
 
+    def lie_all_trickles(self, data, name):
+        self.lie_trickles(data, name)
+
+    def lie_all_murmurs(self, data, name):  # a byte a second from its first header on
+        for byte in b"HTTP/1.1 200 OK\r\nX-Long: " + b"x" * 1000:
+            self.connection.send(bytes((byte,)))
+            time.sleep(1)
+
+    def lie_all_drips(self, data, name):  # never ends, with just more than what is too slow
+        self.send_response(200)
+        self.end_headers()
+        self.close()
+        while True:
+            self.connection.send(b"x" * 800)
+            time.sleep(1)
+
     def lie_slow(self, data, name):  # 2 MiB a second
         start, end, is_part = self.part(len(data))
         body = self.give(data, start, end, is_part)

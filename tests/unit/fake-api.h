@@ -8,6 +8,7 @@
  */
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 #include "tests/unit/folder.h"
 
-enum fake_end { FAKE_KEEP, FAKE_CLOSE, FAKE_HANG };
+/* The last: after its headers it sends bytes one by one until the client leaves. */
+enum fake_end { FAKE_KEEP, FAKE_CLOSE, FAKE_HANG, FAKE_TRICKLE };
 
 struct fake_turn {
 	const char *expect[4]; /* texts that the request must contain; the first begins it */
@@ -40,6 +42,7 @@ struct fake_api {
 };
 
 #define FAKE_REQUEST_MAX 65536
+#define FAKE_TRICKLE_MS  50
 
 /* Reads a request with its body; 0 at the end of the connection. */
 static size_t fake_read(int fd, char *request)
@@ -88,6 +91,14 @@ static void fake_answer(int fd, const struct fake_turn *turn)
 	(void)!write(fd, text, strlen(text));
 }
 
+static void fake_trickle(int fd)
+{
+	struct pollfd peer = { .fd = fd, .events = POLLIN };
+
+	while (poll(&peer, 1, FAKE_TRICKLE_MS) == 0 && send(fd, "x", 1, MSG_NOSIGNAL) == 1)
+		;
+}
+
 /* One request; false when the connection is over. */
 static bool fake_turn(struct fake_api *api, char *request)
 {
@@ -110,6 +121,8 @@ static bool fake_turn(struct fake_api *api, char *request)
 	fake_answer(api->peer, turn);
 	if (turn->end == FAKE_HANG)
 		(void)fake_read(api->peer, request);
+	if (turn->end == FAKE_TRICKLE)
+		fake_trickle(api->peer);
 	return turn->end == FAKE_KEEP;
 }
 

@@ -315,6 +315,44 @@ static void test_server_that_never_comes_to_it_is_left(void **state)
 	must_refuse(cases, ARRAY_SIZE(cases));
 }
 
+/* Fewer bytes than these in a second, for so long: that is no way to bring a file. */
+static void test_server_that_trickles_is_left(void **state)
+{
+	static const struct fetch_patience patience = {
+		.idle_ms = 20000,
+		.slow_bytes = 1000,
+		.slow_s = 1,
+		.tries = 2,
+		.pause_ms = 1,
+	};
+	static const struct fake_turn turns[] = {
+		{ { "GET /f " }, "200 OK\r\nContent-Length: 100000", "", FAKE_TRICKLE, NULL },
+		{ { "GET /f " }, "200 OK\r\nContent-Length: 100000", "", FAKE_TRICKLE, NULL },
+	};
+	_buf_ struct buf b = { .max = 1000 };
+	const struct fetch what = {
+		.name = "f",
+		.len = 100000,
+		.total = 100000,
+		.on_data = add,
+		.arg = &b,
+	};
+	struct fetch_server server = { .patience = &patience };
+	struct fetcher *f = NULL;
+	struct fake_api api;
+	struct error e;
+
+	(void)state;
+	assert_true(fake_start(&api, turns, ARRAY_SIZE(turns), NULL));
+	server.base_url = api.url;
+	assert_int_equal(fetcher_new(&server, &f, &e), 0);
+	assert_int_equal(fetch(f, &what, &e), -ETIMEDOUT);
+	assert_non_null(strstr(e.msg, "given up after 2 tries"));
+	assert_true(b.len > 0);
+	fetcher_free(f);
+	assert_null(fake_stop(&api));
+}
+
 static int refuse(void *arg, const void *bytes, size_t len, struct error *e)
 {
 	(void)arg;
@@ -394,6 +432,7 @@ static void test_references_lead_to_http_alone(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_server_that_trickles_is_left),
 		cmocka_unit_test(test_file_comes_in_spite_of_everything),
 		cmocka_unit_test(test_answer_that_cannot_be_right_is_refused),
 		cmocka_unit_test(test_server_that_never_comes_to_it_is_left),
