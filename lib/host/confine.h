@@ -2,9 +2,15 @@
 #ifndef LIB_HOST_CONFINE_H
 #define LIB_HOST_CONFINE_H
 
-#include <sys/types.h>
+#include "lib/proc.h"
 
-#include "lib/error.h"
+/*
+ * A process of this program that reads what strangers wrote.
+ */
+
+/* Forks.  1 in the parent, with the child; 0 in the child, whose descriptors are the N of FDS, from
+ * 0 on, and no others, whose signals are the default ones, and whom no terminal reaches. */
+int confine_fork(const int *fds, int n, struct proc *ret_child, struct error *e);
 
 /*
  * Takes from this process, which has one thread, all that reading some bytes and writing others
@@ -14,5 +20,10 @@
  * come.  Open descriptors stay: close what it shall not have before.
  */
 int confine_self(pid_t parent, struct error *e);
+
+/* Likewise, but for what asking a server takes: sockets of the internet, threads, and reading files
+ * by name, which are those that say how names are found, if who calls is root, and no others.  Any
+ * other call fails. */
+int confine_to_network(pid_t parent, struct error *e);
 
 #endif

@@ -16,16 +16,11 @@
 #include "lib/host/decode.h"
 
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "lib/file.h"
 #include "lib/host/confine.h"
-#include "lib/loop.h"
 
 #define COPY_SIZE     (128 * KIB)
 #define PIPE_SIZE     (1 * MIB)
@@ -110,30 +105,10 @@ int decode(int archive, int to, struct error *e)
 	return r < 0 ? r : write_all(to, &end, sizeof(end), "pipe", e);
 }
 
-static int arrange_fds(const int *fds, struct error *e)
-{
-	int moved[N_FDS];
-
-	for (int i = 0; i < N_FDS; i++) {
-		moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, N_FDS);
-		if (moved[i] < 0)
-			return fail(e, errno, "cannot arrange descriptors: %m");
-	}
-	for (int i = 0; i < N_FDS; i++)
-		if (dup2(moved[i], i) < 0)
-			return fail(e, errno, "cannot arrange descriptors: %m");
-	if (syscall(SYS_close_range, (unsigned)N_FDS, ~0U, 0) < 0)
-		return fail(e, errno, "cannot close descriptors: %m");
-	return 0;
-}
-
-static _noreturn_ void be_child(const int *fds, pid_t parent)
+static _noreturn_ void be_child(pid_t parent)
 {
 	struct error e = { 0 };
 
-	proc_reset_signals();
-	if (arrange_fds(fds, &e) < 0)
-		_exit(1);
 	if (confine_self(parent, &e) < 0 || decode(ARCHIVE_FD, FRAMES_FD, &e) < 0)
 		(void)!write(REPORT_FD, &e, sizeof(e));
 	_exit(0);
@@ -143,21 +118,12 @@ static _noreturn_ void be_child(const int *fds, pid_t parent)
 
 static int start(struct decoder *d, const int *fds, struct error *e)
 {
-	pid_t parent = getpid(), pid = fork();
-	int pidfd;
+	pid_t parent = getpid();
+	int r = confine_fork(fds, N_FDS, &d->child, e);
 
-	if (pid < 0)
-		return fail(e, errno, "cannot fork for '%s': %m", d->archive);
-	if (pid == 0)
-		be_child(fds, parent);
-	pidfd = child_open(pid, e);
-	if (pidfd < 0) {
-		(void)kill(pid, SIGKILL);
-		(void)waitpid(pid, NULL, 0);
-		return pidfd;
-	}
-	d->child = (struct proc){ .pid = pid, .pidfd = pidfd };
-	return 0;
+	if (r == 0)
+		be_child(parent);
+	return r < 0 ? fail_wrap(e, "archive '%s'", d->archive) : 0;
 }
 
 static int open_archive(struct decoder *d, struct error *e)

@@ -3,7 +3,8 @@
  * mirror - read a folder of releases, wherever it is.
  *
  * A folder of this machine is read by the same calls as one behind a server, so that what is
- * checked of the one is checked of the other.  Nothing is believed here but sizes: whose the index
+ * checked of the one is checked of the other; who asks the server is a child without rights
+ * (courier.h).  Nothing is believed here but sizes: whose the index
  * is is for the caller to ask, and the rest hangs on the digests that it has.  One thread; blocks.
  */
 #include "lib/host/mirror.h"
@@ -14,6 +15,7 @@
 
 #include "lib/buf.h"
 #include "lib/file.h"
+#include "lib/host/courier.h"
 #include "lib/host/sign.h"
 #include "lib/http/url.h"
 
@@ -21,7 +23,7 @@
 
 struct mirror {
 	char *name;
-	struct fetcher *fetcher; /* NULL: it is a folder */
+	struct courier *courier; /* NULL: it is a folder */
 	int dirfd;
 	uint64_t moved; /* out of the folder */
 };
@@ -38,7 +40,7 @@ int mirror_open(const struct mirror_place *place, struct mirror **ret_mirror, st
 	m->name = url_shown(place->from);
 	m->dirfd = -1;
 	if (url_is(place->from)) {
-		if (fetcher_new(&server, &m->fetcher, e) < 0)
+		if (courier_new(&server, &m->courier, e) < 0)
 			return -e->code;
 	} else {
 		m->dirfd = open(place->from, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -53,7 +55,7 @@ void mirror_close(struct mirror *m)
 {
 	if (!m)
 		return;
-	fetcher_free(m->fetcher);
+	courier_free(m->courier);
 	closep(&m->dirfd);
 	free(m->name);
 	free(m);
@@ -66,7 +68,7 @@ const char *mirror_name(const struct mirror *m)
 
 uint64_t mirror_moved(const struct mirror *m)
 {
-	return m->fetcher ? fetcher_moved(m->fetcher) : m->moved;
+	return m->courier ? courier_moved(m->courier) : m->moved;
 }
 
 static int check_size(const struct fetch *what, uint64_t size, struct error *e)
@@ -120,9 +122,9 @@ static int read_here(struct mirror *m, const struct fetch *what, struct error *e
 
 int mirror_get(struct mirror *m, const struct fetch *what, struct error *e)
 {
-	if (!m->fetcher)
+	if (!m->courier)
 		return read_here(m, what, e);
-	return fetch(m->fetcher, what, e) < 0 ? fail_wrap(e, "mirror '%s'", m->name) : 0;
+	return courier_bring(m->courier, what, e) < 0 ? fail_wrap(e, "mirror '%s'", m->name) : 0;
 }
 
 static int add(void *arg, const void *bytes, size_t len, struct error *e)

@@ -40,7 +40,7 @@ static const struct fetch_patience usual = {
 
 struct fetcher {
 	struct url base;
-	char *ca_file;
+	char *ca_file, *ca_pem;
 	struct fetch_patience patience;
 	struct http_client *clients[CLIENTS];
 	char *origins[CLIENTS];
@@ -84,6 +84,7 @@ int fetcher_new(const struct fetch_server *server, struct fetcher **ret_fetcher,
 
 	f->patience = server->patience ? *server->patience : usual;
 	str_set(&f->ca_file, server->ca_file);
+	str_set(&f->ca_pem, server->ca_pem);
 	if (url_parse(server->base_url, &f->base, e) < 0) {
 		fetcher_free(f);
 		return -e->code;
@@ -102,6 +103,7 @@ void fetcher_free(struct fetcher *f)
 	}
 	url_done(&f->base);
 	free(f->ca_file);
+	free(f->ca_pem);
 	free(f);
 }
 
@@ -119,6 +121,7 @@ static int get_client(struct fetcher *f, const char *origin, struct http_client 
 		.base_url = origin,
 		.user_agent = "kata/" KATA_VERSION,
 		.ca_file = f->ca_file,
+		.ca_pem = f->ca_pem,
 		.heeds_environment = true,
 	};
 
@@ -438,13 +441,19 @@ static int run(struct transfer *t, struct error *e)
 	}
 }
 
-int fetch(struct fetcher *f, const struct fetch *what, struct error *e)
+uint64_t fetch_limit_ms(const struct fetch *what)
 {
 	uint64_t size = what->len == FETCH_REST ? what->max : what->len;
+
+	return DEADLINE_MS + size / BYTES_PER_MS;
+}
+
+int fetch(struct fetcher *f, const struct fetch *what, struct error *e)
+{
 	struct transfer t = {
 		.f = f,
 		.what = what,
-		.deadline_ms = deadline_in(DEADLINE_MS + size / BYTES_PER_MS),
+		.deadline_ms = deadline_in(fetch_limit_ms(what)),
 	};
 	int r = what->len == 0 ? 0 : run(&t, e);
 

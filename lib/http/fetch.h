@@ -22,7 +22,8 @@ struct fetch_patience {
 
 struct fetch_server {
 	const char *base_url;
-	const char *ca_file;                   /* trusted certificates; NULL: the system's */
+	const char *ca_file; /* trusted certificates, and as text; neither: the system's */
+	const char *ca_pem;
 	const struct fetch_patience *patience; /* NULL: what is usual */
 };
 
@@ -51,5 +52,7 @@ struct fetch {
  * became one meanwhile; EFBIG: it has more than MAX; EPROTO: a certificate or an answer that is
  * none; ETIMEDOUT, ECONNRESET and the like: after all tries. */
 int fetch(struct fetcher *f, const struct fetch *what, struct error *e);
+/* How long that takes at most. */
+uint64_t fetch_limit_ms(const struct fetch *what);
 
 #endif
