@@ -189,17 +189,20 @@ void facts_read_image(struct facts *f)
 	f->program = own_program(f);
 }
 
-/* A version that is on the node takes the place of the image's. */
+/* A version that is on the node takes the place of the image's.  Where both are the same, the
+ * image's stays: it has the signature, which the node was shown when the version came. */
 static int use_version(struct facts *f, const char *folder, struct error *e)
 {
-	struct manifest m = { 0 };
+	_manifest_ struct manifest m = { 0 };
 
 	if (store_manifest(f->root, folder, &m, e) < 0)
 		return -e->code;
+	if (str_equal(folder, f->image_folder))
+		return 0;
 	manifest_done(&f->release);
 	f->release = m;
-	if (!str_equal(folder, f->image_folder))
-		str_set(&f->archive, NULL);
+	m = (struct manifest){ 0 };
+	str_set(&f->archive, NULL);
 	return 0;
 }
 

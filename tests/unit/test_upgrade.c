@@ -753,6 +753,36 @@ static void test_key_is_pinned_with_the_first_version(void **state)
 	world_end(&w);
 }
 
+/* The pod's image has the version that somebody went back from, and its signature. */
+static void test_signed_version_that_was_gone_back_from_comes_again(void **state)
+{
+	struct fake_turn back[] = BACK;
+	struct fake_turn again[] = {
+		SAYS(NULL),
+		CONDITION,
+		CLAIM,
+		PATCH("/api/v1/nodes/n1/status?", "\"type\":\"KataUpgraded\",\"status\":\"True\""),
+		PATCH("/api/v1/nodes/n1?", "\"katacontainers.io/kata-runtime\":\"true\""),
+		POST("/apis/events.k8s.io/", "KataRolledBack"),
+	};
+	_free_ char *proof = NULL;
+	struct found found, held;
+	struct world w;
+
+	(void)state;
+	start(&w);
+	set_text(&w.settings.key, minisign_public(1));
+	release_signer = 1;
+	proof = install_two(&w);
+	go_back(&w, back, ARRAY_SIZE(back), proof, &found);
+	go_back(&w, again, ARRAY_SIZE(again), found.proof, &held);
+	release_signer = 0;
+	assert_current(&w, "2-");
+	free(found.proof);
+	free(held.proof);
+	world_end(&w);
+}
+
 static void test_key_of_a_version_that_does_not_boot_is_not_pinned(void **state)
 {
 	static const struct fake_turn turns[] = { SAYS(BARE), CONDITION };
@@ -871,6 +901,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_release_of_a_stranger_is_refused_with_nothing_changed),
 		cmocka_unit_test(test_key_is_pinned_with_the_first_version),
+		cmocka_unit_test(test_signed_version_that_was_gone_back_from_comes_again),
 		cmocka_unit_test(test_key_of_a_version_that_does_not_boot_is_not_pinned),
 		cmocka_unit_test(test_withdrawn_version_comes_only_if_it_is_wished),
 		cmocka_unit_test(test_version_that_does_not_boot_leaves_no_mark),
