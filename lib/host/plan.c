@@ -133,12 +133,18 @@ bool assessment_matters(const struct assessment *a)
 	return false;
 }
 
+static unsigned count_needed(const struct assessment *a)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < a->n_changes; i++)
+		n += change_is_needed(&a->changes[i]);
+	return n;
+}
+
 bool assessment_is_empty(const struct assessment *a)
 {
-	for (size_t i = 0; i < a->n_changes; i++)
-		if (change_is_needed(&a->changes[i]))
-			return false;
-	return true;
+	return count_needed(a) == 0;
 }
 
 static void change_done(struct change *c)
@@ -243,10 +249,10 @@ static int leave_behind(const struct plan *plan, const struct step *step, struct
 }
 
 static int run_step(const struct plan *plan, const struct change *c, struct journal *j,
-		    unsigned number, struct error *e)
+		    unsigned number, unsigned total, struct error *e)
 {
 	if (plan->progress)
-		plan->progress(plan->context, c->step, number, count(plan->steps));
+		plan->progress(plan->context, c->step, number, total);
 	if (c->step->may_begin && leave_behind(plan, c->step, j, e) < 0)
 		return -e->code;
 	return c->step->undo ? run_journalled(plan, c, j, e) : c->step->run(plan->context, c, e);
@@ -266,20 +272,19 @@ static int take_back(const struct plan *plan, struct journal *j, struct error *e
 int plan_run(const struct plan *plan, const struct assessment *a, struct journal *j,
 	     struct error *e)
 {
-	int ran = 0;
+	unsigned total = count_needed(a), ran = 0;
 
 	for (size_t i = 0; i < a->n_changes; i++) {
 		const struct change *c = &a->changes[i];
 
 		if (!change_is_needed(c))
 			continue;
-		if (run_step(plan, c, j, (unsigned)i + 1, e) < 0) {
+		if (run_step(plan, c, j, ++ran, total, e) < 0) {
 			(void)fail_wrap(e, "%s", c->step->purpose);
 			return take_back(plan, j, e);
 		}
-		ran++;
 	}
 	if (journal_len(j) > 0 && journal_finish(j, e) < 0)
 		return -e->code;
-	return ran;
+	return (int)ran;
 }

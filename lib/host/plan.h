@@ -100,7 +100,7 @@ struct plan {
 	/* Asked once all is assessed and nothing done: it may refuse, or take something out.  May
 	 * be NULL. */
 	int (*decide)(void *context, struct assessment *a, struct error *e);
-	/* Told before each step that must run; may be NULL. */
+	/* Told before each step that must run, the NUMBER-th of TOTAL such; may be NULL. */
 	void (*progress)(void *context, const struct step *step, unsigned number, unsigned total);
 };
 

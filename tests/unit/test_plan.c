@@ -529,6 +529,34 @@ static void test_decision_comes_before_the_first_step(void **state)
 	}
 }
 
+static unsigned told[2 * N_FILES], n_told;
+
+static void tell_progress(void *context, const struct step *step, unsigned number, unsigned total)
+{
+	(void)context;
+	(void)step;
+	told[n_told++] = number;
+	told[n_told++] = total;
+}
+
+static void test_steps_are_counted_that_must_run(void **state)
+{
+	static const unsigned wanted[] = { 1, 2, 2, 2 };
+	struct world *w = world_new();
+	const struct plan plan = { .steps = steps, .context = w, .progress = tell_progress };
+	const struct cycle cycle = cycle_of(w);
+	_cleanup_(journal_closep) struct journal *j = NULL;
+	struct error e;
+
+	(void)state;
+	assert_int_equal(put(w, 1, "new", &e), 0);
+	assert_int_equal(cycle_open(&cycle, &j, &e), 0);
+	assert_int_equal(cycle_run(&plan, j, &e), 2);
+	assert_int_equal(n_told, ARRAY_SIZE(wanted));
+	assert_memory_equal(told, wanted, sizeof(wanted));
+	world_free(w);
+}
+
 static void test_what_is_told_is_not_done(void **state)
 {
 	static const char *const marks[] = { "not new", "interrupted run is undone before" };
@@ -602,6 +630,7 @@ int main(void)
 		cmocka_unit_test(test_journal_of_nobody_is_put_aside_on_request),
 		cmocka_unit_test(test_journal_that_can_be_taken_back_is_not_put_aside),
 		cmocka_unit_test(test_decision_comes_before_the_first_step),
+		cmocka_unit_test(test_steps_are_counted_that_must_run),
 		cmocka_unit_test(test_what_is_told_is_not_done),
 		cmocka_unit_test(
 			test_what_somebody_changed_meanwhile_is_begun_anew_not_without_end),
