@@ -4,6 +4,7 @@
  */
 #include "manager/show.h"
 
+#include <termios.h>
 #include <unistd.h>
 
 int show(struct manager *m, const struct view *view, struct json_object *items, struct error *e)
@@ -48,6 +49,8 @@ int ask(const struct manager *m, const char *question, struct error *e)
 		return 0;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
 		return fail(e, EINVAL, "nobody can be asked here; say --yes: %s", question);
+	/* What was typed before it could be read answers something else. */
+	(void)tcflush(STDIN_FILENO, TCIFLUSH);
 	(void)fprintf(stderr, "%s [y/N] ", question);
 	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return 0;

@@ -10,6 +10,7 @@
 
 #include "lib/host/lock.h"
 #include "manager/configuration.h"
+#include "manager/show.h"
 
 #define DELIVERED "share/defaults/kata-containers/configuration-qemu.toml"
 #define TEXT      "[hypervisor.qemu]\nallow_emulation = false\n"
@@ -219,6 +220,60 @@ static void test_a_value_that_another_sets_meanwhile_stays(void **state)
 	folder_remove(dir);
 }
 
+/* In a process of its own whose terminal is TERMINAL: 0 if the answer is yes. */
+static _noreturn_ void be_asked(const char *terminal)
+{
+	const struct options o = { 0 };
+	const struct manager m = { .options = &o };
+	struct error e;
+	int fd;
+
+	(void)setsid();
+	fd = open(terminal, O_RDWR);
+	if (dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+		_exit(2);
+	_exit(ask(&m, "Go?", &e) < 0);
+}
+
+static void read_until(int fd, const char *end)
+{
+	char text[512] = "";
+
+	for (size_t len = 0; !strstr(text, end) && len < sizeof(text) - 1; len++)
+		assert_int_equal(read(fd, text + len, 1), 1);
+}
+
+/* Who types ahead answers nothing that was not asked yet. */
+static void test_only_what_comes_behind_a_question_answers_it(void **state)
+{
+	static const struct {
+		const char *before, *behind;
+		int status;
+	} cases[] = { { "y\n", "n\n", 1 }, { "n\n", "y\n", 0 }, { "", "y\n", 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+		_close_ int kept = -1;
+		int status;
+		pid_t pid;
+
+		assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+		kept = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+		assert_int_equal(write(master, cases[i].before, strlen(cases[i].before)),
+				 strlen(cases[i].before));
+		pid = fork();
+		if (pid == 0)
+			be_asked(ptsname(master));
+		read_until(master, "[y/N] ");
+		assert_int_equal(write(master, cases[i].behind, strlen(cases[i].behind)),
+				 strlen(cases[i].behind));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), cases[i].status);
+	}
+}
+
 /* What RUN says to LINE below DIR.  Caller frees. */
 static char *said(const char *dir, manager_run *run, const char *line, enum view_format format)
 {
@@ -406,6 +461,7 @@ int main(void)
 		cmocka_unit_test(test_a_file_of_somebody_elses_stays_as_it_is),
 		cmocka_unit_test(test_a_value_is_set_checked_and_unset),
 		cmocka_unit_test(test_a_value_that_another_sets_meanwhile_stays),
+		cmocka_unit_test(test_only_what_comes_behind_a_question_answers_it),
 		cmocka_unit_test(test_a_dry_run_sets_nothing_where_nothing_is_installed),
 		cmocka_unit_test(test_what_is_wrong_with_a_file_is_no_wrong_usage),
 		cmocka_unit_test(test_root_of_another_program_is_refused_by_name),
