@@ -15,6 +15,7 @@ guest_steps=(
 	"libraries for static programs | artefact sysroot | $retry"
 	"guest kernel | artefact kernel | $retry"
 	"QEMU | artefact qemu | $retry"
+	"iptables for the guest | artefact iptables | $retry"
 	"virtiofsd | artefact virtiofsd | $network"
 	"vhost-device-vsock | artefact vhost-device-vsock | $network"
 )

@@ -57,7 +57,8 @@ strip_program() { # NAME OUT
 
 make_initrd() { # OUT
 	strip_program kata-agent "$work/made/kata-agent"
-	"$top/packaging/guest/initrd.sh" "$work/made/kata-agent" "$1"
+	"$top/packaging/guest/initrd.sh" "$work/made/kata-agent" "$1" \
+		"$("$top/packaging/artefact" iptables)/sbin/xtables-legacy-multi"
 }
 
 # What each part was built from, so that someone who looks for a CVE need not guess.

@@ -24,6 +24,10 @@ mkdir "$work/unpacked"
 (cd "$work/unpacked" && cpio -i --quiet init <"$work/one")
 cmp "$work/agent" "$work/unpacked/init"
 
+note "with iptables"
+"$initrd" "$work/agent" "$work/more" "$work/agent"
+expect_match "iptables" '-rwxr-xr-x .* sbin/xtables-legacy-multi' "$(cpio -itv --quiet <"$work/more")"
+
 note "what it refuses"
 gcc -o "$work/dynamic" "$work/agent.c"
 output=$("$initrd" "$work/dynamic" "$work/three" 2>&1) && fail "a dynamic agent was accepted"

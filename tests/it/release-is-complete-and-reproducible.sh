@@ -68,7 +68,7 @@ done < <(grep '^frame ' "$frames")
 expect "all frames" "$(stat -c %s "$archive")" "$at"
 
 note "the licence of all that is shipped, and where its source is"
-for part in kernel qemu virtiofsd vhost-device-vsock programs; do
+for part in kernel iptables qemu virtiofsd vhost-device-vsock programs; do
 	grep -qiE 'licen[cs]e' "$unpacked/share/licenses/$part/copyright" || fail "no licence of $part"
 	grep -qE "^${part/programs/sysroot} (debian|crate)" "$unpacked/share/kata-containers/components" ||
 		fail "it is not said what $part was built from"
@@ -131,7 +131,7 @@ commit=none
 [ ! -e "$top/.git" ] || commit=$(git -c safe.directory="$top" -C "$top" rev-parse HEAD)
 expect "its commit" "$commit" \
 	"$(jq -r '.predicate.buildDefinition.resolvedDependencies[0].digest.gitCommit // "none"' "$provenance")"
-for section in kernel qemu virtiofsd vhost-device-vsock sysroot/openssl sysroot/libarchive; do
+for section in kernel iptables qemu virtiofsd vhost-device-vsock sysroot/openssl sysroot/libarchive; do
 	read -r version digest < <(sed -nE "\\#^  $section:#,/sha256/s/^ *(version|sha256): //p" \
 		"$top/packaging/versions.yaml" | tr -d '"' | xargs)
 	# Where Debian has moved on, another version was built, whose digest nobody knows.

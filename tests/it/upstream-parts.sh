@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+#
+# upstream-parts.sh - upstream's own programs (4.1), where this machine has them.  Sourced by tests/it/*.sh
+# behind the testing.sh that they use.
+#
+# No program of upstream's is built or kept here: each is named by a variable of the environment, and a test that needs
+# one is skipped, and counted, without it:
+#   KATA_TEST_UPSTREAM_SHIM_GO, KATA_TEST_UPSTREAM_SHIM_RUST   containerd-shim-kata-v2
+#   KATA_TEST_UPSTREAM_RUNTIME, KATA_TEST_UPSTREAM_MONITOR     kata-runtime, kata-monitor
+#   KATA_TEST_UPSTREAM_AGENT                                   kata-agent, static
+#   KATA_TEST_UPSTREAM_QEMU     a folder with qemu-system-x86_64 and all that it needs, for upstream's shims: they ask
+#                               for devices (pci-bridge) that ours lacks
+
+# upstream_part NAME - the program, in $part; the test is skipped without it.
+upstream_part() {
+	local variable=KATA_TEST_UPSTREAM_$1
+	part=${!variable:-}
+	[ -n "$part" ] || skip "$variable is not set; it names upstream's program"
+	[ -x "$part" ] || fail "$variable names '$part', which is no program"
+}
+
+# upstream_configuration FOLDER PARTS CONSOLE - what a shim of upstream's reads, for a guest of FOLDER (a release of
+# ours) under the QEMU in PARTS; CONSOLE: true or false.
+upstream_configuration() {
+	cat <<-END
+		[hypervisor.qemu]
+		path = "$2/qemu-system-x86_64"
+		valid_hypervisor_paths = ["$2/qemu-system-x86_64"]
+		kernel = "$1/share/kata-containers/vmlinux.container"
+		initrd = "$1/share/kata-containers/kata-containers-initrd.img"
+		machine_type = "q35"
+		kernel_params = "cgroup_no_v1=all systemd.unified_cgroup_hierarchy=1"
+		cpu_features = "pmu=off"
+		default_vcpus = 1
+		default_maxvcpus = 1
+		default_memory = 384
+		default_bridges = 1
+		memory_slots = 2
+		shared_fs = "virtio-fs"
+		virtio_fs_daemon = "$1/libexec/virtiofsd"
+		valid_virtio_fs_daemon_paths = ["$1/libexec/virtiofsd"]
+		virtio_fs_cache = "auto"
+		virtio_fs_cache_size = 0
+		virtio_fs_queue_size = 1024
+		virtio_fs_extra_args = ["--thread-pool-size=1", "--announce-submounts"]
+		block_device_driver = "virtio-scsi"
+		block_device_aio = "threads"
+		entropy_source = "/dev/urandom"
+		valid_entropy_sources = ["/dev/urandom", "/dev/random", ""]
+		disable_vhost_net = false
+		disable_selinux = true
+		disable_guest_selinux = true
+		[agent.kata]
+		debug_console_enabled = $3
+		dial_timeout = 180
+		reconnect_timeout_ms = 180000
+		[runtime]
+		name = "virt_container"
+		hypervisor_name = "qemu"
+		agent_name = "kata"
+		internetworking_model = "tcfilter"
+		disable_guest_seccomp = true
+		sandbox_cgroup_only = true
+		disable_new_netns = false
+		create_container_timeout = 180
+		enable_debug = true
+		vfio_mode = "guest-kernel"
+		emptydir_mode = "shared-fs"
+	END
+}
