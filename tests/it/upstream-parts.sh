@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # work and kata come from testing.sh
 #
 # upstream-parts.sh - upstream's own programs (4.1), where this machine has them.  Sourced by tests/it/*.sh
 # behind the testing.sh that they use.
@@ -18,6 +19,32 @@ upstream_part() {
 	part=${!variable:-}
 	[ -n "$part" ] || skip "$variable is not set; it names upstream's program"
 	[ -x "$part" ] || fail "$variable names '$part', which is no program"
+}
+
+# upstream_tool PROGRAM - makes `theirs`, which runs upstream's kata-runtime beside containerd.  It wants a log to write to,
+# and a configuration of a hypervisor that needs no vhost-vsock here; what that says is nothing to the sandboxes it asks.
+upstream_tool() {
+	require socat
+	tool=$1 tool_configuration=$work/theirs.toml
+	cat >"$tool_configuration" <<-END
+		[hypervisor.clh]
+		path = "$kata/bin/qemu-system-x86_64"
+		valid_hypervisor_paths = ["$kata/bin/qemu-system-x86_64"]
+		kernel = "$kata/share/kata-containers/vmlinux.container"
+		image = "$kata/share/kata-containers/kata-containers-initrd.img"
+		shared_fs = "virtio-fs"
+		virtio_fs_daemon = "$kata/libexec/virtiofsd"
+		valid_virtio_fs_daemon_paths = ["$kata/libexec/virtiofsd"]
+		[agent.kata]
+		[runtime]
+		internetworking_model = "tcfilter"
+	END
+	inside socat -u UNIX-RECV:/run/syslog,mode=666 "OPEN:$work/syslog,creat,append" </dev/null >/dev/null 2>&1 &
+	tool_log=$!
+	cleanup kill $tool_log
+	eventually 10 "a log for kata-runtime" inside test -S /run/syslog
+	# shellcheck disable=SC2317 # called by tests
+	theirs() { inside timeout 60 "$tool" --config "$tool_configuration" "$@"; }
 }
 
 # upstream_configuration FOLDER PARTS CONSOLE - what a shim of upstream's reads, for a guest of FOLDER (a release of

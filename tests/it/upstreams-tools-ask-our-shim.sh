@@ -10,14 +10,13 @@
 require script curl
 
 upstream_part RUNTIME
-tool=$part
+upstream_tool "$part"
 cat >"$kata/share/defaults/kata-containers/config.d/20-console.toml" <<-END
 	[agent.kata]
 	debug_console_enabled = true
 END
 box=box$$
 ctr run -d --runtime "$runtime" "$image" $box sleep 1000
-theirs() { inside timeout 60 "$tool" --config "$kata/share/defaults/kata-containers/configuration.toml" "$@"; }
 
 theirs metrics $box >"$work/metrics"
 for name in 'kata_shim_threads' 'kata_shim_fds' 'kata_shim_proc_status{item="vmrss"}' 'kata_hypervisor_threads' \
@@ -30,7 +29,7 @@ done
 note "$(grep -vc '^#' "$work/metrics") numbers"
 
 # It wants a terminal.
-enter() { script -qec "nsenter -t $init -m -p timeout 60 $tool --config $kata/share/defaults/kata-containers/configuration.toml exec $box" /dev/null; }
+enter() { script -qec "nsenter -t $init -m -p timeout 60 $tool --config $tool_configuration exec $box" /dev/null; }
 screen=$( (sleep 3; printf 'cat /proc/version\r'; sleep 3; printf 'exit\r'; sleep 3) | enter | tr -d '\r')
 expect_match "what it shows of the guest" 'Linux version' "$screen"
 

@@ -293,6 +293,32 @@ static void test_large_rules_are_taken(void **state)
 	assert_return_code(ask(*state, "PUT", "/iptables", rules, &answer, &e), e.code);
 }
 
+/* As they were recorded from kata-runtime 4.1.0. */
+static void test_requests_of_upstreams_programs_are_served(void **state)
+{
+	static const struct {
+		const char *text, *end;
+	} cases[] = {
+		{ "GET /agent-url HTTP/1.1\r\nHost: shim\r\nUser-Agent: Go-http-client/1.1\r\n"
+		  "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n",
+		  "vsock://7:1024" },
+		{ "GET /metrics HTTP/1.1\r\nHost: shim\r\nUser-Agent: Go-http-client/1.1\r\n"
+		  "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n",
+		  "kata_guest_x 1\n" },
+		{ "PUT /iptables HTTP/1.1\r\nHost: shim\r\nUser-Agent: Go-http-client/1.1\r\n"
+		  "Content-Length: 15\r\nContent-Type: application/octet-stream\r\n"
+		  "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n*filter\nCOMMIT\n",
+		  "\r\n\r\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = read_all(dial(*state, cases[i].text));
+
+		if (!str_starts(text, "HTTP/1.1 200 OK\r\n") || !str_ends(text, cases[i].end))
+			fail_msg("'%s': '%s'", cases[i].text, text);
+	}
+}
+
 struct staging {
 	struct loop_task task;
 	struct shim *shim;
@@ -486,6 +512,7 @@ int main(void)
 		TEST(test_what_is_not_served_is_refused_by_name),
 		TEST(test_metrics_are_gathered_and_counted),
 		TEST(test_large_rules_are_taken),
+		TEST(test_requests_of_upstreams_programs_are_served),
 		TEST(test_sandbox_that_does_not_run_is_not_asked),
 		TEST(test_no_request_is_answered_and_closed),
 		TEST(test_only_root_may_connect),
