@@ -11,10 +11,10 @@
  */
 
 #include "runtime/shim/metrics.h"
-#include "runtime/shim/metrics-print.h"
 
 #include <ctype.h>
 #include <dirent.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -288,8 +288,8 @@ static uint64_t count_files(const char *proc, pid_t pid)
 	return n < 2 ? 0 : n - 2; /* . and .. */
 }
 
-void metrics_print_processes(FILE *out, const char *prefix, const char *proc, const pid_t *pids,
-			     size_t n_pids)
+static void print_processes(FILE *out, const char *prefix, const char *proc, const pid_t *pids,
+			    size_t n_pids)
 {
 	_free_ char *fds = xasprintf("%s_fds", prefix);
 	uint64_t n_files = 0;
@@ -311,6 +311,19 @@ void metrics_print_processes(FILE *out, const char *prefix, const char *proc, co
 		n_files += count_files(proc, pids[i]);
 	print_head(out, fds, "gauge", "Open files.");
 	(void)fprintf(out, "%s %llu\n", fds, (unsigned long long)n_files);
+}
+
+char *metrics_of_processes(const char *prefix, const char *proc, const pid_t *pids, size_t n_pids)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return xstrdup("");
+	print_processes(out, prefix, proc, pids, n_pids);
+	(void)fclose(out);
+	return text;
 }
 
 /* The interfaces where the VM is: the pod's. */
@@ -342,20 +355,20 @@ static void print_host(FILE *out, const struct vmm *vmm)
 	pid_t daemons[VMM_SHARES_MAX];
 	size_t n = 0;
 
-	metrics_print_processes(out, "kata_shim", "/proc", &self, 1);
+	print_processes(out, "kata_shim", "/proc", &self, 1);
 	if (pid > 0) {
-		metrics_print_processes(out, "kata_hypervisor", "/proc", &pid, 1);
+		print_processes(out, "kata_hypervisor", "/proc", &pid, 1);
 		print_netdevs(out, pid);
 	}
 	for (enum vmm_process p = VMM_PROCESS_FS; vmm && p <= VMM_PROCESS_FS_LAST; p++)
 		if (vmm_pid(vmm, p) > 0)
 			daemons[n++] = vmm_pid(vmm, p);
-	metrics_print_processes(out, "kata_virtiofsd", "/proc", daemons, n);
+	print_processes(out, "kata_virtiofsd", "/proc", daemons, n);
 }
 
 /* ---- the guest ---- */
 
-void metrics_print_guest(FILE *out, const char *text)
+static void print_guest(FILE *out, const char *text)
 {
 	static const char *const comments[] = { "# HELP ", "# TYPE " };
 	_strv_ strv lines = strv_split(text, "\n");
@@ -378,6 +391,19 @@ void metrics_print_guest(FILE *out, const char *text)
 	}
 }
 
+char *metrics_of_guest(const char *said)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return xstrdup("");
+	print_guest(out, said);
+	(void)fclose(out);
+	return text;
+}
+
 static void ask_guest(FILE *out, struct sandbox *s)
 {
 	Agent__GetMetricsRequest request = AGENT__GET_METRICS_REQUEST__INIT;
@@ -388,7 +414,7 @@ static void ask_guest(FILE *out, struct sandbox *s)
 			sandbox_canceller(s), &e) < 0)
 		log_warn("the guest's metrics: %s", e.msg);
 	else
-		metrics_print_guest(out, answer->metrics);
+		print_guest(out, answer->metrics);
 }
 
 static void add_container(struct sandbox *s, char *id, struct metrics_sample *sample)

@@ -2,6 +2,8 @@
 #ifndef RUNTIME_SHIM_METRICS_H
 #define RUNTIME_SHIM_METRICS_H
 
+#include <sys/types.h>
+
 #include "lib/rpc/client.h"
 #include "lib/rpc/server.h"
 
@@ -32,5 +34,11 @@ char *metrics_gather(struct sandbox *s, char *const *containers, struct metrics_
 
 /* All of it: GATHERED, and what is known here.  Caller frees.  Io thread. */
 char *metrics_text(struct metrics *m, const char *gathered, const struct metrics_sample *now);
+
+/* The parts, which the caller frees. */
+/* The processes PIDS together as families PREFIX_..., read below PROC. */
+char *metrics_of_processes(const char *prefix, const char *proc, const pid_t *pids, size_t n_pids);
+/* What the guest SAID, a line at a time: it speaks of itself alone. */
+char *metrics_of_guest(const char *said);
 
 #endif

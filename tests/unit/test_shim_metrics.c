@@ -6,32 +6,12 @@
 #include "tests/unit/folder.h"
 
 #include "runtime/sandbox/client.h"
-#include "runtime/shim/metrics-print.h"
 #include "runtime/shim/metrics.h"
 
 static void expect(const char *text, const char *part)
 {
 	if (!strstr(text, part))
 		fail_msg("'%s' is not in\n%s", part, text);
-}
-
-static char *printed(void (*print)(FILE *out, const void *arg), const void *arg)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_non_null(out);
-	print(out, arg);
-	(void)fclose(out);
-	return text;
-}
-
-static void print_two(FILE *out, const void *proc)
-{
-	static const pid_t pids[] = { 7, 8, 9 };
-
-	metrics_print_processes(out, "kata_x", proc, pids, 3);
 }
 
 static void put_process(const char *proc, const char *pid, const char *rss)
@@ -51,13 +31,14 @@ static void put_process(const char *proc, const char *pid, const char *rss)
 
 static void test_processes_are_summed(void **state)
 {
+	static const pid_t pids[] = { 7, 8, 9 };
 	char *proc = folder_new();
 	_free_ char *text = NULL;
 
 	(void)state;
 	put_process(proc, "7", "10");
 	put_process(proc, "8", "20");
-	text = printed(print_two, proc);
+	text = metrics_of_processes("kata_x", proc, pids, 3);
 	expect(text, "# TYPE kata_x_threads gauge\nkata_x_threads 4\n");
 	expect(text, "kata_x_proc_status{item=\"vmrss\"} 30720\n");
 	expect(text, "kata_x_proc_status{item=\"voluntary_ctxt_switches\"} 6\n");
@@ -68,18 +49,13 @@ static void test_processes_are_summed(void **state)
 	folder_remove(proc);
 }
 
-static void print_guest(FILE *out, const void *text)
-{
-	metrics_print_guest(out, text);
-}
-
 static void test_guest_speaks_of_itself_alone(void **state)
 {
 	static const char said[] =
 		"# HELP kata_guest_load x\n# TYPE kata_guest_load gauge\nkata_guest_load 1\n"
 		"kata_agent_threads 2\n# TYPE process_rss gauge\nprocess_rss 3\n"
 		"kata_shim_threads 4\nkata_hypervisor_fds{a=\"\033[2J\"} 5\n# EOF\n# odd\n{} 6\n";
-	_free_ char *text = printed(print_guest, said);
+	_free_ char *text = metrics_of_guest(said);
 
 	(void)state;
 	assert_string_equal(
