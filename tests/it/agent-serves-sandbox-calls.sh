@@ -22,6 +22,7 @@ start_agent() {
 		ip link add v0 type veth peer name v1
 		ip link set v0 address 02:00:00:00:00:01
 		ip link set v1 up
+		mount --bind "$("$top/packaging/artefact" iptables)/sbin" /usr/sbin
 		exec $agent -s $address -p "agent.log=debug agent.hotplug_timeout=1" >$work/agent.log 2>&1
 	END
 	unshare --mount --net --propagation private bash "$work/init" &
@@ -50,12 +51,34 @@ refused() {
 addresses_of() { inside ip -json addr show "$1" | jq -r '[.[].addr_info[] | select(.scope == "global") |
 	"\(.local)/\(.prefixlen)"] | sort | join(" ")'; }
 
+# rules [true] - what the agent says of the packet filter, of IPv6 if true.
+rules() { ctl GetIPTables "{\"is_ipv6\": ${1:-false}}"; }
+set_rules() { ctl --data - SetIPTables "{\"is_ipv6\": ${2:-false}}" <<<"$1"; }
+
+check_packet_filter() {
+	local text='*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -s 10.9.8.7/32 -p tcp -m multiport --dports 80,443 -m comment --comment "of the host" -j DROP
+COMMIT'
+	set_rules "$text" >/dev/null
+	expect "rules that were set" "$text" "$(rules | grep -v '^#' | sed -n '/^\*filter/,/^COMMIT/p')"
+	expect "those of IPv6 then" "" "$(rules true | grep DROP || true)"
+	set_rules "${text/10.9.8.7\/32/fd00::1\/128}" true >/dev/null
+	expect_match "those of IPv6" '-A INPUT -s fd00::1/128 -p tcp' "$(rules true)"
+	expect_match "what the kernel has" 'of the host' "$(inside xtables-legacy-multi iptables -S)"
+	refused "no rules" "iptables-restore ended with status" set_rules nonsense
+	expect_match "rules after those that were refused" 'of the host' "$(rules)"
+}
+
 check_health() {
 	expect "Check" '{"status":"SERVING"}' "$(ctl Check)"
 	expect "Version" "$(sed -n 's/^set(KATA_COMPATIBLE \(.*\))$/\1/p' "$top/CMakeLists.txt")" "$(ctl Version | jq -r .agent_version)"
 	expect_match "GetGuestDetails" 'virtio-fs' "$(ctl GetGuestDetails '{"mem_block_size": true}')"
-	refused "a method without a row" "no method 'SetPolicy'" ctl SetPolicy
-	expect_match "GetMetrics" 'kata_guest_meminfo\{item="MemTotal"\} [0-9]+' "$(ctl GetMetrics)"
+	refused "a policy" "SetPolicy: this agent has no policy" ctl SetPolicy '{"policy": "x"}'
+	refused "the memory agent" "this agent has no memory agent" ctl MemAgentMemcgSet
+	expect_match "GetMetrics" 'kata_guest_meminfo\{item="mem_total"\} [0-9]+' "$(ctl GetMetrics)"
 }
 
 # interface NAME MAC ADDRESS/MASK... - an UpdateInterface request.
@@ -204,7 +227,7 @@ check_end() {
 }
 
 start_agent
-for check in health interfaces routes sandbox copy volumes machine_is_left_alone end; do
+for check in health interfaces routes packet_filter sandbox copy volumes machine_is_left_alone end; do
 	note "$check"
 	"check_$check"
 done
