@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 )
 
 type object = map[string]any
@@ -23,6 +24,7 @@ type cluster struct {
 	wanted  bool              // there is a DaemonSet, and it wants the node
 	url     string
 	written int // requests that changed something
+	asked   int // all requests
 	// What there was before each request, while that is remembered.
 	isRemembered bool
 	pictures     []map[string]object
@@ -207,6 +209,30 @@ func (c *cluster) get(path, query string) object {
 	return nil
 }
 
+// watch says when the Node has changed, until the other side goes or the cluster is put back.
+func (c *cluster) watch(w http.ResponseWriter, r *http.Request) {
+	seen := r.URL.Query().Get("resourceVersion")
+	w.Header().Set("Content-Type", "application/json")
+	w.(http.Flusher).Flush()
+	for r.Context().Err() == nil {
+		c.Lock()
+		node := copyOf(c.objects[nodePath])
+		c.Unlock()
+		metadata, _ := node["metadata"].(object)
+		is, _ := metadata["resourceVersion"].(string)
+		if newer(is, seen) {
+			_ = json.NewEncoder(w).Encode(object{"type": "MODIFIED", "object": node})
+			w.(http.Flusher).Flush()
+			seen = is
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func newer(is, seen string) bool {
+	return number10(is, 0) > number10(seen, 0)
+}
+
 func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var body object
 	var answer object
@@ -224,8 +250,13 @@ func (c *cluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"kind": "Status", "code": 400, "reason": "BadRequest"}`, 400)
 		return
 	}
+	if r.URL.Query().Get("watch") == "true" {
+		c.watch(w, r)
+		return
+	}
 	c.Lock()
 	defer c.Unlock()
+	c.asked++
 	if c.isRemembered {
 		c.pictures = append(c.pictures, c.copies())
 	}

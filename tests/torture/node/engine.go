@@ -37,11 +37,12 @@ type dump struct {
 
 type engine struct {
 	sync.Mutex
-	binary, version, file string   // the configuration
-	docker                bool     // it is Docker's
-	theirs                []string // handlers of others, which stay
-	cluster               *cluster
-	handlers              map[string]handler // as it was started with
+	binary, version, file string                  // the configuration
+	docker                bool                    // it is Docker's
+	theirs                []string                // handlers of others, which stay
+	sees                  func(handlers []string) // the kubelet's part
+	records               string                  // folder of what shims note
+	handlers              map[string]handler      // as it was started with
 	containers            map[string]message
 	sandboxes             map[string]string // handler by id
 	failed                bool              // it did not start
@@ -57,7 +58,7 @@ func listen(socket string) net.Listener {
 }
 
 func newEngine(w *world, socket, file string) *engine {
-	e := &engine{binary: w.binary, version: w.version, file: file, cluster: w.cluster,
+	e := &engine{binary: w.binary, version: w.version, file: file, sees: w.cluster.sees, records: records,
 		containers: map[string]message{}, sandboxes: map[string]string{}, known: map[string]dump{}}
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
@@ -160,7 +161,7 @@ func (e *engine) start() error {
 		names = append(names, name)
 	}
 	sort.Strings(names)
-	e.cluster.sees(names)
+	e.sees(names)
 	return nil
 }
 
@@ -291,8 +292,8 @@ func (e *engine) runSandbox(name string) ([]byte, status) {
 		shim, err := filepath.EvalSymlinks(path)
 		must(err)
 		record, _ := json.Marshal(object{"version_dir": filepath.Dir(filepath.Dir(shim))})
-		must(os.MkdirAll(filepath.Join(records, id), 0o755))
-		must(os.WriteFile(filepath.Join(records, id, "state.json"), record, 0o600))
+		must(os.MkdirAll(filepath.Join(e.records, id), 0o755))
+		must(os.WriteFile(filepath.Join(e.records, id, "state.json"), record, 0o600))
 	}
 	return text(1, id), fine
 }
@@ -348,7 +349,7 @@ func (e *engine) call(method string, in message) ([]byte, status) {
 		}
 	case "RuntimeService/RemovePodSandbox":
 		delete(e.sandboxes, in.text(1))
-		_ = os.RemoveAll(filepath.Join(records, in.text(1)))
+		_ = os.RemoveAll(filepath.Join(e.records, in.text(1)))
 	default:
 		return nil, status{12, "not here: " + method}
 	}

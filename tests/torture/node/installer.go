@@ -157,7 +157,7 @@ func furnishMachine(w *world) {
 	// Who listens on a socket is asked to judge: this program is, in its place.
 	must(os.Symlink(w.binary, realContainerd))
 	giveContainerd(w, "/run/containerd/containerd.sock")
-	w.docker = &engine{file: w.node + "/etc/docker/daemon.json", docker: true, cluster: w.cluster, theirs: []string{"theirs"}}
+	w.docker = &engine{file: w.node + "/etc/docker/daemon.json", docker: true, theirs: []string{"theirs"}}
 	newDocker("/run/docker.sock", w.docker)
 	newSystemd("/run/systemd/private", map[string]*engine{"containerd.service": w.engine, "docker.service": w.docker})
 	w.base = []string{

@@ -2,7 +2,7 @@
 
 // torture - end an installer at each system call that changes something, and see the next one converge.
 //
-//	node kill|fault|crash|rounds|calls PROGRAM ROOM CONTAINERD... [OPTION=VALUE]...
+//	node kill|fault|crash|rounds|live|calls PROGRAM ROOM CONTAINERD... [OPTION=VALUE]...
 package main
 
 import (
@@ -67,6 +67,7 @@ func (t *torture) prepare(f *flow) []call {
 	}
 	t.begins[f.name] = w.take()
 	trace := filepath.Join(w.room, "trace")
+	asked := w.cluster.asked
 	if r := w.run(tracer(trace), f); r.status != 0 {
 		fatal("%s, %s, undisturbed, ended with %d:\n%s", w.name, f.name, r.status, r.said)
 	}
@@ -75,6 +76,9 @@ func (t *torture) prepare(f *flow) []call {
 		fatal("%s, %s, undisturbed: %v", w.name, f.name, faults)
 	}
 	t.ends[f.name] = end
+	if t.part == 0 && w.docker == nil {
+		fmt.Printf("%s, %s: %d requests to the API server\n", w.name, f.name, w.cluster.asked-asked)
+	}
 	return readCalls(trace)
 }
 
@@ -279,7 +283,7 @@ func (t *torture) fault(f *flow, calls []call) {
 func arguments() (what, program, room string, binaries []string, options map[string]string) {
 	options = map[string]string{}
 	if len(os.Args) < 5 {
-		fatal("usage: node kill|fault|crash|rounds|calls PROGRAM ROOM CONTAINERD... [OPTION=VALUE]...")
+		fatal("usage: node kill|fault|crash|rounds|live|calls PROGRAM ROOM CONTAINERD... [OPTION=VALUE]...")
 	}
 	for _, word := range os.Args[4:] {
 		if name, value, ok := strings.Cut(word, "="); ok {
@@ -299,8 +303,12 @@ func number10(text string, otherwise int) int {
 }
 
 func (t *torture) try(what string) {
-	if what == "rounds" {
+	switch what {
+	case "rounds":
 		t.rounds()
+		return
+	case "live":
+		t.live()
 		return
 	}
 	calls := map[string][]call{}
@@ -330,6 +338,10 @@ func (t *torture) try(what string) {
 func main() {
 	if filepath.Base(os.Args[0]) == "dockerd" {
 		judge(os.Args)
+	}
+	if len(os.Args) == 4 && os.Args[1] == "hold" {
+		hold(os.Args[2], os.Args[3])
+		return
 	}
 	if _, err := os.Stat(realContainerd); err == nil && strings.HasPrefix(os.Args[1], "-") {
 		must(syscall.Exec(realContainerd, append([]string{"containerd"}, os.Args[1:]...), os.Environ()))

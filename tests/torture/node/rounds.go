@@ -91,7 +91,7 @@ func (t *torture) rounds() {
 	fmt.Printf("SUM  %s, rounds of installing and removing, bad: %d %d\n", w.name, total, t.bad)
 	w.put(t.ends["install"])
 	w.run(nil, w.installer.flow("install"))
-	before, restarts, written, began := touched(w.node), w.engine.restarts, w.cluster.written, time.Now()
+	before, restarts, written, asked, began := touched(w.node), w.engine.restarts, w.cluster.written, w.cluster.asked, time.Now()
 	for range total {
 		if r := w.run(nil, w.installer.flow("install")); r.status != 0 || !strings.Contains(r.said, w.installer.idle) {
 			t.complain(w.name+", a repeated installation", []string{fmt.Sprintf("it ended with %d", r.status)}, r.said)
@@ -102,5 +102,5 @@ func (t *torture) rounds() {
 		t.complain(w.name+", repeated installations", []string{"they wrote something, on the node or in the cluster"}, "")
 	}
 	fmt.Printf("SUM  %s, repeated installations, writes: %d %d\n", w.name, total, w.cluster.written-written)
-	fmt.Printf("%s: a repeated installation took %d ms\n", w.name, took)
+	fmt.Printf("%s: a repeated installation took %d ms and %d requests\n", w.name, took, (w.cluster.asked-asked)/total)
 }

@@ -62,7 +62,7 @@ func newWorld(room, program, binary string) *world {
 	w.binary = binary
 	w.give("opt/theirs/data", "theirs\n", 0o600)
 	w.give("bin/program", "theirs\n", 0o755)
-	for _, v := range []string{"1.0.1", "1.0.2"} {
+	for _, v := range []string{"1.0.1", "1.0.2", "1.0.3"} {
 		must(os.MkdirAll(room+"/"+v, 0o755))
 		writeRelease(room+"/"+v, v, delivered)
 	}
@@ -73,6 +73,11 @@ func newWorld(room, program, binary string) *world {
 	kubeconfig := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: '%s'}}]\n", w.cluster.url)
 	must(os.WriteFile(room+"/kubeconfig", []byte(kubeconfig), 0o600))
 	return w
+}
+
+// environment is that of the installer in the image of RELEASE.
+func (w *world) environment(release string) []string {
+	return append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "KATA_ARTIFACTS=" + w.room + "/" + release}, w.base...)
 }
 
 // result is how a run ended: its status (negative: by that signal) and what it said.
@@ -92,7 +97,7 @@ func (w *world) run(wrapper []string, f *flow) result {
 	}
 	words = append(words, w.options...)
 	command := exec.Command(words[0], words[1:]...)
-	command.Env = append(append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "KATA_ARTIFACTS=" + w.room + "/" + f.release}, w.base...), f.settings...)
+	command.Env = append(w.environment(f.release), f.settings...)
 	var said strings.Builder
 	command.Stdout, command.Stderr = &said, &said
 	must(command.Start())
