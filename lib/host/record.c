@@ -68,19 +68,28 @@ static void read_assets(struct record *r, struct json_object *assets)
 	}
 }
 
-/* Nobody listens any more on the socket that such a shim listens on as long as it lives. */
-static enum record_life ask_socket(const char *dir)
+/* Where such a shim listens as long as it lives: of the first round's on the second alone. */
+static const char *const sockets[] = { "shim-monitor.sock", "shim.sock" };
+
+/* Whether nobody listens any more. */
+static bool is_refused(const char *dir, const char *name)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_free_ char *path = path_join(dir, "shim-monitor.sock");
+	_free_ char *path = path_join(dir, name);
 	_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
-		return RECORD_ALIVE;
+		return false;
 	memcpy(address.sun_path, path, strlen(path));
-	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
-	    errno == ECONNREFUSED)
-		return RECORD_GONE;
+	return connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 &&
+	       errno == ECONNREFUSED;
+}
+
+static enum record_life ask_sockets(const char *dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sockets); i++)
+		if (is_refused(dir, sockets[i]))
+			return RECORD_GONE;
 	return RECORD_ALIVE;
 }
 
@@ -91,7 +100,7 @@ static enum record_life read_life(const char *dir)
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fcntl(fd, F_OFD_GETLK, &lock) < 0)
-		return ask_socket(dir);
+		return ask_sockets(dir);
 	return lock.l_type == F_UNLCK ? RECORD_GONE : RECORD_ALIVE;
 }
 

@@ -336,11 +336,23 @@ static void add_processes(const struct stale_places *p, struct stale_list *list,
 	}
 }
 
+static int add_all_foreign(const struct stale_places *p, struct stale_list *list, struct error *e)
+{
+	_strv_ strv ids = NULL;
+
+	if (add_recorded(p, list, &ids, e) < 0)
+		return -e->code;
+	add_processes(p, list, ids);
+	return 0;
+}
+
+/* ---- whose they are ---- */
+
 static void name_pod(struct record *r, const struct pods *pods)
 {
 	const struct pod *pod = pods_find(pods, r->id);
 
-	if (!pod)
+	if (!pod || *r->pod_uid)
 		return;
 	str_set(&r->pod_namespace, pod->namespace_);
 	str_set(&r->pod_name, pod->name);
@@ -348,20 +360,19 @@ static void name_pod(struct record *r, const struct pods *pods)
 	str_set(&r->started, pod->started);
 }
 
-static int add_all_foreign(const struct stale_places *p, struct stale_list *list, struct error *e)
+/* Shims of upstream's, and of our first round, do not note it: the engine knows. */
+static void name_pods(const struct stale_places *p, struct stale_list *list)
 {
-	_strv_ strv ids = NULL;
 	_pods_ struct pods pods = { 0 };
-	size_t first = list->n;
+	bool is_known = true;
 
-	if (add_recorded(p, list, &ids, e) < 0)
-		return -e->code;
-	add_processes(p, list, ids);
-	if (list->n > first && p->ask_pods)
-		p->ask_pods(p->arg, &pods);
-	for (size_t i = first; i < list->n; i++)
+	for (size_t i = 0; i < list->n; i++)
+		is_known &= *list->list[i].record.pod_uid != '\0';
+	if (is_known || !p->ask_pods)
+		return;
+	p->ask_pods(p->arg, &pods);
+	for (size_t i = 0; i < list->n; i++)
 		name_pod(&list->list[i].record, &pods);
-	return 0;
 }
 
 static bool is_leftover(const struct stale_sandbox *s)
@@ -440,6 +451,7 @@ int stale_list_read(const struct stale_places *places, struct stale_list *ret_li
 		r = add_all_foreign(places, &list, e);
 	if (r < 0)
 		return r;
+	name_pods(places, &list);
 	confirm_leftovers(places, &list);
 	*ret_list = list;
 	list = (struct stale_list){ 0 };

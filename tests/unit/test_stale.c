@@ -548,16 +548,37 @@ static void test_sandboxes_of_upstreams_shims_are_foreign(void **state)
 	}
 }
 
+/* The first round's shims note no pod. */
+static void test_sandbox_whose_pod_is_not_noted_is_named_by_the_engine(void **state)
+{
+	const char *root = *state;
+	_free_ char *record = xasprintf("{\"version_dir\":\"%s/versions/" OLD "\"}", root);
+	_free_ char *text = NULL;
+	unsigned asked = 0;
+	struct world w;
+	struct error e;
+
+	world_init(&w, root);
+	w.places.ask_pods = name_old;
+	w.places.arg = &asked;
+	folder_put(root, "run/vc/sbs/old/state.json", record);
+	assert_int_equal(store_switch(root, NEW, &e), 0);
+	text = printed(&w);
+	assert_int_equal(asked, 1);
+	if (!strstr(text, "shop            cart") || !strstr(text, "version: the node has"))
+		fail_msg("%s", text);
+	world_done(&w);
+}
+
 /* A shim of an earlier release has no lock: somebody listens, or nobody does. */
-static void test_life_of_an_older_shim_is_asked_of_its_socket(void **state)
+static void life_is_asked_of(const char *dir, const char *socket_name)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	_free_ char *records = path_join(*state, "sbs");
+	_free_ char *records = path_join(dir, "sbs");
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	folder_put(*state, "sbs/a/state.json", "{\"version_dir\":\"/v\"}");
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/a/shim-monitor.sock",
-		       records);
+	folder_put(dir, "sbs/a/state.json", "{\"version_dir\":\"/v\"}");
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/a/%s", records, socket_name);
 	assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	for (int i = 0; i < 2; i++) {
@@ -571,6 +592,13 @@ static void test_life_of_an_older_shim_is_asked_of_its_socket(void **state)
 		if (i == 0)
 			assert_int_equal(close(fd), 0);
 	}
+	assert_int_equal(unlink(address.sun_path), 0);
+}
+
+static void test_life_of_an_older_shim_is_asked_of_its_socket(void **state)
+{
+	life_is_asked_of(*state, "shim-monitor.sock");
+	life_is_asked_of(*state, "shim.sock");
 }
 
 static void test_what_is_no_record_is_not_read(void **state)
@@ -622,6 +650,7 @@ int main(void)
 		IN_FOLDER(test_list_says_all_for_programs),
 		IN_FOLDER(test_leftover_is_believed_when_it_stays),
 		cmocka_unit_test(test_sandboxes_of_upstreams_shims_are_foreign),
+		IN_FOLDER(test_sandbox_whose_pod_is_not_noted_is_named_by_the_engine),
 		IN_FOLDER(test_life_of_an_older_shim_is_asked_of_its_socket),
 		IN_FOLDER(test_what_is_no_record_is_not_read),
 		IN_FOLDER(test_what_is_no_record_hides_no_other),
