@@ -30,12 +30,21 @@ mkdir -p "$disk/links"
 install() { "$manager" install "${where[@]}" "$@"; }
 anew() { rm -rf "$disk/root" "$disk/out" "$disk/bytes" && mkdir "$disk/out" && sync -f "$disk"; }
 
-# ms COMMAND... - how long it took, with what it said only if it failed.
-ms() {
-	local began
-	began=$(date +%s%N)
-	"$@" >"$work/said" 2>&1 || fail "'$*': $(cat "$work/said")"
-	echo $((($(date +%s%N) - began) / 100000)) | sed 's/.$/.&/'
+# took NAME COMMAND... - notes the milliseconds, of processor time too, and how many bytes of files it wrote; with what it
+# said only if it failed.  What is not yet on the disk counts as well.
+took() {
+	local name=$1 began TIMEFORMAT='%U %S' status=0
+	shift
+	(
+		began=${EPOCHREALTIME/./}
+		time "$@" >"$work/said" 2>&1 || exit
+		echo $((${EPOCHREALTIME/./} - began)) >"$work/wall"
+		cat /proc/$BASHPID/io >"$work/io"
+	) 2>"$work/time" || status=$?
+	[ $status = 0 ] || fail "'$*': $(cat "$work/said")"
+	spent[$name]=$(awk '{ printf "%.1f", $1 / 1000 }' "$work/wall")
+	spent[${name}_cpu]=$(awk '{ printf "%.0f", ($1 + $2) * 1000 }' "$work/time")
+	spent[${name}_written]=$(awk '$1 == "write_bytes:" { print $2 }' "$work/io")
 }
 
 limit() { zstd -dcq "$archive" | tee "$disk/bytes" | sha256sum && sync "$disk/bytes"; }
@@ -73,27 +82,25 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)' "$manager"
 
 make_mirror
 "$manager" config set hypervisor.qemu.allow_emulation true --root "$disk/root" --config-dir "$disk/etc" --link-dir "$disk/links"
-declare -A lines=()
+declare -A lines=() spent=()
 for ((i = 0; i <= runs; i++)); do
 	anew
-	one=$(ms limit)
+	took manager_limit limit
 	anew
-	two=$(ms unpacked)
+	took manager_tar unpacked
 	anew
-	three=$(ms install --from "$archive")
-	four=$(ms install 5.99.0 --from "$disk/mirror")
-	five=$(ms file_limit)
-	six=$(ms "$manager" --version)
-	seven=$(ms busybox true)
+	took manager_install install --from "$archive"
+	sync -f "$disk"
+	took manager_upgrade install 5.99.0 --from "$disk/mirror"
+	sync -f "$disk"
+	took manager_upgrade_limit file_limit
+	took manager_start "$manager" --version
+	took manager_start_limit busybox true
 	[ "$i" -gt 0 ] || continue
-	lines[manager_limit]+=" $one"
-	lines[manager_tar]+=" $two"
-	lines[manager_install]+=" $three"
-	lines[manager_upgrade]+=" $four"
-	lines[manager_upgrade_limit]+=" $five"
-	lines[manager_start]+=" $six"
-	lines[manager_start_limit]+=" $seven"
-	lines[manager_rss]+=" $(peak)"
+	spent[manager_rss]=$(peak)
+	for name in "${!spent[@]}"; do
+		lines[$name]+=" ${spent[$name]}"
+	done
 done
 for name in "${!lines[@]}"; do
 	echo "$name${lines[$name]}" >&3
