@@ -199,39 +199,6 @@ static Types__IPFamily family_of(int family)
 	return family == AF_INET6 ? TYPES__IPFAMILY__v6 : TYPES__IPFAMILY__v4;
 }
 
-static int set_interface(struct rpc_client *rpc, const struct network_link *link,
-			 const struct cancel *cancel, struct error *e)
-{
-	Agent__UpdateInterfaceRequest request = AGENT__UPDATE_INTERFACE_REQUEST__INIT;
-	Types__Interface interface = TYPES__INTERFACE__INIT;
-	_free_ Types__IPAddress *addresses = xcalloc(link->n_addresses, sizeof(*addresses));
-	_free_ Types__IPAddress **list = xcalloc(link->n_addresses, sizeof(*list));
-	_free_ char(*masks)[8] = xcalloc(link->n_addresses, sizeof(*masks));
-	_free_ char *mac = net_mac_text(link->mac);
-
-	for (size_t i = 0; i < link->n_addresses; i++) {
-		const struct network_address *from = &link->addresses[i];
-
-		addresses[i] = (Types__IPAddress)TYPES__IPADDRESS__INIT;
-		(void)snprintf(masks[i], sizeof(masks[i]), "%u", from->prefix & 0xff);
-		addresses[i].family = family_of(from->family);
-		addresses[i].address = (char *)(uintptr_t)from->text;
-		addresses[i].mask = masks[i];
-		list[i] = &addresses[i];
-	}
-	interface.device = interface.name = (char *)(uintptr_t)link->name;
-	interface.ipaddresses = list;
-	interface.n_ipaddresses = link->n_addresses;
-	interface.mtu = link->mtu;
-	interface.hwaddr = mac;
-	interface.raw_flags = link->flags & IFF_NOARP;
-	interface.devicepath = (char *)(uintptr_t)link->address.text;
-	request.interface = &interface;
-	if (client_call(rpc, CLIENT_UPDATE_INTERFACE, &request, NULL, 0, cancel, e) < 0)
-		return fail_wrap(e, "interface '%s'", link->name);
-	return 0;
-}
-
 static int set_routes(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,
 		      struct error *e)
 {
@@ -291,13 +258,46 @@ static int set_neighbours(struct rpc_client *rpc, const struct network *n,
 	return client_call(rpc, CLIENT_ADD_NEIGHBOURS, &request, NULL, 0, cancel, e);
 }
 
+int client_set_interface(struct rpc_client *rpc, const struct network_link *link,
+			 const struct cancel *cancel, struct error *e)
+{
+	Agent__UpdateInterfaceRequest request = AGENT__UPDATE_INTERFACE_REQUEST__INIT;
+	Types__Interface interface = TYPES__INTERFACE__INIT;
+	_free_ Types__IPAddress *addresses = xcalloc(link->n_addresses, sizeof(*addresses));
+	_free_ Types__IPAddress **list = xcalloc(link->n_addresses, sizeof(*list));
+	_free_ char(*masks)[8] = xcalloc(link->n_addresses, sizeof(*masks));
+	_free_ char *mac = net_mac_text(link->mac);
+
+	for (size_t i = 0; i < link->n_addresses; i++) {
+		const struct network_address *from = &link->addresses[i];
+
+		addresses[i] = (Types__IPAddress)TYPES__IPADDRESS__INIT;
+		(void)snprintf(masks[i], sizeof(masks[i]), "%u", from->prefix & 0xff);
+		addresses[i].family = family_of(from->family);
+		addresses[i].address = (char *)(uintptr_t)from->text;
+		addresses[i].mask = masks[i];
+		list[i] = &addresses[i];
+	}
+	interface.device = interface.name = (char *)(uintptr_t)link->name;
+	interface.ipaddresses = list;
+	interface.n_ipaddresses = link->n_addresses;
+	interface.mtu = link->mtu;
+	interface.hwaddr = mac;
+	interface.raw_flags = link->flags & IFF_NOARP;
+	interface.devicepath = (char *)(uintptr_t)link->address.text;
+	request.interface = &interface;
+	if (client_call(rpc, CLIENT_UPDATE_INTERFACE, &request, NULL, 0, cancel, e) < 0)
+		return fail_wrap(e, "interface '%s'", link->name);
+	return 0;
+}
+
 int client_set_network(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,
 		       struct error *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
-		r = set_interface(rpc, &n->links[i], cancel, e);
+		r = client_set_interface(rpc, &n->links[i], cancel, e);
 	if (r >= 0 && n->n_routes > 0)
 		r = set_routes(rpc, n, cancel, e);
 	if (r >= 0 && n->n_neighbours > 0)

@@ -61,6 +61,10 @@ int client_call(struct rpc_client *rpc, enum client_call which, const void *in, 
 int client_set_clock(struct rpc_client *rpc, const struct cancel *cancel, int64_t *ret_offset_ns,
 		     struct error *e);
 
+/* Makes the guest's interface as LINK is: one without addresses loses those it has. */
+int client_set_interface(struct rpc_client *rpc, const struct network_link *link,
+			 const struct cancel *cancel, struct error *e);
+
 /* Gives the guest the interfaces, routes and neighbours of N. */
 int client_set_network(struct rpc_client *rpc, const struct network *n, const struct cancel *cancel,
 		       struct error *e);

@@ -439,6 +439,20 @@ static void hand_over(struct network_link *link, struct network_link *to)
 	to->address = link->address;
 }
 
+static void add_gone(struct network *n, const struct network_link *link)
+{
+	struct network_link *gone;
+
+	if (!link->is_in_guest || n->n_gone == NETWORK_LINKS_MAX)
+		return;
+	n->gone = xrealloc(n->gone, n->n_gone + 1, sizeof(*gone));
+	gone = &n->gone[n->n_gone++];
+	*gone = *link;
+	gone->addresses = NULL;
+	gone->n_addresses = 0;
+	gone->tap_fd = -1;
+}
+
 int network_rescan(struct network *n, struct error *e)
 {
 	struct network now = { .netns_fd = n->netns_fd,
@@ -450,19 +464,23 @@ int network_rescan(struct network *n, struct error *e)
 		release_objects(&now);
 		return r;
 	}
+	now.gone = n->gone;
+	now.n_gone = n->n_gone;
 	for (size_t i = 0; i < n->n_links; i++) {
 		struct network_link *same = link_find(&now, (int)n->links[i].index);
 
-		/* The tap of one that has gone ends with the VMM, which would never come to rest
-		 * with a descriptor of a device that is not there. */
+		/* The tap of one that has gone ends with the VMM's descriptor: a VMM would never
+		 * come to rest with one of a device that is not there. */
 		if (same)
 			hand_over(&n->links[i], same);
+		else
+			add_gone(&now, &n->links[i]);
 		known += same != NULL;
 	}
 	number_links(&now);
 	release_objects(n);
 	*n = now;
-	return (int)n->n_links - known;
+	return (int)(n->n_links + n->n_gone) - known;
 }
 
 static int tap_make(struct network_link *link, struct error *e)
@@ -544,6 +562,7 @@ void network_free(struct network *n)
 	if (!n)
 		return;
 	release_objects(n);
+	free(n->gone);
 	(void)close_fd(n->netns_fd);
 	(void)close_fd(n->netlink_fd);
 	free(n);

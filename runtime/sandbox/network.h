@@ -62,6 +62,9 @@ struct network {
 	int netlink_fd;
 	struct network_link *links;
 	size_t n_links;
+	struct network_link *gone; /* have left the namespace, and the guest has them still; without
+				      addresses and taps of ours */
+	size_t n_gone;
 	unsigned n_numbers; /* given to links */
 	struct network_route *routes;
 	size_t n_routes;
@@ -77,9 +80,10 @@ int network_namespace_open(const char *path, struct error *e);
  * without an address (link-local ones do not count) are left out.  Work thread. */
 int network_scan(int netns_fd, struct network **ret_network, struct error *e);
 
-/* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone are
- * forgotten, their taps last as long as the VMM.  Returns how many are new; a failure leaves N as
- * it was. */
+/* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone and
+ * that the guest has are moved to `gone`, until the caller has dealt with them and says n_gone = 0;
+ * their taps last as long as the VMM has them.  Returns how many are new or gone; a failure leaves
+ * N as it was. */
 int network_rescan(struct network *n, struct error *e);
 
 /* A descriptor that becomes readable when interfaces or addresses of the namespace change.  Work

@@ -511,12 +511,41 @@ static int plug_link(struct sandbox *s, struct network_link *link, struct error 
 	return 0;
 }
 
-static int add_interfaces(struct sandbox *s, struct error *e)
+/* Nothing is sent into nowhere any more, whatever the guest does about the device. */
+static int take_link(struct sandbox *s, const struct network_link *link, struct error *e)
+{
+	struct vmm_nic nic;
+	char id[NIC_ID];
+	int r = client_set_interface(s->rpc, link, s->cancel, e);
+
+	if (r < 0 || !link->address.text[0])
+		return r;
+	fill_nic(link, &nic, id, sizeof(id));
+	return vmm_remove_nic(s->vmm, id, deadline_in(HOTPLUG_MS), s->cancel, e);
+}
+
+static void take_links(struct sandbox *s)
+{
+	struct network *n = s->network;
+	struct error e;
+
+	for (; n->n_gone > 0; n->n_gone--) {
+		const struct network_link *link = &n->gone[n->n_gone - 1];
+
+		if (take_link(s, link, &e) < 0)
+			log_warn("the guest keeps interface '%s': %s", link->name, e.msg);
+		else
+			log_info("interface '%s' has gone", link->name);
+	}
+}
+
+static int change_interfaces(struct sandbox *s, struct error *e)
 {
 	int r = network_rescan(s->network, e);
 
 	if (r <= 0)
 		return r;
+	take_links(s);
 	r = record_links(s, e);
 	if (r >= 0)
 		r = network_connect(s->network, e);
@@ -530,14 +559,14 @@ int sandbox_network_watch(const struct sandbox *s)
 	return s->network_watch;
 }
 
-int sandbox_add_interfaces(struct sandbox *s, struct error *e)
+int sandbox_change_interfaces(struct sandbox *s, struct error *e)
 {
 	int r;
 
 	if (!is_filled_later(s))
 		return 0;
 	(void)pthread_mutex_lock(&s->lock);
-	r = add_interfaces(s, e);
+	r = change_interfaces(s, e);
 	(void)pthread_mutex_unlock(&s->lock);
 	return r < 0 ? fail_wrap(e, "looking for interfaces") : 0;
 }

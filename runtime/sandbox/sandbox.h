@@ -43,9 +43,11 @@ int sandbox_open(struct sandbox *s, struct error *e);
  * sandbox_open(). */
 int sandbox_start(struct sandbox *s, struct error *e);
 /* Gives the guest the interfaces that others have put into the pod's network namespace since it was
- * looked at, where that namespace is one that sandbox_open() made.  Any work thread. */
-int sandbox_add_interfaces(struct sandbox *s, struct error *e);
-/* Borrowed: readable when there may be some (network_watch_read()); -1 where nobody adds any. */
+ * looked at, and takes those that have left it, where that namespace is one that sandbox_open()
+ * made.  Any work thread. */
+int sandbox_change_interfaces(struct sandbox *s, struct error *e);
+/* Borrowed: readable when something may have changed (network_watch_read()); -1 where nobody
+ * changes anything. */
 int sandbox_network_watch(const struct sandbox *s);
 /* Sets the guest's clock by the host's; to be done again from time to time.  Work thread. */
 int sandbox_set_clock(struct sandbox *s, struct error *e);

@@ -30,7 +30,7 @@ static void end_container(struct op *op)
 
 static int start_container(struct op *op, struct error *e)
 {
-	int r = op->task->type == SPEC_MEMBER ? 0 : sandbox_add_interfaces(op->sandbox, e);
+	int r = op->task->type == SPEC_MEMBER ? 0 : sandbox_change_interfaces(op->sandbox, e);
 
 	if (r >= 0)
 		r = container_start(op->container, e);

@@ -14,7 +14,8 @@
  * container was out of memory is written down before its end is told.  The guest's clock is set
  * again every CLOCK_MS, and the agent asked whether it lives every HEALTH_MS,
  * or as often as it must answer.  An interface that comes into the pod's network while it runs is
- * the guest's as soon as nothing more changes there.  Io thread.
+ * the guest's, and one that leaves it leaves the guest, as soon as nothing more changes there.  Io
+ * thread.
  */
 
 #include <string.h>
@@ -292,7 +293,7 @@ static void clock_ready(struct io *io, uint32_t flags)
 
 static int network_work(struct op *op, struct error *e)
 {
-	return sandbox_add_interfaces(op->sandbox, e);
+	return sandbox_change_interfaces(op->sandbox, e);
 }
 
 static void network_finish(struct op *op)

@@ -88,6 +88,9 @@ struct vmm_driver {
 			uint64_t deadline_ms, const struct cancel *c, struct error *e);
 	int (*unplug_block)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
+	/* One that was plugged in: those that were there at boot stay. */
+	int (*unplug_nic)(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+			  const struct cancel *c, struct error *e);
 	int (*resize_block)(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
 			    const struct cancel *c, struct error *e);
 };

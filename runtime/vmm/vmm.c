@@ -529,6 +529,17 @@ int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, cons
 	return r < 0 ? explain(vmm, r, e) : 0;
 }
 
+int vmm_remove_nic(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
+		   struct error *e)
+{
+	int r = check_can(vmm, VMM_PLUG_NIC, e);
+
+	if (r < 0)
+		return r;
+	r = vmm->driver->unplug_nic(vmm, id, deadline_ms, c, e);
+	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
 int vmm_resize_block(struct vmm *vmm, const char *id, uint64_t bytes, uint64_t deadline_ms,
 		     const struct cancel *c, struct error *e)
 {

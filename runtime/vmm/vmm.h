@@ -24,7 +24,7 @@ struct vmm;
 #define VMM_PLUG_MEMORY (1U << 1)
 #define VMM_PLUG_PAGES  (1U << 2) /* memory for huge pages */
 #define VMM_PLUG_BLOCK  (1U << 3) /* and taken out again */
-#define VMM_PLUG_NIC    (1U << 4)
+#define VMM_PLUG_NIC    (1U << 4) /* likewise */
 
 /* How programs in the guest are reached; the first that the host has is taken. */
 #define VMM_VSOCK_KERNEL (1U << 0) /* the host's vhost-vsock, as a descriptor */
@@ -181,12 +181,15 @@ int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t dea
  * controller behind the last port is full. */
 int vmm_add_block(struct vmm *vmm, const struct vmm_block *block, struct address *ret_address,
 		  uint64_t deadline_ms, const struct cancel *c, struct error *e);
-/* The same for a network device with one queue.  It stays as long as the VM. */
+/* The same for a network device with one queue. */
 int vmm_add_nic(struct vmm *vmm, const struct vmm_nic *nic, struct address *ret_address,
 		uint64_t deadline_ms, const struct cancel *c, struct error *e);
 /* Asks the guest to let go of the device ID and waits until it has. */
 int vmm_remove_block(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
 		     struct error *e);
+/* The same for a network device; ENOENT for one that was there at boot, which stays. */
+int vmm_remove_nic(struct vmm *vmm, const char *id, uint64_t deadline_ms, const struct cancel *c,
+		   struct error *e);
 
 /* Tells the guest that the device ID has BYTES now, which is what its file or disk has.  The guest
  * sees it a moment later. */

@@ -327,6 +327,26 @@ static void test_network_device_is_as_it_was_described(void **state)
 	expect(f, "file /sys/class/net/eth0/mtu", "1400", true);
 }
 
+static void test_network_device_comes_and_goes(void **state)
+{
+	struct fixture *f = *state;
+	_close_ int tap = open_tap("cases1");
+	const struct vmm_nic nic = {
+		.id = "net-2", .mac = { 2, 0, 0, 0, 0, 8 }, .tap_fds = &tap, .n_tap_fds = 1
+	};
+	struct address address;
+	struct error e;
+
+	boot(f);
+	for (int round = 0; round < 2; round++) {
+		must(vmm_add_nic(f->vmm, &nic, &address, deadline_in(CALL_MS), NULL, &e), &e);
+		expect(f, "list /sys/class/net", "eth0", true);
+		must(vmm_remove_nic(f->vmm, "net-2", deadline_in(CALL_MS), NULL, &e), &e);
+		expect(f, "list /sys/class/net", "eth0", false);
+	}
+	assert_int_equal(vmm_remove_nic(f->vmm, "net-2", deadline_in(CALL_MS), NULL, &e), -ENOENT);
+}
+
 /* As upstream's files have it. */
 static void test_no_port_leaves_one_for_the_controller(void **state)
 {
@@ -533,6 +553,7 @@ int main(int argc, char **argv)
 		TEST(test_no_port_leaves_one_for_the_controller),
 		TEST(test_disks_never_run_out_of_ports),
 		TEST(test_network_device_is_as_it_was_described),
+		TEST(test_network_device_comes_and_goes),
 		TEST(test_killed_vmm_is_noticed),
 		TEST(test_killed_virtiofsd_is_noticed),
 		TEST(test_guest_that_powers_off_is_noticed),

@@ -341,6 +341,8 @@ static void test_every_driver_does_what_its_traits_say_and_is_configured(void **
 		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->plug_block);
 		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->unplug_block);
 		assert_same(d->traits.plugs & VMM_PLUG_BLOCK, d->resize_block);
+		assert_same(d->traits.plugs & VMM_PLUG_NIC, d->plug_nic);
+		assert_same(d->traits.plugs & VMM_PLUG_NIC, d->unplug_nic);
 	}
 }
 
@@ -365,6 +367,7 @@ static void test_start_without_programs_names_the_missing_one_and_leaves_nothing
 	assert_false(file_exists(run_dir));
 	assert_int_equal(vmm_pidfd(vmm, VMM_PROCESS_VMM), -1);
 	assert_int_equal(vmm_remove_block(vmm, "b", deadline_in(SHORT_MS), NULL, &e), -ESRCH);
+	assert_int_equal(vmm_remove_nic(vmm, "n", deadline_in(SHORT_MS), NULL, &e), -ESRCH);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, folder_setup, folder_teardown)

@@ -461,6 +461,16 @@ static struct port *port_of_block(struct qemu *q, const char *id)
 	return port >= 0 && q->ports[port].fdset != NO_SET ? &q->ports[port] : NULL;
 }
 
+/* Asks the guest to let go of the device FULL_ID, and waits until it has. */
+static int take_out(const struct call *call, const char *full_id, struct error *e)
+{
+	int r = run(call, "device_del", with_id("id", full_id), NULL, e);
+
+	return r < 0 ? r
+		     : qmp_wait_event(call->q->qmp, "DEVICE_DELETED", full_id, call->deadline_ms,
+				      call->cancel, e);
+}
+
 static int qemu_unplug_block(struct vmm *vmm, const char *id, uint64_t deadline_ms,
 			     const struct cancel *c, struct error *e)
 {
@@ -471,9 +481,7 @@ static int qemu_unplug_block(struct vmm *vmm, const char *id, uint64_t deadline_
 
 	if (!port)
 		return fail(e, ENOENT, "the vm has no block device '%s'", id);
-	r = run(&call, "device_del", with_id("id", full_id), NULL, e);
-	if (r >= 0)
-		r = qmp_wait_event(call.q->qmp, "DEVICE_DELETED", full_id, deadline_ms, c, e);
+	r = take_out(&call, full_id, e);
 	if (r < 0)
 		return fail_wrap(e, "block device '%s'", id);
 	tidy(call.q, "blockdev-del", with_id("node-name", id));
@@ -559,6 +567,23 @@ static int qemu_plug_nic(struct vmm *vmm, const struct vmm_own_nic *own,
 		return fail_wrap(e, "network device '%s'", own->id);
 	}
 	take_port(call.q, port, own->id, NO_SET, ret_address);
+	return 0;
+}
+
+/* The tap is QEMU's until its backend has gone. */
+static int qemu_unplug_nic(struct vmm *vmm, const char *id, uint64_t deadline_ms,
+			   const struct cancel *c, struct error *e)
+{
+	const struct call call = { vmm->state, deadline_ms, c };
+	int port = find_port(call.q, id);
+	_free_ char *full_id = xasprintf("nic-%s", id);
+
+	if (port < 0 || call.q->ports[port].fdset != NO_SET)
+		return fail(e, ENOENT, "no network device '%s' was plugged in", id);
+	if (take_out(&call, full_id, e) < 0)
+		return fail_wrap(e, "network device '%s'", id);
+	tidy(call.q, "netdev_del", with_id("id", id));
+	str_set(&call.q->ports[port].id, NULL);
 	return 0;
 }
 
@@ -808,5 +833,6 @@ const struct vmm_driver qemu_driver = {
 	.plug_block = qemu_plug_block,
 	.plug_nic = qemu_plug_nic,
 	.unplug_block = qemu_unplug_block,
+	.unplug_nic = qemu_unplug_nic,
 	.resize_block = qemu_resize_block,
 };
