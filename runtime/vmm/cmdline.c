@@ -109,6 +109,7 @@ static const struct {
 char *cmdline_make(const struct vmm *vmm)
 {
 	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	uint64_t khz = vmm->is_emulated ? tsc_khz(vmm->tsc) : 0;
 	_strv_ strv words = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parameters); i++)
@@ -116,6 +117,8 @@ char *cmdline_make(const struct vmm *vmm)
 			strv_add(&words, parameters[i].parameter);
 	if (has_image(vmm))
 		strv_addf(&words, "rootfstype=%s", h->rootfs_type);
+	if (khz)
+		strv_addf(&words, "tsc_early_khz=%" PRIu64, khz);
 	strv_addf(&words, "nr_cpus=%" PRIu64, h->default_maxvcpus);
 	strv_addf(&words, "agent.ready_vport=%u", vmm->ready.port);
 	strv_add_all(&words, vmm->agent_params);

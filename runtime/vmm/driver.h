@@ -4,6 +4,7 @@
 
 #include "runtime/vmm/confine.h"
 #include "runtime/vmm/daemon.h"
+#include "runtime/vmm/tsc.h"
 #include "runtime/vmm/vmm.h"
 
 /*
@@ -47,6 +48,7 @@ struct vmm {
 	struct vmm_own_nic nics[VMM_NICS_MAX];
 	size_t n_nics;
 	bool is_emulated;
+	struct tsc_mark tsc; /* taken early, for an emulated guest */
 	bool is_started;
 	struct vsock vsock;
 	struct vsock_ready ready;

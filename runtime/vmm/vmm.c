@@ -192,6 +192,7 @@ static int choose_accelerator(struct vmm *vmm, struct error *e)
 
 	if (runs_on & VMM_ON_ANYTHING)
 		return 0;
+	vmm->tsc = tsc_mark();
 	vmm->is_emulated = !kvm_works(&why_not);
 	if (!vmm->is_emulated ||
 	    ((runs_on & VMM_ON_EMULATION) && vmm->config->hypervisor.allow_emulation))

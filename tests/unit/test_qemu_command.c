@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
 #include "runtime/vmm/nic.h"
 #include "runtime/vmm/qemu/command.h"
@@ -229,6 +230,32 @@ static void test_kernel_line_has_what_the_agent_needs(void **state)
 	assert_true(str_ends(line, "agent.x=1 mine=1"));
 }
 
+/* A guest that measures it under emulation is wrong where the machine is busy. */
+static void test_kernel_line_has_the_counters_frequency_only_under_emulation(void **state)
+{
+	struct fixture *f = *state;
+	struct tsc_mark mark;
+	const char *word;
+	long told, measured;
+
+	f->vmm.tsc = mark = tsc_mark();
+	f->vmm.is_emulated = true;
+	make(f);
+	word = strstr(value_of(f, "-append", ""), " tsc_early_khz=");
+	assert_non_null(word);
+	told = strtol(strchr(word, '=') + 1, NULL, 10);
+	assert_int_equal(nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL), 0);
+	measured = (long)tsc_khz(mark);
+	assert_in_range(measured, 100000, 20000000);
+	/* A hundredth of a per cent each way. */
+	assert_true(labs(told - measured) <= measured / 10000);
+
+	qemu_command_done(&f->cmd);
+	f->vmm.is_emulated = false;
+	make(f);
+	assert_null(strstr(value_of(f, "-append", ""), "tsc_early_khz"));
+}
+
 static void test_kernel_line_turns_mitigations_off_only_under_emulation(void **state)
 {
 	struct fixture *f = *state;
@@ -300,6 +327,7 @@ int main(void)
 		TEST(test_there_is_a_port_for_the_controller_of_disks),
 		TEST(test_commas_in_paths_are_doubled),
 		TEST(test_kernel_line_has_what_the_agent_needs),
+		TEST(test_kernel_line_has_the_counters_frequency_only_under_emulation),
 		TEST(test_kernel_line_turns_mitigations_off_only_under_emulation),
 		TEST(test_network_device_at_boot_has_taps_mac_and_mtu),
 		TEST(test_device_ids_cannot_carry_options),
