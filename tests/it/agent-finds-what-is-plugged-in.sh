@@ -154,7 +154,7 @@ check_a_disk_grows() {
 	[ "$(volume_bytes "{$volume}")" -gt $((before + 15000000)) ] || fail "it had $before bytes and has $(volume_bytes "{$volume}")"
 }
 
-swap_kb() { ctl GetMetrics | sed -n 's/^kata_guest_meminfo{item="SwapTotal"} //p'; }
+swap_bytes() { ctl GetMetrics | sed -n 's/^kata_guest_meminfo{item="swap_total"} //p'; }
 
 # The disk is there before it can be swapped to; it is asked for as a place and as a node.
 check_swap() {
@@ -164,7 +164,7 @@ check_swap() {
 	expect_match "the refusal" "cannot add swap space: '/dev/vd.': Invalid argument" "$said"
 	mkswap "$work/swap" >/dev/null
 	ctl AddSwap '{"PCIPath":[6,0]}' >/dev/null
-	expect "swap space" 16380 "$(swap_kb)"
+	expect "swap space" $((16380 * 1024)) "$(swap_bytes)"
 	said=$(ctl AddSwapPath '{"path":"/dev/vdc"}' 2>&1) && fail "a disk was taken twice"
 	expect_match "the second time" "cannot add swap space: '/dev/vdc': .*busy" "$said"
 }

@@ -86,7 +86,7 @@ ask() { inside curl -s --max-time 20 --unix-socket "$socket" "$@"; }
 expect "the socket" "srw------- root" "$(inside stat -c '%A %U' "$socket")"
 expect_match "where the agent is" '^h?vsock://.*:1024$' "$(ask http://shim/agent-url)"
 expect_match "by the path on the node" '^\{"usage"' "$(ask "http://shim/direct-volume/stats?path=$volume")"
-expect "what is not served" "this shim does not serve '/metrics' 404" "$(ask -w '%{http_code}' http://shim/metrics | tr '\n' ' ')"
+expect "what is not served" "this shim does not serve '/debug/pprof' 404" "$(ask -w '%{http_code}' http://shim/debug/pprof | tr '\n' ' ')"
 expect "a disk of nobody's" 404 "$(ask -o /dev/null -w '%{http_code}' "http://shim/direct-volume/stats?path=$work/containerd.toml")"
 ctr task kill -s KILL $sized
 eventually 20 "the container to end" ctr task delete $sized >/dev/null
