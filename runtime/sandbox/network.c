@@ -128,6 +128,13 @@ static bool is_own_netns(int fd)
 	       own.st_ino == other.st_ino && own.st_dev == other.st_dev;
 }
 
+bool network_is_of_host(const char *path)
+{
+	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && is_own_netns(fd);
+}
+
 static int netns_open(const char *path, struct error *e)
 {
 	_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -72,6 +72,9 @@ struct network {
 	size_t n_neighbours;
 };
 
+/* Whether PATH leads to the caller's own network namespace. */
+bool network_is_of_host(const char *path);
+
 /* Opens the network namespace PATH, or makes an empty one that lasts as long as somebody has it
  * (NULL).  ENOTSUP for the caller's own.  Work thread. */
 int network_namespace_open(const char *path, struct error *e);

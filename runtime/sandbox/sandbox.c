@@ -186,13 +186,11 @@ static void shm_read(struct sandbox *s, const Oci__Spec *spec)
 
 static void state_begin(struct sandbox *s, const struct sandbox_params *params)
 {
-	const char *netns = spec_namespace_path(params->spec, "network");
-
 	s->state.id = xstrdup(s->id);
 	s->state.namespace_ = xstrdup(params->namespace_);
 	s->state.bundle = xstrdup(params->bundle);
 	s->state.agent_url = xstrdup("");
-	s->state.netns = xstrdup(netns ? netns : "");
+	s->state.netns = xstrdup(s->netns_path ? s->netns_path : "");
 	state_set_process(&s->state, STATE_SHIM, getpid());
 	record_fill(&s->state, &s->config, params->spec);
 }
@@ -202,11 +200,15 @@ static bool has_network(const struct sandbox *s)
 	return strcmp(s->config.runtime.internetworking_model, "none") != 0;
 }
 
-static char *path_of(const Oci__Spec *spec, const char *type)
+/* NULL: there is none.  CRI-O gives the host's network by a path, which is nothing for who shall
+ * have no network. */
+static const char *path_in(const struct sandbox *s, const Oci__Spec *spec, const char *type)
 {
 	const char *path = spec_namespace_path(spec, type);
 
-	return path ? xstrdup(path) : NULL;
+	if (!path || strcmp(type, "network") != 0 || has_network(s))
+		return path;
+	return network_is_of_host(path) ? NULL : path;
 }
 
 /* Who gives a pod a namespace has filled it; who has it made fills it then, or later. */
@@ -226,9 +228,9 @@ static int namespaces_read(struct sandbox *s, const Oci__Spec *spec, struct erro
 		return fail(e, ENOTSUP,
 			    "the first container of a pod cannot join the process "
 			    "namespace of another");
-	s->netns_path = path_of(spec, "network");
-	s->ipc_path = path_of(spec, "ipc");
-	s->uts_path = path_of(spec, "uts");
+	str_set(&s->netns_path, path_in(s, spec, "network"));
+	str_set(&s->ipc_path, path_in(s, spec, "ipc"));
+	str_set(&s->uts_path, path_in(s, spec, "uts"));
 	return 0;
 }
 
@@ -775,7 +777,7 @@ int sandbox_admit(struct sandbox *s, const Oci__Spec *spec, struct error *e)
 	if (r >= 0 && strcmp(cgroup, s->cgroup) != 0)
 		r = fail(e, EPERM, "its cgroup '%s' is not the pod's", spec->linux->cgroupspath);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(types); i++) {
-		const char *path = spec_namespace_path(spec, types[i]);
+		const char *path = path_in(s, spec, types[i]);
 
 		if (path)
 			r = placeholders_check(s->places, types[i], path, e);

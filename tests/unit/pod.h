@@ -194,6 +194,8 @@ static inline void put(const char *path, const char *text)
 
 /* More of the specification of what is created next. */
 static const char *more = "";
+/* Of its network namespace; "": it is to be made. */
+static const char *network_path = "";
 
 /* A bundle, and the disk that is its root. */
 static inline char *bundle_of(const char *id, const char *annotations)
@@ -204,10 +206,10 @@ static inline char *bundle_of(const char *id, const char *annotations)
 	_free_ char *text = xasprintf(
 		"{\"ociVersion\":\"1.1.0\",\"process\":{\"args\":[\"x\"],\"cwd\":\"/\"},"
 		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},%s"
-		"\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"},"
+		"\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"%s},"
 		"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],"
 		"\"cgroupsPath\":\"/pods/%s\"}}",
-		annotations, more, id);
+		annotations, more, network_path, id);
 
 	put(config, text);
 	put(disk, "a file system");

@@ -154,6 +154,21 @@ static void test_process_of_a_container_has_nothing_of_the_host(void **state)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+/* As CRI-O gives it; what is configured is that a pod has none. */
+static void test_network_of_the_host_by_a_path_is_none(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	network_path = ",\"path\":\"/proc/self/ns/net\"";
+	if (create_pod(f, &e) < 0 || create_box(f, &e) < 0)
+		fail_msg("%s", e.msg);
+	network_path = "";
+	end_one(f, BOX);
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
 #define HOOK(moment, script) \
 	"\"" moment "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]}]"
 #define NOTED(moment) HOOK(moment, "echo " moment " >>/run/hooks")
@@ -300,6 +315,7 @@ int main(void)
 		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
 		POD_TEST(test_foreign_agent_is_not_waited_for),
 		POD_TEST(test_process_of_a_container_has_nothing_of_the_host),
+		POD_TEST(test_network_of_the_host_by_a_path_is_none),
 		POD_TEST(test_hooks_run_around_the_life_of_a_container),
 	};
 
