@@ -203,8 +203,8 @@ static int decide(void *context, struct assessment *a, struct error *e)
 	struct run *run = context;
 	struct manager *m = run->manager;
 
-	if (run->action->presence == HANDLERS_PRESENT && !run->action->note &&
-	    !assessment_is_empty(a) && holder_mark(&run->machine.owner, run->machine.root, e) < 0)
+	if (run->action->presence == HANDLERS_PRESENT && !assessment_is_empty(a) &&
+	    holder_mark(&run->machine.owner, run->machine.root, e) < 0)
 		return -e->code;
 	m->is_refused = false;
 	m->is_understood = true;

@@ -80,7 +80,11 @@ void holder_forget(const char *root)
 	_free_ char *path = path_join(root, MARK);
 	struct error ignored;
 
+	if (is_installed(root))
+		return;
+	/* Of a writer that was killed. */
+	file_clear_rest(path);
 	/* Whose it was must be known as long as a power cut can bring any of it back. */
-	if (has(root, MARK) && !is_installed(root) && file_sync_parent(path, &ignored) >= 0)
+	if (has(root, MARK) && file_sync_parent(path, &ignored) >= 0)
 		(void)unlink(path);
 }
