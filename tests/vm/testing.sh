@@ -3,8 +3,8 @@
 #
 # testing.sh - a node that is a machine of its own, for one test.  Sourced by tests/it/*.sh.
 #
-# The artefact node-vm, booted by the artefact test-qemu under emulation: a Debian with systemd, cgroup
-# v2 and, because an emulated AMD processor has it, a KVM that works.  What a test brings lies on a second
+# The artefact node-vm, or the one that vm_image names, booted by the artefact test-qemu under emulation: a Debian
+# with systemd, cgroup v2 and, because an emulated AMD processor has it, a KVM that works.  What a test brings lies on a second
 # disk, at /node of the machine.  The machine is on a tap in a network namespace; commands go in by
 # ssh over one connection that stays.
 #
@@ -39,23 +39,29 @@ make_node_disk() {
 # boot_vm NAME NETNS ADDRESS/BITS GATEWAY - in the network namespace, which has a device vm-NAME on
 # the host's side when this returns (a tap); `vm` below runs commands in it.
 boot_vm() {
-	local image qemu
-	image=$("$top/packaging/artefact" node-vm)
-	qemu=$("$top/packaging/artefact" test-qemu)
+	local image
+	image=$("$top/packaging/artefact" "${vm_image:-node-vm}")
 	vm_netns=$2 vm_address=${3%/*} vm_key=$image/key
+	vm_boot=(-kernel "$image/vmlinuz" -initrd "$image/initrd"
+		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps ${vm_arguments:-} net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4")
+	vm_tap=vm-$1
 	cp --sparse=always "$image/disk.ext4" "$work/disk.ext4"
-	ip -n "$2" tuntap add "vm-$1" mode tap
-	ip -n "$2" link set "vm-$1" up
-	ip netns exec "$2" "$qemu/bin/qemu-system-x86_64" -nodefaults -display none -no-reboot -L "$qemu/share/kata-qemu/qemu" \
-		-machine q35 -accel tcg,thread=single -cpu EPYC -smp $vm_processors -m $vm_memory \
-		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
-		-append "console=ttyS0 loglevel=5 $on_lockup mitigations=off norandmaps ${vm_arguments:-} net.ifnames=0 node.name=$1 node.address=$3 node.gateway=$4" \
+	ip -n "$2" tuntap add "$vm_tap" mode tap
+	ip -n "$2" link set "$vm_tap" up
+	start_qemu
+	cleanup stop_vm
+}
+
+start_qemu() {
+	local qemu
+	qemu=$("$top/packaging/artefact" test-qemu)
+	ip netns exec "$vm_netns" "$qemu/bin/qemu-system-x86_64" -nodefaults -display none -no-reboot -L "$qemu/share/kata-qemu/qemu" \
+		-machine q35 -accel tcg,thread=single -cpu EPYC -smp $vm_processors -m $vm_memory "${vm_boot[@]}" \
 		-drive "if=none,id=d0,file=$work/disk.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
 		-drive "if=none,id=d1,file=$work/node.ext4,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
-		-netdev "tap,id=n0,ifname=vm-$1,script=no,downscript=no" -device virtio-net-pci,netdev=n0,romfile= \
-		-device virtio-rng-pci -serial "file:$work/console" >"$work/vmm.log" 2>&1 </dev/null &
+		-netdev "tap,id=n0,ifname=$vm_tap,script=no,downscript=no" -device virtio-net-pci,netdev=n0,romfile= \
+		-device virtio-rng-pci -serial "file:$work/console" >>"$work/vmm.log" 2>&1 </dev/null &
 	vm_pid=$!
-	cleanup stop_vm
 }
 
 # The first answer; may take a while after boot_vm, so that the test can do something else meanwhile.
