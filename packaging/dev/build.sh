@@ -35,6 +35,7 @@ full_steps=(
 	"a container image with servers | artefact test-servers | $network"
 	"the next Debian with its compiler | artefact test-gcc | $network"
 	"helm | artefact helm | $network"
+	"the first round's programs | artefact first-round | $retry"
 	"containerd 1.7 | artefact containerd-1.7 | $network"
 	"containerd 2.0 | artefact containerd-2.0 | $network"
 	"containerd 2.2 | artefact containerd-2.2 | $network"

@@ -5,9 +5,10 @@
 # `deliver ARCHIVE` how one comes to its node.
 # shellcheck disable=SC2154 # top, work and image come from who sources this
 
-# release VERSION FOLDER - pack FOLDER as a release, put it into an image with the tag VERSION and deliver it.
+# release VERSION FOLDER [PROGRAM] - pack FOLDER as a release, put it into an image with the tag VERSION, whose
+# program is PROGRAM ($work/kata-deploy), and deliver it.
 release() {
-	local version=$1 folder=$2 out=$work/$1
+	local version=$1 folder=$2 program=${3:-$work/kata-deploy} out=$work/$1
 	mkdir -p "$out/opt"
 	cp -a "$folder" "$out/opt/kata"
 	(
@@ -32,7 +33,7 @@ release() {
 	} >"$out/members"
 	tar -C "$out" --no-recursion -T "$out/members" --owner=0 --group=0 --format=ustar -cf - |
 		zstd -q -1 -o "$out/image/opt/kata-artifacts/kata-static.tar.zst"
-	cp "$work/kata-deploy" "$out/image/usr/bin/kata-deploy"
+	cp "$program" "$out/image/usr/bin/kata-deploy"
 	"$top/packaging/image/oci.sh" "$image:$version" "$out/image" \
 		'{"Entrypoint":["/usr/bin/kata-deploy"],"Cmd":["install"]}' "$out/image.tar"
 	deliver "$out/image.tar"
