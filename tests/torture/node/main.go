@@ -347,6 +347,10 @@ func main() {
 		must(syscall.Exec(realContainerd, append([]string{"containerd"}, os.Args[1:]...), os.Environ()))
 	}
 	what, program, room, binaries, options := arguments()
+	if what == "scale" {
+		runScale(program, room, binaries[0], options)
+		return
+	}
 	bad := 0
 	for i, binary := range binaries {
 		w := newWorld(fmt.Sprintf("%s/%d", room, i), program, binary)

@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Many nodes with a real API server: each has the program itself, as the DaemonSet's controller asks for its pods, with an engine of
+// its own as engine.go plays it, and a way to the API server that counts.
+//
+//	node scale PROGRAM ROOM CONTAINERD server=URL pki=FOLDER nodes=N away=SECONDS
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	podsPath    = "/api/v1/namespaces/kata-system/pods"
+	daemonPath  = "/apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy"
+	accountPath = "/api/v1/namespaces/kata-system/serviceaccounts/kata-deploy/token"
+)
+
+// ---- the administrator ----
+
+type admin struct {
+	url    string
+	client *http.Client
+}
+
+func newAdmin(url, pki string) *admin {
+	pair, err := tls.LoadX509KeyPair(pki+"/admin.crt", pki+"/admin.key")
+	must(err)
+	ca, err := os.ReadFile(pki + "/ca.crt")
+	must(err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}, MaxIdleConnsPerHost: 8}
+	return &admin{url, &http.Client{Transport: transport}}
+}
+
+// do asks until the server answers; nil where there is no such object.
+func (a *admin) do(method, path, kind string, body any) object {
+	var text []byte
+	if body != nil {
+		text, _ = json.Marshal(body)
+	}
+	for tries := 0; ; tries++ {
+		request, err := http.NewRequest(method, a.url+path, bytes.NewReader(text))
+		must(err)
+		request.Header.Set("Content-Type", kind)
+		answer, err := a.client.Do(request)
+		if err == nil {
+			out := object{}
+			all, _ := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			switch {
+			case answer.StatusCode < 300:
+				_ = json.Unmarshal(all, &out)
+				return out
+			case answer.StatusCode == 404:
+				return nil
+			case answer.StatusCode != 409 && answer.StatusCode != 429 && answer.StatusCode < 500 || tries > 100:
+				fatal("%s %s: %d %s", method, path, answer.StatusCode, all)
+			}
+		} else if tries > 100 {
+			fatal("%s %s: %v", method, path, err)
+		}
+		time.Sleep(300 * time.Millisecond)
+	}
+}
+
+func (a *admin) get(path string) object { return a.do("GET", path, "application/json", nil) }
+
+func (a *admin) merge(path string, body any) object {
+	return a.do("PATCH", path, "application/merge-patch+json", body)
+}
+
+// ---- a node ----
+
+// agent is a node: its files, its engine, its way to the API server and the process of its pod.
+type agent struct {
+	name       string
+	world      *world
+	way        *way
+	process    *exec.Cmd
+	pod        string // its uid
+	port       int
+	said       said
+	isReady    bool
+	ended      chan error
+	isStopping bool
+}
+
+// way is a listener that hands on to the API server, or, while that is away, hangs up.
+type way struct {
+	url                string
+	target             string
+	isAway             *atomic.Bool
+	tries, open, bytes atomic.Int64
+}
+
+func newWay(target string, isAway *atomic.Bool) *way {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	w := &way{url: "https://" + listener.Addr().String(), target: target, isAway: isAway}
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			must(err)
+			w.tries.Add(1)
+			go w.serve(connection)
+		}
+	}()
+	return w
+}
+
+func (w *way) serve(from net.Conn) {
+	defer from.Close()
+	if w.isAway.Load() {
+		return
+	}
+	to, err := net.Dial("tcp", w.target)
+	if err != nil {
+		return
+	}
+	defer to.Close()
+	w.open.Add(1)
+	defer w.open.Add(-1)
+	var both sync.WaitGroup
+	both.Add(2)
+	carry := func(to, from net.Conn) {
+		defer both.Done()
+		n, _ := io.Copy(to, from)
+		w.bytes.Add(n)
+		_ = to.Close()
+		_ = from.Close()
+	}
+	go carry(to, from)
+	go carry(from, to)
+	go func() {
+		for !w.isAway.Load() {
+			time.Sleep(200 * time.Millisecond)
+		}
+		_ = to.Close()
+		_ = from.Close()
+	}()
+	both.Wait()
+}
+
+type scale struct {
+	admin   *admin
+	room    string
+	pki     string
+	program string
+	binary  string
+	isAway  atomic.Bool
+	agents  map[string]*agent
+	sync.Mutex
+}
+
+func (s *scale) newAgent(name, target string) *agent {
+	room := s.room + "/" + name
+	w := &world{version: versionOf(s.binary), room: room, node: room + "/node", program: s.program, installer: kataDeploy, binary: s.binary}
+	for _, folder := range []string{"/node/etc/kata-containers", "/run/vc/sbs"} {
+		must(os.MkdirAll(room+folder, 0o755))
+	}
+	w.cluster = &cluster{}
+	giveContainerd(w, room+"/c.sock")
+	w.engine.records = room + "/run/vc/sbs"
+	w.engine.sees = func(handlers []string) {
+		list := []object{}
+		for _, name := range handlers {
+			list = append(list, object{"name": name})
+		}
+		go s.admin.merge("/api/v1/nodes/"+name+"/status", object{"status": object{"runtimeHandlers": list}})
+	}
+	a := &agent{name: name, world: w, way: newWay(target, &s.isAway)}
+	s.admin.do("POST", "/api/v1/nodes", "application/json", object{
+		"metadata": object{"name": name, "labels": object{"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": name}},
+	})
+	s.admin.merge("/api/v1/nodes/"+name, object{"spec": object{"taints": nil}})
+	capacity := object{"pods": "110", "cpu": "4", "memory": "8Gi"}
+	s.admin.merge("/api/v1/nodes/"+name+"/status", object{"status": object{
+		"capacity": capacity, "allocatable": capacity,
+		"nodeInfo":   object{"containerRuntimeVersion": "containerd://" + w.version, "operatingSystem": "linux", "architecture": "amd64"},
+		"conditions": []object{{"type": "Ready", "status": "True", "reason": "Played", "message": "", "lastHeartbeatTime": stamp(), "lastTransitionTime": stamp()}},
+	}})
+	must(w.engine.start())
+	return a
+}
+
+func stamp() string { return time.Now().UTC().Format(time.RFC3339) }
+
+// ---- the kubelet ----
+
+func (s *scale) kubeconfig(a *agent, pod object) string {
+	metadata := pod["metadata"].(object)
+	token := s.admin.do("POST", accountPath, "application/json", object{"spec": object{
+		"expirationSeconds": 7200,
+		"boundObjectRef":    object{"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]},
+	}})["status"].(object)["token"].(string)
+	ca, err := os.ReadFile(s.pki + "/ca.crt")
+	must(err)
+	path := a.world.room + "/kubeconfig"
+	text := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nusers: [{name: u, user: {token: '%s'}}]\n"+
+		"clusters: [{name: k, cluster: {server: '%s', tls-server-name: kubernetes, certificate-authority-data: %s}}]\n", token, a.way.url, base64.StdEncoding.EncodeToString(ca))
+	must(os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// command is the program with a /run of the node's own.
+func (s *scale) command(a *agent, action string) *exec.Cmd {
+	return exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", `mount --bind "$1/run" /run && exec "$2" "$3"`, "-", a.world.room, s.program, action)
+}
+
+// begin starts the pod's program.
+func (s *scale) begin(a *agent, pod object) {
+	image := pod["spec"].(object)["containers"].([]any)[0].(object)["image"].(string)
+	release := image[strings.LastIndex(image, ":")+1:]
+	w := a.world
+	a.port, a.isReady, a.isStopping, a.pod = freePort(), false, false, pod["metadata"].(object)["uid"].(string)
+	a.ended = make(chan error, 1)
+	a.process = s.command(a, "install")
+	a.process.Env = []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "KATA_ARTIFACTS=" + s.room + "/" + release, "NODE_NAME=" + a.name,
+		"INSTALLATION_PREFIX=" + w.node, "KATA_ETC=" + w.node + "/etc/kata-containers", "KATA_CONTAINERD_DIR=" + w.node + "/etc/containerd",
+		"KATA_CONTAINERD_SOCKET=" + w.room + "/c.sock", "KATA_LOCKS=/run/vc", "KATA_RESTART_COMMAND=restart-engine",
+		"KUBECONFIG=" + s.kubeconfig(a, pod), "KATA_DEPLOY_KEY=" + publicKey, "KATA_CUSTOM_CONFIGS=" + w.room + "/none", fmt.Sprintf("HEALTH_PORT=%d", a.port),
+	}
+	a.process.Stdout, a.process.Stderr = &a.said, &a.said
+	must(a.process.Start())
+	go func(process *exec.Cmd, ended chan error) { ended <- process.Wait() }(a.process, a.ended)
+}
+
+func (s *scale) tell(pod string, isReady bool) {
+	status := map[bool]string{true: "True", false: "False"}[isReady]
+	s.admin.merge(podsPath+"/"+pod+"/status", object{"status": object{"phase": "Running", "startTime": stamp(),
+		"conditions": []object{{"type": "Ready", "status": status, "lastTransitionTime": stamp()}, {"type": "ContainersReady", "status": status, "lastTransitionTime": stamp()}}}})
+}
+
+// look is a kubelet's round for one pod.
+func (s *scale) look(pod object) {
+	metadata, spec := pod["metadata"].(object), pod["spec"].(object)
+	node, _ := spec["nodeName"].(string)
+	a := s.agents[node]
+	if a == nil {
+		return
+	}
+	name, uid := metadata["name"].(string), metadata["uid"].(string)
+	switch {
+	case metadata["deletionTimestamp"] != nil:
+		if a.process != nil && a.pod == uid {
+			if !a.isStopping {
+				a.isStopping = true
+				_ = a.process.Process.Signal(syscall.SIGTERM)
+			}
+			select {
+			case <-a.ended:
+				a.process = nil
+			default:
+				return
+			}
+		}
+		s.admin.do("DELETE", podsPath+"/"+name, "application/json", object{"gracePeriodSeconds": 0})
+	case a.process == nil:
+		s.begin(a, pod)
+		s.tell(name, false)
+	case a.pod == uid:
+		client := http.Client{Timeout: 10 * time.Second}
+		answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", a.port))
+		isReady := err == nil && answer.StatusCode == 200
+		if err == nil {
+			answer.Body.Close()
+		}
+		if isReady != a.isReady {
+			a.isReady = isReady
+			s.tell(name, isReady)
+		}
+	}
+}
+
+// kubelets goes round for all nodes.
+func (s *scale) kubelets() {
+	for {
+		list := s.admin.get(podsPath)
+		items, _ := list["items"].([]any)
+		var all sync.WaitGroup
+		for _, item := range items {
+			all.Add(1)
+			go func(pod object) { defer all.Done(); s.look(pod) }(item.(object))
+		}
+		all.Wait()
+		time.Sleep(500 * time.Millisecond)
+	}
+}
+
+// ---- what is measured ----
+
+type figures struct {
+	began                     time.Time
+	bytes, processor, auditAt int64
+}
+
+// processor is what the API server has taken so far, in ms.
+func (s *scale) processor() int64 {
+	text, err := os.ReadFile(filepath.Dir(s.pki) + "/pid/kube-apiserver")
+	must(err)
+	line, err := os.ReadFile("/proc/" + strings.Fields(string(text))[0] + "/stat")
+	must(err)
+	fields := strings.Fields(string(line)[strings.LastIndex(string(line), ")")+1:])
+	return int64(number10(fields[11], 0)+number10(fields[12], 0)) * 10
+}
+
+func (s *scale) audit() string { return filepath.Dir(s.pki) + "/log/audit.log" }
+
+func (s *scale) mark() figures {
+	f := figures{began: time.Now(), processor: s.processor()}
+	for _, a := range s.agents {
+		f.bytes += a.way.bytes.Load()
+	}
+	if info, err := os.Stat(s.audit()); err == nil {
+		f.auditAt = info.Size()
+	}
+	return f
+}
+
+// requests of the nodes' account since then, by verb and kind, from the API server's audit log.
+func (s *scale) requests(from int64) (map[string]int, int) {
+	file, err := os.Open(s.audit())
+	must(err)
+	defer file.Close()
+	_, err = file.Seek(from, io.SeekStart)
+	must(err)
+	counts, refused := map[string]int{}, 0
+	decoder := json.NewDecoder(file)
+	for {
+		var line struct {
+			Verb, Stage string
+			RequestURI  string
+			User        struct{ Username string }
+			ObjectRef   struct{ Resource, Subresource string }
+			Status      struct{ Code int } `json:"responseStatus"`
+		}
+		if decoder.Decode(&line) != nil {
+			break
+		}
+		// A watch is told when it begins and when it ends.
+		if !strings.HasSuffix(line.User.Username, ":kata-deploy") || line.Verb == "watch" && line.Stage == "ResponseComplete" {
+			continue
+		}
+		what := line.ObjectRef.Resource
+		if line.ObjectRef.Subresource != "" {
+			what += "/" + line.ObjectRef.Subresource
+		}
+		if strings.Contains(line.RequestURI, "dryRun=All") {
+			what += " on trial"
+		}
+		counts[line.Verb+" "+what]++
+		if line.Status.Code == 401 || line.Status.Code == 403 || line.Status.Code == 422 {
+			refused++
+		}
+	}
+	return counts, refused
+}
+
+func (s *scale) report(what string, from figures) map[string]int {
+	to := s.mark()
+	n := float64(len(s.agents))
+	counts, refused := s.requests(from.auditAt)
+	var verbs []string
+	total := 0
+	for verb, count := range counts {
+		verbs = append(verbs, verb)
+		total += count
+	}
+	sort.Strings(verbs)
+	var parts []string
+	for _, verb := range verbs {
+		parts = append(parts, fmt.Sprintf("%s %.2f", verb, float64(counts[verb])/n))
+	}
+	fmt.Printf("%s: %d nodes, %.0f s; of a node %.2f requests (%s), %.1f KB; refused %d; processor of the API server %.1f s\n",
+		what, len(s.agents), to.began.Sub(from.began).Seconds(), float64(total)/n, strings.Join(parts, ", "),
+		float64(to.bytes-from.bytes)/1000/n, refused, float64(to.processor-from.processor)/1000)
+	return counts
+}
+
+func (s *scale) wait(what string, limit time.Duration, is func() (bool, string)) {
+	var why string
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(500 * time.Millisecond) {
+		var ok bool
+		if ok, why = is(); ok {
+			return
+		}
+	}
+	for _, a := range s.agents {
+		if !a.isReady {
+			fmt.Printf("%s said: %s\n", a.name, a.said.String())
+			break
+		}
+	}
+	fatal("%s did not come to its end: %s", what, why)
+}
+
+func (s *scale) rolledOut(image string) func() (bool, string) {
+	return func() (bool, string) {
+		d := s.admin.get(daemonPath)
+		status, _ := d["status"].(object)
+		updated, _ := status["updatedNumberScheduled"].(float64)
+		available, _ := status["numberAvailable"].(float64)
+		observed, _ := status["observedGeneration"].(float64)
+		generation, _ := d["metadata"].(object)["generation"].(float64)
+		n := len(s.agents)
+		return int(updated) == n && int(available) == n && observed == generation, fmt.Sprintf("%v updated, %v available of %d", updated, available, n)
+	}
+}
+
+func (s *scale) use(release string, atOnce int) {
+	s.admin.do("PATCH", daemonPath, "application/strategic-merge-patch+json", object{"spec": object{
+		"updateStrategy": object{"rollingUpdate": object{"maxUnavailable": atOnce}},
+		"template":       object{"spec": object{"containers": []object{{"name": "kata-deploy", "image": "localhost/kata-deploy:" + release}}}},
+	}})
+}
+
+// settle waits for what pods look at once more after a change.
+func (s *scale) settle() {
+	time.Sleep(20 * time.Second)
+	s.wait("rest", 3*time.Minute, s.following)
+}
+
+// outage closes all ways for a while, and says who knocked how often.
+func (s *scale) outage(away time.Duration) {
+	if away == 0 {
+		return
+	}
+	before := map[string]int64{}
+	for name, a := range s.agents {
+		before[name] = a.way.tries.Load()
+	}
+	s.isAway.Store(true)
+	time.Sleep(away)
+	var most, all int64
+	for name, a := range s.agents {
+		tries := a.way.tries.Load() - before[name]
+		all += tries
+		most = max(most, tries)
+	}
+	began := s.mark()
+	s.isAway.Store(false)
+	n := int64(len(s.agents))
+	fmt.Printf("the API server was away for %.0f s: %d nodes, most of one %d requests, %.3f each second; all together %.2f each second\n",
+		away.Seconds(), n, most, float64(most)/away.Seconds(), float64(all)/away.Seconds())
+	// At first it asks soon again.
+	if away > 2*time.Minute && float64(most)/away.Seconds() > 0.25 {
+		fatal("an agent asked more often than 0.25 times each second")
+	}
+	s.wait("the return", 5*time.Minute, s.following)
+	s.report("it came back", began)
+	s.quiet()
+}
+
+// goBack has somebody go back on each node, one after the other, and forward again: how long each took, as the program says.
+func (s *scale) goBack() {
+	began := s.mark()
+	var took []int
+	for range 2 {
+		for _, a := range s.agents {
+			command := s.command(a, "rollback")
+			command.Env = a.process.Env
+			out, err := command.CombinedOutput()
+			found := installedIn.FindStringSubmatch(string(out))
+			if err != nil || found == nil {
+				fatal("%s does not go back: %v %s", a.name, err, out)
+			}
+			took = append(took, number10(found[1], 0))
+		}
+		// A node that is held on another version is not followed.
+		time.Sleep(20 * time.Second)
+	}
+	s.settle()
+	sort.Ints(took)
+	s.report("back and forth on each node", began)
+	fmt.Printf("going back takes %d ms, at most %d ms\n", took[len(took)/2], took[len(took)-1])
+	if took[len(took)/2] >= 1000 {
+		fatal("that is not under a second")
+	}
+}
+
+var installedIn = regexp.MustCompile(`is installed in (\d+) ms`)
+
+// following: each has its one watch, and no other connection.
+func (s *scale) following() (bool, string) {
+	lacking := 0
+	for _, a := range s.agents {
+		if a.way.open.Load() != 1 {
+			lacking++
+		}
+	}
+	return lacking == 0, fmt.Sprintf("%d of %d nodes do not have just one connection", lacking, len(s.agents))
+}
+
+// quiet: no node took what another did for somebody's change.
+func (s *scale) quiet() {
+	for _, a := range s.agents {
+		if said := a.said.String(); strings.Contains(said, "somebody had changed") || strings.Contains(said, "somebody has changed") {
+			fatal("%s tells of a change by somebody: %s", a.name, said)
+		}
+	}
+}
+
+func runScale(program, room, binary string, options map[string]string) {
+	s := &scale{admin: newAdmin(options["server"], options["pki"]), room: room, pki: options["pki"], program: program, binary: binary,
+		agents: map[string]*agent{}}
+	n := number10(options["nodes"], 50)
+	for _, v := range []string{"1.0.1", "1.0.2"} {
+		must(os.MkdirAll(room+"/"+v, 0o755))
+		writeRelease(room+"/"+v, v, delivered)
+	}
+	target := strings.TrimPrefix(options["server"], "https://")
+	for i := range n {
+		name := fmt.Sprintf("s%d", i+1)
+		s.agents[name] = s.newAgent(name, target)
+	}
+	fmt.Printf("%d nodes are there\n", n)
+	began := s.mark()
+	go s.kubelets()
+	s.wait("the installation", 20*time.Minute, s.rolledOut("1.0.1"))
+	s.report("installation", began)
+	s.settle()
+	rest := time.Duration(number10(options["rest"], 120)) * time.Second
+	began = s.mark()
+	time.Sleep(rest)
+	counts := s.report("at rest", began)
+	for verb, count := range counts {
+		if !strings.HasPrefix(verb, "get") && !strings.HasPrefix(verb, "list") && !strings.HasPrefix(verb, "watch") {
+			fatal("at rest there were %d of %s", count, verb)
+		}
+	}
+	if ok, why := s.following(); !ok {
+		s.wait("a watch of each, and no more", time.Minute, s.following)
+		fmt.Println("a check was at work: " + why)
+	}
+	for _, release := range []string{"1.0.2", "1.0.1"} {
+		began = s.mark()
+		s.use(release, max(1, n/10))
+		s.wait("the roll-out", 20*time.Minute, s.rolledOut(release))
+		s.report("roll-out of "+release, began)
+		s.settle()
+	}
+	s.goBack()
+	s.outage(time.Duration(number10(options["away"], 600)) * time.Second)
+}

@@ -1,0 +1,60 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# scale [OPTION=VALUE]... - many agents with a real API server: requests of a node by verb, in roll-outs, at rest, while it is away
+#
+# nodes=N (100) Node objects, each with kata-deploy itself as the DaemonSet's controller asks for its pods: with the pod's own
+# account and token, files and an engine's socket of its own; the engine and its sandboxes are played (node/engine.go), and so is
+# the kubelet (node/scale.go).  The control plane is real, but for what watches over kubelets.  Fails if there is a write at rest
+# (rest=SECONDS, 120), a node has not exactly one connection there, or an agent asks more often than 0.25 times a second while the
+# API server is away (away=SECONDS, 600: what leads there hangs up).
+# shellcheck source-path=SCRIPTDIR source=node.sh
+. "$(dirname "$0")/node.sh"
+require ip curl openssl
+export KATA_CLUSTER=scale$$
+here=$top/tests/cluster
+# shellcheck source-path=SCRIPTDIR/../cluster source=common.sh
+. "$here/common.sh"
+# shellcheck source-path=SCRIPTDIR/../cluster source=control-plane.sh
+. "$here/control-plane.sh"
+
+# Without it nobody asks whether there are kubelets.
+start_controller_manager() {
+	local pki=$state/pki
+	start_component kube-controller-manager "$kubernetes/kube-controller-manager" \
+		--kubeconfig="$pki/kube-controller-manager.kubeconfig" --leader-elect=false \
+		--use-service-account-credentials --root-ca-file="$pki/ca.crt" \
+		--service-account-private-key-file="$pki/sa.key" --controllers=*,-node-lifecycle-controller \
+		--bind-address=127.0.0.1 --kube-api-qps=500 --kube-api-burst=1000
+}
+
+k() { ip netns exec "$netns" "$kubernetes/kubectl" --kubeconfig "$state/pki/admin.kubeconfig" "$@"; }
+go_away() {
+	control_plane_down
+	rm -rf --one-file-system "$state"
+	rmdir "$(dirname "$state")" 2>/dev/null || true
+}
+
+nodes=100 parts=()
+for option; do
+	case $option in
+	nodes=*) nodes=${option#*=} ;;
+	*) parts+=("$option") ;;
+	esac
+done
+kubernetes=$("$top/packaging/artefact" hyperkube)
+program=$(node_program kata-deploy)
+(cd "$top/tests/torture/node" && nice go build -p 2 -o "$work/node" .)
+cleanup go_away
+control_plane_up
+ln -s "$kubernetes" "$state/kubernetes"
+"$kubernetes/kubectl" kustomize "$top/manifests" | sed 's#image: .*kata-deploy:.*#image: localhost/kata-deploy:1.0.1#' >"$work/all.yaml"
+k apply -f "$work/all.yaml" >/dev/null
+note "$("$program" --version), the API server is ready"
+# With all that it starts it is one group, which ends together.
+setsid ip netns exec "$netns" "$work/node" scale "$program" "$work/room" /usr/bin/containerd \
+	"server=https://$bridge_ip:6443" "pki=$state/pki" "nodes=$nodes" "${parts[@]}" &
+group=$!
+end_group() { kill -KILL -- "-$group" 2>/dev/null || true; }
+cleanup end_group
+wait "$group"
