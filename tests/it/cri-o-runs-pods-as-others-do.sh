@@ -98,7 +98,7 @@ eventually 30 "everything of it to go" nothing_left
 
 note "a sandbox that has ended and that nobody deletes"
 lost=$(pod lost)
-bundle=/run/containers/storage/overlay-containers/$lost/userdata
+bundle=$(inside sh -c "echo /run/containers/storage/*-containers/$lost/userdata")
 inside pkill -KILL -f "^$kata/bin/qemu"
 inside sh -c "umount -l $bundle/* 2>/dev/null; rm -r $bundle"
 eventually 30 "everything of it to go" nothing_left

@@ -8,7 +8,8 @@
 # timeout: 300
 . "$(dirname "$0")/crio.sh"
 
-edit=$KATA_BUILD_DIR/bin/engine-edit trial=$KATA_BUILD_DIR/bin/engine-trial
+build=${KATA_BUILD_DIR:-$top/build/dev}
+edit=$build/bin/engine-edit trial=$build/bin/engine-trial
 [ -x "$edit" ] || skip "no $edit; build it first"
 [ -x "$trial" ] || skip "no $trial; build it first"
 tries() { status=0 said=$(inside "$trial" $socket kata-qemu "$kata" 2>&1) || status=$?; }

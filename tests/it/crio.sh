@@ -113,4 +113,6 @@ start_crio() {
 	cleanup stop_crio
 	eventually 10 "pid 1 of CRI-O's namespace" find_init
 	eventually 60 "CRI-O to serve" is_serving
+	# It says its port.
+	eventually 60 "the registry to serve" test -s "$work/registry.log"
 }

@@ -15,6 +15,8 @@ here=$top/tests/cluster
 . "$here/common.sh"
 # shellcheck source-path=SCRIPTDIR/../cluster source=node.sh
 . "$here/node.sh"
+# shellcheck source-path=SCRIPTDIR source=crio.sh
+[ "$engine" != crio ] || . "$(dirname "${BASH_SOURCE[0]}")/crio.sh"
 
 name=v1 address=$(node_ip v1) image=localhost/kata-deploy
 dist=${KATA_DIST_DIR:-$top/build/dist}
@@ -43,47 +45,6 @@ bring_containerd() { # FOLDER
 	END
 }
 
-# CRI-O takes its images from a registry beside the control plane.  The machine lacks a library of conmon's.
-bring_crio() { # FOLDER
-	local library
-	mkdir -p "$1"/{crio/lib,etc/crio,etc/containers}
-	cp "$KATA_TEST_CRIO"/{crio,pinns} "$1/crio/"
-	cp "$KATA_TEST_CRIO/conmon" "$1/crio/conmon-itself"
-	for library in $(ldd "$KATA_TEST_CRIO/conmon" | awk '/libglib|libpcre2/ { print $3 }'); do
-		cp "$library" "$1/crio/lib/"
-	done
-	printf '#!/bin/sh\nLD_LIBRARY_PATH=/node/crio/lib exec /node/crio/conmon-itself "$@"\n' >"$1/crio/conmon"
-	chmod +x "$1/crio/conmon"
-	cp "$here/config/crio.conf" "$1/etc/crio/crio.conf"
-	echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$1/etc/containers/policy.json"
-	cat >"$1/etc/containers/registries.conf" <<-END
-		[[registry]]
-		prefix = "kata.test"
-		location = "$bridge_ip:5000"
-		insecure = true
-		[[registry]]
-		prefix = "$image"
-		location = "$bridge_ip:5000/${image#*/}"
-		insecure = true
-	END
-	# Without KillMode, as in the unit of 1.36.
-	cat >"$1/etc/systemd/system/crio.service" <<-END
-		[Service]
-		Type=notify
-		ExecStart=/node/crio/crio
-		ExecReload=/bin/kill -s HUP \$MAINPID
-		TasksMax=infinity
-		OOMScoreAdjust=-999
-		Restart=on-failure
-	END
-}
-
-start_registry() {
-	ip netns exec "$netns" python3 "$here/registry.py" "$bridge_ip" 5000 "$work/images" \
-		>"$work/registry.log" 2>&1 &
-	cleanup kill $!
-}
-
 # What lies on the node's second disk: /node/etc becomes part of /etc.
 bring() {
 	local to=$work/node
@@ -101,7 +62,6 @@ bring() {
 	fill_in cni.conflist $name >"$to/etc/cni/net.d/10-pods.conflist"
 	if [ "$engine" = crio ]; then
 		bring_crio "$to"
-		start_registry
 	else
 		bring_containerd "$to"
 		cp "$work/images"/*.tar "$to/images/"
