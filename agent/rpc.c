@@ -136,8 +136,14 @@ static const struct rpc_method methods[] = {
 
 /* Calls that change nothing another call depends on. */
 static rpc_handler *const alone[] = {
-	guest_rpc_details,           copy_rpc_file,           metrics_rpc_get,
-	network_rpc_list_interfaces, network_rpc_list_routes, volume_rpc_stats,
+	guest_rpc_details,
+	copy_rpc_file,
+	metrics_rpc_get,
+	network_rpc_list_interfaces,
+	network_rpc_list_routes,
+	volume_rpc_stats,
+	/* Waits for parts of the machine, which may be long in coming; pools have a lock. */
+	guest_rpc_online_cpu_mem,
 };
 
 const struct rpc_method *agent_methods(size_t *ret_n)

@@ -25,6 +25,7 @@
 
 #include "agent/container/container.h"
 #include "agent/device/uevent.h"
+#include "agent/guest/guest.h"
 #include "agent/guest/hugepages.h"
 #include "agent/network/move.h"
 #include "agent/storage/storage.h"
@@ -102,7 +103,8 @@ struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const str
 	sb->storages = storages_new(sb, e);
 	if (!sb->storages)
 		return NULL;
-	sb->uevents = uevents_new(loop, e);
+	/* A test must not change the machine it runs on. */
+	sb->uevents = uevents_new(loop, pool, config->is_init ? guest_take_memory : NULL, e);
 	if (!sb->uevents)
 		return NULL;
 	sb->pages = hugepages_pools_new("/sys");

@@ -6,8 +6,9 @@
  * whatever was missed.  Hence an overrun of the socket (ENOBUFS) is just one more reason to look,
  * and a device may come before, during or after the request that waits for it.  Waiters also look
  * every LOOK_MS, for trees that change without a message.  Only messages of the kernel itself count
- * (port 0): any process may send to the group.  The io thread reads; work threads wait on a
- * condition.
+ * (port 0): any process may send to the group.  The io thread reads and does nothing else: what a
+ * message asks for (memory) is a job, since the kernel may take seconds for a block.  Work threads
+ * wait on a condition.
  */
 
 #include "agent/device/uevent.h"
@@ -18,7 +19,6 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "lib/file.h"
 #include "lib/log.h"
 #include "lib/str.h"
 
@@ -32,6 +32,11 @@ struct uevents {
 	pthread_mutex_t lock;
 	pthread_cond_t came;
 	uint64_t n_seen;
+	struct work_pool *pool;
+	void (*memory_came)(void);
+	struct job memory;
+	bool is_taking_memory;
+	bool has_more_memory; /* came while the job ran */
 };
 
 static void take_pair(const char *pair, struct uevent *event)
@@ -70,17 +75,33 @@ static bool is_below(const char *path, const char *dir)
 	return str_starts(path, dir) && path[strlen(dir)] == '/';
 }
 
-/* Memory added by the VMM is of no use off line, and nobody may ask for it. */
-static void online_memory(const struct uevent *event)
+static void take_memory(struct uevents *u)
 {
-	_free_ char *path = NULL;
-	struct error e;
-
-	if (!str_equal(event->action, "add") || !is_below(event->devpath, "/devices/system/memory"))
+	u->has_more_memory = u->is_taking_memory;
+	if (u->is_taking_memory)
 		return;
-	path = xasprintf("/sys%s/online", event->devpath);
-	if (file_write(path, "1", &e) < 0)
-		log_debug("%s", e.msg);
+	u->is_taking_memory = true;
+	work_submit_alone(u->pool, &u->memory);
+}
+
+static void run_memory(struct job *job)
+{
+	CONTAINER_OF(job, struct uevents, memory)->memory_came();
+}
+
+static void memory_done(struct job *job)
+{
+	struct uevents *u = CONTAINER_OF(job, struct uevents, memory);
+
+	u->is_taking_memory = false;
+	if (u->has_more_memory)
+		take_memory(u);
+}
+
+static bool is_new_memory(const struct uevent *event)
+{
+	return str_equal(event->action, "add") &&
+	       is_below(event->devpath, "/devices/system/memory");
 }
 
 static void tell_waiters(struct uevents *u)
@@ -112,7 +133,8 @@ static bool receive_one(struct uevents *u)
 		return true;
 	}
 	log_debug("uevent %s '%s'", event.action, event.devpath);
-	online_memory(&event);
+	if (u->memory_came && is_new_memory(&event))
+		take_memory(u);
 	return true;
 }
 
@@ -141,12 +163,16 @@ static int open_socket(struct error *e)
 	return TAKE_FD(fd);
 }
 
-struct uevents *uevents_new(struct loop *loop, struct error *e)
+struct uevents *uevents_new(struct loop *loop, struct work_pool *pool, void (*memory_came)(void),
+			    struct error *e)
 {
 	_cleanup_(uevents_freep) struct uevents *u = xcalloc(1, sizeof(*u));
 	pthread_condattr_t clock;
 
 	u->loop = loop;
+	u->pool = pool;
+	u->memory_came = memory_came;
+	u->memory = (struct job){ .run = run_memory, .done = memory_done };
 	(void)pthread_mutex_init(&u->lock, NULL);
 	(void)pthread_condattr_init(&clock);
 	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

@@ -2,8 +2,8 @@
 #ifndef AGENT_DEVICE_UEVENT_H
 #define AGENT_DEVICE_UEVENT_H
 
-#include "lib/loop.h"
 #include "lib/wait.h"
+#include "lib/work.h"
 
 #define UEVENT_MAX 8192 /* bytes of one message */
 
@@ -21,7 +21,11 @@ int uevent_parse(const char *bytes, size_t len, struct uevent *ret_event, struct
 
 /* Listens to the kernel and counts what arrives.  The io thread reads, any work thread waits. */
 struct uevents;
-struct uevents *uevents_new(struct loop *loop, struct error *e);
+/* MEMORY_CAME (NULL: nobody cares) runs on a thread of POOL after memory was added, once for all
+ * that came meanwhile. */
+struct uevents *uevents_new(struct loop *loop, struct work_pool *pool, void (*memory_came)(void),
+			    struct error *e);
+/* When no job of POOL is under way. */
 void uevents_free(struct uevents *u);
 DEFINE_CLEANUP(uevents_freep, struct uevents *, uevents_free)
 

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 
 #include "lib/file.h"
+#include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
@@ -103,6 +104,15 @@ int guest_online_cpus(const char *sysfs, unsigned *ret_online, struct error *e)
 int guest_online_memory(const char *sysfs, unsigned *ret_online, struct error *e)
 {
 	return online_all(sysfs, "memory", "memory", ret_online, e);
+}
+
+void guest_take_memory(void)
+{
+	unsigned online;
+	struct error e;
+
+	if (guest_online_memory(SYSFS, &online, &e) < 0)
+		log_debug("%s", e.msg);
 }
 
 static int look_for_cpus(void *arg, struct error *e)

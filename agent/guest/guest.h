@@ -9,6 +9,9 @@
 int guest_online_cpus(const char *sysfs, unsigned *ret_online, struct error *e);
 /* The same for blocks of memory. */
 int guest_online_memory(const char *sysfs, unsigned *ret_online, struct error *e);
+/* Memory added by the VMM is of no use off line, and nobody may ask for it: puts on line what there
+ * is.  The kernel takes its time for each block.  Work thread. */
+void guest_take_memory(void);
 
 rpc_handler guest_rpc_details;
 rpc_handler guest_rpc_online_cpu_mem;

@@ -7,11 +7,14 @@
 
 #include "tests/unit/folder.h"
 
+#include <pthread.h>
+
 #include "agent/guest/hugepages.h"
 #include "lib/file.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
+#include "lib/wait.h"
 
 #define POOL(size) "kernel/mm/hugepages/hugepages-" size "kB/"
 
@@ -245,6 +248,64 @@ static void test_pages_of_the_pod_are_those_of_its_containers(void **state)
 	expect_kept("7");
 }
 
+/* ---- a kernel that takes its time ---- */
+
+#define PATIENCE_MS 10000
+
+static struct cancel gate = { -1 }; /* every write waits for it, if there is one */
+static struct cancel has_come = { -1 };
+
+int __real_file_write(const char *path, const char *text, struct error *e);
+int __wrap_file_write(const char *path, const char *text, struct error *e);
+
+int __wrap_file_write(const char *path, const char *text, struct error *e)
+{
+	if (gate.fd >= 0) {
+		cancel_raise(&has_come);
+		(void)wait_fd(gate.fd, POLLIN, "gate", deadline_in(PATIENCE_MS), NULL, e);
+	}
+	return __real_file_write(path, text, e);
+}
+
+static void *keep_pages(void *arg)
+{
+	struct hugepages pod = { 0 };
+	struct error e;
+
+	if (hugepages_add(&pod, 2 * MIB, 64 * MIB, &e) < 0 || hugepages_keep(pools, &pod, &e) < 0)
+		*(struct error *)arg = e;
+	return NULL;
+}
+
+/* Neither when it is made nor when it goes. */
+static void test_container_without_pages_does_not_wait_for_those_of_others(void **state)
+{
+	const struct hugepages none = { .kinds = { { .page_bytes = 2 * MIB } }, .n = 1 };
+	struct hugepages has = { 0 };
+	struct error failure = { 0 };
+	uint64_t begin;
+	pthread_t thread;
+	struct error e;
+
+	(void)state;
+	put_pool("0", "0");
+	assert_int_equal(cancel_init(&gate, &e), 0);
+	assert_int_equal(cancel_init(&has_come, &e), 0);
+	assert_int_equal(pthread_create(&thread, NULL, keep_pages, &failure), 0);
+	assert_true(wait_fd(has_come.fd, POLLIN, "a write", deadline_in(PATIENCE_MS), NULL, &e) >=
+		    0);
+	begin = now_ms();
+	assert_int_equal(hugepages_change(pools, &has, &none, &e), 0);
+	assert_true(now_ms() - begin < PATIENCE_MS / 2);
+	cancel_raise(&gate);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_string_equal(failure.msg, "");
+	cancel_done(&gate);
+	cancel_done(&has_come);
+	gate.fd = has_come.fd = -1;
+	expect_kept("32");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make_root, remove_root)
 
 int main(void)
@@ -258,6 +319,7 @@ int main(void)
 		TEST(test_pool_grows_and_shrinks_beside_others),
 		TEST(test_pages_of_the_pod_are_those_of_its_containers),
 		TEST(test_size_that_the_kernel_lacks_leaves_all_as_it_was),
+		TEST(test_container_without_pages_does_not_wait_for_those_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
