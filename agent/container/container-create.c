@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container-create - from a request to a process that is ready to start, and one more process in
- * it.
+ * container-create - from a request to a process that is ready to start.
  *
  * The request's specification is not changed: where the guest knows better (numbers of devices that
  * were plugged in), shallow copies carry the difference to the plan of the child.  What this agent
@@ -196,7 +195,7 @@ static int check_namespaces(const Oci__Linux *l, struct error *e)
 	return r < 0 ? r : check_users(l, has_users, e);
 }
 
-static int check_process(const struct container *c, const Oci__Process *p, struct error *e)
+int container_check_process(const struct container *c, const Oci__Process *p, struct error *e)
 {
 	if (!p || p->n_args == 0 || str_empty(p->args[0]))
 		return fail(e, EINVAL, "process has no program to execute");
@@ -224,7 +223,7 @@ static int check_request(const struct container *c, const Agent__CreateContainer
 		return fail(e, ENOTSUP, "hooks of the specification are not run in the guest");
 	if (in->n_shared_mounts)
 		return fail(e, ENOTSUP, "mounts shared between containers are not supported");
-	if (check_process(c, spec->process, e) < 0)
+	if (container_check_process(c, spec->process, e) < 0)
 		return -e->code;
 	if (!str_empty(spec->linux->mountlabel))
 		log_warn(
@@ -333,26 +332,30 @@ static void hold_pidns(struct containers *cs, int pidfd)
 	(void)pthread_mutex_unlock(&cs->lock);
 }
 
-/* Starts what L describes with streams of its own and adds it to the container once GO says so. */
+int container_open_pipes(struct container *c, const Oci__Process *process,
+			 struct process_pipes *pipes, struct error *e)
+{
+	enum process_input input = process->stdinisnull ? PROCESS_INPUT_NONE : PROCESS_INPUT_PIPE;
+
+	if (process->terminal)
+		return 0;
+	return process_pipes_open(pipes, input, c->all->sb->config->container_pipe_size, e);
+}
+
+/* Starts what L describes with streams of its own. */
 static int launch_with_streams(struct container *c, struct launch *l, const Oci__Process *process,
 			       struct launched *ret, struct process_pipes *pipes,
 			       uint64_t deadline_ms, struct error *e)
 {
-	enum process_input input = process->stdinisnull ? PROCESS_INPUT_NONE : PROCESS_INPUT_PIPE;
-	int r = 0;
+	int r = container_open_pipes(c, process, pipes, e);
 
-	if (!process->terminal)
-		r = process_pipes_open(pipes, input, c->all->sb->config->container_pipe_size, e);
 	if (r < 0)
 		return r;
 	memcpy(l->stdio, pipes->theirs, sizeof(l->stdio));
 	r = launch_start(l, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, ret, e);
-	for (size_t i = 0; i < 3; i++)
-		pipes->theirs[i] = close_fd(pipes->theirs[i]);
+	process_pipes_close_theirs(pipes);
 	return r;
 }
-
-static const struct process_pipes no_pipes = { .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
 
 static int add_first_process(struct container *c, const char *exec_id, struct launched *launched,
 			     struct process_pipes *pipes, struct error *e)
@@ -404,7 +407,7 @@ static int launch_first_process(struct container *c, const struct trees *trees,
 static int start_first_process(struct container *c, const Agent__CreateContainerRequest *in,
 			       const struct trees *trees, uint64_t deadline_ms, struct error *e)
 {
-	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
+	_cleanup_(process_pipes_close) struct process_pipes pipes = PROCESS_PIPES_NONE;
 	_close_ int pidns = -1;
 	struct launched launched;
 	int r = joined_pidns(c, in, &pidns, e);
@@ -483,74 +486,4 @@ int container_create(struct container *c, const Agent__CreateContainerRequest *i
 	if (r >= 0 && cancel_is_raised(&c->cancel))
 		r = fail(e, ECANCELED, "it was killed meanwhile");
 	return r < 0 ? r : container_change(c, CONTAINER_CREATE, e);
-}
-
-static int exec_plan(const Agent__ExecProcessRequest *in, struct error *e)
-{
-	Oci__Spec spec = OCI__SPEC__INIT;
-
-	spec.process = in->process;
-	return launch_plan(LAUNCH_EXEC, &spec, e);
-}
-
-static pid_t first_process(struct container *c)
-{
-	const struct process *p;
-	pid_t pid;
-
-	(void)pthread_mutex_lock(&c->all->lock);
-	for (p = c->processes; p && !p->is_init; p = p->next)
-		;
-	pid = p ? p->pid : 0;
-	(void)pthread_mutex_unlock(&c->all->lock);
-	return pid;
-}
-
-int container_exec(struct container *c, const Agent__ExecProcessRequest *in, uint64_t deadline_ms,
-		   struct error *e)
-{
-	_cleanup_(process_pipes_close) struct process_pipes pipes = no_pipes;
-	struct error ignored;
-	_close_ int users = sandbox_ns_open(c->all->sb, SANDBOX_NS_USER, &ignored);
-	_close_ int planfd = -1, group = -1;
-	struct launched launched;
-	struct process *p;
-	struct launch l = {
-		.kind = LAUNCH_EXEC,
-		.container_id = c->id,
-		.nullfd = c->all->null.fd,
-		.container_plan = c->planfd,
-		.ipcfd = -1,
-		.utsfd = -1,
-		.netfd = -1,
-		.usersfd = users,
-		.null_tree = -1,
-		.target = c->init.pidfd,
-		.pidns = c->init.pidfd,
-	};
-	int r = check_process(c, in->process, e);
-
-	if (r < 0)
-		return r;
-	planfd = exec_plan(in, e);
-	if (planfd < 0)
-		return planfd;
-	l.planfd = planfd;
-	if (c->cgroup.fd >= 0) {
-		group = cgroup_open_for(&c->cgroup, first_process(c), e);
-		if (group < 0)
-			return group;
-	}
-	l.cgroup = group;
-	r = launch_with_streams(c, &l, in->process, &launched, &pipes, deadline_ms, e);
-	if (r < 0)
-		return r;
-	r = launch_go(&launched, min_u64(deadline_ms, deadline_in(LAUNCH_MS)), &c->cancel, e);
-	p = r < 0 ? NULL : process_new(c->all->sb->loop, in->exec_id, &launched, &pipes, e);
-	if (!p) {
-		launch_abort(&launched);
-		return -e->code;
-	}
-	container_add_process(c, p);
-	return 0;
 }

@@ -43,20 +43,23 @@ enum container_event {
 
 #define PROCESSES_MAX 512 /* of one container, that somebody may still ask about */
 
+struct execution;
+
 struct container {
-	struct container *next;     /* (lock) */
-	struct containers *all;     /* (fixed) */
-	char *id;                   /* (fixed) */
-	struct work_queue *queue;   /* (fixed) */
-	enum container_state state; /* (lock) */
-	struct process *processes;  /* (lock), changed by: queue appends, io removes */
-	struct cgroup cgroup;       /* (queue); its fd also under lock; fd -1: none */
-	bool shares_pidns;          /* (queue) until CREATED, then fixed */
-	strv storages;              /* (queue) */
-	struct hugepages hugepages; /* (queue) kept for it */
-	int planfd;                 /* (queue) */
-	struct launched init;       /* (queue) pidfd and control socket of the first process */
-	struct cancel cancel;       /* raised when the sandbox ends */
+	struct container *next;       /* (lock) */
+	struct containers *all;       /* (fixed) */
+	char *id;                     /* (fixed) */
+	struct work_queue *queue;     /* (fixed) */
+	enum container_state state;   /* (lock) */
+	struct process *processes;    /* (lock), changed by: queue appends, io removes */
+	struct execution *executions; /* (lock), changed as processes are */
+	struct cgroup cgroup;         /* (queue); its fd also under lock; fd -1: none */
+	bool shares_pidns;            /* (queue) until CREATED, then fixed */
+	strv storages;                /* (queue) */
+	struct hugepages hugepages;   /* (queue) kept for it */
+	int planfd;                   /* (queue) */
+	struct launched init;         /* (queue) pidfd and control socket of the first process */
+	struct cancel cancel;         /* raised when the sandbox ends */
 	struct loop_task bury;
 	struct loop_task running;
 };
@@ -106,14 +109,34 @@ void container_bury(struct container *c);
 
 struct Agent__CreateContainerRequest;
 struct Agent__ExecProcessRequest;
+struct Oci__Process;
 struct Oci__Spec;
 
 /* What CreateContainer does in a new container.  After a failure the caller destroys it. */
 int container_create(struct container *c, const struct Agent__CreateContainerRequest *in,
 		     uint64_t deadline_ms, struct error *e);
-/* What ExecProcess does in a running one. */
-int container_exec(struct container *c, const struct Agent__ExecProcessRequest *in,
-		   uint64_t deadline_ms, struct error *e);
+/* Whether P may be a process of C. */
+int container_check_process(const struct container *c, const struct Oci__Process *p,
+			    struct error *e);
+/* The streams of PROCESS, unless it has a terminal. */
+int container_open_pipes(struct container *c, const struct Oci__Process *process,
+			 struct process_pipes *pipes, struct error *e);
+
+/* exec.c */
+/* What ExecProcess does in a running container: answers REQ when the process runs.  The job of its
+ * queue. */
+int execution_start(struct container *c, struct rpc_request *req,
+		    const struct Agent__ExecProcessRequest *in, uint64_t deadline_ms,
+		    struct error *e);
+/* SIGKILL for those that are on the way.  Under the lock. */
+void executions_kill(const struct container *c);
+/* How many there are.  *ret_exists: one of them is called EXEC_ID.  Under the lock. */
+size_t executions_count(const struct container *c, const char *exec_id, bool *ret_exists);
+/* Gives up the one called EXEC_ID (NULL: each), whose caller is told CODE and WHY; false if there
+ * is none.  Io thread. */
+bool executions_cancel(struct container *c, const char *exec_id, int code, const char *why);
+/* Forgets them; nobody is answered any more.  Io thread or after loop_run(). */
+void executions_free(struct container *c);
 
 /* The termination message that SPEC has a file for, at most 4096 bytes, valid UTF-8; caller frees.
  * ENOENT without one. */

@@ -2,7 +2,8 @@
 /*
  * container-rpc - the calls about containers and their processes.
  *
- * Calls that change a container are jobs of its queue, so they need no lock among themselves.
+ * Calls that change a container are jobs of its queue, so they need no lock among themselves; what
+ * one waits for after it (an exec, until it runs) keeps nobody.
  * Calls about a process (signals, streams, Wait) answer on the io thread at once or are parked, so
  * they are never behind a call that waits.  What they write there (a signal, cgroup.kill, a pipe)
  * is the kernel's memory and does not block.
@@ -157,13 +158,14 @@ static bool matches(const struct process *p, const char *exec_id)
 
 static int check_new_process(struct container *c, const char *exec_id, struct error *e)
 {
-	size_t n = 0;
-	bool exists = false;
+	size_t n;
+	bool exists;
 	int r = check_id(exec_id, "exec id", SANDBOX_ID_MAX, e);
 
 	if (r < 0)
 		return r;
 	(void)pthread_mutex_lock(&c->all->lock);
+	n = executions_count(c, exec_id, &exists);
 	for (const struct process *p = c->processes; p; p = p->next, n++)
 		exists = exists || (matches(p, exec_id) && !p->is_told);
 	(void)pthread_mutex_unlock(&c->all->lock);
@@ -188,8 +190,8 @@ int container_rpc_exec(struct rpc_request *req, const void *in, void *out, struc
 	if (r >= 0)
 		r = check_new_process(c, request->exec_id, e);
 	if (r >= 0)
-		r = container_exec(c, request, deadline_of(req, CALL_MS), e);
-	return in_container(r, c->id, "execute a process in", e);
+		r = execution_start(c, req, request, deadline_of(req, CALL_MS), e);
+	return r < 0 ? in_container(r, c->id, "execute a process in", e) : r;
 }
 
 int container_rpc_update(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -343,6 +345,10 @@ int container_rpc_signal(struct rpc_request *req, const void *in, void *out, str
 		container_kill(c);
 		return 0;
 	}
+	/* One that does not run yet may be about to hang. */
+	if (c && !p && request->signal == SIGKILL &&
+	    executions_cancel(c, request->exec_id, ECANCELED, "it was killed meanwhile"))
+		return 0;
 	if (!p)
 		return -e->code;
 	return process_signal(p, signal_to_send(c, p, (int)request->signal), e);

@@ -149,7 +149,7 @@ static struct container *make(struct containers *cs, const char *id)
 	c->id = xstrdup(id);
 	c->queue = work_queue_new(cs->sb->pool);
 	c->cgroup.fd = c->planfd = -1;
-	c->init = (struct launched){ .pid = -1, .pidfd = -1, .control = -1, .master = -1 };
+	c->init = LAUNCHED_NONE;
 	c->next = cs->list;
 	cs->list = c;
 	return c;
@@ -224,6 +224,7 @@ void container_kill(struct container *c)
 	/* Not every process is in the group where there is none. */
 	for (const struct process *p = c->processes; p; p = p->next)
 		(void)syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
+	executions_kill(c);
 	unlock(c->all);
 }
 
@@ -298,6 +299,7 @@ int container_destroy(struct container *c, uint64_t deadline_ms, const struct ca
 
 static void container_free(struct container *c)
 {
+	executions_free(c);
 	while (c->processes) {
 		struct process *p = c->processes;
 
@@ -347,6 +349,7 @@ static void run_bury(struct loop_task *task)
 		process_look(p);
 		process_cancel(p, ECANCELED, "the container was removed");
 	}
+	(void)executions_cancel(c, NULL, ECANCELED, "the container was removed");
 	container_free(c);
 }
 
@@ -460,6 +463,9 @@ void containers_cancel_waits(struct containers *cs)
 		for (struct process *p = c->processes; p; p = p->next)
 			process_cancel(p, ECANCELED, "the sandbox ends");
 	unlock(cs);
+	/* The io thread alone changes the list. */
+	for (struct container *c = cs->list; c; c = c->next)
+		(void)executions_cancel(c, NULL, ECANCELED, "the sandbox ends");
 	oom_cancel(cs->oom, ECANCELED, "the sandbox ends");
 }
 

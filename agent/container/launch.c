@@ -13,7 +13,8 @@
  * for the moment of the clone, which makes the agent itself the parent: there is no helper to
  * wait for, and nothing is reparented.
  *
- * Work threads; each call is independent of the others, and none waits without a deadline.
+ * Work threads, but for what waits for nothing; each call is independent of the others, and none
+ * waits without a deadline.
  */
 #include "agent/container/launch.h"
 
@@ -200,9 +201,8 @@ static int received_fd(struct msghdr *msg)
 	return fd;
 }
 
-/* Returns 1 with a report, 0 at the end of the socket. */
-static int receive(struct launched *l, struct launch_report *report, uint64_t deadline_ms,
-		   const struct cancel *c, struct error *e)
+/* Returns 1 with a report, 0 at the end of the socket, -EAGAIN if there is nothing yet. */
+static int receive_now(struct launched *l, struct launch_report *report, struct error *e)
 {
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -216,10 +216,8 @@ static int receive(struct launched *l, struct launch_report *report, uint64_t de
 		.msg_controllen = sizeof(control.bytes),
 	};
 	ssize_t n;
-	int r = wait_fd(l->control, POLLIN, "the new process", deadline_ms, c, e);
+	int master;
 
-	if (r < 0)
-		return r;
 	do
 		n = recvmsg(l->control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -227,26 +225,43 @@ static int receive(struct launched *l, struct launch_report *report, uint64_t de
 		return 0;
 	if (n < 0)
 		return fail(e, errno, "cannot hear from the new process: %m");
-	l->master = received_fd(&msg);
+	master = received_fd(&msg);
+	if (master >= 0) {
+		(void)close_fd(l->master);
+		l->master = master;
+	}
 	if (n != (ssize_t)sizeof(*report))
 		return fail(e, EPROTO, "the new process said something odd");
 	report->msg[sizeof(report->msg) - 1] = '\0';
 	return 1;
 }
 
-static int wait_ready(struct launched *l, uint64_t deadline_ms, const struct cancel *c,
-		      struct error *e)
+static int receive(struct launched *l, struct launch_report *report, uint64_t deadline_ms,
+		   const struct cancel *c, struct error *e)
 {
-	struct launch_report report;
-	int r = receive(l, &report, deadline_ms, c, e);
+	int r = wait_fd(l->control, POLLIN, "the new process", deadline_ms, c, e);
 
-	if (r < 0)
-		return r;
-	if (r == 0)
+	return r < 0 ? r : receive_now(l, report, e);
+}
+
+/* What RECEIVED, the result of a receive(), says of a process that is to get ready. */
+static int check_ready(int received, const struct launch_report *report, struct error *e)
+{
+	if (received < 0)
+		return received;
+	if (received == 0)
 		return fail(e, ECHILD, "the new process ended before it was ready");
-	if (report.code > 0)
-		return fail(e, report.code, "%s", report.msg);
+	if (report->code > 0)
+		return fail(e, report->code, "%s", report->msg);
 	return 0;
+}
+
+/* The same of one that was ordered to run: the end of the socket is its success. */
+static int check_runs(int received, const struct launch_report *report, struct error *e)
+{
+	if (received > 0)
+		return fail(e, report->code > 0 ? report->code : EPROTO, "%s", report->msg);
+	return received;
 }
 
 static int start(const struct launch *l, struct launched *ret, struct error *e)
@@ -270,11 +285,12 @@ static int start(const struct launch *l, struct launched *ret, struct error *e)
 int launch_start(const struct launch *l, uint64_t deadline_ms, const struct cancel *c,
 		 struct launched *ret, struct error *e)
 {
-	struct launched made = { .pid = -1, .pidfd = -1, .control = -1, .master = -1 };
+	struct launched made = LAUNCHED_NONE;
+	struct launch_report report;
 	int r = start(l, &made, e);
 
 	if (r >= 0)
-		r = wait_ready(&made, deadline_ms, c, e);
+		r = check_ready(receive(&made, &report, deadline_ms, c, e), &report, e);
 	if (r < 0) {
 		launch_abort(&made);
 		return r;
@@ -283,20 +299,48 @@ int launch_start(const struct launch *l, uint64_t deadline_ms, const struct canc
 	return 0;
 }
 
+int launch_order(struct launched *l, struct error *e)
+{
+	l->is_ordered = true;
+	/* One that has ended says why. */
+	if (send(l->control, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+		return fail(e, errno, "cannot order the process to start: %m");
+	return 0;
+}
+
 int launch_go(struct launched *l, uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
-	_close_ int control = -1;
 	struct launch_report report;
-	int kept = l->master;
-	int r = 0;
+	int r = launch_order(l, e);
 
-	if (send(l->control, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-		r = fail(e, errno, "cannot order the process to start: %m");
 	if (r >= 0)
-		r = receive(l, &report, deadline_ms, c, e);
-	control = TAKE_FD(l->control);
-	l->master = kept;
-	if (r > 0)
-		return fail(e, report.code > 0 ? report.code : EPROTO, "%s", report.msg);
+		r = check_runs(receive(l, &report, deadline_ms, c, e), &report, e);
+	l->control = close_fd(l->control);
+	return r;
+}
+
+int launch_begin(const struct launch *l, struct launched *ret, struct error *e)
+{
+	struct launched made = LAUNCHED_NONE;
+	int r = start(l, &made, e);
+
+	if (r < 0)
+		launch_abort(&made);
+	else
+		*ret = made;
+	return r;
+}
+
+int launch_hear(struct launched *l, enum launch_word *ret_word, struct error *e)
+{
+	struct launch_report report;
+	int received = receive_now(l, &report, e), r;
+
+	*ret_word = LAUNCH_NOTHING;
+	if (received == -EAGAIN)
+		return 0;
+	r = l->is_ordered ? check_runs(received, &report, e) : check_ready(received, &report, e);
+	if (r >= 0)
+		*ret_word = l->is_ordered ? LAUNCH_RUNS : LAUNCH_READY;
 	return r;
 }

@@ -41,7 +41,14 @@ struct launched {
 	int pidfd;
 	int control;
 	int master; /* of its terminal, not blocking; -1: none */
+	bool is_ordered;
 };
+
+#define LAUNCHED_NONE                                               \
+	(struct launched)                                           \
+	{                                                           \
+		.pid = -1, .pidfd = -1, .control = -1, .master = -1 \
+	}
 
 /* Starts the child and waits until it is ready.  On failure it is gone and reaped.  Work thread. */
 int launch_start(const struct launch *l, uint64_t deadline_ms, const struct cancel *c,
@@ -51,5 +58,13 @@ int launch_start(const struct launch *l, uint64_t deadline_ms, const struct canc
 int launch_go(struct launched *l, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 /* Kills and reaps a process nobody else waits for, closes everything. */
 void launch_abort(struct launched *l);
+
+/* The same in steps that wait for nothing: the child is made; when its control socket is readable
+ * it is heard; when it is ready it is ordered to go on. */
+int launch_begin(const struct launch *l, struct launched *ret, struct error *e);
+enum launch_word { LAUNCH_NOTHING, LAUNCH_READY, LAUNCH_RUNS };
+/* A failure is the child's: it ends by itself. */
+int launch_hear(struct launched *l, enum launch_word *ret_word, struct error *e);
+int launch_order(struct launched *l, struct error *e);
 
 #endif

@@ -27,12 +27,17 @@
 #define STATUS_MAX  (16 * KIB)
 #define SIGNAL_BASE 128 /* of the exit status of a killed process, as in a shell */
 
+void process_pipes_close_theirs(struct process_pipes *pipes)
+{
+	for (size_t i = 0; i < 3; i++)
+		pipes->theirs[i] = close_fd(pipes->theirs[i]);
+}
+
 void process_pipes_close(struct process_pipes *pipes)
 {
-	for (size_t i = 0; i < 3; i++) {
+	process_pipes_close_theirs(pipes);
+	for (size_t i = 0; i < 3; i++)
 		pipes->ours[i] = close_fd(pipes->ours[i]);
-		pipes->theirs[i] = close_fd(pipes->theirs[i]);
-	}
 }
 
 static int open_pipe(struct process_pipes *pipes, int i, uint32_t pipe_size, struct error *e)
@@ -59,7 +64,7 @@ int process_pipes_open(struct process_pipes *pipes, enum process_input input, ui
 {
 	int r = 0;
 
-	*pipes = (struct process_pipes){ .ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } };
+	*pipes = PROCESS_PIPES_NONE;
 	for (int i = input == PROCESS_INPUT_NONE; r >= 0 && i < 3; i++)
 		r = open_pipe(pipes, i, pipe_size, e);
 	if (r < 0)

@@ -40,6 +40,12 @@ struct process_pipes {
 	int theirs[3];
 };
 
+#define PROCESS_PIPES_NONE                                       \
+	(struct process_pipes)                                   \
+	{                                                        \
+		.ours = { -1, -1, -1 }, .theirs = { -1, -1, -1 } \
+	}
+
 /* PROCESS_INPUT_NONE makes no ends of a pipe for the input: what nobody writes to is /dev/null. */
 enum process_input { PROCESS_INPUT_PIPE, PROCESS_INPUT_NONE };
 
@@ -47,6 +53,8 @@ enum process_input { PROCESS_INPUT_PIPE, PROCESS_INPUT_NONE };
 int process_pipes_open(struct process_pipes *pipes, enum process_input input, uint32_t pipe_size,
 		       struct error *e);
 void process_pipes_close(struct process_pipes *pipes);
+/* The process has them by now. */
+void process_pipes_close_theirs(struct process_pipes *pipes);
 
 /* Takes over LAUNCHED (but its control socket) and, unless it has a terminal, our ends of PIPES.
  * Any thread. */

@@ -19,6 +19,7 @@
 #include "agent/rpc.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"
+#include "lib/rpc/proto/oci.pb-c.h"
 #include "tests/unit/rpc-peer.h"
 
 #define ID "unit-test-container"
@@ -197,14 +198,133 @@ static void test_a_container_that_was_cancelled_can_be_removed(void **state)
 	assert_string_equal(message, "");
 }
 
+/* ---- an exec that hangs on its way into the container ---- */
+
+int __wrap_setns(int fd, int type);
+
+/* The pid namespace of a container that is not there. */
+int __wrap_setns(int fd, int type)
+{
+	(void)fd;
+	(void)type;
+	return 0;
+}
+
+static struct container *running_container(struct fixture *f)
+{
+	struct container *c;
+	struct error e;
+
+	assert_non_null(containers_queue(f->sandbox->containers, ID, CONTAINERS_MAKE));
+	c = container_get(f->sandbox->containers, ID, &e);
+	assert_non_null(c);
+	assert_int_equal(container_change(c, CONTAINER_CREATE, &e), 0);
+	assert_int_equal(container_change(c, CONTAINER_START, &e), 0);
+	c->init.pidfd = ended_child();
+	return c;
+}
+
+static uint32_t exec(struct fixture *f, const char *exec_id)
+{
+	Agent__ExecProcessRequest in = AGENT__EXEC_PROCESS_REQUEST__INIT;
+	Oci__Process process = OCI__PROCESS__INIT;
+	char *args[] = { (char[]){ "x" } };
+
+	process.args = args;
+	process.n_args = 1;
+	in.container_id = (char[]){ ID };
+	in.exec_id = (char *)(uintptr_t)exec_id;
+	in.process = &process;
+	return call(f, "grpc.AgentService", "ExecProcess", &in);
+}
+
+/* Any status will do. */
+static void expect_stats(struct fixture *f)
+{
+	Agent__StatsContainerRequest in = AGENT__STATS_CONTAINER_REQUEST__INIT;
+	_free_ char *message = NULL;
+
+	in.container_id = (char[]){ ID };
+	(void)answer_to(f, call(f, "grpc.AgentService", "StatsContainer", &in), &message);
+}
+
+static void kill_exec(struct fixture *f, const char *exec_id)
+{
+	Agent__SignalProcessRequest in = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
+
+	in.container_id = (char[]){ ID };
+	in.exec_id = (char *)(uintptr_t)exec_id;
+	in.signal = SIGKILL;
+	(void)call(f, "grpc.AgentService", "SignalProcess", &in);
+}
+
+/* How many of the next N answers, whatever their order, are failures with the status CODE. */
+static size_t count_failures(struct fixture *f, size_t n, int code)
+{
+	size_t n_failed = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		_message_ Ttrpc__Response *response = NULL;
+		_free_ uint8_t *data = NULL;
+		struct ttrpc_frame frame;
+		struct error e;
+
+		assert_true(peer_read_frame(f->fd, &frame, &data));
+		assert_int_equal(message_unpack(&ttrpc__response__descriptor, data, frame.len,
+						&response, &e),
+				 0);
+		n_failed += response->status && response->status->code == code;
+	}
+	return n_failed;
+}
+
+/* There is one thread, and it is free. */
+static void test_exec_that_hangs_holds_nobody_up(void **state)
+{
+	_free_ char *again = NULL;
+	struct fixture *f = *state;
+
+	(void)running_container(f);
+	peer_loop_start(&f->io);
+	(void)exec(f, "one");
+	(void)exec(f, "two");
+	expect_stats(f);
+	assert_int_equal(answer_to(f, exec(f, "one"), &again), RPC_ALREADY_EXISTS);
+	kill_exec(f, "one");
+	assert_int_equal(count_failures(f, 2, RPC_CANCELLED), 1);
+}
+
+static void test_exec_that_hangs_ends_with_its_container(void **state)
+{
+	Agent__RemoveContainerRequest in = AGENT__REMOVE_CONTAINER_REQUEST__INIT;
+	struct fixture *f = *state;
+
+	(void)running_container(f);
+	in.container_id = (char[]){ ID };
+	in.timeout = 5;
+	peer_loop_start(&f->io);
+	(void)exec(f, "one");
+	(void)exec(f, "two");
+	expect_stats(f);
+	(void)call(f, "grpc.AgentService", "RemoveContainer", &in);
+	(void)count_failures(f, 3, 0);
+	wait_until_taken(f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void)
+/* The agent runs itself again to make a process: here that one never gets anywhere. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_a_call_that_came_before_its_container_does_not_find_it),
 		TEST(test_a_container_that_was_cancelled_can_be_removed),
+		TEST(test_exec_that_hangs_holds_nobody_up),
+		TEST(test_exec_that_hangs_ends_with_its_container),
 	};
+
+	if (argc > 1 && strcmp(argv[1], "init") == 0)
+		return pause();
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
