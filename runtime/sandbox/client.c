@@ -50,6 +50,8 @@ static const struct {
 		CALL("UpdateRoutes", agent__update_routes_request, agent__routes, CALL_WAIT_MS),
 	[CLIENT_ADD_NEIGHBOURS] =
 		CALL("AddARPNeighbors", agent__add_arpneighbors_request, pb__empty, CALL_WAIT_MS),
+	[CLIENT_GUEST_DETAILS] = CALL("GetGuestDetails", agent__guest_details_request,
+				      agent__guest_details_response, CALL_WAIT_MS),
 	[CLIENT_ONLINE_CPU_MEM] =
 		CALL("OnlineCPUMem", agent__online_cpumem_request, pb__empty, CREATE_WAIT_MS),
 	[CLIENT_SET_TIME] = CALL("SetGuestDateTime", agent__set_guest_date_time_request,

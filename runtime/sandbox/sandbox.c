@@ -8,8 +8,11 @@
  * its agent is not asked, its processes die with the VM.
  *
  * Fields set by sandbox_new() and sandbox_start() do not change until sandbox_stop(), so readers
- * need no lock.  `lock` is for what changes while containers come and go: sizes, disks and the
- * record; it keeps calls for the VM apart.
+ * need no lock.  What changes while containers come and go has three, so that nobody waits for what
+ * is none of his business: `lock` for the record is never held while VMM or guest are waited for;
+ * `vm_lock` keeps calls for the VM apart, and has its disks; `network_lock` is who looks for
+ * interfaces.  They are taken in the order network, vm, lock.  How large the VM is has its own
+ * (growth.h).
  */
 
 #include "runtime/sandbox/sandbox.h"
@@ -26,6 +29,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
+#include "runtime/sandbox/growth.h"
 #include "runtime/sandbox/placeholder.h"
 #include "runtime/sandbox/record.h"
 #include "runtime/sandbox/rootfs.h"
@@ -70,18 +74,25 @@ struct sandbox {
 	struct rpc_client *last_rpc; /* of its end */
 	bool has_own_agent;
 
-	pthread_mutex_t lock;
-	struct size pod;    /* limits announced for the whole pod, as updates have changed them */
-	struct size used;   /* limits of all containers */
-	uint64_t room_mib;  /* of memory beside those */
-	struct size_vm has; /* what the VM has */
-	struct size_vm plugged; /* of pages, if the guest knows or not */
-	bool knows_pages;       /* the guest was told what to keep */
-	bool is_weighed;        /* by a container that counts */
+	struct growth growth;
+	pthread_mutex_t network_lock, vm_lock, lock;
+	/* (lock) */
+	bool is_weighed; /* by a container that counts */
 	int64_t oom_score;
-	struct blocks blocks;
 	struct state state;
+	/* (vm_lock) */
+	struct blocks blocks;
 };
+
+static void lock(pthread_mutex_t *mutex)
+{
+	(void)pthread_mutex_lock(mutex);
+}
+
+static void unlock(pthread_mutex_t *mutex)
+{
+	(void)pthread_mutex_unlock(mutex);
+}
 
 /* A VM that cannot grow is sized once, and one that can share nothing has to be asked for. */
 static int fit_to_traits(struct sandbox *s, struct error *e)
@@ -131,9 +142,9 @@ static int size_read(struct sandbox *s, const Oci__Spec *spec, struct error *e)
 	int r;
 
 	if (s->type == SPEC_SINGLE) {
-		s->pod = size_of_resources(spec->linux->resources);
+		s->growth.pod = size_of_resources(spec->linux->resources);
 	} else {
-		r = size_of_pod(spec, &s->pod, e);
+		r = size_of_pod(spec, &s->growth.pod, e);
 		if (r < 0)
 			return r;
 	}
@@ -143,13 +154,15 @@ static int size_read(struct sandbox *s, const Oci__Spec *spec, struct error *e)
 /* What the pod's cgroup allows is known only in it. */
 static void size_settle(struct sandbox *s)
 {
-	s->room_mib = size_room(&s->config, vmm_overhead(), cgroup_memory_limit(s->cgroups.dirs),
-				&s->pod);
+	struct growth *g = &s->growth;
+
+	g->room_mib = size_room(&s->config, vmm_overhead(), cgroup_memory_limit(s->cgroups.dirs),
+				&g->pod);
 	for (size_t k = 0; k < N_SIZE_PAGES; k++)
-		s->pod.pages_mib[k] = max_u64(
-			s->pod.pages_mib[k],
+		g->pod.pages_mib[k] = max_u64(
+			g->pod.pages_mib[k],
 			cgroup_pages_limit(s->cgroups.dirs, size_pages_kinds[k].name) / MIB);
-	s->has = size_vm_at_boot(&s->config, s->room_mib, s->pod);
+	g->has = g->plugged = size_vm_at_boot(&s->config, g->room_mib, g->pod);
 }
 
 /* The lines of the pod's resolv.conf; a guest without it has the image's. */
@@ -244,8 +257,11 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 	s->type = params->type;
 	s->loop = params->loop;
 	s->pool = params->pool;
+	(void)pthread_mutex_init(&s->network_lock, NULL);
+	(void)pthread_mutex_init(&s->vm_lock, NULL);
 	(void)pthread_mutex_init(&s->lock, NULL);
 	s->cancel = params->cancel;
+	growth_init(&s->growth, &s->config, s->cancel, &s->vm_lock);
 	r = config_read(s, params, e);
 	if (r >= 0)
 		r = namespaces_read(s, params->spec, e);
@@ -289,6 +305,9 @@ static int open_namespaces(struct sandbox *s, struct error *e)
 /* Of which taps are made, or about to be. */
 static int record_links(struct sandbox *s, struct error *e)
 {
+	int r;
+
+	lock(&s->lock);
 	for (size_t i = 0; i < s->network->n_links; i++) {
 		const struct network_link *link = &s->network->links[i];
 		_free_ char *tap = xasprintf("tap%u_kata", link->number);
@@ -298,7 +317,9 @@ static int record_links(struct sandbox *s, struct error *e)
 		strv_add(&s->state.links, link->name);
 		strv_add(&s->state.taps, tap);
 	}
-	return state_save(&s->state, NULL, e);
+	r = state_save(&s->state, NULL, e);
+	unlock(&s->lock);
+	return r;
 }
 
 /* A guest without network is served from an empty namespace, whatever the pod's has. */
@@ -396,8 +417,8 @@ static int make_vm(struct sandbox *s, struct error *e)
 		.n_shares = fill_shares(s->share, shares),
 		.share_mntns_fd = s->share ? share_namespace(s->share) : -1,
 		.netns_fd = s->network->netns_fd,
-		.vcpus = s->has.vcpus,
-		.memory_mib = s->has.memory_mib,
+		.vcpus = s->growth.has.vcpus,
+		.memory_mib = s->growth.has.memory_mib,
 		.nics = nics,
 		.n_nics = s->network->n_links,
 	};
@@ -444,7 +465,10 @@ static int dial_agent(struct sandbox *s, struct error *e)
 	if (fd < 0)
 		return fail_wrap(e, "waiting for the agent of sandbox '%s'", s->id);
 	s->rpc = rpc_client_new(s->loop, fd, e);
-	return s->rpc ? 0 : -e->code;
+	if (!s->rpc)
+		return -e->code;
+	growth_begin(&s->growth, s->vmm, s->rpc);
+	return 0;
 }
 
 static size_t name_shares(const struct share *s, Agent__Storage *shares, Agent__Storage **list)
@@ -502,11 +526,15 @@ static int plug_link(struct sandbox *s, struct network_link *link, struct error 
 {
 	struct vmm_nic nic;
 	char id[NIC_ID];
+	int r;
 
 	if (link->is_in_guest)
 		return 0;
 	fill_nic(link, &nic, id, sizeof(id));
-	if (vmm_add_nic(s->vmm, &nic, &link->address, deadline_in(HOTPLUG_MS), s->cancel, e) < 0)
+	lock(&s->vm_lock);
+	r = vmm_add_nic(s->vmm, &nic, &link->address, deadline_in(HOTPLUG_MS), s->cancel, e);
+	unlock(&s->vm_lock);
+	if (r < 0)
 		return fail_wrap(e, "interface '%s'", link->name);
 	log_info("interface '%s' was plugged in", link->name);
 	link->is_in_guest = true;
@@ -523,7 +551,10 @@ static int take_link(struct sandbox *s, const struct network_link *link, struct 
 	if (r < 0 || !link->address.text[0])
 		return r;
 	fill_nic(link, &nic, id, sizeof(id));
-	return vmm_remove_nic(s->vmm, id, deadline_in(HOTPLUG_MS), s->cancel, e);
+	lock(&s->vm_lock);
+	r = vmm_remove_nic(s->vmm, id, deadline_in(HOTPLUG_MS), s->cancel, e);
+	unlock(&s->vm_lock);
+	return r;
 }
 
 static void take_links(struct sandbox *s)
@@ -567,9 +598,9 @@ int sandbox_change_interfaces(struct sandbox *s, struct error *e)
 
 	if (!is_filled_later(s))
 		return 0;
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->network_lock);
 	r = change_interfaces(s, e);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->network_lock);
 	return r < 0 ? fail_wrap(e, "looking for interfaces") : 0;
 }
 
@@ -721,7 +752,10 @@ void sandbox_free(struct sandbox *s)
 	blocks_done(&s->blocks);
 	state_done(&s->state);
 	config_done(&s->config);
+	growth_done(&s->growth);
 	(void)pthread_mutex_destroy(&s->lock);
+	(void)pthread_mutex_destroy(&s->vm_lock);
+	(void)pthread_mutex_destroy(&s->network_lock);
 	strv_free(s->dns);
 	free(s->shm_source);
 	free(s->hostname);
@@ -800,134 +834,25 @@ const struct vmm *sandbox_vmm(const struct sandbox *s)
 	return s->vmm;
 }
 
-/* Those that only the pod's limit names come with its first container, whatever that may use. */
-static bool lacks_pages(const struct sandbox *s)
-{
-	bool has_limit = false;
-
-	for (size_t k = 0; k < N_SIZE_PAGES; k++)
-		has_limit |= s->pod.pages_mib[k] > 0;
-	return has_limit && !s->knows_pages;
-}
-
-/* Tells the guest how many processors it shall have on line, that there is more memory, and how
- * many huge pages it shall keep in that.  It waits for the processors and the pages: those of a VM
- * are there a while after the VMM added them. */
-static int use_size(struct sandbox *s, struct size_vm is, struct size limits, struct error *e)
-{
-	Agent__OnlineCPUMemRequest request = AGENT__ONLINE_CPUMEM_REQUEST__INIT;
-	Agent__HugePages kinds[N_SIZE_PAGES], *list[N_SIZE_PAGES];
-	struct size_news news = size_news(s->has, is, limits);
-
-	request.nb_cpus = news.vcpus;
-	request.cpu_only = !news.has_memory && !lacks_pages(s);
-	if (request.nb_cpus == 0 && request.cpu_only)
-		return 0;
-	request.memory_mib = news.memory_mib;
-	request.huge_pages = list;
-	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
-		if (news.pages_mib[k] == 0)
-			continue;
-		list[request.n_huge_pages++] = &kinds[k];
-		kinds[k] = (Agent__HugePages)AGENT__HUGE_PAGES__INIT;
-		kinds[k].page_bytes = size_pages_kinds[k].mib * MIB;
-		kinds[k].bytes = news.pages_mib[k] * MIB;
-	}
-	return client_call(s->rpc, CLIENT_ONLINE_CPU_MEM, &request, NULL, 0, s->cancel, e);
-}
-
-/* What was plugged in stays, whether the guest took it up or not. */
-static int grow_pages(struct sandbox *s, struct size_vm want, struct size_vm *is, struct error *e)
-{
-	for (size_t k = 0; k < N_SIZE_PAGES; k++) {
-		uint64_t has_mib = s->plugged.pages_mib[k];
-
-		if (want.pages_mib[k] > has_mib &&
-		    vmm_add_pages(s->vmm, size_pages_kinds[k].mib, want.pages_mib[k] - has_mib,
-				  deadline_in(HOTPLUG_MS), s->cancel, e) < 0)
-			return -e->code;
-		s->plugged.pages_mib[k] = max_u64(has_mib, want.pages_mib[k]);
-		is->pages_mib[k] = s->plugged.pages_mib[k];
-	}
-	return 0;
-}
-
-/* Adds what is missing up to WANT.  What the guest does not use yet is not called its own, so that
- * the next attempt tells it again. */
-static int grow(struct sandbox *s, struct size limits, struct error *e)
-{
-	struct size_vm is = s->has, want = size_vm(&s->config, s->room_mib, limits);
-	int r = 0;
-
-	if (want.vcpus > is.vcpus)
-		r = vmm_set_vcpus(s->vmm, want.vcpus, &is.vcpus, deadline_in(HOTPLUG_MS), s->cancel,
-				  e);
-	if (r >= 0 && want.memory_mib > is.memory_mib)
-		r = vmm_set_memory(s->vmm, want.memory_mib, &is.memory_mib, deadline_in(HOTPLUG_MS),
-				   s->cancel, e);
-	if (r >= 0)
-		r = grow_pages(s, want, &is, e);
-	if (r >= 0)
-		r = use_size(s, is, limits, e);
-	if (r >= 0) {
-		s->has = is;
-		s->knows_pages = true;
-	}
-	return r;
-}
-
-static bool is_any_more(struct size after, struct size before)
-{
-	struct size more = size_without(after, before);
-	uint64_t any = more.cpu_milli | more.memory_bytes;
-
-	for (size_t k = 0; k < N_SIZE_PAGES; k++)
-		any |= more.pages_mib[k];
-	return any > 0;
-}
-
 int sandbox_resize(struct sandbox *s, struct size before, struct size after, struct error *e)
 {
-	struct size used;
-	int r = 0;
-
-	(void)pthread_mutex_lock(&s->lock);
-	used = size_add(size_without(s->used, before), after);
-	if ((is_any_more(after, before) || lacks_pages(s)) &&
-	    !s->config.runtime.static_sandbox_resource_mgmt)
-		r = grow(s, size_max(s->pod, used), e);
-	if (r >= 0)
-		s->used = used;
-	(void)pthread_mutex_unlock(&s->lock);
-	return r;
+	return growth_resize(&s->growth, before, after, e);
 }
 
 void sandbox_lower(struct sandbox *s, struct size by)
 {
-	struct size_vm want;
-	struct error e;
-
-	(void)pthread_mutex_lock(&s->lock);
-	s->used = size_without(s->used, by);
-	s->pod = size_without(s->pod, by);
-	want = size_vm(&s->config, s->room_mib, size_max(s->pod, s->used));
-	if (want.memory_mib < s->has.memory_mib &&
-	    !s->config.runtime.static_sandbox_resource_mgmt &&
-	    vmm_set_memory(s->vmm, want.memory_mib, &s->has.memory_mib, deadline_in(HOTPLUG_MS),
-			   s->cancel, &e) < 0)
-		log_warn("the VM keeps memory that its containers may not use: %s", e.msg);
-	(void)pthread_mutex_unlock(&s->lock);
+	growth_lower(&s->growth, by);
 }
 
 void sandbox_protect(struct sandbox *s, enum spec_type type, int64_t score)
 {
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->lock);
 	if (!s->is_weighed || (type != SPEC_SANDBOX && score < s->oom_score)) {
 		s->oom_score = score;
 		vmm_set_oom_score(s->vmm, (int)score);
 	}
 	s->is_weighed = s->is_weighed || type != SPEC_SANDBOX;
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->lock);
 }
 
 bool sandbox_ran_out_of_memory(const struct sandbox *s)
@@ -945,17 +870,17 @@ int sandbox_plug(struct sandbox *s, const struct block_source *source, const cha
 {
 	int r;
 
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->vm_lock);
 	r = block_plug(&s->blocks, s->vmm, source, user, s->cancel, ret_address, e);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->vm_lock);
 	return r;
 }
 
 void sandbox_unplug(struct sandbox *s, const char *user)
 {
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->vm_lock);
 	block_unplug(&s->blocks, s->vmm, user, s->cancel);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->vm_lock);
 }
 
 int sandbox_find_disk(struct sandbox *s, const char *path, enum block_access access,
@@ -964,12 +889,12 @@ int sandbox_find_disk(struct sandbox *s, const char *path, enum block_access acc
 	const char *user;
 	int r;
 
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->vm_lock);
 	r = block_find_user(&s->blocks, path, access, &user, e);
 	/* It is called CONTAINER:POINT (ways/disk.c). */
 	if (r >= 0)
 		*ret_point = xstrdup(strchr(user, ':') + 1);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->vm_lock);
 	return r;
 }
 
@@ -977,9 +902,9 @@ int sandbox_grow_disk(struct sandbox *s, const char *path, uint64_t bytes, struc
 {
 	int r;
 
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->vm_lock);
 	r = block_grow(&s->blocks, s->vmm, path, bytes, s->cancel, e);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->vm_lock);
 	return r;
 }
 
@@ -987,11 +912,11 @@ int sandbox_note_mount(struct sandbox *s, const char *dir, enum sandbox_mount wh
 {
 	int r;
 
-	(void)pthread_mutex_lock(&s->lock);
+	lock(&s->lock);
 	strv_drop(s->state.rootfs, dir);
 	if (what == SANDBOX_MOUNTED)
 		strv_add(&s->state.rootfs, dir);
 	r = state_save(&s->state, NULL, e);
-	(void)pthread_mutex_unlock(&s->lock);
+	unlock(&s->lock);
 	return r;
 }

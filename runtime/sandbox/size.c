@@ -24,7 +24,6 @@
 #define CPU_PERIOD_US     UINT64_C(100000)
 #define SHARES_PER_CPU    UINT64_C(1024)
 #define CPU_MILLI_MAX     (UINT64_C(4096) * 1000)
-#define BLOCK_MIB         UINT64_C(128) /* memory is plugged in by */
 #define NO_LIMIT          (UINT64_MAX / 4)
 #define ANNOTATION_PREFIX "io.kubernetes.cri.sandbox-"
 
@@ -212,9 +211,9 @@ static struct size_vm vm_of(const struct config *config, uint64_t room_mib, uint
 }
 
 /* What is plugged in ahead of pages that need memory in one piece. */
-static uint64_t ahead_mib(struct size limits)
+static uint64_t ahead_mib(uint64_t block_mib, struct size limits)
 {
-	return limits.pages_mib[SIZE_PAGES_1G] ? BLOCK_MIB : 0;
+	return limits.pages_mib[SIZE_PAGES_1G] ? block_mib : 0;
 }
 
 struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits)
@@ -222,23 +221,27 @@ struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, s
 	uint64_t memory_mib = limits.memory_bytes / MIB;
 
 	if (!config->runtime.static_sandbox_resource_mgmt)
-		return vm_of(config, room_mib, rest(memory_mib, ahead_mib(limits)), limits);
+		return vm_of(config, room_mib, rest(memory_mib, ahead_mib(SIZE_BLOCK_MIB, limits)),
+			     limits);
 	for (size_t k = 0; k < N_SIZE_PAGES; k++)
 		memory_mib = sum(memory_mib, limits.pages_mib[k]);
 	return vm_of(config, room_mib, memory_mib, limits);
 }
 
-struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits)
+struct size_vm size_vm(const struct config *config, uint64_t room_mib, uint64_t block_mib,
+		       struct size limits)
 {
-	uint64_t memory_mib = max_u64(limits.memory_bytes / MIB, ahead_mib(limits));
+	uint64_t memory_mib = max_u64(limits.memory_bytes / MIB, ahead_mib(block_mib, limits));
 	struct size_vm vm;
 
 	if (config->runtime.static_sandbox_resource_mgmt)
 		return size_vm_at_boot(config, room_mib, limits);
-	vm = vm_of(config, room_mib, sum(memory_mib, limits.pages_mib[SIZE_PAGES_2M] % BLOCK_MIB),
+	vm = vm_of(config, room_mib, sum(memory_mib, limits.pages_mib[SIZE_PAGES_2M] % block_mib),
 		   limits);
-	for (size_t k = 0; k < N_SIZE_PAGES; k++)
-		vm.pages_mib[k] = limits.pages_mib[k] / BLOCK_MIB * BLOCK_MIB;
+	vm.pages_mib[SIZE_PAGES_2M] = limits.pages_mib[SIZE_PAGES_2M] / block_mib * block_mib;
+	/* Of these nothing is found in other memory. */
+	vm.pages_mib[SIZE_PAGES_1G] =
+		(limits.pages_mib[SIZE_PAGES_1G] + block_mib - 1) / block_mib * block_mib;
 	return vm;
 }
 

@@ -6,6 +6,10 @@
 #include "runtime/config/config.h"
 #include "runtime/sandbox/spec.h"
 
+/* A guest takes memory in blocks of so much, or, a large one, of a power of two up to the other. */
+#define SIZE_BLOCK_MIB     UINT64_C(128)
+#define SIZE_BLOCK_MIB_MAX UINT64_C(65536)
+
 enum size_pages { SIZE_PAGES_2M, SIZE_PAGES_1G, N_SIZE_PAGES };
 
 /* Huge pages, as limits call their size. */
@@ -44,9 +48,10 @@ uint64_t size_room(const struct config *config, const struct overhead *overhead,
 		   struct size *announced);
 
 /* The VM for work of LIMITS on top of ROOM_MIB and the processors that the configuration gives
- * every VM, within its maxima.  What of huge pages is no whole block of memory is a part of the
- * VM's other memory, and so are all of them in a VM that does not grow. */
-struct size_vm size_vm(const struct config *config, uint64_t room_mib, struct size limits);
+ * every VM, within its maxima.  What of small huge pages is no whole block of BLOCK_MIB is a part
+ * of the VM's other memory, and so are all of them in a VM that does not grow. */
+struct size_vm size_vm(const struct config *config, uint64_t room_mib, uint64_t block_mib,
+		       struct size limits);
 
 /* The VM as it begins: what is plugged in comes later. */
 struct size_vm size_vm_at_boot(const struct config *config, uint64_t room_mib, struct size limits);

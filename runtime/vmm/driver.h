@@ -13,7 +13,8 @@
  * to it.  docs/vmm.md says how the VMMs differ that this has to hold for.
  */
 
-#define VMM_NICS_MAX 8
+#define VMM_NICS_MAX     8
+#define MEMORY_BLOCK_MIB 128 /* of most guests */
 
 /* A network device with descriptors of our own. */
 struct vmm_own_nic {
@@ -44,6 +45,7 @@ struct vmm {
 	int netns_fd; /* 0: none */
 	unsigned vcpus;
 	uint64_t memory_mib;
+	uint64_t memory_block_mib; /* what is added is a multiple of it */
 	strv agent_params;
 	struct vmm_own_nic nics[VMM_NICS_MAX];
 	size_t n_nics;

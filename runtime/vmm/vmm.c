@@ -139,6 +139,7 @@ static struct vmm *make(const struct vmm_driver *driver)
 	struct vmm *vmm = xcalloc(1, sizeof(*vmm));
 
 	vmm->driver = driver;
+	vmm->memory_block_mib = MEMORY_BLOCK_MIB;
 	vmm->vsock_fd = vmm->console_fd = -1;
 	vmm->ready.fd = -1;
 	vmm->vsock.vhost_fd = -1;
@@ -473,6 +474,11 @@ int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 	r = vmm->driver->resize_memory(vmm, min_u64(total_mib, most), ret_total_mib, deadline_ms, c,
 				       e);
 	return r < 0 ? explain(vmm, r, e) : 0;
+}
+
+void vmm_take_blocks(struct vmm *vmm, uint64_t mib)
+{
+	vmm->memory_block_mib = mib;
 }
 
 int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,

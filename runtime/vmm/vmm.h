@@ -171,9 +171,11 @@ int vmm_set_vcpus(struct vmm *vmm, unsigned total, unsigned *ret_total, uint64_t
 		  const struct cancel *c, struct error *e);
 int vmm_set_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret_total_mib,
 		   uint64_t deadline_ms, const struct cancel *c, struct error *e);
+/* The guest takes memory in blocks of MIB, where they are not of 128: before the first is added. */
+void vmm_take_blocks(struct vmm *vmm, uint64_t mib);
 /* Adds MIB of memory for huge pages of PAGE_MIB, which is not counted above: from the host's own
  * pages of that size where it has so many to spare, at an address that is a multiple of the page.
- * MIB is a multiple of the page and of 128.  Never taken away. */
+ * MIB is a multiple of the page and of a block.  Never taken away. */
 int vmm_add_pages(struct vmm *vmm, uint64_t page_mib, uint64_t mib, uint64_t deadline_ms,
 		  const struct cancel *c, struct error *e);
 

@@ -196,6 +196,7 @@ static inline void put(const char *path, const char *text)
 static const char *more = "";
 /* Of its network namespace; "": it is to be made. */
 static const char *network_path = "";
+static const char *more_linux = ""; /* in its section of that name */
 
 /* A bundle, and the disk that is its root. */
 static inline char *bundle_of(const char *id, const char *annotations)
@@ -208,8 +209,8 @@ static inline char *bundle_of(const char *id, const char *annotations)
 		"\"root\":{\"path\":\"rootfs\"},\"annotations\":{%s},%s"
 		"\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"network\"%s},"
 		"{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"mount\"}],"
-		"\"cgroupsPath\":\"/pods/%s\"}}",
-		annotations, more, network_path, id);
+		"%s\"cgroupsPath\":\"/pods/%s\"}}",
+		annotations, more, network_path, more_linux, id);
 
 	put(config, text);
 	put(disk, "a file system");
@@ -253,12 +254,17 @@ static inline int create_pod(struct fixture *f, struct error *e)
 	return create(f, POD, "\"io.kubernetes.cri.container-type\":\"sandbox\"", e);
 }
 
-static inline int create_box(struct fixture *f, struct error *e)
+static inline int create_member(struct fixture *f, const char *id, struct error *e)
 {
-	return create(f, BOX,
+	return create(f, id,
 		      "\"io.kubernetes.cri.container-type\":\"container\","
 		      "\"io.kubernetes.cri.sandbox-id\":\"" POD "\"",
 		      e);
+}
+
+static inline int create_box(struct fixture *f, struct error *e)
+{
+	return create_member(f, BOX, e);
 }
 
 /* A call whose request is ID and EXEC_ID and whose answer has no meaning. */
@@ -309,13 +315,13 @@ static inline int delete (struct fixture *f, const char *id, const char *exec_id
 	return ask(f, "Delete", id, exec_id, &task__delete_response__descriptor, e);
 }
 
-static inline int add_exec(struct fixture *f, const char *out, struct error *e)
+static inline int add_exec_as(struct fixture *f, const char *id, const char *out, struct error *e)
 {
 	Task__ExecProcessRequest in = TASK__EXEC_PROCESS_REQUEST__INIT;
 	Pb__Any spec = PB__ANY__INIT;
 
 	in.id = (char[]){ BOX };
-	in.exec_id = (char[]){ EXEC };
+	in.exec_id = (char *)(uintptr_t)id;
 	in.stdout = (char *)(uintptr_t)out;
 	in.terminal = true;
 	spec.value.data = (uint8_t[]){ "{\"args\":[\"x\"]}" };
@@ -323,6 +329,11 @@ static inline int add_exec(struct fixture *f, const char *out, struct error *e)
 	in.spec = &spec;
 	return call(f, "Exec", &task__exec_process_request__descriptor, &pb__empty__descriptor, &in,
 		    NULL, e);
+}
+
+static inline int add_exec(struct fixture *f, const char *out, struct error *e)
+{
+	return add_exec_as(f, EXEC, out, e);
 }
 
 static inline int resize(struct fixture *f, struct error *e)

@@ -347,14 +347,28 @@ static void test_vm_adds_limits_to_the_defaults_within_maxima(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct size_vm vm =
-			size_vm(&config, config.hypervisor.default_memory, cases[i].limits);
+		struct size_vm vm = size_vm(&config, config.hypervisor.default_memory,
+					    SIZE_BLOCK_MIB, cases[i].limits);
 
 		assert_int_equal(vm.vcpus, cases[i].vm.vcpus);
 		assert_int_equal(vm.memory_mib, cases[i].vm.memory_mib);
 		for (size_t k = 0; k < N_SIZE_PAGES; k++)
 			assert_int_equal(vm.pages_mib[k], cases[i].vm.pages_mib[k]);
 	}
+}
+
+/* A large guest takes memory by 2 GiB: less of small pages is other memory. */
+static void test_vm_of_a_large_guest_grows_by_its_blocks(void **state)
+{
+	const struct size limits = { .memory_bytes = 256 * MIB, .pages_mib = { 3072, 1024 } };
+	struct config config = { .hypervisor = { .default_maxvcpus = 1,
+						 .default_maxmemory = 262144 } };
+	struct size_vm vm = size_vm(&config, 65536, 2048, limits);
+
+	(void)state;
+	assert_int_equal(vm.pages_mib[SIZE_PAGES_2M], 2048);
+	assert_int_equal(vm.pages_mib[SIZE_PAGES_1G], 2048);
+	assert_int_equal(vm.memory_mib, 65536 + 2048 + 1024);
 }
 
 /* What comes before pages of 1 GiB is not there yet; a VM that does not grow has all at once. */
@@ -369,7 +383,8 @@ static void test_vm_begins_without_what_is_plugged_in(void **state)
 	assert_int_equal(size_vm_at_boot(&config, 256, limits).pages_mib[SIZE_PAGES_1G], 0);
 	config.runtime.static_sandbox_resource_mgmt = true;
 	assert_int_equal(size_vm_at_boot(&config, 256, limits).memory_mib, 256 + 512 + 16 + 1024);
-	assert_int_equal(size_vm(&config, 256, limits).memory_mib, 256 + 512 + 16 + 1024);
+	assert_int_equal(size_vm(&config, 256, SIZE_BLOCK_MIB, limits).memory_mib,
+			 256 + 512 + 16 + 1024);
 }
 
 static void test_guest_keeps_the_pages_that_were_plugged_in(void **state)
@@ -699,6 +714,7 @@ int main(void)
 		cmocka_unit_test(test_size_follows_limits_by_name),
 		cmocka_unit_test(test_size_of_pod_refuses_what_is_no_number),
 		cmocka_unit_test(test_vm_adds_limits_to_the_defaults_within_maxima),
+		cmocka_unit_test(test_vm_of_a_large_guest_grows_by_its_blocks),
 		cmocka_unit_test(test_vm_begins_without_what_is_plugged_in),
 		cmocka_unit_test(test_vm_has_no_more_than_the_limit_of_its_pod_leaves),
 		cmocka_unit_test(test_cgroups_of_both_versions_tell_limit_and_kills),

@@ -6,6 +6,8 @@
 
 #include "tests/unit/pod.h"
 
+#define LONG_MS (2 * PEER_PATIENCE_MS)
+
 /* ---- the VM and its end ---- */
 
 static void test_a_vmm_that_ends_at_its_start_is_the_reason(void **state)
@@ -121,6 +123,89 @@ static void test_exec_whose_kill_is_not_answered_is_given_up_alone(void **state)
 	end_one(*state, BOX);
 	end_one(*state, POD);
 	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+
+/* Calls NAME of the agent, which does not answer, for as long as the test lasts. */
+struct hanging {
+	struct fixture *f;
+	int (*ask)(struct fixture *f, struct error *e);
+	pthread_t thread;
+	unsigned ended;
+};
+
+static void *ask_in_vain(void *arg)
+{
+	struct hanging *h = arg;
+	struct error e;
+
+	(void)h->ask(h->f, &e);
+	(void)__atomic_add_fetch(&h->ended, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static void begin_hanging(struct hanging *h, const char *method)
+{
+	unsigned before = agent_calls(method);
+	struct error e;
+
+	hang_ms = LONG_MS;
+	agent_next(method, AGENT_HANGS);
+	assert_int_equal(pthread_create(&h->thread, NULL, ask_in_vain, h), 0);
+	while (agent_calls(method) == before)
+		assert_int_equal(wait_pause(5, method, deadline_in(PEER_PATIENCE_MS), NULL, &e), 0);
+}
+
+static void assert_still_hanging(struct hanging *h)
+{
+	assert_int_equal(__atomic_load_n(&h->ended, __ATOMIC_SEQ_CST), 0);
+}
+
+static void assert_whole_life(struct fixture *f, const char *id)
+{
+	struct error e;
+
+	if (create_member(f, id, &e) < 0 || start(f, id, "", &e) < 0)
+		fail_msg("%s", e.msg);
+	end_one(f, id);
+}
+
+/* Neither one that asks for nothing, nor one for which the VM grows as well. */
+static void test_container_comes_and_goes_while_another_gets_memory(void **state)
+{
+	struct hanging grows = { .f = *state, .ask = update };
+	struct error e;
+
+	start_all(*state);
+	begin_hanging(&grows, "OnlineCPUMem");
+	assert_whole_life(*state, "other");
+	more_linux = "\"resources\":{\"memory\":{\"limit\":1073741824}},";
+	assert_whole_life(*state, "large");
+	more_linux = "";
+	assert_still_hanging(&grows);
+	assert_int_equal(agent_calls("OnlineCPUMem"), 2);
+	end_one(*state, BOX);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+	assert_int_equal(pthread_join(grows.thread, NULL), 0);
+}
+
+static void test_exec_that_hangs_holds_no_other_call_up(void **state)
+{
+	struct hanging exec = { .f = *state, .ask = do_start_exec };
+	struct error e;
+
+	start_all(*state);
+	assert_int_equal(add_exec(*state, "", &e), 0);
+	assert_int_equal(add_exec_as(*state, "other", "", &e), 0);
+	begin_hanging(&exec, "ExecProcess");
+	assert_int_equal(start(*state, BOX, "other", &e), 0);
+	assert_int_equal(do_stats(*state, &e), 0);
+	assert_int_equal(update(*state, &e), 0);
+	assert_still_hanging(&exec);
+	end_one(*state, BOX);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+	assert_int_equal(pthread_join(exec.thread, NULL), 0);
 }
 
 /* ---- what there is of a container on the host ---- */
@@ -309,6 +394,8 @@ int main(void)
 		POD_TEST(test_a_vm_that_is_killed_ends_all_its_containers),
 		POD_TEST(test_an_exit_is_told_with_its_status),
 		POD_TEST(test_calls_that_hang_hold_nobody_up),
+		POD_TEST(test_container_comes_and_goes_while_another_gets_memory),
+		POD_TEST(test_exec_that_hangs_holds_no_other_call_up),
 		POD_TEST(test_exec_whose_kill_is_not_answered_is_given_up_alone),
 		POD_TEST(test_output_is_whole),
 		POD_TEST(test_output_of_a_foreign_agent_is_whole),

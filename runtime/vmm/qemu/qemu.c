@@ -7,7 +7,7 @@
  * block device the descriptor set that QEMU opened it from.  Ports are few, since each takes time
  * at boot: the last free one is for a SCSI controller, which has room for all disks that follow.
  * Every command that makes a backend for a device is undone when the device is refused.  Memory
- * comes in DIMMs, which are not taken out again; the guest's kernel takes them in 128 MiB blocks;
+ * comes in DIMMs, which are not taken out again; the guest's kernel takes them in blocks;
  * what it shall not use of them is in the balloon.  Calls come in order.
  */
 
@@ -25,18 +25,17 @@
 #include "runtime/vmm/qemu/command.h"
 #include "runtime/vmm/qemu/qmp.h"
 
-#define PORTS_MAX    QEMU_PORTS_MAX
-#define UNITS_MAX    64 /* of the SCSI controller */
-#define SLOTS_MAX    64
-#define MEMORY_BLOCK 128 /* MiB */
-#define GROWTH_MAX   48  /* x the memory there is: what it takes to describe itself must fit */
-#define QUIT_MS      1000
-#define TIDY_MS      2000
-#define HEARS_MS     1000
-#define NO_SET       (-1)
-#define VSOCK_PATH   "/machine/peripheral/" QEMU_VSOCK "/virtio-backend"
-#define DRIVER_OK    "VIRTIO_CONFIG_S_DRIVER_OK"
-#define CONTROLLER   "scsi0"
+#define PORTS_MAX  QEMU_PORTS_MAX
+#define UNITS_MAX  64 /* of the SCSI controller */
+#define SLOTS_MAX  64
+#define GROWTH_MAX 48 /* x the memory there is: what it takes to describe itself must fit */
+#define QUIT_MS    1000
+#define TIDY_MS    2000
+#define HEARS_MS   1000
+#define NO_SET     (-1)
+#define VSOCK_PATH "/machine/peripheral/" QEMU_VSOCK "/virtio-backend"
+#define DRIVER_OK  "VIRTIO_CONFIG_S_DRIVER_OK"
+#define CONTROLLER "scsi0"
 
 struct port {
 	char *id; /* of what is plugged in; NULL: free */
@@ -709,24 +708,26 @@ static int add_dimm(const struct call *call, const struct config_hypervisor *h,
 	return 0;
 }
 
-static uint64_t round_to_block(uint64_t mib)
+static uint64_t round_up(uint64_t mib, uint64_t block)
 {
-	return (mib + MEMORY_BLOCK - 1) / MEMORY_BLOCK * MEMORY_BLOCK;
+	return (mib + block - 1) / block * block;
 }
 
 /* Adds what is missing up to TOTAL_MIB. */
-static int add_memory(const struct call *call, const struct config_hypervisor *h,
-		      uint64_t total_mib, struct error *e)
+static int add_memory(const struct call *call, const struct vmm *vmm, uint64_t total_mib,
+		      struct error *e)
 {
+	const struct config_hypervisor *h = &vmm->config->hypervisor;
+	uint64_t block = vmm->memory_block_mib;
 	struct qemu *q = call->q;
 	struct dimm step = { 0 };
 	int r;
 
 	while (q->memory_mib < total_mib) {
-		step.mib = round_to_block(
-			min_u64(total_mib - q->memory_mib, q->memory_mib * GROWTH_MAX));
+		step.mib = round_up(min_u64(total_mib - q->memory_mib, q->memory_mib * GROWTH_MAX),
+				    block);
 		if (q->memory_mib + step.mib > h->default_maxmemory)
-			step.mib -= MEMORY_BLOCK;
+			step.mib -= block;
 		if (step.mib == 0)
 			break;
 		r = add_dimm(call, h, &step, e);
@@ -801,7 +802,7 @@ static int qemu_resize_memory(struct vmm *vmm, uint64_t total_mib, uint64_t *ret
 	const struct call call = { vmm->state, deadline_ms, c };
 	struct qemu *q = call.q;
 	bool was_whole = q->usable_mib == q->memory_mib;
-	int r = add_memory(&call, &vmm->config->hypervisor, total_mib, e);
+	int r = add_memory(&call, vmm, total_mib, e);
 
 	if (r < 0)
 		return r;
