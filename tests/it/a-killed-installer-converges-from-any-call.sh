@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 600
+# timeout: 900
 # tier: full
 #
 # A seeded slice of what ./dev torture does whole: kata-deploy is killed at system calls of each flow, calls of it fail, the
