@@ -117,3 +117,12 @@ eventually() {
 	done
 	polling=''
 }
+
+# asked ANSWER FILE COMMAND... - what COMMAND says goes to FILE; ANSWER is typed once a question is there, as what was
+# typed before is no answer.
+asked() {
+	local answer=$1 said=$2
+	shift 2
+	# shellcheck disable=SC2094 # it is read while it is written
+	"$@" >"$said" 2>&1 < <(eventually 60 "a question" grep -qF '[y/N]' "$said" && echo "$answer")
+}

@@ -188,7 +188,7 @@ check_processors_and_memory() {
 	qmp object-add '{"qom-type":"memory-backend-memfd","id":"m1","size":134217728,"share":true}'
 	qmp device_add '{"driver":"pc-dimm","id":"dimm1","memdev":"m1"}'
 	ctl OnlineCPUMem '{"nb_cpus":2}' >/dev/null
-	expect_match "the second processor" 'kata_guest_cpu_time\{cpu="cpu1"' "$(ctl GetMetrics)"
+	expect_match "the second processor" 'kata_guest_cpu_time\{cpu="1"' "$(ctl GetMetrics)"
 	eventually 10 "more memory" has_more_memory "$before"
 	expect "block size" 134217728 "$(ctl GetGuestDetails '{"mem_block_size":true}' | jq .mem_block_size_bytes)"
 }

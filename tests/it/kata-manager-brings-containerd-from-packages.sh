@@ -41,11 +41,8 @@ in_root() {
 		exec chroot "$root" "$@"' - "$root" "$@"
 }
 km() { in_root /release/kata-manager "$@"; }
-# asked ANSWER COMMAND... - on a terminal, where somebody gives that answer.
-asked() {
-	local answer=$1
-	shift
-	printf '%s\n' "$answer" | script -qec "$(printf '%q ' unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" sh -c \
+on_terminal() { # COMMAND...
+	script -qec "$(printf '%q ' unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" sh -c \
 		"mount --rbind /dev '$root/dev'; mount -t sysfs -o ro sysfs '$root/sys'; mount -t tmpfs tmpfs '$root/run'; exec chroot '$root' $*")" /dev/null
 }
 has() { in_root dpkg -s "$1" >/dev/null 2>&1; }
@@ -59,7 +56,7 @@ expect_match "what it says" 'apt-get install containerd and containernetworking-
 expect "engines" 0 "$(km status -o json | jq '.engines | length')"
 
 note "somebody says no, or does not want to be asked"
-asked n /release/kata-manager "${install[@]}" >"$work/said" || fail "$(cat "$work/said")"
+asked n "$work/said" on_terminal /release/kata-manager "${install[@]}" || fail "$(cat "$work/said")"
 expect_match "the question" 'This machine has no container engine' "$(cat "$work/said")"
 ! has containerd || fail "containerd was brought against the answer"
 km "${install[@]}" --yes --engines none
@@ -68,7 +65,7 @@ km "${install[@]}" --yes
 ! has containerd || fail "the choice was not kept"
 
 note "somebody says yes"
-asked y /release/kata-manager "${install[@]}" --engines all >"$work/said" || fail "$(cat "$work/said")"
+asked y "$work/said" on_terminal /release/kata-manager "${install[@]}" --engines all || fail "$(cat "$work/said")"
 cat "$work/said"
 has containerd || fail "there is no containerd"
 has containernetworking-plugins || fail "there are no plugins"

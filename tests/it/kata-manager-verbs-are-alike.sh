@@ -152,9 +152,9 @@ ends remove
 expect "status" 2 "$status"
 says "what is to be said" "say --yes"
 status=0
-inside timeout 100 script -qec "$work/bin/kata-manager remove" /dev/null >"$work/out" 2>&1 <<<n || status=$?
+asked n "$work/out" inside timeout 100 script -qec "$work/bin/kata-manager remove" /dev/null || status=$?
 expect_match "the question" '\[y/N\]' "$(cat "$work/out")"
 expect "status" 130 "$status"
 expect "the machine" "$before" "$(tree)"
-inside timeout 100 script -qec "$work/bin/kata-manager remove" /dev/null >"$work/out" 2>&1 <<<y
+asked y "$work/out" inside timeout 100 script -qec "$work/bin/kata-manager remove" /dev/null
 [ "$before" != "$(tree)" ] || fail "a removal that was wanted changed nothing: $(cat "$work/out")"

@@ -160,8 +160,8 @@ eventually 30 "the repair to be counted" is_metric 'kata_deploy_drift_total{resu
 k label node "$name" katacontainers.io/kata-runtime- >/dev/null
 eventually 120 "the label to come back" is_labelled true
 on_node systemctl restart containerd
-eventually 30 "the start of containerd to be told" has_event KataEngineStarted containerd
-eventually 30 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
+eventually 120 "the start of containerd to be told" has_event KataEngineStarted containerd
+eventually 120 "the start to be counted" is_metric kata_deploy_engine_starts_total 1
 pid=$(containerd_pid)
 pods exec lasting -- true || fail "the pod does not answer after containerd was started anew"
 
