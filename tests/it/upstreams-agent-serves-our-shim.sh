@@ -82,8 +82,8 @@ status=0
 in_member sh -c 'exit 7' || status=$?
 expect "exit code of exec" 7 $status
 expect "a megabyte from exec" 1048576 "$(in_member head -c 1048576 /dev/zero | wc -c)"
-screen=$(script -qec "nsenter -t $init -m -p $containerd_bin/ctr --address /run/containerd/containerd.sock tasks exec -t --exec-id term $member sh -c 'tty; echo typed'" /dev/null </dev/null | tr -d '\r')
-expect_match "the terminal" '/dev/(pts/[0-9]+|console).*typed' "${screen//$'\n'/ }"
+screen=$(script -qec "nsenter -t $init -m -p $containerd_bin/ctr --address /run/containerd/containerd.sock tasks exec -t --exec-id term $member sh -c 'test -t 1 && echo terminal; echo typed'" /dev/null </dev/null | tr -d '\r')
+expect_match "the terminal" 'terminal.*typed' "${screen//$'\n'/ }"
 expect_match "statistics" 'memory\.usage|usage_limit|memory' "$(ctr tasks metrics $member | tr '\n' ' ')"
 expect_match "metrics of the guest" 'kata_guest_meminfo\{item="mem_total"\} [0-9]' "$(inside "$kata/bin/kata-runtime" metrics $pod)"
 

@@ -29,7 +29,7 @@ done
 note "$(grep -vc '^#' "$work/metrics") numbers"
 
 # It wants a terminal.
-enter() { script -qec "nsenter -t $init -m -p timeout 60 $tool --config $tool_configuration exec $box" /dev/null; }
+enter() { script -qec "nsenter -t $init -m -p timeout --foreground 60 $tool --config $tool_configuration exec $box" /dev/null; }
 screen=$( (sleep 3; printf 'cat /proc/version\r'; sleep 3; printf 'exit\r'; sleep 3) | enter | tr -d '\r')
 expect_match "what it shows of the guest" 'Linux version' "$screen"
 
