@@ -35,6 +35,7 @@ static const struct param params[] = {
 	{ "hotplug_timeout", KIND_NUMBER, MEMBER(hotplug_timeout_s), 1, 3600 },
 	{ "container_pipe_size", KIND_NUMBER, MEMBER(container_pipe_size), 0, AGENT_PIPE_SIZE_MAX },
 	{ "ready_vport", KIND_NUMBER, MEMBER(ready_vport), 1, UINT32_MAX },
+	{ "forward_vport", KIND_NUMBER, MEMBER(forward_vport), 1, UINT32_MAX },
 	{ "privileged_peer", KIND_FLAG, MEMBER(has_privileged_peer), 0, 0 },
 	{ "reclaim_period", KIND_NUMBER, MEMBER(reclaim_period_s), 0, 3600 },
 	{ "devmode", KIND_IGNORED, 0, 0, 0 },

@@ -22,6 +22,7 @@ struct config {
 	uint32_t hotplug_timeout_s;
 	uint32_t container_pipe_size; /* 0: the kernel's default */
 	uint32_t ready_vport;         /* 0: nobody waits for the ready signal */
+	uint32_t forward_vport;       /* 0: nobody forwards ports of the pod */
 	uint32_t reclaim_period_s;    /* 0: files stay in memory */
 	bool has_privileged_peer;     /* the runtime dials from privileged ports of the host */
 	bool is_init;                 /* first process of a guest, not a test */

@@ -25,6 +25,7 @@
 #include "agent/guest/logport.h"
 #include "agent/guest/ready.h"
 #include "agent/init.h"
+#include "agent/network/forward.h"
 #include "agent/network/network.h"
 #include "agent/rpc.h"
 #include "agent/sandbox.h"
@@ -41,6 +42,7 @@ struct agent {
 	struct sandbox *sandbox;
 	struct rpc_server *server;
 	struct console *console;
+	struct forward *forward;
 	struct cache *cache;
 	struct io signals;
 	struct io goodbye; /* a timer: the end after DestroySandbox */
@@ -244,6 +246,21 @@ static void open_console(struct agent *agent)
 		log_warn("no debug console: %s", e.msg);
 }
 
+/* Nor does a pod need its ports to be forwarded. */
+static void open_forward(struct agent *agent)
+{
+	const struct sock_address address = { .kind = SOCK_KIND_VSOCK,
+					      .cid = UINT32_MAX,
+					      .port = agent->config.forward_vport };
+	struct error e;
+
+	if (!address.port)
+		return;
+	agent->forward = forward_new(agent->sandbox, &address, &e);
+	if (!agent->forward)
+		log_warn("ports are not forwarded: %s", e.msg);
+}
+
 /* Nor does it need to be small. */
 static void watch_cache(struct agent *agent)
 {
@@ -285,6 +302,7 @@ static int start(struct agent *agent, struct error *e)
 	if (!agent->server || listen_for_runtime(agent, e) < 0)
 		return -e->code;
 	open_console(agent);
+	open_forward(agent);
 	watch_cache(agent);
 	log_info("serving '%s'", agent->config.server_addr);
 	if (agent->config.ready_vport)
@@ -301,6 +319,7 @@ static void stop(struct agent *agent)
 		work_pool_stop(agent->pool);
 	cache_free(agent->cache);
 	console_free(agent->console);
+	forward_free(agent->forward);
 	rpc_server_free(agent->server);
 	sandbox_free(agent->sandbox);
 	work_pool_free(agent->pool);

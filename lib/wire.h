@@ -53,5 +53,6 @@
 #define WIRE_HTTP_ADDRESS_MAX 8 /* of them from one address */
 #define WIRE_HTTP_PATIENCE_MS 5000
 #define WIRE_SHIM_PEERS_MAX   16 /* of a shim's management socket */
+#define WIRE_FORWARDS_MAX     64 /* connections to a pod's localhost */
 
 #endif

@@ -63,9 +63,7 @@ static void *visit_run(void *arg)
 	return NULL;
 }
 
-/* Runs OPEN(ARG) inside the namespace. */
-static int netns_visit(int netns_fd, int (*open)(void *, struct error *), void *arg,
-		       struct error *e)
+int network_visit(int netns_fd, int (*open)(void *arg, struct error *e), void *arg, struct error *e)
 {
 	struct visit v = { .netns_fd = netns_fd, .open = open, .arg = arg, .error = e };
 	pthread_t thread;
@@ -380,7 +378,7 @@ int network_scan(int netns_fd, struct network **ret_network, struct error *e)
 	n->netns_fd = fcntl(netns_fd, F_DUPFD_CLOEXEC, 3);
 	if (n->netns_fd < 0)
 		return fail(e, errno, "cannot copy a descriptor: %m");
-	r = netns_visit(n->netns_fd, open_netlink, &n->netlink_fd, e);
+	r = network_visit(n->netns_fd, open_netlink, &n->netlink_fd, e);
 	if (r >= 0)
 		r = scan_all(n, e);
 	if (r < 0)
@@ -392,7 +390,7 @@ int network_scan(int netns_fd, struct network **ret_network, struct error *e)
 
 int network_watch(const struct network *n, struct error *e)
 {
-	int fd = -1, r = netns_visit(n->netns_fd, open_watch, &fd, e);
+	int fd = -1, r = network_visit(n->netns_fd, open_watch, &fd, e);
 
 	if (r < 0) {
 		(void)close_fd(fd);
@@ -531,7 +529,7 @@ int network_connect(struct network *n, struct error *e)
 
 	if (n->n_links == 0)
 		return 0;
-	r = netns_visit(n->netns_fd, open_taps, n, e);
+	r = network_visit(n->netns_fd, open_taps, n, e);
 	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
 		if (!n->links[i].tap[0])
 			r = link_connect(n, i, e);
@@ -554,7 +552,7 @@ void network_forget(const char *netns_path, char *const *links, char *const *tap
 	unsigned index;
 
 	if (netns_fd < 0 || is_own_netns(netns_fd) ||
-	    netns_visit(netns_fd, open_netlink, &fd, &e) < 0)
+	    network_visit(netns_fd, open_netlink, &fd, &e) < 0)
 		return;
 	for (char *const *name = links; name && *name; name++)
 		if (redirect_find(fd, *name, &index, &e) >= 0 && redirect_detach(fd, index, &e) < 0)

@@ -79,6 +79,10 @@ bool network_is_of_host(const char *path);
  * (NULL).  ENOTSUP for the caller's own.  Work thread. */
 int network_namespace_open(const char *path, struct error *e);
 
+/* Runs OPEN(ARG) inside the namespace, which what it opens belongs to.  Work thread. */
+int network_visit(int netns_fd, int (*open)(void *arg, struct error *e), void *arg,
+		  struct error *e);
+
 /* Reads the namespace NETNS_FD, which is copied; nothing in it is changed.  Loopback and interfaces
  * without an address (link-local ones do not count) are left out.  Work thread. */
 int network_scan(int netns_fd, struct network **ret_network, struct error *e);

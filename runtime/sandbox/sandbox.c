@@ -65,7 +65,8 @@ struct sandbox {
 	int netns_fd;      /* the pod's */
 	int network_watch; /* -1: nobody adds interfaces */
 	struct placeholders *places;
-	struct network *network; /* the guest's, which may be none */
+	struct network *network;    /* the guest's, which may be none */
+	struct localhost localhost; /* until it is taken */
 	struct cgroup cgroups;
 	struct share *share;   /* NULL: shared_fs is "none" */
 	struct copies *copies; /* NULL: it is something else */
@@ -254,6 +255,7 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 
 	s->id = xstrdup(params->id);
 	s->netns_fd = s->network_watch = -1;
+	s->localhost = LOCALHOST_NONE;
 	s->type = params->type;
 	s->loop = params->loop;
 	s->pool = params->pool;
@@ -622,6 +624,23 @@ static int set_clock(struct sandbox *s, struct error *e)
 	return 0;
 }
 
+/* Engines forward ports of pods, by connecting there; without it they are refused. */
+static int open_localhost(struct sandbox *s, struct error *e)
+{
+	if (s->type == SPEC_SANDBOX && s->has_own_agent &&
+	    localhost_open(s->netns_fd, &s->localhost, e) < 0)
+		log_info("ports are not forwarded: %s", e->msg);
+	return 0;
+}
+
+struct localhost sandbox_take_localhost(struct sandbox *s)
+{
+	struct localhost l = s->localhost;
+
+	s->localhost = LOCALHOST_NONE;
+	return l;
+}
+
 struct step {
 	const char *name;
 	int (*run)(struct sandbox *s, struct error *e);
@@ -640,6 +659,7 @@ static const struct step steps[] = {
 	{ "setting the guest's clock", set_clock },
 	{ "creating the sandbox in the guest", create_guest_sandbox },
 	{ "setting up the guest's network", set_guest_network },
+	{ "taking connections to localhost", open_localhost },
 };
 
 static int run_steps(struct sandbox *s, const struct step *row, size_t n, struct error *e)
@@ -737,6 +757,7 @@ void sandbox_free(struct sandbox *s)
 	if (!s)
 		return;
 	copies_free(s->copies);
+	localhost_close(&s->localhost);
 	placeholders_free(s->places);
 	(void)close_fd(s->netns_fd);
 	(void)close_fd(s->network_watch);

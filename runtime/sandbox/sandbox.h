@@ -5,6 +5,7 @@
 #include "lib/rpc/client.h"
 #include "runtime/sandbox/block.h"
 #include "runtime/sandbox/copies.h"
+#include "runtime/sandbox/localhost.h"
 #include "runtime/sandbox/share.h"
 #include "runtime/sandbox/size.h"
 #include "runtime/sandbox/spec.h"
@@ -49,6 +50,9 @@ int sandbox_change_interfaces(struct sandbox *s, struct error *e);
 /* Borrowed: readable when something may have changed (network_watch_read()); -1 where nobody
  * changes anything. */
 int sandbox_network_watch(const struct sandbox *s);
+/* Whoever takes it carries connections to the pod's localhost into the guest, at the agent's
+ * VSOCK_PORT_FORWARD; LOCALHOST_NONE where nobody can or needs to.  Once, after sandbox_start(). */
+struct localhost sandbox_take_localhost(struct sandbox *s);
 /* Sets the guest's clock by the host's; to be done again from time to time.  Work thread. */
 int sandbox_set_clock(struct sandbox *s, struct error *e);
 

@@ -13,6 +13,7 @@
 #include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/runtimeoptions.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/shim/forward.h"
 #include "runtime/shim/shim.h"
 
 #define ID_MAX      76
@@ -250,6 +251,7 @@ static void sandbox_runs(struct op *op)
 	shim->watch = watch_new(shim, &e);
 	if (!shim->watch)
 		log_error("the death of the VM will not be noticed: %s", e.msg);
+	shim->forward = forward_new(shim);
 }
 
 static void create_finish(struct op *op)

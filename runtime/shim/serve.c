@@ -18,6 +18,7 @@
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/actions.h"
+#include "runtime/shim/forward.h"
 #include "runtime/shim/metrics.h"
 #include "runtime/shim/shim.h"
 
@@ -141,6 +142,7 @@ static void shim_close(struct shim *shim)
 	if (shim->urgent)
 		work_pool_stop(shim->urgent);
 	watch_free(shim->watch);
+	forward_free(shim->forward);
 	shim_look_close(shim);
 	manage_free(shim->manage);
 	rpc_server_free(shim->server);

@@ -30,6 +30,8 @@
 
 struct shim;
 struct task;
+struct carried;
+struct forward;
 struct manage_peer;
 struct metrics;
 
@@ -139,6 +141,7 @@ struct shim {
 	unsigned ops;
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
+	struct forward *forward; /* NULL: nothing is carried */
 	struct io signals;
 	struct io look;      /* a timer: whether somebody still wants this shim */
 	uint64_t look_ms;    /* 0: never asked */
@@ -231,6 +234,7 @@ struct op {
 	strv bundles;
 	enum spec_type type;
 	uint32_t signal;
+	struct carried *carried;  /* the connection it is for */
 	struct manage_peer *peer; /* whose request it is, instead of REQ */
 	char *path;               /* freed with the op, as TEXT */
 	char *text;

@@ -11,6 +11,7 @@
 
 #include "lib/log.h"
 #include "runtime/sandbox/state.h"
+#include "runtime/shim/forward.h"
 #include "runtime/shim/shim.h"
 
 #define DRAIN_MS UINT64_C(2000)
@@ -78,6 +79,7 @@ void shim_check_stop(struct shim *shim)
 		return;
 	shim->stage = SHIM_ENDING;
 	watch_free(TAKE_PTR(shim->watch));
+	forward_free(TAKE_PTR(shim->forward));
 	/* What stands for containers of a guest that is gone is in the sandbox's cgroup. */
 	for (struct task *task = shim->tasks; task; task = task->next)
 		task_ended(task);

@@ -99,6 +99,7 @@ static const struct {
 	{ "systemd.mask=systemd-networkd.socket", has_image },
 	{ "agent.log=debug", is_agent_debugged },
 	{ "agent.reclaim_period=30", gives_back },
+	{ "agent.forward_vport=1027", always },
 	{ "agent.privileged_peer", is_dialled_by_us },
 	{ "agent.debug_console", has_debug_console },
 	{ "agent.debug_console_vport=1026", has_debug_console },

@@ -17,6 +17,7 @@
 #define VSOCK_PORT_AGENT   1024
 #define VSOCK_PORT_LOG     1025
 #define VSOCK_PORT_CONSOLE 1026
+#define VSOCK_PORT_FORWARD 1027 /* of our agent: agent/network/forward.c */
 
 enum vsock_kind { VSOCK_NONE, VSOCK_VHOST, VSOCK_HYBRID };
 

@@ -2,6 +2,7 @@
 
 kata_fuzz(fuzz_toml.c LIBS kata_base)
 kata_fuzz(fuzz_ttrpc.c LIBS kata_rpc kata_proto_agent)
+kata_fuzz(fuzz_tunnel.c LIBS kata_base)
 kata_fuzz(fuzz_agent_messages.c LIBS kata_rpc kata_proto_agent kata_proto_shim)
 kata_fuzz(fuzz_oci_config.c LIBS kata_pbjson)
 kata_fuzz(fuzz_kube_watch.c LIBS kata_kube)

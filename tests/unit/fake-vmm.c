@@ -124,32 +124,61 @@ static int step(enum fake_step which, struct error *e)
 
 /* ---- the guest's side of the vsock ---- */
 
-static bool reads_connect(int fd)
+/* The port that is asked for; 0 if nothing sensible is. */
+static unsigned reads_connect(int fd)
 {
 	char line[LINE_SIZE];
+	unsigned port = 0;
 	size_t n = 0;
 	struct error e;
 
 	while (n < sizeof(line) - 1) {
 		if (wait_fd(fd, POLLIN, "connect", deadline_in(CALL_MS), NULL, &e) < 0 ||
 		    read(fd, line + n, 1) != 1)
-			return false;
+			return 0;
 		if (line[n++] == '\n')
 			break;
 	}
 	line[n] = '\0';
-	return str_starts(line, "CONNECT ");
+	return sscanf(line, "CONNECT %u", &port) == 1 ? port : 0;
+}
+
+/* A server at port 80 that says what it is told until it is told nothing more; it is the end of the
+ * tunnel as well, so the pieces go back as they come. */
+static void *echo_thread(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	uint8_t bytes[4096], port[2], answer;
+	ssize_t n = recv(fd, port, sizeof(port), MSG_WAITALL);
+
+	answer = n == 2 && port[0] == 0 && port[1] == 80 ? 0 : ECONNREFUSED;
+	(void)send(fd, &answer, 1, MSG_NOSIGNAL);
+	while (answer == 0 && (n = recv(fd, bytes, sizeof(bytes), 0)) > 0)
+		(void)send(fd, bytes, (size_t)n, MSG_NOSIGNAL);
+	(void)close_fd(fd);
+	return NULL;
+}
+
+static void echo(int own_fd)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, echo_thread, (void *)(intptr_t)own_fd) != 0)
+		abort();
+	(void)pthread_detach(thread);
 }
 
 static void take_call(const struct guest *g)
 {
 	_close_ int fd = accept4(g->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	unsigned port = fd < 0 ? 0 : reads_connect(fd);
 	struct error e;
 
-	if (fd < 0 || !reads_connect(fd) ||
-	    write_all(fd, OK_LINE, strlen(OK_LINE), "vsock", &e) < 0)
+	if (port == 0 || write_all(fd, OK_LINE, strlen(OK_LINE), "vsock", &e) < 0)
 		return;
-	if (!fake_guest.is_silent)
+	if (port == VSOCK_PORT_FORWARD)
+		echo(TAKE_FD(fd));
+	else if (!fake_guest.is_silent)
 		agent_serve(TAKE_FD(fd));
 }
 

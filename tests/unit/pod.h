@@ -26,6 +26,7 @@
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/sandbox/state.h"
+#include "runtime/shim/forward.h"
 #include "runtime/shim/shim.h"
 #include "tests/unit/fake-vmm.h"
 #include "tests/unit/rpc-peer.h"
@@ -105,6 +106,7 @@ static inline void *shim_thread(void *arg)
 	work_pool_stop(shim->pool);
 	work_pool_stop(shim->urgent);
 	watch_free(TAKE_PTR(shim->watch));
+	forward_free(TAKE_PTR(shim->forward));
 	rpc_server_free(shim->server);
 	state_remove(NULL, shim->id);
 	return NULL;

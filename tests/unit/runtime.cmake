@@ -29,6 +29,7 @@ kata_unit_test(test_device.c LIBS kata_sandbox)
 target_link_options(test_device PRIVATE -Wl,--wrap=sandbox_plug
 	-Wl,--wrap=sandbox_unplug -Wl,--wrap=sandbox_share -Wl,--wrap=share_get -Wl,--wrap=share_put
 	-Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_shm_source)
+kata_unit_test(test_localhost.c LIBS kata_sandbox)
 kata_unit_test(test_layers.c LIBS kata_sandbox)
 kata_unit_test(test_rootfs.c LIBS kata_sandbox)
 kata_unit_test(test_share.c LIBS kata_sandbox)

@@ -4,6 +4,7 @@
  * one call does to another, and what is different with an agent of upstream's.
  */
 
+#include "tests/unit/loopback.h"
 #include "tests/unit/pod.h"
 
 #define LONG_MS (2 * PEER_PATIENCE_MS)
@@ -254,6 +255,93 @@ static void test_network_of_the_host_by_a_path_is_none(void **state)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+/* ---- ports of the pod ---- */
+
+struct visitor {
+	const char *netns;
+	int echoed; /* a connection to port 80 */
+	int refused;
+};
+
+/* In the pod's network namespace, where an engine connects. */
+static void *visit(void *arg)
+{
+	struct visitor *v = arg;
+	_close_ int netns = open(v->netns, O_RDONLY | O_CLOEXEC);
+
+	assert_return_code(setns(netns, CLONE_NEWNET), errno);
+	loopback_up();
+	v->echoed = loopback_connect(AF_INET, 1, 80);
+	v->refused = loopback_connect(AF_INET6, 1, 81);
+	return NULL;
+}
+
+static void visit_pod(struct fixture *f, struct visitor *v)
+{
+	Task__StateRequest in = TASK__STATE_REQUEST__INIT;
+	_message_ Task__StateResponse *out = NULL;
+	_free_ char *netns = NULL;
+	pthread_t thread;
+	struct error e;
+
+	in.id = (char[]){ POD };
+	assert_int_equal(call(f, "State", &task__state_request__descriptor,
+			      &task__state_response__descriptor, &in, &out, &e),
+			 0);
+	netns = xasprintf("/proc/%u/ns/net", out->pid);
+	v->netns = netns;
+	assert_int_equal(pthread_create(&thread, NULL, visit, v), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+static void test_port_of_a_pod_is_forwarded(void **state)
+{
+	struct visitor v = { .echoed = -1 };
+	struct fixture *f = *state;
+	struct error e;
+	char bytes[4];
+
+	assert_int_equal(create_pod(f, &e), 0);
+	if (!f->shim.forward) {
+		print_message("SKIPPED: this kernel or user forwards nothing\n");
+	} else {
+		visit_pod(f, &v);
+		assert_true(v.echoed >= 0);
+		assert_true(v.refused >= 0);
+		peer_send(v.echoed, "echo", 4);
+		assert_true(peer_receive(v.echoed, bytes, 4));
+		assert_memory_equal(bytes, "echo", 4);
+		(void)shutdown(v.echoed, SHUT_WR);
+		assert_false(peer_receive(v.echoed, bytes, 1));
+		assert_int_equal(recv(v.refused, bytes, 1, 0), -1);
+		assert_int_equal(errno, ECONNRESET);
+		(void)close(v.echoed);
+		(void)close(v.refused);
+	}
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* One that is open does not keep the pod. */
+static void test_forwarded_port_ends_with_its_pod(void **state)
+{
+	struct visitor v = { .echoed = -1 };
+	struct fixture *f = *state;
+	struct error e;
+	char byte;
+
+	assert_int_equal(create_pod(f, &e), 0);
+	if (f->shim.forward)
+		visit_pod(f, &v);
+	end_one(f, POD);
+	if (v.echoed >= 0) {
+		assert_false(peer_receive(v.echoed, &byte, 1));
+		(void)close(v.echoed);
+		(void)close(v.refused);
+	}
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
 #define HOOK(moment, script) \
 	"\"" moment "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]}]"
 #define NOTED(moment) HOOK(moment, "echo " moment " >>/run/hooks")
@@ -403,6 +491,8 @@ int main(void)
 		POD_TEST(test_foreign_agent_is_not_waited_for),
 		POD_TEST(test_process_of_a_container_has_nothing_of_the_host),
 		POD_TEST(test_network_of_the_host_by_a_path_is_none),
+		POD_TEST(test_port_of_a_pod_is_forwarded),
+		POD_TEST(test_forwarded_port_ends_with_its_pod),
 		POD_TEST(test_hooks_run_around_the_life_of_a_container),
 	};
 
