@@ -15,6 +15,10 @@ pod p <<-END
 	  command: [sh, -c, "mkdir /w; echo here I am > /w/index.html; head -c 3000000 /dev/urandom > /w/big; httpd -p 8080 -h /w; httpd -p 127.0.0.1:8081 -h /w; httpd -p '[::1]:8082' -h /w; sleep 100000"]
 END
 ready p
+# kubectl ends with the first connection that fails.
+for url in 127.0.0.1:8080 127.0.0.1:8081 "[::1]:8082"; do
+	eventually 30 "$url to be served inside" in_pod p wget -qO- "http://$url/"
+done
 at_home() { ip netns exec "kata-$KATA_CLUSTER" "$@"; }
 port=$((20000 + $$ % 20000))
 "$cluster" kubectl -n "$namespace" port-forward pod/p "$port:8080" "$((port + 1)):8081" "$((port + 2)):8082" "$((port + 3)):9" >"$work/forward" 2>&1 &
