@@ -8,6 +8,10 @@
 . "$(dirname "$0")/../testing.sh"
 require curl
 
+# Without us containerd finds ::1 only where the node's /etc/hosts calls it localhost, which ours do not.
+servers=3
+[ "${RUNTIME_CLASS:-kata}" != runc ] || servers=2
+
 pod p <<-END
 	containers:
 	- name: c
@@ -26,14 +30,14 @@ forwarder=$!
 end_forwarder() { kill "$forwarder" 2>/dev/null || true; }
 cleanup end_forwarder
 get() { at_home curl -fsS --max-time 60 "http://127.0.0.1:$1/$2"; }
-for server in 0 1 2; do
+for ((server = 0; server < servers; server++)); do
 	answers() { [ "$(get $((port + server)) '')" = "here I am" ]; }
 	eventually 30 "the server at port 808$server to answer" answers
 done
 
 sum=$(in_pod p sha256sum /w/big | cut -d' ' -f1)
 fetch() { # NUMBER
-	get $((port + $1 % 3)) big | sha256sum | cut -d' ' -f1 >"$work/sum$1"
+	get $((port + $1 % servers)) big | sha256sum | cut -d' ' -f1 >"$work/sum$1"
 }
 for round in 1 2; do
 	fetchers=()
