@@ -5,10 +5,11 @@
  * An agent of ours calls first.  A foreign one does not, so between two looks for a call the guest
  * is dialled, as soon as that is known to do no harm: the kernel's vsock and those of VMMs forgive
  * a request that nobody takes, but vhost-device-vsock is wedged by one that comes before the
- * guest's driver.  Which of both it was is asked later, when it has answered something: then a call
- * of ours has come.  Everything here also ends when a process of the VM does: an epoll descriptor
- * that holds the pidfds and the caller's cancel serves as the cancel of the waits below.  Work
- * threads.
+ * guest's driver.  The VMM says when the driver is up, but not when that daemon, which it does not
+ * wait for, has heard of it: so one dials a while later.  Which of both it was is asked later, when
+ * it has answered something: then a call of ours has come.  Everything here also ends when a
+ * process of the VM does: an epoll descriptor that holds the pidfds and the caller's cancel serves
+ * as the cancel of the waits below.  Work threads.
  */
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #define DIAL_MS       2000
 #define LOOK_MS       100 /* for a call, between two tries */
 #define TRY_MS        500 /* a try, in which no call is seen */
+#define SETTLE_MS     300 /* for the daemon to hear of the driver, on a busy host */
 #define SIGNAL_MS     200 /* for the line of a call that has come */
 #define CONSOLE_KEPT  16384
 #define CONSOLE_CHUNK 4096
@@ -125,14 +127,20 @@ static int dial(const struct vmm *vmm, uint64_t deadline_ms, const struct cancel
 	}
 }
 
-/* Whether a request harms nothing now.  Where the VMM cannot tell, half of the time is waited. */
-static bool may_dial(struct vmm *vmm, uint64_t doubt_ms)
+/* Whether a request harms nothing now.  Where the VMM cannot tell, half of the time is waited.
+ * *heard_ms is when the driver was first known to be up; 0: never yet. */
+static bool may_dial(struct vmm *vmm, uint64_t doubt_ms, uint64_t *heard_ms)
 {
-	int hears = 1;
+	int hears;
 
-	if (vmm->vsock.kind == VSOCK_HYBRID && vmm->driver->hears)
-		hears = vmm->driver->hears(vmm);
-	return hears < 0 ? now_ms() >= doubt_ms : hears > 0;
+	if (vmm->vsock.kind != VSOCK_HYBRID || !vmm->driver->hears)
+		return true;
+	hears = *heard_ms ? 1 : vmm->driver->hears(vmm);
+	if (hears < 0)
+		return now_ms() >= doubt_ms;
+	if (hears && !*heard_ms)
+		*heard_ms = now_ms();
+	return hears && now_ms() >= *heard_ms + SETTLE_MS;
 }
 
 /* Whichever comes first: a call of the agent, which is dialled then, or a try that succeeds. */
@@ -140,6 +148,7 @@ static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct can
 			 struct error *e)
 {
 	uint64_t doubt_ms = now_ms() + (deadline_ms - min_u64(now_ms(), deadline_ms)) / 2;
+	uint64_t heard_ms = 0;
 	int fd, r;
 
 	for (;;) {
@@ -153,7 +162,7 @@ static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct can
 			vmm->has_own_agent = true;
 			return dial(vmm, deadline_ms, c, e);
 		}
-		if (!may_dial(vmm, doubt_ms))
+		if (!may_dial(vmm, doubt_ms, &heard_ms))
 			continue;
 		fd = vsock_dial(&vmm->vsock, VSOCK_PORT_AGENT,
 				min_u64(deadline_ms, deadline_in(TRY_MS)), c, e);

@@ -183,7 +183,7 @@ check_network() {
 
 check_processors_and_memory() {
 	local before
-	before=$(memory_kb)
+	before=$(memory_bytes)
 	qmp device_add '{"driver":"max-x86_64-cpu","id":"cpu-1","socket-id":1,"core-id":0,"thread-id":0}'
 	qmp object-add '{"qom-type":"memory-backend-memfd","id":"m1","size":134217728,"share":true}'
 	qmp device_add '{"driver":"pc-dimm","id":"dimm1","memdev":"m1"}'
@@ -193,8 +193,8 @@ check_processors_and_memory() {
 	expect "block size" 134217728 "$(ctl GetGuestDetails '{"mem_block_size":true}' | jq .mem_block_size_bytes)"
 }
 
-memory_kb() { ctl GetMetrics | sed -n 's/^kata_guest_meminfo{item="MemTotal"} //p'; }
-has_more_memory() { [ "$(memory_kb)" -gt $(($1 + 100000)) ]; }
+memory_bytes() { ctl GetMetrics | sed -n 's/^kata_guest_meminfo{item="mem_total"} //p'; }
+has_more_memory() { [ "$(memory_bytes)" -gt $(($1 + 100000000)) ]; }
 
 check_clock_and_entropy() {
 	ctl SetGuestDateTime '{"Sec":1700000000,"Usec":5}' >/dev/null

@@ -176,6 +176,49 @@ static void test_no_ready_signal_is_a_foreign_agent_after_a_while(void **state)
 	guest_close(&g);
 }
 
+static int hears_at_once(struct vmm *vmm)
+{
+	(void)vmm;
+	return 1;
+}
+
+static bool has_knocked(int listener)
+{
+	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	return fd >= 0 && close_fd(fd) == -1;
+}
+
+/* The daemon that serves the guest's vsock may hear of the guest's driver later than the VMM does.
+ */
+static void test_a_guest_whose_driver_is_just_up_is_not_dialled_yet(void **state)
+{
+	static const struct vmm_driver driver = { .hears = hears_at_once };
+	_free_ char *path = path_join(*state, "early");
+	_free_ char *url = xasprintf("unix://%s", path);
+	struct vmm vmm = { .driver = &driver,
+			   .console_fd = -1,
+			   .vsock = { .kind = VSOCK_HYBRID, .path = path } };
+	struct sock_address a;
+	struct guest g;
+	struct error e;
+	int listener;
+
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		vmm.processes[i].proc.pidfd = -1;
+	assert_int_equal(sock_parse(url, &a, &e), 0);
+	listener = sock_listen(&a, &e);
+	assert_true(listener >= 0);
+	guest_open(&g, *state, NULL);
+	vmm.ready = g.ready;
+	assert_int_equal(vmm_wait_agent(&vmm, deadline_in(5 * SHORT_MS), NULL, &e), -ETIMEDOUT);
+	assert_false(has_knocked(listener));
+	assert_int_equal(vmm_wait_agent(&vmm, deadline_in(20 * SHORT_MS), NULL, &e), -ETIMEDOUT);
+	assert_true(has_knocked(listener));
+	(void)close_fd(listener);
+	guest_close(&g);
+}
+
 static void test_address_is_written_as_upstream_does(void **state)
 {
 	const struct vsock hybrid = { .kind = VSOCK_HYBRID, .path = (char[]){ "/r/v" } };
@@ -380,6 +423,7 @@ int main(void)
 		TEST(test_ready_signal_without_descriptors_rests),
 		TEST(test_ready_signal_is_not_waited_for_longer_by_strangers),
 		TEST(test_ready_signal_that_never_ends_times_out),
+		TEST(test_a_guest_whose_driver_is_just_up_is_not_dialled_yet),
 		TEST(test_no_ready_signal_is_a_foreign_agent_after_a_while),
 		TEST(test_address_is_written_as_upstream_does),
 		TEST(test_end_of_a_daemon_is_told_with_its_last_words),
