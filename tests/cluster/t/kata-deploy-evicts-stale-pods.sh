@@ -121,7 +121,8 @@ quiet_until=$((SECONDS + 15))
 eventually 40 "some looks" is_quiet
 expect "the pod of bound" "$before" "$(uids_of bound)"
 pods delete poddisruptionbudget bound >/dev/null
-eventually 240 "it to go" are_stale "alone kept "
+# Who was refused is asked for again after five minutes.
+eventually 480 "it to go" are_stale "alone kept "
 k wait --for=condition=Available --timeout=60s katainstallation/default >/dev/null
 expect "requests that were refused" "" "$(refused_requests)"
 note "done"
