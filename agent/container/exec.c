@@ -35,6 +35,8 @@ struct execution {
 	struct io late;    /* a timer: its deadline */
 	struct io end;     /* its pidfd, once it was given up */
 	struct loop_task begin;
+	bool has_begun;
+	struct error cancelled; /* before that; code 0: not */
 };
 
 static void unlink_execution(struct execution *x)
@@ -179,7 +181,10 @@ static void run_begin(struct loop_task *task)
 	struct execution *x = CONTAINER_OF(task, struct execution, begin);
 	struct error e;
 
-	if (listen_to(x, &e) < 0)
+	x->has_begun = true;
+	if (x->cancelled.code != 0)
+		give_up(x, &x->cancelled);
+	else if (listen_to(x, &e) < 0)
 		give_up(x, &e);
 }
 
@@ -305,7 +310,11 @@ bool executions_cancel(struct container *c, const char *exec_id, int code, const
 		if (!x->req || (exec_id && strcmp(x->id, exec_id) != 0))
 			continue;
 		(void)fail(&e, code, "%s", why);
-		give_up(x, &e);
+		/* Its job may still be at it, and its task is to come: that ends it. */
+		if (x->has_begun)
+			give_up(x, &e);
+		else
+			x->cancelled = e;
 		found = true;
 	}
 	return found;
