@@ -34,19 +34,27 @@ eventually 60 "the failure to be told" has_event KataInstallFailed "check the no
 expect_nothing_done
 
 note "a disk that fills up while the release is unpacked"
-# Nothing is run between seeing the first file and stopping the installer but what stops it: unpacking takes some 0.3 s.
-on_node sh -c '
+# Unpacking takes some 0.3 s: to see its first file and stop it costs one word that is written to the pod's cgroup.
+# freezer - that file and the words for stop and go, on one line: of version 1 or of version 2.
+freezer() {
+	on_node sed -n '/:freezer:/{s,^[^/]*\(.*\),/sys/fs/cgroup/freezer\1/freezer.state FROZEN THAWED,p;q}
+		s,^0::\(.*\),/sys/fs/cgroup\1/cgroup.freeze 1 0,p' "/proc/$(on_node pgrep -o kata-deploy)/cgroup"
+}
+read -ra freezer < <(freezer)
+exec {filler}< <(on_node sh -c '
+	file=$1 stop=$2 go=$3
+	echo ready
 	until set -- /opt/kata/versions/.new-*/*; [ -e "$1" ]; do :; done
-	pkill -STOP -f "[e]xe --report=3 apply"
+	echo "$stop" >"$file"
 	for size in 4m 8m 16m 32m; do mount -o "remount,size=$size" /opt/kata && break; done 2>/dev/null
-	status=$?
-	pkill -CONT -f "[e]xe --report=3 apply"
-	exit $status' &
-filler=$!
-cleanup sh -c "kill $filler 2>/dev/null; true"
+	echo "$?"
+	echo "$go" >"$file"' sh "${freezer[@]}")
+read -r ready <&"$filler"
+expect "what fills the disk" ready "$ready"
 resize 400m
 eventually 60 "the second failure to be told" has_event KataInstallFailed "unpack and verify the release: making '/opt/kata/versions/$version-.*$advice"
-wait "$filler" || fail "the disk could not be made small in time"
+read -r -t 60 filled <&"$filler" || fail "nothing filled the disk"
+expect "making the disk small" 0 "$filled"
 expect_nothing_done
 
 note "room again"
