@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # The task is killed at twelve moments between the begin of its creation and its running: each time
 # the engine's calls end, and nothing of it is left.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # The release's agent as the first process of its own kernel: everything agent-runs-containers asks,
 # and what needs control groups that are ours: limits, OOM events, statistics.  Then it still is small.

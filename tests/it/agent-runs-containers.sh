@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # The agent as a plain process in namespaces of its own: everything it does with containers that
 # needs no kernel of its own; afterwards it has no descriptor, mount, process, cgroup or file more.

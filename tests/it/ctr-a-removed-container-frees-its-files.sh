@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # A container of a pod that ends, is removed and comes again, each time with some megabytes written to its root and to a volume of its
 # own: nothing of the ended one is held by virtiofsd, no descriptor and so no space on the disk, while the pod goes on.

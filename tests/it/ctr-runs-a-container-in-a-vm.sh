@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 # variants: CONTAINERD=2
 # variants.full: CONTAINERD=1
 # twin: runc

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # The script that each program prints for bash, zsh and fish is loaded by that shell without a word, and completes what
 # somebody began: commands, options, keys.  zsh is driven by a terminal of its own, as nothing else completes there.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
+# timeout: 300
 #
 # The VM is stopped in the middle of everything (SIGSTOP: the agent never answers again).  Calls that
 # do not need the guest still answer, another sandbox is not disturbed, and kill and delete end within
