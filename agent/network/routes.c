@@ -158,7 +158,7 @@ static char *dest_of(const struct rtmsg *header, struct nlattr *dest)
 	return xasprintf("%s/%u", address, header->rtm_dst_len);
 }
 
-static void describe(const struct rtmsg *header, struct nlattr **attrs, Types__Route *out)
+static void describe_route(const struct rtmsg *header, struct nlattr **attrs, Types__Route *out)
 {
 	char name[IFNAMSIZ];
 
@@ -187,7 +187,7 @@ static void collect(struct nlmsghdr *message, void *arg)
 		return;
 	out->routes = xrealloc(out->routes, out->n_routes + 1, sizeof(*out->routes));
 	out->routes[out->n_routes] = message_new(&types__route__descriptor);
-	describe(header, attrs, out->routes[out->n_routes++]);
+	describe_route(header, attrs, out->routes[out->n_routes++]);
 }
 
 static int list_routes(int nl, Agent__Routes *out, struct error *e)

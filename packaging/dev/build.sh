@@ -34,6 +34,7 @@ full_steps=(
 	"container images of other layouts | artefact test-layouts | $network"
 	"a container image with servers | artefact test-servers | $network"
 	"the next Debian with its compiler | artefact test-gcc | $network"
+	"json-c and protobuf-c for the fuzzer | artefact fuzz-libraries | $network"
 	"helm | artefact helm | $network"
 	"the first round's programs | artefact first-round | $retry"
 	"containerd 1.7 | artefact containerd-1.7 | $network"

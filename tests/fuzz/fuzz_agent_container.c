@@ -64,10 +64,13 @@ static void read_text(const uint8_t *data, size_t size)
 	_free_ char *text = xstrndup((const char *)data, size);
 	_free_ char *home = lookup_home(text, 1000);
 	_strv_ strv siblings = rootfs_siblings(text, 30);
+	_strv_ strv lines = strv_split(text, "\n");
+	_strv_ strv env = lookup_environment(lines, strv_len(lines));
 
 	if (!home[0])
 		abort();
 	(void)strv_len(siblings);
+	(void)lookup_env(env, "PATH");
 	(void)process_status_handles(text, 15);
 	(void)cgroup_value(text, "oom_kill", 0);
 }

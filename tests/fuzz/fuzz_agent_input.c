@@ -60,7 +60,8 @@ static void parse_address(const char *text, size_t len)
 		if (a.prefix_len > a.len * 8 || net_address_parse(again, &a, &e) < 0)
 			abort();
 	}
-	(void)net_mac_parse(text, mac, &e);
+	if (net_mac_parse(text, mac, &e) == 0)
+		free(net_mac_text(mac));
 	(void)net_check_name(text, &e);
 	(void)sock_parse(text, &s, &e);
 }
@@ -72,7 +73,8 @@ static void parse_options(const char *text, size_t len)
 	struct error e;
 
 	(void)len;
-	(void)mount_options_parse(list, strv_len(list), &o, &e);
+	if (mount_options_parse(list, strv_len(list), &o, &e) == 0)
+		(void)mount_options_check_plain(&o, &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

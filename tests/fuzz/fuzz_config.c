@@ -11,6 +11,9 @@
 #include "runtime/config/config.h"
 #include "runtime/config/render.h"
 
+/* What a pod asks for stands behind it. */
+#define ANNOTATIONS "\n# annotations\n"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void read_back(const struct config *c)
@@ -28,22 +31,36 @@ static void read_back(const struct config *c)
 		abort();
 }
 
+/* Each line of TEXT, "name=value". */
+static void annotate(struct config *c, const char *text)
+{
+	_strv_ strv lines = strv_split(text, "\n");
+	struct error e;
+
+	for (size_t i = 0; i < strv_len(lines); i++) {
+		char *value = strchr(lines[i], '=');
+
+		if (!value)
+			continue;
+		*value++ = '\0';
+		(void)config_annotate(c, lines[i], value, &e);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_free_ char *text = xstrndup((const char *)data, size);
+	char *annotations = strstr(text, ANNOTATIONS);
+	size_t len = annotations ? (size_t)(annotations - text) : size;
 	_config_ struct config c;
 	struct error e;
-	char *value;
 
 	config_init(&c, "/v");
-	if (config_read_text(&c, (const char *)data, size, "fuzz", &e) == 0) {
+	if (config_read_text(&c, (const char *)data, len, "fuzz", &e) == 0) {
 		read_back(&c);
+		if (annotations)
+			annotate(&c, annotations + strlen(ANNOTATIONS));
 		(void)config_settle(&c, &e);
-	}
-	value = strchr(text, '=');
-	if (value) {
-		*value++ = '\0';
-		(void)config_annotate(&c, text, value, &e);
 	}
 	return 0;
 }

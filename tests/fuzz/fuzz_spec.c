@@ -30,10 +30,29 @@ static void ask(const Oci__Spec *spec)
 	(void)size_of_pod(spec, &pod, &e);
 	(void)size_of_resources(spec->linux->resources);
 	(void)cgroup_path(spec->linux->cgroupspath, "box", &path, &e);
+	(void)spec_check_fields(spec, &e);
+	(void)spec_is_privileged(spec);
 	for (size_t i = 0; i < spec->n_mounts; i++) {
+		struct idmap map;
+
 		(void)spec_mount_is_shared(spec->mounts[i]);
 		(void)spec_mount_is_read_only(spec->mounts[i]);
+		(void)spec_mount_follows(spec->mounts[i]);
+		(void)spec_mount_idmap(spec, spec->mounts[i], &map);
 	}
+}
+
+static void change(Oci__Spec *spec)
+{
+	for (size_t i = 0; i < spec->n_mounts; i++) {
+		struct idmap map;
+
+		spec_mount_add_option(spec->mounts[i], "nosuid");
+		spec_mount_forget_idmap(spec->mounts[i]);
+		if (spec_mount_idmap(spec, spec->mounts[i], &map) != MOUNT_IDMAP_NONE)
+			abort();
+	}
+	spec_constrain(spec, SPEC_SECCOMP_KEEP);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (spec_parse((const char *)data, size, "config.json", &spec, &e) < 0)
 		return 0;
 	ask(spec);
-	spec_constrain(spec, SPEC_SECCOMP_KEEP);
+	change(spec);
 	ask(spec);
+	spec_constrain(spec, SPEC_SECCOMP_DROP);
 	return 0;
 }

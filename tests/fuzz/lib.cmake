@@ -1,16 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
-kata_fuzz(fuzz_toml.c LIBS kata_base)
-kata_fuzz(fuzz_ttrpc.c LIBS kata_rpc kata_proto_agent)
-kata_fuzz(fuzz_tunnel.c LIBS kata_base)
-kata_fuzz(fuzz_agent_messages.c LIBS kata_rpc kata_proto_agent kata_proto_shim)
-kata_fuzz(fuzz_oci_config.c LIBS kata_pbjson)
-kata_fuzz(fuzz_kube_watch.c LIBS kata_kube)
-kata_fuzz(fuzz_kubeconfig.c LIBS kata_kube)
-kata_fuzz(fuzz_daemon_json.c LIBS kata_host)
-kata_fuzz(fuzz_manifest.c LIBS kata_host)
-kata_fuzz(fuzz_catalog.c LIBS kata_host)
-kata_fuzz(fuzz_unpack.c LIBS kata_host)
-kata_fuzz(fuzz_sign.c LIBS kata_host)
-kata_fuzz(fuzz_http.c LIBS kata_http)
-kata_fuzz(fuzz_redact.c LIBS kata_base)
+kata_fuzz(fuzz_toml.c PARSES lib/toml.c lib/toml-scalar.c LIBS kata_base)
+kata_fuzz(fuzz_ttrpc.c PARSES lib/rpc/ttrpc.c LIBS kata_rpc kata_proto_agent)
+kata_fuzz(fuzz_tunnel.c PARSES lib/tunnel.c LIBS kata_base)
+kata_fuzz(fuzz_agent_messages.c PARSES lib/rpc/message.c:-budget_alloc,message_new,message_pack_in,put_varint LIBS kata_rpc kata_proto_agent kata_proto_shim)
+kata_fuzz(fuzz_oci_config.c PARSES lib/rpc/pbjson.c LIBS kata_pbjson kata_proto_shim)
+kata_fuzz(fuzz_kube_watch.c PARSES lib/kube/stream.c LIBS kata_kube)
+kata_fuzz(fuzz_kubeconfig.c
+	PARSES lib/kube/yaml.c lib/kube/config.c:-load_in_cluster,load_account,find_system_authorities,add_file,add_files,read_files,kube_config_load,kube_config_choose
+		lib/kube/credential.c:read_env,read_args,read_interaction,is_known,kube_plugin_read,read_expiry,kube_credential_parse
+	LIBS kata_kube)
+kata_fuzz(fuzz_daemon_json.c PARSES lib/host/docker-json.c LIBS kata_host)
+kata_fuzz(fuzz_manifest.c PARSES lib/host/manifest.c:-manifest_read,manifest_folder LIBS kata_host)
+kata_fuzz(fuzz_catalog.c PARSES lib/host/catalog.c LIBS kata_host)
+kata_fuzz(fuzz_unpack.c
+	PARSES lib/host/tar.c lib/host/unzstd.c lib/host/unpack.c:-unpack_manifest,read_entry,unpack_file,unpack_into
+	LIBS kata_host)
+kata_fuzz(fuzz_sign.c PARSES lib/host/sign.c:-verify_comment LIBS kata_host)
+kata_fuzz(fuzz_http.c PARSES lib/http/grpc.c:on_header,grpc_unframe,decode,check LIBS kata_http kata_proto_client)
+kata_fuzz(fuzz_redact.c PARSES lib/redact.c LIBS kata_base)
+kata_fuzz(fuzz_mountinfo.c PARSES lib/mountinfo.c:-mountinfo_read LIBS kata_base)
+kata_fuzz(fuzz_record.c SOURCES folder.c PARSES lib/host/record.c LIBS kata_host)
+kata_fuzz(fuzz_courier.c PARSES lib/host/courier.c:take,fail_strange,take_end,take_frame,hear,courier_hear LIBS kata_host)
+kata_fuzz(fuzz_fetch.c PARSES lib/http/fetch.c:parse_range,on_header,check_size,check_answer,begin,take,on_body,follow lib/http/url.c LIBS kata_http)

@@ -9,7 +9,10 @@
 
 require clang-14 cmake ninja
 cd "$top"
-cmake --preset fuzz >"$work/cmake" || fail "cmake: $(tail -n 5 "$work/cmake")"
+libraries=$(packaging/artefact fuzz-libraries)
+# With them as with the libraries of the system, and then no trace of the system's is in cmake's memory.
+rm -f build/fuzz/CMakeCache.txt
+PKG_CONFIG_PATH=$libraries/lib/pkgconfig cmake --preset fuzz >"$work/cmake" || fail "cmake: $(tail -n 5 "$work/cmake")"
 note "with clang"
 cmake --build --preset fuzz -j 2 >"$work/build" 2>&1 || fail "clang complains: $(grep -m 5 -E 'error|warning' "$work/build")"
 

@@ -3,8 +3,8 @@
 #
 # tests-are-run - no test lies in the tree and is never run.
 #
-# A program must be named to cmake, a fuzz target have a corpus, a lint stand in the list, a script be
-# executable: tests/run passes over the others without a word.
+# A program must be named to cmake, a fuzz target have a corpus and a parser whose lines are counted, a lint
+# stand in the list, a script be executable: tests/run passes over the others without a word.
 . "$(dirname "$0")/common.sh"
 
 take files 'tests/unit/test_*.c'
@@ -14,7 +14,8 @@ done
 take files 'tests/fuzz/fuzz_*.c'
 for file in "${all[@]}"; do
 	name=$(basename "$file" .c)
-	grep -qF "kata_fuzz($name.c " tests/fuzz/*.cmake || complain "$file: no kata_fuzz() names it"
+	row=$(awk -v row="kata_fuzz($name.c" 'index($0, row) == 1 { on = 1 } on; /[)]$/ { on = 0 }' tests/fuzz/*.cmake)
+	[[ $row == *PARSES* ]] || complain "$file: no kata_fuzz() names it and what it PARSES"
 	[ -n "$(ls "tests/fuzz/corpus/${name#fuzz_}" 2>/dev/null)" ] || complain "$file: it has no corpus"
 done
 take files 'tests/lint/*.sh'
