@@ -26,6 +26,7 @@
 #include "agent/device/bus.h"
 #include "agent/plan/run-dir.h"
 #include "agent/sandbox.h"
+#include "agent/storage/format.h"
 #include "agent/storage/fsgroup.h"
 #include "agent/storage/points.h"
 #include "agent/storage/shares.h"
@@ -33,11 +34,12 @@
 #include "lib/mount.h"
 
 #define DIR_MODE      0755
-#define WATCHABLE_DIR SANDBOX_SHARED_DIR "/watchable"
+#define WATCHABLE     "watchable"
 #define IMAGE_DEVICE  "device="
 #define OVERLAY_LOWER "lowerdir="
 #define FS_STRING_MAX 255 /* of a value that a file system is given */
 #define OVERLAY_RW    "io.katacontainers.fs-opt.overlay-rw"
+#define FORMAT        "create_filesystem"
 #define OVERLAY_MKDIR "io.katacontainers.volume.overlayfs.create_directory="
 
 struct storages {
@@ -59,7 +61,8 @@ struct request {
 	bool has_mode;
 	uint32_t mode;
 	bool is_overlay_rw;
-	strv options; /* the rest */
+	bool is_formatted; /* before it is mounted */
+	strv options;      /* the rest */
 };
 
 /* Makes a detached mount and returns its descriptor, or NO_MOUNT for a plain directory. */
@@ -128,7 +131,7 @@ static int make_local(struct request *q, struct error *e)
 static int mount_copy_of(struct request *q, int sourcefd, struct error *e)
 {
 	const struct mount_options o = { .set = MOUNT_NOSUID | MOUNT_NODEV };
-	_close_ int made = mount_new("tmpfs", "watchable", &o, e);
+	_close_ int made = mount_new("tmpfs", WATCHABLE, &o, e);
 	_close_ int target = made < 0 ? -1 : openat(made, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_close_ int source = openat(sourcefd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
@@ -169,6 +172,15 @@ static int mount_watchable(struct request *q, struct error *e)
 	return r < 0 ? r : share_tree(q->in->source, &o, e);
 }
 
+/* The node itself, for a container that has it as a file, and not the file system on it. */
+static int mount_node(const struct request *q, const char *node, struct error *e)
+{
+	_mount_options_ struct mount_options o = { 0 };
+	int r = mount_options_parse(q->options, strv_len(q->options), &o, e);
+
+	return r < 0 ? r : mount_clone(AT_FDCWD, node, &o, e);
+}
+
 /* On whichever bus: q->in->driver says it. */
 static int mount_block(struct request *q, struct error *e)
 {
@@ -180,7 +192,12 @@ static int mount_block(struct request *q, struct error *e)
 		r = address_parse(q->in->driver, q->in->source, &address, e);
 	if (r == 0)
 		r = bus_wait_block(q->st->sb, &address, q->deadline_ms, q->cancel, &node, e);
-	return r < 0 ? r : mount_fs(q, q->in->fstype, node, e);
+	if (r == 0 && q->is_formatted)
+		r = format_disk(node, q->in->fstype, e);
+	if (r < 0)
+		return r;
+	return str_equal(q->in->fstype, "bind") ? mount_node(q, node, e)
+						: mount_fs(q, q->in->fstype, node, e);
 }
 
 /* The files of one file system, open for as long as the kernel looks them up by these names. */
@@ -358,14 +375,16 @@ static int take_option(struct request *q, const char *option, struct error *e)
 }
 
 /* A volume that was to be encrypted must not be mounted as it is. */
-static int check_driver_options(const struct request *q, struct error *e)
+static int take_driver_options(struct request *q, struct error *e)
 {
 	for (size_t i = 0; i < q->in->n_driver_options; i++) {
 		const char *option = q->in->driver_options[i];
 
 		if (str_starts(option, "encryption_key="))
 			return fail(e, ENOTSUP, "driver option '%.128s' is not supported", option);
-		if (!str_starts(option, OVERLAY_MKDIR))
+		if (str_equal(option, FORMAT))
+			q->is_formatted = true;
+		else if (!str_starts(option, OVERLAY_MKDIR))
 			log_warn("storage '%.128s': driver option '%.128s' has no effect",
 				 q->in->mount_point, option);
 	}
@@ -491,7 +510,7 @@ static int fill_point(struct point *p, void *arg, struct error *e)
 
 	if (!driver)
 		return fail(e, EINVAL, "driver '%.64s' is not known", q->in->driver);
-	r = check_driver_options(q, e);
+	r = take_driver_options(q, e);
 	if (r == 0)
 		r = take_options(q, e);
 	if (r < 0)
@@ -529,7 +548,7 @@ static int take_point(struct request *q, struct error *e)
 static int fill_watchable(struct point *p, void *arg, struct error *e)
 {
 	const struct mount_options o = { .set = MOUNT_NOSUID | MOUNT_NODEV };
-	_close_ int made = mount_new("tmpfs", "watchable", &o, e);
+	_close_ int made = mount_new("tmpfs", WATCHABLE, &o, e);
 	_close_ int at = made < 0 ? -1 : run_dir_make(p->path, DIR_MODE, e);
 	int r;
 
@@ -542,16 +561,28 @@ static int fill_watchable(struct point *p, void *arg, struct error *e)
 	return r;
 }
 
+/* The folder that the mount point PATH needs so, or NULL: each runtime has its own.  Caller frees.
+ */
+static char *watchable_dir(const char *path)
+{
+	_free_ char *parent = path_parent(path);
+
+	if (!str_starts(parent, SANDBOX_SHARED_DIR "/") || !str_equal(path_base(parent), WATCHABLE))
+		return NULL;
+	return TAKE_PTR(parent);
+}
+
 static int hold_watchable(struct request *q, strv *mounts, struct error *e)
 {
-	int r = 0;
+	_free_ char *dir = watchable_dir(q->in->mount_point);
+	int r;
 
-	if (str_starts(q->in->mount_point, WATCHABLE_DIR "/"))
-		r = points_take(q->st->points, WATCHABLE_DIR, 1, fill_watchable, NULL,
-				q->deadline_ms, e);
-	if (r < 0 || !str_starts(q->in->mount_point, WATCHABLE_DIR "/"))
+	if (!dir)
+		return 0;
+	r = points_take(q->st->points, dir, 1, fill_watchable, NULL, q->deadline_ms, e);
+	if (r < 0)
 		return r;
-	strv_add(mounts, WATCHABLE_DIR);
+	strv_add(mounts, dir);
 	return 0;
 }
 

@@ -531,7 +531,7 @@ put_shared() {
 
 # A volume that programs watch: a file system of the guest's that follows the host's folder.  A large one is that folder.
 check_watchable() {
-	local shared=/run/kata-containers/shared/containers volume
+	local shared=/run/kata-containers/shared/containers volume other
 	volume='.storages = [{driver: "watchable-bind", source: "'$shared'/NAME", fstype: "bind",
 		mount_point: "'$shared'/watchable/NAME"}] |
 		.OCI.mounts += [{destination: "/volume", source: "'$shared'/watchable/NAME", type: "bind", options: ["rbind", "ro"]}]'
@@ -550,6 +550,11 @@ check_watchable() {
 	put_shared settings/..data link ..three
 	eventually 10 "its change for who is left" colour_is watcher2 green
 	remove watcher2
+	# Upstream's shim in Rust has them in a folder of its own, which its host gives read-only.
+	other=${volume//watchable\/NAME/passthrough\/watchable\/NAME}
+	expect "watched volumes elsewhere" $'green1\nstatus 0' "$(output elsewhere "${other//NAME/settings} |
+		.OCI.mounts += [{destination: \"/volumes\", source: \"$shared/passthrough/watchable\", type: \"bind\", options: [\"rbind\"]}]" \
+		sh -c 'cat /volume/colour; grep -c "^watchable /volumes tmpfs" /proc/mounts')"
 	put_shared large/file file "$(head -c 1100000 /dev/zero | tr '\0' x)"
 	expect "a large volume is bound" $'1100000\n0\nstatus 0' \
 		"$(output large "${volume//NAME/large}" sh -c 'wc -c </volume/file; grep -c "watchable /volume" /proc/mounts; true')"

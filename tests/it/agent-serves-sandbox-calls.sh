@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 require_root
-require jq unshare nsenter ip mkfs.ext4 mkfs.xfs
+require jq unshare nsenter ip mkfs.ext4 mkfs.xfs e2fsck losetup
 build=${KATA_BUILD_DIR:-$top/build/dev}
 agent=$build/bin/kata-agent
 address=unix://$work/agent.sock
@@ -141,16 +141,25 @@ check_sandbox() {
 		{"driver": "ephemeral", "fstype": "tmpfs", "source": "t", "mount_point": "/run/kata-containers/../../etc"}]}'
 	refused "a disk that never comes" "waited in vain" ctl CreateSandbox '{"sandbox_id": "box", "storages": [
 		{"driver": "blk", "source": "1e", "fstype": "ext4", "mount_point": "/run/kata-containers/sandbox/c"}]}'
+	refused "a file system that nobody makes here" "this agent makes ext4 on a disk, not 'xfs'" ctl CreateSandbox '{"sandbox_id": "box", "storages": [
+		{"driver": "mmioblk", "source": "'"$disk"'", "fstype": "xfs", "driver_options": ["create_filesystem"],
+		 "mount_point": "/run/kata-containers/sandbox/made"}]}'
 	ctl CreateSandbox '{"sandbox_id": "box", "hostname": "box", "dns": ["nameserver 1.1.1.1", "search a"],
 		"storages": [
 		{"driver": "ephemeral", "fstype": "tmpfs", "source": "shm", "mount_point": "/run/kata-containers/sandbox/shm",
 		 "options": ["noexec", "nosuid", "nodev", "mode=1777", "size=1048576"]},
 		{"driver": "local", "mount_point": "'$shared'/local/x", "options": ["mode=0777", "fsgid=1000"]},
 		{"driver": "overlayfs", "fstype": "overlay", "mount_point": "/run/kata-containers/sandbox/o",
-		 "options": ["lowerdir=/etc:/tmp"]}]}' >/dev/null
+		 "options": ["lowerdir=/etc:/tmp"]},
+		{"driver": "mmioblk", "source": "'"$disk"'", "fstype": "ext4", "driver_options": ["create_filesystem"],
+		 "mount_point": "/run/kata-containers/sandbox/made"},
+		{"driver": "blk", "source": "'"$disk"'", "fstype": "bind", "options": ["bind"], "mount_point": "/run/kata-containers/sandbox/node"}]}' >/dev/null
 	refused "a second sandbox" "has a sandbox already, 'box'" ctl CreateSandbox '{"sandbox_id": "box"}'
 	expect_match "shm" "shm .*tmpfs rw,nosuid,nodev,noexec.*size=1024k" "$(inside cat /proc/self/mounts)"
 	expect "a local volume" "2777 1000" "$(inside stat -c '%a %g' $shared/local/x)"
+	expect_match "a disk that came without a file system" "sandbox/made ext4 rw" "$(inside cat /proc/self/mounts)"
+	expect "a file on it" "still there" "$(inside sh -c 'cd /run/kata-containers/sandbox/made && ls && echo still there >file && sync && cat file')"
+	expect "its node" "$(stat -c '%F %t:%T' "$disk")" "$(inside stat -c '%F %t:%T' /run/kata-containers/sandbox/node)"
 	expect "an overlay" hosts "$(inside ls /run/kata-containers/sandbox/o | grep '^hosts$')"
 	expect "DNS" "nameserver 1.1.1.1 search a" \
 		"$(inside cat /run/kata-containers/sandbox/resolv.conf | tr '\n' ' ' | sed 's/ $//')"
@@ -223,9 +232,18 @@ check_end() {
 	expect "mounts after the end" 0 "${left:-0}"
 	wait "$agent_pid" || status=$?
 	expect "exit status" 0 "$status"
+	e2fsck -fn "$disk" >"$work/checked" 2>&1 || fail "the file system that was made: $(cat "$work/checked")"
 	! grep -E 'ERROR: |runtime error|ThreadSanitizer' "$work/agent.log" || fail "the agent's log has a sanitizer's report"
 }
 
+# What was on a disk before is no part of what is made on it.
+make_disk() {
+	head -c $((300 << 20)) /dev/zero | tr '\0' '\356' >"$work/disk"
+	disk=$(losetup --find --show "$work/disk")
+	cleanup losetup --detach "$disk"
+}
+
+make_disk
 start_agent
 for check in health interfaces routes packet_filter sandbox copy volumes machine_is_left_alone end; do
 	note "$check"

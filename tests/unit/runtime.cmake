@@ -20,7 +20,6 @@ set_target_properties(vmm-cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BI
 kata_unit_test(test_copy.c LIBS kata_sandbox)
 kata_unit_test(test_direct.c LIBS kata_sandbox)
 kata_unit_test(test_ephemeral.c LIBS kata_sandbox)
-kata_unit_test(test_ext4.c LIBS kata_sandbox)
 kata_unit_test(test_spec.c LIBS kata_sandbox)
 kata_unit_test(test_ways.c LIBS kata_sandbox)
 target_link_options(test_ways PRIVATE -Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_share -Wl,--wrap=sandbox_shm_source

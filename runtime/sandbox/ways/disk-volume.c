@@ -21,9 +21,9 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "lib/ext4.h"
 #include "lib/file.h"
 #include "runtime/sandbox/ephemeral.h"
-#include "runtime/sandbox/ext4.h"
 #include "runtime/sandbox/origin.h"
 #include "runtime/sandbox/spec.h"
 #include "runtime/sandbox/ways/disk.h"

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ext4 - make an empty ext4 file system in a file.
+ * ext4 - make an empty ext4 file system in a file or on a disk.
  *
  * A volume that is a disk needs a file system before the guest can mount it; neither the guest nor
  * every node has a program that makes one.  An empty one is little: a superblock, the table of
  * groups, the maps of the first group, a folder, a journal.  All other groups are marked as never
  * used, so that the kernel makes their maps when it needs them, and the file, which reads as zeros,
- * is their tables of inodes.  It has a journal, since the volume outlives a VM that is killed.
+ * is their tables of inodes; on a disk, which may have anything in it, the first group is emptied
+ * and the kernel empties the other tables while it is used.  It has a journal, since the volume
+ * outlives a VM that is killed.
  *
  * Layout and numbers are those of the Linux kernel's Documentation/filesystems/ext4: blocks of
  * 4 KiB, 128 MiB a group, an inode for each 16 KiB, checksums of groups (gdt_csum), and of the
  * features that change the layout only extents.  Nothing is read.  Pure but for the writes.
  */
 
-#include "runtime/sandbox/ext4.h"
+#include "lib/ext4.h"
 
 #include <endian.h>
 #include <string.h>
@@ -43,6 +45,7 @@
 	0x7bU /* sparse_super, large_file, huge_file, gdt_csum, dir_nlink, extra_isize */
 #define MOUNT_DEFAULTS  0x0cU /* user_xattr, acl */
 #define DIRECTORY_ENTRY 12U   /* of "." */
+#define EMPTY_BLOCKS    64U   /* that are emptied at once */
 
 struct layout {
 	const struct ext4_new *new;
@@ -136,9 +139,11 @@ static uint32_t free_blocks(const struct layout *l, uint32_t group)
 /* The checker wants those of the last group to be made. */
 static uint32_t flags_of(const struct layout *l, uint32_t group)
 {
+	uint32_t zeroed = group == 0 || l->new->ground == EXT4_FILE ? GROUP_ZEROED : 0;
+
 	if (group == 0)
-		return GROUP_ZEROED;
-	return GROUP_ZEROED | GROUP_NO_INODES | (group + 1 < l->groups ? GROUP_NO_BLOCKS : 0);
+		return zeroed;
+	return zeroed | GROUP_NO_INODES | (group + 1 < l->groups ? GROUP_NO_BLOCKS : 0);
 }
 
 static void put_group(const struct layout *l, uint32_t group, uint8_t *at)
@@ -328,18 +333,38 @@ static int write_superblock(const struct layout *l, int fd, struct error *e)
 	return write_at(fd, 0, block, sizeof(block), e);
 }
 
+static int empty_file(const struct layout *l, int fd, struct error *e)
+{
+	if (ftruncate(fd, (off_t)l->blocks * BLOCK) < 0)
+		return fail(e, errno, "cannot make a file of %llu bytes: %m",
+			    (unsigned long long)l->blocks * BLOCK);
+	return 0;
+}
+
+static int empty_disk(const struct layout *l, int fd, struct error *e)
+{
+	static const uint8_t zeros[EMPTY_BLOCKS * BLOCK];
+	int r = 0;
+
+	for (uint32_t block = 0; r >= 0 && block < l->used; block += EMPTY_BLOCKS)
+		r = write_at(fd, block, zeros, min_size(EMPTY_BLOCKS, l->used - block) * BLOCK, e);
+	return r;
+}
+
+static int write_ground(const struct layout *l, int fd, struct error *e)
+{
+	return l->new->ground == EXT4_FILE ? empty_file(l, fd, e) : empty_disk(l, fd, e);
+}
+
 int ext4_make(int fd, const struct ext4_new *new, struct error *e)
 {
 	static int (*const parts[])(const struct layout *l, int fd, struct error *e) = {
-		write_groups, write_maps,    write_last_map,   write_inodes,
-		write_folder, write_journal, write_superblock,
+		write_ground, write_groups, write_maps,    write_last_map,
+		write_inodes, write_folder, write_journal, write_superblock,
 	};
 	struct layout l;
 	int r = plan(new, &l, e);
 
-	if (r >= 0 && ftruncate(fd, (off_t)l.blocks * BLOCK) < 0)
-		r = fail(e, errno, "cannot make a file of %llu bytes: %m",
-			 (unsigned long long)l.blocks * BLOCK);
 	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(parts); i++)
 		r = parts[i](&l, fd, e);
 	return r;
