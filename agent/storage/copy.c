@@ -9,7 +9,8 @@
  * and sizes are checked against what is there.
  *
  * The protocol cannot remove.  But who turns the link "..data" from one folder to another updates a
- * volume as kubelet does, so the old folder goes, and links through "..data" that lead nowhere now.
+ * volume as kubelet does, so the old folder goes, and links through "..data" that lead nowhere now;
+ * not so while the new folder is empty: upstream's shim in Rust sends what is in folders last.
  * What was sent for a container, by names that begin with its id, goes with it.
  *
  * Work threads.
@@ -164,6 +165,16 @@ static void drop_dangling(int dirfd)
 	}
 }
 
+static bool has_names(int dirfd, const char *name)
+{
+	_strv_ strv names = NULL;
+	struct error ignored;
+	_close_ int fd = open_without_links(dirfd, name, O_PATH | O_DIRECTORY, &ignored);
+
+	/* More than are asked for are some. */
+	return fd >= 0 && (dir_list(fd, 1, &names, &ignored) == -E2BIG || names);
+}
+
 /* OLD is where "..data" led before it led to TARGET. */
 static void drop_old_data(int dirfd, const char *old, const char *target)
 {
@@ -174,7 +185,8 @@ static void drop_old_data(int dirfd, const char *old, const char *target)
 		return;
 	if (tree_remove_at(dirfd, old, &e) < 0)
 		log_warn("an old version of a volume stays: %s", e.msg);
-	drop_dangling(dirfd);
+	if (has_names(dirfd, target))
+		drop_dangling(dirfd);
 }
 
 /* The target is text: it means what the container that reads it makes of it. */

@@ -300,6 +300,32 @@ static void test_turn_of_data_takes_the_old_version_away(void **state)
 	assert_int_equal(lstat(dangling, &st), 0);
 }
 
+/* As upstream's shim in Rust sends it: what a folder has, in whatever order, before what is in its
+ * folders.  The name of a file that is still to come is no name of one that has gone. */
+static void test_turn_of_data_before_its_files_keeps_their_names(void **state)
+{
+	const struct fixture *f = *state;
+
+	expect_copied(f, "v/..1/key", S_IFREG | 0644, "one");
+	expect_copied(f, "v/..data", S_IFLNK, "..1");
+	expect_copied(f, "v/key", S_IFLNK, "..data/key");
+	for (size_t i = 0; i < 2; i++) {
+		_free_ char *folder = xasprintf("..%zu", i + 2), *path = NULL, *file = NULL;
+
+		path = xasprintf("v/%s", folder);
+		file = xasprintf("%s/key", path);
+		if (i == 1)
+			expect_copied(f, path, S_IFDIR | 0755, "");
+		expect_copied(f, "v/key", S_IFLNK, "..data/key");
+		expect_copied(f, "v/..data", S_IFLNK, folder);
+		expect_copied(f, path, S_IFDIR | 0755, "");
+		expect_copied(f, file, S_IFREG | 0644, folder);
+		expect_content(f, "v/key", folder);
+	}
+	expect_missing(f, "shared/v/..1");
+	expect_missing(f, "shared/v/..2");
+}
+
 /* Wherever the host says that "..data" led. */
 static void test_turn_of_data_removes_nothing_outside(void **state)
 {
@@ -408,6 +434,7 @@ int main(void)
 		TEST(test_whatever_has_the_name_is_replaced),
 		TEST(test_temporary_names_are_nobody_elses),
 		TEST(test_turn_of_data_takes_the_old_version_away),
+		TEST(test_turn_of_data_before_its_files_keeps_their_names),
 		TEST(test_turn_of_data_removes_nothing_outside),
 		TEST(test_what_a_container_was_sent_goes_with_it),
 		TEST(test_end_of_a_file_is_read_by_who_was_sent_it),
