@@ -20,6 +20,7 @@
 #include "agent/container/trees.h"
 #include "agent/device/device.h"
 #include "agent/plan/devices.h"
+#include "agent/plan/run-dir.h"
 #include "agent/storage/storage.h"
 #include "lib/device-rule.h"
 #include "lib/file.h"
@@ -163,6 +164,13 @@ static void name_namespaces(Oci__Linux *l)
 			}
 }
 
+static void unprefix_paths(const Oci__Spec *spec)
+{
+	run_dir_unprefix(spec->root->path);
+	for (size_t i = 0; i < spec->n_mounts; i++)
+		run_dir_unprefix(spec->mounts[i]->source);
+}
+
 static int check_namespace(const Oci__LinuxNamespace *n, struct error *e)
 {
 	static const char *const known[] = { "pid",     "ipc",    "uts",  "mount",
@@ -230,6 +238,7 @@ static int check_request(const struct container *c, const Agent__CreateContainer
 			"container '%s': there is no SELinux in the guest; the label of mounts "
 			"'%.128s' has no effect",
 			c->id, spec->linux->mountlabel);
+	unprefix_paths(spec);
 	name_namespaces(spec->linux);
 	return check_namespaces(spec->linux, e);
 }

@@ -15,6 +15,10 @@
 /* Whether PATH, which the host made, names something below SANDBOX_RUN_DIR. */
 bool run_dir_contains(const char *path);
 
+/* Takes what a rootless runtime puts in front of SANDBOX_RUN_DIR, the folder of a user
+ * ("/run/user/7"), off every path of TEXT, which is one or an option with some. */
+void run_dir_unprefix(char *text);
+
 /* Opens PATH, which must be SANDBOX_RUN_DIR or below it; ELOOP if a link is on the way or at its
  * end. */
 int run_dir_open(const char *path, int flags, struct error *e);

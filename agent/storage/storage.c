@@ -605,6 +605,14 @@ static int hold_shares(struct request *q, strv *mounts, struct error *e)
 	return r;
 }
 
+static void unprefix(const Agent__Storage *in)
+{
+	run_dir_unprefix(in->source);
+	run_dir_unprefix(in->mount_point);
+	for (size_t i = 0; i < in->n_options; i++)
+		run_dir_unprefix(in->options[i]);
+}
+
 /* Appends everything Q uses to *MOUNTS, also on failure. */
 static int add_one(struct request *q, strv *mounts, struct error *e)
 {
@@ -637,6 +645,7 @@ int storages_add(struct storages *st, const char *cid, struct Agent__Storage *co
 				     .deadline_ms = deadline_ms,
 				     .cancel = cancel };
 
+		unprefix(list[i]);
 		r = add_one(&q, &mounts, e);
 		if (r < 0)
 			(void)fail_wrap(e, "storage '%.128s'", list[i]->mount_point);

@@ -551,7 +551,9 @@ check_watchable() {
 	eventually 10 "its change for who is left" colour_is watcher2 green
 	remove watcher2
 	# Upstream's shim in Rust has them in a folder of its own, which its host gives read-only.
+	# Where its VMM runs as a user, all of it is below a folder of that user's.
 	other=${volume//watchable\/NAME/passthrough\/watchable\/NAME}
+	other=${other//\/run\/kata/\/run\/user\/1000\/run\/kata}
 	expect "watched volumes elsewhere" $'green1\nstatus 0' "$(output elsewhere "${other//NAME/settings} |
 		.OCI.mounts += [{destination: \"/volumes\", source: \"$shared/passthrough/watchable\", type: \"bind\", options: [\"rbind\"]}]" \
 		sh -c 'cat /volume/colour; grep -c "^watchable /volumes tmpfs" /proc/mounts')"

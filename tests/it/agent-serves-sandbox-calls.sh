@@ -148,7 +148,7 @@ check_sandbox() {
 		"storages": [
 		{"driver": "ephemeral", "fstype": "tmpfs", "source": "shm", "mount_point": "/run/kata-containers/sandbox/shm",
 		 "options": ["noexec", "nosuid", "nodev", "mode=1777", "size=1048576"]},
-		{"driver": "local", "mount_point": "'$shared'/local/x", "options": ["mode=0777", "fsgid=1000"]},
+		{"driver": "local", "mount_point": "/run/user/1000'$shared'/local/x", "options": ["mode=0777", "fsgid=1000"]},
 		{"driver": "overlayfs", "fstype": "overlay", "mount_point": "/run/kata-containers/sandbox/o",
 		 "options": ["lowerdir=/etc:/tmp"]},
 		{"driver": "mmioblk", "source": "'"$disk"'", "fstype": "ext4", "driver_options": ["create_filesystem"],

@@ -12,6 +12,7 @@
 
 #include "agent/child/rootfs-path.h"
 #include "agent/child/rootfs.h"
+#include "agent/plan/run-dir.h"
 #include "lib/file.h"
 #include "lib/mount.h"
 #include "lib/str.h"
@@ -134,6 +135,32 @@ static void test_siblings_of_an_unknown_mount_are_none(void **state)
 	assert_null(none);
 }
 
+/* Upstream's rootless runtimes write these. */
+static void test_folder_of_a_user_is_no_part_of_a_path(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "/run/user/1000/run/kata-containers/shared/containers/", SANDBOX_SHARED_DIR "/" },
+		{ "/run/user/7/run/kata-containers", SANDBOX_RUN_DIR },
+		{ "lowerdir=/run/user/7/run/kata-containers/a:/run/user/7/run/kata-containers/b",
+		  "lowerdir=/run/kata-containers/a:/run/kata-containers/b" },
+		{ "/run/kata-containers/run/user/7/run/kata-containers", NULL },
+		{ "/run/user/7/run/kata-containers2/x", NULL },
+		{ "/run/user//run/kata-containers/x", NULL },
+		{ "/run/user/a/run/kata-containers/x", NULL },
+		{ "/run/user/7/x", NULL },
+		{ "shm", NULL },
+		{ "", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = xstrdup(cases[i][0]);
+
+		run_dir_unprefix(text);
+		assert_string_equal(text, cases[i][cases[i][1] ? 1 : 0]);
+	}
+}
+
 /* A root with links that lead to nothing, in circles, and out. */
 static int make_root(void **state)
 {
@@ -206,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_options_too_many_are_refused),
 		cmocka_unit_test(test_siblings_are_mounts_of_the_same_parent),
 		cmocka_unit_test(test_siblings_of_an_unknown_mount_are_none),
+		cmocka_unit_test(test_folder_of_a_user_is_no_part_of_a_path),
 		cmocka_unit_test_setup_teardown(test_place_of_a_link_to_nothing_is_made, make_root,
 						folder_teardown),
 		cmocka_unit_test_setup_teardown(test_place_never_leaves_the_root, make_root,
