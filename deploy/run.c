@@ -243,7 +243,7 @@ static int install_once(void *arg, struct error *e)
 
 	if (r >= 0)
 		r = bring(&run, facts_read_install, &errand->failure, e);
-	if (r < 0 || facts_is_wanted(&run.facts))
+	if (r < 0 || r == RUN_REPAIRED || facts_is_wanted(&run.facts))
 		return r;
 	return fail(e, RUN_HELD,
 		    "version '%s' is current, as somebody went back from '%s' with 'kata-deploy "

@@ -14,9 +14,10 @@
  * a node that is not suitable the pod is ready, as there is nothing to wait for.  KVM, whose module
  * anybody can load and unload, is looked for every 15 seconds without asking anybody: when it is
  * there or not as it was not when the last run began, the node is installed for anew or told apart
- * at once.  Where somebody went back to another version than this pod's, that is kept, and the pod
- * is not ready: a roll-out stops there.  SIGTERM ends the child, which takes its changes back, then
- * runs cleanup, which finds out whether this pod is only being replaced.  Io thread only.
+ * at once.  Where somebody went back to another version than this pod's, that is kept, as well as
+ * this pod's would be, and the pod is not ready: a roll-out stops there.  SIGTERM ends the child,
+ * which takes its changes back, then runs cleanup, which finds out whether this pod is only being
+ * replaced.  Io thread only.
  */
 #include "deploy/supervise.h"
 
@@ -41,7 +42,16 @@
 #define RETRY_CAP_MS    (5 * 60 * UINT64_C(1000))
 
 enum state { INSTALLING, READY, UNSUITABLE, HELD, FAILED, LEAVING, N_STATE };
-enum event { CHILD_OK, CHILD_UNSUITABLE, CHILD_HELD, CHILD_FAILED, TIMER, TERM, N_EVENT };
+enum event {
+	CHILD_OK,
+	CHILD_KEPT, /* it found a change of somebody's, whatever it did about it */
+	CHILD_UNSUITABLE,
+	CHILD_HELD,
+	CHILD_FAILED,
+	TIMER,
+	TERM,
+	N_EVENT
+};
 
 static const char *const state_names[] = { "installing", "ready",  "unsuitable",
 					   "held",       "failed", "leaving" };
@@ -50,12 +60,12 @@ _Static_assert(ARRAY_SIZE(state_names) == N_STATE, "a state has no name");
 /* A check that fails on an installed node is told, but the node stays ready: what is installed
  * works as long as nothing says otherwise. */
 static const enum state next[N_STATE][N_EVENT] = {
-	[INSTALLING] = { READY, UNSUITABLE, HELD, FAILED, INSTALLING, LEAVING },
-	[READY] = { READY, UNSUITABLE, HELD, READY, READY, LEAVING },
-	[UNSUITABLE] = { READY, UNSUITABLE, HELD, FAILED, UNSUITABLE, LEAVING },
-	[HELD] = { READY, UNSUITABLE, HELD, HELD, HELD, LEAVING },
-	[FAILED] = { READY, UNSUITABLE, HELD, FAILED, FAILED, LEAVING },
-	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING, LEAVING, LEAVING },
+	[INSTALLING] = { READY, READY, UNSUITABLE, HELD, FAILED, INSTALLING, LEAVING },
+	[READY] = { READY, READY, UNSUITABLE, HELD, READY, READY, LEAVING },
+	[UNSUITABLE] = { READY, READY, UNSUITABLE, HELD, FAILED, UNSUITABLE, LEAVING },
+	[HELD] = { READY, HELD, UNSUITABLE, HELD, HELD, HELD, LEAVING },
+	[FAILED] = { READY, READY, UNSUITABLE, HELD, FAILED, FAILED, LEAVING },
+	[LEAVING] = { LEAVING, LEAVING, LEAVING, LEAVING, LEAVING, LEAVING, LEAVING },
 };
 
 struct supervisor {
@@ -140,6 +150,12 @@ static bool has_kvm(void)
 	return hostcheck_has_kvm(&facts);
 }
 
+/* A whole version is there: what differs from it is somebody's change. */
+static bool is_installed(const struct supervisor *s)
+{
+	return s->state == READY || s->state == HELD;
+}
+
 /* What changes from here on the run may not have seen. */
 static int start(struct supervisor *s, const char *action, struct error *e)
 {
@@ -200,10 +216,11 @@ static enum event event_of(int status)
 		return CHILD_UNSUITABLE;
 	case RUN_STATUS_HELD:
 		return CHILD_HELD;
-	case 0:
 	case RUN_STATUS_DRIFT:
 	case RUN_STATUS_CONTESTED:
 	case RUN_STATUS_REPAIRED:
+		return CHILD_KEPT;
+	case 0:
 		return CHILD_OK;
 	default:
 		return CHILD_FAILED;
@@ -216,12 +233,15 @@ static void clean_up(struct supervisor *s)
 	start_or_stop(s, "cleanup");
 }
 
-/* What has changed while a run of ours was at work. */
-static void look_after(struct supervisor *s)
+/* What has changed while a run of ours was at work.  One that repaired does not say whether the
+ * node is held. */
+static void look_after(struct supervisor *s, int status)
 {
 	unsigned changes = s->lookout ? lookout_resume(s->lookout) : 0;
 
-	if (s->state != READY || !(changes & (LOOKOUT_FILES | LOOKOUT_ENGINE | LOOKOUT_WISHES))) {
+	if (s->state == HELD && status == RUN_STATUS_REPAIRED)
+		changes |= LOOKOUT_FILES;
+	if (!is_installed(s) || !(changes & (LOOKOUT_FILES | LOOKOUT_ENGINE | LOOKOUT_WISHES))) {
 		s->is_after = false;
 		return;
 	}
@@ -239,7 +259,7 @@ static void count(struct supervisor *s, int status)
 	s->left += status == RUN_STATUS_DRIFT;
 	s->contested += status == RUN_STATUS_CONTESTED;
 	s->is_left = status == RUN_STATUS_DRIFT || status == RUN_STATUS_CONTESTED;
-	if (s->state == READY && !s->is_left && event_of(status) == CHILD_OK &&
+	if (is_installed(s) && !s->is_left && event_of(status) != CHILD_FAILED &&
 	    !child_runs(&s->follower) && child_start(&s->follower, "follow", NULL, 0, &e) < 0)
 		log_warn("the Node is not followed: %s", e.msg);
 }
@@ -269,7 +289,7 @@ static void on_child(struct child *child, int status, const char *report)
 		return;
 	if (s->state != LEAVING) {
 		plan_next(s, event != CHILD_FAILED);
-		look_after(s);
+		look_after(s, status);
 		count(s, status);
 	} else if (s->is_cleaning) {
 		loop_stop(s->loop, status);
@@ -286,7 +306,7 @@ static void look_now(struct supervisor *s, const char *action)
 		return;
 	s->is_after = false;
 	if (!s->is_left) {
-		start_or_stop(s, s->state == READY ? action : "apply");
+		start_or_stop(s, is_installed(s) ? action : "apply");
 		return;
 	}
 	s->check_ms = min_u64(s->check_ms, deadline_in(CONTEST_MS));
@@ -333,7 +353,7 @@ static void on_timer(struct io *io, uint32_t events)
 	if (is_same && now_ms() < s->check_ms)
 		arm(s);
 	else
-		start_or_stop(s, is_same && s->state == READY ? "check" : "apply");
+		start_or_stop(s, is_same && is_installed(s) ? "check" : "apply");
 }
 
 static void on_signal(struct io *io, uint32_t events)

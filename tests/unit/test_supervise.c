@@ -21,27 +21,35 @@
 
 #define PLAY          "TEST_SUPERVISE"
 #define MARK          "TEST_SUPERVISE_MARK"
+#define HELD          "held "
 #define STATUS_OF_END 7
 
-/* The installation succeeds, then somebody, who is played by the one that follows the Node, changes
- * a file, or ends the engine and maybe starts it again.  What is done about it ends the supervisor.
- */
+/* The installation succeeds, or leaves the version that somebody went back to; then somebody, who
+ * is played by the one that follows the Node, changes a file, or ends the engine and maybe starts
+ * it again.  What is done about it ends the supervisor. */
 static int play_change(const char *part, const char *action)
 {
 	const char *etc = getenv("KATA_ETC");
+	bool is_held = str_starts(part, HELD);
 
+	part += is_held ? strlen(HELD) : 0;
 	if (strcmp(action, "apply") == 0)
-		return 0;
+		return is_held ? RUN_STATUS_HELD : 0;
 	if (strcmp(action, "follow") != 0) {
 		_free_ char *mark = xasprintf("%s-%s", getenv(MARK), action);
 
 		(void)!mkdir(mark, 0700);
+		if (str_equal(part, "repairs") && str_equal(action, "keep"))
+			return RUN_STATUS_REPAIRED;
 		(void)kill(getppid(), SIGTERM);
 		return str_starts(action, "keep") ? 0 : 1;
 	}
-	/* It sees a change of the Node. */
-	if (strcmp(part, "follows") == 0)
+	/* It sees a change of the Node, the first time. */
+	if (strcmp(part, "follows") == 0 ||
+	    (strcmp(part, "repairs") == 0 && mkdir(getenv(MARK), 0700) == 0))
 		return 0;
+	while (strcmp(part, "repairs") == 0)
+		(void)pause();
 	if (strcmp(part, "is watched") != 0)
 		(void)unlink(getenv("KATA_CONTAINERD_SOCKET"));
 	if (strcmp(part, "starts") == 0)
@@ -65,7 +73,7 @@ static int play(const char *action)
 	if (str_equal(part, "loses") && mkdir(getenv(MARK), 0700) == 0)
 		return 1;
 	if (str_equal(part, "is watched") || str_equal(part, "follows") ||
-	    str_equal(part, "starts") || str_equal(part, "ends"))
+	    str_equal(part, "starts") || str_equal(part, "ends") || str_starts(part, HELD))
 		return play_change(part, action);
 	/* The one that follows the Node sees no change. */
 	while (strcmp(action, "follow") == 0)
@@ -191,6 +199,10 @@ static void test_change_of_node_or_files_is_looked_at(void **state)
 		{ "follows", "keep" },
 		{ "starts", "keep-engine" },
 		{ "ends", "keep" },
+		{ HELD "is watched", "keep" },
+		{ HELD "follows", "keep" },
+		/* The next look says whether it is held still. */
+		{ HELD "repairs", "check" },
 	};
 
 	(void)state;
