@@ -5,15 +5,16 @@
 # variants.full: SERVER=slow
 #
 # kata-manager takes releases from a mirror: the newest that is not withdrawn, or the one that is named; of an upgrade
-# only the files that differ; on from where a cut was, in the next run as well; over https and a proxy.  Whatever the
-# server does wrong (tests/it/mirror-server.py has the list), whoever signed the index or did not: a version is there as
-# a whole or not at all.  In the slow variant: one that trickles is left after some minutes, wherever it does so.
+# only the files that differ, while the others are shared; on from where a cut was, in the next run as well; over https
+# and a proxy.  Whatever the server does wrong (tests/it/mirror-server.py has the list), whoever signed the index or did
+# not: a version is there as a whole or not at all.  In the slow variant: one that trickles is left after some minutes,
+# wherever it does so.
 #
 # The releases are small and boot nothing, the machine's folders and its network are this test's own.
 [ -n "${KATA_OWN_SPACE:-}" ] || KATA_OWN_SPACE=1 exec unshare --mount --net --propagation private "$0" "$@"
 . "$(dirname "$0")/../lib.sh"
 require_root
-require jq minisign python3 openssl zstd ip
+require jq minisign python3 openssl zstd ip mkfs.xfs filefrag
 manager=${KATA_BUILD_DIR:-$top/build/dev}/bin/kata-manager
 [ -x "$manager" ] || fail "no $manager; ./dev build makes it"
 ip link set lo up
@@ -146,6 +147,32 @@ for version in "$first" "$(current)"; do
 done
 km rollback
 expect "gone back" "$first" "$(current)"
+
+# of_both FILE FORMAT... - what stat says of it in both versions, each answer once.
+of_both() { stat -c "$2" /opt/kata/versions/*/"$1" | sort -u; }
+note "what both versions have is one file of two names"
+expect "the hypervisor's file" "$(of_both bin/qemu-system-x86_64 '%i 2')" "$(of_both bin/qemu-system-x86_64 '%i %h')"
+expect "files of the shim" 2 "$(of_both bin/containerd-shim-kata-v2 %i | wc -l)"
+
+note "where a file system shares blocks, damage to one version is none to the other"
+truncate -s 400M "$work/disk"
+mkfs.xfs -q -m reflink=1 "$work/disk"
+mount -o loop "$work/disk" /opt
+cleanup umount /opt
+install 9.0.0 >/dev/null
+sync -f /opt
+used=$(df --output=used -B1 /opt | tail -n 1)
+km upgrade --engines=none >/dev/null
+sync -f /opt
+used=$(($(df --output=used -B1 /opt | tail -n 1) - used))
+[ "$used" -lt 1000000 ] || fail "of a release of $(size 9.1.0) bytes, of which 400,000 are others, the disk has $used"
+expect "files of the hypervisor" 2 "$(of_both bin/qemu-system-x86_64 '%i' | wc -l)"
+expect "the names of each" 1 "$(of_both bin/qemu-system-x86_64 '%h')"
+expect_match "its blocks" "shared" "$(filefrag -v /opt/kata/current/bin/qemu-system-x86_64)"
+echo damage | dd of="$(echo /opt/kata/versions/9.0.0-*/bin/qemu-system-x86_64)" conv=notrunc status=none
+km verify "$(current)"
+expect_status 6 km verify "$first"
+umount /opt
 
 note "a version that is withdrawn"
 index withdraw 9.1.0 "guests could read the host"
