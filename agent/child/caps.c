@@ -4,9 +4,10 @@
  *
  * The kernel's own interface is used: it takes two words per set, and what a library would add here
  * is a table of 41 names.  Engines and shims write them with CAP_ before and without, in capitals
- * and not.  A name that is not in the table is an error, since a program that lacks what was asked
- * for fails later and says less; one that this kernel does not have is left out.  Runs in the child
- * that becomes the process; one thread.
+ * and not; upstream's agent takes them in quotation marks, as JSON has them, as well.  A name that
+ * is not in the table is an error, since a program that lacks what was asked for fails later and
+ * says less; one that this kernel does not have is left out.  Runs in the child that becomes the
+ * process; one thread.
  */
 #include "agent/child/caps.h"
 
@@ -74,7 +75,10 @@ uint64_t caps_known(void)
 
 static int cap_of(const char *name, uint64_t *ret_bit, struct error *e)
 {
-	const char *bare = strncasecmp(name, "CAP_", 4) == 0 ? name + 4 : name;
+	size_t len = strlen(name);
+	bool is_quoted = len >= 2 && name[0] == '"' && name[len - 1] == '"';
+	_free_ char *text = is_quoted ? xstrndup(name + 1, len - 2) : xstrdup(name);
+	const char *bare = strncasecmp(text, "CAP_", 4) == 0 ? text + 4 : text;
 
 	for (size_t cap = 0; cap < ARRAY_SIZE(cap_names); cap++)
 		if (!strcasecmp(cap_names[cap], bare)) {

@@ -114,8 +114,9 @@ static void test_status_says_which_signals_are_handled(void **state)
 
 static void test_capabilities_are_known_by_all_their_spellings(void **state)
 {
-	char kill[] = "CAP_KILL", chown[] = "CHOWN", small[] = "cap_setuid";
-	char *names[] = { kill, chown, small };
+	char kill[] = "CAP_KILL", chown[] = "CHOWN", small[] = "cap_setuid",
+	     json[] = "\"CAP_SETGID\"";
+	char *names[] = { kill, chown, small, json };
 	Oci__LinuxCapabilities from = OCI__LINUX_CAPABILITIES__INIT;
 	struct caps caps;
 	struct error e;
@@ -124,7 +125,7 @@ static void test_capabilities_are_known_by_all_their_spellings(void **state)
 	from.bounding = names;
 	from.n_bounding = ARRAY_SIZE(names);
 	assert_int_equal(caps_parse(&from, &caps, &e), 0);
-	assert_int_equal(caps.bounding, 1U << 5 | 1U << 0 | 1U << 7);
+	assert_int_equal(caps.bounding, 1U << 5 | 1U << 0 | 1U << 7 | 1U << 6);
 	assert_int_equal(caps.effective, 0);
 	assert_int_equal(caps_parse(NULL, &caps, &e), 0);
 	assert_int_equal(caps.bounding, 0);
