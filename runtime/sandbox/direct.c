@@ -26,7 +26,7 @@
 #define SANDBOXES_MAX 1024
 
 /* Names of a disk; what else there is are devices that are not given as disks. */
-static const char *const disk_types[] = { "", "block", "directvol" };
+static const char *const disk_types[] = { "", "block", "blk", "directvol" };
 
 static const char *const not_done[] = { "encryptionKey", "createFilesystem" };
 

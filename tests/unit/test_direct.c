@@ -104,6 +104,23 @@ static void test_removed_record_leaves_nothing(void **state)
 	assert_false(file_exists(dir));
 }
 
+/* Drivers of storage write the first, upstream's shims the others. */
+static void test_a_disk_has_several_names(void **state)
+{
+	static const char *const types[] = { "block", "blk", "directvol", "" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		_free_ char *info = xasprintf(
+			"{\"volume-type\":\"%s\",\"device\":\"/d\",\"fstype\":\"xfs\"}", types[i]);
+		struct error e;
+
+		if (direct_add(root, VOLUME, info, &e) < 0)
+			fail_msg("%s: %s", info, e.msg);
+		assert_return_code(direct_remove(root, VOLUME, &e), 0);
+	}
+}
+
 static void test_what_is_asked_for_and_not_done_is_refused(void **state)
 {
 	static const struct {
@@ -190,6 +207,7 @@ int main(void)
 		TEST(test_record_is_read_as_it_was_added),
 		TEST(test_record_is_found_however_its_path_is_written),
 		TEST(test_removed_record_leaves_nothing),
+		TEST(test_a_disk_has_several_names),
 		TEST(test_what_is_asked_for_and_not_done_is_refused),
 		TEST(test_record_that_others_can_write_is_not_believed),
 		TEST(test_record_that_is_a_link_is_not_believed),
