@@ -4,31 +4,24 @@
 # crio.sh - a real CRI-O with namespaces of its own, and a registry, since it cannot import an image.  Sourced by
 # tests/it/*.sh; start_crio starts it.
 #
-# KATA_TEST_CRIO is a folder with crio, conmon and pinns; there is no package of it.
 # shellcheck disable=SC2034,SC2154 # some names are for the tests only; top and work are lib.sh's
 # shellcheck source-path=SCRIPTDIR/.. source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
-
-programs=${KATA_TEST_CRIO:-}
-[ -n "$programs" ] || skip "KATA_TEST_CRIO names no folder with crio, conmon and pinns"
-[ -x "$programs/crio" ] || skip "no crio in '$programs', which KATA_TEST_CRIO names"
+# shellcheck source-path=SCRIPTDIR/.. source=crio.sh
+. "$top/tests/crio.sh"
 require_root
 require python3 runc unshare nsenter
 release=${KATA_DIST_DIR:-$top/build/dist}/kata
 [ -x "$release/bin/containerd-shim-kata-v2" ] || skip "no release in '$release'; './dev package' makes one"
 images=$("$top/packaging/artefact" test-images)
-socket=/run/crio/crio.sock etc=$work/etc kata=$work/kata registry=127.0.0.1:5000
+etc=$work/etc kata=$work/kata
 note "$("$programs/crio" --version | head -n 1)"
 
 cp -a "$release" "$kata"
 config=$kata/share/defaults/kata-containers/configuration-qemu.toml
-mkdir -p "$kata/share/defaults/kata-containers/config.d" "$etc/crio.conf.d" "$work/image" "$work/cni"
+mkdir -p "$kata/share/defaults/kata-containers/config.d" "$etc/crio.conf.d" "$work/image"
 printf '[hypervisor.qemu]\nallow_emulation = true\ndefault_memory = 256\n' \
 	>"$kata/share/defaults/kata-containers/config.d/10-test.toml"
-
-for name in localhost:5000 kata.test; do
-	printf '[[registry]]\nprefix = "%s"\nlocation = "%s"\ninsecure = true\n' "$name" "$registry"
-done >"$work/registries.conf"
 
 # A machine without CAP_SYS_RESOURCE refuses a negative oom_score_adj, which CRI-O always asks for.
 cat >"$work/runc" <<-END
@@ -43,36 +36,7 @@ cat >"$work/runc" <<-END
 END
 chmod +x "$work/runc"
 
-echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
-cat >"$etc/crio.conf" <<-END
-	# what there was
-	[crio]
-	root = "$work/storage"
-	runroot = "/run/containers/storage"
-	storage_driver = "vfs"
-	version_file_persist = ""
-	clean_shutdown_file = ""
-	log_dir = "$work/logs"
-	[crio.api]
-	listen = "$socket"
-	stream_port = "0"
-	[crio.image]
-	pause_image = "localhost:5000/pause:1"
-	signature_policy = "$work/policy.json"
-	[crio.network]
-	network_dir = "$work/cni"
-	plugin_dirs = ["/usr/lib/cni"]
-	[crio.runtime]
-	cgroup_manager = "cgroupfs"
-	default_runtime = "runc"
-	conmon = "$programs/conmon"
-	conmon_cgroup = "pod"
-	pinns_path = "$programs/pinns"
-	[crio.runtime.runtimes.runc]
-	runtime_path = "$work/runc"
-	monitor_path = "$programs/conmon"
-	monitor_cgroup = "pod"
-END
+crio_config "$etc/crio.conf" "$work" "$work/storage" vfs localhost:5000/pause:1 "$work/runc"
 
 stop_crio() {
 	[ "${ending:-}" = well ] || tail -n 25 "$work/crio.log" | cut -c1-300

@@ -3,15 +3,12 @@
 #
 # crio.sh - a real CRI-O for the node of kubernetes.sh, which sources this.
 #
-# KATA_TEST_CRIO is a folder with crio, conmon, pinns and crictl (which may be in the PATH); there is no package of
-# them.  It has no import of images, and a pull of ours takes minutes in an emulated machine.  So the same
-# CRI-O pulls them here, from a registry beside it, and what it has stored lies on the node's disk.
+# It has no import of images, and a pull of ours takes minutes in an emulated machine.  So the same CRI-O pulls them
+# here, by crictl (which may be in the PATH or beside it) from a registry beside it, and what it has stored lies on the
+# node's disk.
 # shellcheck disable=SC2154 # work, top and here come from who sources this
-# shellcheck source-path=SCRIPTDIR/.. source=lib.sh
-
-programs=${KATA_TEST_CRIO:-}
-[ -n "$programs" ] || skip "KATA_TEST_CRIO names no folder with crio, conmon and pinns"
-[ -x "$programs/crio" ] || skip "no crio in '$programs', which KATA_TEST_CRIO names"
+# shellcheck source-path=SCRIPTDIR/.. source=lib.sh source=crio.sh
+. "$top/tests/crio.sh"
 PATH=$PATH:$programs require crictl jq python3 runc unshare
 
 # The machine lacks a library of conmon's.
@@ -29,48 +26,19 @@ bring_conmon() { # FOLDER
 # store_images FOLDER - the images of $work/images as CRI-O keeps them.
 store_images() {
 	local at=$work/storing archive images=()
-	mkdir -p "$at/cni"
 	for archive in "$work"/images/*.tar; do
 		images+=("$(tar -xOf "$archive" index.json | jq -r '.manifests[0].annotations["io.containerd.image.name"]')")
 	done
-	echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$at/policy.json"
-	printf '[[registry]]\nprefix = "%s"\nlocation = "127.0.0.1:5000"\ninsecure = true\n' kata.test localhost >"$at/registries.conf"
-	cat >"$at/crio.conf" <<-END
-		[crio]
-		root = "$1"
-		runroot = "/run/containers/storage"
-		storage_driver = "overlay"
-		version_file_persist = ""
-		clean_shutdown_file = ""
-		log_dir = "$at/logs"
-		[crio.api]
-		listen = "/run/crio/crio.sock"
-		stream_port = "0"
-		[crio.image]
-		pause_image = "kata.test/pause:1"
-		signature_policy = "$at/policy.json"
-		[crio.network]
-		network_dir = "$at/cni"
-		plugin_dirs = ["/usr/lib/cni"]
-		[crio.runtime]
-		cgroup_manager = "cgroupfs"
-		conmon_cgroup = "pod"
-		default_runtime = "runc"
-		pinns_path = "$programs/pinns"
-		[crio.runtime.runtimes.runc]
-		runtime_path = "$(command -v runc)"
-		monitor_path = "$programs/conmon"
-		monitor_cgroup = "pod"
-	END
+	crio_config "$at/crio.conf" "$at" "$1" overlay kata.test/pause:1 "$(command -v runc)"
 	cat >"$at/init" <<-END
 		set -e
 		mount --make-rprivate /
 		mount -t tmpfs -o mode=755 tmpfs /run
 		ip link set lo up
-		python3 "$here/registry.py" 127.0.0.1 5000 "$work/images" >"$at/port" &
+		python3 "$here/registry.py" ${registry/:/ } "$work/images" >"$at/port" &
 		"$programs/crio" --registries-conf "$at/registries.conf" --config "$at/crio.conf" --config-dir "" &
 		crio=\$!
-		crictl="env PATH=$PATH:$programs crictl --timeout 60s -r unix:///run/crio/crio.sock -i unix:///run/crio/crio.sock"
+		crictl="env PATH=$PATH:$programs crictl --timeout 60s -r unix://$socket -i unix://$socket"
 		until [ -s "$at/port" ] && \$crictl version; do
 			[ -d /proc/\$crio ]
 			sleep 0.1
