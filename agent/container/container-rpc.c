@@ -311,9 +311,11 @@ static struct process *find_process(struct rpc_request *req, const char *contain
 		if (matches(at, exec_id))
 			p = at;
 	(void)pthread_mutex_unlock(&c->all->lock);
+	/* By the last words upstream's shims know that what they want to end has ended. */
 	if (!p)
-		(void)fail(e, ENOENT, "container '%s' has no process '%.*s'", c->id, SANDBOX_ID_MAX,
-			   exec_id);
+		(void)fail(e, ENOENT,
+			   "container '%s' has no process '%.*s': ESRCH: No such process", c->id,
+			   SANDBOX_ID_MAX, exec_id);
 	if (ret_container)
 		*ret_container = c;
 	return p;

@@ -313,8 +313,12 @@ static int update_link(int nl, const Types__Interface *in, const char *plugged_n
 	if (r < 0)
 		return r;
 	link = find_link(&all, in, plugged_name, has_mac ? mac : NULL);
+	/* Upstream's shim in Go asks again if it reads the last three words: the kernel may not
+	 * have noticed yet what was plugged in. */
 	if (!link)
-		return fail(e, ENODEV, "the guest has no interface with hardware address '%.32s'",
+		return fail(e, ENODEV,
+			    "the guest has no interface with hardware address '%.32s': "
+			    "Link not found",
 			    in->hwaddr);
 	r = take_name(nl, &all, link, in->name, e);
 	if (r == 0)

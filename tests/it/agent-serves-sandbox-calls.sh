@@ -101,7 +101,7 @@ check_interfaces() {
 	ctl UpdateInterface "$(interface eth0 02:00:00:00:00:01 10.1.0.3/24)" >/dev/null
 	expect "ListInterfaces" "10.1.0.3" "$(ctl ListInterfaces |
 		jq -r '.interfaces[] | select(.name == "eth0") | .ipAddresses[] | select(.family != "v6") | .address')"
-	refused "an unknown interface" "no interface with hardware address" \
+	refused "an unknown interface" "no interface with hardware address .*: Link not found" \
 		ctl UpdateInterface "$(interface eth1 02:00:00:00:00:99)"
 	refused "a bad name" "cannot be the name" ctl UpdateInterface "$(interface a/b 02:00:00:00:00:01)"
 	refused "a bad address" "not an IP address" \

@@ -311,6 +311,25 @@ static void test_exec_that_hangs_ends_with_its_container(void **state)
 	wait_until_taken(f);
 }
 
+/* Upstream's shim in Go looks for "ESRCH: No such process", the one in Rust for "no such process",
+ * small or not: then the signal was not needed any more. */
+static void test_signal_to_a_process_that_has_gone_says_so_as_upstreams_agent(void **state)
+{
+	Agent__SignalProcessRequest in = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
+	_free_ char *message = NULL;
+	struct fixture *f = *state;
+
+	(void)running_container(f);
+	in.container_id = (char[]){ ID };
+	in.exec_id = (char[]){ "gone" };
+	in.signal = SIGTERM;
+	peer_loop_start(&f->io);
+	assert_int_equal(answer_to(f, call(f, "grpc.AgentService", "SignalProcess", &in), &message),
+			 RPC_NOT_FOUND);
+	assert_string_equal(message,
+			    "container '" ID "' has no process 'gone': ESRCH: No such process");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* The agent runs itself again to make a process: here that one never gets anywhere. */
@@ -321,6 +340,7 @@ int main(int argc, char **argv)
 		TEST(test_a_container_that_was_cancelled_can_be_removed),
 		TEST(test_exec_that_hangs_holds_nobody_up),
 		TEST(test_exec_that_hangs_ends_with_its_container),
+		TEST(test_signal_to_a_process_that_has_gone_says_so_as_upstreams_agent),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "init") == 0)
