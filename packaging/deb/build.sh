@@ -6,6 +6,7 @@
 #   packaging/deb/build.sh DIST OUT [NAME]...        after packaging/release/build.sh BUILD DIST
 #
 # Leaves OUT/NAME_VERSION_ARCH.deb for each row of packaging/parts/packages, or each NAME of it.  Equal inputs give equal bytes.
+# Each is signed, as NAME_VERSION_ARCH.deb.minisig, if there is a key (packaging/release/sign.sh).
 # KATA_PACK_LEVEL is how hard it packs, as of a release, 0: not at all; KATA_MAINTAINER names who keeps the packages.
 #
 # Scripts are those in packaging/deb, NAME.postinst and the like; NAME.lintian-overrides has the reason beside each.
@@ -21,6 +22,7 @@ zsh_folder=usr/share/zsh/vendor-completions licence_folder=usr/share/doc
 . "$top/packaging/parts/stage.sh"
 shift 2
 . "$top/packaging/release/arch.sh"
+. "$top/packaging/release/sign.sh"
 here=$top/packaging/deb
 level=${KATA_PACK_LEVEL:-19}
 compression=(-Zxz "-z$((level > 9 ? 9 : level))")
@@ -93,5 +95,6 @@ for name; do
 done
 for file in "$work"/*.deb; do
 	mv "$file" "$out/"
+	sign "$out/${file##*/}" "${file##*/}"
 	echo "deb: $out/${file##*/} ($(stat -c %s "$out/${file##*/}") bytes)"
 done

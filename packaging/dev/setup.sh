@@ -9,7 +9,8 @@
 
 # What a build may be told by the environment; sudo would drop it.
 kept_variables=(PATH RUSTUP_HOME KATA_CACHE_DIR KATA_CLUSTER_DIR GOPROXY GONOSUMDB GOSUMDB HTTP_PROXY
-	HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy CI TERM)
+	HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy CI TERM SOURCE_DATE_EPOCH KATA_SIGN_KEY KATA_PACK_LEVEL
+	KATA_MAINTAINER KATA_SOURCE_URI KATA_BUILDER_ID KATA_DEPLOY_IMAGE)
 
 become_root() { # COMMAND ARGS...
 	local name kept=()

@@ -14,9 +14,7 @@
 #
 # Beside the archive lie its SBOM and its provenance (describe.sh).
 #
-# KATA_SIGN_KEY names a secret key of minisign (without a password, or minisign asks for it): then
-# MANIFEST.minisig follows MANIFEST, and the two documents are signed beside them.  An Ed25519 signature of
-# the same bytes is the same bytes, too.
+# With KATA_SIGN_KEY (sign.sh) MANIFEST.minisig follows MANIFEST, and the two documents are signed beside them.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -31,6 +29,7 @@ version=$(cat "$top/VERSION")
 . "$top/packaging/release/arch.sh"
 archive=$out/kata-static-$version-$package_arch.tar.zst
 
+. "$top/packaging/release/sign.sh"
 . "$top/packaging/release/describe.sh"
 die() { echo "release: $*" >&2; exit 1; }
 
@@ -128,16 +127,6 @@ write_manifest() {
 	} >"$work/manifest"
 	echo "digest $(sha256sum <"$work/manifest" | cut -d' ' -f1)" >>"$work/manifest"
 	install -m 0644 "$work/manifest" "$tree/MANIFEST"
-}
-
-# sign FILE COMMENT - if there is a key.  The comment is covered by the signature; of a fixed text, so that equal
-# inputs give equal bytes.
-sign() {
-	[ -n "${KATA_SIGN_KEY:-}" ] || return 0
-	command -v minisign >/dev/null || die "KATA_SIGN_KEY is set, but there is no minisign to sign with"
-	minisign -S -s "$KATA_SIGN_KEY" -m "$1" -x "$1.minisig" -t "$2" >/dev/null ||
-		die "minisign cannot sign with '$KATA_SIGN_KEY'"
-	chmod 0644 "$1.minisig"
 }
 
 # MANIFEST and its signature come first, so that one can be told from the other without unpacking; folders come

@@ -18,6 +18,7 @@ if [ ! -d "${1:-}" ]; then
 	sed -n '/^#   /s/^# *//p' "$0" >&2
 	exit 2
 fi
+. "$(dirname "$(readlink -f "$0")")/sign.sh"
 dir=$1
 shift
 index=$dir/kata-index
@@ -62,11 +63,7 @@ serial=$(sed -n 's/^serial //p' "$index" 2>/dev/null || true)
 	notes "$@" | sort -u
 } >"$work/index"
 echo "digest $(sha256sum <"$work/index" | cut -d' ' -f1)" >>"$work/index"
-rm -f "$work/index.minisig"
-if [ -n "${KATA_SIGN_KEY:-}" ]; then
-	minisign -S -s "$KATA_SIGN_KEY" -m "$work/index" -x "$work/index.minisig" -t "kata-index $((${serial:-0} + 1))" \
-		>/dev/null || die "minisign cannot sign with '$KATA_SIGN_KEY'"
-fi
+sign "$work/index" "kata-index $((${serial:-0} + 1))"
 # Whoever reads both in between finds a signature that does not fit, and asks again.
 install -m 0644 "$work/index" "$index.new"
 rm -f "$index.minisig"

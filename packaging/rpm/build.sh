@@ -18,6 +18,7 @@ mkdir -p "$2"
 out=$(readlink -f "$2")
 zsh_folder=usr/share/zsh/site-functions licence_folder=usr/share/licenses
 . "$top/packaging/parts/stage.sh"
+. "$top/packaging/release/sign.sh"
 shift 2
 
 rm -rf "$out"/.rpm.*
@@ -70,5 +71,6 @@ rpmbuild -bb --quiet --define "_topdir $work/build" --define "_tmppath $work" --
 }
 for file in "$work"/rpms/*/*.rpm; do
 	mv "$file" "$out/"
+	sign "$out/${file##*/}" "${file##*/}"
 	echo "rpm: $out/${file##*/} ($(stat -c %s "$out/${file##*/}") bytes)"
 done

@@ -6,10 +6,10 @@
 # The Debian and RPM packages of a release: each file of its MANIFEST, and MANIFEST itself, is in exactly one of them,
 # byte for byte, and nothing else lies below /usr/lib/kata-containers; they need one another in the very same version,
 # and nothing of the machine; each has its licence, and what is in the PATH a manual page and completion.  Scripts are a
-# few lines of a POSIX shell, or of rpm's own Lua.  lintian has no complaint, and the same release gives the same bytes.
+# few lines of a POSIX shell, or of rpm's own Lua.  With a key each is signed.  lintian has no complaint, and the same release gives the same bytes.
 . "$(dirname "$0")/../lib.sh"
 
-require dpkg-deb lintian rpmbuild rpm cpio dash
+require dpkg-deb lintian rpmbuild rpm cpio dash minisign
 dist=${KATA_DIST_DIR:-$top/build/dist}
 [ -d "$dist/kata" ] || skip "no packed release; './dev package' makes one"
 export KATA_PACK_LEVEL=1
@@ -18,9 +18,13 @@ mapfile -t names < <(sed -nE 's/^([a-z0-9-]+) *\|.*/\1/p' "$top/packaging/parts/
 expect "packages" "kata-agent-image kata-containers kata-hypervisor-qemu kata-manager kata-runtime kubectl-kata" \
 	"$(printf '%s\n' "${names[@]}" | sort | paste -sd' ')"
 
-note "built"
+note "built and signed"
+minisign -G -W -f -p "$work/ours.pub" -s "$work/ours.key" >/dev/null
 for kind in deb rpm; do
-	"$top/packaging/$kind/build.sh" "$dist" "$work/$kind" >"$work/$kind.log"
+	KATA_SIGN_KEY=$work/ours.key "$top/packaging/$kind/build.sh" "$dist" "$work/$kind" >"$work/$kind.log"
+	for file in "$work/$kind"/*."$kind"; do
+		minisign -Vqm "$file" -p "$work/ours.pub" || fail "${file##*/} is not signed"
+	done
 done
 deb() { echo "$work/deb/${1}_${version}"_*.deb; }
 rpm_of() { echo "$work/rpm/${1}-${version}-1".*.rpm; }
