@@ -170,7 +170,7 @@ int mirror_file(struct mirror *m, const struct catalog_file *file, const struct 
 	};
 	_free_ char *text = NULL;
 	char digest[SHA256_HEX + 1];
-	size_t len;
+	size_t len = 0;
 
 	if (read_text(m, &what, &text, &len, e) < 0)
 		return -e->code;
