@@ -305,12 +305,14 @@ static bool try_names(void)
 	       mkdir("/a", 0700) == 0 || mount("none", "/etc", "tmpfs", 0, NULL) == 0;
 }
 
-/* What it needs: 0 if it has it. */
+static bool has_hosts;
+
+/* What it needs: 0 if it has it.  A machine may have no names of its own. */
 static bool try_nothing(void)
 {
 	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0 ||
 	       socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0) < 0 ||
-	       open("/etc/hosts", O_RDONLY | O_CLOEXEC) < 0;
+	       (open("/etc/hosts", O_RDONLY | O_CLOEXEC) < 0 && has_hosts);
 }
 
 static void test_process_on_the_network_can_do_nothing_else(void **state)
@@ -333,6 +335,7 @@ static void test_process_on_the_network_can_do_nothing_else(void **state)
 	};
 
 	(void)state;
+	has_hosts = access("/etc/hosts", R_OK) == 0;
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		pid_t parent = getpid(), pid = fork();
 		struct error e;
