@@ -5,7 +5,8 @@
 #
 # Our shim with a guest whose only program is upstream's agent, unmodified: the end of the output is whole eight times of
 # eight, nobody waits at the start for a signal that such an agent does not give, exec, terminal, statistics, a configMap
-# that changes, signals, pause and resume, a pod of two work, and a policy that kata-runtime sets is the agent's.
+# that changes, signals, pause and resume, memory that is plugged in, a pod of four work, and a policy that kata-runtime
+# sets is the agent's.
 . "$(dirname "$0")/testing.sh"
 . "$(dirname "$0")/upstream-parts.sh"
 require script
@@ -111,6 +112,12 @@ ctr tasks kill --signal USR1 counts$$
 caught() { [ "$(in_counts cat /caught 2>/dev/null)" = caught ]; }
 eventually 20 "the signal to be caught" caught
 
+memory() { in_counts awk '/^MemTotal/ { print $2 }' /proc/meminfo; }
+before=$(memory)
+ctr run -d --runtime "$runtime" --annotation $cri.container-type=container --annotation $cri.sandbox-id=$pod \
+	--memory-limit 268435456 "$image" large$$ sleep 1000
+[ "$(memory)" -gt $((before + 120000)) ] || fail "a guest of $before kB has $(memory) kB with a container of 256 MiB more"
+
 # One that has policies takes another; one without refuses by itself.
 sed 's/^default ExecProcessRequest := true/default ExecProcessRequest := false/' "$work/policy.rego" >"$work/strict.rego"
 if inside "$kata/bin/kata-runtime" policy set --sandbox-id $pod "$work/strict.rego" 2>"$work/err"; then
@@ -120,7 +127,7 @@ else
 	note "this agent takes no policy: $(cat "$work/err")"
 fi
 stopped() { [[ $(ctr tasks ls) =~ $1\ +[0-9]+\ +STOPPED ]]; }
-for name in counts$$ $member $pod; do
+for name in large$$ counts$$ $member $pod; do
 	ctr tasks kill --signal KILL "$name"
 	eventually 30 "$name to stop" stopped "$name"
 	ctr tasks delete "$name" >/dev/null 2>&1 || true
