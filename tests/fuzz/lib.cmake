@@ -23,3 +23,7 @@ kata_fuzz(fuzz_mountinfo.c PARSES lib/mountinfo.c:-mountinfo_read LIBS kata_base
 kata_fuzz(fuzz_record.c SOURCES folder.c PARSES lib/host/record.c LIBS kata_host)
 kata_fuzz(fuzz_courier.c PARSES lib/host/courier.c:take,fail_strange,take_end,take_frame,hear,courier_hear LIBS kata_host)
 kata_fuzz(fuzz_fetch.c PARSES lib/http/fetch.c:parse_range,on_header,check_size,check_answer,begin,take,on_body,follow lib/http/url.c LIBS kata_http)
+kata_fuzz(fuzz_journal.c PARSES lib/host/journal.c:parse_do,parse_line,parse,remember,last_entry,forget_last LIBS kata_host)
+kata_fuzz(fuzz_endpoint.c
+	PARSES lib/host/endpoint.c:read_conditions,add_handler,read_config,config_of,has_handler,endpoint_lacks,must_be_same,must_have_same,endpoint_compare
+	LIBS kata_host)
