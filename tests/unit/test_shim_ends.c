@@ -506,6 +506,31 @@ static void test_shortage_is_written_down_before_the_end_is_told(void **state)
 	assert_true(file_exists(note));
 }
 
+static void reports_without_end(struct fixture *f, uint32_t stream, const char *method)
+{
+	Agent__OOMEvent event = AGENT__OOMEVENT__INIT;
+
+	event.container_id = (char[]){ "box" };
+	if (strcmp(method, "GetOOMEvent") != 0)
+		return;
+	__atomic_add_fetch(&f->n_asked, 1, __ATOMIC_SEQ_CST);
+	peer_answer(f->agent_fd, stream, &event);
+}
+
+/* What the guest says is not to be the host's work: one question in 100 ms, and so one report. */
+static void test_shortages_without_end_are_told_now_and_then(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	add_task(f, PROCESS_RUNNING)->type = SPEC_MEMBER;
+	agent_start(f, reports_without_end);
+	f->shim.watch = watch_new(&f->shim, &e);
+	assert_non_null(f->shim.watch);
+	assert_int_equal(run(f, 450), GIVE_UP);
+	assert_in_range(__atomic_load_n(&f->n_asked, __ATOMIC_SEQ_CST), 1, 5);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -518,6 +543,7 @@ int main(void)
 		TEST(test_agent_that_knows_no_health_is_asked_once),
 		TEST(test_sandbox_whose_agent_says_nothing_ends),
 		TEST(test_shortage_is_written_down_before_the_end_is_told),
+		TEST(test_shortages_without_end_are_told_now_and_then),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
