@@ -9,6 +9,7 @@
 #include "tests/unit/unit.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -202,12 +203,17 @@ static void test_a_container_that_was_cancelled_can_be_removed(void **state)
 
 int __wrap_setns(int fd, int type);
 
+static atomic_uint setns_that_fails; /* counted down; 0: none */
+
 /* The pid namespace of a container that is not there. */
 int __wrap_setns(int fd, int type)
 {
 	(void)fd;
 	(void)type;
-	return 0;
+	if (setns_that_fails == 0 || --setns_that_fails > 0)
+		return 0;
+	errno = EPERM;
+	return -1;
 }
 
 static struct container *running_container(struct fixture *f)
@@ -330,6 +336,22 @@ static void test_signal_to_a_process_that_has_gone_says_so_as_upstreams_agent(vo
 			    "container '" ID "' has no process 'gone': ESRCH: No such process");
 }
 
+/* Whatever its thread made next would be a process of that container's. */
+static void test_exec_whose_thread_does_not_come_back_fails(void **state)
+{
+	_free_ char *there = NULL, *back = NULL;
+	struct fixture *f = *state;
+
+	(void)running_container(f);
+	peer_loop_start(&f->io);
+	setns_that_fails = 1;
+	assert_int_not_equal(answer_to(f, exec(f, "there"), &there), 0);
+	assert_non_null(strstr(there, "cannot enter the pid namespace"));
+	setns_that_fails = 2;
+	assert_int_not_equal(answer_to(f, exec(f, "back"), &back), 0);
+	assert_non_null(strstr(back, "cannot leave the pid namespace"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 /* The agent runs itself again to make a process: here that one never gets anywhere. */
@@ -341,6 +363,7 @@ int main(int argc, char **argv)
 		TEST(test_exec_that_hangs_holds_nobody_up),
 		TEST(test_exec_that_hangs_ends_with_its_container),
 		TEST(test_signal_to_a_process_that_has_gone_says_so_as_upstreams_agent),
+		TEST(test_exec_whose_thread_does_not_come_back_fails),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "init") == 0)
