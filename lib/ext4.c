@@ -343,7 +343,8 @@ static int empty_file(const struct layout *l, int fd, struct error *e)
 
 static int empty_disk(const struct layout *l, int fd, struct error *e)
 {
-	static const uint8_t zeros[EMPTY_BLOCKS * BLOCK];
+	/* Not in the program, which would be larger by as much. */
+	_free_ uint8_t *zeros = xcalloc(EMPTY_BLOCKS, BLOCK);
 	int r = 0;
 
 	for (uint32_t block = 0; r >= 0 && block < l->used; block += EMPTY_BLOCKS)
