@@ -100,8 +100,9 @@ make_dbus() {
 	make -s install-pkgconfigDATA
 }
 
+# Built for speed, as its makers do: the decoder is 64 KiB larger, and takes a third less time.
 make_zstd() {
-	make -s -j"$jobs" -C lib libzstd.a CFLAGS="$CFLAGS" ZSTD_LEGACY_SUPPORT=0 \
+	make -s -j"$jobs" -C lib libzstd.a CFLAGS="${CFLAGS/-Os/-O3}" ZSTD_LEGACY_SUPPORT=0 \
 		ZSTD_LIB_DICTBUILDER=0 ZSTD_LIB_DEPRECATED=0
 	install -m 0644 lib/libzstd.a "$root/lib/"
 	install -m 0644 lib/zstd.h lib/zstd_errors.h "$root/include/"
