@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "lib/file.h"
@@ -87,11 +88,12 @@ static void test_proc_run_that_talks_without_end_times_out(void **state)
 /* A program with a child that holds its output, as wrappers have them. */
 static void test_proc_run_that_times_out_leaves_nothing_behind(void **state)
 {
-	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" },
-			 (char[]){ "sleep 3141 & exec sleep 3141" }, NULL };
+	/* What another run of this test left is not ours. */
+	_free_ char *script = xasprintf("sleep 3141.%d & exec sleep 3141.%d", getpid(), getpid());
+	_free_ char *pattern = xasprintf("^sleep 3141.%d$", getpid());
+	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, script, NULL };
 	const struct proc_spec spec = { .argv = argv, .new_session = true };
-	char *find[] = { (char[]){ "/usr/bin/pgrep" }, (char[]){ "-f" }, (char[]){ "^sleep 3141$" },
-			 NULL };
+	char *find[] = { (char[]){ "/usr/bin/pgrep" }, (char[]){ "-f" }, pattern, NULL };
 	const struct proc_spec finding = { .argv = find };
 	_free_ char *output = NULL;
 	_free_ char *found = NULL;
@@ -298,10 +300,15 @@ static char *in_a_jail(const char *folder, const char *script)
 	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, text, NULL };
 	const struct jail jail = { .dir = root, .paths = paths };
 	const struct proc_spec spec = { .argv = argv, .jail = &jail, .no_core = true };
+	struct rlimit core;
 	char *output = NULL;
 	struct error e;
 	int status;
 
+	/* Where nobody has dumps, it would prove nothing that this process has none. */
+	assert_return_code(getrlimit(RLIMIT_CORE, &core), errno);
+	core.rlim_cur = core.rlim_max;
+	assert_return_code(setrlimit(RLIMIT_CORE, &core), errno);
 	folder_put(folder, "inside", "seen");
 	assert_int_equal(dir_make(root, 0700, &e), 0);
 	if (proc_run(&spec, deadline_in(LONG_MS), NULL, 4096, &status, &output, &e) < 0)
