@@ -7,7 +7,7 @@
 # account and token, files and an engine's socket of its own; the engine and its sandboxes are played (node/engine.go), and so is
 # the kubelet (node/scale.go).  The control plane is real, but for what watches over kubelets.  Fails if there is a write at rest
 # (rest=SECONDS, 120), a node has not exactly one connection there, or an agent asks more often than 0.25 times a second while the
-# API server is away (away=SECONDS, 600: what leads there hangs up).
+# API server is away (away=SECONDS, 600: what leads there hangs up), or ends unasked.  only=outage: no roll-outs.
 # shellcheck source-path=SCRIPTDIR source=node.sh
 . "$(dirname "$0")/node.sh"
 require ip curl openssl

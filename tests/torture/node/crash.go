@@ -4,7 +4,6 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"math/rand"
 	"path/filepath"
@@ -18,8 +17,8 @@ func recorder(output string) []string {
 // cut is a state to recover: what happened before, and which of that was lost.
 type cut struct {
 	length, bent int
-	lost         map[int]bool
-	how          string
+	lost         []int
+	how          string // it is bent
 }
 
 var bends = map[string]func(string) string{
@@ -38,45 +37,52 @@ func (r *record) open(length int) []int {
 	return list
 }
 
-// cuts is every prefix whole, with each single loss, with all lost; and N seeded subsets and pairs of losses.
-func (r *record) cuts(n int, random *rand.Rand) []cut {
-	var list []cut
+// cuts is every prefix whole, with each single loss and each two, with all lost; and N seeded subsets.
+func (r *record) cuts(n int, random *rand.Rand) (list []cut, pairs int) {
 	for length := 0; length <= len(r.ops); length++ {
 		open := r.open(length)
-		list = append(list, cut{length: length, bent: -1, how: "nothing lost"})
-		all := map[int]bool{}
-		for _, i := range open {
-			all[i] = true
-			list = append(list, cut{length: length, bent: -1, lost: map[int]bool{i: true}, how: "lost: " + r.ops[i].call})
+		list = append(list, cut{length: length, bent: -1}, cut{length: length, bent: -1, lost: open})
+		for at, i := range open {
+			list = append(list, cut{length: length, bent: -1, lost: []int{i}})
 			for how := range bends {
 				if r.ops[i].kind == "write" {
 					list = append(list, cut{length: length, bent: i, how: how})
 				}
 			}
+			for _, other := range open[at+1:] {
+				list = append(list, cut{length: length, bent: -1, lost: []int{i, other}})
+				pairs++
+			}
 		}
-		list = append(list, cut{length: length, bent: -1, lost: all, how: "all lost that may be"})
 	}
 	for range n {
 		length := 1 + random.Intn(len(r.ops))
-		lost := map[int]bool{}
-		open := r.open(length)
+		var lost []int
 		share := random.Float64()
-		for _, i := range open {
+		for _, i := range r.open(length) {
 			if random.Float64() < share {
-				lost[i] = true
+				lost = append(lost, i)
 			}
 		}
-		list = append(list, cut{length: length, bent: -1, lost: lost, how: fmt.Sprintf("%d lost", len(lost))})
+		list = append(list, cut{length: length, bent: -1, lost: lost})
 	}
-	return list
+	return list, pairs
 }
 
-func (t tree) digest() [32]byte {
-	var text strings.Builder
-	for _, name := range t.names() {
-		fmt.Fprintf(&text, "%s %v %s\n", name, t[name].mode, t[name].text)
+func (r *record) describe(c cut) string {
+	switch {
+	case c.bent >= 0:
+		return c.how + " of " + r.ops[c.bent].call
+	case len(c.lost) == 0:
+		return "nothing lost"
+	case len(c.lost) > 2:
+		return fmt.Sprintf("%d lost", len(c.lost))
 	}
-	return sha256.Sum256([]byte(text.String()))
+	var calls []string
+	for _, i := range c.lost {
+		calls = append(calls, r.ops[i].call)
+	}
+	return "lost: " + strings.Join(calls, " and ")
 }
 
 // crash records the flow, then recovers from each state that it may have left.
@@ -96,9 +102,9 @@ func (t *torture) crash(f *flow) {
 		fatal("%s: the recording does not lead to what is there: %v", f.name, found[:min(5, len(found))])
 	}
 	var n count
-	states := map[[32]byte]bool{}
-	number := 0
-	cuts := r.cuts(number10(t.options["orders"], 1000), rand.New(rand.NewSource(t.seed)))
+	states := map[[2]uint64]bool{}
+	number, orders := 0, number10(t.options["orders"], 1000)
+	cuts, pairs := r.cuts(orders, rand.New(rand.NewSource(t.seed)))
 	limit := number10(t.options["points"], len(cuts))
 	for _, i := range rand.New(rand.NewSource(t.seed)).Perm(len(cuts)) {
 		// The first part counts all states there are, which takes longer than to try a few.
@@ -106,8 +112,12 @@ func (t *torture) crash(f *flow) {
 			break
 		}
 		c := cuts[i]
-		files := r.crash(c.length, c.lost, c.bent, bends[c.how])
-		key := files.digest()
+		left := r.crash(c.length, c.lost, c.bent, bends[c.how])
+		asked := 0
+		if c.length > 0 {
+			asked = min(r.ops[c.length-1].asked, len(pictures)-1)
+		}
+		key := [2]uint64{left.digest(), uint64(asked)} // what the API server had said by then is a part of it
 		if states[key] {
 			continue
 		}
@@ -116,15 +126,11 @@ func (t *torture) crash(f *flow) {
 		if number > limit || number%t.parts != t.part {
 			continue
 		}
-		asked := 0
-		if c.length > 0 {
-			asked = r.ops[c.length-1].asked
-		}
-		t.boot(f, r, c, &state{files: files, objects: pictures[min(asked, len(pictures)-1)], wanted: start.wanted}, &n)
+		t.boot(f, r, c, &state{files: left.tree(), objects: pictures[asked], wanted: start.wanted}, &n)
 	}
 	fmt.Printf("SUM  %s, %s: crash states: %d %d %d\n", w.name, f.name, n.points, n.hit, n.recovered)
 	if t.part == 0 {
-		fmt.Printf("SUM  %s, %s: ops, cuts, different states: %d %d %d\n", w.name, f.name, len(r.ops), len(cuts), len(states))
+		fmt.Printf("SUM  %s, %s: changes, pairs, orders, states: %d %d %d %d\n", w.name, f.name, len(r.ops), pairs, orders, len(states))
 	}
 }
 
@@ -135,7 +141,7 @@ func (t *torture) boot(f *flow, r *record, c cut, s *state, n *count) {
 	if c.length > 0 {
 		last = r.ops[c.length-1].call
 	}
-	where := fmt.Sprintf("%s, %s, power cut behind op %d, %s; %s", w.name, f.name, c.length, last, c.how)
+	where := fmt.Sprintf("%s, %s, power cut behind op %d, %s; %s", w.name, f.name, c.length, last, r.describe(c))
 	bad := t.bad
 	n.points++
 	w.put(s)

@@ -9,17 +9,22 @@ package main
 
 import (
 	"fmt"
+	"hash/maphash"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // inode is what a name leads to.
 type inode struct {
 	entry
 	names map[string]int // of a folder: numbers of inodes
+	of    *byte          // the disk that may change it
 }
 
 // op is one change of the recording.
@@ -39,15 +44,16 @@ type op struct {
 }
 
 type disk struct {
-	nodes map[int]*inode
+	nodes []*inode    // by number
 	root  string      // the path of inode 1
 	binds [][2]string // a folder outside, and the one below root that is mounted there
+	self  *byte       // whose inodes may be changed in place: a copy of a disk shares the rest
 }
 
 // record is a run as ops, from what was there before.
 type record struct {
 	disk
-	start tree
+	start *disk
 	ops   []op
 	asked int
 	kinds map[int]entry // of all inodes there ever were, empty
@@ -87,20 +93,42 @@ func (d *disk) find(path string) (dir int, name string, node int) {
 func (r *record) fresh(e entry) int {
 	id := len(r.kinds) + 1
 	r.kinds[id] = e
-	r.nodes[id] = newInode(e)
+	r.make(id, e)
 	return id
 }
 
-func newInode(e entry) *inode {
-	n := &inode{entry: e}
+// make has the inode of this number, without what was in it.
+func (d *disk) make(id int, e entry) *inode {
+	n := &inode{entry: e, of: d.self}
 	if e.mode.IsDir() {
 		n.names = map[string]int{}
+	}
+	for id >= len(d.nodes) {
+		d.nodes = append(d.nodes, nil)
+	}
+	d.nodes[id] = n
+	return n
+}
+
+// own is the inode to be changed; nil if there is none.
+func (d *disk) own(id int) *inode {
+	if id >= len(d.nodes) || d.nodes[id] == nil {
+		return nil
+	}
+	n := d.nodes[id]
+	if n.of != d.self {
+		n = &inode{entry: n.entry, names: maps.Clone(n.names), of: d.self}
+		d.nodes[id] = n
 	}
 	return n
 }
 
+func (d *disk) copy() *disk {
+	return &disk{nodes: slices.Clone(d.nodes), root: d.root, binds: d.binds, self: new(byte)}
+}
+
 func newRecord(root string, binds [][2]string, start tree) *record {
-	r := &record{disk: disk{nodes: map[int]*inode{}, root: root, binds: binds}, start: start, kinds: map[int]entry{}}
+	r := &record{disk: disk{root: root, binds: binds, self: new(byte)}, kinds: map[int]entry{}}
 	for _, name := range start.names() {
 		id := r.fresh(start[name])
 		if name != "" {
@@ -108,19 +136,21 @@ func newRecord(root string, binds [][2]string, start tree) *record {
 			r.nodes[dir].names[base] = id
 		}
 	}
+	r.start = r.disk.copy()
+	r.self = new(byte)
 	return r
 }
 
 // do is what happens to names and contents by an op.
 func (d *disk) do(o *op, kinds map[int]entry) {
-	dir := d.nodes[o.dir]
 	switch o.kind {
 	case "name":
+		dir := d.own(o.dir)
 		if dir == nil {
 			return
 		}
 		if o.from != "" {
-			if other := d.nodes[o.other]; other != nil {
+			if other := d.own(o.other); other != nil {
 				delete(other.names, o.from)
 				if o.back != 0 {
 					other.names[o.from] = o.back
@@ -132,18 +162,17 @@ func (d *disk) do(o *op, kinds map[int]entry) {
 			return
 		}
 		dir.names[o.name] = o.node
-		if d.nodes[o.node] == nil {
-			d.nodes[o.node] = newInode(kinds[o.node])
+		if d.own(o.node) == nil {
+			d.make(o.node, kinds[o.node])
 		}
 	case "write", "cut", "mode":
-		n := d.nodes[o.node]
+		n := d.own(o.node)
 		if n == nil {
-			n = newInode(kinds[o.node])
-			d.nodes[o.node] = n
+			n = d.make(o.node, kinds[o.node])
 		}
 		switch o.kind {
 		case "write":
-			n.text += o.data
+			n.text = join2(n.text, o.data)
 		case "cut":
 			n.text = n.text[:min(len(n.text), len(o.data))]
 		case "mode":
@@ -152,29 +181,89 @@ func (d *disk) do(o *op, kinds map[int]entry) {
 	}
 }
 
+// walk goes to all that has a name.
+func (d *disk) walk(visit func(path string, n *inode)) {
+	var enter func(id int, path string, depth int)
+	enter = func(id int, path string, depth int) {
+		if id >= len(d.nodes) || d.nodes[id] == nil || depth > 32 {
+			return
+		}
+		n := d.nodes[id]
+		visit(path, n)
+		for name, next := range n.names {
+			enter(next, path+"/"+name, depth+1)
+		}
+	}
+	enter(1, "", 0)
+}
+
 // tree is the disk as a folder of files.
 func (d *disk) tree() tree {
 	t := tree{}
-	var walk func(id int, path string, depth int)
-	walk = func(id int, path string, depth int) {
-		n := d.nodes[id]
-		if n == nil || depth > 32 {
-			return
-		}
-		t[path] = n.entry
-		for name, next := range n.names {
-			walk(next, path+"/"+name, depth+1)
-		}
-	}
-	walk(1, "", 0)
+	d.walk(func(path string, n *inode) { t[path] = n.entry })
 	return t
 }
 
-// crash is the disk when the power went after the first LEN ops, without those of LOST, and with the op BENT changed.
-func (r *record) crash(length int, lost map[int]bool, bent int, bend func(string) string) tree {
-	d := newRecord(r.root, r.binds, r.start).disk
+// What is put together, or summed up, is what was before, most of the time.
+var (
+	seed   = maphash.MakeSeed()
+	joined = map[[2]place]string{}
+	sums   = map[place]sum{}
+)
+
+// place is a string that is kept for good: the same one, not an equal one.
+type place struct {
+	at     *byte
+	length int
+}
+
+type sum struct {
+	text string
+	sum  uint64
+}
+
+func placeOf(s string) place { return place{unsafe.StringData(s), len(s)} }
+
+func join2(a, b string) string {
+	if a == "" {
+		return b
+	}
+	key := [2]place{placeOf(a), placeOf(b)}
+	text, ok := joined[key]
+	if !ok {
+		// So they are kept.
+		_, _ = sumOf(a), sumOf(b)
+		text = a + b
+		joined[key] = text
+	}
+	return text
+}
+
+func sumOf(text string) uint64 {
+	key := placeOf(text)
+	s, ok := sums[key]
+	if !ok {
+		s = sum{text, maphash.String(seed, text)}
+		sums[key] = s
+	}
+	return s.sum
+}
+
+// digest is the same for disks that are, in this process.
+func (d *disk) digest() uint64 {
+	var sum uint64
+	d.walk(func(path string, n *inode) {
+		sum += maphash.Comparable(seed, [3]uint64{maphash.String(seed, path), uint64(n.mode), sumOf(n.text)})
+	})
+	return sum
+}
+
+// crash is the disk when the power went after the first LEN ops, without those of LOST (ascending), and with the op BENT changed.
+func (r *record) crash(length int, lost []int, bent int, bend func(string) string) *disk {
+	d := r.start.copy()
 	for i := range r.ops[:length] {
-		if lost[i] {
+		if len(lost) > 0 && lost[0] == i {
+			lost = lost[1:]
 			continue
 		}
 		o := r.ops[i]
@@ -183,7 +272,7 @@ func (r *record) crash(length int, lost map[int]bool, bent int, bend func(string
 		}
 		d.do(&o, r.kinds)
 	}
-	return d.tree()
+	return d
 }
 
 // ---- the recording ----

@@ -171,6 +171,7 @@ type scale struct {
 	isAway  atomic.Bool
 	agents  map[string]*agent
 	sync.Mutex
+	pods map[string]object // by uid, as they are just now
 }
 
 func (s *scale) newAgent(name, target string) *agent {
@@ -228,12 +229,15 @@ func (s *scale) command(a *agent, action string) *exec.Cmd {
 	return exec.Command("unshare", "--mount", "--propagation", "private", "sh", "-c", `mount --bind "$1/run" /run && exec "$2" "$3"`, "-", a.world.room, s.program, action)
 }
 
+// Each has one of its own, above those of the control plane and below those that anybody gets.
+var lastPort = func() *atomic.Int32 { n := &atomic.Int32{}; n.Store(11000); return n }()
+
 // begin starts the pod's program.
 func (s *scale) begin(a *agent, pod object) {
 	image := pod["spec"].(object)["containers"].([]any)[0].(object)["image"].(string)
 	release := image[strings.LastIndex(image, ":")+1:]
 	w := a.world
-	a.port, a.isReady, a.isStopping, a.pod = freePort(), false, false, pod["metadata"].(object)["uid"].(string)
+	a.port, a.isReady, a.isStopping, a.pod = int(lastPort.Add(1)), false, false, pod["metadata"].(object)["uid"].(string)
 	a.ended = make(chan error, 1)
 	a.process = s.command(a, "install")
 	a.process.Env = []string{
@@ -281,6 +285,11 @@ func (s *scale) look(pod object) {
 		s.begin(a, pod)
 		s.tell(name, false)
 	case a.pod == uid:
+		select {
+		case err := <-a.ended:
+			fatal("the program of %s has ended: %v: %s", node, err, a.said.String())
+		default:
+		}
 		client := http.Client{Timeout: 10 * time.Second}
 		answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", a.port))
 		isReady := err == nil && answer.StatusCode == 200
@@ -294,16 +303,56 @@ func (s *scale) look(pod object) {
 	}
 }
 
-// kubelets goes round for all nodes.
-func (s *scale) kubelets() {
+// follow keeps the pods as a watch has them; the connection may end at any time, then it lists anew.
+func (s *scale) follow() {
 	for {
 		list := s.admin.get(podsPath)
+		pods := map[string]object{}
 		items, _ := list["items"].([]any)
-		var all sync.WaitGroup
 		for _, item := range items {
-			all.Add(1)
-			go func(pod object) { defer all.Done(); s.look(pod) }(item.(object))
+			pod := item.(object)
+			pods[pod["metadata"].(object)["uid"].(string)] = pod
 		}
+		s.Lock()
+		s.pods = pods
+		s.Unlock()
+		from, _ := list["metadata"].(object)["resourceVersion"].(string)
+		answer, err := s.admin.client.Get(s.admin.url + podsPath + "?watch=true&resourceVersion=" + from)
+		if err != nil {
+			time.Sleep(time.Second)
+			continue
+		}
+		for events := json.NewDecoder(answer.Body); ; {
+			var event struct {
+				Type   string
+				Object object
+			}
+			if events.Decode(&event) != nil || event.Type == "ERROR" {
+				break
+			}
+			uid := event.Object["metadata"].(object)["uid"].(string)
+			s.Lock()
+			s.pods[uid] = event.Object
+			if event.Type == "DELETED" {
+				delete(s.pods, uid)
+			}
+			s.Unlock()
+		}
+		answer.Body.Close()
+	}
+}
+
+// kubelets goes round for all nodes.
+func (s *scale) kubelets() {
+	go s.follow()
+	for {
+		var all sync.WaitGroup
+		s.Lock()
+		for _, pod := range s.pods {
+			all.Add(1)
+			go func() { defer all.Done(); s.look(pod) }()
+		}
+		s.Unlock()
 		all.Wait()
 		time.Sleep(500 * time.Millisecond)
 	}
@@ -541,6 +590,16 @@ func (s *scale) quiet() {
 	}
 }
 
+func (s *scale) rollOuts(n int) {
+	for _, release := range []string{"1.0.2", "1.0.1"} {
+		began := s.mark()
+		s.use(release, max(1, n/10))
+		s.wait("the roll-out", 20*time.Minute, s.rolledOut(release))
+		s.report("roll-out of "+release, began)
+		s.settle()
+	}
+}
+
 func runScale(program, room, binary string, options map[string]string) {
 	s := &scale{admin: newAdmin(options["server"], options["pki"]), room: room, pki: options["pki"], program: program, binary: binary,
 		agents: map[string]*agent{}}
@@ -573,13 +632,9 @@ func runScale(program, room, binary string, options map[string]string) {
 		s.wait("a watch of each, and no more", time.Minute, s.following)
 		fmt.Println("a check was at work: " + why)
 	}
-	for _, release := range []string{"1.0.2", "1.0.1"} {
-		began = s.mark()
-		s.use(release, max(1, n/10))
-		s.wait("the roll-out", 20*time.Minute, s.rolledOut(release))
-		s.report("roll-out of "+release, began)
-		s.settle()
+	if options["only"] != "outage" {
+		s.rollOuts(n)
+		s.goBack()
 	}
-	s.goBack()
 	s.outage(time.Duration(number10(options["away"], 600)) * time.Second)
 }
