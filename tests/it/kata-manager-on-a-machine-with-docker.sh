@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 1800
+# timeout: 2400
 # tier: full
 # place: machine
 #
@@ -9,6 +9,9 @@
 # and `docker run` with --runtime io.containerd.kata.v2 have a kernel of their own, and Docker's its network; `test` runs
 # one by each engine.  An upgrade leaves the containers that run what they began with and `status` says which they are and why;
 # after a roll-back nothing is stale; what is removed leaves the machine as it was, byte for byte.
+#
+# The power is cut in the middle of an upgrade, once while a sandbox of the new version boots and once while an engine is
+# being restarted.  What then starts has one whole version, says what happened, runs a container, and is taken back.
 . "$(dirname "$0")/../vm/testing.sh"
 require minisign tar zstd jq
 
@@ -150,4 +153,61 @@ vm docker rm -f plain >/dev/null
 tree >"$work/after"
 diff -u "$work/before" "$work/after" || fail "the machine is not as it was"
 eventually 60 "the services" services_run
+
+# whole VERSION - what started is that version, all of it, and runs a container.
+whole() {
+	expect "the version" "$1" "$(current)"
+	km verify "$1"
+	expect "the kernel of a container" "$kernel" "$(vm ctr run --rm --runtime $runtime $image "one$RANDOM" uname -r)"
+}
+# begin_upgrade OPTION... - in the background of the machine.
+begin_upgrade() {
+	vm systemd-run -q --unit upgrade-$SECONDS /node/kata-manager upgrade --from $next "$@"
+}
+
+note "a power cut while a sandbox of the new version boots"
+km install --from $from --key /node/kata.pub >/dev/null
+vm sync
+begin_upgrade
+has_canary() { vm sh -c 'ls /run/vc/sbs/*/state.json'; }
+eventually 300 "the canary" has_canary
+cut_power
+power_on
+note "the machine answered after $vm_took s"
+eventually 120 "containerd and Docker" services_run
+km status
+# Until it has booted nothing is changed that would have to be taken back.
+expect "what it says" "$first false" "$(asked '"\(.current) \(.interrupted)"')"
+whole "$first"
+km recover
+expect "the rest of it" "" "$(vm find /opt/kata -name '.new-*' -o -name '*candidate*' -o -name journal)"
+whole "$first"
+
+note "a power cut while containerd is restarted"
+vm sh -euc 'mkdir -p /etc/systemd/system/containerd.service.d
+	printf "[Service]\nExecStartPre=/bin/sleep 20\n" >/etc/systemd/system/containerd.service.d/slow.conf
+	systemctl daemon-reload
+	sync'
+begin_upgrade --engines docker
+is_restarting() { [ "$(vm systemctl show -P ActiveState containerd)" = activating ]; }
+eventually 300 "the restart" is_restarting
+cut_power
+power_on
+note "the machine answered after $vm_took s"
+eventually 180 "containerd and Docker" services_run
+km status
+expect "what it says" "$second true" "$(asked '"\(.current) \(.interrupted)"')"
+whole "$second"
+vm rm -r /etc/systemd/system/containerd.service.d
+vm systemctl daemon-reload
+km recover
+expect "what it says" "$first false" "$(asked '"\(.current) \(.interrupted)"')"
+expect "the engines" "nerdctl true, containerd true, docker true" \
+	"$(asked '[.engines[] | "\(.name) \(.configured)"] | join(", ")')"
+whole "$first"
+km upgrade --from $next >/dev/null
+whole "$second"
+km remove --yes
+tree >"$work/after"
+diff -u "$work/before" "$work/after" || fail "the machine is not as it was"
 passed

@@ -64,6 +64,23 @@ start_qemu() {
 	vm_pid=$!
 }
 
+# As a power cut: the machine loses what it has not written to its disks, of which the second has no journal.
+cut_power() {
+	kill -KILL "$vm_pid"
+	wait "$vm_pid" || true
+	ssh_vm -O exit 2>/dev/null || true
+}
+
+# With the disks as they are; wait_vm says when it answers.
+power_on() {
+	local began=$SECONDS
+	vm_took=''
+	cp "$work/console" "$work/console.before"
+	start_qemu
+	wait_vm
+	vm_took=$((SECONDS - began))
+}
+
 # The first answer; may take a while after boot_vm, so that the test can do something else meanwhile.
 wait_vm() {
 	eventually $boot_seconds "the machine to answer ($work/console)" connect_vm
