@@ -5,8 +5,9 @@
  * One mutex guards everything; it is held for list operations only.  A queue with jobs is either in
  * the pool's list of ready queues or has its first job on a thread ("busy"), never both: that is
  * what keeps its jobs in order without holding a thread for a queue that waits.  A thread that
- * found nothing for IDLE_MS ends, so that a daemon at rest pays for no stack.  Submission from the
- * io thread; run() on a work thread, done() on the io thread.
+ * found nothing for IDLE_MS ends, so that a daemon at rest pays for no stack.  A job that is urgent
+ * goes first and gets one thread more than there may be if all are taken; it ends with that.
+ * Submission from the io thread; run() on a work thread, done() on the io thread.
  */
 
 #include "lib/work.h"
@@ -25,6 +26,7 @@ struct work_queue {
 	struct work_queue *next_ready;
 	bool busy;   /* its first job is on a thread */
 	bool closed; /* to be freed when empty */
+	bool is_urgent;
 };
 
 struct work_pool {
@@ -41,6 +43,16 @@ struct work_pool {
 	unsigned n_idle; /* in wait_for_work(), woken or not */
 	bool stopping;
 };
+
+/* What is urgent goes first. */
+static void make_first_ready(struct work_pool *pool, struct work_queue *queue)
+{
+	queue->next_ready = pool->first_ready;
+	if (!pool->first_ready)
+		pool->last_ready = &queue->next_ready;
+	pool->first_ready = queue;
+	pool->n_ready++;
+}
 
 static void make_ready(struct work_pool *pool, struct work_queue *queue)
 {
@@ -96,11 +108,20 @@ static void run_first_job(struct work_pool *pool, struct work_queue *queue)
 		free(queue);
 }
 
+/* Whether the thread that asks is one more than there may be, and nothing urgent is left. */
+static bool is_too_many(const struct work_pool *pool)
+{
+	return pool->n_threads > pool->max_threads &&
+	       !(pool->first_ready && pool->first_ready->is_urgent);
+}
+
 /* False when nothing came for IDLE_MS or the pool stops.  Called and returns with the lock held. */
 static bool wait_for_work(struct work_pool *pool)
 {
 	struct timespec until;
 
+	if (is_too_many(pool))
+		return false;
 	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += IDLE_MS / 1000;
 	pool->n_idle++;
@@ -246,6 +267,24 @@ void work_submit(struct work_queue *queue, struct job *job)
 		make_ready(pool, queue);
 		want_thread(pool);
 	}
+	(void)pthread_mutex_unlock(&pool->lock);
+}
+
+void work_submit_urgent(struct work_pool *pool, struct job *job)
+{
+	struct work_queue *queue = work_queue_new(pool);
+
+	job->next = NULL;
+	job->queue = queue;
+	queue->first = job;
+	queue->last = &job->next;
+	queue->closed = queue->is_urgent = true;
+	(void)pthread_mutex_lock(&pool->lock);
+	make_first_ready(pool, queue);
+	if (pool->n_ready <= pool->n_idle)
+		(void)pthread_cond_signal(&pool->work);
+	else
+		start_thread(pool);
 	(void)pthread_mutex_unlock(&pool->lock);
 }
 

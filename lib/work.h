@@ -22,7 +22,8 @@ struct job {
 	struct loop_task task;
 };
 
-/* At most MAX_THREADS jobs at once, each thread with STACK_SIZE bytes of stack. */
+/* At most MAX_THREADS jobs at once, but for urgent ones, each thread with STACK_SIZE bytes of
+ * stack. */
 struct work_pool *work_pool_new(struct loop *loop, unsigned max_threads, size_t stack_size);
 /* Waits for the jobs under way; those not begun are dropped without done().  After loop_run().
  * Queues may still be freed afterwards, until the pool itself is. */
@@ -36,8 +37,10 @@ struct work_queue *work_queue_new(struct work_pool *pool);
 void work_queue_free(struct work_queue *queue);
 DEFINE_CLEANUP(work_queue_freep, struct work_queue *, work_queue_free)
 
-/* Both from the io thread.  The second runs JOB beside everything else. */
+/* All from the io thread.  The second runs JOB beside everything else, the third even if no thread
+ * is left for it: then there is one more. */
 void work_submit(struct work_queue *queue, struct job *job);
 void work_submit_alone(struct work_pool *pool, struct job *job);
+void work_submit_urgent(struct work_pool *pool, struct job *job);
 
 #endif

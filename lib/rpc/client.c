@@ -406,9 +406,10 @@ int rpc_call(struct rpc_client *client, const struct rpc_call *kind, const void 
 	return r;
 }
 
-int rpc_call_async(struct rpc_client *client, const struct rpc_call *kind, const void *in,
-		   void (*done)(void *arg, void *out, const struct error *error), void *arg,
-		   struct error *e)
+int rpc_call_async_within(struct rpc_client *client, const struct rpc_call *kind, const void *in,
+			  uint64_t deadline_ms,
+			  void (*done)(void *arg, void *out, const struct error *error), void *arg,
+			  struct error *e)
 {
 	_free_ struct call *call = xcalloc(1, sizeof(*call));
 	int r;
@@ -417,10 +418,17 @@ int rpc_call_async(struct rpc_client *client, const struct rpc_call *kind, const
 	call->is_async = true;
 	call->done = done;
 	call->arg = arg;
-	r = send_call(client, call, in, 0, e);
+	r = send_call(client, call, in, timeout_of(deadline_ms), e);
 	if (r >= 0)
 		(void)TAKE_PTR(call);
 	return r;
+}
+
+int rpc_call_async(struct rpc_client *client, const struct rpc_call *kind, const void *in,
+		   void (*done)(void *arg, void *out, const struct error *error), void *arg,
+		   struct error *e)
+{
+	return rpc_call_async_within(client, kind, in, NO_DEADLINE, done, arg, e);
 }
 
 void rpc_call_forget(struct rpc_client *client, const void *arg)

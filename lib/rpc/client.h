@@ -56,6 +56,12 @@ int rpc_call(struct rpc_client *client, const struct rpc_call *call, const void 
 int rpc_call_async(struct rpc_client *client, const struct rpc_call *call, const void *in,
 		   void (*done)(void *arg, void *out, const struct error *error), void *arg,
 		   struct error *e);
+/* The same, and the peer is told by when the answer is wanted.  Whoever calls gives up by himself.
+ */
+int rpc_call_async_within(struct rpc_client *client, const struct rpc_call *call, const void *in,
+			  uint64_t deadline_ms,
+			  void (*done)(void *arg, void *out, const struct error *error), void *arg,
+			  struct error *e);
 /* Abandons every asynchronous call with ARG: its DONE is not called.  Io thread. */
 void rpc_call_forget(struct rpc_client *client, const void *arg);
 

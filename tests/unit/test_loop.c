@@ -322,6 +322,82 @@ static void test_waits_for_one_deadline_say_how_long_all_took(void **state)
 	(void)close(fds[1]);
 }
 
+/* ---- urgent jobs ---- */
+
+#define SMALL_THREADS 2
+
+struct crowd {
+	struct work_pool *pool;
+	struct loop *loop;
+	struct cancel go_on;
+	atomic_uint begun;
+	unsigned n_done;
+	bool was_full; /* when the urgent one ran */
+};
+
+struct crowd_job {
+	struct job job;
+	struct crowd *crowd;
+};
+
+static void run_until_told(struct job *job)
+{
+	struct crowd *c = CONTAINER_OF(job, struct crowd_job, job)->crowd;
+	struct error e;
+
+	(void)atomic_fetch_add(&c->begun, 1);
+	(void)wait_pause(WATCHDOG_MS, "the end", NO_DEADLINE, &c->go_on, &e);
+}
+
+static void crowd_done(struct job *job)
+{
+	struct crowd *c = CONTAINER_OF(job, struct crowd_job, job)->crowd;
+
+	if (++c->n_done == SMALL_THREADS + 2)
+		loop_stop(c->loop, 0);
+}
+
+static void run_urgent(struct job *job)
+{
+	struct crowd *c = CONTAINER_OF(job, struct crowd_job, job)->crowd;
+
+	c->was_full = atomic_load(&c->begun) <= SMALL_THREADS;
+}
+
+/* It was the only one that ended so far, and the thread that it got takes nothing else. */
+static void urgent_done(struct job *job)
+{
+	struct crowd *c = CONTAINER_OF(job, struct crowd_job, job)->crowd;
+
+	c->was_full &= c->n_done == 0 && atomic_load(&c->begun) <= SMALL_THREADS;
+	cancel_raise(&c->go_on);
+	crowd_done(job);
+}
+
+/* One more than there are threads waits its turn; the urgent one does not. */
+static void test_urgent_job_needs_no_thread_of_others(void **state)
+{
+	struct fixture *f = *state;
+	struct crowd crowd = { .loop = f->loop };
+	struct crowd_job jobs[SMALL_THREADS + 1], urgent;
+	struct error e;
+
+	assert_return_code(cancel_init(&crowd.go_on, &e), 0);
+	crowd.pool = work_pool_new(f->loop, SMALL_THREADS, 256 * KIB);
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+		jobs[i] = (struct crowd_job){ .job = { .run = run_until_told, .done = crowd_done },
+					      .crowd = &crowd };
+		work_submit_alone(crowd.pool, &jobs[i].job);
+	}
+	urgent = (struct crowd_job){ .job = { .run = run_urgent, .done = urgent_done },
+				     .crowd = &crowd };
+	work_submit_urgent(crowd.pool, &urgent.job);
+	assert_int_equal(loop_run(f->loop), 0);
+	assert_true(crowd.was_full);
+	work_pool_free(crowd.pool);
+	cancel_done(&crowd.go_on);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -334,6 +410,8 @@ int main(void)
 			test_jobs_of_one_queue_run_one_after_another_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_jobs_of_different_queues_never_wait_for_one_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_urgent_job_needs_no_thread_of_others, setup,
+						teardown),
 		cmocka_unit_test(test_wait_fd_cancelled_fails_with_ecanceled),
 		cmocka_unit_test(test_wait_fd_past_deadline_fails_with_etimedout),
 		cmocka_unit_test(test_waits_for_one_deadline_say_how_long_all_took),
