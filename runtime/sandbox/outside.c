@@ -113,6 +113,11 @@ int outside_new(const struct outside_params *params, Oci__Spec *spec, struct out
 	return 0;
 }
 
+bool outside_has_first_hooks(const struct outside *o)
+{
+	return o->hooks && o->hooks->n_poststart > 0;
+}
+
 int outside_started(struct outside *o, struct error *e)
 {
 	const struct hook_state state = state_of(o, o->pid);

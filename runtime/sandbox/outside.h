@@ -28,7 +28,9 @@ struct outside_params {
 int outside_new(const struct outside_params *params, Oci__Spec *spec, struct outside **ret_outside,
 		struct error *e);
 
-/* Runs the hooks of a container that has started.  Work thread. */
+/* Whether there are hooks of a container that has started. */
+bool outside_has_first_hooks(const struct outside *o);
+/* Runs them.  Work thread. */
 int outside_started(struct outside *o, struct error *e);
 
 /* The placeholder has nothing to stand for any more.  Its number stays what it was, and is nobody

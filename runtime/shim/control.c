@@ -2,7 +2,8 @@
 /*
  * control - Task.Pause, Resume, ResizePty, Update and Stats.
  *
- * Update works on the VM first and has a thread for that; the others only ask the agent.
+ * Update works on the VM before the agent is asked and after, and has a thread for that; the others
+ * only ask.
  */
 
 #include <string.h>
@@ -153,17 +154,51 @@ int task_resize(struct rpc_request *req, const void *in, void *out, struct error
 	return RPC_DEFERRED;
 }
 
-static int update_work(struct op *op, struct error *e)
-{
-	return container_update(op->container, op->resources, e);
-}
-
 static void answer_finish(struct op *op)
 {
 	if (op->result < 0)
 		op_reply_error(op);
 	else
 		op_reply_empty(op);
+}
+
+static int shrink_work(struct op *op, struct error *e)
+{
+	(void)e;
+	container_shrink(op->container);
+	return 0;
+}
+
+static void updated(struct op *op)
+{
+	op->finish = answer_finish;
+	if (op->result < 0) {
+		answer_finish(op);
+		return;
+	}
+	op->work = shrink_work;
+	op_submit(op, OP_ALONE);
+}
+
+static int grow_work(struct op *op, struct error *e)
+{
+	return container_grow(op->container, op->resources, e);
+}
+
+static void has_grown(struct op *op)
+{
+	op->finish = updated;
+	if (op->result < 0)
+		answer_finish(op);
+	else
+		container_ask_update(op->container, op->resources, op_asks(op));
+}
+
+static void begin_update(struct op *op)
+{
+	op->work = grow_work;
+	op->finish = has_grown;
+	op_submit(op, OP_ALONE);
 }
 
 int task_update(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -187,9 +222,8 @@ int task_update(struct rpc_request *req, const void *in, void *out, struct error
 	if (!op)
 		return -e->code;
 	op->resources = TAKE_PTR(resources);
-	op->work = update_work;
-	op->finish = answer_finish;
-	op_submit(op, OP_IN_TURN);
+	op->begin = begin_update;
+	op_in_turn(op);
 	return RPC_DEFERRED;
 }
 

@@ -2,8 +2,10 @@
 /*
  * create - Task.Create: a container and, with the first one, the VM it lives in.
  *
- * Handler and outcome run on the io thread, the work between them on a work thread.  A task is in
- * the list from the first moment, so that State, Kill and Wait find it while it is being created.
+ * Stages: the host's part on a work thread, the agent's answer, the outcome.  What fails is undone
+ * by stages as well: the container's removal, then the rest.  A task is in the list from the first
+ * moment, so that State, Kill and Wait find it while it is being created.  Io thread, but for the
+ * work.
  */
 
 #include <string.h>
@@ -135,13 +137,13 @@ static int add_member(struct op *op, Oci__Spec *spec, struct error *e)
 	return start_outside(op, spec, e);
 }
 
-static int create_container(struct op *op, Oci__Spec *own_spec, struct error *e)
+static int bring_in(struct op *op, Oci__Spec *own_spec, struct error *e)
 {
 	const Task__CreateTaskRequest *in = op->in;
 	_free_ struct rootfs_mount *mounts = xcalloc(in->n_rootfs + 1, sizeof(*mounts));
-	struct container_params params = {
-		.id = in->id, .bundle = in->bundle, .mounts = mounts, .n_mounts = in->n_rootfs
-	};
+	struct container_params params = { .bundle = in->bundle,
+					   .mounts = mounts,
+					   .n_mounts = in->n_rootfs };
 
 	own_spec->process->stdinisnull = !in->stdin[0] && !in->terminal;
 	for (size_t i = 0; i < in->n_rootfs; i++)
@@ -150,7 +152,8 @@ static int create_container(struct op *op, Oci__Spec *own_spec, struct error *e)
 						   .target = in->rootfs[i]->target,
 						   .options = in->rootfs[i]->options,
 						   .n_options = in->rootfs[i]->n_options };
-	return container_create(op->sandbox, &params, own_spec, &op->container, e);
+	op->container = container_new(op->sandbox, in->id, own_spec);
+	return container_bring_in(op->container, &params, e);
 }
 
 static int open_stdio(struct op *op, struct error *e)
@@ -167,40 +170,21 @@ static int open_stdio(struct op *op, struct error *e)
 	return stdio_open(&params, &op->stdio, e);
 }
 
-/* A sandbox whose first container cannot be made is of no use to anybody.  The container's process
- * goes first, since it is in the sandbox's cgroup; the hooks of its end come last. */
-static void give_up(struct op *op, bool is_first)
-{
-	if (op->outside) {
-		outside_ended(op->outside);
-		outside_reap(op->outside);
-	}
-	if (is_first && op->sandbox)
-		sandbox_stop(op->sandbox);
-	if (!op->outside)
-		return;
-	placeholders_forget(sandbox_places(op->sandbox), op->task->id);
-	outside_removed(op->outside);
-	outside_free(TAKE_PTR(op->outside));
-}
-
-static int create_work(struct op *op, struct error *e)
+/* All that is to be done on the host, before the guest is asked. */
+static int prepare_work(struct op *op, struct error *e)
 {
 	const Task__CreateTaskRequest *in = op->in;
-	bool is_first = !op->sandbox;
 	_message_ Oci__Spec *spec = NULL;
 	int r = spec_read(in->bundle, &spec, e);
 
 	if (r >= 0)
 		r = spec_type(spec, &op->type, e);
 	if (r >= 0)
-		r = is_first ? start_sandbox(op, spec, e) : add_member(op, spec, e);
+		r = op->makes_sandbox ? start_sandbox(op, spec, e) : add_member(op, spec, e);
 	if (r >= 0)
 		r = open_stdio(op, e);
 	if (r >= 0)
-		r = create_container(op, TAKE_PTR(spec), e);
-	if (r < 0)
-		give_up(op, is_first);
+		r = bring_in(op, TAKE_PTR(spec), e);
 	return r;
 }
 
@@ -209,6 +193,7 @@ static void create_failed(struct op *op)
 	struct shim *shim = op->shim;
 
 	if (shim->stage == SHIM_STARTING) {
+		shim->sandbox = NULL;
 		sandbox_free(op->sandbox);
 		shim->stage = SHIM_EMPTY;
 		shim_look_again(shim);
@@ -219,6 +204,33 @@ static void create_failed(struct op *op)
 	task_drop(op->task);
 	if (shim->stage == SHIM_EMPTY)
 		shim_run_waiting(shim);
+}
+
+/* A sandbox whose first container cannot be made is of no use to anybody.  The container's process
+ * goes first, since it is in the sandbox's cgroup; the hooks of its end come last. */
+static int undo_work(struct op *op, struct error *e)
+{
+	(void)e;
+	if (op->outside) {
+		outside_ended(op->outside);
+		outside_reap(op->outside);
+	}
+	if (op->makes_sandbox && op->sandbox)
+		sandbox_stop(op->sandbox);
+	if (!op->outside)
+		return op->result;
+	placeholders_forget(sandbox_places(op->sandbox), op->task->id);
+	outside_removed(op->outside);
+	outside_free(TAKE_PTR(op->outside));
+	return op->result;
+}
+
+static void begin_undoing(struct op *op)
+{
+	container_free(TAKE_PTR(op->container));
+	op->work = undo_work;
+	op->finish = create_failed;
+	op_submit(op, OP_URGENT);
 }
 
 static void publish_create(const struct op *op)
@@ -245,7 +257,6 @@ static void sandbox_runs(struct op *op)
 	struct shim *shim = op->shim;
 	struct error e;
 
-	shim->sandbox = op->sandbox;
 	shim->stage = SHIM_RUNNING;
 	shim->has_foreign_agent = !sandbox_has_own_agent(op->sandbox);
 	shim->watch = watch_new(shim, &e);
@@ -260,10 +271,6 @@ static void create_finish(struct op *op)
 	struct process *p = &op->task->init;
 	struct shim *shim = op->shim;
 
-	if (op->result < 0) {
-		create_failed(op);
-		return;
-	}
 	if (shim->stage == SHIM_STARTING)
 		sandbox_runs(op);
 	op->task->type = op->type;
@@ -285,6 +292,35 @@ static void create_finish(struct op *op)
 	task_delete_created(op->task);
 }
 
+static void created(struct op *op)
+{
+	container_created(op->container, op->result < 0 ? &op->error : NULL);
+	if (op->result < 0)
+		op_remove_container(op, begin_undoing);
+	else
+		create_finish(op);
+}
+
+static void prepared(struct op *op)
+{
+	/* The end of the sandbox ends the question that follows. */
+	if (op->makes_sandbox && op->result >= 0)
+		op->shim->sandbox = op->sandbox;
+	if (op->result < 0) {
+		op_remove_container(op, begin_undoing);
+		return;
+	}
+	op->finish = created;
+	container_ask_create(op->container, op_asks(op));
+}
+
+static void begin_create(struct op *op)
+{
+	op->work = prepare_work;
+	op->finish = prepared;
+	op_submit(op, OP_ALONE);
+}
+
 int task_create(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	struct shim *shim = rpc_context(req);
@@ -296,10 +332,10 @@ int task_create(struct rpc_request *req, const void *in, void *out, struct error
 		return r;
 	op = op_new(shim, &task_new(shim, in)->init, req, in);
 	op->sandbox = shim->sandbox;
-	op->work = create_work;
-	op->finish = create_finish;
-	if (shim->stage == SHIM_EMPTY)
+	op->begin = begin_create;
+	op->makes_sandbox = shim->stage == SHIM_EMPTY;
+	if (op->makes_sandbox)
 		shim->stage = SHIM_STARTING;
-	op_submit(op, OP_IN_TURN);
+	op_in_turn(op);
 	return RPC_DEFERRED;
 }

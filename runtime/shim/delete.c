@@ -39,13 +39,6 @@ static void publish_delete(const struct process *p)
 	events_publish(p->task->shim->events, "/tasks/delete", &event);
 }
 
-static int delete_work(struct op *op, struct error *e)
-{
-	(void)e;
-	container_remove(op->container);
-	return 0;
-}
-
 /* Those that ran.  Of others nobody expects to hear. */
 static void end_execs(struct task *task)
 {
@@ -124,8 +117,7 @@ static int delete_task(struct task *task, struct rpc_request *req, struct error 
 	op->finish = delete_finish;
 	if (task->type == SPEC_MEMBER && shim->stage == SHIM_RUNNING) {
 		op->container = task->container;
-		op->work = delete_work;
-		op_submit(op, OP_URGENT);
+		op_remove_container(op, delete_finish);
 		return RPC_DEFERRED;
 	}
 	if (task->type != SPEC_MEMBER)

@@ -4,9 +4,10 @@
  *
  * The io thread decides whether a request is allowed and moves the state; the work thread only
  * works; the io thread then records the outcome and answers.  So no state is shared and none is
- * locked, and a call that waits holds up nobody but those in its own queue.  Threads are limited,
- * so what only waits for an answer of the agent takes none, and what ends something on the host
- * (Delete) has threads of its own.
+ * locked, and a call that waits holds up nobody but those in its own line.  Threads are limited,
+ * so what only waits for an answer of the agent takes none: an op is a row of stages, each of them
+ * work or a question, and its finish() begins the next or answers.  What ends something on the
+ * host (Delete) gets a thread even when all are taken.
  */
 
 #include <string.h>
@@ -51,29 +52,62 @@ static void op_run(struct job *job)
 	log_set_field("container", NULL);
 }
 
+/* The next of the line begins. */
+static struct op *leave_line(struct op *op)
+{
+	struct process *p = op->process;
+
+	if (!op->is_in_line)
+		return NULL;
+	p->line = op->behind;
+	return p->line;
+}
+
 static void complete(struct op *op)
 {
 	struct shim *shim = op->shim;
 	struct process *p = op->process;
+	struct op *next = leave_line(op);
 
-	if (op->result < 0)
-		log_warn("%s%s%s: %s", op->task ? op->task->id : "sandbox",
-			 p && p->id[0] ? "/" : "", p ? p->id : "", op->error.msg);
-	op->finish(op);
 	shim->ops--;
 	if (p)
 		process_release(p);
 	op_free(op);
 	shim_check_stop(shim);
+	if (next)
+		next->begin(next);
+}
+
+static void end_stage(struct op *op)
+{
+	struct process *p = op->process;
+
+	op->is_busy = false;
+	if (op->result < 0 && !op->is_told && !op->kept) {
+		op->is_told = true;
+		log_warn("%s%s%s: %s", op->task ? op->task->id : "sandbox",
+			 p && p->id[0] ? "/" : "", p ? p->id : "", op->error.msg);
+	}
+	op->finish(op);
+	if (!op->is_busy)
+		complete(op);
 }
 
 static void op_done(struct job *job)
 {
-	complete(CONTAINER_OF(job, struct op, job));
+	end_stage(CONTAINER_OF(job, struct op, job));
+}
+
+static void op_skipped(struct loop_task *task)
+{
+	end_stage(CONTAINER_OF(task, struct op, job.task));
 }
 
 static void begin(struct op *op)
 {
+	if (op->has_begun)
+		return;
+	op->has_begun = true;
 	op->shim->ops++;
 	if (op->process)
 		op->process->pending++;
@@ -81,93 +115,89 @@ static void begin(struct op *op)
 		rpc_defer(op->req);
 }
 
+static void begin_stage(struct op *op)
+{
+	begin(op);
+	op->is_busy = true;
+}
+
+void op_in_turn(struct op *op)
+{
+	struct op **last = &op->process->line;
+
+	begin(op);
+	op->is_in_line = true;
+	while (*last)
+		last = &(*last)->behind;
+	*last = op;
+	if (op->process->line == op)
+		op->begin(op);
+}
+
 void op_submit(struct op *op, enum op_order order)
 {
-	op->job.run = op_run;
-	op->job.done = op_done;
-	begin(op);
-	if (order == OP_IN_TURN && op->process) {
-		if (!op->process->queue)
-			op->process->queue = work_queue_new(op->shim->pool);
-		work_submit(op->process->queue, &op->job);
-	} else {
-		work_submit_alone(order == OP_URGENT ? op->shim->urgent : op->shim->pool, &op->job);
+	begin_stage(op);
+	op->job = (struct job){ .run = op_run, .done = op_done };
+	if (order == OP_URGENT)
+		work_submit_urgent(op->shim->pool, &op->job);
+	else
+		work_submit_alone(op->shim->pool, &op->job);
+}
+
+void op_skip(struct op *op)
+{
+	begin_stage(op);
+	op->job.task = (struct loop_task){ .run = op_skipped };
+	loop_post(op->shim->loop, &op->job.task);
+}
+
+static void answered(struct ask *a, const void *answer, const struct error *why)
+{
+	struct op *op = CONTAINER_OF(a, struct op, ask);
+
+	op->result = 0;
+	if (why) {
+		op->error = *why;
+		op->result = -why->code;
+	} else if (op->wants_answer) {
+		message_free(op->answer);
+		op->answer = message_copy(answer);
 	}
+	end_stage(op);
 }
 
-static void answered(struct op *op, int result)
+struct ask *op_asks(struct op *op)
 {
-	if (op->late.fd >= 0) {
-		loop_del(op->shim->loop, &op->late);
-		op->late.fd = close_fd(op->late.fd);
-	}
-	op->rpc = NULL;
-	op->result = result;
-	if (result < 0)
-		(void)fail_wrap(&op->error, "agent: %s", client_call_of(op->call)->name);
-	complete(op);
-}
-
-static void answer_arrived(void *arg, void *out, const struct error *error)
-{
-	struct op *op = arg;
-
-	if (out) {
-		op->answer = op->wants_answer ? message_copy(out) : NULL;
-		answered(op, 0);
-		return;
-	}
-	op->error = *error;
-	/* The end of the sandbox closes the connection. */
-	if (error->code == ECONNRESET && cancel_is_raised(&op->shim->cancel))
-		(void)fail(&op->error, ECANCELED, "cancelled");
-	answered(op, -op->error.code);
-}
-
-/* Also what could not be sent ends here, so that nobody hears of it while he still asks. */
-static void too_late(struct io *io, uint32_t flags)
-{
-	struct op *op = CONTAINER_OF(io, struct op, late);
-
-	(void)flags;
-	timer_read(io->fd);
-	if (op->rpc)
-		rpc_call_forget(op->rpc, op);
-	answered(op, -op->error.code);
-}
-
-static int open_deadline(struct op *op, struct error *e)
-{
-	int r;
-
-	op->late = (struct io){ timer_open(e), too_late };
-	if (op->late.fd < 0)
-		return op->late.fd;
-	r = loop_add(op->shim->loop, &op->late, EPOLLIN, e);
-	if (r < 0)
-		op->late.fd = close_fd(op->late.fd);
-	return r;
+	begin_stage(op);
+	op->ask.loop = op->shim->loop;
+	op->ask.cancel = &op->shim->cancel;
+	op->ask.answered = answered;
+	return &op->ask;
 }
 
 void op_ask(struct op *op, enum client_call call, const void *request)
 {
-	uint64_t wait_ms = client_wait_of(call);
-	struct rpc_client *rpc = sandbox_rpc(op->sandbox);
+	ask_agent(op_asks(op), sandbox_rpc(op->sandbox), call, request, 0);
+}
 
-	begin(op);
-	op->call = call;
-	if (open_deadline(op, &op->error) < 0) {
-		answered(op, -op->error.code);
-		return;
-	}
-	if (rpc_call_async(rpc, client_call_of(call), request, answer_arrived, op, &op->error) <
-	    0) {
-		timer_arm(op->late.fd, 1, 0);
-		return;
-	}
-	op->rpc = rpc;
-	(void)fail(&op->error, ETIMEDOUT, "no answer in %llu ms", (unsigned long long)wait_ms);
-	timer_arm(op->late.fd, wait_ms, 0);
+struct op_result {
+	int result;
+	struct error error;
+};
+
+void op_keep_result(struct op *op)
+{
+	op->kept = xcalloc(1, sizeof(*op->kept));
+	*op->kept = (struct op_result){ op->result, op->error };
+}
+
+void op_recall_result(struct op *op)
+{
+	struct op_result *kept = TAKE_PTR(op->kept);
+
+	op->result = kept->result;
+	op->error = kept->error;
+	free(kept);
 }
 
 void op_reply_empty(struct op *op)
@@ -191,6 +221,7 @@ void op_free(struct op *own_op)
 	message_free(own_op->in);
 	message_free(own_op->answer);
 	message_free(own_op->resources);
+	free(own_op->kept);
 	strv_free(own_op->bundles);
 	free(own_op->path);
 	free(own_op->text);

@@ -71,7 +71,6 @@ void process_init(struct process *p, struct task *task, const char *id)
 
 static void process_done(struct process *p)
 {
-	work_queue_free(p->queue);
 	message_free(p->spec);
 	free(p->id);
 	free(p->exec_id);

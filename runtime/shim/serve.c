@@ -106,7 +106,6 @@ static int shim_open(struct shim *shim, struct error *e)
 	if (watch_term(shim, e) < 0)
 		return -e->code;
 	shim->pool = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
-	shim->urgent = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
 	r = cancel_init(&shim->cancel, e);
 	if (r < 0)
 		return r;
@@ -139,8 +138,6 @@ static void shim_close(struct shim *shim)
 {
 	if (shim->pool)
 		work_pool_stop(shim->pool);
-	if (shim->urgent)
-		work_pool_stop(shim->urgent);
 	watch_free(shim->watch);
 	forward_free(shim->forward);
 	shim_look_close(shim);
@@ -150,7 +147,6 @@ static void shim_close(struct shim *shim)
 	events_free(shim->events);
 	metrics_free(shim->metrics);
 	work_pool_free(shim->pool);
-	work_pool_free(shim->urgent);
 	cancel_done(&shim->cancel);
 	if (shim->signals.fd >= 0) {
 		loop_del(shim->loop, &shim->signals);

@@ -6,7 +6,7 @@
 
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/rpc/server.h"
-#include "runtime/sandbox/client.h"
+#include "runtime/sandbox/ask.h"
 #include "runtime/sandbox/container.h"
 #include "runtime/sandbox/outside.h"
 #include "runtime/shim/events.h"
@@ -76,7 +76,7 @@ struct process {
 	uint32_t width, height; /* to be set when it starts; 0: not asked for */
 	bool must_close_input;  /* asked for before there were streams */
 	struct stdio *stdio;
-	struct work_queue *queue;
+	struct op *line;  /* what it was asked for, one after another; the first is under way */
 	bool is_asked;    /* the agent: for the exit */
 	bool has_status;  /* the agent has reported an exit */
 	bool has_drained; /* both outputs are at their end */
@@ -122,7 +122,6 @@ struct op;
 struct shim {
 	struct loop *loop;
 	struct work_pool *pool;
-	struct work_pool *urgent; /* threads that no call which hangs has taken */
 	struct rpc_server *server;
 	struct manage *manage;   /* NULL: nobody can ask but the engine */
 	struct metrics *metrics; /* NULL: nothing is counted */
@@ -132,9 +131,9 @@ struct shim {
 	const char *bundle;      /* of the first container */
 	const char *config_path; /* NULL: the engine's options say, or the default is */
 	enum shim_stage stage;
-	struct cancel cancel;  /* raised when the sandbox ends */
-	uint64_t kill_wait_ms; /* what a killed process may take to end */
-	struct sandbox *sandbox;
+	struct cancel cancel;    /* raised when the sandbox ends */
+	uint64_t kill_wait_ms;   /* what a killed process may take to end */
+	struct sandbox *sandbox; /* from when it has started; to be used while it runs */
 	bool has_foreign_agent;
 	struct task *tasks;
 	struct process *dropped; /* until nothing refers to them */
@@ -207,27 +206,34 @@ rpc_handler task_resize;
 rpc_handler task_update;
 rpc_handler task_stats;
 
-/* op.c: one piece of blocking work for a request, or one call that the agent answers. */
+/* op.c: what is done for one request, in stages: blocking work, or a question to the agent. */
 struct op {
 	struct job job;
-	struct rpc_client *rpc; /* of a call that is under way */
-	enum client_call call;
-	struct io late; /* its deadline */
+	struct ask ask;
 	bool wants_answer;
 	struct op *next;
+	struct op *behind; /* in the line of its process */
+	bool is_in_line;
+	bool has_begun;
+	bool is_busy; /* a stage is under way */
+	bool is_told; /* that one has failed */
 	struct shim *shim;
 	struct task *task;
 	struct process *process;
 	struct rpc_request *req;                     /* answered by finish(), or already (NULL) */
+	void (*begin)(struct op *op);                /* io thread; of one in a line */
 	int (*work)(struct op *op, struct error *e); /* work thread */
-	void (*finish)(struct op *op);               /* io thread */
-	int result;
+	void (*finish)(struct op *op);               /* io thread; may begin the next stage */
+	int result;                                  /* of the stage, as ERROR */
 	struct error error;
+	struct op_result *kept;
+	void (*after)(struct op *op); /* a row of stages that several kinds have */
 	/* Arguments and results of the various kinds. */
 	void *in;     /* a copy of the request, freed with the op */
 	void *answer; /* a message, freed with the op */
 	Oci__LinuxResources *resources;
 	struct sandbox *sandbox;
+	bool makes_sandbox;
 	struct container *container;
 	struct outside *outside;
 	struct stdio *stdio;
@@ -243,18 +249,32 @@ struct op {
 
 /* An op for REQ (may be NULL), with a copy of IN (may be NULL), for PROCESS. */
 struct op *op_new(struct shim *shim, struct process *p, struct rpc_request *req, const void *in);
-/* Behind what its process is waiting for, beside that, or even if no thread is left for others. */
-enum op_order { OP_IN_TURN, OP_ALONE, OP_URGENT };
-/* Defers the request and queues the work. */
+/* Calls OP->begin, which begins the first stage, once all that was put into the line of its process
+ * before has ended; perhaps at once.  The request is deferred, as by what follows. */
+void op_in_turn(struct op *op);
+/* The next stage is OP->work, beside everything else, or even if no thread is left for others. */
+enum op_order { OP_ALONE, OP_URGENT };
 void op_submit(struct op *op, enum op_order order);
-/* Defers the request and calls the agent, which has as long as client_wait_of() says; no thread
- * waits for it.  REQUEST is serialised at once; the answer is kept as OP->answer if it is wanted.
- * The caller touches OP no more.  Io thread. */
+/* The next stage is a question to the agent, which has as long as client_wait_of() says.  REQUEST
+ * is serialised at once; the answer is kept as OP->answer if it is wanted. */
 void op_ask(struct op *op, enum client_call call, const void *request);
+/* The same for who asks (container_ask_...()) with what this returns. */
+struct ask *op_asks(struct op *op);
+/* Nothing is to be done in this stage: OP->finish is called. */
+void op_skip(struct op *op);
+/* How the stages end from now on is of no interest; and afterwards it is again how it was. */
+void op_keep_result(struct op *op);
+void op_recall_result(struct op *op);
 /* Answers with an empty message, or the error. */
 void op_reply_empty(struct op *op);
 void op_reply_error(struct op *op);
+/* Of one that was not begun. */
 void op_free(struct op *own_op);
+
+/* remove.c */
+/* The next stages take OP->container away, which may be NULL, from guest and host; then AFTER
+ * goes on.  OP->result stays what it is. */
+void op_remove_container(struct op *op, void (*after)(struct op *op));
 
 /* stop.c: the end of the sandbox and of the shim. */
 /* Ends the sandbox and all its processes; STATUS is what those get that nobody saw exit. */

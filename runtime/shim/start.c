@@ -5,7 +5,6 @@
  * An exec exists only here until it is started; then the agent makes and runs it in one call.
  */
 
-#include <signal.h>
 #include <string.h>
 
 #include "lib/log.h"
@@ -15,32 +14,6 @@
 #include "lib/rpc/proto/task.pb-c.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/shim/shim.h"
-
-static void end_container(struct op *op)
-{
-	Agent__SignalProcessRequest request = AGENT__SIGNAL_PROCESS_REQUEST__INIT;
-	struct error e;
-
-	request.container_id = op->task->id;
-	request.signal = SIGKILL;
-	if (client_call(sandbox_rpc(op->sandbox), CLIENT_SIGNAL_PROCESS, &request, NULL, 0,
-			&op->shim->cancel, &e) < 0)
-		log_warn("'%s' may go on: %s", op->task->id, e.msg);
-}
-
-static int start_container(struct op *op, struct error *e)
-{
-	int r = op->task->type == SPEC_MEMBER ? 0 : sandbox_change_interfaces(op->sandbox, e);
-
-	if (r >= 0)
-		r = container_start(op->container, e);
-	if (r < 0)
-		return r;
-	r = outside_started(op->outside, e);
-	if (r < 0)
-		end_container(op);
-	return r;
-}
 
 /* Opening a fifo may wait. */
 static int open_work(struct op *op, struct error *e)
@@ -113,6 +86,77 @@ static void start_finish(struct op *op)
 	process_settle(p);
 }
 
+/* ---- the first process ---- */
+
+static void container_ended(struct op *op)
+{
+	if (op->result < 0)
+		log_warn("'%s' may go on: %s", op->task->id, op->error.msg);
+	op_recall_result(op);
+	start_finish(op);
+}
+
+static int hooks_work(struct op *op, struct error *e)
+{
+	return outside_started(op->outside, e);
+}
+
+/* One of whose hooks fails must not go on. */
+static void hooks_ran(struct op *op)
+{
+	if (op->result >= 0) {
+		start_finish(op);
+		return;
+	}
+	op_keep_result(op);
+	op->finish = container_ended;
+	container_ask_kill(op->container, op_asks(op));
+}
+
+static void container_started(struct op *op)
+{
+	if (op->result < 0 || !outside_has_first_hooks(op->outside)) {
+		start_finish(op);
+		return;
+	}
+	op->work = hooks_work;
+	op->finish = hooks_ran;
+	op_submit(op, OP_ALONE);
+}
+
+static void ask_start(struct op *op)
+{
+	op->finish = container_started;
+	container_ask_start(op->container, op_asks(op));
+}
+
+static int interfaces_work(struct op *op, struct error *e)
+{
+	return sandbox_change_interfaces(op->sandbox, e);
+}
+
+static void interfaces_changed(struct op *op)
+{
+	if (op->result < 0)
+		start_finish(op);
+	else
+		ask_start(op);
+}
+
+/* The pod's interfaces may have come since it was created. */
+static void begin_start(struct op *op)
+{
+	if (op->task->type == SPEC_MEMBER) {
+		ask_start(op);
+		return;
+	}
+	op->work = interfaces_work;
+	op->finish = interfaces_changed;
+	op_submit(op, OP_ALONE);
+}
+
+/* ---- an exec ---- */
+
 static void ask_exec(struct op *op)
 {
 	struct process *p = op->process;
@@ -122,33 +166,27 @@ static void ask_exec(struct op *op)
 	request.exec_id = p->exec_id;
 	request.process = p->spec;
 	p->spec->stdinisnull = !p->in[0] && !p->is_terminal;
+	op->finish = start_finish;
 	op_ask(op, CLIENT_EXEC_PROCESS, &request);
 }
 
-static struct op *start_op(struct shim *shim, struct process *p, struct rpc_request *own_req)
-{
-	struct op *op = op_new(shim, p, own_req, NULL);
-
-	op->sandbox = shim->sandbox;
-	op->finish = start_finish;
-	return op;
-}
-
 /* Its streams are open. */
-static void open_finish(struct op *op)
+static void opened(struct op *op)
 {
-	struct op *next;
-
 	if (op->result >= 0 && !op->process->is_dropped && op->shim->stage != SHIM_RUNNING)
 		op->result = fail(&op->error, ECANCELED, "the sandbox of '%s' has ended",
 				  op->process->exec_id);
-	if (op->result < 0 || op->process->is_dropped) {
+	if (op->result < 0 || op->process->is_dropped)
 		start_finish(op);
-		return;
-	}
-	next = start_op(op->shim, op->process, TAKE_PTR(op->req));
-	next->stdio = TAKE_PTR(op->stdio);
-	ask_exec(next);
+	else
+		ask_exec(op);
+}
+
+static void begin_exec(struct op *op)
+{
+	op->work = open_work;
+	op->finish = opened;
+	op_submit(op, OP_ALONE);
 }
 
 int task_start(struct rpc_request *req, const void *in, void *out, struct error *e)
@@ -170,12 +208,11 @@ int task_start(struct rpc_request *req, const void *in, void *out, struct error 
 	if (!process_move(p, PROCESS_START))
 		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
 			    process_state_names[p->state]);
-	op = start_op(shim, p, req);
+	op = op_new(shim, p, req, NULL);
+	op->sandbox = shim->sandbox;
 	op->container = task->container;
 	op->outside = task->outside;
-	op->work = p->id[0] ? open_work : start_container;
-	if (p->id[0])
-		op->finish = open_finish;
-	op_submit(op, OP_IN_TURN);
+	op->begin = p->id[0] ? begin_exec : begin_start;
+	op_in_turn(op);
 	return RPC_DEFERRED;
 }

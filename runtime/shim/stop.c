@@ -89,10 +89,18 @@ void shim_check_stop(struct shim *shim)
 	op_submit(op, OP_ALONE);
 }
 
+/* Ends all that waits for the guest. */
+static void cancel_all(struct shim *shim)
+{
+	cancel_raise(&shim->cancel);
+	if (shim->sandbox && sandbox_rpc(shim->sandbox))
+		rpc_client_close(sandbox_rpc(shim->sandbox));
+}
+
 void shim_stop_sandbox(struct shim *shim, uint32_t status)
 {
 	if (shim->stage == SHIM_STARTING)
-		cancel_raise(&shim->cancel);
+		cancel_all(shim);
 	if (shim->stage != SHIM_RUNNING)
 		return;
 	shim->stage = SHIM_STOPPING;
@@ -102,8 +110,7 @@ void shim_stop_sandbox(struct shim *shim, uint32_t status)
 		for (struct process *p = task->execs; p; p = p->next)
 			process_exited(p, status);
 	}
-	if (sandbox_rpc(shim->sandbox))
-		rpc_client_close(sandbox_rpc(shim->sandbox));
+	cancel_all(shim);
 	shim_check_stop(shim);
 }
 

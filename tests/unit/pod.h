@@ -23,7 +23,7 @@
 #include "lib/rpc/client.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
-#include "runtime/sandbox/client.h"
+#include "runtime/sandbox/ask.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/forward.h"
@@ -49,8 +49,10 @@ int __real_rpc_call(struct rpc_client *client, const struct rpc_call *call, cons
 int __wrap_rpc_call(struct rpc_client *client, const struct rpc_call *call, const void *in,
 		    void *ret_out, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 int __wrap_config_check_paths(const struct config *c, struct error *e);
-uint64_t __real_client_wait_of(enum client_call which);
-uint64_t __wrap_client_wait_of(enum client_call which);
+void __real_ask_agent(struct ask *a, struct rpc_client *rpc, enum client_call call,
+		      const void *request, uint64_t wait_ms);
+void __wrap_ask_agent(struct ask *a, struct rpc_client *rpc, enum client_call call,
+		      const void *request, uint64_t wait_ms);
 
 int __wrap_rpc_call(struct rpc_client *client, const struct rpc_call *call, const void *in,
 		    void *ret_out, uint64_t deadline_ms, const struct cancel *c, struct error *e)
@@ -60,10 +62,12 @@ int __wrap_rpc_call(struct rpc_client *client, const struct rpc_call *call, cons
 	return __real_rpc_call(client, call, in, ret_out, deadline_ms, c, e);
 }
 
-uint64_t __wrap_client_wait_of(enum client_call which)
+void __wrap_ask_agent(struct ask *a, struct rpc_client *rpc, enum client_call call,
+		      const void *request, uint64_t wait_ms)
 {
-	return agent_is_hanging(client_call_of(which)->name) ? hang_ms
-							     : __real_client_wait_of(which);
+	if (agent_is_hanging(client_call_of(call)->name))
+		wait_ms = hang_ms;
+	__real_ask_agent(a, rpc, call, request, wait_ms);
 }
 
 /* In a user namespace root's files are nobody's. */
@@ -104,7 +108,6 @@ static inline void *shim_thread(void *arg)
 
 	(void)loop_run(shim->loop);
 	work_pool_stop(shim->pool);
-	work_pool_stop(shim->urgent);
 	watch_free(TAKE_PTR(shim->watch));
 	forward_free(TAKE_PTR(shim->forward));
 	rpc_server_free(shim->server);
@@ -133,7 +136,6 @@ static inline int setup(void **state)
 		.loop = loop_new(&e), .id = POD, .namespace_ = "default", .kill_wait_ms = KILL_MS
 	};
 	f->shim.pool = work_pool_new(f->shim.loop, POOL_THREADS, 256 * KIB);
-	f->shim.urgent = work_pool_new(f->shim.loop, POOL_THREADS, 256 * KIB);
 	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
 	f->shim.events = events_new(f->shim.loop, NULL, "default", &e);
 	task_service(&f->shim, &service);
@@ -173,7 +175,6 @@ static inline int teardown(void **state)
 	sandbox_free(f->shim.sandbox);
 	events_free(f->shim.events);
 	work_pool_free(f->shim.pool);
-	work_pool_free(f->shim.urgent);
 	cancel_done(&f->shim.cancel);
 	assert_null(f->shim.tasks);
 	assert_null(f->shim.dropped);
@@ -361,22 +362,29 @@ static inline int close_io(struct fixture *f, struct error *e)
 		    NULL, e);
 }
 
+/* Limits of ID become RESOURCES. */
+static inline int update_of(struct fixture *f, const char *id, const char *resources,
+			    struct error *e)
+{
+	Task__UpdateTaskRequest in = TASK__UPDATE_TASK_REQUEST__INIT;
+	Pb__Any any = PB__ANY__INIT;
+
+	in.id = (char *)(uintptr_t)id;
+	any.value.data = (uint8_t *)(uintptr_t)resources;
+	any.value.len = strlen(resources);
+	in.resources = &any;
+	return call(f, "Update", &task__update_task_request__descriptor, &pb__empty__descriptor,
+		    &in, NULL, e);
+}
+
 /* More than the VM has. */
 static inline int update(struct fixture *f, struct error *e)
 {
-	static const char text[] =
-		"{\"memory\":{\"limit\":268435456},"
-		"\"cpu\":{\"quota\":200000,\"period\":100000},"
-		"\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":134217728}]}";
-	Task__UpdateTaskRequest in = TASK__UPDATE_TASK_REQUEST__INIT;
-	Pb__Any resources = PB__ANY__INIT;
-
-	in.id = (char[]){ BOX };
-	resources.value.data = (uint8_t *)(uintptr_t)text;
-	resources.value.len = strlen(text);
-	in.resources = &resources;
-	return call(f, "Update", &task__update_task_request__descriptor, &pb__empty__descriptor,
-		    &in, NULL, e);
+	return update_of(f, BOX,
+			 "{\"memory\":{\"limit\":268435456},"
+			 "\"cpu\":{\"quota\":200000,\"period\":100000},"
+			 "\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":134217728}]}",
+			 e);
 }
 
 static inline int shutdown_pod(struct fixture *f, struct error *e)

@@ -63,7 +63,7 @@ target_compile_definitions(test_engine_specs PRIVATE KATA_SOURCE_DIR="${PROJECT_
 kata_unit_test(test_shim_life.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
 kata_unit_test(test_shim_calls.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_shim)
 foreach(pods test_shim_life test_shim_calls)
-	target_link_options(${pods} PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=client_wait_of -Wl,--wrap=config_check_paths)
+	target_link_options(${pods} PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=ask_agent -Wl,--wrap=config_check_paths)
 endforeach()
 kata_unit_test(test_cgroup.c LIBS kata_sandbox)
 target_link_options(test_cgroup PRIVATE -Wl,--wrap=statfs -Wl,--wrap=file_read -Wl,--wrap=file_write)

@@ -144,16 +144,21 @@ static void *ask_in_vain(void *arg)
 	return NULL;
 }
 
-static void begin_hanging(struct hanging *h, const char *method)
+static void begin_hanging_for(struct hanging *h, const char *method, uint64_t wait_ms)
 {
 	unsigned before = agent_calls(method);
 	struct error e;
 
-	hang_ms = LONG_MS;
+	hang_ms = wait_ms;
 	agent_next(method, AGENT_HANGS);
 	assert_int_equal(pthread_create(&h->thread, NULL, ask_in_vain, h), 0);
 	while (agent_calls(method) == before)
 		assert_int_equal(wait_pause(5, method, deadline_in(PEER_PATIENCE_MS), NULL, &e), 0);
+}
+
+static void begin_hanging(struct hanging *h, const char *method)
+{
+	begin_hanging_for(h, method, LONG_MS);
 }
 
 static void assert_still_hanging(struct hanging *h)
@@ -207,6 +212,202 @@ static void test_exec_that_hangs_holds_no_other_call_up(void **state)
 	end_one(*state, POD);
 	assert_int_equal(shutdown_pod(*state, &e), 0);
 	assert_int_equal(pthread_join(exec.thread, NULL), 0);
+}
+
+/* One of many containers that are made beside one another. */
+struct member {
+	struct fixture *f;
+	int (*act)(struct fixture *f, const char *id, struct error *e);
+	char id[24];
+	pthread_t thread;
+	int result;
+	struct error error;
+};
+
+static void *act_on_member(void *arg)
+{
+	struct member *m = arg;
+
+	m->result = m->act(m->f, m->id, &m->error);
+	return NULL;
+}
+
+#define MEMBERS ((size_t)2 * POOL_THREADS)
+
+/* Has all of them ACT, which calls METHOD of the agent and gets no answer. */
+static void hang_all(struct fixture *f, struct member *members, size_t n, const char *method,
+		     int (*act)(struct fixture *f, const char *id, struct error *e))
+{
+	unsigned before = agent_calls(method);
+	struct error e;
+
+	hang_ms = LONG_MS;
+	agent_always(method, AGENT_HANGS);
+	for (size_t i = 0; i < n; i++) {
+		members[i] = (struct member){ .f = f, .act = act };
+		(void)snprintf(members[i].id, sizeof(members[i].id), "box%zu", i);
+		assert_int_equal(
+			pthread_create(&members[i].thread, NULL, act_on_member, &members[i]), 0);
+	}
+	while (agent_calls(method) < before + n)
+		assert_int_equal(wait_pause(5, method, deadline_in(PEER_PATIENCE_MS), NULL, &e), 0);
+	agent_always(method, AGENT_ANSWERS);
+}
+
+static void join_all(struct member *members, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(pthread_join(members[i].thread, NULL), 0);
+}
+
+static void assert_all_cancelled(struct member *members, size_t n)
+{
+	join_all(members, n);
+	for (size_t i = 0; i < n; i++) {
+		if (members[i].result != -ECANCELED || !strstr(members[i].error.msg, "cancelled"))
+			fail_msg("%s: %s", members[i].id, members[i].error.msg);
+	}
+}
+
+/* More than there are threads, and the pod ends while all of them hang. */
+static void test_containers_that_are_not_made_hold_nobody_up(void **state)
+{
+	struct member members[MEMBERS];
+	struct fixture *f = *state;
+	uint64_t begin = now_ms();
+	struct error e;
+
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	hang_all(f, members, MEMBERS, "CreateContainer", create_member);
+	assert_whole_life(f, "other");
+	end_one(f, POD);
+	assert_all_cancelled(members, MEMBERS);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+	assert_true(now_ms() - begin < LONG_MS);
+}
+
+static int start_member(struct fixture *f, const char *id, struct error *e)
+{
+	return start(f, id, "", e);
+}
+
+static void test_containers_that_do_not_start_hold_nobody_up(void **state)
+{
+	struct member members[MEMBERS];
+	struct fixture *f = *state;
+	struct error e;
+	char id[24];
+
+	assert_int_equal(create_pod(f, &e), 0);
+	assert_int_equal(start(f, POD, "", &e), 0);
+	for (size_t i = 0; i < MEMBERS; i++) {
+		(void)snprintf(id, sizeof(id), "box%zu", i);
+		assert_int_equal(create_member(f, id, &e), 0);
+	}
+	hang_all(f, members, MEMBERS, "StartContainer", start_member);
+	assert_whole_life(f, "other");
+	end_one(f, POD);
+	assert_all_cancelled(members, MEMBERS);
+	for (size_t i = 0; i < MEMBERS; i++)
+		assert_int_equal(delete (f, members[i].id, "", &e), 0);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+static int update_member(struct fixture *f, const char *id, struct error *e)
+{
+	return update_of(f, id, "{\"memory\":{\"limit\":268435456}}", e);
+}
+
+/* What makes the VM larger holds threads, all there are: Delete gets one more. */
+static void test_container_is_deleted_though_all_threads_are_taken(void **state)
+{
+	struct member members[POOL_THREADS];
+	struct fixture *f = *state;
+	struct error e;
+	char id[24];
+
+	start_all(f);
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		(void)snprintf(id, sizeof(id), "box%zu", i);
+		assert_int_equal(create_member(f, id, &e), 0);
+	}
+	hang_all(f, members, ARRAY_SIZE(members), "OnlineCPUMem", update_member);
+	end_one(f, BOX);
+	end_one(f, POD);
+	join_all(members, ARRAY_SIZE(members));
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+		assert_true(members[i].result < 0);
+		assert_int_equal(delete (f, members[i].id, "", &e), 0);
+	}
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* While its first container is being made in the guest, which does not answer. */
+static void give_up_creation(struct fixture *f, int (*give_up)(struct fixture *f, struct error *e))
+{
+	struct hanging creates = { .f = f, .ask = create_pod };
+	uint64_t begin = now_ms();
+	struct error e;
+
+	begin_hanging(&creates, "CreateContainer");
+	assert_still_hanging(&creates);
+	assert_int_equal(give_up(f, &e), 0);
+	assert_int_equal(pthread_join(creates.thread, NULL), 0);
+	assert_true(now_ms() - begin < PATIENCE_MS);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+static void test_pod_is_killed_while_the_agent_makes_its_container(void **state)
+{
+	give_up_creation(*state, do_kill_pod);
+}
+
+static void test_pod_is_deleted_while_the_agent_makes_its_container(void **state)
+{
+	give_up_creation(*state, do_delete_pod);
+}
+
+/* The agent may have made it: it is asked to take it away again. */
+static void test_container_that_was_made_too_late_is_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	assert_int_equal(create_pod(f, &e), 0);
+	agent_next("CreateContainer", AGENT_HANGS);
+	assert_int_equal(create_box(f, &e), -ETIMEDOUT);
+	assert_non_null(strstr(e.msg, "agent: CreateContainer: no answer in"));
+	assert_int_equal(agent_calls("RemoveContainer"), 1);
+	assert_int_equal(fake_disks(), 1);
+	agent_next("CreateContainer", AGENT_FAILS);
+	assert_true(create_box(f, &e) < 0);
+	assert_non_null(strstr(e.msg, "agent: CreateContainer: scripted"));
+	/* It has what was copied. */
+	assert_int_equal(agent_calls("RemoveContainer"), 2);
+	assert_int_equal(fake_disks(), 1);
+	assert_int_equal(create_box(f, &e), 0);
+	end_one(f, BOX);
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* What is asked of a container while it starts is done after that. */
+static void test_calls_of_one_container_come_in_order(void **state)
+{
+	struct hanging starts = { .f = *state, .ask = do_start_box };
+	uint64_t begin = now_ms();
+	struct error e;
+
+	assert_int_equal(create_pod(*state, &e), 0);
+	assert_int_equal(create_box(*state, &e), 0);
+	begin_hanging_for(&starts, "StartContainer", 3 * HANG_MS);
+	assert_int_equal(update(*state, &e), 0);
+	assert_true(now_ms() - begin >= 3 * HANG_MS);
+	assert_int_equal(pthread_join(starts.thread, NULL), 0);
+	end_one(*state, BOX);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
 }
 
 /* ---- what there is of a container on the host ---- */
@@ -377,6 +578,24 @@ static void test_hooks_run_around_the_life_of_a_container(void **state)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+/* It must not go on. */
+static void test_container_whose_hook_fails_at_its_start_is_killed(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	int status;
+
+	more = "\"hooks\":{" HOOK("poststart", "exit 4") "},";
+	assert_int_equal(create_pod(f, &e), 0);
+	more = "";
+	assert_true(start(f, POD, "", &e) < 0);
+	assert_non_null(strstr(e.msg, "poststart hook '/bin/sh': it ended with status 4"));
+	assert_int_equal(wait_for(f, POD, "", &status, &e), 0);
+	assert_int_equal(status, 128 + SIGKILL);
+	assert_int_equal(delete (f, POD, "", &e), 0);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
 /* ---- an agent of upstream's ---- */
 
 static void end_all(struct fixture *f)
@@ -485,6 +704,13 @@ int main(void)
 		POD_TEST(test_container_comes_and_goes_while_another_gets_memory),
 		POD_TEST(test_exec_that_hangs_holds_no_other_call_up),
 		POD_TEST(test_exec_whose_kill_is_not_answered_is_given_up_alone),
+		POD_TEST(test_containers_that_are_not_made_hold_nobody_up),
+		POD_TEST(test_containers_that_do_not_start_hold_nobody_up),
+		POD_TEST(test_container_is_deleted_though_all_threads_are_taken),
+		POD_TEST(test_pod_is_killed_while_the_agent_makes_its_container),
+		POD_TEST(test_pod_is_deleted_while_the_agent_makes_its_container),
+		POD_TEST(test_container_that_was_made_too_late_is_removed),
+		POD_TEST(test_calls_of_one_container_come_in_order),
 		POD_TEST(test_output_is_whole),
 		POD_TEST(test_output_of_a_foreign_agent_is_whole),
 		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
@@ -494,6 +720,7 @@ int main(void)
 		POD_TEST(test_port_of_a_pod_is_forwarded),
 		POD_TEST(test_forwarded_port_ends_with_its_pod),
 		POD_TEST(test_hooks_run_around_the_life_of_a_container),
+		POD_TEST(test_container_whose_hook_fails_at_its_start_is_killed),
 	};
 
 	return POD_RUN(tests);

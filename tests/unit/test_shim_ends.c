@@ -153,7 +153,6 @@ static int setup(void **state)
 			       .look_ms = LOOK_MS };
 	shim->loop = loop_new(&e);
 	shim->pool = work_pool_new(shim->loop, 4, 256 * KIB);
-	shim->urgent = work_pool_new(shim->loop, 1, 256 * KIB);
 	assert_return_code(cancel_init(&shim->cancel, &e), 0);
 	shim->events = events_new(shim->loop, NULL, "default", &e);
 	f->limit = (struct io){ timer_open(&e), give_up };
@@ -177,7 +176,6 @@ static int teardown(void **state)
 	struct shim *shim = &f->shim;
 
 	work_pool_stop(shim->pool);
-	work_pool_stop(shim->urgent);
 	watch_free(TAKE_PTR(shim->watch));
 	agent_end(f);
 	while (shim->tasks)
@@ -185,7 +183,6 @@ static int teardown(void **state)
 	shim_look_close(shim);
 	events_free(shim->events);
 	work_pool_free(shim->pool);
-	work_pool_free(shim->urgent);
 	cancel_done(&shim->cancel);
 	loop_del(shim->loop, &f->limit);
 	(void)close_fd(f->limit.fd);
@@ -416,7 +413,7 @@ static void test_agent_that_says_nothing_is_noticed(void **state)
 	h = ask_often(f, 30);
 	assert_int_equal(run(f, 20000), 0);
 	assert_string_equal(f->why.msg, "the agent has not answered for 30 ms whether it lives");
-	assert_int_equal(f->n_asked, 1);
+	assert_int_equal(__atomic_load_n(&f->n_asked, __ATOMIC_SEQ_CST), 1);
 	health_free(h);
 }
 
@@ -440,7 +437,7 @@ static void test_agent_that_knows_no_health_is_asked_once(void **state)
 	h = ask_often(f, 20000);
 	run_until(f, was_asked);
 	assert_int_equal(run(f, 100), GIVE_UP);
-	assert_int_equal(f->n_asked, 1);
+	assert_int_equal(__atomic_load_n(&f->n_asked, __ATOMIC_SEQ_CST), 1);
 	health_free(h);
 }
 

@@ -80,7 +80,6 @@ static int setup(void **state)
 		.loop = f->io.loop, .id = "pod", .namespace_ = "default", .kill_wait_ms = 50
 	};
 	f->shim.pool = work_pool_new(f->io.loop, POOL_THREADS, 256 * KIB);
-	f->shim.urgent = work_pool_new(f->io.loop, 1, 256 * KIB);
 	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
 	f->shim.events = events_new(f->io.loop, NULL, "default", &e);
 	task_service(&f->shim, &service);
@@ -146,12 +145,10 @@ static int teardown(void **state)
 	if (f->shim.tasks)
 		task_drop(f->shim.tasks);
 	work_pool_stop(f->shim.pool);
-	work_pool_stop(f->shim.urgent);
 	rpc_client_free(f->client);
 	rpc_server_free(f->shim.server);
 	events_free(f->shim.events);
 	work_pool_free(f->shim.pool);
-	work_pool_free(f->shim.urgent);
 	cancel_done(&f->shim.cancel);
 	loop_free(f->io.loop);
 	free(f);
