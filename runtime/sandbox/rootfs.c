@@ -471,6 +471,58 @@ static int mount_and_copy(void *arg, struct error *e)
 	return r;
 }
 
+static size_t text_size(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static size_t copy_size(const struct rootfs_mount *m)
+{
+	size_t size = sizeof(*m) + m->n_options * sizeof(*m->options);
+
+	for (size_t i = 0; i < m->n_options; i++)
+		size += text_size(m->options[i]);
+	return size + text_size(m->type) + text_size(m->source) + text_size(m->target);
+}
+
+static char *copy_text(char **at, const char *text)
+{
+	char *copy = *at;
+
+	if (!text)
+		return NULL;
+	memcpy(copy, text, text_size(text));
+	*at += text_size(text);
+	return copy;
+}
+
+struct rootfs_mount *rootfs_mounts_copy(const struct rootfs_mount *mounts, size_t n_mounts)
+{
+	size_t size = 0, n_options = 0;
+	struct rootfs_mount *copies;
+	char **options, *text;
+
+	for (size_t i = 0; i < n_mounts; i++) {
+		size += copy_size(&mounts[i]);
+		n_options += mounts[i].n_options;
+	}
+	copies = xcalloc(1, size + 1);
+	options = (char **)(void *)(copies + n_mounts);
+	text = (char *)(options + n_options);
+	for (size_t i = 0; i < n_mounts; i++) {
+		const struct rootfs_mount *m = &mounts[i];
+
+		copies[i] = (struct rootfs_mount){ .type = copy_text(&text, m->type),
+						   .source = copy_text(&text, m->source),
+						   .target = copy_text(&text, m->target),
+						   .options = options,
+						   .n_options = m->n_options };
+		for (size_t k = 0; k < m->n_options; k++)
+			*options++ = copy_text(&text, m->options[k]);
+	}
+	return copies;
+}
+
 int rootfs_tree(const struct rootfs_mount *mounts, size_t n_mounts, const char *dir,
 		struct error *e)
 {

@@ -23,6 +23,9 @@ int rootfs_mount(const struct rootfs_mount *mounts, size_t n_mounts, const char 
 /* Takes away what rootfs_mount() made.  Nothing there is success. */
 void rootfs_unmount(const char *dir);
 
+/* All of them with their text in one piece of memory.  Caller frees. */
+struct rootfs_mount *rootfs_mounts_copy(const struct rootfs_mount *mounts, size_t n_mounts);
+
 /* Splits mount options into flags of mount(2) and the data of the file system.  Caller frees. */
 char *rootfs_options(char *const *options, size_t n_options, unsigned long *ret_flags);
 

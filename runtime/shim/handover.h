@@ -2,7 +2,7 @@
 #ifndef RUNTIME_SHIM_HANDOVER_H
 #define RUNTIME_SHIM_HANDOVER_H
 
-#include "runtime/shim/actions.h"
+#include "runtime/shim/arguments.h"
 
 /* Runs, in place of this program, the shim of upstream's that made the sandbox of the container in
  * BUNDLE, with the same arguments; it was adopted into ROOT.  Returns 0 if the sandbox is none of

@@ -2,7 +2,7 @@
 /*
  * manage - the management socket: root asks this shim about its sandbox, over HTTP.
  *
- * A second front end of what the Task service works on, and built like it: the io thread takes the
+ * A second front end of the pod, and built like the Task service: the io thread takes the
  * request and decides whether it is allowed, an op does what may block, and the answer goes out
  * from the io thread again.  A client that is slow so holds no thread and cannot delay the
  * sandbox's end; it has 5 s for its request and 5 s for its answer, and of those that are not at
@@ -12,6 +12,8 @@
  * record and goes with it, at the end of this shim or by `delete` after a crash.  One request and
  * one answer per connection; no TLS.  Io thread.
  */
+
+#include "runtime/shim/manage.h"
 
 #include <string.h>
 #include <sys/stat.h>
@@ -24,11 +26,10 @@
 #include "lib/sock.h"
 #include "lib/wait.h"
 #include "lib/wire.h"
+#include "runtime/pod/op.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/volume.h"
-#include "runtime/shim/metrics.h"
 #include "runtime/shim/request.h"
-#include "runtime/shim/shim.h"
 
 #define TEXT    "text/plain; charset=utf-8"
 #define JSON    "application/json"
@@ -104,7 +105,7 @@ static void peer_free(struct manage_peer *p)
 		at = &(*at)->next;
 	*at = p->next;
 	m->n_peers--;
-	loop_del(m->shim->loop, &p->io);
+	loop_del(m->shim->pod.loop, &p->io);
 	(void)close_fd(p->io.fd);
 	buf_done(&p->in);
 	buf_done(&p->out);
@@ -143,7 +144,7 @@ static void answer(struct manage_peer *p, unsigned status, const char *type, con
 
 	p->is_answered = true;
 	p->deadline_ms = deadline_in(WIRE_HTTP_PATIENCE_MS);
-	loop_mod(p->manage->shim->loop, &p->io, EPOLLOUT);
+	loop_mod(p->manage->shim->pod.loop, &p->io, EPOLLOUT);
 	if (buf_add(&p->out, text, strlen(text), &e) < 0)
 		peer_free(p);
 	else
@@ -159,22 +160,41 @@ static void answer_error(struct manage_peer *p, const struct error *why)
 
 /* ---- what is asked ---- */
 
-/* OP->text is what goes out. */
+/* Of an op: what it is about, and what goes out. */
+struct question {
+	struct manage_peer *peer;
+	char *path;
+	uint64_t bytes;
+	strv containers;
+	char *text;
+};
+
+static void free_question(void *user)
+{
+	struct question *q = user;
+
+	free(q->path);
+	strv_free(q->containers);
+	free(q->text);
+	free(q);
+}
+
 static void op_answered(struct op *op)
 {
-	struct manage_peer *p = op->peer;
+	const struct question *q = op->user;
+	struct manage_peer *p = q->peer;
 	struct manage *m = p->manage;
 	struct error e;
 
 	p->is_working = false;
 	if (--m->n_working < WIRE_SHIM_PEERS_MAX)
 		listener_go_on(&m->listener);
-	if (loop_add(m->shim->loop, &p->io, EPOLLOUT, &e) < 0)
+	if (loop_add(m->shim->pod.loop, &p->io, EPOLLOUT, &e) < 0)
 		peer_free(p);
 	else if (op->result < 0)
 		answer_error(p, &op->error);
 	else
-		answer(p, 200, p->type, op->text ? op->text : "");
+		answer(p, 200, p->type, q->text ? q->text : "");
 	arm_timer(m);
 }
 
@@ -182,15 +202,18 @@ static void op_answered(struct op *op)
 static struct op *begin(struct manage_peer *p, const char *type)
 {
 	struct manage *m = p->manage;
-	struct op *op = op_new(m->shim, NULL, NULL, NULL);
+	struct op *op = op_new(&m->shim->pod, NULL);
+	struct question *q = xcalloc(1, sizeof(*q));
 
-	op->sandbox = m->shim->sandbox;
-	op->peer = p;
+	op->sandbox = m->shim->pod.sandbox;
+	q->peer = p;
+	op->user = q;
+	op->free_user = free_question;
 	op->finish = op_answered;
 	p->type = type;
 	p->is_working = true;
 	/* A hang-up would be told again and again. */
-	loop_del(m->shim->loop, &p->io);
+	loop_del(m->shim->pod.loop, &p->io);
 	if (++m->n_working == WIRE_SHIM_PEERS_MAX)
 		listener_hold(&m->listener);
 	return op;
@@ -201,16 +224,17 @@ static void submit(struct manage_peer *p, int (*work)(struct op *op, struct erro
 		   char *own_path, uint64_t bytes, const char *type)
 {
 	struct op *op = begin(p, type);
+	struct question *q = op->user;
 
-	op->path = own_path;
-	op->bytes = bytes;
+	q->path = own_path;
+	q->bytes = bytes;
 	op->work = work;
 	op_submit(op, OP_ALONE);
 }
 
 static int ask_agent_url(struct manage_peer *p, const struct request *r, struct error *e)
 {
-	const struct vmm *vmm = sandbox_vmm(p->manage->shim->sandbox);
+	const struct vmm *vmm = sandbox_vmm(p->manage->shim->pod.sandbox);
 	_free_ char *url = vsock_url(vmm_vsock(vmm), VSOCK_PORT_AGENT);
 
 	(void)r;
@@ -221,7 +245,9 @@ static int ask_agent_url(struct manage_peer *p, const struct request *r, struct 
 
 static int stats_work(struct op *op, struct error *e)
 {
-	return volume_stats(op->sandbox, op->path, &op->text, e);
+	struct question *q = op->user;
+
+	return volume_stats(op->sandbox, q->path, &q->text, e);
 }
 
 static int ask_volume_stats(struct manage_peer *p, const struct request *r, struct error *e)
@@ -236,7 +262,9 @@ static int ask_volume_stats(struct manage_peer *p, const struct request *r, stru
 
 static int resize_work(struct op *op, struct error *e)
 {
-	return volume_resize(op->sandbox, op->path, op->bytes, e);
+	const struct question *q = op->user;
+
+	return volume_resize(op->sandbox, q->path, q->bytes, e);
 }
 
 static int ask_volume_resize(struct manage_peer *p, const struct request *r, struct error *e)
@@ -258,28 +286,32 @@ static int ask_volume_resize(struct manage_peer *p, const struct request *r, str
 
 static int metrics_work(struct op *op, struct error *e)
 {
+	struct question *q = op->user;
+
 	(void)e;
-	op->text = metrics_gather(op->sandbox, op->bundles, &op->peer->sample);
+	q->text = metrics_gather(op->sandbox, q->containers, &q->peer->sample);
 	return 0;
 }
 
 static void metrics_gathered(struct op *op)
 {
-	_free_ char *gathered = TAKE_PTR(op->text);
+	struct question *q = op->user;
+	_free_ char *gathered = TAKE_PTR(q->text);
 
-	op->text = metrics_text(op->shim->metrics, gathered, &op->peer->sample);
+	q->text = metrics_text(q->peer->manage->shim->metrics, gathered, &q->peer->sample);
 	op_answered(op);
 }
 
 static int ask_metrics(struct manage_peer *p, const struct request *r, struct error *e)
 {
 	struct op *op = begin(p, METRICS);
+	struct question *q = op->user;
 
 	(void)r;
 	(void)e;
-	for (const struct task *task = op->shim->tasks; task; task = task->next)
+	for (const struct task *task = op->pod->tasks; task; task = task->next)
 		if (task->container)
-			strv_add(&op->bundles, task->id);
+			strv_add(&q->containers, task->id);
 	op->work = metrics_work;
 	op->finish = metrics_gathered;
 	op_submit(op, OP_ALONE);
@@ -294,9 +326,10 @@ static bool is_ipv6(const struct request *r)
 static void rules_arrived(struct op *op)
 {
 	const Agent__GetIPTablesResponse *answer = op->answer;
+	struct question *q = op->user;
 
 	if (op->result >= 0)
-		op->text = xstrndup((const char *)answer->data.data, answer->data.len);
+		q->text = xstrndup((const char *)answer->data.data, answer->data.len);
 	op_answered(op);
 }
 
@@ -363,7 +396,7 @@ static int dispatch(struct manage_peer *p, const struct request *r, struct error
 		if (strcmp(calls[i].path, r->path) != 0)
 			continue;
 		if (strcmp(calls[i].method, r->method) == 0) {
-			if (p->manage->shim->stage != SHIM_RUNNING)
+			if (p->manage->shim->pod.stage != POD_RUNNING)
 				return fail(e, EBUSY, "the sandbox does not run");
 			return calls[i].ask(p, r, e);
 		}
@@ -455,7 +488,7 @@ static void on_accepted(struct listener *l, int own_fd)
 	p->deadline_ms = deadline_in(WIRE_HTTP_PATIENCE_MS);
 	buf_init(&p->in, WIRE_REQUEST_MAX + WIRE_REQUEST_BODY_MAX);
 	buf_init(&p->out, WIRE_ANSWER_MAX);
-	if (loop_add(m->shim->loop, &p->io, EPOLLIN, &e) < 0) {
+	if (loop_add(m->shim->pod.loop, &p->io, EPOLLIN, &e) < 0) {
 		peer_free(p);
 		listener_pause(l);
 	}
@@ -488,8 +521,8 @@ struct manage *manage_new(struct shim *shim, const char *path, struct error *e)
 			      .listener = LISTENER_NONE,
 			      .timer = { .fd = timer_open(e), .ready = on_timer } };
 	fd = m->timer.fd < 0 ? -1 : open_socket(path, e);
-	if (fd >= 0 && listener_open(&m->listener, shim->loop, fd, on_accepted, e) >= 0 &&
-	    loop_add(shim->loop, &m->timer, EPOLLIN, e) >= 0)
+	if (fd >= 0 && listener_open(&m->listener, shim->pod.loop, fd, on_accepted, e) >= 0 &&
+	    loop_add(shim->pod.loop, &m->timer, EPOLLIN, e) >= 0)
 		return m;
 	manage_free(m);
 	return NULL;
@@ -502,7 +535,7 @@ void manage_free(struct manage *m)
 	while (m->peers)
 		peer_free(m->peers);
 	listener_close(&m->listener);
-	loop_del(m->shim->loop, &m->timer);
+	loop_del(m->shim->pod.loop, &m->timer);
 	(void)close_fd(m->timer.fd);
 	free(m);
 }

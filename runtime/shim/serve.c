@@ -15,15 +15,14 @@
 
 #include "lib/log.h"
 #include "lib/timestamp.h"
+#include "runtime/pod/stop.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/shim/actions.h"
-#include "runtime/shim/forward.h"
-#include "runtime/shim/metrics.h"
-#include "runtime/shim/shim.h"
+#include "runtime/shim/front.h"
+#include "runtime/shim/manage.h"
 
 #define THREADS_MAX 64
-#define STACK_SIZE  (256 * KIB)
 /* Long enough for a loaded machine to take a big process apart, shorter than the two minutes after
  * which containerd gives up on a container it killed. */
 #define KILL_WAIT_MS UINT64_C(60000)
@@ -40,16 +39,22 @@ static void ignore_signals(void)
 		(void)sigaction(ignored[i], &ignore, NULL);
 }
 
+/* SIGTERM, for a pod. */
+struct told {
+	struct pod *pod;
+	struct io io;
+};
+
 static void on_term(struct io *io, uint32_t events)
 {
-	struct shim *shim = CONTAINER_OF(io, struct shim, signals);
+	struct told *told = CONTAINER_OF(io, struct told, io);
 
 	(void)events;
 	if (signal_read(io->fd) >= 0)
-		shim_told_to_end(shim);
+		pod_told_to_end(told->pod);
 }
 
-static int watch_term(struct shim *shim, struct error *e)
+static int watch_term(struct told *told, struct loop *loop, struct error *e)
 {
 	sigset_t set;
 	int fd;
@@ -59,8 +64,8 @@ static int watch_term(struct shim *shim, struct error *e)
 	fd = signal_open(&set, e);
 	if (fd < 0)
 		return fd;
-	shim->signals = (struct io){ .fd = fd, .ready = on_term };
-	return loop_add(shim->loop, &shim->signals, EPOLLIN, e);
+	told->io = (struct io){ .fd = fd, .ready = on_term };
+	return loop_add(loop, &told->io, EPOLLIN, e);
 }
 
 /* Lets `delete` find this process, should it die before there is a sandbox. */
@@ -94,39 +99,17 @@ static int check_listener(struct error *e)
 	return 0;
 }
 
-static int shim_open(struct shim *shim, struct error *e)
+static int begin(struct shim *shim, const struct pod_params *params, struct error *e)
 {
-	struct rpc_service service;
-	int r;
+	int r = shim_open(shim, params, getenv("TTRPC_ADDRESS"), e);
 
-	shim->loop = loop_new(e);
-	if (!shim->loop)
-		return -e->code;
-	/* Before there are threads, which would take it otherwise. */
-	if (watch_term(shim, e) < 0)
-		return -e->code;
-	shim->pool = work_pool_new(shim->loop, THREADS_MAX, STACK_SIZE);
-	r = cancel_init(&shim->cancel, e);
-	if (r < 0)
-		return r;
-	shim->events = events_new(shim->loop, getenv("TTRPC_ADDRESS"), shim->namespace_, e);
-	if (!shim->events)
-		return -e->code;
-	shim->metrics = metrics_new();
-	task_service(shim, &service);
-	shim->server = rpc_server_new(shim->loop, shim->pool, &service, e);
-	if (!shim->server)
-		return -e->code;
-	r = shim_look_open(shim, e);
-	if (r < 0)
-		return r;
-	return rpc_server_listen(shim->server, LISTENER_FD, e);
+	return r < 0 ? r : rpc_server_listen(shim->server, LISTENER_FD, e);
 }
 
 /* A pod can do without being asked. */
 static void open_management(struct shim *shim)
 {
-	_free_ char *path = management_socket(shim->id);
+	_free_ char *path = management_socket(shim->pod.id);
 	struct error e;
 
 	shim->manage = manage_new(shim, path, &e);
@@ -134,37 +117,50 @@ static void open_management(struct shim *shim)
 		log_warn("kata-runtime cannot ask this shim: %s", e.msg);
 }
 
-static void shim_close(struct shim *shim)
+static int serve(struct shim *shim, const struct pod_params *params, struct error *e)
 {
-	if (shim->pool)
-		work_pool_stop(shim->pool);
-	watch_free(shim->watch);
-	forward_free(shim->forward);
-	shim_look_close(shim);
-	manage_free(shim->manage);
-	rpc_server_free(shim->server);
-	sandbox_free(shim->sandbox);
-	events_free(shim->events);
-	metrics_free(shim->metrics);
-	work_pool_free(shim->pool);
-	cancel_done(&shim->cancel);
-	if (shim->signals.fd >= 0) {
-		loop_del(shim->loop, &shim->signals);
-		(void)close(shim->signals.fd);
+	int r = begin(shim, params, e);
+
+	if (r < 0) {
+		log_error("%s", e->msg);
+	} else {
+		open_management(shim);
+		log_info("shim %s serves", KATA_VERSION);
+		r = loop_run(params->loop);
+		log_info("shim ends");
 	}
-	loop_free(shim->loop);
+	shim_close(shim);
+	return r;
+}
+
+static int serve_until_told(const struct arguments *a, const char *bundle, struct error *e)
+{
+	struct shim shim = { 0 };
+	_cleanup_(loop_freep) struct loop *loop = loop_new(e);
+	const struct pod_params params = { .loop = loop,
+					   .id = a->id,
+					   .namespace_ = a->namespace_,
+					   .bundle = bundle,
+					   .config_path = a->config,
+					   .kill_wait_ms = KILL_WAIT_MS,
+					   .look_ms = LOOK_MS,
+					   .max_threads = THREADS_MAX };
+	struct told told = { .pod = &shim.pod, .io = { .fd = -1 } };
+	int r;
+
+	if (!loop)
+		return -e->code;
+	/* Before there are threads, which would take it otherwise. */
+	r = watch_term(&told, loop, e);
+	if (r >= 0)
+		r = serve(&shim, &params, e);
+	loop_del(loop, &told.io);
+	(void)close_fd(told.io.fd);
+	return r;
 }
 
 int action_serve(const struct arguments *a, struct error *e)
 {
-	struct shim shim = { .id = a->id,
-			     .namespace_ = a->namespace_,
-			     .config_path = a->config,
-			     .cancel = { -1 },
-			     .signals = { .fd = -1 },
-			     .look = { .fd = -1 },
-			     .look_ms = LOOK_MS,
-			     .kill_wait_ms = KILL_WAIT_MS };
 	_free_ char *bundle = NULL;
 	_close_ int alive = -1;
 	int r = check_listener(e);
@@ -173,7 +169,6 @@ int action_serve(const struct arguments *a, struct error *e)
 		r = actions_bundle(a, &bundle, e);
 	if (r < 0)
 		return r;
-	shim.bundle = bundle;
 	actions_open_log(a, bundle);
 	ignore_signals();
 	/* A pod can do without being known to live. */
@@ -182,16 +177,7 @@ int action_serve(const struct arguments *a, struct error *e)
 		log_warn("%s", e->msg);
 	r = record_self(a, bundle, e);
 	if (r >= 0)
-		r = shim_open(&shim, e);
-	if (r >= 0) {
-		open_management(&shim);
-		log_info("shim %s serves", KATA_VERSION);
-		r = loop_run(shim.loop);
-		log_info("shim ends");
-	} else {
-		log_error("%s", e->msg);
-	}
-	shim_close(&shim);
+		r = serve_until_told(a, bundle, e);
 	state_remove(NULL, a->id);
 	return r;
 }

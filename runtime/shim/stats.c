@@ -13,6 +13,8 @@
  * Pure functions.
  */
 
+#include "runtime/shim/stats.h"
+
 #include <linux/magic.h>
 #include <string.h>
 #include <strings.h>
@@ -22,7 +24,7 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/cgroup1.pb-c.h"
 #include "lib/rpc/proto/cgroup2.pb-c.h"
-#include "runtime/shim/shim.h"
+#include "runtime/sandbox/spec.h"
 
 #define NS_PER_US 1000
 

@@ -1,92 +1,162 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * task - containerd's Task service: the table of methods, and those that only look or note.
+ * task - containerd's Task service: its messages on one side, the pod's functions on the other.
  *
- * Every method runs on the io thread.  One that must wait for the guest hands the waiting to an op
- * (op.c) and answers later, so State, Kill, Delete and Shutdown are answered whatever else is
- * under way.
+ * Every method runs on the io thread.  One that must wait is answered when the pod says so, so
+ * State, Kill, Delete and Shutdown are answered whatever else is under way.
  */
+
+#include "runtime/shim/task.h"
 
 #include <string.h>
 
 #include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/pbjson.h"
-#include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/process.pb-c.h"
+#include "lib/rpc/proto/runtimeoptions.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
-#include "runtime/shim/metrics.h"
-#include "runtime/shim/shim.h"
+#include "runtime/pod/control.h"
+#include "runtime/pod/create.h"
+#include "runtime/pod/delete.h"
+#include "runtime/pod/process.h"
+#include "runtime/pod/signal.h"
+#include "runtime/pod/start.h"
+#include "runtime/pod/stop.h"
+#include "runtime/shim/stats.h"
 
-#define EXECS_MAX   4096
-#define EXEC_ID_MAX 76
+#define MOUNTS_MAX 256
 
-struct task *task_find(struct shim *shim, const char *id, struct error *e)
+/* ---- answers ---- */
+
+/* REQ will be answered by ANSWER. */
+static struct asker asks(struct rpc_request *req,
+			 void (*answer)(void *arg, const struct process *p, const void *said,
+					const struct error *why))
 {
-	for (struct task *task = shim->tasks; task; task = task->next)
-		if (strcmp(task->id, id) == 0)
-			return task;
-	(void)fail(e, ENOENT, "there is no container '%.80s'", id);
-	return NULL;
+	(void)rpc_defer(req);
+	return (struct asker){ answer, req };
 }
 
-uint32_t task_pid(const struct task *task)
+/* What a function that took an asker has returned: he is not asked any more if it failed. */
+static int taken(struct rpc_request *req, int r, const struct error *e)
 {
-	return task->outside ? (uint32_t)outside_pid(task->outside) : 0;
+	if (r < 0)
+		rpc_reply_error(req, e);
+	return RPC_DEFERRED;
 }
 
-static void reap(struct io *io, uint32_t flags)
+static void answer_empty(void *arg, const struct process *p, const void *said,
+			 const struct error *why)
 {
-	struct task *task = CONTAINER_OF(io, struct task, placeholder);
+	const Pb__Empty empty = PB__EMPTY__INIT;
 
-	(void)flags;
-	loop_del(task->shim->loop, io);
-	task->is_ending = false;
-	outside_reap(task->outside);
+	(void)p;
+	(void)said;
+	if (why)
+		rpc_reply_error(arg, why);
+	else
+		rpc_reply(arg, &empty);
 }
 
-void task_ended(struct task *task)
+/* The same of one that uses the asker only if it returns 1. */
+static int taken_or_done(struct rpc_request *req, int r, const struct error *e)
 {
-	struct error e;
+	if (r == 0)
+		answer_empty(req, NULL, NULL, NULL);
+	return taken(req, r, e);
+}
 
-	if (!task->outside || task->is_ending || outside_pidfd(task->outside) < 0)
+static void answer_created(void *arg, const struct process *p, const void *said,
+			   const struct error *why)
+{
+	Task__CreateTaskResponse answer = TASK__CREATE_TASK_RESPONSE__INIT;
+
+	(void)said;
+	answer.pid = task_pid(p->task);
+	if (why)
+		rpc_reply_error(arg, why);
+	else
+		rpc_reply(arg, &answer);
+}
+
+static void answer_started(void *arg, const struct process *p, const void *said,
+			   const struct error *why)
+{
+	Task__StartResponse answer = TASK__START_RESPONSE__INIT;
+
+	(void)said;
+	answer.pid = task_pid(p->task);
+	if (why)
+		rpc_reply_error(arg, why);
+	else
+		rpc_reply(arg, &answer);
+}
+
+static void answer_deleted(void *arg, const struct process *p, const void *said,
+			   const struct error *why)
+{
+	Task__DeleteResponse answer = TASK__DELETE_RESPONSE__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
+
+	(void)said;
+	answer.pid = task_pid(p->task);
+	answer.exit_status = p->exit_status;
+	answer.exited_at = &when;
+	if (why)
+		rpc_reply_error(arg, why);
+	else
+		rpc_reply(arg, &answer);
+}
+
+static void answer_exited(void *arg, const struct process *p, const void *said,
+			  const struct error *why)
+{
+	Task__WaitResponse answer = TASK__WAIT_RESPONSE__INIT;
+	Pb__Timestamp when = events_time(&p->exited_at);
+
+	(void)said;
+	answer.exit_status = p->exit_status;
+	answer.exited_at = &when;
+	if (why)
+		rpc_reply_error(arg, why);
+	else
+		rpc_reply(arg, &answer);
+}
+
+static void answer_stats(void *arg, const struct process *p, const void *said,
+			 const struct error *why)
+{
+	Task__StatsResponse answer = TASK__STATS_RESPONSE__INIT;
+	Pb__Any any = PB__ANY__INIT;
+	_free_ uint8_t *bytes = NULL;
+	const char *type;
+
+	(void)p;
+	if (why) {
+		rpc_reply_error(arg, why);
 		return;
-	outside_ended(task->outside);
-	task->placeholder = (struct io){ outside_pidfd(task->outside), reap };
-	task->is_ending = loop_add(task->shim->loop, &task->placeholder, EPOLLIN, &e) >= 0;
-	if (!task->is_ending)
-		log_warn("the process of '%s' stays until it is deleted: %s", task->id, e.msg);
+	}
+	stats_convert(said, stats_host_kind(), &type, &bytes, &any.value.len);
+	any.value.data = bytes;
+	any.type_url = (char *)(uintptr_t)type;
+	answer.stats = &any;
+	rpc_reply(arg, &answer);
 }
 
-void task_free(struct task *task)
-{
-	if (task->is_ending)
-		loop_del(task->shim->loop, &task->placeholder);
-	outside_free(task->outside);
-	container_free(task->container);
-	free(task->id);
-	free(task->bundle);
-	free(task);
-}
+/* ---- methods ---- */
 
-void task_drop(struct task *own_task)
+static struct pod *pod_of(const struct rpc_request *req)
 {
-	struct shim *shim = own_task->shim;
+	struct shim *shim = rpc_context(req);
 
-	for (struct task **at = &shim->tasks; *at; at = &(*at)->next)
-		if (*at == own_task) {
-			*at = own_task->next;
-			break;
-		}
-	while (own_task->execs)
-		process_drop(own_task->execs);
-	process_drop(&own_task->init);
+	return &shim->pod;
 }
 
 static struct process *find_both(struct rpc_request *req, const char *id, const char *exec_id,
 				 struct error *e)
 {
-	struct task *task = task_find(rpc_context(req), id, e);
+	struct task *task = task_find(pod_of(req), id, e);
 
 	return task ? process_find(task, exec_id, e) : NULL;
 }
@@ -98,7 +168,7 @@ static const Process__Status statuses[N_PROCESS_STATE] = {
 	[PROCESS_STOPPED] = PROCESS__STATUS__STOPPED,
 };
 
-static int task_state(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int state(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__StateRequest *request = in;
 	Task__StateResponse *answer = out;
@@ -123,7 +193,7 @@ static int task_state(struct rpc_request *req, const void *in, void *out, struct
 	return 0;
 }
 
-static int task_wait(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int wait_for(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__WaitRequest *request = in;
 	struct process *p = find_both(req, request->id, request->exec_id, e);
@@ -131,13 +201,13 @@ static int task_wait(struct rpc_request *req, const void *in, void *out, struct 
 	(void)out;
 	if (!p)
 		return -e->code;
-	process_wait(p, req);
+	process_wait(p, asks(req, answer_exited));
 	return RPC_DEFERRED;
 }
 
 /* Processes of the guest have no number on the host but for one that stands for all of a container.
  */
-static int task_pids(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int pids(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__PidsRequest *request = in;
 	Task__PidsResponse *answer = out;
@@ -152,19 +222,18 @@ static int task_pids(struct rpc_request *req, const void *in, void *out, struct 
 	return 0;
 }
 
-static int task_connect(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int connect_to(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__ConnectRequest *request = in;
-	struct shim *shim = rpc_context(req);
 	Task__ConnectResponse *answer = out;
-	const struct task *task = task_find(shim, request->id, e);
+	const struct task *task = task_find(pod_of(req), request->id, e);
 
 	answer->shim_pid = (uint32_t)getpid();
 	answer->task_pid = task ? task_pid(task) : 0;
 	return 0;
 }
 
-static int task_close_io(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int close_io(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__CloseIORequest *request = in;
 	struct process *p = find_both(req, request->id, request->exec_id, e);
@@ -172,37 +241,154 @@ static int task_close_io(struct rpc_request *req, const void *in, void *out, str
 	(void)out;
 	if (!p)
 		return -e->code;
-	if (!request->stdin)
-		return 0;
-	p->must_close_input = true;
-	if (p->stdio)
-		stdio_close_input(p->stdio);
+	if (request->stdin)
+		process_close_input(p);
 	return 0;
 }
 
-static int check_exec(struct task *task, const Task__ExecProcessRequest *request, struct error *e)
+/* The configuration file that containerd was told to use for this handler; NULL without. */
+static char *options_path(const Pb__Any *options)
 {
-	struct error unused;
-	size_t n = 0;
-	int r = check_id(request->exec_id, "exec id", EXEC_ID_MAX, e);
+	_message_ Runtimeoptions__Options *o = NULL;
+	struct error e;
 
+	if (!options || !str_ends(options->type_url, "runtimeoptions.v1.Options"))
+		return NULL;
+	if (message_unpack(&runtimeoptions__options__descriptor, options->value.data,
+			   options->value.len, &o, &e) < 0) {
+		log_warn("the runtime's options are ignored: %s", e.msg);
+		return NULL;
+	}
+	return o->config_path[0] ? xstrdup(o->config_path) : NULL;
+}
+
+static int create(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__CreateTaskRequest *request = in;
+	_free_ char *config_path = options_path(request->options);
+	_free_ struct rootfs_mount *mounts = xcalloc(request->n_rootfs + 1, sizeof(*mounts));
+	const struct task_params params = { .id = request->id,
+					    .bundle = request->bundle,
+					    .config_path = config_path,
+					    .mounts = mounts,
+					    .n_mounts = request->n_rootfs,
+					    .in = request->stdin,
+					    .out = request->stdout,
+					    .err = request->stderr,
+					    .is_terminal = request->terminal };
+
+	(void)out;
+	if (request->checkpoint[0])
+		return fail(e, ENOSYS, "restoring a checkpoint is not supported");
+	for (size_t i = 0; i < request->n_rootfs; i++)
+		mounts[i] = (struct rootfs_mount){ .type = request->rootfs[i]->type,
+						   .source = request->rootfs[i]->source,
+						   .target = request->rootfs[i]->target,
+						   .options = request->rootfs[i]->options,
+						   .n_options = request->rootfs[i]->n_options };
+	return taken(req, pod_create(pod_of(req), &params, asks(req, answer_created), e), e);
+}
+
+static int start(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__StartRequest *request = in;
+	struct process *p = find_both(req, request->id, request->exec_id, e);
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	return taken(req, process_start(p, asks(req, answer_started), e), e);
+}
+
+static int delete (struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__DeleteRequest *request = in;
+	struct process *p = find_both(req, request->id, request->exec_id, e);
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	return taken(req, process_delete(p, asks(req, answer_deleted), e), e);
+}
+
+static int kill_process(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__KillRequest *request = in;
+	struct process *p = find_both(req, request->id, request->exec_id, e);
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	return taken_or_done(req, process_kill(p, request->signal, asks(req, answer_empty), e), e);
+}
+
+static int pause_task(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__PauseRequest *request = in;
+	struct task *task = task_find(pod_of(req), request->id, e);
+
+	(void)out;
+	if (!task)
+		return -e->code;
+	return taken(req, task_pause(task, asks(req, answer_empty), e), e);
+}
+
+static int resume(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__ResumeRequest *request = in;
+	struct task *task = task_find(pod_of(req), request->id, e);
+
+	(void)out;
+	if (!task)
+		return -e->code;
+	return taken(req, task_resume(task, asks(req, answer_empty), e), e);
+}
+
+static int resize(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__ResizePtyRequest *request = in;
+	struct process *p = find_both(req, request->id, request->exec_id, e);
+
+	(void)out;
+	if (!p)
+		return -e->code;
+	return taken_or_done(
+		req, process_resize(p, request->width, request->height, asks(req, answer_empty), e),
+		e);
+}
+
+static int stats(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__StatsRequest *request = in;
+	struct task *task = task_find(pod_of(req), request->id, e);
+
+	(void)out;
+	if (!task)
+		return -e->code;
+	return taken(req, task_stats(task, asks(req, answer_stats), e), e);
+}
+
+static int update(struct rpc_request *req, const void *in, void *out, struct error *e)
+{
+	const Task__UpdateTaskRequest *request = in;
+	_message_ Oci__LinuxResources *resources = NULL;
+	_strv_ strv unknown = NULL;
+	struct task *task;
+	int r;
+
+	(void)out;
+	if (!request->resources)
+		return fail(e, EINVAL, "an update of '%.64s' without resources", request->id);
+	r = pbjson_parse((const char *)request->resources->value.data,
+			 request->resources->value.len, "resources",
+			 &oci__linux_resources__descriptor, &unknown, &resources, e);
+	spec_note_unknown(unknown, "resources");
 	if (r < 0)
 		return r;
-	for (const struct process *p = task->execs; p; p = p->next)
-		n++;
-	if (n >= EXECS_MAX)
-		return fail(e, ENOSPC, "container '%s' has %zu execs", task->id, n);
-	if (process_find(task, request->exec_id, &unused) ||
-	    strcmp(request->exec_id, task->id) == 0)
-		return fail(e, EEXIST, "process '%s' exists", request->exec_id);
-	if (task->init.state != PROCESS_RUNNING)
-		return fail(e, EBUSY, "container '%s' is %s", task->id,
-			    process_state_names[task->init.state]);
-	if (task->shim->stage != SHIM_RUNNING)
-		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
-	if (!request->spec)
-		return fail(e, EINVAL, "exec '%s' has no process specification", request->exec_id);
-	return 0;
+	task = task_find(pod_of(req), request->id, e);
+	if (!task)
+		return -e->code;
+	return taken(req, task_update(task, TAKE_PTR(resources), asks(req, answer_empty), e), e);
 }
 
 static int parse_exec(const Task__ExecProcessRequest *request, Oci__Process **ret_spec,
@@ -225,41 +411,33 @@ static int parse_exec(const Task__ExecProcessRequest *request, Oci__Process **re
 	return 0;
 }
 
-static int task_exec(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int exec(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__ExecProcessRequest *request = in;
-	Events__TaskExecAdded event = EVENTS__TASK_EXEC_ADDED__INIT;
-	struct shim *shim = rpc_context(req);
-	struct task *task = task_find(shim, request->id, e);
+	const struct exec_params params = { .id = request->exec_id,
+					    .in = request->stdin,
+					    .out = request->stdout,
+					    .err = request->stderr,
+					    .is_terminal = request->terminal };
+	struct task *task = task_find(pod_of(req), request->id, e);
 	Oci__Process *spec = NULL;
-	struct process *p;
 	int r;
 
 	(void)out;
 	if (!task)
 		return -e->code;
-	r = check_exec(task, request, e);
+	r = task_check_exec(task, &params, e);
+	if (r >= 0 && !request->spec)
+		r = fail(e, EINVAL, "exec '%s' has no process specification", request->exec_id);
 	if (r >= 0)
 		r = parse_exec(request, &spec, e);
 	if (r < 0)
 		return r;
-	p = xcalloc(1, sizeof(*p));
-	process_init(p, task, request->exec_id);
-	p->state = PROCESS_CREATED;
-	p->is_terminal = request->terminal;
-	p->in = xstrdup(request->stdin);
-	p->out = xstrdup(request->stdout);
-	p->err = xstrdup(request->stderr);
-	p->spec = spec;
-	p->next = task->execs;
-	task->execs = p;
-	event.container_id = task->id;
-	event.exec_id = p->id;
-	events_publish(shim->events, "/tasks/exec-added", &event);
+	task_add_exec(task, &params, spec);
 	return 0;
 }
 
-static int task_checkpoint(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int checkpoint(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	(void)req;
 	(void)in;
@@ -267,16 +445,16 @@ static int task_checkpoint(struct rpc_request *req, const void *in, void *out, s
 	return fail(e, ENOSYS, "checkpoints of a virtual machine are not supported");
 }
 
-static int task_shutdown(struct rpc_request *req, const void *in, void *out, struct error *e)
+static int shut_down(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
-	struct shim *shim = rpc_context(req);
+	struct pod *pod = pod_of(req);
 
 	(void)in;
 	(void)out;
 	(void)e;
-	if (shim->tasks)
+	if (pod->tasks)
 		return 0;
-	shim_leave(shim, req);
+	pod_leave(pod, asks(req, answer_empty));
 	return RPC_DEFERRED;
 }
 
@@ -287,23 +465,23 @@ static int task_shutdown(struct rpc_request *req, const void *in, void *out, str
 	}
 
 static const struct rpc_method methods[] = {
-	METHOD("State", state_request, task__state_response, task_state),
-	METHOD("Create", create_task_request, task__create_task_response, task_create),
-	METHOD("Start", start_request, task__start_response, task_start),
-	METHOD("Delete", delete_request, task__delete_response, task_delete),
-	METHOD("Pids", pids_request, task__pids_response, task_pids),
-	METHOD("Pause", pause_request, pb__empty, task_pause),
-	METHOD("Resume", resume_request, pb__empty, task_resume),
-	METHOD("Checkpoint", checkpoint_task_request, pb__empty, task_checkpoint),
-	METHOD("Kill", kill_request, pb__empty, task_kill),
-	METHOD("Exec", exec_process_request, pb__empty, task_exec),
-	METHOD("ResizePty", resize_pty_request, pb__empty, task_resize),
-	METHOD("CloseIO", close_iorequest, pb__empty, task_close_io),
-	METHOD("Update", update_task_request, pb__empty, task_update),
-	METHOD("Wait", wait_request, task__wait_response, task_wait),
-	METHOD("Stats", stats_request, task__stats_response, task_stats),
-	METHOD("Connect", connect_request, task__connect_response, task_connect),
-	METHOD("Shutdown", shutdown_request, pb__empty, task_shutdown),
+	METHOD("State", state_request, task__state_response, state),
+	METHOD("Create", create_task_request, task__create_task_response, create),
+	METHOD("Start", start_request, task__start_response, start),
+	METHOD("Delete", delete_request, task__delete_response, delete),
+	METHOD("Pids", pids_request, task__pids_response, pids),
+	METHOD("Pause", pause_request, pb__empty, pause_task),
+	METHOD("Resume", resume_request, pb__empty, resume),
+	METHOD("Checkpoint", checkpoint_task_request, pb__empty, checkpoint),
+	METHOD("Kill", kill_request, pb__empty, kill_process),
+	METHOD("Exec", exec_process_request, pb__empty, exec),
+	METHOD("ResizePty", resize_pty_request, pb__empty, resize),
+	METHOD("CloseIO", close_iorequest, pb__empty, close_io),
+	METHOD("Update", update_task_request, pb__empty, update),
+	METHOD("Wait", wait_request, task__wait_response, wait_for),
+	METHOD("Stats", stats_request, task__stats_response, stats),
+	METHOD("Connect", connect_request, task__connect_response, connect_to),
+	METHOD("Shutdown", shutdown_request, pb__empty, shut_down),
 };
 
 /* Messages and meaning of the two versions are the same. */
@@ -315,8 +493,7 @@ static void count(void *context, const struct rpc_method *method, uint64_t ms)
 {
 	const struct shim *shim = context;
 
-	if (shim->metrics)
-		metrics_task_took(shim->metrics, method, ms);
+	metrics_task_took(shim->metrics, method, ms);
 }
 
 void task_service(struct shim *shim, struct rpc_service *ret_service)

@@ -6,7 +6,7 @@
  */
 
 #include "lib/str.h"
-#include "runtime/shim/sink.h"
+#include "runtime/pod/sink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,8 +12,9 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/cgroup1.pb-c.h"
 #include "lib/rpc/proto/cgroup2.pb-c.h"
+#include "lib/str.h"
 #include "runtime/shim/metrics.h"
-#include "runtime/shim/shim.h"
+#include "runtime/shim/stats.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

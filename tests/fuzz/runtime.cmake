@@ -18,5 +18,5 @@ kata_fuzz(fuzz_netlink.c SOURCES datagrams.c
 	LIBS kata_sandbox)
 kata_fuzz(fuzz_vsock.c PARSES lib/sock.c:fail_refused,read_byte,ask_for_port,shake_hands runtime/vmm/vsock.c:read_line,check_line LIBS kata_vmm)
 kata_fuzz(fuzz_console.c PARSES runtime/vmm/output.c:begin_period,end_line,take LIBS kata_vmm)
-kata_fuzz(fuzz_binary_uri.c PARSES runtime/shim/sink.c:unescape,sink_parse_binary LIBS kata_shim)
+kata_fuzz(fuzz_binary_uri.c PARSES runtime/pod/sink.c:unescape,sink_parse_binary LIBS kata_shim)
 kata_fuzz(fuzz_exec.c PARSES runtime/shim/task.c:parse_exec LIBS kata_shim)

@@ -23,11 +23,11 @@
 #include "lib/rpc/client.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
+#include "runtime/pod/task.h"
 #include "runtime/sandbox/ask.h"
 #include "runtime/sandbox/sandbox.h"
 #include "runtime/sandbox/state.h"
-#include "runtime/shim/forward.h"
-#include "runtime/shim/shim.h"
+#include "runtime/shim/front.h"
 #include "tests/unit/fake-vmm.h"
 #include "tests/unit/rpc-peer.h"
 #include "tests/unit/scripted-agent.h"
@@ -106,24 +106,25 @@ static inline void *shim_thread(void *arg)
 {
 	struct shim *shim = arg;
 
-	(void)loop_run(shim->loop);
-	work_pool_stop(shim->pool);
-	watch_free(TAKE_PTR(shim->watch));
-	forward_free(TAKE_PTR(shim->forward));
-	rpc_server_free(shim->server);
-	state_remove(NULL, shim->id);
+	(void)loop_run(shim->pod.loop);
+	pod_halt(&shim->pod);
+	rpc_server_free(TAKE_PTR(shim->server));
+	state_remove(NULL, shim->pod.id);
 	return NULL;
 }
 
 static inline void stop_shim(struct loop_task *task)
 {
-	loop_stop(CONTAINER_OF(task, struct fixture, stop)->shim.loop, 0);
+	loop_stop(CONTAINER_OF(task, struct fixture, stop)->shim.pod.loop, 0);
 }
 
 static inline int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct rpc_service service;
+	struct pod_params params = { .id = POD,
+				     .namespace_ = "default",
+				     .kill_wait_ms = KILL_MS,
+				     .max_threads = POOL_THREADS };
 	struct error e;
 	int fds[2];
 
@@ -132,14 +133,8 @@ static inline int setup(void **state)
 	agent_reset();
 	hang_ms = HANG_MS;
 	f->n_fds = count_entries("/proc/self/fd");
-	f->shim = (struct shim){
-		.loop = loop_new(&e), .id = POD, .namespace_ = "default", .kill_wait_ms = KILL_MS
-	};
-	f->shim.pool = work_pool_new(f->shim.loop, POOL_THREADS, 256 * KIB);
-	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
-	f->shim.events = events_new(f->shim.loop, NULL, "default", &e);
-	task_service(&f->shim, &service);
-	f->shim.server = rpc_server_new(f->shim.loop, f->shim.pool, &service, &e);
+	params.loop = loop_new(&e);
+	assert_return_code(shim_open(&f->shim, &params, NULL, &e), 0);
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			   errno);
 	assert_return_code(rpc_server_serve(f->shim.server, fds[0], &e), 0);
@@ -165,20 +160,18 @@ static inline void assert_nothing_is_left(const struct fixture *f)
 static inline int teardown(void **state)
 {
 	struct fixture *f = *state;
+	struct loop *loop = f->shim.pod.loop;
 
 	f->stop.run = stop_shim;
-	loop_post(f->shim.loop, &f->stop);
+	loop_post(loop, &f->stop);
 	(void)pthread_join(f->thread, NULL);
 	peer_loop_end(&f->engine);
 	rpc_client_free(f->client);
 	loop_free(f->engine.loop);
-	sandbox_free(f->shim.sandbox);
-	events_free(f->shim.events);
-	work_pool_free(f->shim.pool);
-	cancel_done(&f->shim.cancel);
-	assert_null(f->shim.tasks);
-	assert_null(f->shim.dropped);
-	loop_free(f->shim.loop);
+	shim_close(&f->shim);
+	assert_null(f->shim.pod.tasks);
+	assert_null(f->shim.pod.dropped);
+	loop_free(loop);
 	assert_nothing_is_left(f);
 	free(f);
 	return 0;

@@ -503,7 +503,7 @@ static void test_port_of_a_pod_is_forwarded(void **state)
 	char bytes[4];
 
 	assert_int_equal(create_pod(f, &e), 0);
-	if (!f->shim.forward) {
+	if (!f->shim.pod.forward) {
 		print_message("SKIPPED: this kernel or user forwards nothing\n");
 	} else {
 		visit_pod(f, &v);
@@ -532,7 +532,7 @@ static void test_forwarded_port_ends_with_its_pod(void **state)
 	char byte;
 
 	assert_int_equal(create_pod(f, &e), 0);
-	if (f->shim.forward)
+	if (f->shim.pod.forward)
 		visit_pod(f, &v);
 	end_one(f, POD);
 	if (v.echoed >= 0) {
@@ -671,7 +671,7 @@ static void test_exec_of_a_foreign_agent_that_is_killed_ends(void **state)
 	int status;
 
 	fake_guest.is_foreign = true;
-	f->shim.kill_wait_ms = KILL_SOON_MS;
+	f->shim.pod.kill_wait_ms = KILL_SOON_MS;
 	start_all(f);
 	agent_next("ReadStdout", AGENT_HANGS);
 	assert_int_equal(add_exec(f, "", &e), 0);

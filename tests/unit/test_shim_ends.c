@@ -17,9 +17,12 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/rpc/proto/health.pb-c.h"
 #include "runtime/config/config.h"
+#include "runtime/pod/abandon.h"
+#include "runtime/pod/health.h"
+#include "runtime/pod/open.h"
+#include "runtime/pod/process.h"
+#include "runtime/pod/watch.h"
 #include "runtime/sandbox/lastwords.h"
-#include "runtime/shim/health.h"
-#include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 #include "tests/unit/rpc-peer.h"
 
@@ -27,7 +30,7 @@
 #define GIVE_UP 7
 
 struct fixture {
-	struct shim shim;
+	struct pod pod;
 	char *dir;
 	struct io limit;
 	int agent_fd;
@@ -130,13 +133,23 @@ static void give_up(struct io *io, uint32_t events)
 {
 	(void)events;
 	timer_read(io->fd);
-	loop_stop(CONTAINER_OF(io, struct fixture, limit)->shim.loop, GIVE_UP);
+	loop_stop(CONTAINER_OF(io, struct fixture, limit)->pod.loop, GIVE_UP);
+}
+
+static void leave(void *arg)
+{
+	loop_stop(arg, 0);
 }
 
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct shim *shim = &f->shim;
+	struct pod *pod = &f->pod;
+	struct pod_params params = { .id = "pod",
+				     .namespace_ = "default",
+				     .kill_wait_ms = 50,
+				     .max_threads = 4,
+				     .listener = { .left = leave } };
 	struct error e;
 
 	*state = f;
@@ -145,18 +158,13 @@ static int setup(void **state)
 	n_stopped = 0;
 	was_removed = false;
 	config = (struct config){ 0 };
-	*shim = (struct shim){ .id = "pod",
-			       .namespace_ = "default",
-			       .bundle = f->dir,
-			       .kill_wait_ms = 50,
-			       .look = { .fd = -1 },
-			       .look_ms = LOOK_MS };
-	shim->loop = loop_new(&e);
-	shim->pool = work_pool_new(shim->loop, 4, 256 * KIB);
-	assert_return_code(cancel_init(&shim->cancel, &e), 0);
-	shim->events = events_new(shim->loop, NULL, "default", &e);
+	params.loop = loop_new(&e);
+	params.bundle = f->dir;
+	params.listener.arg = params.loop;
+	assert_return_code(pod_open(pod, &params, &e), 0);
+	pod->look_ms = LOOK_MS;
 	f->limit = (struct io){ timer_open(&e), give_up };
-	assert_int_equal(loop_add(shim->loop, &f->limit, EPOLLIN, &e), 0);
+	assert_int_equal(loop_add(pod->loop, &f->limit, EPOLLIN, &e), 0);
 	return 0;
 }
 
@@ -173,20 +181,17 @@ static void agent_end(struct fixture *f)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	struct shim *shim = &f->shim;
+	struct pod *pod = &f->pod;
+	struct loop *loop = pod->loop;
 
-	work_pool_stop(shim->pool);
-	watch_free(TAKE_PTR(shim->watch));
+	pod_halt(pod);
 	agent_end(f);
-	while (shim->tasks)
-		task_drop(shim->tasks);
-	shim_look_close(shim);
-	events_free(shim->events);
-	work_pool_free(shim->pool);
-	cancel_done(&shim->cancel);
-	loop_del(shim->loop, &f->limit);
+	while (pod->tasks)
+		task_drop(pod->tasks);
+	pod_close(pod);
+	loop_del(loop, &f->limit);
 	(void)close_fd(f->limit.fd);
-	loop_free(shim->loop);
+	loop_free(loop);
 	if (file_exists(f->dir))
 		folder_remove(f->dir);
 	else
@@ -199,7 +204,7 @@ static int teardown(void **state)
 static int run(struct fixture *f, uint64_t limit_ms)
 {
 	timer_arm(f->limit.fd, limit_ms, 0);
-	return loop_run(f->shim.loop);
+	return loop_run(f->pod.loop);
 }
 
 /* What has come true ends the loop, however busy the machine is. */
@@ -212,7 +217,7 @@ static void look_whether(struct io *io, uint32_t events)
 	(void)events;
 	timer_read(io->fd);
 	if (is_awaited(f))
-		loop_stop(f->shim.loop, 0);
+		loop_stop(f->pod.loop, 0);
 }
 
 static void run_until(struct fixture *f, bool (*awaited)(const struct fixture *f))
@@ -220,7 +225,7 @@ static void run_until(struct fixture *f, bool (*awaited)(const struct fixture *f
 	is_awaited = awaited;
 	f->limit.ready = look_whether;
 	timer_arm(f->limit.fd, 1, 1);
-	assert_int_equal(loop_run(f->shim.loop), 0);
+	assert_int_equal(loop_run(f->pod.loop), 0);
 	f->limit.ready = give_up;
 }
 
@@ -236,25 +241,20 @@ static bool was_asked_often(const struct fixture *f)
 
 static bool has_stopped(const struct fixture *f)
 {
-	return f->shim.stage == SHIM_STOPPED;
+	return f->pod.stage == POD_STOPPED;
 }
 
 static bool has_exited(const struct fixture *f)
 {
-	return f->shim.tasks->init.state == PROCESS_STOPPED;
+	return f->pod.tasks->init.state == PROCESS_STOPPED;
 }
 
 static struct task *add_task(struct fixture *f, enum process_state state)
 {
-	struct task *task = xcalloc(1, sizeof(*task));
+	struct task *task = task_new(&f->pod, "box", f->dir);
 
-	task->shim = &f->shim;
-	task->id = xstrdup("box");
-	task->bundle = xstrdup(f->dir);
 	task->type = SPEC_SANDBOX;
-	process_init(&task->init, task, "");
 	task->init.state = state;
-	f->shim.tasks = task;
 	return task;
 }
 
@@ -283,11 +283,11 @@ static void agent_start(struct fixture *f, void (*answer)(struct fixture *, uint
 	int fds[2];
 
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
-	agent_rpc = rpc_client_new(f->shim.loop, fds[0], &e);
+	agent_rpc = rpc_client_new(f->pod.loop, fds[0], &e);
 	f->agent_fd = fds[1];
 	f->answer = answer;
 	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
-	f->shim.stage = SHIM_RUNNING;
+	f->pod.stage = POD_RUNNING;
 }
 
 static void refuse(struct fixture *f, uint32_t stream, int code)
@@ -308,18 +308,18 @@ static void refuse(struct fixture *f, uint32_t stream, int code)
 static void test_shim_without_a_pod_leaves_when_its_bundle_is_gone(void **state)
 {
 	static const struct {
-		enum shim_stage stage;
+		enum pod_stage stage;
 		bool has_task;
 		enum process_state state;
 		bool leaves;
 	} cases[] = {
-		{ SHIM_EMPTY, false, PROCESS_STOPPED, true },
-		{ SHIM_STOPPED, true, PROCESS_STOPPED, true },
-		{ SHIM_STOPPED, true, PROCESS_CREATED, true },
-		{ SHIM_RUNNING, true, PROCESS_CREATED, true }, /* Start failed */
-		{ SHIM_RUNNING, true, PROCESS_RUNNING, false },
-		{ SHIM_RUNNING, true, PROCESS_PAUSED, false },
-		{ SHIM_STARTING, true, PROCESS_CREATING, false },
+		{ POD_EMPTY, false, PROCESS_STOPPED, true },
+		{ POD_STOPPED, true, PROCESS_STOPPED, true },
+		{ POD_STOPPED, true, PROCESS_CREATED, true },
+		{ POD_RUNNING, true, PROCESS_CREATED, true }, /* Start failed */
+		{ POD_RUNNING, true, PROCESS_RUNNING, false },
+		{ POD_RUNNING, true, PROCESS_PAUSED, false },
+		{ POD_STARTING, true, PROCESS_CREATING, false },
 	};
 	struct fixture *f;
 	struct error e;
@@ -328,15 +328,15 @@ static void test_shim_without_a_pod_leaves_when_its_bundle_is_gone(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		(void)setup(state);
 		f = *state;
-		f->shim.stage = cases[i].stage;
+		f->pod.stage = cases[i].stage;
 		if (cases[i].has_task)
 			(void)add_task(f, cases[i].state);
-		assert_int_equal(shim_look_open(&f->shim, &e), 0);
+		assert_int_equal(pod_look_open(&f->pod, &e), 0);
 		assert_return_code(rmdir(f->dir), errno);
 		assert_int_equal(run(f, cases[i].leaves ? 20000 : 150),
 				 cases[i].leaves ? 0 : GIVE_UP);
 		assert_int_equal(was_removed, cases[i].leaves);
-		assert_int_equal(n_stopped, cases[i].leaves && cases[i].stage == SHIM_RUNNING);
+		assert_int_equal(n_stopped, cases[i].leaves && cases[i].stage == POD_RUNNING);
 		(void)teardown(state);
 	}
 	(void)setup(state);
@@ -347,8 +347,8 @@ static void test_shim_stays_while_its_bundle_is_there(void **state)
 	struct fixture *f = *state;
 	struct error e;
 
-	f->shim.stage = SHIM_STOPPED;
-	assert_int_equal(shim_look_open(&f->shim, &e), 0);
+	f->pod.stage = POD_STOPPED;
+	assert_int_equal(pod_look_open(&f->pod, &e), 0);
 	assert_int_equal(run(f, 150), GIVE_UP);
 	assert_return_code(rmdir(f->dir), errno);
 	assert_int_equal(run(f, 20000), 0);
@@ -359,7 +359,7 @@ static void silent(void *arg, const struct error *why)
 	struct fixture *f = arg;
 
 	f->why = *why;
-	loop_stop(f->shim.loop, 0);
+	loop_stop(f->pod.loop, 0);
 }
 
 static void says_nothing(struct fixture *f, uint32_t stream, const char *method)
@@ -391,7 +391,7 @@ static void knows_no_such_question(struct fixture *f, uint32_t stream, const cha
 
 static struct health *ask_often(struct fixture *f, uint64_t timeout_ms)
 {
-	const struct health_params params = { .loop = f->shim.loop,
+	const struct health_params params = { .loop = f->pod.loop,
 					      .rpc = agent_rpc,
 					      .every_ms = 10,
 					      .timeout_ms = timeout_ms,
@@ -449,8 +449,8 @@ static void test_sandbox_whose_agent_says_nothing_ends(void **state)
 
 	agent_start(f, says_nothing);
 	config.agent.health_check_request_timeout_ms = 30;
-	f->shim.watch = watch_new(&f->shim, &e);
-	assert_non_null(f->shim.watch);
+	f->pod.watch = watch_new(&f->pod, &e);
+	assert_non_null(f->pod.watch);
 	run_until(f, has_stopped);
 	assert_int_equal(n_stopped, 1);
 	assert_int_equal(task->init.exit_status, STATUS_UNKNOWN);
@@ -483,7 +483,7 @@ static void test_shortage_is_written_down_before_the_end_is_told(void **state)
 {
 	struct fixture *f = *state;
 	struct task *task = add_task(f, PROCESS_RUNNING);
-	const struct stdio_params params = { .loop = f->shim.loop,
+	const struct stdio_params params = { .loop = f->pod.loop,
 					     .container_id = "box",
 					     .exec_id = "box",
 					     .namespace_ = "default",
@@ -496,8 +496,8 @@ static void test_shortage_is_written_down_before_the_end_is_told(void **state)
 	assert_int_equal(stdio_open(&params, &task->init.stdio, &e), 0);
 	process_watch(&task->init);
 	task->init.has_drained = true;
-	f->shim.watch = watch_new(&f->shim, &e);
-	assert_non_null(f->shim.watch);
+	f->pod.watch = watch_new(&f->pod, &e);
+	assert_non_null(f->pod.watch);
 	run_until(f, has_exited);
 	assert_int_equal(task->init.exit_status, 128 + SIGKILL);
 	assert_true(file_exists(note));
@@ -522,8 +522,8 @@ static void test_shortages_without_end_are_told_now_and_then(void **state)
 
 	add_task(f, PROCESS_RUNNING)->type = SPEC_MEMBER;
 	agent_start(f, reports_without_end);
-	f->shim.watch = watch_new(&f->shim, &e);
-	assert_non_null(f->shim.watch);
+	f->pod.watch = watch_new(&f->pod, &e);
+	assert_non_null(f->pod.watch);
 	assert_int_equal(run(f, 450), GIVE_UP);
 	assert_in_range(__atomic_load_n(&f->n_asked, __ATOMIC_SEQ_CST), 1, 5);
 }

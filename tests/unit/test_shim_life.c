@@ -145,7 +145,7 @@ static void live_alone(void (*script)(const void *arg), const void *arg, uint64_
 	void *state;
 
 	assert_int_equal(setup(&state), 0);
-	((struct fixture *)state)->shim.kill_wait_ms = kill_ms;
+	((struct fixture *)state)->shim.pod.kill_wait_ms = kill_ms;
 	script(arg);
 	live(state, l);
 	(void)teardown(&state);
@@ -203,7 +203,7 @@ static void test_a_pod_that_failed_can_be_created_again(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		fake_fail_next(steps[i]);
 		assert_int_equal(create_pod(f, &e), -EIO);
-		assert_null(f->shim.tasks);
+		assert_null(f->shim.pod.tasks);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 		assert_true(count_entries("/run/vc/vm") <= 2);
 	}

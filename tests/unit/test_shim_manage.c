@@ -19,10 +19,11 @@
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/sock.h"
 #include "lib/wire.h"
+#include "runtime/pod/op.h"
 #include "runtime/sandbox/management.h"
 #include "runtime/sandbox/volume.h"
-#include "runtime/shim/metrics.h"
-#include "runtime/shim/shim.h"
+#include "runtime/shim/front.h"
+#include "runtime/shim/manage.h"
 #include "tests/unit/rpc-peer.h"
 
 #define POOL_THREADS 64
@@ -135,6 +136,9 @@ uint64_t __wrap_deadline_in(uint64_t wait_ms)
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct pod_params params = { .id = "pod",
+				     .namespace_ = "default",
+				     .max_threads = POOL_THREADS };
 	struct error e;
 
 	*state = f;
@@ -144,9 +148,9 @@ static int setup(void **state)
 	f->dir = folder_new();
 	f->socket = path_join(f->dir, "s");
 	f->io.loop = loop_new(&e);
-	f->shim = (struct shim){ .loop = f->io.loop, .id = "pod", .stage = SHIM_RUNNING };
-	f->shim.pool = work_pool_new(f->io.loop, POOL_THREADS, 256 * KIB);
-	f->shim.metrics = metrics_new();
+	params.loop = f->io.loop;
+	assert_return_code(shim_open(&f->shim, &params, NULL, &e), 0);
+	f->shim.pod.stage = POD_RUNNING;
 	f->shim.manage = manage_new(&f->shim, f->socket, &e);
 	assert_non_null(f->shim.manage);
 	peer_loop_start(&f->io);
@@ -158,10 +162,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	peer_loop_end(&f->io);
-	work_pool_stop(f->shim.pool);
-	manage_free(f->shim.manage);
-	metrics_free(f->shim.metrics);
-	work_pool_free(f->shim.pool);
+	shim_close(&f->shim);
 	loop_free(f->io.loop);
 	folder_remove(f->dir);
 	free(f->socket);
@@ -322,7 +323,7 @@ static void test_requests_of_upstreams_programs_are_served(void **state)
 struct staging {
 	struct loop_task task;
 	struct shim *shim;
-	enum shim_stage stage;
+	enum pod_stage stage;
 	sem_t done;
 };
 
@@ -330,11 +331,11 @@ static void on_staging(struct loop_task *task)
 {
 	struct staging *s = CONTAINER_OF(task, struct staging, task);
 
-	s->shim->stage = s->stage;
+	s->shim->pod.stage = s->stage;
 	(void)sem_post(&s->done);
 }
 
-static void set_stage(struct fixture *f, enum shim_stage stage)
+static void set_stage(struct fixture *f, enum pod_stage stage)
 {
 	struct staging s = { .task = { .run = on_staging }, .shim = &f->shim, .stage = stage };
 
@@ -345,8 +346,8 @@ static void set_stage(struct fixture *f, enum shim_stage stage)
 
 static void test_sandbox_that_does_not_run_is_not_asked(void **state)
 {
-	static const enum shim_stage stages[] = { SHIM_EMPTY, SHIM_STARTING, SHIM_STOPPING,
-						  SHIM_ENDING, SHIM_STOPPED };
+	static const enum pod_stage stages[] = { POD_EMPTY, POD_STARTING, POD_STOPPING, POD_ENDING,
+						 POD_STOPPED };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
@@ -396,7 +397,7 @@ static void test_socket_of_a_dead_shim_is_replaced(void **state)
 	struct fixture *f = *state;
 	_free_ char *path = path_join(f->dir, "left");
 	_free_ char *answer = NULL;
-	struct shim other = { .loop = loop_new(&(struct error){ 0 }) };
+	struct shim other = { .pod = { .loop = loop_new(&(struct error){ 0 }) } };
 	struct sock_address a = { .kind = SOCK_KIND_UNIX };
 	struct error e;
 
@@ -406,7 +407,7 @@ static void test_socket_of_a_dead_shim_is_replaced(void **state)
 	other.manage = manage_new(&other, path, &e);
 	assert_non_null(other.manage);
 	manage_free(other.manage);
-	loop_free(other.loop);
+	loop_free(other.pod.loop);
 }
 
 static void test_slow_clients_keep_nobody_out(void **state)

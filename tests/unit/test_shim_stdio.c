@@ -15,8 +15,8 @@
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "lib/str.h"
-#include "runtime/shim/sink.h"
-#include "runtime/shim/stdio.h"
+#include "runtime/pod/sink.h"
+#include "runtime/pod/stdio.h"
 #include "tests/unit/rpc-peer.h"
 
 struct fixture {

@@ -14,7 +14,11 @@
 #include "lib/rpc/proto/cgroup2.pb-c.h"
 #include "lib/rpc/proto/events.pb-c.h"
 #include "lib/rpc/proto/task.pb-c.h"
-#include "runtime/shim/shim.h"
+#include "runtime/pod/op.h"
+#include "runtime/pod/process.h"
+#include "runtime/pod/stop.h"
+#include "runtime/shim/front.h"
+#include "runtime/shim/stats.h"
 #include "tests/unit/rpc-peer.h"
 
 #define POOL_THREADS 4
@@ -68,7 +72,10 @@ void __wrap_events_publish(struct events *ev, const char *topic, const void *mes
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct rpc_service service;
+	struct pod_params params = { .id = "pod",
+				     .namespace_ = "default",
+				     .kill_wait_ms = 50,
+				     .max_threads = POOL_THREADS };
 	struct error e;
 	int fds[2];
 
@@ -76,14 +83,8 @@ static int setup(void **state)
 	told[0] = '\0';
 	f->io.loop = loop_new(&e);
 	f->agent_fd = -1;
-	f->shim = (struct shim){
-		.loop = f->io.loop, .id = "pod", .namespace_ = "default", .kill_wait_ms = 50
-	};
-	f->shim.pool = work_pool_new(f->io.loop, POOL_THREADS, 256 * KIB);
-	assert_return_code(cancel_init(&f->shim.cancel, &e), 0);
-	f->shim.events = events_new(f->io.loop, NULL, "default", &e);
-	task_service(&f->shim, &service);
-	f->shim.server = rpc_server_new(f->io.loop, f->shim.pool, &service, &e);
+	params.loop = f->io.loop;
+	assert_return_code(shim_open(&f->shim, &params, NULL, &e), 0);
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			   errno);
 	assert_return_code(rpc_server_serve(f->shim.server, fds[0], &e), 0);
@@ -122,7 +123,7 @@ static void agent_start(struct fixture *f, void (*answer)(int, uint32_t, const c
 	f->agent_fd = fds[1];
 	f->answer = answer;
 	assert_int_equal(pthread_create(&f->agent, NULL, agent_thread, f), 0);
-	f->shim.stage = SHIM_RUNNING;
+	f->shim.pod.stage = POD_RUNNING;
 }
 
 /* After the loop. */
@@ -142,14 +143,11 @@ static int teardown(void **state)
 
 	peer_loop_end(&f->io);
 	agent_end(f);
-	if (f->shim.tasks)
-		task_drop(f->shim.tasks);
-	work_pool_stop(f->shim.pool);
+	if (f->shim.pod.tasks)
+		task_drop(f->shim.pod.tasks);
+	pod_halt(&f->shim.pod);
 	rpc_client_free(f->client);
-	rpc_server_free(f->shim.server);
-	events_free(f->shim.events);
-	work_pool_free(f->shim.pool);
-	cancel_done(&f->shim.cancel);
+	shim_close(&f->shim);
 	loop_free(f->io.loop);
 	free(f);
 	return 0;
@@ -240,8 +238,8 @@ static void test_create_with_bad_arguments_is_refused(void **state)
 		in.checkpoint = (char *)(uintptr_t)cases[i].checkpoint;
 		assert_int_equal(call(f, &create, &in, NULL, &e), -cases[i].code);
 	}
-	assert_null(f->shim.tasks);
-	assert_int_equal(f->shim.stage, SHIM_EMPTY);
+	assert_null(f->shim.pod.tasks);
+	assert_int_equal(f->shim.pod.stage, POD_EMPTY);
 }
 
 static void test_checkpoint_is_unimplemented(void **state)
@@ -290,15 +288,9 @@ static void test_process_moves_only_as_the_table_says(void **state)
 /* A container as after Start, without anything in a guest. */
 static struct task *running_task(struct fixture *f)
 {
-	struct task *task = xcalloc(1, sizeof(*task));
+	struct task *task = task_new(&f->shim.pod, "box", "/b");
 
-	task->shim = &f->shim;
-	task->id = xstrdup("box");
-	task->bundle = xstrdup("/b");
-	task->type = SPEC_MEMBER;
-	process_init(&task->init, task, "");
 	task->init.state = PROCESS_RUNNING;
-	f->shim.tasks = task;
 	return task;
 }
 
@@ -347,7 +339,7 @@ static void test_process_that_outlives_its_sandbox_needs_no_signal(void **state)
 	struct error e;
 
 	(void)running_task(f);
-	f->shim.stage = SHIM_STOPPED;
+	f->shim.pod.stage = POD_STOPPED;
 	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
 	assert_int_equal(call_kill(f, SIGUSR1, &e), -ENOENT);
 }
@@ -365,13 +357,13 @@ static void test_signal_0_asks_whether_a_process_lives(void **state)
 	struct task *task = running_task(f);
 	struct error e;
 
-	f->shim.stage = SHIM_RUNNING;
+	f->shim.pod.stage = POD_RUNNING;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		task->init.state = cases[i].is;
 		assert_int_equal(call_kill(f, 0, &e), cases[i].answer);
 	}
 	task->init.state = PROCESS_RUNNING;
-	f->shim.stage = SHIM_STOPPED;
+	f->shim.pod.stage = POD_STOPPED;
 	assert_int_equal(call_kill(f, 0, &e), -ENOENT);
 	assert_int_equal(call_kill(f, 65, &e), -EINVAL);
 }
@@ -379,26 +371,29 @@ static void test_signal_0_asks_whether_a_process_lives(void **state)
 /* The service whose cgroup such a shim is in cannot stop without it. */
 static void test_shim_ends_when_told_only_without_a_sandbox(void **state)
 {
-	static const enum shim_stage with[] = { SHIM_EMPTY, SHIM_STARTING, SHIM_RUNNING };
-	struct shim shim = { .id = "pod" };
+	static const enum pod_stage with[] = { POD_EMPTY, POD_STARTING, POD_RUNNING };
+	const struct pod_params params = { .loop = loop_new(&(struct error){ 0 }),
+					   .id = "pod",
+					   .namespace_ = "default",
+					   .max_threads = 1 };
+	struct shim shim;
 	struct error e;
 
 	(void)state;
-	shim.loop = loop_new(&e);
-	shim.events = events_new(shim.loop, NULL, "default", &e);
+	assert_return_code(shim_open(&shim, &params, NULL, &e), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(with); i++) {
-		shim.stage = with[i];
-		shim_told_to_end(&shim);
-		assert_false(shim.is_told_to_end);
+		shim.pod.stage = with[i];
+		pod_told_to_end(&shim.pod);
+		assert_false(shim.pod.is_told_to_end);
 	}
-	shim.stage = SHIM_ENDING;
-	shim_told_to_end(&shim);
-	assert_true(shim.is_told_to_end);
-	shim.stage = SHIM_STOPPED;
-	shim_told_to_end(&shim);
-	assert_int_equal(loop_run(shim.loop), 0);
-	events_free(shim.events);
-	loop_free(shim.loop);
+	shim.pod.stage = POD_ENDING;
+	pod_told_to_end(&shim.pod);
+	assert_true(shim.pod.is_told_to_end);
+	shim.pod.stage = POD_STOPPED;
+	pod_told_to_end(&shim.pod);
+	assert_int_equal(loop_run(params.loop), 0);
+	shim_close(&shim);
+	loop_free(params.loop);
 }
 
 static void test_exec_in_a_stopped_sandbox_is_refused(void **state)
@@ -407,9 +402,9 @@ static void test_exec_in_a_stopped_sandbox_is_refused(void **state)
 	struct error e;
 
 	(void)running_task(f);
-	f->shim.stage = SHIM_RUNNING;
+	f->shim.pod.stage = POD_RUNNING;
 	assert_int_equal(call_exec(f, "run", &e), 0);
-	f->shim.stage = SHIM_STOPPED;
+	f->shim.pod.stage = POD_STOPPED;
 	assert_int_equal(call_start(f, "run", &e), -EBUSY);
 	assert_int_equal(call_exec(f, "more", &e), -EBUSY);
 }
@@ -462,7 +457,7 @@ static void test_execs_of_a_deleted_container_end_before_it(void **state)
 	told[0] = '\0';
 	task->execs->state = PROCESS_RUNNING;
 	task->init.state = PROCESS_CREATED;
-	f->shim.stage = SHIM_STOPPED;
+	f->shim.pod.stage = POD_STOPPED;
 	assert_int_equal(call_delete(f, &e), 0);
 	assert_string_equal(told, "/tasks/exit runs 137\n/tasks/exit box 137\n/tasks/delete\n");
 }
@@ -509,7 +504,7 @@ static void answer_without_end(int fd, uint32_t stream, const char *method)
 
 static void watch_task(struct loop_task *task)
 {
-	process_watch(&CONTAINER_OF(task, struct fixture, task)->shim.tasks->init);
+	process_watch(&CONTAINER_OF(task, struct fixture, task)->shim.pod.tasks->init);
 }
 
 static void test_killed_container_whose_output_never_ends_is_reported(void **state)
@@ -531,7 +526,7 @@ static void test_killed_container_whose_output_never_ends_is_reported(void **sta
 	assert_int_equal(call_kill(f, SIGKILL, &e), 0);
 	assert_int_equal(call_wait(f, &status, &e), 0);
 	assert_int_equal(status, 3);
-	assert_int_equal(f->shim.stage, SHIM_RUNNING);
+	assert_int_equal(f->shim.pod.stage, POD_RUNNING);
 }
 
 /* Says nothing about the exec before its container was taken away. */
@@ -552,11 +547,11 @@ static void drop_task(struct loop_task *task)
 {
 	struct fixture *f = CONTAINER_OF(task, struct fixture, task);
 
-	if (!f->shim.tasks->execs->pending) {
+	if (!f->shim.pod.tasks->execs->pending) {
 		loop_post(f->io.loop, task);
 		return;
 	}
-	task_drop(f->shim.tasks);
+	task_drop(f->shim.pod.tasks);
 	peer_check(sem_post(&dropped) == 0, "no semaphore");
 }
 
@@ -587,7 +582,7 @@ static struct hanging hanging;
 static int hang_work(struct op *op, struct error *e)
 {
 	peer_check(sem_post(&hanging.begun) == 0, "no semaphore");
-	return wait_fd(-1, 0, "hanging", deadline_in(PEER_PATIENCE_MS * 2), &op->shim->cancel, e);
+	return wait_fd(-1, 0, "hanging", deadline_in(PEER_PATIENCE_MS * 2), &op->pod->cancel, e);
 }
 
 static void hang_finish(struct op *op)
@@ -601,7 +596,7 @@ static void hang(struct loop_task *task)
 	struct hanging *h = CONTAINER_OF(task, struct hanging, task);
 
 	for (int i = 0; i < POOL_THREADS; i++) {
-		struct op *op = op_new(&h->f->shim, NULL, NULL, NULL);
+		struct op *op = op_new(&h->f->shim.pod, NULL);
 
 		op->work = hang_work;
 		op->finish = hang_finish;
@@ -629,7 +624,7 @@ static void test_kill_does_not_wait_for_calls_that_hang(void **state)
 	loop_post(f->io.loop, &hanging.task);
 	wait_for_all(&hanging.begun);
 	assert_int_equal(call_kill(f, SIGTERM, &e), 0);
-	cancel_raise(&f->shim.cancel);
+	cancel_raise(&f->shim.pod.cancel);
 	wait_for_all(&hanging.ended);
 	(void)sem_destroy(&hanging.begun);
 	(void)sem_destroy(&hanging.ended);
@@ -796,13 +791,14 @@ static void test_stats_of_what_has_ended_are_answered(void **state)
 	struct task *task = running_task(f);
 	struct error e;
 
-	f->shim.stage = SHIM_RUNNING;
+	f->shim.pod.stage = POD_RUNNING;
 	task->init.state = PROCESS_STOPPED;
 	assert_int_equal(call_stats(f, &e), 0);
 	task->init.state = PROCESS_RUNNING;
-	for (f->shim.stage = SHIM_STOPPING; f->shim.stage <= SHIM_STOPPED; f->shim.stage++)
+	for (f->shim.pod.stage = POD_STOPPING; f->shim.pod.stage <= POD_STOPPED;
+	     f->shim.pod.stage++)
 		assert_int_equal(call_stats(f, &e), 0);
-	f->shim.stage = SHIM_RUNNING;
+	f->shim.pod.stage = POD_RUNNING;
 	task->init.state = PROCESS_CREATING;
 	assert_int_equal(call_stats(f, &e), -EBUSY);
 }

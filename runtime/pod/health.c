@@ -7,11 +7,11 @@
  * whole is slow.  Any answer counts, a refusal as well; an agent that does not know the question is
  * not asked again.
  *
- * A shim that did not run itself for a while finds its timer due and the answer unread: it looks
+ * A program that did not run itself for a while finds its timer due and the answer unread: it looks
  * once more before it judges.  Io thread.
  */
 
-#include "runtime/shim/health.h"
+#include "runtime/pod/health.h"
 
 #include "lib/log.h"
 #include "lib/rpc/proto/health.pb-c.h"

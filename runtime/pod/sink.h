@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RUNTIME_SHIM_SINK_H
-#define RUNTIME_SHIM_SINK_H
+#ifndef RUNTIME_POD_SINK_H
+#define RUNTIME_POD_SINK_H
 
 #include "lib/loop.h"
-#include "runtime/shim/stdio.h"
 
 /* sink - open what containerd names as a process's streams. */
+
+#define STDIO_CHUNK (256 * KIB) /* of a stream moved by one call, and held for a reader */
+
+/* Where the streams go, as containerd names it: "", a path, fifo://, file://, binary://. */
+struct stdio_paths {
+	const char *in;
+	const char *out;
+	const char *err;
+	bool is_terminal; /* one stream for both outputs */
+};
 
 /* A logger process, started for a binary:// stream. */
 struct sink;

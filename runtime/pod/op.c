@@ -10,12 +10,10 @@
  * host (Delete) gets a thread even when all are taken.
  */
 
-#include <string.h>
+#include "runtime/pod/op.h"
 
 #include "lib/log.h"
 #include "lib/rpc/message.h"
-#include "lib/rpc/proto/pb.pb-c.h"
-#include "runtime/shim/shim.h"
 
 static void *message_copy(const void *message)
 {
@@ -31,15 +29,13 @@ static void *message_copy(const void *message)
 	return copy;
 }
 
-struct op *op_new(struct shim *shim, struct process *p, struct rpc_request *req, const void *in)
+struct op *op_new(struct pod *pod, struct process *p)
 {
 	struct op *op = xcalloc(1, sizeof(*op));
 
-	op->shim = shim;
+	op->pod = pod;
 	op->process = p;
 	op->task = p ? p->task : NULL;
-	op->req = req;
-	op->in = in ? message_copy(in) : NULL;
 	return op;
 }
 
@@ -65,15 +61,15 @@ static struct op *leave_line(struct op *op)
 
 static void complete(struct op *op)
 {
-	struct shim *shim = op->shim;
+	struct pod *pod = op->pod;
 	struct process *p = op->process;
 	struct op *next = leave_line(op);
 
-	shim->ops--;
+	pod->ops--;
 	if (p)
 		process_release(p);
 	op_free(op);
-	shim_check_stop(shim);
+	pod->calls->op_ended(pod);
 	if (next)
 		next->begin(next);
 }
@@ -108,11 +104,9 @@ static void begin(struct op *op)
 	if (op->has_begun)
 		return;
 	op->has_begun = true;
-	op->shim->ops++;
+	op->pod->ops++;
 	if (op->process)
-		op->process->pending++;
-	if (op->req)
-		rpc_defer(op->req);
+		process_hold(op->process);
 }
 
 static void begin_stage(struct op *op)
@@ -139,16 +133,16 @@ void op_submit(struct op *op, enum op_order order)
 	begin_stage(op);
 	op->job = (struct job){ .run = op_run, .done = op_done };
 	if (order == OP_URGENT)
-		work_submit_urgent(op->shim->pool, &op->job);
+		work_submit_urgent(op->pod->pool, &op->job);
 	else
-		work_submit_alone(op->shim->pool, &op->job);
+		work_submit_alone(op->pod->pool, &op->job);
 }
 
 void op_skip(struct op *op)
 {
 	begin_stage(op);
 	op->job.task = (struct loop_task){ .run = op_skipped };
-	loop_post(op->shim->loop, &op->job.task);
+	loop_post(op->pod->loop, &op->job.task);
 }
 
 static void answered(struct ask *a, const void *answer, const struct error *why)
@@ -169,8 +163,8 @@ static void answered(struct ask *a, const void *answer, const struct error *why)
 struct ask *op_asks(struct op *op)
 {
 	begin_stage(op);
-	op->ask.loop = op->shim->loop;
-	op->ask.cancel = &op->shim->cancel;
+	op->ask.loop = op->pod->loop;
+	op->ask.cancel = &op->pod->cancel;
 	op->ask.answered = answered;
 	return &op->ask;
 }
@@ -200,30 +194,18 @@ void op_recall_result(struct op *op)
 	free(kept);
 }
 
-void op_reply_empty(struct op *op)
+void op_answer(struct op *op)
 {
-	const Pb__Empty empty = PB__EMPTY__INIT;
-
-	if (op->req)
-		rpc_reply(TAKE_PTR(op->req), &empty);
-}
-
-void op_reply_error(struct op *op)
-{
-	if (op->req)
-		rpc_reply_error(TAKE_PTR(op->req), &op->error);
+	asker_answer(&op->asker, op->process, op->answer, op->result < 0 ? &op->error : NULL);
 }
 
 void op_free(struct op *own_op)
 {
 	if (!own_op)
 		return;
-	message_free(own_op->in);
 	message_free(own_op->answer);
-	message_free(own_op->resources);
+	if (own_op->free_user)
+		own_op->free_user(own_op->user);
 	free(own_op->kept);
-	strv_free(own_op->bundles);
-	free(own_op->path);
-	free(own_op->text);
 	free(own_op);
 }

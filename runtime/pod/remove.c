@@ -7,7 +7,7 @@
  * None of them fails for who waits.  Io thread, but for the host's part.
  */
 
-#include "runtime/shim/shim.h"
+#include "runtime/pod/remove.h"
 
 static void removed(struct op *op)
 {

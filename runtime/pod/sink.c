@@ -11,7 +11,7 @@
  * Opening: work thread.  The rest: io thread.
  */
 
-#include "runtime/shim/sink.h"
+#include "runtime/pod/sink.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -12,7 +12,7 @@
  * sockets.  Io thread, but for the dialling.
  */
 
-#include "runtime/shim/forward.h"
+#include "runtime/pod/forward.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 #include "lib/log.h"
 #include "lib/tunnel.h"
 #include "lib/wire.h"
-#include "runtime/shim/shim.h"
+#include "runtime/pod/op.h"
 
 #define DIAL_MS     UINT64_C(10000)
 #define DIALLED_MAX 8
@@ -43,7 +43,7 @@ struct one_listener {
 };
 
 struct forward {
-	struct shim *shim;
+	struct pod *pod;
 	struct localhost localhost; /* without what listens */
 	struct one_listener listeners[N_LOCALHOST];
 	struct carried *all;
@@ -73,8 +73,8 @@ static int ask_port(int fd, uint16_t port, uint64_t deadline_ms, const struct ca
 /* That nobody listens is an ordinary answer. */
 static int dial_work(struct op *op, struct error *e)
 {
-	struct carried *c = op->carried;
-	const struct cancel *cancel = &op->shim->cancel;
+	struct carried *c = op->user;
+	const struct cancel *cancel = &op->pod->cancel;
 	uint64_t deadline_ms = deadline_in(DIAL_MS);
 	_close_ int fd = vsock_dial(vmm_vsock(sandbox_vmm(op->sandbox)), VSOCK_PORT_FORWARD,
 				    deadline_ms, cancel, e);
@@ -134,13 +134,13 @@ static void tunnel_ended(void *arg, enum tunnel_end how)
 
 static void dialled(struct op *op)
 {
-	struct carried *c = op->carried;
+	struct carried *c = op->user;
 	struct forward *f = c->forward;
 	struct error e;
 
 	f->n_dialled--;
 	if (c->carrier >= 0)
-		c->tunnel = tunnel_new(f->shim->loop, TAKE_FD(c->plain), TAKE_FD(c->carrier),
+		c->tunnel = tunnel_new(f->pod->loop, TAKE_FD(c->plain), TAKE_FD(c->carrier),
 				       tunnel_ended, c, &e);
 	if (!c->tunnel)
 		carried_free(c);
@@ -164,11 +164,11 @@ static uint16_t port_of(int fd)
 static void on_accepted(struct listener *l, int own_fd)
 {
 	struct forward *f = CONTAINER_OF(l, struct one_listener, listener)->forward;
-	struct shim *shim = f->shim;
+	struct pod *pod = f->pod;
 	struct carried *c;
 	struct op *op;
 
-	if (shim->stage != SHIM_RUNNING) {
+	if (pod->stage != POD_RUNNING) {
 		tunnel_refuse(own_fd);
 		return;
 	}
@@ -182,9 +182,9 @@ static void on_accepted(struct listener *l, int own_fd)
 	f->n_carried++;
 	f->n_dialled++;
 	look_for_room(f);
-	op = op_new(shim, NULL, NULL, NULL);
-	op->sandbox = shim->sandbox;
-	op->carried = c;
+	op = op_new(pod, NULL);
+	op->sandbox = pod->sandbox;
+	op->user = c;
 	op->work = dial_work;
 	op->finish = dialled;
 	op_submit(op, OP_ALONE);
@@ -192,23 +192,23 @@ static void on_accepted(struct listener *l, int own_fd)
 
 /* ---- all of it ---- */
 
-struct forward *forward_new(struct shim *shim)
+struct forward *forward_new(struct pod *pod)
 {
-	struct localhost taken = sandbox_take_localhost(shim->sandbox);
+	struct localhost taken = sandbox_take_localhost(pod->sandbox);
 	struct forward *f;
 	struct error e;
 
 	if (taken.link < 0)
 		return NULL;
 	f = xcalloc(1, sizeof(*f));
-	f->shim = shim;
+	f->pod = pod;
 	f->localhost = taken;
 	for (size_t i = 0; i < N_LOCALHOST; i++) {
 		int fd = TAKE_FD(f->localhost.fds[i]);
 
 		f->listeners[i] = (struct one_listener){ LISTENER_NONE, f };
 		if (fd >= 0 &&
-		    listener_open(&f->listeners[i].listener, shim->loop, fd, on_accepted, &e) < 0)
+		    listener_open(&f->listeners[i].listener, pod->loop, fd, on_accepted, &e) < 0)
 			log_warn("ports are not forwarded: %s", e.msg);
 	}
 	return f;

@@ -1,87 +1,64 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * start - Task.Start: let a created container run, or run one more process in it.
+ * start - let a created container run, or run one more process in it.
  *
  * An exec exists only here until it is started; then the agent makes and runs it in one call.
  */
+
+#include "runtime/pod/start.h"
 
 #include <string.h>
 
 #include "lib/log.h"
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
-#include "lib/rpc/proto/events.pb-c.h"
-#include "lib/rpc/proto/task.pb-c.h"
-#include "runtime/sandbox/client.h"
-#include "runtime/shim/shim.h"
+#include "runtime/pod/control.h"
+#include "runtime/pod/op.h"
+#include "runtime/pod/process.h"
+
+#define EXECS_MAX   4096
+#define EXEC_ID_MAX 76
 
 /* Opening a fifo may wait. */
 static int open_work(struct op *op, struct error *e)
 {
 	struct process *p = op->process;
 	const struct stdio_params params = {
-		.loop = op->shim->loop,
+		.loop = op->pod->loop,
 		.container_id = op->task->id,
 		.exec_id = p->exec_id,
-		.namespace_ = op->shim->namespace_,
+		.namespace_ = op->pod->namespace_,
 		.paths = { p->in, p->out, p->err, p->is_terminal },
 	};
 
 	return stdio_open(&params, &op->stdio, e);
 }
 
-static void publish_start(const struct op *op)
-{
-	Events__TaskStart start = EVENTS__TASK_START__INIT;
-	Events__TaskExecStarted exec = EVENTS__TASK_EXEC_STARTED__INIT;
-	uint32_t pid = task_pid(op->task);
-
-	if (op->process->id[0]) {
-		exec.container_id = op->task->id;
-		exec.exec_id = op->process->id;
-		exec.pid = pid;
-		events_publish(op->shim->events, "/tasks/exec-started", &exec);
-		return;
-	}
-	start.container_id = op->task->id;
-	start.pid = pid;
-	events_publish(op->shim->events, "/tasks/start", &start);
-}
-
-/* A terminal has the size that was asked for before it existed. */
-static void set_size(struct process *p)
-{
-	if (p->width > 0 && p->height > 0)
-		task_submit_resize(p, NULL);
-}
-
 static void start_finish(struct op *op)
 {
-	Task__StartResponse answer = TASK__START_RESPONSE__INIT;
 	struct process *p = op->process;
 
 	if (op->result < 0) {
 		stdio_free(op->stdio);
 		(void)process_move(p, PROCESS_REFUSED);
-		op_reply_error(op);
+		op_answer(op);
 		process_settle(p);
 		return;
 	}
 	/* Its container was deleted meanwhile, and nobody wants to hear of it any more. */
 	if (p->is_dropped) {
 		stdio_free(op->stdio);
-		(void)fail(&op->error, ENOENT, "process '%s' was deleted", p->exec_id);
-		op_reply_error(op);
+		op->result = fail(&op->error, ENOENT, "process '%s' was deleted", p->exec_id);
+		op_answer(op);
 		return;
 	}
 	(void)process_move(p, PROCESS_STARTED);
-	publish_start(op);
-	answer.pid = task_pid(op->task);
-	rpc_reply(TAKE_PTR(op->req), &answer);
+	pod_tell(op->pod, NEWS_STARTED, p);
+	op_answer(op);
 	if (p->id[0]) {
 		p->stdio = op->stdio;
 		process_watch(p);
-		set_size(p);
+		process_set_size(p);
 	}
 	process_settle(p);
 }
@@ -173,7 +150,7 @@ static void ask_exec(struct op *op)
 /* Its streams are open. */
 static void opened(struct op *op)
 {
-	if (op->result >= 0 && !op->process->is_dropped && op->shim->stage != SHIM_RUNNING)
+	if (op->result >= 0 && !op->process->is_dropped && op->pod->stage != POD_RUNNING)
 		op->result = fail(&op->error, ECANCELED, "the sandbox of '%s' has ended",
 				  op->process->exec_id);
 	if (op->result < 0 || op->process->is_dropped)
@@ -189,18 +166,13 @@ static void begin_exec(struct op *op)
 	op_submit(op, OP_ALONE);
 }
 
-int task_start(struct rpc_request *req, const void *in, void *out, struct error *e)
+int process_start(struct process *p, struct asker asker, struct error *e)
 {
-	const Task__StartRequest *request = in;
-	struct shim *shim = rpc_context(req);
-	struct task *task = task_find(shim, request->id, e);
-	struct process *p = task ? process_find(task, request->exec_id, e) : NULL;
+	struct task *task = p->task;
+	struct pod *pod = task->pod;
 	struct op *op;
 
-	(void)out;
-	if (!p)
-		return -e->code;
-	if (shim->stage != SHIM_RUNNING)
+	if (pod->stage != POD_RUNNING)
 		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
 	if (p->id[0] && task->init.state != PROCESS_RUNNING)
 		return fail(e, EBUSY, "container '%s' is %s", task->id,
@@ -208,11 +180,47 @@ int task_start(struct rpc_request *req, const void *in, void *out, struct error 
 	if (!process_move(p, PROCESS_START))
 		return fail(e, EBUSY, "process '%s' is %s", p->exec_id,
 			    process_state_names[p->state]);
-	op = op_new(shim, p, req, NULL);
-	op->sandbox = shim->sandbox;
+	op = op_new(pod, p);
+	op->asker = asker;
+	op->sandbox = pod->sandbox;
 	op->container = task->container;
 	op->outside = task->outside;
 	op->begin = p->id[0] ? begin_exec : begin_start;
 	op_in_turn(op);
-	return RPC_DEFERRED;
+	return 0;
+}
+
+int task_check_exec(struct task *task, const struct exec_params *params, struct error *e)
+{
+	struct error unused;
+	size_t n = 0;
+	int r = check_id(params->id, "exec id", EXEC_ID_MAX, e);
+
+	if (r < 0)
+		return r;
+	for (const struct process *p = task->execs; p; p = p->next)
+		n++;
+	if (n >= EXECS_MAX)
+		return fail(e, ENOSPC, "container '%s' has %zu execs", task->id, n);
+	if (process_find(task, params->id, &unused) || strcmp(params->id, task->id) == 0)
+		return fail(e, EEXIST, "process '%s' exists", params->id);
+	if (task->init.state != PROCESS_RUNNING)
+		return fail(e, EBUSY, "container '%s' is %s", task->id,
+			    process_state_names[task->init.state]);
+	if (task->pod->stage != POD_RUNNING)
+		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
+	return 0;
+}
+
+void task_add_exec(struct task *task, const struct exec_params *params, Oci__Process *own_spec)
+{
+	struct process *p = process_new(task, params->id);
+
+	p->state = PROCESS_CREATED;
+	p->is_terminal = params->is_terminal;
+	p->in = xstrdup(params->in);
+	p->out = xstrdup(params->out);
+	p->err = xstrdup(params->err);
+	p->spec = own_spec;
+	pod_tell(task->pod, NEWS_EXEC_ADDED, p);
 }

@@ -1,22 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RUNTIME_SHIM_STDIO_H
-#define RUNTIME_SHIM_STDIO_H
+#ifndef RUNTIME_POD_STDIO_H
+#define RUNTIME_POD_STDIO_H
 
 #include "lib/rpc/client.h"
-
-#define STDIO_CHUNK (256 * KIB) /* of a stream moved by one call, and held for a reader */
+#include "runtime/pod/sink.h"
 
 /* stdio - the streams of one process, between the agent and containerd's fifos. */
 
 struct stdio;
-
-/* Where the streams go, as containerd names it: "", a path, fifo://, file://, binary://. */
-struct stdio_paths {
-	const char *in;
-	const char *out;
-	const char *err;
-	bool is_terminal; /* one stream for both outputs */
-};
 
 struct stdio_params {
 	struct loop *loop;

@@ -18,17 +18,18 @@
  * thread.
  */
 
+#include "runtime/pod/watch.h"
+
 #include <string.h>
 
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
-#include "lib/rpc/proto/events.pb-c.h"
+#include "runtime/pod/health.h"
+#include "runtime/pod/op.h"
+#include "runtime/pod/process.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/lastwords.h"
 #include "runtime/sandbox/network.h"
-#include "runtime/shim/health.h"
-#include "runtime/shim/metrics.h"
-#include "runtime/shim/shim.h"
 #include "runtime/vmm/output.h"
 
 #define OOM_PAUSE_MS     100
@@ -47,7 +48,7 @@ struct watched {
 };
 
 struct watch {
-	struct shim *shim;
+	struct pod *pod;
 	struct watched processes[N_VMM_PROCESS];
 	struct vmm_output *output;
 	struct health *health;
@@ -87,17 +88,16 @@ static void write_down(struct task *task)
 		return;
 	task->was_out_of_memory = true;
 	task->init.is_held = true;
-	op = op_new(task->shim, &task->init, NULL, NULL);
+	op = op_new(task->pod, &task->init);
 	op->work = note_oom;
 	op->finish = oom_noted;
 	op_submit(op, OP_URGENT);
 }
 
-static void publish_oom(struct shim *shim, const char *id)
+static void publish_oom(struct pod *pod, const char *id)
 {
-	Events__TaskOOM event = EVENTS__TASK_OOM__INIT;
 	struct error e;
-	struct task *task = task_find(shim, id, &e);
+	struct task *task = task_find(pod, id, &e);
 
 	if (!task) {
 		log_warn("agent: memory shortage in a container that is not there");
@@ -105,8 +105,7 @@ static void publish_oom(struct shim *shim, const char *id)
 	}
 	log_info("%s ran out of memory", task->id);
 	write_down(task);
-	event.container_id = task->id;
-	events_publish(shim->events, "/tasks/oom", &event);
+	pod_tell(pod, NEWS_OUT_OF_MEMORY, &task->init);
 }
 
 /* 1 if the VM ended for want of memory; *e is why it ended, and stays. */
@@ -116,7 +115,7 @@ static int tell_containers(struct op *op, struct error *e)
 	_free_ char *text = xasprintf("the virtual machine of the pod has ended%s: %s\n",
 				      was_memory ? ", for the pod was out of memory" : "", e->msg);
 
-	for (char **bundle = op->bundles; bundle && *bundle; bundle++) {
+	for (char **bundle = op->user; bundle && *bundle; bundle++) {
 		lastwords_write(*bundle, text);
 		if (was_memory)
 			lastwords_note_oom(*bundle);
@@ -126,29 +125,37 @@ static int tell_containers(struct op *op, struct error *e)
 
 static void containers_told(struct op *op)
 {
-	struct shim *shim = op->shim;
+	struct pod *pod = op->pod;
 	bool was_memory = op->result > 0;
 
 	log_error("the sandbox ends%s: %s", was_memory ? " for want of memory" : "", op->error.msg);
-	for (struct task *task = shim->tasks; task && was_memory; task = task->next) {
+	for (struct task *task = pod->tasks; task && was_memory; task = task->next) {
 		task->was_out_of_memory = true;
-		publish_oom(shim, task->id);
+		publish_oom(pod, task->id);
 	}
-	shim_stop_sandbox(shim, was_memory ? STATUS_KILLED : STATUS_UNKNOWN);
+	pod_must_end(pod, was_memory ? STATUS_KILLED : STATUS_UNKNOWN);
+}
+
+static void free_bundles(void *bundles)
+{
+	strv_free(bundles);
 }
 
 static void end(struct watch *w, const struct error *why)
 {
+	strv bundles = NULL;
 	struct op *op;
 
 	if (w->has_ended)
 		return;
 	w->has_ended = true;
-	op = op_new(w->shim, NULL, NULL, NULL);
-	op->sandbox = w->shim->sandbox;
+	op = op_new(w->pod, NULL);
+	op->sandbox = w->pod->sandbox;
 	op->error = *why;
-	for (struct task *task = w->shim->tasks; task; task = task->next)
-		strv_add(&op->bundles, task->bundle);
+	for (struct task *task = w->pod->tasks; task; task = task->next)
+		strv_add(&bundles, task->bundle);
+	op->user = bundles;
+	op->free_user = free_bundles;
 	op->work = tell_containers;
 	op->finish = containers_told;
 	op_submit(op, OP_URGENT);
@@ -168,13 +175,13 @@ static void wait_for_better(struct watch *w, const struct error *why)
 static void process_ended(struct io *io, uint32_t flags)
 {
 	struct watched *w = CONTAINER_OF(io, struct watched, io);
-	struct shim *shim = w->watch->shim;
+	struct pod *pod = w->watch->pod;
 	struct error e;
 
 	(void)flags;
-	loop_del(shim->loop, io);
+	loop_del(pod->loop, io);
 	w->is_added = false;
-	(void)vmm_end_reason(sandbox_vmm(shim->sandbox), w->which, &e);
+	(void)vmm_end_reason(sandbox_vmm(pod->sandbox), w->which, &e);
 	if (w->which != VMM_PROCESS_VMM) {
 		wait_for_better(w->watch, &e);
 		return;
@@ -184,13 +191,13 @@ static void process_ended(struct io *io, uint32_t flags)
 
 static void agent_gone(void *arg, const struct error *why)
 {
-	struct shim *shim = arg;
+	struct pod *pod = arg;
 	struct error e = *why;
 
-	if (shim->stage != SHIM_RUNNING || !shim->watch)
+	if (pod->stage != POD_RUNNING || !pod->watch)
 		return;
 	(void)fail_wrap(&e, "connection to the agent");
-	wait_for_better(shim->watch, &e);
+	wait_for_better(pod->watch, &e);
 }
 
 static void nothing_better(struct io *io, uint32_t flags)
@@ -229,7 +236,7 @@ static void oom_arrived(void *arg, void *out, const struct error *error)
 		return;
 	}
 	w->oom_retry_ms = OOM_RETRY_MS / 2;
-	publish_oom(w->shim, event->container_id);
+	publish_oom(w->pod, event->container_id);
 	timer_arm(w->oom.fd, OOM_PAUSE_MS, 0);
 }
 
@@ -239,7 +246,7 @@ static void oom_ask(struct watch *w)
 	struct error e;
 
 	w->in_flight = true;
-	if (rpc_call_async(sandbox_rpc(w->shim->sandbox), client_call_of(CLIENT_GET_OOM_EVENT),
+	if (rpc_call_async(sandbox_rpc(w->pod->sandbox), client_call_of(CLIENT_GET_OOM_EVENT),
 			   &request, oom_arrived, w, &e) < 0) {
 		w->in_flight = false;
 		log_debug("no reports of memory shortage: %s", e.msg);
@@ -263,20 +270,20 @@ static int clock_work(struct op *op, struct error *e)
 
 static void clock_finish(struct op *op)
 {
-	if (op->shim->watch)
-		timer_arm(op->shim->watch->clock.fd, CLOCK_MS, 0);
+	if (op->pod->watch)
+		timer_arm(op->pod->watch->clock.fd, CLOCK_MS, 0);
 }
 
 /* What a running sandbox has to do by itself, beside everything. */
-static void submit(struct shim *shim, int (*work)(struct op *, struct error *),
+static void submit(struct pod *pod, int (*work)(struct op *, struct error *),
 		   void (*finish)(struct op *))
 {
 	struct op *op;
 
-	if (shim->stage != SHIM_RUNNING)
+	if (pod->stage != POD_RUNNING)
 		return;
-	op = op_new(shim, NULL, NULL, NULL);
-	op->sandbox = shim->sandbox;
+	op = op_new(pod, NULL);
+	op->sandbox = pod->sandbox;
 	op->work = work;
 	op->finish = finish;
 	op_submit(op, OP_ALONE);
@@ -288,7 +295,7 @@ static void clock_ready(struct io *io, uint32_t flags)
 
 	(void)flags;
 	timer_read(io->fd);
-	submit(w->shim, clock_work, clock_finish);
+	submit(w->pod, clock_work, clock_finish);
 }
 
 static int network_work(struct op *op, struct error *e)
@@ -307,7 +314,7 @@ static void network_settled(struct io *io, uint32_t flags)
 
 	(void)flags;
 	timer_read(io->fd);
-	submit(w->shim, network_work, network_finish);
+	submit(w->pod, network_work, network_finish);
 }
 
 static void network_changed(struct io *io, uint32_t flags)
@@ -321,13 +328,13 @@ static void network_changed(struct io *io, uint32_t flags)
 
 static int add_network(struct watch *w, struct error *e)
 {
-	int fd = sandbox_network_watch(w->shim->sandbox);
+	int fd = sandbox_network_watch(w->pod->sandbox);
 	int r;
 
 	if (fd < 0)
 		return 0;
 	w->network = (struct io){ fd, network_changed };
-	r = loop_add(w->shim->loop, &w->network, EPOLLIN, e);
+	r = loop_add(w->pod->loop, &w->network, EPOLLIN, e);
 	if (r < 0)
 		w->network.fd = -1;
 	return r;
@@ -346,7 +353,7 @@ static int add_timer(struct watch *w, struct io *io, void (*ready)(struct io *, 
 	*io = (struct io){ timer_open(e), ready };
 	if (io->fd < 0)
 		return io->fd;
-	r = loop_add(w->shim->loop, io, EPOLLIN, e);
+	r = loop_add(w->pod->loop, io, EPOLLIN, e);
 	if (r < 0)
 		io->fd = close_fd(io->fd);
 	return r;
@@ -354,7 +361,7 @@ static int add_timer(struct watch *w, struct io *io, void (*ready)(struct io *, 
 
 static int add_processes(struct watch *w, struct error *e)
 {
-	const struct vmm *vmm = sandbox_vmm(w->shim->sandbox);
+	const struct vmm *vmm = sandbox_vmm(w->pod->sandbox);
 
 	for (enum vmm_process i = 0; i < N_VMM_PROCESS; i++) {
 		struct watched *p = &w->processes[i];
@@ -365,7 +372,7 @@ static int add_processes(struct watch *w, struct error *e)
 				       .which = i };
 		if (p->io.fd < 0)
 			continue;
-		r = loop_add(w->shim->loop, &p->io, EPOLLIN, e);
+		r = loop_add(w->pod->loop, &p->io, EPOLLIN, e);
 		if (r < 0)
 			return r;
 		p->is_added = true;
@@ -380,10 +387,10 @@ static void agent_silent(void *arg, const struct error *why)
 
 static int add_health(struct watch *w, struct error *e)
 {
-	const struct config *config = sandbox_config(w->shim->sandbox);
+	const struct config *config = sandbox_config(w->pod->sandbox);
 	const struct health_params params = {
-		.loop = w->shim->loop,
-		.rpc = sandbox_rpc(w->shim->sandbox),
+		.loop = w->pod->loop,
+		.rpc = sandbox_rpc(w->pod->sandbox),
 		.every_ms = min_u64(HEALTH_MS, config->agent.health_check_request_timeout_ms),
 		.timeout_ms = config->agent.health_check_request_timeout_ms,
 		.silent = agent_silent,
@@ -398,17 +405,17 @@ static int add_health(struct watch *w, struct error *e)
 
 static void count(void *arg, const struct rpc_call *call, uint64_t ms)
 {
-	const struct shim *shim = arg;
+	const struct pod *pod = arg;
 
-	if (shim->metrics)
-		metrics_agent_took(shim->metrics, call, ms);
+	if (pod->listener.agent_took)
+		pod->listener.agent_took(pod->listener.arg, call, ms);
 }
 
-struct watch *watch_new(struct shim *shim, struct error *e)
+struct watch *watch_new(struct pod *pod, struct error *e)
 {
 	struct watch *w = xcalloc(1, sizeof(*w));
 
-	w->shim = shim;
+	w->pod = pod;
 	w->oom_retry_ms = OOM_RETRY_MS / 2;
 	w->oom.fd = w->gone.fd = w->clock.fd = w->network.fd = w->settle.fd = -1;
 	if (add_timer(w, &w->oom, oom_pause_over, e) < 0 ||
@@ -418,13 +425,13 @@ struct watch *watch_new(struct shim *shim, struct error *e)
 		watch_free(w);
 		return NULL;
 	}
-	w->output = vmm_output_new(sandbox_vmm(shim->sandbox), shim->loop, e);
+	w->output = vmm_output_new(sandbox_vmm(pod->sandbox), pod->loop, e);
 	if (!w->output || add_processes(w, e) < 0 || add_network(w, e) < 0) {
 		watch_free(w);
 		return NULL;
 	}
-	rpc_client_on_close(sandbox_rpc(shim->sandbox), agent_gone, shim);
-	rpc_client_observe(sandbox_rpc(shim->sandbox), count, shim);
+	rpc_client_on_close(sandbox_rpc(pod->sandbox), agent_gone, pod);
+	rpc_client_observe(sandbox_rpc(pod->sandbox), count, pod);
 	oom_ask(w);
 	timer_arm(w->clock.fd, CLOCK_MS, 0);
 	return w;
@@ -436,15 +443,15 @@ void watch_free(struct watch *w)
 		return;
 	for (size_t i = 0; i < N_VMM_PROCESS; i++)
 		if (w->processes[i].is_added)
-			loop_del(w->shim->loop, &w->processes[i].io);
+			loop_del(w->pod->loop, &w->processes[i].io);
 	health_free(w->health);
 	vmm_output_free(w->output);
-	loop_del(w->shim->loop, &w->network);
-	loop_del(w->shim->loop, &w->settle);
+	loop_del(w->pod->loop, &w->network);
+	loop_del(w->pod->loop, &w->settle);
 	w->settle.fd = close_fd(w->settle.fd);
-	loop_del(w->shim->loop, &w->oom);
-	loop_del(w->shim->loop, &w->gone);
-	loop_del(w->shim->loop, &w->clock);
+	loop_del(w->pod->loop, &w->oom);
+	loop_del(w->pod->loop, &w->gone);
+	loop_del(w->pod->loop, &w->clock);
 	w->clock.fd = close_fd(w->clock.fd);
 	w->oom.fd = close_fd(w->oom.fd);
 	w->gone.fd = close_fd(w->gone.fd);

@@ -18,7 +18,7 @@
  * Opening happens on a work thread, all else on the io thread.
  */
 
-#include "runtime/shim/stdio.h"
+#include "runtime/pod/stdio.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -28,7 +28,6 @@
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/sandbox/client.h"
-#include "runtime/shim/sink.h"
 
 #define STALL_MS      UINT64_C(10000)
 #define SETTLE_MS     UINT64_C(2)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef RUNTIME_SHIM_HEALTH_H
-#define RUNTIME_SHIM_HEALTH_H
+#ifndef RUNTIME_POD_HEALTH_H
+#define RUNTIME_POD_HEALTH_H
 
 #include "lib/rpc/client.h"
 
