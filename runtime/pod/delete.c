@@ -53,6 +53,8 @@ static void delete_finish(struct op *op)
 		deleted(op);
 		return;
 	}
+	/* The hooks' thread waits for it. */
+	task_keep_placeholder(task);
 	next = op_new(op->pod, &task->init);
 	next->asker = op->asker;
 	op->asker.answer = NULL;

@@ -92,10 +92,16 @@ void task_ended(struct task *task)
 		log_warn("the process of '%s' stays until it is deleted: %s", task->id, e.msg);
 }
 
-static void task_free(struct task *task)
+void task_keep_placeholder(struct task *task)
 {
 	if (task->is_ending)
 		loop_del(task->pod->loop, &task->placeholder);
+	task->is_ending = false;
+}
+
+static void task_free(struct task *task)
+{
+	task_keep_placeholder(task);
 	outside_free(task->outside);
 	container_free(task->container);
 	free(task->id);

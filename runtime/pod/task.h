@@ -96,6 +96,8 @@ struct task *task_find(struct pod *pod, const char *id, struct error *e);
 uint32_t task_pid(const struct task *task);
 /* It stands for nothing any more.  Idempotent. */
 void task_ended(struct task *task);
+/* It is reaped by whoever calls this, on whatever thread, and not here any more. */
+void task_keep_placeholder(struct task *task);
 /* Takes TASK with its processes out of the list; those who wait for their exits are refused. */
 void task_drop(struct task *own_task);
 
