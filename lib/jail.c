@@ -28,6 +28,7 @@
 
 #define ROOT_OPTIONS "mode=0755,size=256k,nr_inodes=256"
 #define CLOSED       (MS_RDONLY | MS_NOSUID)
+#define WRITABLE     (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 static int make_parents(const char *relative)
 {
@@ -89,6 +90,14 @@ static unsigned long limits_of(const char *relative)
 	return flags;
 }
 
+static int bind_to(const char *path, const char *relative, unsigned long flags)
+{
+	if (mount(path, relative, NULL, MS_BIND, NULL) < 0)
+		return -1;
+	return mount(NULL, relative, NULL, MS_REMOUNT | MS_BIND | flags | limits_of(relative),
+		     NULL);
+}
+
 /* What lies in a folder that is shown already is there. */
 static int show(const char *path, uid_t owner)
 {
@@ -108,10 +117,18 @@ static int show(const char *path, uid_t owner)
 		return -1;
 	if (is_device && make_device(relative, &st, owner) == 0)
 		return 0;
-	if (make_place(relative, st.st_mode) < 0 || mount(path, relative, NULL, MS_BIND, NULL) < 0)
+	if (make_place(relative, st.st_mode) < 0)
 		return -1;
-	return mount(NULL, relative, NULL,
-		     MS_REMOUNT | MS_BIND | CLOSED | devices | limits_of(relative), NULL);
+	return bind_to(path, relative, CLOSED | devices);
+}
+
+static int show_writable(const char *path)
+{
+	const char *relative = path + strspn(path, "/");
+
+	if (make_parents(relative) < 0 || make_place(relative, S_IFDIR) < 0)
+		return -1;
+	return bind_to(path, relative, WRITABLE);
 }
 
 static int change_root(void)
@@ -133,6 +150,8 @@ const char *jail_enter(const struct jail *jail)
 	for (char *const *path = jail->paths; *path; path++)
 		if (show(*path, jail->owner) < 0)
 			return "show a file to";
+	if (jail->folder && show_writable(jail->folder) < 0)
+		return "show a folder to";
 	if (change_root() < 0 || chdir("/") < 0 ||
 	    mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | CLOSED | MS_NOEXEC, NULL) < 0)
 		return "change the root of";

@@ -10,6 +10,7 @@ struct jail {
 			       the process, as it is: no path may lie in it */
 	char *const *paths; /* of files, folders and devices, absolute, ended by NULL: each is there
 			       under the same name, read-only (a device may be written) */
+	const char *folder; /* beside those one that it may write: no program, no device; or NULL */
 	uid_t owner;        /* whose the devices are */
 };
 

@@ -184,6 +184,8 @@ static const char *become(const struct proc_spec *spec, int report_fd)
 		_exit(127);
 	if (arrange_fds(spec) < 0)
 		return "arrange the descriptors of";
+	if (spec->filter && filter_enter(spec->filter) < 0)
+		return "filter the system calls of";
 	execute(spec);
 	return "execute";
 }

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include "lib/filter.h"
 #include "lib/jail.h"
 #include "lib/str.h"
 #include "lib/wait.h"
@@ -38,6 +39,8 @@ struct proc_spec {
 	unsigned new_namespaces;      /* CLONE_NEWPID and the like: it is the first in these */
 	const struct jail *jail;      /* NULL: it sees what we see; argv[0] is then a path in it */
 	const struct proc_user *user; /* NULL: ours; needs CAP_SETUID and CAP_SETGID */
+	const struct filter *filter;  /* NULL: it may make every system call; execve(2), write(2)
+					 and exit_group(2) are among those of the filter */
 	bool no_core;      /* nothing of its memory is written anywhere when it crashes */
 	bool no_fds;       /* not even stdin, stdout and stderr */
 	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or

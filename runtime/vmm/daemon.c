@@ -28,7 +28,6 @@
 #include "lib/sock.h"
 
 #define SOCKET_FD    3 /* in virtiofsd */
-#define RETRY_MS     2
 #define LAST_WORDS   400
 #define CHILDREN_MAX 4096
 #define FDS_MAX      30
@@ -239,8 +238,7 @@ int daemon_end_reason(const struct daemon *d, struct error *e)
 		    *words ? ": " : "", words);
 }
 
-static int connect_to(const char *path, uint64_t deadline_ms, const struct cancel *c,
-		      struct error *e)
+int daemon_connect(const char *path, uint64_t deadline_ms, const struct cancel *c, struct error *e)
 {
 	_free_ char *url = xasprintf("unix://%s", path);
 	struct sock_address a;
@@ -270,11 +268,13 @@ static int run_virtiofsd(struct daemon *d, struct loop *loop, const struct virti
 	 * namespaces to be confined in, and then drops what it does not need.  What it makes for a
 	 * user it makes as that user, and the guest has seen to whether that user may: the root of
 	 * a user namespace may in folders of others of it.  Before Linux 6.3 virtiofsd knows that
-	 * it does not know all of the user's groups, and keeps its rights by itself. */
+	 * it does not know all of the user's groups, and keeps its rights by itself.  It maps the
+	 * guest's memory, so there is no core dump of it either. */
 	struct proc_spec spec = { .fds = fds,
 				  .n_fds = ARRAY_SIZE(fds),
 				  .mntns_fd = params->mntns_fd,
 				  .keeps_capabilities = true,
+				  .no_core = true,
 				  .no_new_privs = true };
 
 	spec.argv = argv;
@@ -292,7 +292,7 @@ int virtiofsd_start(struct daemon *d, struct loop *loop, const struct virtiofsd_
 	if (listener < 0)
 		return listener;
 	/* The connection waits in the listener's queue until virtiofsd accepts it. */
-	fd = connect_to(path, deadline_ms, c, e);
+	fd = daemon_connect(path, deadline_ms, c, e);
 	(void)unlink(path);
 	if (fd < 0)
 		return fd;
@@ -300,58 +300,5 @@ int virtiofsd_start(struct daemon *d, struct loop *loop, const struct virtiofsd_
 	if (r < 0)
 		return r;
 	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-/* The daemon makes its own socket: connect as soon as it can be. */
-static int connect_when_there(const struct daemon *d, const char *path, uint64_t deadline_ms,
-			      const struct cancel *c, struct error *e)
-{
-	int fd, r;
-
-	for (;;) {
-		fd = connect_to(path, deadline_ms, c, e);
-		if (fd >= 0 || (fd != -ENOENT && fd != -ECONNREFUSED))
-			return fd;
-		r = daemon_end_reason(d, e);
-		if (r < 0)
-			return r;
-		r = wait_pause(RETRY_MS, d->name, deadline_ms, c, e);
-		if (r < 0)
-			return r;
-	}
-}
-
-int vsock_daemon_start(struct daemon *d, struct loop *loop,
-		       const struct vsock_daemon_params *params, uint64_t deadline_ms,
-		       const struct cancel *c, int *ret_fd, struct error *e)
-{
-	_free_ char *path = path_join(params->run_dir, "vsock-device.sock");
-	_strv_ strv argv = NULL;
-	/* It only opens sockets in a folder of its own user and maps memory it is given. */
-	struct proc_spec spec = {
-		.netns_fd = params->netns_fd,
-		.no_new_privs = true,
-		.no_capabilities = true,
-	};
-	int fd, r;
-
-	strv_add(&argv, params->program);
-	strv_add(&argv, "--vm");
-	/* The device takes a packet's data in one piece only; a guest's kernel gathers from several
-	 * what is longer than 28 KiB, and sends no more at once than this buffer holds. */
-	strv_addf(&argv, "guest-cid=%u,socket=%s,uds-path=%s,tx-buffer-size=24576", params->cid,
-		  path, params->uds_path);
-	spec.argv = argv;
-	r = daemon_spawn(d, loop, &spec, deadline_ms, c, e);
-	if (r < 0)
-		return r;
-	fd = connect_when_there(d, path, deadline_ms, c, e);
-	(void)unlink(path);
-	if (fd < 0) {
-		daemon_stop(d, 0);
-		return fd;
-	}
-	*ret_fd = fd;
 	return 0;
 }

@@ -7,7 +7,7 @@
 #include "runtime/vmm/virtiofsd.h"
 
 /*
- * daemon - the helper processes of one VM: virtiofsd and vhost-device-vsock.
+ * daemon - the helper processes of one VM.
  *
  * Each serves exactly one VM over a vhost-user connection that we make and hand to the VMM, so no
  * socket of them is open to anybody else.  They die with the VM and with us.
@@ -38,17 +38,8 @@ int daemon_spawn(struct daemon *d, struct loop *loop, const struct proc_spec *sp
 int virtiofsd_start(struct daemon *d, struct loop *loop, const struct virtiofsd_params *params,
 		    uint64_t deadline_ms, const struct cancel *c, int *ret_fd, struct error *e);
 
-struct vsock_daemon_params {
-	const char *program;
-	const char *run_dir;
-	const char *uds_path; /* struct vsock: path */
-	uint32_t cid;
-	int netns_fd; /* > 0: where it runs; it needs no network, so it gets the pod's */
-};
-/* Starts vhost-device-vsock; *ret_fd as above. */
-int vsock_daemon_start(struct daemon *d, struct loop *loop,
-		       const struct vsock_daemon_params *params, uint64_t deadline_ms,
-		       const struct cancel *c, int *ret_fd, struct error *e);
+/* Connects to the unix socket PATH. */
+int daemon_connect(const char *path, uint64_t deadline_ms, const struct cancel *c, struct error *e);
 
 /* Waits GRACE_MS for D to end by itself, then SIGKILL, its children included, and reap.  Always
  * ends; one that does not run is a no-op. */

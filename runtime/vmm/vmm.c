@@ -22,6 +22,7 @@
 #include "lib/overhead.h"
 #include "runtime/vmm/driver.h"
 #include "runtime/vmm/nic.h"
+#include "runtime/vmm/vsock-daemon.h"
 
 #define RUN_DIR_MAX 80
 #define FS_GRACE_MS 500
@@ -220,39 +221,34 @@ bool vmm_has_balloon(const struct config *config)
 	return h->reclaim_guest_freed_memory && !h->enable_mem_prealloc && !h->enable_hugepages;
 }
 
-/* 1 if a daemon is needed. */
-static int open_vsock(struct vmm *vmm, struct error *e)
+/* *ret_folder is where a daemon that is needed has its sockets, or NULL.  Caller frees. */
+static int open_vsock(struct vmm *vmm, char **ret_folder, struct error *e)
 {
 	unsigned vsocks = vmm->driver->traits.vsocks;
 	int r = -ENODEV;
 
+	*ret_folder = NULL;
 	if (vsocks & VMM_VSOCK_KERNEL)
 		r = vsock_open_vhost(&vmm->vsock, e);
 	if (r != -ENODEV || !(vsocks & (VMM_VSOCK_DAEMON | VMM_VSOCK_OWN)))
 		return r;
-	vsock_open_hybrid(&vmm->vsock, vmm->run_dir);
-	return vsocks & VMM_VSOCK_OWN ? 0 : 1;
+	r = vsocks & VMM_VSOCK_OWN ? 0 : vsock_daemon_prepare(vmm, ret_folder, e);
+	if (r >= 0)
+		vsock_open_hybrid(&vmm->vsock, *ret_folder ? *ret_folder : vmm->run_dir);
+	return r;
 }
 
 static int start_vsock(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 		       struct error *e)
 {
-	struct vsock_daemon_params params = {
-		.program = vmm->config->hypervisor.vsock_daemon,
-		.run_dir = vmm->run_dir,
-		.netns_fd = vmm->netns_fd,
-	};
-	int needs_daemon = open_vsock(vmm, e);
-	int r = needs_daemon;
+	_free_ char *folder = NULL;
+	int r = open_vsock(vmm, &folder, e);
 
 	if (r >= 0)
 		r = vsock_ready_open(&vmm->vsock, &vmm->ready, e);
-	if (r < 0 || !needs_daemon)
+	if (r < 0 || !folder)
 		return r;
-	params.uds_path = vmm->vsock.path;
-	params.cid = vmm->vsock.cid;
-	return vsock_daemon_start(&vmm->processes[VMM_PROCESS_VSOCK], vmm->loop, &params,
-				  deadline_ms, c, &vmm->vsock_fd, e);
+	return vsock_daemon_start(vmm, folder, deadline_ms, c, e);
 }
 
 static int start_fs(struct vmm *vmm, size_t number, uint64_t deadline_ms, const struct cancel *c,
@@ -327,6 +323,8 @@ static int start_all(struct vmm *vmm, uint64_t deadline_ms, const struct cancel 
 {
 	int r = dir_make(vmm->run_dir, 0700, e);
 
+	if (r >= 0)
+		r = confine_open(vmm, e);
 	if (r >= 0)
 		r = vmm->driver->prepare(vmm, e);
 	for (size_t i = 0; r >= 0 && i < vmm->n_shares; i++)

@@ -35,33 +35,50 @@ pid_of() { processes_of rights$$ | awk -v program="/$1" 'index($2, program) { pr
 rights() { # PROGRAM FIELD - of the process whose program that is
 	inside awk -v field="$2:" '$1 == field { print $2 }' "/proc/$(pid_of "$1")/status"
 }
-check_vmm() {
-	local vmm=qemu-system-x86_64 uid set pid
-	uid=$(rights $vmm Uid)
-	pid=$(pid_of $vmm)
-	[ "$uid" -ge 2000000000 ] || fail "the VMM runs as user $uid"
-	expect "ids of the VMM" "$uid $uid $uid $uid $uid $uid $uid $uid" \
+# check_confined PROGRAM USER FILTERS - that is nobody else, may do nothing and writes no core
+check_confined() {
+	local set pid
+	pid=$(pid_of "$1")
+	expect "ids of $1" "$2 $2 $2 $2 $2 $2 $2 $2" \
 		"$(inside awk '$1 == "Uid:" || $1 == "Gid:" { printf "%s%s %s %s %s", comma, $2, $3, $4, $5; comma = " " }' "/proc/$pid/status")"
-	expect "no_new_privs of the VMM" 1 "$(rights $vmm NoNewPrivs)"
 	for set in CapInh CapPrm CapEff CapBnd CapAmb; do
-		expect "$set of the VMM" 0000000000000000 "$(rights $vmm $set)"
+		expect "$set of $1" 0000000000000000 "$(rights "$1" $set)"
 	done
-	expect "core dumps of the VMM" "0 0" "$(inside awk '/^Max core file size/ { print $5, $6 }' "/proc/$pid/limits")"
-	expect "what the VMM sees beside devices and its release" "" \
+	# Ours are two; QEMU adds one.
+	expect "filters of system calls of $1" "$3" "$(rights "$1" Seccomp_filters)"
+	check_closed "$1"
+	expect "what $1 sees beside devices and its release" "" \
 		"$(inside find "/proc/$pid/root/" -xdev -type f | grep -vE "/root/dev/(null|urandom|kvm)$|$kata/" || true)"
-	expect "folders the VMM sees" "" "$(inside ls "/proc/$pid/root" | grep -xE 'etc|home|proc|root|run|sys|usr|var' || true)"
-	inside test -e "/run/vc/uids/$uid" || fail "the VMM's user is not reserved"
-	note "the VMM is user $uid"
+	expect "folders $1 sees" "" "$(inside ls "/proc/$pid/root" | grep -xE 'etc|home|proc|root|sys|usr|var' || true)"
+}
+check_closed() { # PROGRAM
+	expect "no_new_privs of $1" 1 "$(rights "$1" NoNewPrivs)"
+	expect "core dumps of $1" "0 0" "$(inside awk '/^Max core file size/ { print $5, $6 }' "/proc/$(pid_of "$1")/limits")"
 }
 if [ "$runtime" != io.containerd.runc.v2 ]; then
-	check_vmm
-	expect "no_new_privs of virtiofsd" 1 "$(rights virtiofsd NoNewPrivs)"
+	user=$(rights qemu-system-x86_64 Uid)
+	note "the VMM is user $user"
+	[ "$user" -ge 2000000000 ] || fail "the VMM runs as user $user"
+	inside test -e "/run/vc/uids/$user" || fail "the VMM's user is not reserved"
+	check_confined qemu-system-x86_64 "$user" 3
+	expect "what the VMM sees of /run" "" "$(inside find "/proc/$(pid_of qemu-system-x86_64)/root/run" 2>/dev/null || true)"
 	if [ ! -e /dev/vhost-vsock ]; then
-		expect "no_new_privs of vhost-device-vsock" 1 "$(rights vhost-device-vsock NoNewPrivs)"
-		for set in CapInh CapPrm CapEff CapBnd CapAmb; do
-			expect "$set of vhost-device-vsock" 0000000000000000 "$(rights vhost-device-vsock $set)"
-		done
+		check_confined vhost-device-vsock "$user" 2
+		expect "what vhost-device-vsock sees of /run" "vsock.sock vsock.sock_1101" \
+			"$(inside find "/proc/$(pid_of vhost-device-vsock)/root/run" -not -type d -printf '%f ' | tr ' ' '\n' | sort | paste -sd' ' | sed 's/^ //')"
 	fi
+	check_closed virtiofsd
+	# The child does the work: to be any user of the guest, in the share alone, where no device is opened.
+	daemon=$(pid_of virtiofsd)
+	worker=$(inside cat "/proc/$daemon/task/$daemon/children" | tr -d ' ')
+	expect "capabilities of virtiofsd" "00000000880000db 00000000880000db" \
+		"$(inside awk '/^Cap(Prm|Eff):/ { print $2 }' "/proc/$worker/status" | paste -sd' ')"
+	expect "filters of system calls of virtiofsd" 1 "$(inside awk '/^Seccomp_filters:/ { print $2 }' "/proc/$worker/status")"
+	expect "core dumps of its child" "0 0" "$(inside awk '/^Max core file size/ { print $5, $6 }' "/proc/$worker/limits")"
+	expect "mounts of virtiofsd on which it could open a device" "" "$(inside awk '$6 !~ /nodev/' "/proc/$worker/mountinfo")"
+	for kind in mnt net pid; do
+		[ "$(inside readlink "/proc/$worker/ns/$kind")" != "$(inside readlink "/proc/self/ns/$kind")" ] || fail "virtiofsd has the host's $kind namespace"
+	done
 fi
 if [ "$runtime" != io.containerd.runc.v2 ]; then
 	inside cat "/run/vc/sbs/rights$$/state.json" >"$work/record"

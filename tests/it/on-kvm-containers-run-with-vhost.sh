@@ -8,7 +8,8 @@
 # allow_emulation, with the kernel's vsock and its network; streams, exit codes, exec, figures and limits
 # are right, and nothing is left afterwards, no cgroup either.
 #
-# Only a privileged process of the machine reaches the agent.  The VMM is no such process.
+# Only a privileged process of the machine reaches the agent.  The VMM is no such process, and makes no system call that
+# it may not make.
 #
 # Huge pages that only the pod's cgroup names are in the guest, and are the machine's own.
 #
@@ -123,6 +124,7 @@ vm sh -euc '
 	echo 134217728 >/sys/fs/cgroup/pages/hugetlb.2MB.max
 	echo 64 >/proc/sys/vm/nr_hugepages'
 vm "${run[@]}" -d --cgroup /pages/huge $image huge sleep 1000
+vm dmesg | grep 'type=1326 ' >"$work/refused" && fail "system calls were refused: $(cat "$work/refused")"
 expect "huge pages of the guest" 64 \
 	"$(vm ctr tasks exec --exec-id pages huge sed -n 's/HugePages_Total: *//p' /proc/meminfo)"
 expect "those of the machine that are free and not promised" 0 \

@@ -98,11 +98,17 @@ ctr() {
 	inside "$containerd_bin/ctr" --address /run/containerd/containerd.sock "$@"
 }
 
+# A VMM and its daemons make no system call in their life that they may not make: the kernel would have said so.
+refused_calls() {
+	dmesg | grep 'type=1326 ' | grep -F "exe=\"$kata/" | grep -oE 'comm="[^"]*"|syscall=[0-9]+' | paste -sd' ' || true
+}
+
 stop_containerd() {
 	[ "${ending:-}" = well ] || grep -v 'level=debug\|loading plugin' "$work/containerd.log" | tail -n 25 | cut -c1-400
 	kill -KILL "$outer" 2>/dev/null
 	wait "$outer" 2>/dev/null
 	eventually 10 "the cgroups of the test to go" no_cgroups
+	[ -z "$(refused_calls)" ] || fail "system calls were refused: $(refused_calls)"
 }
 
 no_cgroups() {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Real guests through runtime/vmm: boot, hot-plug, pause, and every kind of end.
+# Real guests through runtime/vmm: boot, hot-plug, pause, and every kind of end; no process of theirs makes a system call
+# that it may not make.
 # timeout: 600
 . "$(dirname "$0")/../lib.sh"
 
@@ -21,3 +22,4 @@ musl-gcc -Os -static -s -idirafter /usr/include -idirafter /usr/include/x86_64-l
 
 export KATA_VERSION_DIR=$version KATA_RUNTIME=$KATA_BUILD_DIR/bin/kata-runtime
 "$KATA_BUILD_DIR/bin/vmm-cases" "$@"
+expect "system calls that were refused" "" "$(dmesg | grep 'type=1326 ' | grep -F "exe=\"$version/" || true)"

@@ -10,6 +10,7 @@ kata_unit_test(test_qemu_command.c LIBS kata_vmm)
 kata_unit_test(test_vmm.c LIBS kata_vmm)
 kata_unit_test(test_vmm_output.c LIBS kata_vmm)
 kata_unit_test(test_vmm_user.c LIBS kata_vmm)
+kata_unit_test(test_filter.c LIBS kata_vmm)
 kata_unit_test(test_virtiofsd.c LIBS kata_vmm)
 target_link_options(test_vmm_output PRIVATE -Wl,--wrap=now_ms)
 

@@ -285,8 +285,9 @@ static void test_proc_as_another_user_is_that_and_nothing_else(void **state)
 			    "CapBnd:\t0000000000000000\n");
 }
 
-/* What a shell with its libraries says of a root that has them, FOLDER and a device. */
-static char *in_a_jail(const char *folder, const char *script)
+/* What a shell with its libraries says of a root that has them, FOLDER's file, a device and
+ * WRITABLE, if that is not NULL. */
+static char *in_a_jail(const char *folder, const char *writable, const char *script)
 {
 	_free_ char *root = path_join(folder, "root"), *text = xstrdup(script);
 	_free_ char *inside = path_join(folder, "inside");
@@ -298,7 +299,7 @@ static char *in_a_jail(const char *folder, const char *script)
 			  inside,
 			  NULL };
 	char *argv[] = { (char[]){ "/bin/sh" }, (char[]){ "-c" }, text, NULL };
-	const struct jail jail = { .dir = root, .paths = paths };
+	const struct jail jail = { .dir = root, .paths = paths, .folder = writable };
 	const struct proc_spec spec = { .argv = argv, .jail = &jail, .no_core = true };
 	struct rlimit core;
 	char *output = NULL;
@@ -334,10 +335,30 @@ static void test_proc_in_a_jail_sees_what_it_is_shown(void **state)
 		"seen\n/bin /dev /lib /lib64 /tmp /usr\n%s/inside\ndevice\n0\nclosed\n"
 		"kept\n",
 		folder);
-	said = in_a_jail(folder, script);
+	said = in_a_jail(folder, NULL, script);
 	assert_string_equal(said, wanted);
 	/* Nothing of it was here. */
 	assert_int_equal(access(other, F_OK), 0);
+}
+
+static void test_proc_in_a_jail_writes_in_its_folder_alone(void **state)
+{
+	const char *folder = *state;
+	_free_ char *own = path_join(folder, "own"), *made = path_join(own, "made");
+	_free_ char *said = NULL, *script = NULL;
+	struct error e;
+
+	if (geteuid() != 0 && !become_root(0))
+		skip();
+	assert_int_equal(dir_make(own, 0700, &e), 0);
+	script = xasprintf(
+		"cd %s && echo x >made && echo made; cp /bin/true . && "
+		"(./true 2>/dev/null || echo not run); (echo y >/new) 2>/dev/null || "
+		"echo closed; (mknod n c 1 3 && : <n) 2>/dev/null || echo no device",
+		own);
+	said = in_a_jail(folder, own, script);
+	assert_string_equal(said, "made\nnot run\nclosed\nno device\n");
+	assert_int_equal(access(made, F_OK), 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, folder_setup, folder_teardown)
@@ -412,6 +433,7 @@ int main(void)
 		TEST(test_proc_as_another_user_is_that_and_nothing_else),
 		/* These make the test root of a user namespace. */
 		TEST(test_proc_in_a_jail_sees_what_it_is_shown),
+		TEST(test_proc_in_a_jail_writes_in_its_folder_alone),
 		TEST(test_proc_without_capabilities_has_every_set_empty),
 		cmocka_unit_test(test_proc_that_dies_with_us_does_and_another_does_not),
 	};

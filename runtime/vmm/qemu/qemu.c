@@ -22,6 +22,7 @@
 #include "lib/log.h"
 #include "runtime/vmm/driver.h"
 #include "runtime/vmm/nic.h"
+#include "runtime/vmm/qemu/calls.h"
 #include "runtime/vmm/qemu/command.h"
 #include "runtime/vmm/qemu/qmp.h"
 
@@ -106,7 +107,7 @@ static int confine_qemu(struct vmm *vmm, struct error *e)
 	char *const files[] = { h->firmware_directory, h->firmware, h->kernel, h->initrd, h->image,
 				h->entropy_source,     NULL };
 
-	return confine(vmm, files, e);
+	return confine(vmm, &qemu_calls, files, e);
 }
 
 static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadline_ms,
@@ -123,7 +124,7 @@ static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadl
 
 	if (r < 0)
 		return r;
-	confine_apply(vmm, &spec);
+	confine_apply(&vmm->confinement.vmm, &spec);
 	log_debug("%s", line);
 	vmm->processes[VMM_PROCESS_VMM].name = "qemu";
 	return daemon_spawn(&vmm->processes[VMM_PROCESS_VMM], vmm->loop, &spec, deadline_ms, c, e);

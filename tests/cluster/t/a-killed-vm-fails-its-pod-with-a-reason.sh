@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# QEMU is killed: the pod's container ends with an error, and Kubernetes says so.  Until then the VM is worth to the
-# kernel, when memory runs out, what the kubelet says its container is.
+# QEMU is killed: the pod's container ends with an error, and Kubernetes says so.  Until then the VM and its daemons are
+# worth to the kernel, when memory runs out, what the kubelet says its container is.
 . "$(dirname "$0")/../testing.sh"
 [ "$runtime_class" != runc ] || skip "about the VM"
 
@@ -13,9 +13,14 @@ containers:
 END
 ready fragile
 sandbox=$(on_node ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.pod.namespace\"==$namespace,labels.\"io.cri-containerd.kind\"==sandbox")
-vm=$(on_node ps -eo pid,args | awk -v id="$sandbox" '/qemu-system/ && index($0, id) { print $1; exit }')
+pids_of() { on_node ps -eo pid,args | awk -v program="/$1" -v id="$sandbox" 'index($2, program) && index($0, id) { print $1 }'; }
+vm=$(pids_of qemu-system | head -n 1)
 [ -n "$vm" ] || fail "no QEMU process with the sandbox's id"
-expect "OOM score of the VM of a BestEffort pod" 1000 "$(on_node cat "/proc/$vm/oom_score_adj")"
+for program in qemu-system virtiofsd vhost-device-vsock; do
+	for pid in $(pids_of $program); do
+		expect "OOM score of $program of a BestEffort pod" 1000 "$(on_node cat "/proc/$pid/oom_score_adj")"
+	done
+done
 on_node kill -KILL "$vm"
 ended fragile Failed 60
 code=$(field fragile '.status.containerStatuses[0].state.terminated.exitCode')
