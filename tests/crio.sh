@@ -19,7 +19,7 @@ crio_config() {
 	local name
 	mkdir -p "$2/cni"
 	echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$2/policy.json"
-	for name in localhost:5000 kata.test; do
+	for name in localhost localhost:5000 kata.test; do
 		printf '[[registry]]\nprefix = "%s"\nlocation = "%s"\ninsecure = true\n' "$name" "$registry"
 	done >"$2/registries.conf"
 	cat >"$1" <<-END
