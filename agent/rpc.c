@@ -24,6 +24,7 @@
 #include "agent/guest/metrics.h"
 #include "agent/guest/swap.h"
 #include "agent/network/iptables.h"
+#include "agent/network/names.h"
 #include "agent/network/network.h"
 #include "agent/sandbox.h"
 #include "agent/storage/copy.h"
@@ -131,6 +132,8 @@ static const struct rpc_method methods[] = {
 	INLINE("ReadStderr", read_stream, agent__read_stream_response, container_rpc_read_stderr),
 	INLINE("TtyWinResize", tty_win_resize, pb__empty, container_rpc_tty_resize),
 	INLINE("GetOOMEvent", get_oomevent, agent__oomevent, container_rpc_oom_event),
+	INLINE("GetQuestion", get_question, agent__question, names_rpc_get),
+	ROW("grpc.AgentService", "AnswerQuestion", agent__question, pb__empty, RPC_INLINE, names_rpc_answer),
 };
 /* clang-format on */
 

@@ -28,6 +28,7 @@
 #include "agent/guest/guest.h"
 #include "agent/guest/hugepages.h"
 #include "agent/network/move.h"
+#include "agent/network/names.h"
 #include "agent/storage/storage.h"
 
 #define HOSTNAME_MAX    64
@@ -108,6 +109,7 @@ struct sandbox *sandbox_new(struct loop *loop, struct work_pool *pool, const str
 	if (!sb->uevents)
 		return NULL;
 	sb->pages = hugepages_pools_new("/sys");
+	sb->names = names_new(loop);
 	sb->containers = containers_new(sb, e);
 	if (!sb->containers)
 		return NULL;
@@ -119,6 +121,7 @@ void sandbox_free(struct sandbox *sb)
 	if (!sb)
 		return;
 	containers_free(sb->containers);
+	names_free(sb->names);
 	hugepages_pools_free(sb->pages);
 	storages_free(sb->storages);
 	uevents_free(sb->uevents);
@@ -426,6 +429,7 @@ static void run_ended(struct loop_task *task)
 	struct sandbox *sb = CONTAINER_OF(task, struct sandbox, end_task);
 
 	containers_cancel_waits(sb->containers);
+	names_cancel(sb->names);
 	if (sb->ended)
 		sb->ended(sb);
 }

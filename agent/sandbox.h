@@ -12,6 +12,7 @@
 
 struct containers;
 struct hugepages_pools;
+struct names;
 struct storages;
 struct uevents;
 
@@ -34,6 +35,7 @@ struct sandbox {
 	struct storages *storages;     /* (fixed) own lock */
 	struct containers *containers; /* (fixed) own lock, container.h */
 	struct hugepages_pools *pages; /* (fixed) own lock */
+	struct names *names;           /* (io) */
 	struct work_queue *queue;      /* (fixed) order of the sandbox's own calls */
 	struct sandbox_state *state;   /* (fixed) own lock, sandbox.c */
 	uint64_t scrapes;              /* atomic: how often the metrics were asked for */
