@@ -7,6 +7,7 @@
 
 #include "runtime/pod/abandon.h"
 #include "runtime/pod/forward.h"
+#include "runtime/pod/names.h"
 #include "runtime/pod/stop.h"
 #include "runtime/pod/watch.h"
 
@@ -38,6 +39,7 @@ void pod_halt(struct pod *pod)
 		work_pool_stop(pod->pool);
 	watch_free(TAKE_PTR(pod->watch));
 	forward_free(TAKE_PTR(pod->forward));
+	names_free(TAKE_PTR(pod->names));
 	pod_look_close(pod);
 }
 

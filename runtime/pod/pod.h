@@ -17,8 +17,8 @@
  * is known here by no more than that.
  *
  * The files are a row: each calls only those before it.
- *   pod, task, look, op, process, remove, forward, watch, stop, signal, control, start, delete,
- *   create, abandon, open
+ *   pod, task, look, op, process, remove, forward, names, watch, stop, signal, control, start,
+ *   delete, create, abandon, open
  * What has to be told to those behind goes by `struct pod_calls`.
  */
 
@@ -92,6 +92,7 @@ struct pod {
 	struct op *waiting; /* for the sandbox to have stopped */
 	struct watch *watch;
 	struct forward *forward; /* NULL: nothing is carried */
+	struct names *names;     /* NULL: no name server is asked */
 	struct io look;          /* a timer: whether somebody still wants this pod */
 	uint64_t look_ms;        /* 0: never asked */
 	bool is_told_to_end;     /* as soon as there is no sandbox any more */

@@ -2,7 +2,9 @@
 /*
  * start - let a created container run, or run one more process in it.
  *
- * An exec exists only here until it is started; then the agent makes and runs it in one call.
+ * An exec exists only here until it is started; then the agent makes and runs it in one call.  A
+ * container whose engine fills the pod's network between Create and Start runs after the guest has
+ * all of it.
  */
 
 #include "runtime/pod/start.h"
@@ -13,6 +15,7 @@
 #include "lib/rpc/message.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/pod/control.h"
+#include "runtime/pod/names.h"
 #include "runtime/pod/op.h"
 #include "runtime/pod/process.h"
 
@@ -112,15 +115,18 @@ static int interfaces_work(struct op *op, struct error *e)
 	return sandbox_change_interfaces(op->sandbox, e);
 }
 
+/* The agent is asked for questions before it is told to start who has them. */
 static void interfaces_changed(struct op *op)
 {
-	if (op->result < 0)
+	if (op->result < 0) {
 		start_finish(op);
-	else
-		ask_start(op);
+		return;
+	}
+	names_look(op->pod);
+	ask_start(op);
 }
 
-/* The pod's interfaces may have come since it was created. */
+/* The pod's interfaces, and its name server, may have come since it was created. */
 static void begin_start(struct op *op)
 {
 	if (op->task->type == SPEC_MEMBER) {

@@ -12,6 +12,7 @@
 #include "lib/log.h"
 #include "runtime/pod/forward.h"
 #include "runtime/pod/look.h"
+#include "runtime/pod/names.h"
 #include "runtime/pod/process.h"
 #include "runtime/pod/watch.h"
 #include "runtime/sandbox/state.h"
@@ -79,6 +80,7 @@ static void check_stop(struct pod *pod)
 	pod->stage = POD_ENDING;
 	watch_free(TAKE_PTR(pod->watch));
 	forward_free(TAKE_PTR(pod->forward));
+	names_free(TAKE_PTR(pod->names));
 	/* What stands for containers of a guest that is gone is in the sandbox's cgroup. */
 	for (struct task *task = pod->tasks; task; task = task->next)
 		task_ended(task);

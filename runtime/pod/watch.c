@@ -25,6 +25,7 @@
 #include "lib/log.h"
 #include "lib/rpc/proto/agent.pb-c.h"
 #include "runtime/pod/health.h"
+#include "runtime/pod/names.h"
 #include "runtime/pod/op.h"
 #include "runtime/pod/process.h"
 #include "runtime/sandbox/client.h"
@@ -305,7 +306,7 @@ static int network_work(struct op *op, struct error *e)
 
 static void network_finish(struct op *op)
 {
-	(void)op;
+	names_look(op->pod);
 }
 
 static void network_settled(struct io *io, uint32_t flags)

@@ -92,6 +92,9 @@ static const struct {
 				    agent__read_stream_response, CALL_WAIT_MS),
 	[CLIENT_GET_OOM_EVENT] =
 		CALL("GetOOMEvent", agent__get_oomevent_request, agent__oomevent, CALL_WAIT_MS),
+	[CLIENT_GET_QUESTION] =
+		CALL("GetQuestion", agent__get_question_request, agent__question, CALL_WAIT_MS),
+	[CLIENT_ANSWER_QUESTION] = CALL("AnswerQuestion", agent__question, pb__empty, CALL_WAIT_MS),
 	[CLIENT_VOLUME_STATS] = CALL("GetVolumeStats", agent__volume_stats_request,
 				     csi__volume_stats_response, CALL_WAIT_MS),
 	[CLIENT_RESIZE_VOLUME] =

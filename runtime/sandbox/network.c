@@ -399,6 +399,32 @@ int network_watch(const struct network *n, struct error *e)
 	return fd;
 }
 
+struct datagrams {
+	int *fds;
+	size_t n;
+};
+
+static int open_datagrams(void *arg, struct error *e)
+{
+	const struct datagrams *d = arg;
+
+	for (size_t i = 0; i < d->n; i++) {
+		if (d->fds[i] >= 0)
+			continue;
+		d->fds[i] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		if (d->fds[i] < 0)
+			return fail(e, errno, "cannot make a socket in the network namespace: %m");
+	}
+	return 0;
+}
+
+int network_open_datagrams(const struct network *n, int *fds, size_t n_fds, struct error *e)
+{
+	struct datagrams d = { fds, n_fds };
+
+	return network_visit(n->netns_fd, open_datagrams, &d, e);
+}
+
 void network_watch_read(int fd)
 {
 	char scrap[4096];

@@ -96,6 +96,9 @@ int network_rescan(struct network *n, struct error *e);
 /* A descriptor that becomes readable when interfaces or addresses of the namespace change.  Work
  * thread. */
 int network_watch(const struct network *n, struct error *e);
+/* Sockets of the namespace for datagrams, not connected, for those of FDS that are -1; the caller
+ * closes what is there afterwards, whatever the result.  Work thread. */
+int network_open_datagrams(const struct network *n, int *fds, size_t n_fds, struct error *e);
 /* Takes from FD what it had to tell.  Never blocks. */
 void network_watch_read(int fd);
 

@@ -30,6 +30,7 @@
 #include "runtime/sandbox/cgroup.h"
 #include "runtime/sandbox/client.h"
 #include "runtime/sandbox/growth.h"
+#include "runtime/sandbox/name-server.h"
 #include "runtime/sandbox/placeholder.h"
 #include "runtime/sandbox/record.h"
 #include "runtime/sandbox/rootfs.h"
@@ -64,6 +65,7 @@ struct sandbox {
 	char *uts_path;
 	int netns_fd;      /* the pod's */
 	int network_watch; /* -1: nobody adds interfaces */
+	struct name_server name_server;
 	struct placeholders *places;
 	struct network *network;    /* the guest's, which may be none */
 	struct localhost localhost; /* until it is taken */
@@ -175,6 +177,7 @@ static void dns_read(struct sandbox *s, const Oci__Spec *spec)
 
 	if (!m)
 		return;
+	s->name_server.resolv_conf = xstrdup(m->source);
 	if (file_read(m->source, DNS_MAX, &text, NULL, &e) < 0) {
 		log_warn("no name servers for the guest: %s", e.msg);
 		return;
@@ -256,6 +259,7 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 	s->id = xstrdup(params->id);
 	s->netns_fd = s->network_watch = -1;
 	s->localhost = LOCALHOST_NONE;
+	name_server_init(&s->name_server);
 	s->type = params->type;
 	s->loop = params->loop;
 	s->pool = params->pool;
@@ -342,6 +346,8 @@ static int open_network(struct sandbox *s, struct error *e)
 		r = network_connect(s->network, e);
 	if (r >= 0 && is_filled_later(s))
 		r = s->network_watch = network_watch(s->network, e);
+	if (r >= 0 && is_filled_later(s))
+		r = name_server_look(&s->name_server, s->network, e);
 	return r < 0 ? r : 0;
 }
 
@@ -576,8 +582,10 @@ static void take_links(struct sandbox *s)
 
 static int change_interfaces(struct sandbox *s, struct error *e)
 {
-	int r = network_rescan(s->network, e);
+	int r = name_server_look(&s->name_server, s->network, e);
 
+	if (r >= 0)
+		r = network_rescan(s->network, e);
 	if (r <= 0)
 		return r;
 	take_links(s);
@@ -587,6 +595,11 @@ static int change_interfaces(struct sandbox *s, struct error *e)
 	for (size_t i = 0; r >= 0 && i < s->network->n_links; i++)
 		r = plug_link(s, &s->network->links[i], e);
 	return r < 0 ? r : client_set_network(s->rpc, s->network, s->cancel, e);
+}
+
+const struct name_server *sandbox_name_server(const struct sandbox *s)
+{
+	return &s->name_server;
 }
 
 int sandbox_network_watch(const struct sandbox *s)
@@ -761,6 +774,7 @@ void sandbox_free(struct sandbox *s)
 	placeholders_free(s->places);
 	(void)close_fd(s->netns_fd);
 	(void)close_fd(s->network_watch);
+	name_server_done(&s->name_server);
 	free(s->netns_path);
 	free(s->ipc_path);
 	free(s->uts_path);

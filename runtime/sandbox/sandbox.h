@@ -53,6 +53,9 @@ int sandbox_network_watch(const struct sandbox *s);
 /* Whoever takes it carries connections to the pod's localhost into the guest, at the agent's
  * VSOCK_PORT_FORWARD; LOCALHOST_NONE where nobody can or needs to.  Once, after sandbox_start(). */
 struct localhost sandbox_take_localhost(struct sandbox *s);
+struct name_server;
+/* Borrowed. */
+const struct name_server *sandbox_name_server(const struct sandbox *s);
 /* Sets the guest's clock by the host's; to be done again from time to time.  Work thread. */
 int sandbox_set_clock(struct sandbox *s, struct error *e);
 

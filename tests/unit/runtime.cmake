@@ -50,6 +50,9 @@ target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=
 kata_unit_test(test_shim_metrics.c LIBS kata_shim)
 kata_unit_test(test_shim_request.c LIBS kata_shim)
 kata_unit_test(test_shim_handover.c LIBS kata_shim kata_host)
+kata_unit_test(test_shim_names.c LIBS kata_shim)
+target_link_options(test_shim_names PRIVATE -Wl,--wrap=sandbox_name_server
+	-Wl,--wrap=sandbox_rpc -Wl,--wrap=rpc_call_async -Wl,--wrap=rpc_call_forget -Wl,--wrap=connect)
 kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_ends.c LIBS kata_shim)
 target_link_options(test_shim_ends PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=sandbox_vmm

@@ -56,8 +56,10 @@ static struct {
 		enum agent_action action;
 		enum agent_action after; /* that one */
 		unsigned calls;
+		unsigned first; /* which of all calls was its first */
 	} scripts[SCRIPTS_MAX];
 	size_t n_scripts;
+	unsigned n_calls;
 	struct connection connections[CONNECTIONS_MAX];
 	size_t n_connections;
 	const char *output;
@@ -92,6 +94,7 @@ void agent_reset(void)
 		free((char *)(uintptr_t)agent.scripts[i].method);
 	memset(agent.scripts, 0, sizeof(agent.scripts));
 	agent.n_scripts = agent.n_processes = agent.n_parked = 0;
+	agent.n_calls = 0;
 	agent.output = NULL;
 	agent.forgets_told = false;
 	unlock();
@@ -132,6 +135,16 @@ unsigned agent_calls(const char *method)
 	n = agent.scripts[script_of(method)].calls;
 	unlock();
 	return n;
+}
+
+bool agent_called_before(const char *method, const char *other)
+{
+	bool is_before;
+
+	lock();
+	is_before = agent.scripts[script_of(method)].first < agent.scripts[script_of(other)].first;
+	unlock();
+	return is_before;
 }
 
 void agent_output(const char *text)
@@ -348,7 +361,7 @@ static void read_stream(const struct request *r)
 	park(r, &agent__read_stream_response__descriptor, in->container_id, in->exec_id);
 }
 
-/* Nobody is ever short of memory. */
+/* Nobody is ever short of memory, or asks for a name. */
 static void never(const struct request *r)
 {
 	(void)r;
@@ -358,10 +371,15 @@ static const struct {
 	const char *method;
 	void (*answer)(const struct request *r);
 } answers[] = {
-	{ "CreateContainer", create_container }, { "ExecProcess", exec_process },
-	{ "SignalProcess", signal_process },     { "RemoveContainer", remove_container },
-	{ "WaitProcess", wait_process },         { "ReadStdout", read_stream },
-	{ "ReadStderr", read_stream },           { "GetOOMEvent", never },
+	{ "CreateContainer", create_container },
+	{ "ExecProcess", exec_process },
+	{ "SignalProcess", signal_process },
+	{ "RemoveContainer", remove_container },
+	{ "WaitProcess", wait_process },
+	{ "ReadStdout", read_stream },
+	{ "ReadStderr", read_stream },
+	{ "GetOOMEvent", never },
+	{ "GetQuestion", never },
 };
 
 static void answer(const struct request *r)
@@ -380,7 +398,9 @@ static bool act(const struct request *r)
 	size_t i = script_of(r->method);
 	enum agent_action action = agent.scripts[i].action;
 
-	agent.scripts[i].calls++;
+	agent.n_calls++;
+	if (agent.scripts[i].calls++ == 0)
+		agent.scripts[i].first = agent.n_calls;
 	agent.scripts[i].action = agent.scripts[i].after;
 	if (action == AGENT_ANSWERS)
 		answer(r);

@@ -30,6 +30,8 @@ void agent_always(const char *method, enum agent_action action);
 bool agent_is_hanging(const char *method);
 /* How often METHOD was called. */
 unsigned agent_calls(const char *method);
+/* Whether METHOD was called for the first time before OTHER was; both were called. */
+bool agent_called_before(const char *method, const char *other);
 /* What processes write to their standard output before they end. */
 void agent_output(const char *text);
 /* As agents of upstream's are: a process is forgotten, with what it wrote and nobody has read, when

@@ -543,6 +543,77 @@ static void test_forwarded_port_ends_with_its_pod(void **state)
 	assert_int_equal(shutdown_pod(f, &e), 0);
 }
 
+/* ---- a name server in the pod's network namespace ---- */
+
+static const char resolv_conf[] =
+	"\"mounts\":[{\"type\":\"bind\",\"source\":\"/run/resolv.conf\","
+	"\"destination\":\"/etc/resolv.conf\",\"options\":[\"rbind\"]}],";
+
+/* As Docker does, into a network that it fills itself. */
+static void create_with_resolv_conf(struct fixture *f, const char *text)
+{
+	static const char drop_in[] = "/etc/kata-containers/config.d/network.toml";
+	struct error e;
+
+	put(drop_in, "[runtime]\ninternetworking_model = \"tcfilter\"\n");
+	put("/run/resolv.conf", text);
+	more = resolv_conf;
+	if (create_pod(f, &e) < 0)
+		fail_msg("%s", e.msg);
+	more = "";
+	(void)unlink(drop_in);
+}
+
+static void test_name_server_of_before_create_is_asked_before_the_container_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	create_with_resolv_conf(f, "nameserver 127.0.0.11\n");
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_int_equal(agent_calls("GetQuestion"), 1);
+	assert_true(agent_called_before("GetQuestion", "StartContainer"));
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+/* Docker 28 makes it then. */
+static void test_name_server_of_after_create_is_asked_before_the_container_runs(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	create_with_resolv_conf(f, "nameserver 10.0.0.1\n");
+	assert_int_equal(agent_calls("GetQuestion"), 0);
+	put("/run/resolv.conf", "nameserver 127.0.0.11\noptions ndots:0\n");
+	assert_int_equal(start(f, POD, "", &e), 0);
+	assert_int_equal(agent_calls("GetQuestion"), 1);
+	assert_true(agent_called_before("GetQuestion", "StartContainer"));
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
+static void test_other_name_servers_are_the_guests_affair(void **state)
+{
+	static const char *const others[] = { "", "nameserver 127.0.0.53\n",
+					      "nameserver 127.0.0.110\n",
+					      "# nameserver 127.0.0.11\n", "search 127.0.0.11\n" };
+	struct fixture *f = *state;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (i == 0)
+			create_with_resolv_conf(f, others[i]);
+		put("/run/resolv.conf", others[i]);
+		agent_next("StartContainer", AGENT_FAILS);
+		assert_true(start(f, POD, "", &e) < 0);
+	}
+	assert_int_equal(agent_calls("StartContainer"), ARRAY_SIZE(others));
+	assert_int_equal(agent_calls("GetQuestion"), 0);
+	end_one(f, POD);
+	assert_int_equal(shutdown_pod(f, &e), 0);
+}
+
 #define HOOK(moment, script) \
 	"\"" moment "\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"" script "\"]}]"
 #define NOTED(moment) HOOK(moment, "echo " moment " >>/run/hooks")
@@ -719,6 +790,9 @@ int main(void)
 		POD_TEST(test_network_of_the_host_by_a_path_is_none),
 		POD_TEST(test_port_of_a_pod_is_forwarded),
 		POD_TEST(test_forwarded_port_ends_with_its_pod),
+		POD_TEST(test_name_server_of_before_create_is_asked_before_the_container_runs),
+		POD_TEST(test_name_server_of_after_create_is_asked_before_the_container_runs),
+		POD_TEST(test_other_name_servers_are_the_guests_affair),
 		POD_TEST(test_hooks_run_around_the_life_of_a_container),
 		POD_TEST(test_container_whose_hook_fails_at_its_start_is_killed),
 	};
