@@ -131,7 +131,7 @@ static int fill_layer(struct writer *w, struct error *e)
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		if (put_header(w, folders[i], '5', 0755, 0, e) < 0)
 			return -e->code;
-	return put_file(w, IMAGE_PROGRAM + 1, "/proc/self/exe", 0755, e) < 0
+	return put_file(w, &IMAGE_PROGRAM[1], "/proc/self/exe", 0755, e) < 0
 		       ? -e->code
 		       : put_zeros(w, (size_t)2 * BLOCK, e);
 }
