@@ -10,6 +10,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -37,6 +38,7 @@ struct fake_api {
 	int fd;
 	int peer; /* the connection being served; -1: none */
 	pthread_t thread;
+	sem_t listens; /* the thread does */
 	char url[64];
 	char fault[1024]; /* "" while the client behaves */
 };
@@ -131,6 +133,7 @@ static void *fake_main(void *arg)
 	struct fake_api *api = arg;
 	char *request = xmalloc(FAKE_REQUEST_MAX);
 
+	(void)sem_post(&api->listens);
 	for (;;) {
 		api->peer = accept4(api->fd, NULL, NULL, SOCK_CLOEXEC);
 		if (api->peer < 0)
@@ -155,7 +158,13 @@ static bool fake_start(struct fake_api *api, const struct fake_turn *turns, size
 	    listen(api->fd, 16) < 0 || getsockname(api->fd, (struct sockaddr *)&address, &len) < 0)
 		return false;
 	(void)snprintf(api->url, sizeof(api->url), "http://127.0.0.1:%u", ntohs(address.sin_port));
-	return pthread_create(&api->thread, NULL, fake_main, api) == 0;
+	if (sem_init(&api->listens, 0, 0) < 0 ||
+	    pthread_create(&api->thread, NULL, fake_main, api) != 0)
+		return false;
+	/* Who forks while a thread begins may inherit a lock of the sanitizer's. */
+	while (sem_wait(&api->listens) < 0)
+		;
+	return true;
 }
 
 /* After the client is closed.  Returns the fault, or NULL if the whole script was played. */
