@@ -22,7 +22,7 @@ static void check(const struct journal *j)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	/* Of its own, so that reading behind it is seen. */
-	_free_ char *text = size ? xmemdup(data, size) : NULL;
+	_free_ char *text = size ? xmemdup(data, size) : xstrdup("");
 	_cleanup_(journal_closep) struct journal *j = xcalloc(1, sizeof(*j));
 	struct error e;
 

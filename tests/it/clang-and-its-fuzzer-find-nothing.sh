@@ -24,7 +24,7 @@ for target in build/fuzz/tests/fuzz/fuzz_*; do
 	mkdir -p "$work/$name"
 	timeout 120 "$target" -seed=1 -runs=20000 -max_total_time=8 -rss_limit_mb=2048 -artifact_prefix="$work/$name." \
 		"$work/$name" "tests/fuzz/corpus/${name#fuzz_}" >"$work/$name.log" 2>&1 ||
-		fail "$name: $(grep -m 3 -E 'ERROR|SUMMARY|deadly' "$work/$name.log"); input in base64: $(cat "$work/$name".* 2>/dev/null | head -c 600 | base64 -w0)"
+		fail "$name: $(grep -m 3 -E 'ERROR|SUMMARY|deadly' "$work/$name.log"); input in base64: $(cat "$work/$name".*-* 2>/dev/null | head -c 600 | base64 -w0)"
 	note "$name: $(grep -oE '^Done [0-9]+ runs in [0-9]+ second' "$work/$name.log")"
 	found=$((found + 1))
 done
