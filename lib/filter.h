@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 
@@ -58,6 +59,33 @@ struct filter {
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1), \
 	FILTER_RETURN(SECCOMP_RET_ALLOW),                 \
 	FILTER_LOAD(nr)
+
+/* What every program's library asks for that has threads and may not have a process. */
+#define FILTER_ALLOW_THREADS                                                                 \
+	FILTER_ALLOW_IF(SYS_clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),     \
+	FILTER_ALLOW(SYS_set_robust_list),                                                   \
+	FILTER_ALLOW(SYS_set_tid_address),                                                   \
+	FILTER_ALLOW(SYS_rseq),                                                              \
+	FILTER_ALLOW(SYS_gettid),                                                            \
+	FILTER_ALLOW(SYS_getpid),                                                            \
+	FILTER_ALLOW(SYS_tgkill),                                                            \
+	FILTER_ALLOW(SYS_sched_yield),                                                       \
+	FILTER_ALLOW(SYS_sched_getaffinity),                                                 \
+	FILTER_ALLOW(SYS_rt_sigaction),                                                      \
+	FILTER_ALLOW(SYS_rt_sigprocmask),                                                    \
+	FILTER_ALLOW(SYS_rt_sigreturn),                                                      \
+	FILTER_ALLOW(SYS_sigaltstack),                                                       \
+	FILTER_ALLOW(SYS_restart_syscall),                                                   \
+	FILTER_ALLOW(SYS_exit),                                                              \
+	FILTER_ALLOW(SYS_exit_group)
+
+#define FILTER_ALLOW_MEMORY        \
+	FILTER_ALLOW(SYS_brk),      \
+	FILTER_ALLOW(SYS_mmap),     \
+	FILTER_ALLOW(SYS_munmap),   \
+	FILTER_ALLOW(SYS_mremap),   \
+	FILTER_ALLOW(SYS_mprotect), \
+	FILTER_ALLOW(SYS_madvise)
 
 #define FILTER_END FILTER_RETURN(SECCOMP_RET_ERRNO | EPERM)
 /* clang-format on */

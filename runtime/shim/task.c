@@ -46,6 +46,14 @@ static int taken(struct rpc_request *req, int r, const struct error *e)
 	return RPC_DEFERRED;
 }
 
+static void reply(struct rpc_request *req, const void *answer, const struct error *why)
+{
+	if (why)
+		rpc_reply_error(req, why);
+	else
+		rpc_reply(req, answer);
+}
+
 static void answer_empty(void *arg, const struct process *p, const void *said,
 			 const struct error *why)
 {
@@ -53,10 +61,7 @@ static void answer_empty(void *arg, const struct process *p, const void *said,
 
 	(void)p;
 	(void)said;
-	if (why)
-		rpc_reply_error(arg, why);
-	else
-		rpc_reply(arg, &empty);
+	reply(arg, &empty, why);
 }
 
 /* The same of one that uses the asker only if it returns 1. */
@@ -74,10 +79,7 @@ static void answer_created(void *arg, const struct process *p, const void *said,
 
 	(void)said;
 	answer.pid = task_pid(p->task);
-	if (why)
-		rpc_reply_error(arg, why);
-	else
-		rpc_reply(arg, &answer);
+	reply(arg, &answer, why);
 }
 
 static void answer_started(void *arg, const struct process *p, const void *said,
@@ -87,10 +89,7 @@ static void answer_started(void *arg, const struct process *p, const void *said,
 
 	(void)said;
 	answer.pid = task_pid(p->task);
-	if (why)
-		rpc_reply_error(arg, why);
-	else
-		rpc_reply(arg, &answer);
+	reply(arg, &answer, why);
 }
 
 static void answer_deleted(void *arg, const struct process *p, const void *said,
@@ -103,10 +102,7 @@ static void answer_deleted(void *arg, const struct process *p, const void *said,
 	answer.pid = task_pid(p->task);
 	answer.exit_status = p->exit_status;
 	answer.exited_at = &when;
-	if (why)
-		rpc_reply_error(arg, why);
-	else
-		rpc_reply(arg, &answer);
+	reply(arg, &answer, why);
 }
 
 static void answer_exited(void *arg, const struct process *p, const void *said,
@@ -118,10 +114,7 @@ static void answer_exited(void *arg, const struct process *p, const void *said,
 	(void)said;
 	answer.exit_status = p->exit_status;
 	answer.exited_at = &when;
-	if (why)
-		rpc_reply_error(arg, why);
-	else
-		rpc_reply(arg, &answer);
+	reply(arg, &answer, why);
 }
 
 static void answer_stats(void *arg, const struct process *p, const void *said,

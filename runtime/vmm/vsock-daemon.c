@@ -11,7 +11,6 @@
 #include "runtime/vmm/vsock-daemon.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -58,33 +57,15 @@ static const struct sock_filter calls[] = {
 	FILTER_ALLOW(SYS_setsockopt),
 	FILTER_ALLOW(SYS_unlink),
 	/* memory, the guest's too */
-	FILTER_ALLOW(SYS_brk),
-	FILTER_ALLOW(SYS_mmap),
-	FILTER_ALLOW(SYS_munmap),
-	FILTER_ALLOW(SYS_mremap),
-	FILTER_ALLOW(SYS_mprotect),
-	FILTER_ALLOW(SYS_madvise),
+	FILTER_ALLOW_MEMORY,
 	/* threads, no process */
-	FILTER_ALLOW_IF(SYS_clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
-	FILTER_ALLOW(SYS_set_robust_list),
-	FILTER_ALLOW(SYS_set_tid_address),
-	FILTER_ALLOW(SYS_rseq),
-	FILTER_ALLOW(SYS_gettid),
-	FILTER_ALLOW(SYS_getpid),
-	FILTER_ALLOW(SYS_tgkill),
-	FILTER_ALLOW(SYS_sched_yield),
-	FILTER_ALLOW(SYS_sched_getaffinity),
-	FILTER_ALLOW(SYS_rt_sigaction),
-	FILTER_ALLOW(SYS_rt_sigprocmask),
-	FILTER_ALLOW(SYS_rt_sigreturn),
-	FILTER_ALLOW(SYS_sigaltstack),
-	FILTER_ALLOW(SYS_restart_syscall),
+	FILTER_ALLOW_THREADS,
 	/* time and chance */
 	FILTER_ALLOW(SYS_clock_gettime),
 	FILTER_ALLOW(SYS_clock_nanosleep),
 	FILTER_ALLOW(SYS_nanosleep),
 	FILTER_ALLOW(SYS_getrandom),
-	/* to begin and to end */
+	/* to begin */
 	FILTER_ALLOW(SYS_execve),
 	FILTER_ALLOW(SYS_arch_prctl),
 	FILTER_ALLOW_IF(SYS_prctl, 0, UINT32_MAX, PR_SET_NAME),
@@ -94,8 +75,6 @@ static const struct sock_filter calls[] = {
 	FILTER_ALLOW(SYS_fstat),
 	FILTER_ALLOW(SYS_lseek),
 	FILTER_ALLOW_IF(SYS_openat, 2, O_ACCMODE | O_CREAT, O_RDONLY),
-	FILTER_ALLOW(SYS_exit),
-	FILTER_ALLOW(SYS_exit_group),
 	FILTER_END,
 };
 const struct filter vsock_daemon_calls = FILTER(calls);

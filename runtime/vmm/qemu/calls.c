@@ -10,7 +10,6 @@
 
 #include "runtime/vmm/qemu/calls.h"
 
-#include <sched.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -68,30 +67,12 @@ static const struct sock_filter calls[] = {
 	FILTER_ALLOW(SYS_readlink),
 	FILTER_ALLOW(SYS_getdents64),
 	/* memory */
-	FILTER_ALLOW(SYS_brk),
-	FILTER_ALLOW(SYS_mmap),
-	FILTER_ALLOW(SYS_munmap),
-	FILTER_ALLOW(SYS_mremap),
-	FILTER_ALLOW(SYS_mprotect),
-	FILTER_ALLOW(SYS_madvise),
+	FILTER_ALLOW_MEMORY,
 	FILTER_ALLOW(SYS_membarrier),
 	/* threads, no process */
-	FILTER_ALLOW_IF(SYS_clone, 0, CLONE_VM | CLONE_THREAD, CLONE_VM | CLONE_THREAD),
-	FILTER_ALLOW(SYS_set_robust_list),
-	FILTER_ALLOW(SYS_set_tid_address),
-	FILTER_ALLOW(SYS_rseq),
-	FILTER_ALLOW(SYS_gettid),
-	FILTER_ALLOW(SYS_getpid),
-	FILTER_ALLOW(SYS_tgkill),
-	FILTER_ALLOW(SYS_sched_yield),
-	FILTER_ALLOW(SYS_sched_getaffinity),
-	FILTER_ALLOW(SYS_rt_sigaction),
-	FILTER_ALLOW(SYS_rt_sigprocmask),
+	FILTER_ALLOW_THREADS,
 	FILTER_ALLOW(SYS_rt_sigpending),
 	FILTER_ALLOW(SYS_rt_sigtimedwait),
-	FILTER_ALLOW(SYS_rt_sigreturn),
-	FILTER_ALLOW(SYS_sigaltstack),
-	FILTER_ALLOW(SYS_restart_syscall),
 	/* time and chance */
 	FILTER_ALLOW(SYS_clock_gettime),
 	FILTER_ALLOW(SYS_clock_getres),
@@ -115,9 +96,6 @@ static const struct sock_filter calls[] = {
 	FILTER_ALLOW(SYS_geteuid),
 	FILTER_ALLOW(SYS_getgid),
 	FILTER_ALLOW(SYS_getegid),
-	/* to end */
-	FILTER_ALLOW(SYS_exit),
-	FILTER_ALLOW(SYS_exit_group),
 	FILTER_END,
 };
 
