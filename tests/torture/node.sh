@@ -6,7 +6,7 @@
 # kata-deploy is the image's, kata-manager (program=kata-manager) the release's; what they install is small.  The judge
 # of each configuration is the real containerd, of Debian and of the artefact; Docker's is one of JSON.  Runs wait for
 # others most of the time, as for the client's own pace at the API server, so the points are shared by several
-# processes, each with a /run and an /etc of its own and so the same paths.
+# processes, each with a /run and an /etc of its own and so the same paths, and no more than 1 GiB.
 # shellcheck source-path=SCRIPTDIR/.. source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 require_root
@@ -68,7 +68,7 @@ torture() {
 	for ((part = 0; part < parts; part++)); do
 		# shellcheck disable=SC2016 # of the inner shell
 		unshare --mount --propagation private --kill-child --fork bash -c \
-			'mount -t tmpfs tmpfs /run && mkdir /run/t /run/upper /run/etc && mount -t overlay -o "$1" overlay /etc && exec "${@:2}"' - \
+			'ulimit -v 1048576 && export GOGC=100 && mount -t tmpfs tmpfs /run && mkdir /run/t /run/upper /run/etc && mount -t overlay -o "$1" overlay /etc && exec "${@:2}"' - \
 			"$etc" "$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
 		pids+=($!)
 	done

@@ -5,9 +5,13 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math/rand"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strings"
+	"time"
 )
 
 func recorder(output string) []string {
@@ -37,36 +41,77 @@ func (r *record) open(length int) []int {
 	return list
 }
 
-// cuts is every prefix whole, with each single loss and each two, with all lost; and N seeded subsets.
-func (r *record) cuts(n int, random *rand.Rand) (list []cut, pairs int) {
-	for length := 0; length <= len(r.ops); length++ {
+// cuts are all states to recover, by number: of each prefix whole, with all lost, with each single loss, with each written
+// half or zeros, with each two lost; and seeded subsets.  None is kept: there are more than anybody needs at once.
+type cuts struct {
+	record *record
+	before []int // how many begin before the prefix of this length
+	pairs  int
+	orders int
+	seed   int64
+}
+
+func (r *record) cuts(orders int, seed int64) *cuts {
+	c := &cuts{record: r, before: []int{0}, orders: orders, seed: seed}
+	for length := range len(r.ops) + 1 {
 		open := r.open(length)
-		list = append(list, cut{length: length, bent: -1}, cut{length: length, bent: -1, lost: open})
-		for at, i := range open {
-			list = append(list, cut{length: length, bent: -1, lost: []int{i}})
-			for how := range bends {
-				if r.ops[i].kind == "write" {
-					list = append(list, cut{length: length, bent: i, how: how})
-				}
-			}
-			for _, other := range open[at+1:] {
-				list = append(list, cut{length: length, bent: -1, lost: []int{i, other}})
-				pairs++
-			}
-		}
+		pairs := len(open) * (len(open) - 1) / 2
+		c.pairs += pairs
+		c.before = append(c.before, c.before[length]+2+len(open)+len(bends)*len(r.writes(open))+pairs)
 	}
-	for range n {
-		length := 1 + random.Intn(len(r.ops))
-		var lost []int
-		share := random.Float64()
-		for _, i := range r.open(length) {
-			if random.Float64() < share {
-				lost = append(lost, i)
-			}
-		}
-		list = append(list, cut{length: length, bent: -1, lost: lost})
+	return c
+}
+
+func (c *cuts) len() int { return c.before[len(c.before)-1] + c.orders }
+
+// writes are those of LIST that write.
+func (r *record) writes(list []int) []int {
+	return slices.DeleteFunc(slices.Clone(list), func(i int) bool { return r.ops[i].kind != "write" })
+}
+
+func (c *cuts) at(number int) cut {
+	all := c.before[len(c.before)-1]
+	if number >= all {
+		return c.order(number - all)
 	}
-	return list, pairs
+	length := sort.SearchInts(c.before, number+1) - 1
+	return c.ofPrefix(length, number-c.before[length])
+}
+
+func (c *cuts) ofPrefix(length, number int) cut {
+	r := c.record
+	open := r.open(length)
+	writes := r.writes(open)
+	switch number {
+	case 0:
+		return cut{length: length, bent: -1}
+	case 1:
+		return cut{length: length, bent: -1, lost: open}
+	}
+	number -= 2
+	if number < len(open) {
+		return cut{length: length, bent: -1, lost: open[number : number+1]}
+	}
+	number -= len(open)
+	if number < len(bends)*len(writes) {
+		return cut{length: length, bent: writes[number/len(bends)], how: slices.Sorted(maps.Keys(bends))[number%len(bends)]}
+	}
+	number -= len(bends) * len(writes)
+	first := 0
+	for number >= len(open)-1-first {
+		number -= len(open) - 1 - first
+		first++
+	}
+	return cut{length: length, bent: -1, lost: []int{open[first], open[first+1+number]}}
+}
+
+// order is a seeded subset: some of what may be lost behind some prefix.
+func (c *cuts) order(number int) cut {
+	random := rand.New(rand.NewSource(c.seed<<32 + int64(number)))
+	length := 1 + random.Intn(len(c.record.ops))
+	share := random.Float64()
+	lost := slices.DeleteFunc(c.record.open(length), func(int) bool { return random.Float64() >= share })
+	return cut{length: length, bent: -1, lost: lost}
 }
 
 func (r *record) describe(c cut) string {
@@ -102,35 +147,39 @@ func (t *torture) crash(f *flow) {
 		fatal("%s: the recording does not lead to what is there: %v", f.name, found[:min(5, len(found))])
 	}
 	var n count
-	states := map[[2]uint64]bool{}
-	number, orders := 0, number10(t.options["orders"], 1000)
-	cuts, pairs := r.cuts(orders, rand.New(rand.NewSource(t.seed)))
-	limit := number10(t.options["points"], len(cuts))
-	for _, i := range rand.New(rand.NewSource(t.seed)).Perm(len(cuts)) {
-		// The first part counts all states there are, which takes longer than to try a few.
-		if number >= limit && t.part > 0 {
-			break
-		}
-		c := cuts[i]
+	seen := map[uint64]bool{}
+	mine, began := 0, time.Now()
+	cuts := r.cuts(number10(t.options["orders"], 1000), t.seed)
+	limit := number10(t.options["points"], cuts.len()*t.parts)
+	for _, i := range rand.New(rand.NewSource(t.seed)).Perm(cuts.len()) {
+		c := cuts.at(i)
 		left := r.crash(c.length, c.lost, c.bent, bends[c.how])
 		asked := 0
 		if c.length > 0 {
 			asked = min(r.ops[c.length-1].asked, len(pictures)-1)
 		}
-		key := [2]uint64{left.digest(), uint64(asked)} // what the API server had said by then is a part of it
-		if states[key] {
+		key := mix(left.digest() + uint64(asked)) // what the API server had said by then is a part of it
+		// Each state is the same part's, whatever it came from.
+		if key%uint64(t.parts) != uint64(t.part) {
 			continue
 		}
-		states[key] = true
-		number++
-		if number > limit || number%t.parts != t.part {
+		mine++
+		if seen[key] {
 			continue
 		}
+		if n.points >= (limit+t.parts-1-t.part)/t.parts {
+			break
+		}
+		seen[key] = true
 		t.boot(f, r, c, &state{files: left.tree(), objects: pictures[asked], wanted: start.wanted}, &n)
+		if n.points%1000 == 0 {
+			fmt.Printf("%s, %s: part %d has tried %d different states of %d, %.0f s\n", w.name, f.name, t.part, n.points, mine, time.Since(began).Seconds())
+		}
 	}
+	fmt.Printf("SUM  %s, %s: power cuts looked at: %d\n", w.name, f.name, mine)
 	fmt.Printf("SUM  %s, %s: crash states: %d %d %d\n", w.name, f.name, n.points, n.hit, n.recovered)
 	if t.part == 0 {
-		fmt.Printf("SUM  %s, %s: changes, pairs, orders, states: %d %d %d %d\n", w.name, f.name, len(r.ops), pairs, orders, len(states))
+		fmt.Printf("SUM  %s, %s: changes, pairs, orders: %d %d %d\n", w.name, f.name, len(r.ops), cuts.pairs, cuts.orders)
 	}
 }
 

@@ -9,7 +9,6 @@ package main
 
 import (
 	"fmt"
-	"hash/maphash"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,12 +16,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 )
 
 // inode is what a name leads to.
 type inode struct {
-	entry
+	mode     os.FileMode
+	uid, gid uint32
+	content
 	names map[string]int // of a folder: numbers of inodes
 	of    *byte          // the disk that may change it
 }
@@ -37,7 +37,8 @@ type op struct {
 	other  int // of a rename: the folder it comes from
 	from   string
 	back   int // of an exchange: what the old name leads to then
-	data   string
+	data   piece
+	length int // to which it is cut
 	mode   os.FileMode
 	asked  int // requests that the API server has answered before
 	synced int // number of the op since which it cannot be lost; 0: never
@@ -99,7 +100,7 @@ func (r *record) fresh(e entry) int {
 
 // make has the inode of this number, without what was in it.
 func (d *disk) make(id int, e entry) *inode {
-	n := &inode{entry: e, of: d.self}
+	n := &inode{mode: e.mode, uid: e.uid, gid: e.gid, content: contentOf(e.text), of: d.self}
 	if e.mode.IsDir() {
 		n.names = map[string]int{}
 	}
@@ -117,7 +118,9 @@ func (d *disk) own(id int) *inode {
 	}
 	n := d.nodes[id]
 	if n.of != d.self {
-		n = &inode{entry: n.entry, names: maps.Clone(n.names), of: d.self}
+		own := *n
+		n = &own
+		n.names, n.of = maps.Clone(n.names), d.self
 		d.nodes[id] = n
 	}
 	return n
@@ -172,9 +175,9 @@ func (d *disk) do(o *op, kinds map[int]entry) {
 		}
 		switch o.kind {
 		case "write":
-			n.text = join2(n.text, o.data)
+			n.content = n.with(o.data)
 		case "cut":
-			n.text = n.text[:min(len(n.text), len(o.data))]
+			n.content = n.cut(o.length)
 		case "mode":
 			n.mode = n.mode&^os.ModePerm | o.mode
 		}
@@ -200,60 +203,15 @@ func (d *disk) walk(visit func(path string, n *inode)) {
 // tree is the disk as a folder of files.
 func (d *disk) tree() tree {
 	t := tree{}
-	d.walk(func(path string, n *inode) { t[path] = n.entry })
+	d.walk(func(path string, n *inode) { t[path] = entry{mode: n.mode, uid: n.uid, gid: n.gid, text: n.text()} })
 	return t
 }
 
-// What is put together, or summed up, is what was before, most of the time.
-var (
-	seed   = maphash.MakeSeed()
-	joined = map[[2]place]string{}
-	sums   = map[place]sum{}
-)
-
-// place is a string that is kept for good: the same one, not an equal one.
-type place struct {
-	at     *byte
-	length int
-}
-
-type sum struct {
-	text string
-	sum  uint64
-}
-
-func placeOf(s string) place { return place{unsafe.StringData(s), len(s)} }
-
-func join2(a, b string) string {
-	if a == "" {
-		return b
-	}
-	key := [2]place{placeOf(a), placeOf(b)}
-	text, ok := joined[key]
-	if !ok {
-		// So they are kept.
-		_, _ = sumOf(a), sumOf(b)
-		text = a + b
-		joined[key] = text
-	}
-	return text
-}
-
-func sumOf(text string) uint64 {
-	key := placeOf(text)
-	s, ok := sums[key]
-	if !ok {
-		s = sum{text, maphash.String(seed, text)}
-		sums[key] = s
-	}
-	return s.sum
-}
-
-// digest is the same for disks that are, in this process.
+// digest is the same for disks that are, in every process.
 func (d *disk) digest() uint64 {
 	var sum uint64
 	d.walk(func(path string, n *inode) {
-		sum += maphash.Comparable(seed, [3]uint64{maphash.String(seed, path), uint64(n.mode), sumOf(n.text)})
+		sum += mix(mix(sumOf(path)+uint64(n.mode)) + n.sum)
 	})
 	return sum
 }
@@ -268,7 +226,7 @@ func (r *record) crash(length int, lost []int, bent int, bend func(string) strin
 		}
 		o := r.ops[i]
 		if i == bent {
-			o.data = bend(o.data)
+			o.data = newPiece(bend(o.data.text))
 		}
 		d.do(&o, r.kinds)
 	}
@@ -435,7 +393,7 @@ func (r *record) write(call string, w words) {
 	if len(data) < w.result {
 		data += strings.Repeat("?", w.result-len(data))
 	}
-	r.add(op{kind: "write", call: call, node: node, data: data[:w.result]})
+	r.add(op{kind: "write", call: call, node: node, data: newPiece(data[:w.result])})
 }
 
 // request counts those to the API server: the engine's are HTTP/2.
@@ -497,7 +455,7 @@ func (r *record) take(name, line string, w words) {
 		length := w.rest[strings.LastIndex(w.rest, ",")+1:]
 		n, _ := strconv.Atoi(strings.TrimSpace(length))
 		if node != 0 {
-			r.add(op{kind: "cut", call: line, node: node, data: strings.Repeat("?", n)})
+			r.add(op{kind: "cut", call: line, node: node, length: n})
 		}
 	case "fsync", "fdatasync":
 		r.syncOne(w.fd)

@@ -335,6 +335,13 @@ func (t *torture) try(what string) {
 	}
 }
 
+// peak is the most memory that this process had, in MiB.
+func peak() int64 {
+	var usage syscall.Rusage
+	must(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return usage.Maxrss / 1024
+}
+
 func main() {
 	if filepath.Base(os.Args[0]) == "dockerd" {
 		judge(os.Args)
@@ -361,6 +368,7 @@ func main() {
 		}
 		t.try(what)
 		fmt.Printf("SUM  %s, questions to the real one: %d\n", w.name, w.engine.dumps)
+		fmt.Printf("SUM  %s, memory of all parts at most, MiB: %d\n", w.name, peak())
 		bad += t.bad
 	}
 	if bad > 0 {
