@@ -43,7 +43,7 @@ struct connection {
 	unsigned n_requests;
 	unsigned n_work; /* of them, those that take a thread */
 	size_t n_bytes;  /* of the frames of these */
-	uint32_t last_stream;
+	uint32_t highest_stream;
 	struct cancel cancel;
 	bool has_ended;
 };
@@ -439,6 +439,17 @@ static int take_request(struct connection *c, const struct ttrpc_frame *frame, s
 	return 0;
 }
 
+static bool is_under_way(const struct connection *c, uint32_t stream)
+{
+	const struct rpc_request *req = c->requests;
+
+	while (req && req->stream != stream)
+		req = req->next;
+	return req != NULL;
+}
+
+/* Numbers need not rise: a client with several threads (ttrpc of Rust) takes its numbers in one
+ * order and may send in another. */
 static int check_stream(struct connection *c, const struct ttrpc_frame *frame, struct error *e)
 {
 	if (frame->stream % 2 == 0)
@@ -446,10 +457,10 @@ static int check_stream(struct connection *c, const struct ttrpc_frame *frame, s
 			    frame->stream);
 	if (frame->type == TTRPC_DATA)
 		return fail(e, EINVAL, "stream %" PRIu32 " takes no data", frame->stream);
-	if (frame->stream <= c->last_stream)
-		return fail(e, EINVAL, "stream %" PRIu32 " does not follow stream %" PRIu32,
-			    frame->stream, c->last_stream);
-	c->last_stream = frame->stream;
+	if (frame->stream <= c->highest_stream && is_under_way(c, frame->stream))
+		return fail(e, EINVAL, "stream %" PRIu32 " is under way already", frame->stream);
+	if (frame->stream > c->highest_stream)
+		c->highest_stream = frame->stream;
 	return 0;
 }
 
