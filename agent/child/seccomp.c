@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 
 #include "lib/rpc/proto/oci.pb-c.h"
+#include "lib/str.h"
 
 #define ARGS_MAX      6
 #define TREE_FROM     32 /* rules */
@@ -198,17 +199,34 @@ static int add_call(scmp_filter_ctx filter, uint32_t action, int call,
 	return r;
 }
 
-static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint32_t default_action,
-		    struct error *e)
+static bool sends_errno(const Oci__LinuxSyscall *rule)
 {
-	bool has_errno = rule->errno_ret_case == OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	return rule->errno_ret_case == OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+}
+
+/* Upstream's shim in Rust sends an error with each rule, zero where the profile has none.  Only
+ * such a profile has one with a rule that cannot return it; a zero of the profile's own stays zero.
+ */
+static bool is_zero_for_none(const Oci__LinuxSeccomp *profile)
+{
+	for (size_t i = 0; i < profile->n_syscalls; i++)
+		if (sends_errno(profile->syscalls[i]) &&
+		    str_equal(profile->syscalls[i]->action, "SCMP_ACT_ALLOW"))
+			return true;
+	return false;
+}
+
+static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, bool zero_is_none,
+		    uint32_t default_action, struct error *e)
+{
+	bool has_own = sends_errno(rule) && (rule->errnoret != 0 || !zero_is_none);
 	_free_ struct scmp_arg_cmp *args = NULL;
 	uint32_t action = 0;
 	int r;
 
-	if (has_errno && rule->errnoret > ERRNO_MAX)
+	if (has_own && rule->errnoret > ERRNO_MAX)
 		return fail(e, EINVAL, "seccomp rule returns errno %u", rule->errnoret);
-	r = find_action(rule->action, has_errno ? rule->errnoret : DEFAULT_ERRNO, &action, e);
+	r = find_action(rule->action, has_own ? rule->errnoret : DEFAULT_ERRNO, &action, e);
 	if (r < 0)
 		return r;
 	args = xcalloc(rule->n_args, sizeof(*args));
@@ -232,6 +250,7 @@ static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, uint3
 static int add_rules(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
 		     uint32_t default_action, struct error *e)
 {
+	bool zero_is_none = is_zero_for_none(profile);
 	size_t n = 0;
 
 	for (size_t i = 0; i < profile->n_syscalls; i++)
@@ -245,7 +264,7 @@ static int add_rules(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile,
 	if (n > TREE_FROM)
 		(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	for (size_t i = 0; i < profile->n_syscalls; i++) {
-		int r = add_rule(filter, profile->syscalls[i], default_action, e);
+		int r = add_rule(filter, profile->syscalls[i], zero_is_none, default_action, e);
 
 		if (r < 0)
 			return r;

@@ -310,6 +310,37 @@ static void test_seccomp_condition_that_is_there_already_hides_none_behind_it(vo
 	assert_int_equal(filter(fd, SYS_socket, 3), 0x00050000 | EPERM);
 }
 
+/* Upstream's shim in Rust sends zero where a rule has no error of its own, also with a rule that
+ * allows. */
+static void test_seccomp_zero_with_each_rule_is_no_error(void **state)
+{
+	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", log[] = "SCMP_ACT_LOG";
+	char mkdir_name[] = "mkdir", getpid_name[] = "getpid";
+	char *refused[] = { mkdir_name }, *allowed[] = { getpid_name };
+	Oci__LinuxSyscall a = OCI__LINUX_SYSCALL__INIT, b = a, *rules[] = { &a, &b };
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	_close_ int fd = -1, own = -1;
+	struct error e;
+
+	(void)state;
+	a.names = refused;
+	b.names = allowed;
+	a.n_names = b.n_names = 1;
+	a.action = refuse;
+	b.action = allow;
+	a.errno_ret_case = b.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	profile.defaultaction = log;
+	profile.syscalls = rules;
+	profile.n_syscalls = 2;
+	assert_int_equal(export_profile(&profile, &e, &fd), 0);
+	assert_int_equal(filter(fd, SYS_mkdir, 0), 0x00050000 | EPERM);
+	assert_int_equal(filter(fd, SYS_getpid, 0), 0x7fff0000);
+	/* A profile may say that a call does nothing and succeeds. */
+	b.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET__NOT_SET;
+	assert_int_equal(export_profile(&profile, &e, &own), 0);
+	assert_int_equal(filter(own, SYS_mkdir, 0), 0x00050000);
+}
+
 static void test_seccomp_default_has_its_own_errno(void **state)
 {
 	char refuse[] = "SCMP_ACT_ERRNO";
@@ -544,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
 		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
 		cmocka_unit_test(test_seccomp_condition_that_is_there_already_hides_none_behind_it),
+		cmocka_unit_test(test_seccomp_zero_with_each_rule_is_no_error),
 		cmocka_unit_test(test_seccomp_default_has_its_own_errno),
 		cmocka_unit_test(test_processors_are_ranges_in_a_mask),
 		cmocka_unit_test(test_seccomp_unknown_words_are_refused),
