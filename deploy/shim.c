@@ -340,6 +340,20 @@ int offer_plan(const struct offer *o, const struct settings *s, struct edit *edi
 	return 0;
 }
 
+/* A power cut brings back nothing that was in a folder: those of them that are still there. */
+static int sync_folders(const struct offer *o, const struct settings *s, struct error *e)
+{
+	const char *const names[] = { "/config.d/" DEBUG_FILE, "/config.d", "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_free_ char *path = xasprintf("%s/%s%s", s->etc, o->handler, names[i]);
+
+		if (file_sync_parent(path, e) < 0 && e->code != ENOENT)
+			return -e->code;
+	}
+	return 0;
+}
+
 int offer_remove(const struct offer *o, const struct settings *s, struct error *e)
 {
 	const char *const names[] = { o->shim->configuration,
@@ -348,15 +362,18 @@ int offer_remove(const struct offer *o, const struct settings *s, struct error *
 				      "config.d",
 				      LAUNCHER,
 				      "" };
+	bool has_removed = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_free_ char *path = xasprintf("%s/%s/%s", s->etc, o->handler, names[i]);
 
 		/* A folder that others use is not empty, and stays. */
-		if (remove(path) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
+		if (remove(path) == 0)
+			has_removed = true;
+		else if (errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST)
 			return fail(e, errno, "cannot remove '%s': %m", path);
 	}
-	return 0;
+	return has_removed ? sync_folders(o, s, e) : 0;
 }
 
 static bool lookup(const char *text, const char *path, struct toml *ret_value)

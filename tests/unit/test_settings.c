@@ -12,6 +12,21 @@
 #include "deploy/shim.h"
 #include "lib/file.h"
 
+static strv synced; /* folders */
+
+int __real_file_sync_parent(const char *path, struct error *e);
+int __wrap_file_sync_parent(const char *path, struct error *e);
+
+int __wrap_file_sync_parent(const char *path, struct error *e)
+{
+	_free_ char *folder = path_parent(path);
+	int r = __real_file_sync_parent(path, e);
+
+	if (r >= 0)
+		strv_add(&synced, folder);
+	return r;
+}
+
 /* Sets exactly the given NAME, VALUE pairs. */
 static int with(const char *const *pairs, struct settings *s, struct error *e)
 {
@@ -283,6 +298,38 @@ static void test_offer_with_a_drop_in_gets_a_copy_of_its_own(void **state)
 	}
 }
 
+/* Nobody would look for it where no version is left. */
+static void test_offer_that_is_removed_is_gone_for_good(void **state)
+{
+	const struct place *p = *state;
+	static const struct {
+		const char *theirs;
+		size_t folders; /* that are left */
+	} cases[] = { { NULL, 1 }, { "mine", 2 }, { "config.d/mine.toml", 3 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_settings_ struct settings s = { 0 };
+		_cleanup_(offer_done) struct offer o = { 0 };
+		_free_ char *folder = path_join(p->dir, "kata-qemu");
+		struct error e;
+
+		read_place(p, &s, "");
+		assert_int_equal(offer_init(&o, &s, "/opt/kata", "qemu", &e), 0);
+		folder_put(folder, "configuration-qemu.toml", "x");
+		folder_put(folder, "config.d/20-debug.toml", "x");
+		if (cases[i].theirs)
+			folder_put(folder, cases[i].theirs, "theirs");
+		strv_free(TAKE_PTR(synced));
+		assert_int_equal(offer_remove(&o, &s, &e), 0);
+		assert_int_equal(strv_len(synced), cases[i].folders);
+		assert_string_equal(synced[cases[i].folders - 1], p->dir);
+		/* Where nothing is to be done nothing is. */
+		strv_free(TAKE_PTR(synced));
+		assert_int_equal(offer_remove(&o, &s, &e), 0);
+		assert_null(synced);
+	}
+}
+
 static void test_offer_with_a_broken_drop_in_is_refused(void **state)
 {
 	struct place *p = *state;
@@ -397,6 +444,8 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_offer_with_a_drop_in_gets_a_copy_of_its_own,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_offer_that_is_removed_is_gone_for_good, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_offer_with_a_broken_drop_in_is_refused, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_launchers_of_other_installations_are_found,
