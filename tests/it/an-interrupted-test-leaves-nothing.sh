@@ -43,13 +43,18 @@ script fails 60 'eventually 60 "the end" fail "on purpose"'
 script passes 60 true
 script late 1 'begin_again=surroundings; sleep 60'
 
-note "tests/run is ended"
-"$tree/tests/run" it/waits >"$work/output" 2>&1 &
-runner=$!
-eventually 20 "the test to begin" test -s "$work/folder"
-kill -TERM $runner
-expect_status 130 wait $runner
-undone waits "was interrupted" "ended by a signal"
+note "tests/run is ended, or its whole group (Ctrl-C)"
+for signal in TERM group-TERM group-HUP; do
+	setsid "$tree/tests/run" it/waits >"$work/output" 2>&1 &
+	runner=$!
+	eventually 20 "the test to begin" test -s "$work/folder"
+	case $signal in
+	group-*) kill "-${signal#*-}" -- -$runner ;;
+	*) kill "-$signal" $runner ;;
+	esac
+	expect_status 130 wait $runner
+	undone waits "was interrupted" "ended by a signal"
+done
 
 note "many signals come in a row"
 cat >"$tree/tests/it/flooded.sh" <<-END
@@ -147,9 +152,11 @@ gone() { # WHAT
 }
 expect_status 1 "$tree/tests/run" unit/dies >"$work/output"
 gone died
-"$tree/tests/run" unit/waits >"$work/output" 2>&1 &
-runner=$!
-eventually 20 "the test to begin" test -s "$work/folder"
-kill -TERM $runner
-expect_status 130 wait $runner
-gone "was ended"
+for group in '' -; do
+	setsid "$tree/tests/run" unit/waits >"$work/output" 2>&1 &
+	runner=$!
+	eventually 20 "the test to begin" test -s "$work/folder"
+	kill -TERM -- $group$runner
+	expect_status 130 wait $runner
+	gone "was ended"
+done
