@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tier: full
-# timeout: 600
+# timeout: 2400
 #
 # What a pod does costs the node no more than its limits and the overhead of its RuntimeClass: programs
 # that an emulator must translate, six containers that read and write more files than their memory
@@ -28,11 +28,11 @@ labour='for i in $(seq 40); do echo $i | sha256sum | md5sum | sed s/a/b/ | awk "
 		END
 	done
 } | pod busy
-ready busy 120
+ready busy 300
 sandbox=$(on_node ctr -n k8s.io containers ls -q "labels.\"io.kubernetes.pod.namespace\"==$namespace,labels.\"io.cri-containerd.kind\"==sandbox")
 vm=$(on_node ps -eo pid,args | awk -v id="$sandbox" '/qemu-system/ && index($0, id) { print $1; exit }')
 is_done() { for i in 1 2 3 4 5 6; do k exec busy -c "c$i" -- test -e /tmp/done || return 1; done; }
-eventually 300 "the containers to have done their work" is_done
+eventually 1300 "the containers to have done their work" is_done
 expect "restarts" "0 0 0 0 0 0" "$(field busy '.status.containerStatuses[*].restartCount')"
 
 # MiB of the node's memory that the VM holds: all of it and its most so far, the guest's pages, QEMU's own.
@@ -43,6 +43,6 @@ note "the VM holds $(mib VmRSS) MiB, $(mib RssShmem) of them the guest's, $(mib 
 [ "$(mib VmHWM)" -lt "$most" ] || fail "more than the pod may use"
 # Of 192 MiB of files that nobody uses any more, the guest keeps some 30 beside the 50 of its kernel and what lies between.
 is_small() { [ "$(mib RssShmem)" -lt 140 ]; }
-eventually 150 "the guest to give back what it remembers of files" is_small
+eventually 600 "the guest to give back what it remembers of files" is_small
 note "at rest: $(mib VmRSS) MiB, $(mib RssShmem) of them the guest's"
 passed
