@@ -5,11 +5,11 @@
 #
 # Our shim with a guest whose only program is upstream's agent, unmodified: the end of the output is whole eight times of
 # eight, nobody waits at the start for a signal that such an agent does not give, exec, terminal, statistics, a configMap
-# that changes, signals, pause and resume, memory that is plugged in, a pod of four work, and a policy that kata-runtime
-# sets is the agent's.
+# that changes, signals, pause and resume, memory that is plugged in, limits that change, a report of memory shortage, a
+# pod of four work, and a policy that kata-runtime sets is the agent's.
 . "$(dirname "$0")/testing.sh"
 . "$(dirname "$0")/upstream-parts.sh"
-require script
+require script curl
 
 upstream_part AGENT
 agent=$part
@@ -115,8 +115,41 @@ eventually 20 "the signal to be caught" caught
 memory() { in_counts awk '/^MemTotal/ { print $2 }' /proc/meminfo; }
 before=$(memory)
 ctr run -d --runtime "$runtime" --annotation $cri.container-type=container --annotation $cri.sandbox-id=$pod \
-	--memory-limit 268435456 "$image" large$$ sleep 1000
-[ "$(memory)" -gt $((before + 120000)) ] || fail "a guest of $before kB has $(memory) kB with a container of 256 MiB more"
+	--mount type=cgroup,src=cgroup,dst=/sys/fs/cgroup,options=ro --memory-limit 268435456 "$image" large$$ sleep 1000
+grown=$(memory)
+[ "$grown" -gt $((before + 120000)) ] || fail "a guest of $before kB has $grown kB with a container of 256 MiB more"
+note "memory: $before kB, then $grown kB"
+
+# Task Update.
+in_large() { ctr tasks exec --exec-id "e$RANDOM$RANDOM" large$$ "$@"; }
+limits() { in_large sh -c 'cd /sys/fs/cgroup && cat cpu.max memory.max' | paste -sd' '; }
+expect "limits at first" "max 100000 268435456" "$(limits)"
+processors=$(in_counts nproc)
+update large$$ '{"cpu": {"quota": 150000, "period": 100000, "cpus": "4096"}, "memory": {"limit": 402653184}}'
+expect "raised limits" "150000 100000 402653184" "$(limits)"
+has_more() { [ "$(memory)" -gt $((grown + 100000)) ]; }
+eventually 30 "the memory of the update" has_more
+has_processor() { [ "$(in_counts nproc)" -gt "$processors" ]; }
+[ "$(nproc)" -lt 2 ] || eventually 30 "the processor of the update" has_processor
+update large$$ '{"memory": {"limit": 67108864}}'
+expect "a lowered limit" "150000 100000 67108864" "$(limits)"
+note "limits follow an update"
+
+ctr events >"$work/events" 2>/dev/null &
+cleanup kill $! 2>/dev/null
+expect_status 137 in_large dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null
+eventually 20 "the report of memory shortage" grep -q "/tasks/oom.*large$$" "$work/events"
+note "what ran out of memory is told"
+
+# An exec has signals of its own, and ends alone.
+(ctr tasks exec --exec-id sleeper counts$$ sh -c 'echo begun; exec sleep 1000' >"$work/begun" || exit $?) &
+exec_pid=$!
+eventually 20 "an exec to begin" grep -q begun "$work/begun"
+ctr tasks kill --exec-id sleeper --signal TERM counts$$
+status=0
+wait $exec_pid || status=$?
+expect "exit code of an exec that got a signal" 143 $status
+expect_match "the container of it" "counts$$ +[0-9]+ +RUNNING" "$(ctr tasks ls)"
 
 # One that has policies takes another; one without refuses by itself.
 sed 's/^default ExecProcessRequest := true/default ExecProcessRequest := false/' "$work/policy.rego" >"$work/strict.rego"
