@@ -9,7 +9,7 @@
 # one is skipped, and counted, without it:
 #   KATA_TEST_UPSTREAM_SHIM_GO, KATA_TEST_UPSTREAM_SHIM_RUST   containerd-shim-kata-v2
 #   KATA_TEST_UPSTREAM_RUNTIME, KATA_TEST_UPSTREAM_MONITOR     kata-runtime, kata-monitor
-#   KATA_TEST_UPSTREAM_AGENT                                   kata-agent, static
+#   KATA_TEST_UPSTREAM_AGENT, KATA_TEST_UPSTREAM_AGENT_CTL     kata-agent, static; kata-agent-ctl
 #   KATA_TEST_UPSTREAM_QEMU     a folder with qemu-system-x86_64 and all that it needs, for upstream's shims: they ask
 #                               for devices (pci-bridge) that ours lacks
 
