@@ -104,8 +104,15 @@ static void container_started(struct op *op)
 	op_submit(op, OP_ALONE);
 }
 
+/* The first process waits in the guest, and may have been killed there before its turn has come. */
 static void ask_start(struct op *op)
 {
+	if (op->process->has_status) {
+		op->result = fail(&op->error, EBUSY, "container '%s' has ended", op->task->id);
+		op->finish = start_finish;
+		op_skip(op);
+		return;
+	}
 	op->finish = container_started;
 	container_ask_start(op->container, op_asks(op));
 }
@@ -180,6 +187,8 @@ int process_start(struct process *p, struct asker asker, struct error *e)
 
 	if (pod->stage != POD_RUNNING)
 		return fail(e, EBUSY, "the sandbox of '%s' does not run", task->id);
+	if (task->is_deleting)
+		return fail(e, EBUSY, "container '%s' is being deleted", task->id);
 	if (p->id[0] && task->init.state != PROCESS_RUNNING)
 		return fail(e, EBUSY, "container '%s' is %s", task->id,
 			    process_state_names[task->init.state]);

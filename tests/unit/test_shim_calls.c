@@ -410,6 +410,52 @@ static void test_calls_of_one_container_come_in_order(void **state)
 	assert_int_equal(shutdown_pod(*state, &e), 0);
 }
 
+/* It may have waited behind another call, or for what an engine does to the pod's network. */
+static void test_container_that_is_killed_while_it_starts_is_not_started(void **state)
+{
+	struct hanging grows = { .f = *state, .ask = update };
+	struct member starts = { .f = *state, .act = start_member, .id = BOX };
+	struct error e = { 0 };
+	int status;
+
+	assert_int_equal(create_pod(*state, &e), 0);
+	assert_int_equal(start(*state, POD, "", &e), 0);
+	assert_int_equal(create_box(*state, &e), 0);
+	begin_hanging_for(&grows, "OnlineCPUMem", 3 * HANG_MS);
+	assert_int_equal(pthread_create(&starts.thread, NULL, act_on_member, &starts), 0);
+	while (add_exec(*state, "", &e) == -EBUSY && !strstr(e.msg, "is starting"))
+		assert_int_equal(wait_pause(5, "a start", deadline_in(PEER_PATIENCE_MS), NULL, &e),
+				 0);
+	assert_int_equal(do_kill_box(*state, &e), 0);
+	join_all(&starts, 1);
+	assert_int_equal(starts.result, -EBUSY);
+	assert_non_null(strstr(starts.error.msg, "container '" BOX "' has ended"));
+	assert_int_equal(agent_calls("StartContainer"), 1);
+	assert_int_equal(wait_for(*state, BOX, "", &status, &e), 0);
+	assert_int_equal(status, STATUS_KILLED);
+	assert_int_equal(pthread_join(grows.thread, NULL), 0);
+	assert_int_equal(do_delete_box(*state, &e), 0);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+
+static void test_container_that_is_being_deleted_is_not_started(void **state)
+{
+	struct hanging deletes = { .f = *state, .ask = do_delete_box };
+	struct error e;
+
+	assert_int_equal(create_pod(*state, &e), 0);
+	assert_int_equal(start(*state, POD, "", &e), 0);
+	assert_int_equal(create_box(*state, &e), 0);
+	begin_hanging_for(&deletes, "RemoveContainer", 3 * HANG_MS);
+	assert_int_equal(start(*state, BOX, "", &e), -EBUSY);
+	assert_non_null(strstr(e.msg, "is being deleted"));
+	assert_int_equal(agent_calls("StartContainer"), 1);
+	assert_int_equal(pthread_join(deletes.thread, NULL), 0);
+	end_one(*state, POD);
+	assert_int_equal(shutdown_pod(*state, &e), 0);
+}
+
 /* ---- what there is of a container on the host ---- */
 
 static void test_process_of_a_container_has_nothing_of_the_host(void **state)
@@ -782,6 +828,8 @@ int main(void)
 		POD_TEST(test_pod_is_deleted_while_the_agent_makes_its_container),
 		POD_TEST(test_container_that_was_made_too_late_is_removed),
 		POD_TEST(test_calls_of_one_container_come_in_order),
+		POD_TEST(test_container_that_is_killed_while_it_starts_is_not_started),
+		POD_TEST(test_container_that_is_being_deleted_is_not_started),
 		POD_TEST(test_output_is_whole),
 		POD_TEST(test_output_of_a_foreign_agent_is_whole),
 		POD_TEST(test_exec_of_a_foreign_agent_that_is_killed_ends),
