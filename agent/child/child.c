@@ -5,8 +5,9 @@
  *
  * One table of steps in order, each for the first process of a container, for one more process in
  * it, or for both.  A step that fails is reported to the agent with its name, and the process ends.
- * Everything up to "ready" happens while the container is created, so a missing program or a mount
- * that does not work fails there; only what narrows the process follows the order to start.
+ * Everything up to "ready" happens while the container is created, so a missing program, a mount or
+ * a filter that does not work fails there; only what narrows the process follows the order to
+ * start.
  *
  * Until then this process has the agent's privileges inside the container's namespaces.  It is not
  * dumpable, closes what it did not expect to have, opens everything of the container through the
@@ -556,11 +557,22 @@ static int drop_bounding(struct child *c, struct error *e)
 	return caps_drop_bounding(&c->caps, e);
 }
 
+/* For this process and all later ones of the container; no limit of theirs is in force yet. */
+static int assemble_filter(struct child *c, struct error *e)
+{
+	return c->seccomp ? seccomp_assemble(c->seccomp, LAUNCH_SLOT_FILTER, e) : 0;
+}
+
+static int load_filter(struct child *c, struct error *e)
+{
+	return c->seccomp ? seccomp_load_from(LAUNCH_SLOT_FILTER, c->seccomp, e) : 0;
+}
+
 /* A filter needs a privilege to load, or the promise to gain none: so it comes before the
  * capabilities go, or after the promise is made. */
 static int filter_early(struct child *c, struct error *e)
 {
-	return c->seccomp && !c->process->nonewprivileges ? seccomp_apply(c->seccomp, e) : 0;
+	return c->process->nonewprivileges ? 0 : load_filter(c, e);
 }
 
 static int set_caps(struct child *c, struct error *e)
@@ -574,7 +586,7 @@ static int filter_late(struct child *c, struct error *e)
 		return 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail(e, errno, "cannot set no_new_privs: %m");
-	return c->seccomp ? seccomp_apply(c->seccomp, e) : 0;
+	return load_filter(c, e);
 }
 
 static int shift_time(struct child *c, struct error *e)
@@ -643,6 +655,7 @@ static const struct step {
 } steps[] = {
 	{ "preparing", FOR_BOTH, prepare },
 	{ "reading capabilities", FOR_BOTH, read_caps },
+	{ "assembling the filter of system calls", FOR_INIT, assemble_filter },
 	{ "joining the keyring", FOR_BOTH, join_keyring },
 	{ "setting the OOM score", FOR_BOTH, set_oom_score },
 	{ "joining namespaces", FOR_EXEC, join_namespaces },

@@ -12,10 +12,14 @@
  */
 #include "agent/child/seccomp.h"
 
+#include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
@@ -77,9 +81,9 @@ static const struct name_value architectures[] = {
 };
 
 static const struct name_value flags[] = {
-	{ "SECCOMP_FILTER_FLAG_TSYNC", SCMP_FLTATR_CTL_TSYNC },
-	{ "SECCOMP_FILTER_FLAG_LOG", SCMP_FLTATR_CTL_LOG },
-	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SCMP_FLTATR_CTL_SSB },
+	{ "SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC },
+	{ "SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG },
+	{ "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW },
 };
 
 static int find(const struct name_value *table, size_t n, const char *what, const char *name,
@@ -129,18 +133,17 @@ static int add_architectures(scmp_filter_ctx filter, const Oci__LinuxSeccomp *pr
 	return 0;
 }
 
-static int add_flags(scmp_filter_ctx filter, const Oci__LinuxSeccomp *profile, struct error *e)
+/* They are no part of the program. */
+static int flags_of(const Oci__LinuxSeccomp *profile, uint32_t *ret_flags, struct error *e)
 {
+	*ret_flags = 0;
 	for (size_t i = 0; i < profile->n_flags; i++) {
-		uint32_t attribute = 0;
-		int r = find(flags, ARRAY_SIZE(flags), "flag", profile->flags[i], &attribute, e);
+		uint32_t flag = 0;
+		int r = find(flags, ARRAY_SIZE(flags), "flag", profile->flags[i], &flag, e);
 
 		if (r < 0)
 			return r;
-		r = seccomp_attr_set(filter, (enum scmp_filter_attr)attribute, 1);
-		if (r < 0)
-			return fail(e, -r, "cannot set the seccomp flag '%s': %m",
-				    profile->flags[i]);
+		*ret_flags |= flag;
 	}
 	return 0;
 }
@@ -276,7 +279,7 @@ static int build(const Oci__LinuxSeccomp *profile, scmp_filter_ctx *ret_filter, 
 {
 	_seccomp_ scmp_filter_ctx filter = NULL;
 	bool has_errno = profile->has_default_case;
-	uint32_t default_action = 0;
+	uint32_t default_action = 0, ignored;
 	int r;
 
 	if (has_errno && profile->defaulterrnoret > ERRNO_MAX)
@@ -290,11 +293,9 @@ static int build(const Oci__LinuxSeccomp *profile, scmp_filter_ctx *ret_filter, 
 	if (!filter)
 		return fail(e, EINVAL, "cannot make a seccomp filter with the default action '%s'",
 			    profile->defaultaction);
-	/* Set by the caller, if the container asks for it. */
-	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
 	r = add_architectures(filter, profile, e);
 	if (r >= 0)
-		r = add_flags(filter, profile, e);
+		r = flags_of(profile, &ignored, e);
 	if (r >= 0)
 		r = add_rules(filter, profile, default_action, e);
 	if (r >= 0)
@@ -308,17 +309,6 @@ bool seccomp_is_supported(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 && errno == EFAULT;
 }
 
-int seccomp_apply(const Oci__LinuxSeccomp *profile, struct error *e)
-{
-	_seccomp_ scmp_filter_ctx filter = NULL;
-	int r = build(profile, &filter, e);
-
-	if (r < 0)
-		return r;
-	r = seccomp_load(filter);
-	return r < 0 ? fail(e, -r, "cannot load the seccomp filter: %m") : 0;
-}
-
 int seccomp_export(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
 {
 	_seccomp_ scmp_filter_ctx filter = NULL;
@@ -328,4 +318,49 @@ int seccomp_export(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
 		return r;
 	r = seccomp_export_bpf(filter, fd);
 	return r < 0 ? fail(e, -r, "cannot export the seccomp filter: %m") : 0;
+}
+
+int seccomp_assemble(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
+{
+	int r = seccomp_export(profile, fd, e);
+
+	if (r < 0)
+		return r;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return fail(e, errno, "cannot seal the seccomp filter: %m");
+	return 0;
+}
+
+static int read_program(int fd, struct sock_fprog *ret, struct error *e)
+{
+	struct stat st;
+	size_t size;
+
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "cannot look at the seccomp filter: %m");
+	size = (size_t)st.st_size;
+	if (size == 0 || size % sizeof(*ret->filter) || size / sizeof(*ret->filter) > BPF_MAXINSNS)
+		return fail(e, EINVAL, "%zu bytes are no seccomp filter", size);
+	ret->filter = xmalloc(size);
+	ret->len = (unsigned short)(size / sizeof(*ret->filter));
+	if (pread(fd, ret->filter, size, 0) == (ssize_t)size)
+		return 0;
+	free(ret->filter);
+	return fail(e, EIO, "cannot read the seccomp filter: %m");
+}
+
+int seccomp_load_from(int fd, const Oci__LinuxSeccomp *profile, struct error *e)
+{
+	struct sock_fprog program;
+	uint32_t with = 0;
+	int r = flags_of(profile, &with, e);
+
+	if (r >= 0)
+		r = read_program(fd, &program, e);
+	if (r < 0)
+		return r;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, with, &program) != 0)
+		r = fail(e, errno, "cannot load the seccomp filter: %m");
+	free(program.filter);
+	return r;
 }

@@ -402,6 +402,7 @@ static int launch_first_process(struct container *c, const struct trees *trees,
 		.utsfd = uts,
 		.netfd = net,
 		.usersfd = users,
+		.filter = c->filterfd,
 		.null_tree = trees->null,
 		.trees = trees->fds,
 		.n_trees = trees->n,
@@ -477,6 +478,10 @@ static int create_patched(struct container *c, const Agent__CreateContainerReque
 	c->planfd = launch_plan(LAUNCH_INIT, &p->spec, e);
 	if (c->planfd < 0)
 		return c->planfd;
+	if (p->spec.linux->seccomp)
+		c->filterfd = launch_filter(e);
+	if (p->spec.linux->seccomp && c->filterfd < 0)
+		return c->filterfd;
 	return start_first_process(c, in, &trees, deadline_ms, e);
 }
 

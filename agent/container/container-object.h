@@ -58,6 +58,7 @@ struct container {
 	strv storages;                /* (queue) */
 	struct hugepages hugepages;   /* (queue) kept for it */
 	int planfd;                   /* (queue) */
+	int filterfd;                 /* (queue) of system calls; -1: there is none */
 	struct launched init;         /* (queue) pidfd and control socket of the first process */
 	struct cancel cancel;         /* raised when the sandbox ends */
 	struct loop_task bury;

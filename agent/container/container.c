@@ -148,7 +148,7 @@ static struct container *make(struct containers *cs, const char *id)
 	c->all = cs;
 	c->id = xstrdup(id);
 	c->queue = work_queue_new(cs->sb->pool);
-	c->cgroup.fd = c->planfd = -1;
+	c->cgroup.fd = c->planfd = c->filterfd = -1;
 	c->init = LAUNCHED_NONE;
 	c->next = cs->list;
 	cs->list = c;
@@ -281,6 +281,7 @@ static void release(struct container *c)
 	release_directory(c);
 	copy_forget(c->id);
 	c->planfd = close_fd(c->planfd);
+	c->filterfd = close_fd(c->filterfd);
 }
 
 int container_destroy(struct container *c, uint64_t deadline_ms, const struct cancel *cancel,
@@ -310,6 +311,7 @@ static void container_free(struct container *c)
 	cancel_done(&c->cancel);
 	cgroup_done(&c->cgroup);
 	(void)close_fd(c->planfd);
+	(void)close_fd(c->filterfd);
 	(void)close_fd(c->init.pidfd);
 	(void)close_fd(c->init.control);
 	strv_free(c->storages);

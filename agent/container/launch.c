@@ -108,6 +108,7 @@ static int gather(const struct launch *l, int control, struct child_fds *c, stru
 		[LAUNCH_SLOT_NULL] = l->null_tree,
 		[LAUNCH_SLOT_NET] = l->netfd,
 		[LAUNCH_SLOT_USERS] = l->usersfd,
+		[LAUNCH_SLOT_FILTER] = l->filter,
 	};
 	int r = 0;
 

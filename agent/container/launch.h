@@ -27,6 +27,7 @@ struct launch {
 	int utsfd;
 	int netfd;
 	int usersfd;      /* the user namespace */
+	int filter;       /* launch_filter() of the container */
 	int null_tree;    /* LAUNCH_INIT: a detached mount of nullfd */
 	const int *trees; /* LAUNCH_INIT: launch_n_trees() detached mounts */
 	size_t n_trees;

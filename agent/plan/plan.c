@@ -4,7 +4,8 @@
  *
  * A sealed memory file: the child is another program by then (the agent run again), may not trust
  * what a container can change, and needs no path to find it.  The agent writes it once and keeps it
- * for the container's later processes.  Any thread.
+ * for the container's later processes.  The filter of system calls is another one: to assemble it
+ * takes longer than all else of a start, so the first process does it for all.  Any thread.
  */
 #include "agent/plan/plan.h"
 
@@ -54,14 +55,25 @@ static int plan_write(int fd, enum launch_kind kind, const Oci__Spec *spec, stru
 	return r < 0 ? r : write_all(fd, bytes, len, "plan", e);
 }
 
+static int memory_file(const char *name, struct error *e)
+{
+	int fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? fail(e, errno, "cannot make a memory file: %m") : fd;
+}
+
+int launch_filter(struct error *e)
+{
+	return memory_file("kata-filter", e);
+}
+
 int launch_plan(enum launch_kind kind, const Oci__Spec *spec, struct error *e)
 {
-	_close_ int fd =
-		(int)syscall(SYS_memfd_create, "kata-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	_close_ int fd = memory_file("kata-plan", e);
 	int r;
 
 	if (fd < 0)
-		return fail(e, errno, "cannot make a memory file: %m");
+		return fd;
 	r = plan_write(fd, kind, spec, e);
 	if (r < 0)
 		return r;

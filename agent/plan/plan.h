@@ -21,6 +21,8 @@ enum launch_kind {
 
 /* A sealed memory file with what the child must know. */
 int launch_plan(enum launch_kind kind, const struct Oci__Spec *spec, struct error *e);
+/* An empty memory file, for the filter of the container's system calls. */
+int launch_filter(struct error *e);
 
 /* The descriptors of the child.  One that is not given is /dev/null. */
 enum launch_slot {
@@ -33,6 +35,7 @@ enum launch_slot {
 	LAUNCH_SLOT_NULL, /* LAUNCH_INIT: a detached mount of the guest's /dev/null */
 	LAUNCH_SLOT_NET,
 	LAUNCH_SLOT_USERS,
+	LAUNCH_SLOT_FILTER, /* launch_filter(): LAUNCH_INIT writes it, LAUNCH_EXEC reads it */
 	N_LAUNCH_SLOT,
 };
 

@@ -665,7 +665,6 @@ check_seccomp() {
 	remove filtered
 	refused "unknown action" "unknown action 'SCMP_ACT_ODD'" begin oddseccomp \
 		'.OCI.linux.seccomp = {defaultAction: "SCMP_ACT_ODD"}' true
-	remove oddseccomp
 }
 
 check_sysctl() {

@@ -238,6 +238,54 @@ static void test_seccomp_rules_become_a_filter(void **state)
 	assert_int_equal(filter(fd, SYS_kill, 3), 0x7fff0000);
 }
 
+/* The child that only loads it; its exit status is the errno of a call that PROFILE refuses. */
+static int status_under_filter(int fd, const Oci__LinuxSeccomp *profile)
+{
+	struct error e;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    seccomp_load_from(fd, profile, &e) < 0)
+			_exit(255);
+		_exit(syscall(SYS_mkdir, "/", 0755) < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status);
+}
+
+/* The first process of a container assembles it, and no later one may get another. */
+static void test_seccomp_filter_of_a_memory_file_is_loaded_as_it_was_made(void **state)
+{
+	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", name[] = "mkdir";
+	char log[] = "SECCOMP_FILTER_FLAG_LOG", *names[] = { name }, *flags[] = { log };
+	Oci__LinuxSyscall rule = OCI__LINUX_SYSCALL__INIT, *rules[] = { &rule };
+	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	struct error e;
+	_close_ int fd = launch_filter(&e), odd = launch_filter(&e);
+
+	(void)state;
+	rule.names = names;
+	rule.n_names = 1;
+	rule.action = refuse;
+	rule.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	rule.errnoret = 28;
+	profile.defaultaction = allow;
+	profile.syscalls = rules;
+	profile.n_syscalls = 1;
+	profile.flags = flags;
+	profile.n_flags = 1;
+	assert_int_equal(seccomp_load_from(fd, &profile, &e), -EINVAL);
+	assert_int_equal(seccomp_assemble(&profile, fd, &e), 0);
+	assert_int_equal(pwrite(fd, "", 1, 0), -1);
+	assert_int_equal(ftruncate(fd, 0), -1);
+	assert_int_equal(status_under_filter(fd, &profile), 28);
+	assert_int_equal(status_under_filter(fd, &profile), 28);
+	assert_int_equal(write(odd, "seven..", 7), 7);
+	assert_int_equal(seccomp_load_from(odd, &profile, &e), -EINVAL);
+}
+
 /* An engine lists every value that an argument may have, and there are more than arguments. */
 static void test_seccomp_rule_may_have_more_conditions_than_arguments(void **state)
 {
@@ -573,6 +621,7 @@ int main(void)
 		cmocka_unit_test(test_capabilities_are_known_by_all_their_spellings),
 		cmocka_unit_test(test_an_unknown_capability_is_an_error_in_each_set),
 		cmocka_unit_test(test_seccomp_rules_become_a_filter),
+		cmocka_unit_test(test_seccomp_filter_of_a_memory_file_is_loaded_as_it_was_made),
 		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
 		cmocka_unit_test(test_seccomp_condition_that_is_there_already_hides_none_behind_it),
 		cmocka_unit_test(test_seccomp_zero_with_each_rule_is_no_error),
