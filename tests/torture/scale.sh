@@ -7,7 +7,11 @@
 # account and token, files and an engine's socket of its own; the engine and its sandboxes are played (node/engine.go), and so is
 # the kubelet (node/scale.go).  The control plane is real, but for what watches over kubelets.  Fails if there is a write at rest
 # (rest=SECONDS, 120), a node has not exactly one connection there, or an agent asks more often than 0.25 times a second while the
-# API server is away (away=SECONDS, 600: what leads there hangs up), or ends unasked.  only=outage: no roll-outs.
+# API server is away (away=SECONDS, 600: what leads there hangs up), or ends unasked.  only=outage: no roll-outs;
+# only=roll-outs: nobody goes back by hand.  at-once=N (100) pods are started at a time.
+#
+# only=coordinator: nodes=N are objects alone, and what is measured is the coordinator, which fails if it takes more memory than its
+# Deployment allows; parallelism=N (500) and soak=SECONDS (5) are the policy's.
 # shellcheck source-path=SCRIPTDIR source=node.sh
 . "$(dirname "$0")/node.sh"
 require ip curl openssl
@@ -35,10 +39,11 @@ go_away() {
 	rmdir "$(dirname "$state")" 2>/dev/null || true
 }
 
-nodes=100 parts=()
+nodes=100 parts=() kustomization="$top/manifests"
 for option; do
 	case $option in
 	nodes=*) nodes=${option#*=} ;;
+	only=coordinator) kustomization=$work/coordinated parts+=("$option") ;;
 	*) parts+=("$option") ;;
 	esac
 done
@@ -48,8 +53,14 @@ program=$(node_program kata-deploy)
 cleanup go_away
 control_plane_up
 ln -s "$kubernetes" "$state/kubernetes"
-"$kubernetes/kubectl" kustomize "$top/manifests" | sed 's#image: .*kata-deploy:.*#image: localhost/kata-deploy:1.0.1#' >"$work/all.yaml"
-k apply -f "$work/all.yaml" >/dev/null
+mkdir "$work/coordinated"
+ln -s "$top/manifests" "$work/coordinated/manifests"
+printf 'resources: [manifests]\ncomponents: [manifests/components/coordinator]\n' >"$work/coordinated/kustomization.yaml"
+"$kubernetes/kubectl" kustomize --load-restrictor LoadRestrictionsNone "$kustomization" |
+	sed -e 's#image: .*kata-deploy:.*#image: localhost/kata-deploy:1.0.1#' -e 's/^  replicas: 1/  replicas: 0/' >"$work/all.yaml"
+# The kind of a resource is there a moment after it was made.
+apply() { k apply -f "$work/all.yaml"; }
+eventually 60 "the objects to be taken" apply
 note "$("$program" --version), the API server is ready"
 # With all that it starts it is one group, which ends together.
 setsid ip netns exec "$netns" "$work/node" scale "$program" "$work/room" /usr/bin/containerd \

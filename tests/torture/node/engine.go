@@ -35,6 +35,12 @@ type dump struct {
 	status   int
 }
 
+// answers are those of the real one, by what it was asked, for all nodes that have the same files.
+type answers struct {
+	sync.Mutex
+	known map[string]dump
+}
+
 type engine struct {
 	sync.Mutex
 	binary, version, file string                  // the configuration
@@ -47,7 +53,8 @@ type engine struct {
 	sandboxes             map[string]string // handler by id
 	failed                bool              // it did not start
 	restarts, dumps       int
-	known                 map[string]dump
+	known                 *answers
+	room                  string // of the node: other nodes have the same below theirs
 }
 
 func listen(socket string) net.Listener {
@@ -59,7 +66,7 @@ func listen(socket string) net.Listener {
 
 func newEngine(w *world, socket, file string) *engine {
 	e := &engine{binary: w.binary, version: w.version, file: file, sees: w.cluster.sees, records: records,
-		containers: map[string]message{}, sandboxes: map[string]string{}, known: map[string]dump{}}
+		containers: map[string]message{}, sandboxes: map[string]string{}, known: &answers{known: map[string]dump{}}, room: w.room}
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	server := &http.Server{Handler: e, Protocols: &protocols}
@@ -69,12 +76,12 @@ func newEngine(w *world, socket, file string) *engine {
 
 // ---- the real containerd ----
 
-func digestOf(dir string) string {
+func digestOf(dir, room string) string {
 	sum := sha256.New()
 	_ = filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
 		if err == nil && info.Mode().IsRegular() {
 			bytes, _ := os.ReadFile(path)
-			fmt.Fprintf(sum, "%s %d\n%s", path, len(bytes), bytes)
+			fmt.Fprintf(sum, "%s %d\n%s", strings.ReplaceAll(path, room, "@"), len(bytes), strings.ReplaceAll(string(bytes), room, "@"))
 		}
 		return nil
 	})
@@ -83,21 +90,26 @@ func digestOf(dir string) string {
 
 // ask runs the binary with these words, unless it has been asked the same of the same files.
 func (e *engine) ask(words []string) dump {
-	key := digestOf(filepath.Dir(e.file)) + strings.Join(words, "\x00")
-	if d, ok := e.known[key]; ok {
+	key := digestOf(filepath.Dir(e.file), e.room) + strings.ReplaceAll(strings.Join(words, "\x00"), e.room, "@")
+	e.known.Lock()
+	d, ok := e.known.known[key]
+	e.known.Unlock()
+	if ok {
+		d.out, d.err = strings.ReplaceAll(d.out, "@@", e.room), strings.ReplaceAll(d.err, "@@", e.room)
 		return d
 	}
 	var out, err strings.Builder
 	command := exec.Command(e.binary, words...)
 	command.Stdout, command.Stderr = &out, &err
-	d := dump{}
 	if command.Run() != nil {
 		d.status = 1
 	}
-	d.out, d.err = out.String(), err.String()
-	e.known[key] = d
+	d.out, d.err = strings.ReplaceAll(out.String(), e.room, "@@"), strings.ReplaceAll(err.String(), e.room, "@@")
+	e.known.Lock()
+	e.known.known[key] = d
+	e.known.Unlock()
 	e.dumps++
-	return d
+	return dump{out.String(), err.String(), d.status}
 }
 
 // read has it say which handlers its configuration has.

@@ -37,6 +37,12 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
+// tail is the last of it.
+func (s *said) tail(length int) string {
+	text := s.String()
+	return text[max(0, len(text)-length):]
+}
+
 // pod is the installer with the action that stays.
 type pod struct {
 	command *exec.Cmd

@@ -29,9 +29,9 @@ import (
 )
 
 const (
-	podsPath    = "/api/v1/namespaces/kata-system/pods"
-	daemonPath  = "/apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy"
-	accountPath = "/api/v1/namespaces/kata-system/serviceaccounts/kata-deploy/token"
+	podsPath     = "/api/v1/namespaces/kata-system/pods"
+	daemonPath   = "/apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy"
+	accountsPath = "/api/v1/namespaces/kata-system/serviceaccounts"
 )
 
 // ---- the administrator ----
@@ -48,7 +48,7 @@ func newAdmin(url, pki string) *admin {
 	must(err)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(ca)
-	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}, MaxIdleConnsPerHost: 8}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}}, MaxIdleConnsPerHost: 32}
 	return &admin{url, &http.Client{Transport: transport}}
 }
 
@@ -103,6 +103,7 @@ type agent struct {
 	isReady    bool
 	ended      chan error
 	isStopping bool
+	isStarting bool
 	isWiped    bool // its label was taken away
 }
 
@@ -112,6 +113,18 @@ type way struct {
 	target             string
 	isAway             *atomic.Bool
 	tries, open, bytes atomic.Int64
+}
+
+// counted counts what is read, while that is going on.
+type counted struct {
+	from  io.Reader
+	bytes *atomic.Int64
+}
+
+func (c counted) Read(bytes []byte) (int, error) {
+	n, err := c.from.Read(bytes)
+	c.bytes.Add(int64(n))
+	return n, err
 }
 
 func newWay(target string, isAway *atomic.Bool) *way {
@@ -145,8 +158,7 @@ func (w *way) serve(from net.Conn) {
 	both.Add(2)
 	carry := func(to, from net.Conn) {
 		defer both.Done()
-		n, _ := io.Copy(to, from)
-		w.bytes.Add(n)
+		_, _ = io.Copy(to, counted{from, &w.bytes})
 		_ = to.Close()
 		_ = from.Close()
 	}
@@ -163,26 +175,32 @@ func (w *way) serve(from net.Conn) {
 }
 
 type scale struct {
-	admin   *admin
-	room    string
-	pki     string
-	program string
-	binary  string
-	isAway  atomic.Bool
-	agents  map[string]*agent
+	admin     *admin
+	room      string
+	pki       string
+	program   string
+	binary    string
+	version   string
+	known     *answers
+	onFailure func() // says more
+	atOnce    int    // so many pods are started at a time
+	starting  atomic.Int64
+	isAway    atomic.Bool
+	agents    map[string]*agent
 	sync.Mutex
 	pods map[string]object // by uid, as they are just now
 }
 
 func (s *scale) newAgent(name, target string) *agent {
 	room := s.room + "/" + name
-	w := &world{version: versionOf(s.binary), room: room, node: room + "/node", program: s.program, installer: kataDeploy, binary: s.binary}
+	w := &world{version: s.version, room: room, node: room + "/node", program: s.program, installer: kataDeploy, binary: s.binary}
 	for _, folder := range []string{"/node/etc/kata-containers", "/run/vc/sbs"} {
 		must(os.MkdirAll(room+folder, 0o755))
 	}
 	w.cluster = &cluster{}
 	giveContainerd(w, room+"/c.sock")
 	w.engine.records = room + "/run/vc/sbs"
+	w.engine.known = s.known
 	w.engine.sees = func(handlers []string) {
 		list := []object{}
 		for _, name := range handlers {
@@ -209,18 +227,28 @@ func stamp() string { return time.Now().UTC().Format(time.RFC3339) }
 
 // ---- the kubelet ----
 
-func (s *scale) kubeconfig(a *agent, pod object) string {
-	metadata := pod["metadata"].(object)
-	token := s.admin.do("POST", accountPath, "application/json", object{"spec": object{
-		"expirationSeconds": 7200,
-		"boundObjectRef":    object{"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]},
-	}})["status"].(object)["token"].(string)
+// token of an account, bound to POD if there is one.
+func (s *scale) token(account string, pod object) string {
+	spec := object{"expirationSeconds": 7200}
+	if pod != nil {
+		metadata := pod["metadata"].(object)
+		spec["boundObjectRef"] = object{"kind": "Pod", "apiVersion": "v1", "name": metadata["name"], "uid": metadata["uid"]}
+	}
+	answer := s.admin.do("POST", accountsPath+"/"+account+"/token", "application/json", object{"spec": spec})
+	return answer["status"].(object)["token"].(string)
+}
+
+func (s *scale) writeKubeconfig(path, server, token string) {
 	ca, err := os.ReadFile(s.pki + "/ca.crt")
 	must(err)
-	path := a.world.room + "/kubeconfig"
 	text := fmt.Sprintf("current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\nusers: [{name: u, user: {token: '%s'}}]\n"+
-		"clusters: [{name: k, cluster: {server: '%s', tls-server-name: kubernetes, certificate-authority-data: %s}}]\n", token, a.way.url, base64.StdEncoding.EncodeToString(ca))
+		"clusters: [{name: k, cluster: {server: '%s', tls-server-name: kubernetes, certificate-authority-data: %s}}]\n", token, server, base64.StdEncoding.EncodeToString(ca))
 	must(os.WriteFile(path, []byte(text), 0o600))
+}
+
+func (s *scale) kubeconfig(a *agent, pod object) string {
+	path := a.world.room + "/kubeconfig"
+	s.writeKubeconfig(path, a.way.url, s.token("kata-deploy", pod))
 	return path
 }
 
@@ -237,7 +265,7 @@ func (s *scale) begin(a *agent, pod object) {
 	image := pod["spec"].(object)["containers"].([]any)[0].(object)["image"].(string)
 	release := image[strings.LastIndex(image, ":")+1:]
 	w := a.world
-	a.port, a.isReady, a.isStopping, a.pod = int(lastPort.Add(1)), false, false, pod["metadata"].(object)["uid"].(string)
+	a.port, a.isReady, a.isStarting, a.isStopping, a.pod = int(lastPort.Add(1)), false, true, false, pod["metadata"].(object)["uid"].(string)
 	a.ended = make(chan error, 1)
 	a.process = s.command(a, "install")
 	a.process.Env = []string{
@@ -276,12 +304,20 @@ func (s *scale) look(pod object) {
 			select {
 			case <-a.ended:
 				a.process = nil
+				if a.isStarting {
+					a.isStarting = false
+					s.starting.Add(-1)
+				}
 			default:
 				return
 			}
 		}
 		s.admin.do("DELETE", podsPath+"/"+name, "application/json", object{"gracePeriodSeconds": 0})
 	case a.process == nil:
+		if s.starting.Add(1) > int64(s.atOnce) {
+			s.starting.Add(-1)
+			return
+		}
 		s.begin(a, pod)
 		s.tell(name, false)
 	case a.pod == uid:
@@ -297,6 +333,10 @@ func (s *scale) look(pod object) {
 			answer.Body.Close()
 		}
 		if isReady != a.isReady {
+			if isReady && a.isStarting {
+				a.isStarting = false
+				s.starting.Add(-1)
+			}
 			a.isReady = isReady
 			s.tell(name, isReady)
 		}
@@ -354,7 +394,8 @@ func (s *scale) kubelets() {
 		}
 		s.Unlock()
 		all.Wait()
-		time.Sleep(500 * time.Millisecond)
+		// Those of many nodes have one machine here.
+		time.Sleep(max(500*time.Millisecond, time.Duration(len(s.agents))*5*time.Millisecond))
 	}
 }
 
@@ -366,10 +407,16 @@ type figures struct {
 }
 
 // processor is what the API server has taken so far, in ms.
-func (s *scale) processor() int64 {
+func (s *scale) processor() int64 { return processorOf(s.apiServer()) }
+
+func (s *scale) apiServer() string {
 	text, err := os.ReadFile(filepath.Dir(s.pki) + "/pid/kube-apiserver")
 	must(err)
-	line, err := os.ReadFile("/proc/" + strings.Fields(string(text))[0] + "/stat")
+	return strings.Fields(string(text))[0]
+}
+
+func processorOf(process string) int64 {
+	line, err := os.ReadFile("/proc/" + process + "/stat")
 	must(err)
 	fields := strings.Fields(string(line)[strings.LastIndex(string(line), ")")+1:])
 	return int64(number10(fields[11], 0)+number10(fields[12], 0)) * 10
@@ -388,8 +435,8 @@ func (s *scale) mark() figures {
 	return f
 }
 
-// requests of the nodes' account since then, by verb and kind, from the API server's audit log.
-func (s *scale) requests(from int64) (map[string]int, int) {
+// requests of the account since then, by verb and kind, from the API server's audit log.
+func (s *scale) requests(account string, from int64) (map[string]int, int) {
 	file, err := os.Open(s.audit())
 	must(err)
 	defer file.Close()
@@ -409,7 +456,7 @@ func (s *scale) requests(from int64) (map[string]int, int) {
 			break
 		}
 		// A watch is told when it begins and when it ends.
-		if !strings.HasSuffix(line.User.Username, ":kata-deploy") || line.Verb == "watch" && line.Stage == "ResponseComplete" {
+		if !strings.HasSuffix(line.User.Username, ":"+account) || line.Verb == "watch" && line.Stage == "ResponseComplete" {
 			continue
 		}
 		what := line.ObjectRef.Resource
@@ -430,7 +477,7 @@ func (s *scale) requests(from int64) (map[string]int, int) {
 func (s *scale) report(what string, from figures) map[string]int {
 	to := s.mark()
 	n := float64(len(s.agents))
-	counts, refused := s.requests(from.auditAt)
+	counts, refused := s.requests("kata-deploy", from.auditAt)
 	var verbs []string
 	total := 0
 	for verb, count := range counts {
@@ -461,6 +508,9 @@ func (s *scale) wait(what string, limit time.Duration, is func() (bool, string))
 			fmt.Printf("%s said: %s\n", a.name, a.said.String())
 			break
 		}
+	}
+	if s.onFailure != nil {
+		s.onFailure()
 	}
 	fatal("%s did not come to its end: %s", what, why)
 }
@@ -590,6 +640,36 @@ func (s *scale) quiet() {
 	}
 }
 
+// tellMemory is what the API server has, and what a node's program and its child have of their own.
+func (s *scale) tellMemory() {
+	var own, processes int
+	for _, a := range s.agents {
+		if a.process == nil {
+			continue
+		}
+		pid := a.process.Process.Pid
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+		for _, process := range append(strings.Fields(string(children)), fmt.Sprint(pid)) {
+			own += memoryOf(process, "smaps_rollup", "Private_Dirty:")
+			processes++
+		}
+	}
+	n := len(s.agents)
+	fmt.Printf("memory: the API server has %d MiB; a node's program has %d KiB of its own, in %.1f processes\n",
+		memoryOf(s.apiServer(), "status", "VmRSS:")/1024, own/n, float64(processes)/float64(n))
+}
+
+// memoryOf is what that file of /proc says, in KiB.
+func memoryOf(process, file, name string) int {
+	text, _ := os.ReadFile("/proc/" + process + "/" + file)
+	for _, line := range strings.Split(string(text), "\n") {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == name {
+			return number10(fields[1], 0)
+		}
+	}
+	return 0
+}
+
 func (s *scale) rollOuts(n int) {
 	for _, release := range []string{"1.0.2", "1.0.1"} {
 		began := s.mark()
@@ -602,8 +682,12 @@ func (s *scale) rollOuts(n int) {
 
 func runScale(program, room, binary string, options map[string]string) {
 	s := &scale{admin: newAdmin(options["server"], options["pki"]), room: room, pki: options["pki"], program: program, binary: binary,
-		agents: map[string]*agent{}}
+		version: versionOf(binary), known: &answers{known: map[string]dump{}}, atOnce: number10(options["at-once"], 100), agents: map[string]*agent{}}
 	n := number10(options["nodes"], 50)
+	if options["only"] == "coordinator" {
+		s.coordinate(n, options)
+		return
+	}
 	for _, v := range []string{"1.0.1", "1.0.2"} {
 		must(os.MkdirAll(room+"/"+v, 0o755))
 		writeRelease(room+"/"+v, v, delivered)
@@ -634,7 +718,10 @@ func runScale(program, room, binary string, options map[string]string) {
 	}
 	if options["only"] != "outage" {
 		s.rollOuts(n)
+	}
+	if options["only"] == "" {
 		s.goBack()
 	}
+	s.tellMemory()
 	s.outage(time.Duration(number10(options["away"], 600)) * time.Second)
 }
