@@ -76,14 +76,20 @@ bring() {
 	END
 }
 
-start_node() {
+# What no disk has, so after each boot.
+start_network() {
 	vm sh -euc "
-		cp -r /node/etc/. /etc/
-		: >/etc/resolv.conf
 		sysctl -qw net.ipv4.ip_forward=1
 		nft add table ip service
 		nft add chain ip service prerouting '{ type nat hook prerouting priority dstnat; }'
-		nft add rule ip service prerouting ip daddr 10.96.0.1 tcp dport 443 dnat to $bridge_ip:6443
+		nft add rule ip service prerouting ip daddr 10.96.0.1 tcp dport 443 dnat to $bridge_ip:6443"
+}
+
+start_node() {
+	start_network
+	vm sh -euc "
+		cp -r /node/etc/. /etc/
+		: >/etc/resolv.conf
 		systemctl daemon-reload
 		[ $engine_unit = containerd ] || systemctl stop containerd
 		systemctl restart $engine_unit
