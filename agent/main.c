@@ -14,6 +14,7 @@
 
 #include "lib/file.h"
 #include "lib/log.h"
+#include "lib/proc.h"
 #include "lib/sock.h"
 
 #include "agent/child/child.h"
@@ -374,6 +375,8 @@ int main(int argc, char **argv)
 		return child_main();
 	if (argc > 1 && str_equal(argv[1], "console"))
 		return console_main();
+	/* Once, for what will be made of this process's children. */
+	proc_reset_signals();
 	log_open("kata-agent", STDOUT_FILENO, LOG_JSON, LOG_LEVEL_INFO);
 	config_init(&agent.config);
 	if (getpid() == 1)

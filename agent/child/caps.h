@@ -15,10 +15,6 @@ struct caps {
 	uint64_t ambient;
 };
 
-/* Every capability this kernel knows, asked of the kernel and not of /proc, which a container may
- * have covered. */
-uint64_t caps_known(void);
-
 /* The sets of FROM (NULL: all empty), whose names may have CAP_ before them; what this kernel does
  * not have is in none.  EINVAL: a name that nobody knows. */
 int caps_parse(const struct Oci__LinuxCapabilities *from, struct caps *ret, struct error *e);

@@ -29,7 +29,6 @@
 #include <sys/wait.h>
 
 #include "lib/file.h"
-#include "lib/proc.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 
 #define N_FDS_MAX     (N_LAUNCH_SLOT + 1 + LAUNCH_MOUNTS_MAX)
@@ -61,14 +60,17 @@ struct abi_clone_args {
 
 #define ABI_CLONE_INTO_CGROUP UINT64_C(0x200000000)
 
-/* Between clone and exec: only what is safe there. */
+/* Between clone and exec: only what is safe there.  Every signal has its default action in the
+ * agent (main.c), and so here. */
 static _noreturn_ void become_child(const struct child_fds *c)
 {
 	static char name[] = "kata-agent", role[] = "init";
 	static char *const argv[] = { name, role, NULL };
 	static char *const env[] = { NULL };
+	sigset_t none;
 
-	proc_reset_signals();
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	for (size_t i = 0; i < c->n; i++)
 		if (dup2(c->fds[i], (int)i) < 0)
 			_exit(127);

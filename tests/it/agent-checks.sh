@@ -315,7 +315,14 @@ check_exec() {
 	remove execs
 }
 
+# Whatever the agent blocks, or whoever started it ignores.
 check_signals() {
+	local none=$'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000'
+	begin default . sh -c 'grep -E "Sig(Blk|Ign)" /proc/self/status; sleep 1000'
+	expect "signals of a first process" "$none" "$(read_once ReadStdout default default)"
+	exec_process default e1 . grep -E 'Sig(Blk|Ign)' /proc/self/status >/dev/null
+	expect "signals of a later process" "$none" "$(drain ReadStdout default e1)"
+	remove default
 	begin unhandled . sleep 1000
 	signal unhandled unhandled 15
 	expect "SIGTERM without a handler" 137 "$(status_of unhandled)"

@@ -54,6 +54,7 @@ start_agent() {
 		mount -t tmpfs -o mode=755 tmpfs /run
 		ip link set lo up
 		export KATA_AGENT_CGROUP_ROOT=$cgroups
+		trap '' HUP USR1
 		$agent -s $address -p agent.log=debug >$work/agent.log 2>&1 &
 		echo \$! >$work/agent.pid
 		wait \$!
