@@ -2,11 +2,13 @@
 /*
  * cmd-metrics - kata-runtime metrics: a sandbox in numbers, which its shim gathers.
  *
- * Any shim of this family is asked (runtime/sandbox/management.h).
+ * Any shim of this family is asked (runtime/sandbox/management.h), but those that do not survive
+ * it.
  */
 
 #include <stdio.h>
 
+#include "lib/foreign.h"
 #include "runtime/cli/cli.h"
 #include "runtime/sandbox/management.h"
 
@@ -27,6 +29,8 @@ int cmd_metrics(const struct cli *cli, int argc, char **argv, struct error *e)
 	r = check_id(argv[1], "sandbox id", 128, e);
 	if (r >= 0)
 		r = cli_need_root("metrics", e);
+	if (r >= 0)
+		r = management_check_metrics(FOREIGN_RUN, argv[1], e);
 	if (r >= 0)
 		r = management_ask_sandbox(argv[1], &q, &answer, e);
 	if (r >= 0)

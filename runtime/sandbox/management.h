@@ -54,4 +54,8 @@ int management_ask(const char *socket, const struct management_question *q, char
 int management_ask_sandbox(const char *id, const struct management_question *q, char **ret_answer,
 			   struct error *e);
 
+/* Whether the shim of sandbox ID, by what lies below RUN, survives the question for metrics.
+ * ENOTSUP if it is known to end, and its pod with it. */
+int management_check_metrics(const char *run, const char *id, struct error *e);
+
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * test_shim_request - requests to a shim's management socket, and what is none.
+ * test_shim_request - requests to a shim's management socket, what is none, and what it survives.
  */
 
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <string.h>
@@ -200,6 +200,36 @@ static void test_text_of_a_shim_keeps_its_lines(void **state)
 
 #define TEST(name) cmocka_unit_test(name)
 
+static void test_metrics_are_not_asked_of_a_shim_that_ends_of_it(void **state)
+{
+	static const struct {
+		const char *path, *text, *id;
+		int result;
+	} cases[] = {
+		{ "kata/q/state.json", "{\"hypervisor\":{\"hypervisor_type\":\"qemu\"}}", "q",
+		  -ENOTSUP },
+		{ "kata/f/state.json", "{\"hypervisor\":{\"hypervisor_type\":\"firecracker\"}}",
+		  "f", -ENOTSUP },
+		{ "kata/c/state.json", "{\"hypervisor\":{\"hypervisor_type\":\"clh\"}}", "c", 0 },
+		{ "kata/n/state.json", "{\"hypervisor\":null}", "n", 0 },
+		{ "vc/sbs/go/persist.json", "{}", "go", 0 },
+		{ "vc/sbs/ours/state.json", "{}", "ours", 0 },
+	};
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		folder_put(*state, cases[i].path, cases[i].text);
+		assert_int_equal(management_check_metrics(*state, cases[i].id, &e),
+				 cases[i].result);
+	}
+	assert_int_equal(management_check_metrics(*state, "q", &e), -ENOTSUP);
+	assert_string_equal(
+		e.msg,
+		"the shim of sandbox 'q' is upstream's in Rust, which ends with its pod "
+		"when it is asked for the metrics of 'qemu'");
+	assert_int_equal(management_check_metrics(*state, "gone", &e), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +241,9 @@ int main(void)
 		TEST(test_escaped_text_comes_back),
 		TEST(test_answers_of_a_shim_are_told_apart),
 		TEST(test_text_of_a_shim_keeps_its_lines),
+		cmocka_unit_test_setup_teardown(
+			test_metrics_are_not_asked_of_a_shim_that_ends_of_it, folder_setup,
+			folder_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
