@@ -47,9 +47,13 @@ upstream_tool() {
 	theirs() { inside timeout 60 "$tool" --config "$tool_configuration" "$@"; }
 }
 
-# upstream_configuration FOLDER PARTS CONSOLE - what a shim of upstream's reads, for a guest of FOLDER (a release of
-# ours) under the QEMU in PARTS; CONSOLE: true or false.
+# upstream_configuration SHIM FOLDER PARTS CONSOLE - what a shim of upstream's (GO, RUST) reads, for a guest of FOLDER (a
+# release of ours) under the QEMU in PARTS; CONSOLE: true or false.  That in Rust refuses what it does not know.
 upstream_configuration() {
+	local dial="dial_timeout = 180" rootfs=""
+	# It has room for more memory only where the root of a guest could need it.
+	[ "$1" = GO ] || { dial="dial_timeout_ms = 500" rootfs='vm_rootfs_driver = "virtio-pmem"'; }
+	shift
 	cat <<-END
 		[hypervisor.qemu]
 		path = "$2/qemu-system-x86_64"
@@ -64,6 +68,7 @@ upstream_configuration() {
 		default_memory = 384
 		default_bridges = 1
 		memory_slots = 2
+		$rootfs
 		shared_fs = "virtio-fs"
 		virtio_fs_daemon = "$1/libexec/virtiofsd"
 		valid_virtio_fs_daemon_paths = ["$1/libexec/virtiofsd"]
@@ -80,7 +85,7 @@ upstream_configuration() {
 		disable_guest_selinux = true
 		[agent.kata]
 		debug_console_enabled = $3
-		dial_timeout = 180
+		$dial
 		reconnect_timeout_ms = 180000
 		[runtime]
 		name = "virt_container"
