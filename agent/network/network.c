@@ -66,8 +66,7 @@ static void fill_link(struct link *link, struct nlmsghdr *message)
 		return;
 	if (attrs[IFLA_IFNAME])
 		(void)nla_strlcpy(link->name, attrs[IFLA_IFNAME], sizeof(link->name));
-	if (attrs[IFLA_MTU])
-		link->mtu = nla_get_u32(attrs[IFLA_MTU]);
+	link->mtu = netlink_u32(attrs[IFLA_MTU], 0);
 	if (attrs[IFLA_ADDRESS] && nla_len(attrs[IFLA_ADDRESS]) == NET_MAC_LEN) {
 		link->has_mac = true;
 		memcpy(link->mac, nla_data(attrs[IFLA_ADDRESS]), NET_MAC_LEN);

@@ -170,7 +170,7 @@ static void describe_route(const struct rtmsg *header, struct nlattr **attrs, Ty
 		out->gateway = address_of(header->rtm_family, attrs[RTA_GATEWAY]);
 	if (attrs[RTA_PREFSRC])
 		out->source = address_of(header->rtm_family, attrs[RTA_PREFSRC]);
-	if (attrs[RTA_OIF] && if_indextoname(nla_get_u32(attrs[RTA_OIF]), name))
+	if (if_indextoname(netlink_u32(attrs[RTA_OIF], 0), name))
 		out->device = xstrdup(name);
 }
 

@@ -11,6 +11,7 @@
 
 #include "lib/net/netlink.h"
 
+#include <linux/neighbour.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <string.h>
@@ -47,6 +48,11 @@ void netlink_put(struct nl_msg *msg, int type, const void *data, size_t len)
 		abort();
 }
 
+uint32_t netlink_u32(const struct nlattr *at, uint32_t otherwise)
+{
+	return at && nla_len(at) >= (int)sizeof(uint32_t) ? nla_get_u32(at) : otherwise;
+}
+
 static int request_send(int fd, struct nl_msg *msg, const char *what, struct error *e)
 {
 	struct nlmsghdr *header = nlmsg_hdr(msg);
@@ -57,17 +63,35 @@ static int request_send(int fd, struct nl_msg *msg, const char *what, struct err
 	return 0;
 }
 
+/* What stands before the attributes of each type that is read somewhere. */
+static const struct {
+	uint16_t type;
+	size_t size;
+} fixed_parts[] = {
+	{ NLMSG_ERROR, sizeof(struct nlmsgerr) },  { RTM_NEWLINK, sizeof(struct ifinfomsg) },
+	{ RTM_NEWADDR, sizeof(struct ifaddrmsg) }, { RTM_NEWROUTE, sizeof(struct rtmsg) },
+	{ RTM_NEWNEIGH, sizeof(struct ndmsg) },
+};
+
+static bool is_whole(const struct nlmsghdr *header)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fixed_parts); i++)
+		if (header->nlmsg_type == fixed_parts[i].type)
+			return nlmsg_datalen(header) >= (int)fixed_parts[i].size;
+	return true;
+}
+
 /* 1 when HEADER ends the answer, 0 when more follows, -errno when it is the kernel's refusal. */
 static int answer_state(const struct nlmsghdr *header, const char *what, struct error *e)
 {
 	const struct nlmsgerr *answer = nlmsg_data(header);
 
+	if (!is_whole(header))
+		return fail(e, EPROTO, "cannot %s: the kernel's answer is cut", what);
 	if (header->nlmsg_type == NLMSG_DONE)
 		return 1;
 	if (header->nlmsg_type != NLMSG_ERROR)
 		return 0;
-	if (nlmsg_datalen(header) < (int)sizeof(*answer))
-		return fail(e, EPROTO, "cannot %s: the kernel's answer is cut", what);
 	if (answer->error == 0)
 		return 1;
 	return fail(e, -answer->error, "cannot %s: %m", what);

@@ -210,7 +210,7 @@ static void scan_link(struct nlmsghdr *header, void *arg)
 	*link = (struct network_link){
 		.index = (unsigned)info->ifi_index,
 		.flags = info->ifi_flags,
-		.mtu = at[IFLA_MTU] ? nla_get_u32(at[IFLA_MTU]) : 1500,
+		.mtu = netlink_u32(at[IFLA_MTU], 1500),
 		.tap_fd = -1,
 	};
 	(void)nla_strlcpy(link->name, at[IFLA_IFNAME], sizeof(link->name));
@@ -251,9 +251,9 @@ static uint32_t route_mtu(struct nlattr *metrics)
 {
 	struct nlattr *at[RTAX_MAX + 1];
 
-	if (!metrics || nla_parse_nested(at, RTAX_MAX, metrics, NULL) < 0 || !at[RTAX_MTU])
+	if (!metrics || nla_parse_nested(at, RTAX_MAX, metrics, NULL) < 0)
 		return 0;
-	return nla_get_u32(at[RTAX_MTU]);
+	return netlink_u32(at[RTAX_MTU], 0);
 }
 
 static bool is_pod_route(const struct rtmsg *info)
@@ -273,10 +273,9 @@ static void scan_route(struct nlmsghdr *header, void *arg)
 	char text[INET6_ADDRSTRLEN];
 
 	if (header->nlmsg_type != RTM_NEWROUTE || !is_pod_route(info) ||
-	    n->n_routes == OBJECTS_MAX ||
-	    nlmsg_parse(header, sizeof(*info), at, RTA_MAX, NULL) < 0 || !at[RTA_OIF])
+	    n->n_routes == OBJECTS_MAX || nlmsg_parse(header, sizeof(*info), at, RTA_MAX, NULL) < 0)
 		return;
-	link = link_find(n, (int)nla_get_u32(at[RTA_OIF]));
+	link = link_find(n, (int)netlink_u32(at[RTA_OIF], 0));
 	if (!link)
 		return;
 

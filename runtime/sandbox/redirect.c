@@ -65,12 +65,16 @@ static void match_name(struct nlmsghdr *header, void *arg)
 {
 	struct wanted *w = arg;
 	const struct ifinfomsg *info = nlmsg_data(header);
-	struct nlattr *name;
+	struct nlattr *at;
+	char name[IFNAMSIZ];
 
 	if (header->nlmsg_type != RTM_NEWLINK)
 		return;
-	name = nlmsg_find_attr(header, sizeof(*info), IFLA_IFNAME);
-	if (name && strncmp(nla_data(name), w->name, IFNAMSIZ) == 0)
+	at = nlmsg_find_attr(header, sizeof(*info), IFLA_IFNAME);
+	if (!at)
+		return;
+	(void)nla_strlcpy(name, at, sizeof(name));
+	if (strcmp(name, w->name) == 0)
 		w->index = (unsigned)info->ifi_index;
 }
 

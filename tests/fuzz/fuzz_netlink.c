@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "runtime/sandbox/network.h"
+#include "runtime/sandbox/redirect.h"
 #include "tests/fuzz/datagrams.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -27,6 +28,17 @@ static void check(const struct network *n)
 			abort();
 }
 
+static void find(const uint8_t *data, size_t size)
+{
+	struct datagrams kernel = datagrams_open(data, size);
+	unsigned index = 0;
+	struct error e;
+
+	if (redirect_find(kernel.fd, "eth0", &index, &e) >= 0 && index == 0)
+		abort();
+	datagrams_close(&kernel);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct datagrams kernel = datagrams_open(data, size);
@@ -41,5 +53,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n->netlink_fd = -1;
 	network_free(n);
 	datagrams_close(&kernel);
+	find(data, size);
 	return 0;
 }

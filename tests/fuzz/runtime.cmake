@@ -13,7 +13,7 @@ kata_fuzz(fuzz_state.c SOURCES folder.c PARSES runtime/sandbox/state.c:-state_se
 	LIBS kata_sandbox)
 kata_fuzz(fuzz_shim_stats.c PARSES runtime/shim/stats.c:-stats_host_kind runtime/shim/metrics.c:print_guest,metrics_of_guest LIBS kata_shim)
 kata_fuzz(fuzz_netlink.c SOURCES datagrams.c
-	PARSES lib/net/netlink.c:answer_state,answer_read,netlink_dump
+	PARSES lib/net/netlink.c:is_whole,netlink_u32,answer_state,answer_read,netlink_dump runtime/sandbox/redirect.c:match_name,redirect_find
 		runtime/sandbox/network.c:link_find,scan_link,address_text,scan_address,route_mtu,is_pod_route,scan_route,is_gateway,scan_neighbour,drop_unaddressed,scan_all
 	LIBS kata_sandbox)
 kata_fuzz(fuzz_vsock.c PARSES lib/sock.c:fail_refused,read_byte,ask_for_port,shake_hands runtime/vmm/vsock.c:read_line,check_line LIBS kata_vmm)
