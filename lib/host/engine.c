@@ -117,11 +117,15 @@ static size_t numbers_len(const char *number)
 	size_t len = 0;
 
 	for (unsigned i = 0; i < 3; i++) {
-		size_t digits = strspn(number + len + (i > 0), "0123456789");
+		size_t dot = i > 0;
+		size_t digits;
 
-		if (digits == 0 || (i > 0 && number[len] != '.'))
+		if (dot && number[len] != '.')
 			break;
-		len += digits + (i > 0);
+		digits = strspn(number + len + dot, "0123456789");
+		if (digits == 0)
+			break;
+		len += dot + digits;
 	}
 	return len;
 }

@@ -828,6 +828,29 @@ static void test_journal_of_an_older_version_is_understood(void **state)
 	assert_string_equal(after, "version = 2\n");
 }
 
+static void test_version_is_compared_by_the_numbers_it_has(void **state)
+{
+	static const struct {
+		const char *ours, *kubelets;
+		int wanted;
+	} cases[] = {
+		{ "1.7", "containerd://1.7", 0 },
+		{ "1.7", "containerd://1.7.2", -EINVAL },
+		{ "1.7.20~ds1", "containerd://1.7.20", 0 },
+		{ "2", "containerd://2", 0 },
+		{ "2.1.0", "containerd://Unknown", 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *kubelets = xstrdup(cases[i].kubelets);
+		struct error e = { 0 };
+
+		assert_int_equal(engine_set_version(&f->engine, cases[i].ours, &e), 0);
+		assert_int_equal(engine_must_be(&f->engine, kubelets, &e), cases[i].wanted);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -864,6 +887,7 @@ int main(void)
 		T(test_undo_brings_the_block_of_containerd1_back),
 		T(test_undo_of_what_did_not_happen_leaves_somebody_elses_edit),
 		T(test_journal_of_an_older_version_is_understood),
+		T(test_version_is_compared_by_the_numbers_it_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
