@@ -81,16 +81,13 @@ static int ask_version(const char *socket, uint64_t deadline_ms, const struct ca
 }
 
 /* Its list of runtimes has the members that containerd's CRI service gives its own. */
-static int status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
-		  struct endpoint_state *ret_status, struct error *e)
+static int read_status(struct json_object *answer, struct endpoint_state *ret_status,
+		       struct error *e)
 {
-	_json_ struct json_object *answer = NULL;
-	struct json_object *runtimes, *containerd;
+	struct json_object *runtimes = json_at(answer, "Runtimes");
+	struct json_object *containerd;
 	struct endpoint_state s = { .is_ready = true };
 
-	if (ask(socket, "/info", deadline_ms, cancel, &answer, e) < 0)
-		return -e->code;
-	runtimes = json_at(answer, "Runtimes");
 	if (!json_object_is_type(runtimes, json_type_object))
 		return fail(e, EPROTO, "Docker's answer has no runtimes");
 	s.config = json_object_new_object();
@@ -104,6 +101,16 @@ static int status(const char *socket, uint64_t deadline_ms, const struct cancel 
 	}
 	*ret_status = s;
 	return 0;
+}
+
+static int status(const char *socket, uint64_t deadline_ms, const struct cancel *cancel,
+		  struct endpoint_state *ret_status, struct error *e)
+{
+	_json_ struct json_object *answer = NULL;
+
+	return ask(socket, "/info", deadline_ms, cancel, &answer, e) < 0
+		       ? -e->code
+		       : read_status(answer, ret_status, e);
 }
 
 static void add_container(struct live *l, const char *id, struct json_object *container)

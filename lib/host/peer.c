@@ -58,6 +58,15 @@ static void put_word(const char *word, FILE *out)
 		(void)fprintf(out, "%s\n", word);
 }
 
+/* PATHS, then the words of a command line as the kernel has it, each with a NUL behind it. */
+static void put_words(char *const *paths, const char *words, size_t len, FILE *out)
+{
+	for (; *paths; paths++)
+		put_word(*paths, out);
+	for (const char *word = words; word < words + len; word += strlen(word) + 1)
+		put_word(word, out);
+}
+
 int peer_words(const char *socket, char *const *paths, FILE *out, struct error *e)
 {
 	_free_ char *path = NULL;
@@ -70,9 +79,6 @@ int peer_words(const char *socket, char *const *paths, FILE *out, struct error *
 	path = xasprintf("/proc/%d/cmdline", pid);
 	if (file_read(path, WORDS_MAX, &words, &len, e) < 0)
 		return -e->code;
-	for (; *paths; paths++)
-		put_word(*paths, out);
-	for (const char *word = words; word < words + len; word += strlen(word) + 1)
-		put_word(word, out);
+	put_words(paths, words, len, out);
 	return 0;
 }

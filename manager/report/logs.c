@@ -31,24 +31,24 @@ static const char problem_words[] =
 /* A shim that starts a VMM writes its whole command line, in which any word may stand. */
 static const char no_problem[] = "launching .* with:";
 
-struct filter {
+struct patterns {
 	regex_t problem, none;
 };
 
-static void filter_init(struct filter *f)
+static void patterns_init(struct patterns *f)
 {
 	if (regcomp(&f->problem, problem_words, REG_EXTENDED | REG_ICASE | REG_NOSUB) != 0 ||
 	    regcomp(&f->none, no_problem, REG_EXTENDED | REG_NOSUB) != 0)
 		abort();
 }
 
-static void filter_done(struct filter *f)
+static void patterns_done(struct patterns *f)
 {
 	regfree(&f->problem);
 	regfree(&f->none);
 }
 
-static bool is_problem(const struct filter *f, const char *line)
+static bool is_problem(const struct patterns *f, const char *line)
 {
 	return regexec(&f->problem, line, 0, NULL, 0) == 0 &&
 	       regexec(&f->none, line, 0, NULL, 0) != 0;
@@ -66,7 +66,7 @@ static bool is_of(const char *line, char *const *names)
  * name one of them. */
 static char *problems_in(char *text, char *const *names, unsigned max)
 {
-	struct filter f;
+	struct patterns f;
 	_strv_ strv lines = NULL;
 	_strv_ strv last = NULL;
 	size_t n, left = max;
@@ -75,7 +75,7 @@ static char *problems_in(char *text, char *const *names, unsigned max)
 	redact_text(text);
 	lines = strv_split(text, "\n");
 	n = strv_len(lines);
-	filter_init(&f);
+	patterns_init(&f);
 	while (n > 0 && left > 0) {
 		char *line = lines[--n];
 
@@ -86,7 +86,7 @@ static char *problems_in(char *text, char *const *names, unsigned max)
 		else
 			line[0] = '\0';
 	}
-	filter_done(&f);
+	patterns_done(&f);
 	for (char **line = lines ? lines + n : NULL; line && *line; line++)
 		if (**line)
 			strv_add(&last, *line);

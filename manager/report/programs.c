@@ -111,24 +111,30 @@ static bool is_wanted(const char *line)
 	return false;
 }
 
-/* Of some thousands those that have to do with containers and VMs. */
-struct json_object *report_packages(struct report *r, const struct part *part)
+/* Of some thousands those that have to do with containers and VMs.  Caller frees. */
+static char *wanted_of(char *output)
 {
-	_strv_ strv argv = command_of(r, part->what);
-	_free_ char *output = NULL;
-	_free_ char *text = NULL;
 	_strv_ strv lines = NULL;
 	_strv_ strv wanted = NULL;
-	int status = 0;
 
-	output = argv ? report_run(r, argv, 4 * OUTPUT_MAX, &status) : NULL;
-	if (!output)
-		return NULL;
 	utf8_repair(output);
 	lines = strv_split(output, "\n");
 	for (char **line = lines; line && *line; line++)
 		if (is_wanted(*line) && strv_len(wanted) < PACKAGE_MAX)
 			strv_add(&wanted, *line);
-	text = strv_join(wanted, "\n");
+	return strv_join(wanted, "\n");
+}
+
+struct json_object *report_packages(struct report *r, const struct part *part)
+{
+	_strv_ strv argv = command_of(r, part->what);
+	_free_ char *output = NULL;
+	_free_ char *text = NULL;
+	int status = 0;
+
+	output = argv ? report_run(r, argv, 4 * OUTPUT_MAX, &status) : NULL;
+	if (!output)
+		return NULL;
+	text = wanted_of(output);
 	return json_object_new_string(text);
 }

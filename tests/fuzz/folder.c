@@ -2,7 +2,8 @@
 /*
  * folder - files for what reads a kernel's or a stranger's.
  *
- * Only names of plain words become files, so that nothing outside the folder is written.
+ * Only names of plain words become files, so that nothing outside the folder is written; "@DIR@"
+ * in a text is the folder itself.
  */
 
 #include "tests/fuzz/folder.h"
@@ -16,12 +17,30 @@
 #include "lib/str.h"
 
 #define MARK "> "
+#define SELF "@DIR@"
 #define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+
+/* The LEN bytes of TEXT, with what FOLDER is called.  Caller frees. */
+static char *named(const char *text, size_t len, const char *folder)
+{
+	_free_ char *whole = xstrndup(text, len);
+	char *mark;
+
+	while ((mark = strstr(whole, SELF)) != NULL) {
+		char *next = xasprintf("%.*s%s%s", (int)(mark - whole), whole, folder,
+				       mark + strlen(SELF));
+
+		free(whole);
+		whole = next;
+	}
+	return TAKE_PTR(whole);
+}
 
 static void add(const char *folder, const char *name, const char *text, size_t len)
 {
 	_free_ char *path = path_join(folder, name);
 	_free_ char *parent = path_parent(path);
+	_free_ char *whole = named(text, len, folder);
 	_close_ int fd = -1;
 	struct error ignored;
 
@@ -30,7 +49,7 @@ static void add(const char *folder, const char *name, const char *text, size_t l
 	if (dir_make(parent, 0700, &ignored) >= 0)
 		fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd >= 0)
-		(void)write_all(fd, text, len, name, &ignored);
+		(void)write_all(fd, whole, strlen(whole), name, &ignored);
 }
 
 /* The next mark at the beginning of a line, or the end. */

@@ -27,3 +27,18 @@ kata_fuzz(fuzz_journal.c PARSES lib/host/journal.c:parse_do,parse_line,parse,rem
 kata_fuzz(fuzz_endpoint.c
 	PARSES lib/host/endpoint.c:read_conditions,add_handler,read_config,config_of,has_handler,endpoint_lacks,must_be_same,must_have_same,endpoint_compare
 	LIBS kata_host)
+kata_fuzz(fuzz_engine_files.c SOURCES folder.c
+	PARSES lib/host/containerd-block.c lib/host/containerd-imports.c lib/host/containerd-compare.c lib/host/containerd-plan.c lib/host/containerd-place.c lib/toml-edit.c:path_begins,splice,check_result,toml_remove_table
+		lib/host/containerd-format.c:-containerd_bare,same,count lib/host/containerd-load.c:-is_out_of_sight,read_on_node lib/host/crio-plan.c:-crio_bare,crio_merge
+	LIBS kata_host)
+kata_fuzz(fuzz_handlers.c SOURCES folder.c PARSES lib/host/handlers.c LIBS kata_host)
+kata_fuzz(fuzz_docker.c PARSES lib/host/docker.c:read_status,add_container,split_arguments,is_daemon,set_file LIBS kata_host)
+kata_fuzz(fuzz_proc.c SOURCES folder.c
+	PARSES lib/host/peer.c:put_word,put_words lib/host/shims.c lib/host/checks/memory.c lib/kvm.c:has_flag,find_module,check_x86
+		lib/host/engine.c:skip_name,parse_number,engine_set_version,engine_identify_program,numbers_len,engine_is_kind,engine_must_be
+		lib/host/containerd.c:config_option,containerd_must_read
+	LIBS kata_host)
+kata_fuzz(fuzz_systemd.c PARSES lib/host/unit.c:set_string,on_removed,on_job,on_units,on_message,check_removed LIBS kata_host)
+kata_fuzz(fuzz_live.c
+	PARSES lib/host/live.c:live_done,live_is_used,live_text,label_of,live_add_user,add_user,is_running,pod_of,pods_of,is_of,live_add
+	LIBS kata_host)
