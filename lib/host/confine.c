@@ -40,10 +40,10 @@
 
 /* The last but two is what the sanitizers' end of a process calls. */
 static const int allowed[] = {
-	SCMP_SYS(read),        SCMP_SYS(write),        SCMP_SYS(brk),
-	SCMP_SYS(munmap),      SCMP_SYS(mremap),       SCMP_SYS(madvise),
-	SCMP_SYS(futex),       SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
-	SCMP_SYS(sigaltstack), SCMP_SYS(exit),         SCMP_SYS(exit_group),
+	SCMP_SYS(read),         SCMP_SYS(pread64),         SCMP_SYS(write),       SCMP_SYS(brk),
+	SCMP_SYS(munmap),       SCMP_SYS(mremap),          SCMP_SYS(madvise),     SCMP_SYS(futex),
+	SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall), SCMP_SYS(sigaltstack), SCMP_SYS(exit),
+	SCMP_SYS(exit_group),
 };
 
 /* Their third argument says what the memory is for. */

@@ -88,13 +88,15 @@ size_t decode_frame_size(void)
 	return sizeof(struct frame);
 }
 
-int decode(int archive, int to, struct error *e)
+int decode(int archive, const struct extents *parts, int to, struct error *e)
 {
 	const struct frame end = { .kind = KIND_END };
 	_tar_ struct tar t;
 	int r;
 
 	tar_init(&t, archive);
+	if (parts)
+		unzstd_choose(&t.bytes, parts->list, parts->n);
 	do {
 		struct tar_member m = { 0 };
 
@@ -105,24 +107,24 @@ int decode(int archive, int to, struct error *e)
 	return r < 0 ? r : write_all(to, &end, sizeof(end), "pipe", e);
 }
 
-static _noreturn_ void be_child(pid_t parent)
+static _noreturn_ void be_child(const struct extents *parts, pid_t parent)
 {
 	struct error e = { 0 };
 
-	if (confine_self(parent, &e) < 0 || decode(ARCHIVE_FD, FRAMES_FD, &e) < 0)
+	if (confine_self(parent, &e) < 0 || decode(ARCHIVE_FD, parts, FRAMES_FD, &e) < 0)
 		(void)!write(REPORT_FD, &e, sizeof(e));
 	_exit(0);
 }
 
 /* ---- the parent ---- */
 
-static int start(struct decoder *d, const int *fds, struct error *e)
+static int start(struct decoder *d, const struct extents *parts, const int *fds, struct error *e)
 {
 	pid_t parent = getpid();
 	int r = confine_fork(fds, N_FDS, &d->child, e);
 
 	if (r == 0)
-		be_child(parent);
+		be_child(parts, parent);
 	return r < 0 ? fail_wrap(e, "archive '%s'", d->archive) : 0;
 }
 
@@ -142,7 +144,8 @@ static int open_archive(struct decoder *d, struct error *e)
 	return fd;
 }
 
-static int start_with_pipes(struct decoder *d, int archive, struct error *e)
+static int start_with_pipes(struct decoder *d, const struct extents *parts, int archive,
+			    struct error *e)
 {
 	_close_ int frames = -1, report = -1;
 	int pipe_fds[2];
@@ -157,11 +160,11 @@ static int start_with_pipes(struct decoder *d, int archive, struct error *e)
 		return fail(e, errno, "cannot make a pipe: %m");
 	d->report = pipe_fds[0];
 	report = pipe_fds[1];
-	return start(d, (const int[]){ archive, frames, report }, e);
+	return start(d, parts, (const int[]){ archive, frames, report }, e);
 }
 
-int decoder_open(const char *archive, const struct cancel *cancel, struct decoder *ret_decoder,
-		 struct error *e)
+int decoder_open(const char *archive, const struct extents *parts, const struct cancel *cancel,
+		 struct decoder *ret_decoder, struct error *e)
 {
 	_decoder_ struct decoder d = DECODER_NONE;
 	_close_ int fd = -1;
@@ -169,7 +172,7 @@ int decoder_open(const char *archive, const struct cancel *cancel, struct decode
 	d.archive = archive;
 	d.cancel = cancel;
 	fd = open_archive(&d, e);
-	if (fd < 0 || start_with_pipes(&d, fd, e) < 0)
+	if (fd < 0 || start_with_pipes(&d, parts, fd, e) < 0)
 		return -e->code;
 	*ret_decoder = d;
 	d = (struct decoder)DECODER_NONE;

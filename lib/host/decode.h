@@ -30,9 +30,16 @@ struct decoder {
 		.child.pidfd = -1, .fd = -1, .report = -1, \
 	}
 
-/* Starts with ARCHIVE, a regular file; CANCEL may be NULL, both are borrowed. */
-int decoder_open(const char *archive, const struct cancel *cancel, struct decoder *ret_decoder,
-		 struct error *e);
+/* Parts of an archive. */
+struct extents {
+	struct extent *list;
+	size_t n;
+};
+
+/* Starts with ARCHIVE, a regular file; CANCEL may be NULL, both are borrowed.  Of the file no more
+ * is read than PARTS; NULL: all. */
+int decoder_open(const char *archive, const struct extents *parts, const struct cancel *cancel,
+		 struct decoder *ret_decoder, struct error *e);
 /* Ends the child, wherever it is. */
 void decoder_done(struct decoder *d);
 #define _decoder_ _cleanup_(decoder_done)
@@ -44,7 +51,7 @@ int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error 
 ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e);
 
 /* What the child does: public for the fuzz target, which would see nothing of another process. */
-int decode(int archive, int to, struct error *e);
+int decode(int archive, const struct extents *parts, int to, struct error *e);
 /* How many bytes go before those of a member, and stand for the end. */
 size_t decode_frame_size(void);
 

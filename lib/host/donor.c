@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/host/catalog.h"
 #include "lib/host/digest.h"
 #include "lib/host/intact.h"
 #include "lib/host/store.h"
@@ -121,6 +122,13 @@ void donors_done(struct donors *d)
 bool donors_have(const struct donors *d, size_t i)
 {
 	return d && d->paths[i];
+}
+
+bool donors_need(const struct donors *d, const struct manifest *m, const struct frame *frame)
+{
+	const struct manifest_entry *entry = frame->path ? manifest_find(m, frame->path) : NULL;
+
+	return frame->path && !(entry && donors_have(d, (size_t)(entry - m->entries)));
 }
 
 static int copy(int from, int to, const struct manifest_entry *entry, struct error *e)

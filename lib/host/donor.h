@@ -4,6 +4,8 @@
 
 #include "lib/host/manifest.h"
 
+struct frame;
+
 /*
  * Which files of a release lie on this machine already, in versions that are there: with the same
  * bytes and the same mode.  A version is never written again, so they can be one file.
@@ -23,6 +25,9 @@ void donors_done(struct donors *d);
 
 /* Whether entry I has one; D may be NULL. */
 bool donors_have(const struct donors *d, size_t i);
+/* Whether FRAME, of an archive of the release M, holds what D, which may be NULL, lacks.  What
+ * holds a file that M does not list is needed; the end of an archive is not. */
+bool donors_need(const struct donors *d, const struct manifest *m, const struct frame *frame);
 /* Whether what was given of it needs no second look: it is the very bytes that are known. */
 bool donors_vouch(const struct donors *d, size_t i);
 /* Puts the file of entry I, which is ENTRY, into DIRFD: the same blocks where the file system can

@@ -7,9 +7,11 @@
  * looked at.  They are kept in one file in the cache, one behind the other; a run that finds it
  * there compares all of it once more and goes on where it stops, in the middle of a frame as well.
  * With an end behind it the file is an archive (zstd and tar both go on from one piece to the
- * next), and store_add() takes the rest from other versions.  Without a list of frames the whole
- * archive is one; without an index it has no digest either, and what it holds is known by its
- * MANIFEST.  What is asked for before that, the MANIFEST and a text or two, stays in memory, so
+ * next), and store_add() takes the rest from other versions.  A folder of this machine that nobody
+ * else may write needs none of this: its archive is read where it is, as one that is named is, and
+ * only in these parts; what they hold hangs on the digests of MANIFEST.  Without a list of frames
+ * the whole archive is one; without an index it has no digest either, and what it holds is known by
+ * its MANIFEST.  What is asked for before that, the MANIFEST and a text or two, stays in memory, so
  * that looking at what would be done leaves nothing.  One thread; blocks.
  */
 #include "lib/host/download.h"
@@ -44,6 +46,7 @@ struct download {
 	bool *wanted;      /* for each frame: whether it comes into the file */
 	char *cache, *path;
 	bool is_plain; /* there are no frames: all of it comes, at once */
+	bool is_here;  /* it is read where it lies */
 	/* ---- while it comes ---- */
 	int fd;
 	size_t at;        /* the frame that is next */
@@ -90,6 +93,8 @@ const char *download_path(const struct download *d)
 
 void download_discard(struct download *d)
 {
+	if (d->is_here)
+		return;
 	(void)unlink(d->path);
 	(void)rmdir(d->cache);
 }
@@ -135,11 +140,15 @@ int download_open(const struct download_spec *spec, struct download **ret_downlo
 	memcpy(d->release.digest, r->digest, sizeof(d->release.digest));
 	copy_file(&d->release.archive, &r->archive);
 	copy_file(&d->release.frames, &r->frames);
-	d->path = xasprintf("%s/%s", d->cache, r->archive.name);
 	if (!r->frames.name)
 		make_plain(d);
 	else if (read_frames(d, e) < 0)
 		return -e->code;
+	if (!d->is_plain)
+		d->path = mirror_path(d->mirror, &d->release.archive);
+	d->is_here = d->path != NULL;
+	if (!d->path)
+		d->path = xasprintf("%s/%s", d->cache, r->archive.name);
 	d->early = xcalloc(d->frames.n, sizeof(*d->early));
 	d->wanted = xcalloc(d->frames.n, sizeof(*d->wanted));
 	*ret_download = TAKE_PTR(d);
@@ -218,6 +227,8 @@ int download_manifest(struct download *d, struct manifest *ret_manifest, struct 
 			   strcmp(m.arch, r->arch) != 0))
 		return fail(e, EBADMSG, "mirror '%s': '%s' is not the release that the index says",
 			    mirror_name(d->mirror), r->archive.name);
+	if (d->is_here)
+		m.frames = &d->frames;
 	*ret_manifest = m;
 	m = (struct manifest){ 0 };
 	return 0;
@@ -249,12 +260,9 @@ static void choose(struct download *d, const struct manifest *m, const char *roo
 		donors_find(root, m, &donors);
 	for (size_t i = 0; i < d->frames.n; i++) {
 		const struct frame *frame = &d->frames.list[i];
-		const struct manifest_entry *entry =
-			m && frame->path ? manifest_find(m, frame->path) : NULL;
 
-		d->wanted[i] = d->is_plain ||
-			       (frame->path &&
-				!(entry && donors_have(&donors, (size_t)(entry - m->entries))));
+		d->wanted[i] =
+			d->is_plain || (m ? donors_need(&donors, m, frame) : frame->path != NULL);
 	}
 }
 
@@ -264,6 +272,16 @@ static uint64_t needed_bytes(const struct download *d)
 
 	for (size_t i = 0; i < d->frames.n; i++)
 		n += d->wanted[i] ? d->frames.list[i].size : 0;
+	return n;
+}
+
+/* Those that were not asked for before. */
+static uint64_t unread_bytes(const struct download *d)
+{
+	uint64_t n = needed_bytes(d);
+
+	for (size_t i = 0; i < d->frames.n; i++)
+		n -= d->wanted[i] && d->early[i].len > 0 ? d->frames.list[i].size : 0;
 	return n;
 }
 
@@ -455,6 +473,10 @@ int download_run(struct download *d, const struct manifest *m, const char *root,
 	if (d->fd >= 0)
 		return 0;
 	choose(d, m, root);
+	if (d->is_here) {
+		mirror_count(d->mirror, unread_bytes(d));
+		return 0;
+	}
 	if (open_cache(d, e) < 0)
 		return -e->code;
 	d->at = 0;

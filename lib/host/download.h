@@ -27,7 +27,8 @@ int download_open(const struct download_spec *spec, struct download **ret_downlo
 void download_close(struct download *d);
 DEFINE_CLEANUP(download_closep, struct download *, download_close)
 
-/* Its MANIFEST, which is the one that the index has; whose it is, is for the caller to ask. */
+/* Its MANIFEST, which is the one that the index has, and valid until download_close(); whose it is,
+ * is for the caller to ask. */
 int download_manifest(struct download *d, struct manifest *ret_manifest, struct error *e);
 /* One small file of the release that ENTRY names. */
 int download_text(struct download *d, const struct manifest_entry *entry, char **ret_text,

@@ -35,6 +35,8 @@ struct manifest_entry {
 	char sha256[SHA256_HEX + 1];
 };
 
+struct frames;
+
 struct manifest {
 	char *text;      /* as it was read */
 	char *signature; /* text of MANIFEST.minisig, as it was found; NULL: there is none */
@@ -44,6 +46,9 @@ struct manifest {
 	struct manifest_entry *entries;
 	size_t n_entries;
 	uint64_t total_size; /* of all files */
+	/* Where they lie in the archive, of which then only what is needed is read; borrowed.
+	 * NULL: that is not known (catalog.h). */
+	const struct frames *frames;
 };
 
 /* Parses and checks LEN bytes, the digest included; NAME is for messages. */

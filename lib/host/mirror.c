@@ -10,6 +10,7 @@
 #include "lib/host/mirror.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -23,6 +24,7 @@
 
 struct mirror {
 	char *name;
+	char *folder;            /* NULL: it is behind a server */
 	struct courier *courier; /* NULL: it is a folder */
 	int dirfd;
 	uint64_t moved; /* out of the folder */
@@ -44,7 +46,8 @@ int mirror_open(const struct mirror_place *place, struct mirror **ret_mirror, st
 			return -e->code;
 	} else {
 		m->dirfd = open(place->from, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (m->dirfd < 0)
+		m->folder = realpath(place->from, NULL);
+		if (m->dirfd < 0 || !m->folder)
 			return fail(e, errno, "cannot open folder '%s': %m", place->from);
 	}
 	*ret_mirror = TAKE_PTR(m);
@@ -58,6 +61,7 @@ void mirror_close(struct mirror *m)
 	courier_free(m->courier);
 	closep(&m->dirfd);
 	free(m->name);
+	free(m->folder);
 	free(m);
 }
 
@@ -69,6 +73,28 @@ const char *mirror_name(const struct mirror *m)
 uint64_t mirror_moved(const struct mirror *m)
 {
 	return m->courier ? courier_moved(m->courier) : m->moved;
+}
+
+/* Whether only we, or root, may change what is there. */
+static bool is_safe(const struct stat *st)
+{
+	return (st->st_uid == geteuid() || st->st_uid == 0) && !(st->st_mode & 022);
+}
+
+char *mirror_path(const struct mirror *m, const struct catalog_file *file)
+{
+	struct stat st, parent;
+
+	if (!m->folder || fstat(m->dirfd, &parent) < 0 ||
+	    fstatat(m->dirfd, file->name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+	    (uint64_t)st.st_size != file->size || !is_safe(&parent) || !is_safe(&st))
+		return NULL;
+	return path_join(m->folder, file->name);
+}
+
+void mirror_count(struct mirror *m, uint64_t bytes)
+{
+	m->moved += bytes;
 }
 
 static int check_size(const struct fetch *what, uint64_t size, struct error *e)

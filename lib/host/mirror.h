@@ -23,6 +23,12 @@ const char *mirror_name(const struct mirror *m);
 /* Bytes of files that have come from it. */
 uint64_t mirror_moved(const struct mirror *m);
 
+/* Where FILE is, if it lies in a folder that only we, or root, may change, and has its size; NULL
+ * if not.  Caller frees. */
+char *mirror_path(const struct mirror *m, const struct catalog_file *file);
+/* That BYTES of it were read there. */
+void mirror_count(struct mirror *m, uint64_t bytes);
+
 /* As fetch(), which says how it fails. */
 int mirror_get(struct mirror *m, const struct fetch *what, struct error *e);
 /* The whole of a small file of at most MAX bytes, with a NUL behind. */

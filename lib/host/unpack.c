@@ -7,20 +7,21 @@
  * another type or size, or that comes twice, refuses the whole archive.  Files are created with
  * O_EXCL below one folder descriptor and nothing there is a link until all files are written.  The
  * size of every file is bounded by the manifest before it is read, and what the manifest promises
- * by the size of the archive.  Each block is read back as soon as it is written, which takes the
- * time in which the child decodes the next; the digests are for store.c to compare.  One thread;
- * may block.
+ * by the size of the archive.  Each block is read back as soon as it is written, while the child
+ * decodes the next (readback.h); the digests are for store.c to compare.  One thread; may block.
  */
 #include "lib/host/unpack.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
+#include "lib/host/catalog.h"
 #include "lib/host/decode.h"
-#include "lib/host/digest.h"
 #include "lib/host/donor.h"
+#include "lib/host/readback.h"
 #include "lib/host/sign.h"
 
 #define BLOCK_SIZE (256 * 1024)
@@ -106,7 +107,7 @@ int unpack_manifest(const char *archive, struct manifest *ret_manifest, struct e
 	_decoder_ struct decoder d = DECODER_NONE;
 	struct tar_member member;
 	const char *path;
-	int r = decoder_open(archive, NULL, &d, e);
+	int r = decoder_open(archive, NULL, NULL, &d, e);
 
 	if (r < 0 || read_manifest(&d, &m, &member, &path, e) < 0)
 		return -e->code;
@@ -142,7 +143,7 @@ int unpack_file(const char *archive, const struct manifest_entry *entry, char **
 
 	if (entry->size > UNPACK_TEXT_MAX)
 		return fail(e, EFBIG, "'%s' is too large", entry->path);
-	r = decoder_open(archive, NULL, &d, e);
+	r = decoder_open(archive, NULL, NULL, &d, e);
 	while (r >= 0) {
 		r = next_member(&d, &member, &path, e);
 		if (r == 0)
@@ -170,41 +171,25 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 /* A member on its way into a file. */
 struct member_copy {
 	struct decoder *decoder;
-	struct digest digest;
+	char *sum; /* of what the file gives back */
 };
-
-/* Adds to the digest what FD gives back of the LEN bytes that were written last; BYTES is scrap. */
-static int read_back(struct digest *digest, int fd, char *bytes, size_t len,
-		     const struct manifest_entry *entry, struct error *e)
-{
-	off_t at = lseek(fd, 0, SEEK_CUR) - (off_t)len;
-
-	for (size_t got = 0; got < len;) {
-		ssize_t n = pread(fd, bytes, len - got, at + (off_t)got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return fail(e, n < 0 ? errno : EIO, "cannot read '%s' back: %m",
-				    entry->path);
-		digest_add(digest, bytes, (size_t)n);
-		got += (size_t)n;
-	}
-	return 0;
-}
 
 /* The member's bytes, which are as many as the manifest says.  While the next ones are decoded. */
 static int copy_data(void *arg, int fd, const struct manifest_entry *entry, struct error *e)
 {
-	struct member_copy *c = arg;
+	const struct member_copy *c = arg;
+	_cleanup_(readback_freep) struct readback *back = NULL;
 	_free_ char *bytes = xmalloc(BLOCK_SIZE);
 	ssize_t n;
 
-	while ((n = decoder_read(c->decoder, bytes, BLOCK_SIZE, e)) > 0)
-		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0 ||
-		    read_back(&c->digest, fd, bytes, (size_t)n, entry, e) < 0)
+	if (readback_begin(fd, entry->path, &back, e) < 0)
+		return -e->code;
+	while ((n = decoder_read(c->decoder, bytes, BLOCK_SIZE, e)) > 0) {
+		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
 			return -e->code;
-	return (int)n;
+		readback_add(back, (size_t)n);
+	}
+	return n < 0 ? (int)n : readback_end(back, c->sum, e);
 }
 
 int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fill, void *arg,
@@ -239,14 +224,9 @@ struct place {
 
 static int place_file(struct decoder *d, const struct place *p, size_t i, struct error *e)
 {
-	struct member_copy c = { .decoder = d };
-	int r;
+	struct member_copy c = { .decoder = d, .sum = p->sums[i] };
 
-	digest_begin(&c.digest);
-	r = unpack_place(p->dirfd, &p->m->entries[i], copy_data, &c, e);
-	digest_end(&c.digest, p->sums[i]);
-	digest_done(&c.digest);
-	return r;
+	return unpack_place(p->dirfd, &p->m->entries[i], copy_data, &c, e);
 }
 
 static int place_member(struct decoder *d, const struct tar_member *member, const char *path,
@@ -308,9 +288,7 @@ static int write_text(int dirfd, const char *name, const char *text, struct erro
 
 	if (fd < 0)
 		return fail(e, errno, "cannot create '%s': %m", name);
-	if (write_all(fd, text, strlen(text), name, e) < 0)
-		return -e->code;
-	return fsync(fd) < 0 ? fail(e, errno, "cannot finish '%s': %m", name) : 0;
+	return write_all(fd, text, strlen(text), name, e);
 }
 
 /* What makes a folder a version comes last. */
@@ -352,13 +330,39 @@ int unpack_from(struct decoder *d, const struct manifest *m, const struct donors
 	return place_members(d, &p, e) < 0 ? -e->code : unpack_finish(m, dirfd, e);
 }
 
+static void extents_done(struct extents *x)
+{
+	free(x->list);
+}
+
+/* What of an archive has to be read, its end as well; nothing: all of it. */
+static struct extents parts_of(const struct manifest *m, const struct donors *donors)
+{
+	const struct frames *f = m->frames;
+	struct extents x = { .list = f ? xcalloc(f->n, sizeof(*x.list)) : NULL };
+
+	for (size_t i = 0; f && i < f->n; i++) {
+		const struct frame *frame = &f->list[i];
+		struct extent *last = x.n > 0 ? &x.list[x.n - 1] : NULL;
+
+		if (frame->path && !donors_need(donors, m, frame))
+			continue;
+		if (last && last->at + last->len == frame->offset)
+			last->len += frame->size;
+		else
+			x.list[x.n++] = (struct extent){ frame->offset, frame->size };
+	}
+	return x;
+}
+
 int unpack_into(const char *archive, const struct manifest *m, const struct donors *donors,
 		int dirfd, unpack_sum *sums, const struct cancel *cancel, struct error *e)
 {
 	uint64_t size = m->total_size - (donors ? donors->n_bytes : 0);
+	_cleanup_(extents_done) struct extents parts = parts_of(m, donors);
 	_decoder_ struct decoder d = DECODER_NONE;
 
-	if (decoder_open(archive, cancel, &d, e) < 0)
+	if (decoder_open(archive, parts.n > 0 ? &parts : NULL, cancel, &d, e) < 0)
 		return -e->code;
 	if (size > d.room)
 		return fail(e, EFBIG,

@@ -191,8 +191,29 @@ static void fuzz_archive(const uint8_t *data, size_t size, bool has_manifest)
 
 	if (archive < 0 || frames < 0)
 		return;
-	(void)decode(archive, frames, &e);
+	(void)decode(archive, NULL, frames, &e);
 	unpack_frames(frames);
+}
+
+/* In two parts, of which nothing in between is left out, it is what it is as a whole; what is
+ * behind its end is not there. */
+static void fuzz_parts(const uint8_t *data, size_t size)
+{
+	_close_ int archive = file_of(data, size, true);
+	_close_ int whole = memfd_create("frames", MFD_CLOEXEC);
+	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
+	uint64_t len = archive < 0 ? 0 : (uint64_t)lseek(archive, 0, SEEK_END);
+	struct extent list[] = { { 0, len / 2 }, { len / 2, len - len / 2 } };
+	const struct extents parts = { list, ARRAY_SIZE(list) };
+	struct error e;
+	int r;
+
+	if (archive < 0 || whole < 0 || frames < 0 || lseek(archive, 0, SEEK_SET) < 0)
+		return;
+	r = decode(archive, NULL, whole, &e);
+	if (decode(archive, &parts, frames, &e) != r ||
+	    lseek(whole, 0, SEEK_CUR) != lseek(frames, 0, SEEK_CUR))
+		abort();
 }
 
 /* The manifest is the first member that a child of ours tells of; the rest is its own. */
@@ -203,7 +224,7 @@ static void fuzz_frames(const uint8_t *data, size_t size)
 	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
 	struct error e;
 
-	if (archive < 0 || frames < 0 || decode(archive, frames, &e) < 0)
+	if (archive < 0 || frames < 0 || decode(archive, NULL, frames, &e) < 0)
 		return;
 	/* Over the end. */
 	if (lseek(frames, -(off_t)decode_frame_size(), SEEK_CUR) < 0 ||
@@ -228,6 +249,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_member(data, size);
 	fuzz_archive(data, size, true);
 	fuzz_archive(data, size, false);
+	fuzz_parts(data, size);
 	fuzz_frames(data, size);
 	return 0;
 }

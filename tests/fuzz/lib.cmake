@@ -14,7 +14,7 @@ kata_fuzz(fuzz_daemon_json.c PARSES lib/host/docker-json.c LIBS kata_host)
 kata_fuzz(fuzz_manifest.c PARSES lib/host/manifest.c:-manifest_read,manifest_folder LIBS kata_host)
 kata_fuzz(fuzz_catalog.c PARSES lib/host/catalog.c LIBS kata_host)
 kata_fuzz(fuzz_unpack.c
-	PARSES lib/host/tar.c lib/host/unzstd.c lib/host/unpack.c:-unpack_manifest,read_entry,unpack_file,unpack_into
+	PARSES lib/host/tar.c lib/host/unzstd.c lib/host/unpack.c:-unpack_manifest,read_entry,unpack_file,unpack_into,parts_of,extents_done
 	LIBS kata_host)
 kata_fuzz(fuzz_sign.c PARSES lib/host/sign.c:-verify_comment LIBS kata_host)
 kata_fuzz(fuzz_http.c PARSES lib/http/grpc.c:on_header,grpc_unframe,decode,check LIBS kata_http kata_proto_client)

@@ -31,6 +31,7 @@ struct fixture {
 	char *dir, *root, *mirror, *cache;
 	struct catalog_release entry; /* of the release that was packed last */
 	struct mirror *open;
+	bool is_ours; /* nobody else may write into the mirror */
 };
 
 static int setup(void **state)
@@ -153,6 +154,7 @@ static void pack(struct fixture *f, const struct release *r)
 	memcpy(f->entry.digest, manifest + strlen(manifest) - SHA256_HEX - 1, SHA256_HEX);
 	describe(&f->entry.archive, "a.tar.zst", &archive);
 	describe(&f->entry.frames, "a.frames", &list);
+	assert_int_equal(chmod(f->mirror, f->is_ours ? 0755 : 0777), 0);
 }
 
 /* A file of the mirror in which byte AT is another; a second time it is right again. */
@@ -301,6 +303,48 @@ static void test_what_is_not_as_the_index_says_is_not_used(void **state)
 	assert_int_equal(e.code, EBADMSG);
 }
 
+/* The same by an archive that is read where it is: the versions, what was moved, no copy. */
+static void test_what_nobody_else_may_write_is_read_where_it_is(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *archive = path_join(f->mirror, "a.tar.zst");
+	_manifest_ struct manifest m = { 0 };
+	_cleanup_(download_closep) struct download *d = NULL;
+	struct error e;
+
+	f->is_ours = true;
+	test_only_what_differs_is_moved(state);
+	assert_false(file_exists(f->cache));
+	d = start(f, &m, &e);
+	assert_non_null(d);
+	assert_string_equal(path_base(download_path(d)), "a.tar.zst");
+	assert_false(str_starts(download_path(d), f->cache));
+	download_discard(d);
+	assert_true(file_exists(archive));
+}
+
+static void test_of_what_is_read_where_it_is_the_digests_count(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+
+	f->is_ours = true;
+	pack(f, &old);
+	for (size_t at = 0; at < f->entry.archive.size; at += 7) {
+		_strv_ strv found = NULL;
+
+		spoil(f, "a.tar.zst", at);
+		/* There may be more than one way to pack the same. */
+		if (bring(f, &e) < 0) {
+			assert_int_equal(store_list(f->root, &found, &e), 0);
+			assert_null(found);
+			assert_false(store_has_rest(f->root));
+		}
+		(void)tree_remove(f->root, &e);
+		spoil(f, "a.tar.zst", at);
+	}
+}
+
 /* At whatever byte it was cut off, or whatever else was left: the next run goes on, and is right.
  */
 static void test_what_is_left_is_taken_up(void **state)
@@ -381,6 +425,8 @@ int main(void)
 		TEST(test_only_what_differs_is_moved),
 		TEST(test_damaged_version_gives_nothing),
 		TEST(test_what_is_not_as_the_index_says_is_not_used),
+		TEST(test_what_nobody_else_may_write_is_read_where_it_is),
+		TEST(test_of_what_is_read_where_it_is_the_digests_count),
 		TEST(test_what_is_left_is_taken_up),
 		TEST(test_archive_without_frames_comes_as_a_whole),
 		TEST(test_small_file_is_had_alone),

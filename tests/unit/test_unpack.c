@@ -506,7 +506,7 @@ static void test_reader_has_no_rights_and_three_descriptors(void **state)
 	struct error e;
 
 	save_long_member(f);
-	assert_int_equal(decoder_open(f->archive, NULL, &d, &e), 0);
+	assert_int_equal(decoder_open(f->archive, NULL, NULL, &d, &e), 0);
 	assert_int_equal(decoder_next(&d, &member, &e), 1);
 	assert_status(d.child.pid, "\nNoNewPrivs:", "1");
 	assert_status(d.child.pid, "\nSeccomp:", "2");
@@ -533,7 +533,7 @@ static void leave_reader(const char *archive, int to)
 	struct error e;
 	pid_t pids[2];
 
-	if (decoder_open(archive, NULL, &d, &e) < 0 || decoder_next(&d, &member, &e) != 1)
+	if (decoder_open(archive, NULL, NULL, &d, &e) < 0 || decoder_next(&d, &member, &e) != 1)
 		_exit(1);
 	pids[0] = d.child.pid;
 	pids[1] = fork();
