@@ -111,20 +111,21 @@ static int read_sandboxes(const struct machine *k, struct json_object *items, st
 }
 
 /* What keeps an engine from having our handler; NULL: nothing does. */
-static const char *why_left(const struct machine *k, const struct present *p)
+static const char *why_left(const struct present *p)
 {
 	if (p->left.code != 0)
 		return p->left.msg;
 	if (!p->is_chosen)
 		return "it is left alone, as --engines said";
-	return store_exists(k->root) && edit_is_needed(&p->edit) ? "it was changed since" : NULL;
+	return edit_is_needed(&p->edit) ? "it was changed since" : NULL;
 }
 
-static void add_engine(const struct machine *k, const struct present *p,
-		       struct json_object *engines)
+/* Our handlers come after a version is current, and go before: without one, as in the middle of an
+ * installation or of a removal, no engine has any. */
+static void add_engine(const struct present *p, const char *current, struct json_object *engines)
 {
 	struct json_object *item = json_object_new_object();
-	const char *why = why_left(k, p);
+	const char *why = why_left(p);
 
 	json_set_str(item, "name", p->name);
 	json_set_str(item, "version", p->engine.version);
@@ -132,16 +133,16 @@ static void add_engine(const struct machine *k, const struct present *p,
 	json_set_bool(item, "running", p->is_running);
 	json_set_str(item, "problem", p->silence.code ? p->silence.msg : NULL);
 	json_set_str(item, "runtime", p->is_link ? MACHINE_TYPE : MACHINE_HANDLER);
-	json_set_bool(item, "configured", !why && store_exists(k->root));
+	json_set_bool(item, "configured", !why && current);
 	json_set_str(item, "why", why);
 	(void)json_object_array_add(engines, item);
 }
 
-static void add_engines(const struct machine *k, struct json_object *engines)
+static void add_engines(const struct machine *k, const char *current, struct json_object *engines)
 {
 	for (size_t i = 0; i < PRESENT_MAX; i++)
 		if (k->engines[i].is_there)
-			add_engine(k, &k->engines[i], engines);
+			add_engine(&k->engines[i], current, engines);
 }
 
 static int read_status(struct manager *m, struct machine *k, struct json_object *status,
@@ -167,7 +168,7 @@ static int read_status(struct manager *m, struct machine *k, struct json_object 
 	present_find(k, m->cancel);
 	if (current && (machine_want_current(k, e) < 0 || machine_plan(k, HANDLERS_PRESENT, e) < 0))
 		json_set_str(status, "problem", e->msg);
-	add_engines(k, json_set_array(status, "engines"));
+	add_engines(k, current, json_set_array(status, "engines"));
 	return read_sandboxes(k, json_set_array(status, "sandboxes"), e);
 }
 

@@ -207,6 +207,22 @@ static void test_what_another_program_installed_is_not_ours_to_remove(void **sta
 	assert_true(file_exists(version));
 }
 
+/* As in the middle of a removal: there is a version, and nothing leads to it any more. */
+static void test_engine_has_no_handler_where_no_version_is_current(void **state)
+{
+	_json_ struct json_object *all = NULL;
+	struct json_object *engines;
+	int status;
+
+	folder_put(*state, "kata/versions/.new-1.0-digest/bin/shim", "half");
+	all = said_by(*state, NULL, cmd_status, &status);
+	assert_int_equal(status, 0);
+	assert_null(json_get_str(all, "current"));
+	engines = json_at(all, "engines");
+	for (size_t i = 0; i < json_len(engines); i++)
+		assert_false(json_get_bool(json_item(engines, i), "configured", true));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -219,6 +235,7 @@ int main(void)
 		TEST(test_without_a_version_there_is_nothing_to_test),
 		TEST(test_an_image_names_its_layer_by_digest),
 		TEST(test_what_another_program_installed_is_not_ours_to_remove),
+		TEST(test_engine_has_no_handler_where_no_version_is_current),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
