@@ -49,7 +49,7 @@ containers=(
 	'limit | memory_limit       | -m 96m                             | cat /sys/fs/cgroup/memory.max 2>/dev/null || cat /sys/fs/cgroup/memory/memory.limit_in_bytes'
 	'limit | cpus               | --cpus 0.5                         | cut -d" " -f1 /sys/fs/cgroup/cpu.max 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us'
 	'limit | one_processor      | --cpuset-cpus 0                    | nproc'
-	'limit | processes          | --pids-limit 9                     | cat /sys/fs/cgroup/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids/pids.max; for i in 1 2 3 4 5 6 7 8 9 10 11; do sleep 5 & done 2>&1 | grep -c -i fork'
+	'limit | processes          | --pids-limit 9                     | cat /sys/fs/cgroup/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids/pids.max; said=$( (for i in 1 2 3 4 5 6 7 8 9 10 11; do sleep 5 >/dev/null 2>&1 & done) 2>&1); echo "${said#*fork}"'
 )
 
 # ---- what a virtual machine cannot have: name | arguments | the reason ----
@@ -236,7 +236,10 @@ case_health() {
 case_create_and_start() {
 	docker create --runtime "$runtime" --name "$name" --network none $image sh -c 'echo out; echo err >&2; exit 5' >/dev/null
 	state Status
-	docker start -a "$name"
+	# Each stream by itself: nothing says which is read first.
+	docker start -a "$name" 2>"$work/$name.stderr" || status=$?
+	cat "$work/$name.stderr"
+	return "${status:-0}"
 }
 case_top_and_stats() {
 	run -d -- sh -c 'sleep 1000; true' >/dev/null
