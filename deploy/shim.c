@@ -343,7 +343,8 @@ int offer_plan(const struct offer *o, const struct settings *s, struct edit *edi
 /* A power cut brings back nothing that was in a folder: those of them that are still there. */
 static int sync_folders(const struct offer *o, const struct settings *s, struct error *e)
 {
-	const char *const names[] = { "/config.d/" DEBUG_FILE, "/config.d", "" };
+	static const char debug_file[] = "/config.d/" DEBUG_FILE;
+	const char *const names[] = { debug_file, "/config.d", "" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		_free_ char *path = xasprintf("%s/%s%s", s->etc, o->handler, names[i]);
