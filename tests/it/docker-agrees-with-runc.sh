@@ -69,7 +69,7 @@ lacking=' '
 
 declare -A parts=(
 	[run]='stdin missing not_executable label'
-	[net]='names connected'
+	[net]='names names_later connected'
 	[files]='named_volume volumes_from copy diff commit'
 	[limit]='out_of_memory update'
 	[life]='exec exec_privileged logs attach pause kill kill_by_signal stop_with_a_trap stop_without_a_trap stop_signal
@@ -102,8 +102,15 @@ case_not_executable() { once -- /etc/passwd 2>/dev/null; }
 case_label() { begin --label a.b=c -- sleep 1000 && docker ps -q --filter label=a.b=c --filter name="$name" | wc -l; }
 case_names() {
 	run -d --network "names-$turn" --network-alias alias -- httpd -f -p 8000 >/dev/null
-	docker run --rm --runtime "$runtime" --network "names-$turn" $image sh -c \
+	docker run --rm --runtime "$runtime" --network "names-$turn" --dns 10.9.9.9 $image sh -c \
 		"ping -c 1 -W 30 $name >/dev/null; echo \$?; ping -c 1 -W 30 alias >/dev/null; echo \$?; ping -c 1 -W 5 nosuch 2>&1 | tail -n 1"
+}
+case_names_later() {
+	run -d -- sleep 1000 >/dev/null
+	docker exec "$name" grep -c 127.0.0.11 /etc/resolv.conf
+	docker network connect --alias later "names-$turn" "$name"
+	docker exec "$name" grep -c 127.0.0.11 /etc/resolv.conf
+	docker exec "$name" sh -c "i=0; until ping -c 1 -W 5 later >/dev/null 2>&1 || [ \$i = 60 ]; do sleep 0.5; i=\$((i + 1)); done; ping -c 1 -W 30 $name >/dev/null; echo \$?"
 }
 case_connected() {
 	run -d -- sleep 1000 >/dev/null
