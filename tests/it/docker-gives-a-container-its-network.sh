@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 400
+# variants.full: DOCKER=28
 #
 # A container of Docker's in a VM has the network that Docker's hook makes (address, MAC, published port, gateway), and
 # one that is connected while it runs; `top`, `stats`, `cp`, limits and exit statuses are as Docker's users know

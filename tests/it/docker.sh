@@ -5,7 +5,7 @@
 #
 # The artefact lies under a layer of its own, and runs in namespaces of its own, with cgroups of its own name.  A test
 # calls begin_machine, then start_containerd and start_docker; `docker` below speaks to the daemon.  It may put the
-# names of programs of the build into `programs`, which `ours` runs there.
+# names of programs of the build into `programs`, which `ours` runs there.  DOCKER=28 puts that daemon in Debian's place.
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
@@ -14,6 +14,8 @@ require unshare nsenter ldd runc jq busybox
 dist=${KATA_DIST_DIR:-$top/build/dist}/kata
 [ -x "$dist/bin/containerd-shim-kata-v2" ] || skip "no release in '$dist'; './dev package' makes one"
 root=$("$top/packaging/artefact" test-docker)/root
+docker=
+[ -z "${DOCKER:-}" ] || docker=$("$top/packaging/artefact" "docker-$DOCKER")
 images=$("$top/packaging/artefact" test-images)
 machine=$work/machine group=kata-docker-$$
 programs=()
@@ -46,6 +48,7 @@ put_init() {
 		mount --make-rprivate /
 		mount -t overlay -o lowerdir=$root,upperdir=$work/upper,workdir=$work/layer overlay $machine
 		cd $machine
+		[ -z "$docker" ] || for program in dockerd docker-proxy; do mount --bind "$docker/\$program" usr/sbin/\$program; done
 		mkdir -p opt/kata opt/test opt/data images old var/lib/docker var/lib/containerd
 		mount -t proc proc proc
 		mount --rbind /dev dev
