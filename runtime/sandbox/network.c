@@ -85,7 +85,8 @@ static int open_netlink(void *arg, struct error *e)
 
 static int open_watch(void *arg, struct error *e)
 {
-	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR };
+	static const int groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+				      RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE };
 	/* What has no number of its own is told nothing by the kernel, whose number is 0. */
 	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 	int *fd = arg;
@@ -434,12 +435,20 @@ void network_watch_read(int fd)
 		;
 }
 
-static void link_disconnect(struct network *n, struct network_link *link)
+/* Its traffic is the namespace's own again. */
+static void detach(const struct network *n, const struct network_link *link)
 {
 	struct error e;
 
 	if (link->has_ingress && redirect_detach(n->netlink_fd, link->index, &e) < 0)
 		log_warn("interface '%s' keeps its filter: %s", link->name, e.msg);
+}
+
+static void link_disconnect(struct network *n, struct network_link *link)
+{
+	struct error e;
+
+	detach(n, link);
 	link->has_ingress = false;
 	link->tap_fd = close_fd(link->tap_fd);
 	if (link->tap[0] && redirect_remove(n->netlink_fd, link->tap, &e) < 0)
@@ -483,17 +492,50 @@ static void add_gone(struct network *n, const struct network_link *link)
 	gone->tap_fd = -1;
 }
 
+static bool is_same_link(const struct network_link *a, const struct network_link *b)
+{
+	bool is_same = a->index == b->index && strcmp(a->name, b->name) == 0 &&
+		       memcmp(a->mac, b->mac, sizeof(a->mac)) == 0 &&
+		       a->n_addresses == b->n_addresses;
+
+	for (size_t i = 0; is_same && i < a->n_addresses; i++)
+		is_same = a->addresses[i].family == b->addresses[i].family &&
+			  a->addresses[i].prefix == b->addresses[i].prefix &&
+			  strcmp(a->addresses[i].text, b->addresses[i].text) == 0;
+	return is_same;
+}
+
+static bool is_same_route(const struct network_route *a, const struct network_route *b)
+{
+	return a->link == b->link && a->family == b->family && a->scope == b->scope &&
+	       a->flags == b->flags && a->mtu == b->mtu && strcmp(a->dest, b->dest) == 0 &&
+	       strcmp(a->gateway, b->gateway) == 0 && strcmp(a->source, b->source) == 0;
+}
+
+/* Neighbours come and go by themselves. */
+static bool is_same_network(const struct network *a, const struct network *b)
+{
+	bool is_same = a->n_links == b->n_links && a->n_routes == b->n_routes;
+
+	for (size_t i = 0; is_same && i < a->n_links; i++)
+		is_same = is_same_link(&a->links[i], &b->links[i]);
+	for (size_t i = 0; is_same && i < a->n_routes; i++)
+		is_same = is_same_route(&a->routes[i], &b->routes[i]);
+	return is_same;
+}
+
 int network_rescan(struct network *n, struct error *e)
 {
 	struct network now = { .netns_fd = n->netns_fd,
 			       .netlink_fd = n->netlink_fd,
 			       .n_numbers = n->n_numbers };
-	int r = scan_all(&now, e), known = 0;
+	int r = scan_all(&now, e);
 
 	if (r < 0) {
 		release_objects(&now);
 		return r;
 	}
+	now.is_told = n->is_told && is_same_network(n, &now);
 	now.gone = n->gone;
 	now.n_gone = n->n_gone;
 	for (size_t i = 0; i < n->n_links; i++) {
@@ -501,16 +543,18 @@ int network_rescan(struct network *n, struct error *e)
 
 		/* The tap of one that has gone ends with the VMM's descriptor: a VMM would never
 		 * come to rest with one of a device that is not there. */
-		if (same)
+		if (same) {
 			hand_over(&n->links[i], same);
-		else
-			add_gone(&now, &n->links[i]);
-		known += same != NULL;
+			continue;
+		}
+		/* It may still be there, without an address, and get one again. */
+		detach(n, &n->links[i]);
+		add_gone(&now, &n->links[i]);
 	}
 	number_links(&now);
 	release_objects(n);
 	*n = now;
-	return (int)(n->n_links + n->n_gone) - known;
+	return !n->is_told;
 }
 
 static int tap_make(struct network_link *link, struct error *e)
@@ -550,16 +594,20 @@ static int link_connect(struct network *n, size_t number, struct error *e)
 
 int network_connect(struct network *n, struct error *e)
 {
+	bool had[NETWORK_LINKS_MAX] = { false };
 	int r = 0;
 
 	if (n->n_links == 0)
 		return 0;
+	for (size_t i = 0; i < n->n_links; i++)
+		had[i] = n->links[i].tap[0];
 	r = network_visit(n->netns_fd, open_taps, n, e);
 	for (size_t i = 0; r >= 0 && i < n->n_links; i++)
-		if (!n->links[i].tap[0])
+		if (!had[i])
 			r = link_connect(n, i, e);
-	if (r < 0)
-		network_disconnect(n);
+	for (size_t i = 0; r < 0 && i < n->n_links; i++)
+		if (!had[i])
+			link_disconnect(n, &n->links[i]);
 	return r;
 }
 

@@ -70,6 +70,7 @@ struct network {
 	size_t n_routes;
 	struct network_neighbour *neighbours;
 	size_t n_neighbours;
+	bool is_told; /* the guest has heard of all this */
 };
 
 /* Whether PATH leads to the caller's own network namespace. */
@@ -89,12 +90,13 @@ int network_scan(int netns_fd, struct network **ret_network, struct error *e);
 
 /* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone and
  * that the guest has are moved to `gone`, until the caller has dealt with them and says n_gone = 0;
- * their taps last as long as the VMM has them.  Returns how many are new or gone; a failure leaves
- * N as it was. */
+ * their taps last as long as the VMM has them.  1 if the guest has to be told, as interfaces are new
+ * or gone, addresses or routes are others, or it was not told of the last such change: until the
+ * caller says is_told.  A failure leaves N as it was. */
 int network_rescan(struct network *n, struct error *e);
 
-/* A descriptor that becomes readable when interfaces or addresses of the namespace change.  Work
- * thread. */
+/* A descriptor that becomes readable when interfaces, addresses or routes of the namespace change.
+ * Work thread. */
 int network_watch(const struct network *n, struct error *e);
 /* Sockets of the namespace for datagrams, not connected, for those of FDS that are -1; the caller
  * closes what is there afterwards, whatever the result.  Work thread. */
@@ -102,8 +104,8 @@ int network_open_datagrams(const struct network *n, int *fds, size_t n_fds, stru
 /* Takes from FD what it had to tell.  Never blocks. */
 void network_watch_read(int fd);
 
-/* Makes a tap for each interface that has none, and joins the two.  A failure leaves the namespace
- * as it was without any. */
+/* Makes a tap for each interface that has none, and joins the two.  A failure takes away those, and
+ * leaves the others as they were. */
 int network_connect(struct network *n, struct error *e);
 
 /* Takes away what network_connect() made.  Never fails: what cannot be removed is logged. */

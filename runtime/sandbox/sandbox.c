@@ -523,11 +523,19 @@ static int create_guest_sandbox(struct sandbox *s, struct error *e)
 	return 0;
 }
 
+static int tell_network(struct sandbox *s, struct error *e)
+{
+	int r = client_set_network(s->rpc, s->network, s->cancel, e);
+
+	s->network->is_told = r >= 0;
+	return r;
+}
+
 static int set_guest_network(struct sandbox *s, struct error *e)
 {
 	for (size_t i = 0; i < s->network->n_links; i++)
 		s->network->links[i].is_in_guest = true;
-	return client_set_network(s->rpc, s->network, s->cancel, e);
+	return tell_network(s, e);
 }
 
 static int plug_link(struct sandbox *s, struct network_link *link, struct error *e)
@@ -594,7 +602,7 @@ static int change_interfaces(struct sandbox *s, struct error *e)
 		r = network_connect(s->network, e);
 	for (size_t i = 0; r >= 0 && i < s->network->n_links; i++)
 		r = plug_link(s, &s->network->links[i], e);
-	return r < 0 ? r : client_set_network(s->rpc, s->network, s->cancel, e);
+	return r < 0 ? r : tell_network(s, e);
 }
 
 const struct name_server *sandbox_name_server(const struct sandbox *s)

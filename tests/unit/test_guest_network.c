@@ -27,6 +27,8 @@ static struct {
 /* The interfaces of the namespace, by number; each has an address. */
 static const unsigned *present;
 static size_t n_present;
+static uint8_t last_byte; /* of these addresses; 0: the number */
+static uint8_t gateway;   /* last byte of the one of the default route by the first; 0: none */
 
 int __wrap_rpc_call(struct rpc_client *client, const struct rpc_call *call, const void *in,
 		    void *ret_out, uint64_t deadline_ms, const struct cancel *c, struct error *e);
@@ -69,10 +71,25 @@ static void tell_address(unsigned number, void (*each)(struct nlmsghdr *, void *
 	const struct ifaddrmsg info = { .ifa_family = AF_INET,
 					.ifa_prefixlen = 24,
 					.ifa_index = number };
-	const uint8_t address[] = { 10, 0, 0, (uint8_t)number };
+	const uint8_t address[] = { 10, 0, 0, last_byte ? last_byte : (uint8_t)number };
 	struct nl_msg *msg = netlink_message(RTM_NEWADDR, 0, &info, sizeof(info));
 
 	netlink_put(msg, IFA_LOCAL, address, sizeof(address));
+	each(nlmsg_hdr(msg), arg);
+	nlmsg_free(msg);
+}
+
+static void tell_route(unsigned number, void (*each)(struct nlmsghdr *, void *), void *arg)
+{
+	const struct rtmsg info = { .rtm_family = AF_INET,
+				    .rtm_table = RT_TABLE_MAIN,
+				    .rtm_type = RTN_UNICAST,
+				    .rtm_protocol = RTPROT_BOOT };
+	const uint8_t address[] = { 10, 0, 0, gateway };
+	struct nl_msg *msg = netlink_message(RTM_NEWROUTE, 0, &info, sizeof(info));
+
+	netlink_put(msg, RTA_GATEWAY, address, sizeof(address));
+	netlink_put(msg, RTA_OIF, &number, sizeof(number));
 	each(nlmsg_hdr(msg), arg);
 	nlmsg_free(msg);
 }
@@ -91,6 +108,8 @@ int __wrap_netlink_dump(int fd, int type, void (*each)(struct nlmsghdr *header, 
 			tell_link(present[i], each, arg);
 		else if (type == RTM_GETADDR)
 			tell_address(present[i], each, arg);
+	if (type == RTM_GETROUTE && n_present > 0 && gateway > 0)
+		tell_route(present[0], each, arg);
 	return 0;
 }
 
@@ -112,14 +131,15 @@ static void test_what_has_left_the_namespace_is_named_until_the_guest_has_lost_i
 
 	(void)state;
 	n->netns_fd = n->netlink_fd = -1;
-	assert_int_equal(look(n, numbers, 2), 2);
+	assert_int_equal(look(n, numbers, 2), 1);
+	n->is_told = true;
 	assert_int_equal(look(n, numbers, 2), 0);
 	n->links[1].is_in_guest = true;
 	number = n->links[1].number;
 	memcpy(n->links[1].address.text, "05/00", 6);
 
 	/* The first was never the guest's. */
-	assert_int_equal(look(n, &numbers[2], 1), 2);
+	assert_int_equal(look(n, &numbers[2], 1), 1);
 	assert_int_equal(n->n_gone, 1);
 	assert_string_equal(n->gone[0].name, "eth5");
 	assert_int_equal(n->gone[0].n_addresses, 0);
@@ -130,7 +150,38 @@ static void test_what_has_left_the_namespace_is_named_until_the_guest_has_lost_i
 	assert_int_equal(agent.n_addresses, 0);
 
 	n->n_gone = 0;
+	n->is_told = true;
 	assert_int_equal(look(n, &numbers[2], 1), 0);
+	network_free(n);
+}
+
+/* An engine makes an interface in steps, and may take seconds between its address and its route. */
+static void test_what_comes_after_an_interface_is_told_until_the_guest_has_heard_it(void **state)
+{
+	static const unsigned number = 3;
+	struct network *n = xcalloc(1, sizeof(*n));
+
+	(void)state;
+	n->netns_fd = n->netlink_fd = -1;
+	assert_int_equal(look(n, &number, 1), 1);
+	n->is_told = true;
+	assert_int_equal(look(n, &number, 1), 0);
+	gateway = 1;
+	assert_int_equal(look(n, &number, 1), 1);
+	/* The guest refused it. */
+	assert_int_equal(look(n, &number, 1), 1);
+	n->is_told = true;
+	assert_int_equal(look(n, &number, 1), 0);
+	gateway = 2;
+	assert_int_equal(look(n, &number, 1), 1);
+	assert_string_equal(n->routes[0].gateway, "10.0.0.2");
+	n->is_told = true;
+	last_byte = 9;
+	assert_int_equal(look(n, &number, 1), 1);
+	assert_string_equal(n->links[0].addresses[0].text, "10.0.0.9");
+	n->is_told = true;
+	assert_int_equal(look(n, &number, 1), 0);
+	gateway = last_byte = 0;
 	network_free(n);
 }
 
@@ -183,6 +234,8 @@ int main(void)
 		cmocka_unit_test(test_a_device_that_was_plugged_in_is_told_with_its_place),
 		cmocka_unit_test(
 			test_what_has_left_the_namespace_is_named_until_the_guest_has_lost_it),
+		cmocka_unit_test(
+			test_what_comes_after_an_interface_is_told_until_the_guest_has_heard_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
