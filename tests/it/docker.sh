@@ -3,19 +3,27 @@
 #
 # docker.sh - the next Debian with its Docker and its containerd 1.7, for one test.  Sourced by tests/it/docker-*.sh.
 #
+# DOCKER=28 puts that daemon in Debian's place.  CLIENT=nerdctl has nerdctl ask containerd, without a daemon of Docker's:
+# KATA_TEST_NERDCTL is a folder with it and, in cni/, the network plugins; there is no package of it.
+#
 # The artefact lies under a layer of its own, and runs in namespaces of its own, with cgroups of its own name.  A test
 # calls begin_machine, then start_containerd and start_docker; `docker` below speaks to the daemon.  It may put the
-# names of programs of the build into `programs`, which `ours` runs there.  DOCKER=28 puts that daemon in Debian's place.
+# names of programs of the build into `programs`, which `ours` runs there.
 # shellcheck source-path=SCRIPTDIR/.. source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 require_root
 require unshare nsenter ldd runc jq busybox
+client=${CLIENT:-docker} nerdctl=${KATA_TEST_NERDCTL:-}
+if [ "$client" = nerdctl ]; then
+	[ -n "$nerdctl" ] || skip "KATA_TEST_NERDCTL names no folder with nerdctl and cni/"
+	[ -x "$nerdctl/nerdctl" ] || skip "no nerdctl in '$nerdctl', which KATA_TEST_NERDCTL names"
+fi
 dist=${KATA_DIST_DIR:-$top/build/dist}/kata
 [ -x "$dist/bin/containerd-shim-kata-v2" ] || skip "no release in '$dist'; './dev package' makes one"
 root=$("$top/packaging/artefact" test-docker)/root
 docker=
-[ -z "${DOCKER:-}" ] || docker=$("$top/packaging/artefact" "docker-$DOCKER")
+[ "${DOCKER:-26}" = 26 ] || docker=$("$top/packaging/artefact" "docker-$DOCKER")
 images=$("$top/packaging/artefact" test-images)
 machine=$work/machine group=kata-docker-$$
 programs=()
@@ -26,6 +34,7 @@ socket=/run/containerd/containerd.sock
 put_programs() {
 	local program
 	mkdir -p "$work/test/lib"
+	[ "$client" = docker ] || cp -r "$nerdctl/nerdctl" "$nerdctl/cni" "$work/test/"
 	for program in "${programs[@]}"; do
 		cp "$KATA_BUILD_DIR/bin/$program" "$work/test/"
 		ldd "$KATA_BUILD_DIR/bin/$program" | sed -nE 's/^[^/]*(\/[^ ]+) .*/\1/p' | xargs cp -Lt "$work/test/lib"
@@ -111,6 +120,14 @@ ours() { # PROGRAM ARGUMENT...
 	inside /opt/test/lib/ld-linux-x86-64.so.2 --library-path /opt/test/lib "/opt/test/$program" "$@"
 }
 docker() { inside docker "$@"; }
+# A control group of the test's, for what nerdctl runs.
+nerdctl() {
+	local verb=$1
+	shift
+	[[ $verb != run && $verb != create ]] || set -- --cgroup-parent "/$group" --pull never "$@"
+	inside timeout -k 5 300 env HOME=/root /opt/test/nerdctl --cni-path /opt/test/cni --data-root /opt/data/nerdctl \
+		--cgroup-manager cgroupfs "$verb" "$@"
+}
 
 # service NAME COMMAND... - starts it, or says with `restart` what to do instead.
 service() {
@@ -126,7 +143,6 @@ stop_service() {
 # restart_by TEXT - what an engine's configuration is taken up by here, where there is no systemd.
 restart_by() { inside bash -c 'printf "#!/bin/sh\n%s\n" "$1" >/usr/local/bin/restart; chmod 755 /usr/local/bin/restart' - "$1"; }
 
-
 start_containerd() {
 	service containerd containerd
 	eventually 60 "containerd" inside ctr version
@@ -140,6 +156,7 @@ start_docker() {
 # load_image - kata.test/busybox:1, whose largest blob is the layer.
 load_image() {
 	local layer
+	[ "$client" = docker ] || { nerdctl load -q -i /images/busybox.tar && return; }
 	mkdir "$work/image"
 	tar -xf "$images/busybox.tar" -C "$work/image"
 	layer=$(find "$work/image/blobs/sha256" -type f -size +100k)
