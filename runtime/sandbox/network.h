@@ -90,9 +90,9 @@ int network_scan(int netns_fd, struct network **ret_network, struct error *e);
 
 /* Reads the namespace again.  Interfaces that were there keep their taps; those that have gone and
  * that the guest has are moved to `gone`, until the caller has dealt with them and says n_gone = 0;
- * their taps last as long as the VMM has them.  1 if the guest has to be told, as interfaces are new
- * or gone, addresses or routes are others, or it was not told of the last such change: until the
- * caller says is_told.  A failure leaves N as it was. */
+ * their taps last as long as the VMM has them.  1 if the guest has to be told, as interfaces are
+ * new or gone, addresses or routes are others, or it was not told of the last such change: until
+ * the caller says is_told.  A failure leaves N as it was. */
 int network_rescan(struct network *n, struct error *e);
 
 /* A descriptor that becomes readable when interfaces, addresses or routes of the namespace change.
