@@ -43,7 +43,6 @@ struct connection {
 	unsigned n_requests;
 	unsigned n_work; /* of them, those that take a thread */
 	size_t n_bytes;  /* of the frames of these */
-	uint32_t highest_stream;
 	struct cancel cancel;
 	bool has_ended;
 };
@@ -457,10 +456,8 @@ static int check_stream(struct connection *c, const struct ttrpc_frame *frame, s
 			    frame->stream);
 	if (frame->type == TTRPC_DATA)
 		return fail(e, EINVAL, "stream %" PRIu32 " takes no data", frame->stream);
-	if (frame->stream <= c->highest_stream && is_under_way(c, frame->stream))
+	if (is_under_way(c, frame->stream))
 		return fail(e, EINVAL, "stream %" PRIu32 " is under way already", frame->stream);
-	if (frame->stream > c->highest_stream)
-		c->highest_stream = frame->stream;
 	return 0;
 }
 
