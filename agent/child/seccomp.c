@@ -22,7 +22,6 @@
 #include <sys/syscall.h>
 
 #include "lib/rpc/proto/oci.pb-c.h"
-#include "lib/str.h"
 
 #define ARGS_MAX      6
 #define TREE_FROM     32 /* rules */
@@ -207,16 +206,14 @@ static bool sends_errno(const Oci__LinuxSyscall *rule)
 	return rule->errno_ret_case == OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
 }
 
-/* Upstream's shim in Rust sends an error with each rule, zero where the profile has none.  Only
- * such a profile has one with a rule that cannot return it; a zero of the profile's own stays zero.
- */
+/* Upstream's shim in Rust sends an error with every rule, zero where the profile has none.  A call
+ * that is refused must not succeed, so a zero counts only beside a rule that sends none. */
 static bool is_zero_for_none(const Oci__LinuxSeccomp *profile)
 {
 	for (size_t i = 0; i < profile->n_syscalls; i++)
-		if (sends_errno(profile->syscalls[i]) &&
-		    str_equal(profile->syscalls[i]->action, "SCMP_ACT_ALLOW"))
-			return true;
-	return false;
+		if (!sends_errno(profile->syscalls[i]))
+			return false;
+	return true;
 }
 
 static int add_rule(scmp_filter_ctx filter, const Oci__LinuxSyscall *rule, bool zero_is_none,
@@ -320,47 +317,48 @@ int seccomp_export(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
 	return r < 0 ? fail(e, -r, "cannot export the seccomp filter: %m") : 0;
 }
 
+/* How many bytes the program in FD has, if the kernel takes as many. */
+static int program_size(int fd, size_t *ret_size, struct error *e)
+{
+	const size_t one = sizeof(struct sock_filter);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return fail(e, errno, "cannot look at the seccomp filter: %m");
+	*ret_size = (size_t)st.st_size;
+	if (*ret_size == 0 || *ret_size % one || *ret_size / one > BPF_MAXINSNS)
+		return fail(e, EINVAL,
+			    "the seccomp filter has %zu bytes; the kernel takes 1 to %d times %zu",
+			    *ret_size, BPF_MAXINSNS, one);
+	return 0;
+}
+
 int seccomp_assemble(const Oci__LinuxSeccomp *profile, int fd, struct error *e)
 {
-	int r = seccomp_export(profile, fd, e);
+	size_t size;
 
-	if (r < 0)
-		return r;
+	if (seccomp_export(profile, fd, e) < 0 || program_size(fd, &size, e) < 0)
+		return -e->code;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		return fail(e, errno, "cannot seal the seccomp filter: %m");
 	return 0;
 }
 
-static int read_program(int fd, struct sock_fprog *ret, struct error *e)
-{
-	struct stat st;
-	size_t size;
-
-	if (fstat(fd, &st) < 0)
-		return fail(e, errno, "cannot look at the seccomp filter: %m");
-	size = (size_t)st.st_size;
-	if (size == 0 || size % sizeof(*ret->filter) || size / sizeof(*ret->filter) > BPF_MAXINSNS)
-		return fail(e, EINVAL, "%zu bytes are no seccomp filter", size);
-	ret->filter = xmalloc(size);
-	ret->len = (unsigned short)(size / sizeof(*ret->filter));
-	if (pread(fd, ret->filter, size, 0) == (ssize_t)size)
-		return 0;
-	free(ret->filter);
-	return fail(e, EIO, "cannot read the seccomp filter: %m");
-}
-
 int seccomp_load_from(int fd, const Oci__LinuxSeccomp *profile, struct error *e)
 {
+	_free_ struct sock_filter *filter = NULL;
 	struct sock_fprog program;
 	uint32_t with = 0;
-	int r = flags_of(profile, &with, e);
+	size_t size;
 
-	if (r >= 0)
-		r = read_program(fd, &program, e);
-	if (r < 0)
-		return r;
+	if (flags_of(profile, &with, e) < 0 || program_size(fd, &size, e) < 0)
+		return -e->code;
+	filter = xmalloc(size);
+	if (pread(fd, filter, size, 0) != (ssize_t)size)
+		return fail(e, EIO, "cannot read the seccomp filter");
+	program.filter = filter;
+	program.len = (unsigned short)(size / sizeof(*filter));
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, with, &program) != 0)
-		r = fail(e, errno, "cannot load the seccomp filter: %m");
-	free(program.filter);
-	return r;
+		return fail(e, errno, "cannot load the seccomp filter: %m");
+	return 0;
 }

@@ -9,7 +9,7 @@ kata_fuzz(fuzz_agent_copy.c
 	LIBS kata_agent)
 kata_fuzz(fuzz_agent_container.c
 	PARSES agent/child/caps.c:-is_known,all_known,caps_drop_bounding,set_sets,caps_raise,caps_apply agent/child/lookup.c:-look_at,lookup_program
-		agent/child/seccomp.c:-seccomp_assemble,read_program,seccomp_load_from,seccomp_is_supported agent/container/cgroup-device.c:-load,cgroup_allow_devices
+		agent/child/seccomp.c:-seccomp_assemble,program_size,seccomp_load_from,seccomp_is_supported agent/container/cgroup-device.c:-load,cgroup_allow_devices
 	LIBS kata_agent)
 kata_fuzz(fuzz_agent_stats.c SOURCES folder.c PARSES agent/container/cgroup-stats.c agent/guest/metrics.c LIBS kata_agent)
 kata_fuzz(fuzz_agent_network.c SOURCES datagrams.c

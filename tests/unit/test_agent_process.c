@@ -10,6 +10,7 @@
 #include <linux/filter.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -200,6 +201,32 @@ static int export_profile(Oci__LinuxSeccomp *profile, struct error *e, int *ret_
 	return r;
 }
 
+/* Everything is allowed but NAME, which is refused with the error ERRNORET. */
+struct refusal {
+	char allow[16], refuse[16], name[16], *names[1];
+	Oci__LinuxSyscall rule, *rules[1];
+	Oci__LinuxSeccomp profile;
+};
+
+static void refuse_with(struct refusal *r, const char *name, uint32_t errnoret)
+{
+	*r = (struct refusal){ .allow = "SCMP_ACT_ALLOW",
+			       .refuse = "SCMP_ACT_ERRNO",
+			       .rule = OCI__LINUX_SYSCALL__INIT,
+			       .profile = OCI__LINUX_SECCOMP__INIT };
+	(void)snprintf(r->name, sizeof(r->name), "%s", name);
+	r->names[0] = r->name;
+	r->rule.names = r->names;
+	r->rule.n_names = 1;
+	r->rule.action = r->refuse;
+	r->rule.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	r->rule.errnoret = errnoret;
+	r->rules[0] = &r->rule;
+	r->profile.defaultaction = r->allow;
+	r->profile.syscalls = r->rules;
+	r->profile.n_syscalls = 1;
+}
+
 static void test_seccomp_rules_become_a_filter(void **state)
 {
 	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", eq[] = "SCMP_CMP_EQ";
@@ -258,32 +285,46 @@ static int status_under_filter(int fd, const Oci__LinuxSeccomp *profile)
 /* The first process of a container assembles it, and no later one may get another. */
 static void test_seccomp_filter_of_a_memory_file_is_loaded_as_it_was_made(void **state)
 {
-	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", name[] = "mkdir";
-	char log[] = "SECCOMP_FILTER_FLAG_LOG", *names[] = { name }, *flags[] = { log };
-	Oci__LinuxSyscall rule = OCI__LINUX_SYSCALL__INIT, *rules[] = { &rule };
-	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
+	char log[] = "SECCOMP_FILTER_FLAG_LOG", *flags[] = { log };
+	struct refusal r;
 	struct error e;
 	_close_ int fd = launch_filter(&e), odd = launch_filter(&e);
 
 	(void)state;
-	rule.names = names;
-	rule.n_names = 1;
-	rule.action = refuse;
-	rule.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
-	rule.errnoret = 28;
-	profile.defaultaction = allow;
-	profile.syscalls = rules;
-	profile.n_syscalls = 1;
-	profile.flags = flags;
-	profile.n_flags = 1;
-	assert_int_equal(seccomp_load_from(fd, &profile, &e), -EINVAL);
-	assert_int_equal(seccomp_assemble(&profile, fd, &e), 0);
+	refuse_with(&r, "mkdir", 28);
+	r.profile.flags = flags;
+	r.profile.n_flags = 1;
+	assert_int_equal(seccomp_load_from(fd, &r.profile, &e), -EINVAL);
+	assert_int_equal(seccomp_assemble(&r.profile, fd, &e), 0);
 	assert_int_equal(pwrite(fd, "", 1, 0), -1);
 	assert_int_equal(ftruncate(fd, 0), -1);
-	assert_int_equal(status_under_filter(fd, &profile), 28);
-	assert_int_equal(status_under_filter(fd, &profile), 28);
+	assert_int_equal(status_under_filter(fd, &r.profile), 28);
+	assert_int_equal(status_under_filter(fd, &r.profile), 28);
 	assert_int_equal(write(odd, "seven..", 7), 7);
-	assert_int_equal(seccomp_load_from(odd, &profile, &e), -EINVAL);
+	assert_int_equal(seccomp_load_from(odd, &r.profile, &e), -EINVAL);
+}
+
+/* While the container is created, not when it starts. */
+static void test_seccomp_filter_that_is_too_large_is_not_assembled(void **state)
+{
+	char eq[] = "SCMP_CMP_EQ";
+	static Oci__LinuxSeccompArg all[3000], *args[ARRAY_SIZE(all)];
+	struct refusal r;
+	struct error e;
+	_close_ int fd = launch_filter(&e);
+
+	(void)state;
+	refuse_with(&r, "socket", 28);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		all[i] = (Oci__LinuxSeccompArg)OCI__LINUX_SECCOMP_ARG__INIT;
+		all[i].op = eq;
+		all[i].value = (uint64_t)i << 32 | i;
+		args[i] = &all[i];
+	}
+	r.rule.args = args;
+	r.rule.n_args = ARRAY_SIZE(all);
+	assert_int_equal(seccomp_assemble(&r.profile, fd, &e), -EINVAL);
+	assert_non_null(strstr(e.msg, "the kernel takes 1 to 4096 times 8"));
 }
 
 /* An engine lists every value that an argument may have, and there are more than arguments. */
@@ -358,34 +399,34 @@ static void test_seccomp_condition_that_is_there_already_hides_none_behind_it(vo
 	assert_int_equal(filter(fd, SYS_socket, 3), 0x00050000 | EPERM);
 }
 
-/* Upstream's shim in Rust sends zero where a rule has no error of its own, also with a rule that
- * allows. */
+/* Upstream's shim in Rust sends zero where a rule has no error of its own, whatever the rule does.
+ */
 static void test_seccomp_zero_with_each_rule_is_no_error(void **state)
 {
-	char allow[] = "SCMP_ACT_ALLOW", refuse[] = "SCMP_ACT_ERRNO", log[] = "SCMP_ACT_LOG";
-	char mkdir_name[] = "mkdir", getpid_name[] = "getpid";
-	char *refused[] = { mkdir_name }, *allowed[] = { getpid_name };
-	Oci__LinuxSyscall a = OCI__LINUX_SYSCALL__INIT, b = a, *rules[] = { &a, &b };
-	Oci__LinuxSeccomp profile = OCI__LINUX_SECCOMP__INIT;
-	_close_ int fd = -1, own = -1;
+	char name[] = "getpid", *names[] = { name };
+	Oci__LinuxSyscall allowed = OCI__LINUX_SYSCALL__INIT, *rules[2];
+	struct refusal r;
+	_close_ int fd = -1, one = -1, own = -1;
 	struct error e;
 
 	(void)state;
-	a.names = refused;
-	b.names = allowed;
-	a.n_names = b.n_names = 1;
-	a.action = refuse;
-	b.action = allow;
-	a.errno_ret_case = b.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
-	profile.defaultaction = log;
-	profile.syscalls = rules;
-	profile.n_syscalls = 2;
-	assert_int_equal(export_profile(&profile, &e, &fd), 0);
+	refuse_with(&r, "mkdir", 0);
+	assert_int_equal(export_profile(&r.profile, &e, &one), 0);
+	assert_int_equal(filter(one, SYS_mkdir, 0), 0x00050000 | EPERM);
+	allowed.names = names;
+	allowed.n_names = 1;
+	allowed.action = r.allow;
+	allowed.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET_ERRNORET;
+	rules[0] = &r.rule;
+	rules[1] = &allowed;
+	r.profile.syscalls = rules;
+	r.profile.n_syscalls = 2;
+	assert_int_equal(export_profile(&r.profile, &e, &fd), 0);
 	assert_int_equal(filter(fd, SYS_mkdir, 0), 0x00050000 | EPERM);
 	assert_int_equal(filter(fd, SYS_getpid, 0), 0x7fff0000);
 	/* A profile may say that a call does nothing and succeeds. */
-	b.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET__NOT_SET;
-	assert_int_equal(export_profile(&profile, &e, &own), 0);
+	allowed.errno_ret_case = OCI__LINUX_SYSCALL__ERRNO_RET__NOT_SET;
+	assert_int_equal(export_profile(&r.profile, &e, &own), 0);
 	assert_int_equal(filter(own, SYS_mkdir, 0), 0x00050000);
 }
 
@@ -624,6 +665,7 @@ int main(void)
 		cmocka_unit_test(test_seccomp_filter_of_a_memory_file_is_loaded_as_it_was_made),
 		cmocka_unit_test(test_seccomp_rule_may_have_more_conditions_than_arguments),
 		cmocka_unit_test(test_seccomp_condition_that_is_there_already_hides_none_behind_it),
+		cmocka_unit_test(test_seccomp_filter_that_is_too_large_is_not_assembled),
 		cmocka_unit_test(test_seccomp_zero_with_each_rule_is_no_error),
 		cmocka_unit_test(test_seccomp_default_has_its_own_errno),
 		cmocka_unit_test(test_processors_are_ranges_in_a_mask),
