@@ -29,6 +29,18 @@ make_image() {
 	ln -s ../run/resolve/resolv.conf "$1/etc/resolv.conf"
 }
 
+# surroundings - lines for the shell that is the first process of new namespaces, before it begins an agent there: what
+# others of this machine mounted below /run would come and go under its eyes.
+surroundings() {
+	cat <<-'END'
+		mount --make-rprivate /
+		mount -t proc proc /proc
+		findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "$place"; done
+		mount -t tmpfs -o mode=755 tmpfs /run
+		ip link set lo up
+	END
+}
+
 # spec ID FILTER PROGRAM... - a CreateContainer request, changed by the jq FILTER.
 spec() {
 	local id=$1 filter=$2 file=$work/request.$BASHPID

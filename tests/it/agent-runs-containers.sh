@@ -47,12 +47,7 @@ remove_cgroup() {
 # The shell is the first process of the namespaces, the agent its child.
 start_agent() {
 	cat >"$work/init" <<-END
-		mount --make-rprivate /
-		mount -t proc proc /proc
-		# What others of this machine mounted there would come and go under our eyes.
-		findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "\$place"; done
-		mount -t tmpfs -o mode=755 tmpfs /run
-		ip link set lo up
+		$(surroundings)
 		export KATA_AGENT_CGROUP_ROOT=$cgroups
 		trap '' HUP USR1
 		$agent -s $address -p agent.log=debug >$work/agent.log 2>&1 &

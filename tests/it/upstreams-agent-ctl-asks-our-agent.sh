@@ -21,11 +21,7 @@ root=$work/image shared=/run/kata-containers/shared/containers
 [ -x "$agent" ] || skip "no agent in '$build'"
 make_image "$root"
 cat >"$work/init" <<-END
-	mount --make-rprivate /
-	mount -t proc proc /proc
-	findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "\$place"; done
-	mount -t tmpfs -o mode=755 tmpfs /run
-	ip link set lo up
+	$(surroundings)
 	ip link add v0 type veth peer name v1
 	ip link set v0 address 02:00:00:00:00:01
 	ip link set v1 up

@@ -25,11 +25,7 @@ start_agent() {
 	run=$work/$1
 	mkdir "$run"
 	cat >"$run/init" <<-END
-		mount --make-rprivate /
-		mount -t proc proc /proc
-		findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "\$place"; done
-		mount -t tmpfs -o mode=755 tmpfs /run
-		ip link set lo up
+		$(surroundings)
 		$agent -s unix://$run/agent.sock >$run/agent.log 2>&1
 	END
 	unshare --mount --pid --net --fork --kill-child bash "$run/init" &
