@@ -125,19 +125,11 @@ func (s *scale) fleet() {
 		if answer = ask("&watch=true&resourceVersion=" + list.Metadata.ResourceVersion); answer == nil {
 			continue
 		}
-		for events := json.NewDecoder(answer.Body); ; {
-			var event struct {
-				Type   string
-				Object fleetPod
+		eachEvent(answer.Body, func(kind string, pod fleetPod) {
+			if kind != "DELETED" {
+				see(&pod)
 			}
-			if events.Decode(&event) != nil || event.Type == "ERROR" {
-				break
-			}
-			if event.Type != "DELETED" {
-				see(&event.Object)
-			}
-		}
-		answer.Body.Close()
+		})
 	}
 }
 

@@ -343,6 +343,21 @@ func (s *scale) look(pod object) {
 	}
 }
 
+// eachEvent tells what a watch tells, until that ends or is refused.
+func eachEvent[T any](body io.ReadCloser, tell func(kind string, what T)) {
+	defer body.Close()
+	for events := json.NewDecoder(body); ; {
+		var event struct {
+			Type   string
+			Object T
+		}
+		if events.Decode(&event) != nil || event.Type == "ERROR" {
+			return
+		}
+		tell(event.Type, event.Object)
+	}
+}
+
 // follow keeps the pods as a watch has them; the connection may end at any time, then it lists anew.
 func (s *scale) follow() {
 	for {
@@ -362,23 +377,15 @@ func (s *scale) follow() {
 			time.Sleep(time.Second)
 			continue
 		}
-		for events := json.NewDecoder(answer.Body); ; {
-			var event struct {
-				Type   string
-				Object object
-			}
-			if events.Decode(&event) != nil || event.Type == "ERROR" {
-				break
-			}
-			uid := event.Object["metadata"].(object)["uid"].(string)
+		eachEvent(answer.Body, func(kind string, pod object) {
+			uid := pod["metadata"].(object)["uid"].(string)
 			s.Lock()
-			s.pods[uid] = event.Object
-			if event.Type == "DELETED" {
+			s.pods[uid] = pod
+			if kind == "DELETED" {
 				delete(s.pods, uid)
 			}
 			s.Unlock()
-		}
-		answer.Body.Close()
+		})
 	}
 }
 
