@@ -3,9 +3,10 @@
 #
 # power-cuts-of-a-node - the power of a node goes in the middle of an installation, an upgrade, a roll-back and a removal
 #
-# Nobody helps: each comes to its end when the node has booted again, and at last it is as it was, byte for byte.  The node is a
-# machine of its own with systemd, containerd 2 and a kubelet; the disk is as the machine left it, and what it had not yet
-# written is lost.  Some 20 minutes on a busy machine.
+# When the node has booted again the first three come to their end, and nobody helps.  A removal has no pod any more that
+# could: the label goes and plain pods run, and a next installation and removal leave the node as it was, byte for byte.  The
+# node is a machine of its own with systemd, containerd 2 and a kubelet; the disk is as the machine left it, and what it had
+# not yet written is lost.  Some 20 minutes on a busy machine.
 # shellcheck disable=SC2034 # of vm/testing.sh
 engine=2
 vm_has_journal=yes
