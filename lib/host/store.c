@@ -20,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "lib/file.h"
 #include "lib/foreign.h"
@@ -31,6 +32,7 @@
 #define SPARE_BYTES (64 * MIB) /* what must stay free: a full disk hurts more than Kata helps */
 
 #define VERSION_MAX 128
+#define TICK_MS     100 /* more than any kernel's */
 
 static const char *const known[] = { "bin", "libexec", "share" };
 
@@ -65,6 +67,26 @@ static int check_space(const char *dir, const struct manifest *m, const struct d
 static int sync_tree(int dirfd, const char *name, struct error *e)
 {
 	return syncfs(dirfd) < 0 ? fail(e, errno, "cannot sync '%s': %m", name) : 0;
+}
+
+/* The clock of files stands still for some milliseconds at a time.  When it has gone on, whatever
+ * is touched later is later than MANIFEST, by which intact.c tells. */
+static int outlast_manifest(int dirfd, const char *name, struct error *e)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct timespec now;
+	struct stat st;
+
+	if (fstatat(dirfd, MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return fail(e, errno, "cannot look at '%s/" MANIFEST_NAME "': %m", name);
+	for (unsigned i = 0; i < TICK_MS; i++) {
+		(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+		if (now.tv_sec > st.st_mtim.tv_sec ||
+		    (now.tv_sec == st.st_mtim.tv_sec && now.tv_nsec > st.st_mtim.tv_nsec))
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	return 0;
 }
 
 static int read_sum(int dirfd, const struct manifest_entry *entry, unpack_sum ret_sum,
@@ -123,7 +145,7 @@ static int fill(const char *source, const struct manifest *m, struct donors *don
 	    source_into(source, m, donors, dirfd, sums, cancel, e) < 0 ||
 	    verify_tree(dirfd, m, donors, (const unpack_sum *)sums, e) < 0)
 		return -e->code;
-	return sync_tree(dirfd, path, e);
+	return sync_tree(dirfd, path, e) < 0 ? -e->code : outlast_manifest(dirfd, path, e);
 }
 
 /* Where the file system cannot exchange: for a moment FINAL is no name at all.  A kill in this

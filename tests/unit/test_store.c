@@ -110,11 +110,33 @@ static int add(const struct fixture *f, char **ret_folder, struct error *e)
 static void assert_nothing_left(const struct fixture *f)
 {
 	_free_ char *versions = path_join(f->root, "versions");
-	struct error e;
 
 	/* rmdir(2) refuses a folder that has anything in it. */
 	assert_true(!file_exists(versions) || rmdir(versions) == 0);
-	(void)e;
+}
+
+/* By this intact.c knows it, however soon it comes: several rounds, as a tick may end in between.
+ */
+static void test_what_is_touched_later_is_later_than_the_manifest(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 40; i++) {
+		_free_ char *version = xasprintf("1.0.%u", i);
+		_free_ char *folder = NULL, *manifest = NULL, *shim = NULL;
+		struct stat seal, touched;
+		struct error e;
+
+		write_release(f, version, NULL, 0);
+		assert_int_equal(add(f, &folder, &e), 0);
+		manifest = xasprintf("%s/versions/%s/MANIFEST", f->root, folder);
+		shim = xasprintf("%s/versions/%s/bin/shim", f->root, folder);
+		assert_int_equal(chmod(shim, 0755), 0);
+		assert_int_equal(stat(manifest, &seal), 0);
+		assert_int_equal(stat(shim, &touched), 0);
+		assert_true(touched.st_ctim.tv_sec > seal.st_mtim.tv_sec ||
+			    touched.st_ctim.tv_nsec > seal.st_mtim.tv_nsec);
+	}
 }
 
 static void test_add_and_switch_makes_known_paths_work(void **state)
@@ -451,6 +473,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_two_versions_stand_side_by_side, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_is_touched_later_is_later_than_the_manifest, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_switch_to_missing_version_keeps_current, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_add_of_hostile_archive_leaves_nothing, setup,
