@@ -45,7 +45,15 @@ eventually 20 "an address and a route that come later" has_more
 docker network connect second web
 is_connected() { [[ $(docker exec web ip -o -4 addr show dev eth1 2>/dev/null) == *"$(docker inspect -f '{{.NetworkSettings.Networks.second.IPAddress}}' web)/"* ]]; }
 eventually 20 "the second network" is_connected
-docker exec web ping -c 1 -W 5 "$(docker inspect -f '{{.NetworkSettings.Networks.second.Gateway}}' web)" >/dev/null
+reaches_second() { docker exec web ping -c 1 -W 5 -I eth1 "$(docker inspect -f '{{.NetworkSettings.Networks.second.Gateway}}' web)" >/dev/null; }
+reaches_second || fail "its gateway does not answer"
+second=$(in_its_network ip -o -4 addr show dev eth1 | awk '{ print $4 }')
+in_its_network ip addr flush dev eth1
+has_lost_second() { [[ $(docker exec web ip -o -4 addr show dev eth1 2>/dev/null) != *inet* ]]; }
+eventually 20 "an address that is taken away to go" has_lost_second
+in_its_network ip addr add "$second" broadcast + dev eth1
+eventually 20 "the address to be back" is_connected
+reaches_second || fail "its gateway does not answer once the address is back"
 docker network disconnect second web
 
 note "what its users ask"
