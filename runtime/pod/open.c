@@ -21,6 +21,7 @@ int pod_open(struct pod *pod, const struct pod_params *params, struct error *e)
 			     .id = params->id,
 			     .namespace_ = params->namespace_,
 			     .bundle = params->bundle,
+			     .held = params->held,
 			     .config_path = params->config_path,
 			     .kill_wait_ms = params->kill_wait_ms,
 			     .look_ms = params->look_ms,

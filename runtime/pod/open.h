@@ -11,6 +11,7 @@ struct pod_params {
 	const char *id;
 	const char *namespace_;
 	const char *bundle;      /* of the first container */
+	int held;                /* state_hold(), borrowed; -1: none */
 	const char *config_path; /* NULL: the engine says, or the default is */
 	uint64_t kill_wait_ms;   /* what a killed process may take to end */
 	uint64_t look_ms;        /* how often it looks whether it is still wanted; 0: never */

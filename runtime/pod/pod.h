@@ -78,6 +78,7 @@ struct pod {
 	const char *id;
 	const char *namespace_;
 	const char *bundle;      /* of the first container */
+	int held;                /* that the record is ours; -1: not known */
 	const char *config_path; /* NULL: the engine says, or the default is */
 	struct pod_listener listener;
 	const struct pod_calls *calls;

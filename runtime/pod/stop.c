@@ -121,7 +121,7 @@ void pod_when_stopped(struct pod *pod, struct op *own_op)
 static int forget_work(struct op *op, struct error *e)
 {
 	(void)e;
-	state_remove(NULL, op->pod->id);
+	state_forget(op->pod->held, NULL, op->pod->id);
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "lib/file.h"
@@ -27,6 +28,7 @@
 #include "runtime/sandbox/rootfs.h"
 #include "runtime/sandbox/share.h"
 
+#define ALIVE        "alive"
 #define STATE_MAX    (1 * MIB)
 #define VM_ROOT      "/run/vc/vm"
 #define KILL_WAIT_MS 2000
@@ -112,7 +114,7 @@ int state_hold(const char *root, const char *id, struct error *e)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	_free_ char *dir = state_dir(root, id);
-	_free_ char *path = path_join(dir, "alive");
+	_free_ char *path = path_join(dir, ALIVE);
 	_close_ int fd = -1;
 
 	if (dir_make(dir, 0700, e) < 0)
@@ -233,6 +235,22 @@ void state_remove(const char *root, const char *id)
 
 	if (tree_remove(dir, &e) < 0)
 		log_warn("'%s' stays: %s", dir, e.msg);
+}
+
+static bool is_held_by(int fd, const char *root, const char *id)
+{
+	_free_ char *dir = state_dir(root, id);
+	_free_ char *path = path_join(dir, ALIVE);
+	struct stat own, there;
+
+	return fstat(fd, &own) == 0 && stat(path, &there) == 0 && own.st_dev == there.st_dev &&
+	       own.st_ino == there.st_ino;
+}
+
+void state_forget(int held, const char *root, const char *id)
+{
+	if (held < 0 || is_held_by(held, root, id))
+		state_remove(root, id);
 }
 
 /* Opens, checks and kills in this order: the descriptor cannot change its process. */

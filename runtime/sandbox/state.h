@@ -79,12 +79,15 @@ bool state_is_alive(const struct state_process *p);
 /* Takes the lock ROOT/ID/alive, which ends with this process, whatever ends it: others see without
  * its pid whether it lives, and are told when it closes (inotify(7)).  Returns the descriptor. */
 int state_hold(const char *root, const char *id, struct error *e);
-
 /* Replaces the record at once: readers see the old one or the new one. */
 int state_save(const struct state *s, const char *root, struct error *e);
 /* ENOENT if there is no record; EINVAL for a damaged one. */
 int state_load(struct state *ret_state, const char *root, const char *id, struct error *e);
 void state_remove(const char *root, const char *id);
+/* The same for who HELD it by state_hold() (-1: by none), and nothing if there is a later sandbox
+ * of that id: an engine that restarts a container gives it its id again, while the shim of before
+ * still ends. */
+void state_forget(int held, const char *root, const char *id);
 
 /* Ends and removes everything that is recorded, except a live shim.  Always ends, within a few
  * seconds. */

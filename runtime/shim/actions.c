@@ -209,6 +209,18 @@ int action_start(const struct arguments *a, struct error *e)
 	return leave_to_others(a, bundle, e) < 0 ? -e->code : start_member(a, spec, bundle, e);
 }
 
+/* Whether the sandbox has begun after this program.  containerd asks it to delete what it knows to
+ * be gone as well, and may have made another of the same id meanwhile. */
+static bool is_next(const struct state *state)
+{
+	const struct state_process *shim = &state->processes[STATE_SHIM];
+	struct error e;
+	uint64_t own;
+
+	return state_is_alive(shim) && proc_start_time(getpid(), &own, &e) >= 0 &&
+	       shim->start_ticks > own;
+}
+
 /* containerd has given this shim up: it must not go on. */
 static void end_shim(const struct state *state)
 {
@@ -259,6 +271,10 @@ int action_delete(const struct arguments *a, struct error *e)
 	if (leave_to_others(a, bundle, e) < 0)
 		log_warn("%s", e->msg);
 	r = state_load(&state, NULL, a->id, e);
+	if (r >= 0 && is_next(&state)) {
+		log_info("there is a later sandbox of this id, which stays");
+		return print_deleted(e);
+	}
 	if (r >= 0) {
 		end_shim(&state);
 		state_clean(&state);

@@ -133,7 +133,8 @@ static int serve(struct shim *shim, const struct pod_params *params, struct erro
 	return r;
 }
 
-static int serve_until_told(const struct arguments *a, const char *bundle, struct error *e)
+static int serve_until_told(const struct arguments *a, const char *bundle, int alive,
+			    struct error *e)
 {
 	struct shim shim = { 0 };
 	_cleanup_(loop_freep) struct loop *loop = loop_new(e);
@@ -141,6 +142,7 @@ static int serve_until_told(const struct arguments *a, const char *bundle, struc
 					   .id = a->id,
 					   .namespace_ = a->namespace_,
 					   .bundle = bundle,
+					   .held = alive,
 					   .config_path = a->config,
 					   .kill_wait_ms = KILL_WAIT_MS,
 					   .look_ms = LOOK_MS,
@@ -177,7 +179,7 @@ int action_serve(const struct arguments *a, struct error *e)
 		log_warn("%s", e->msg);
 	r = record_self(a, bundle, e);
 	if (r >= 0)
-		r = serve_until_told(a, bundle, e);
-	state_remove(NULL, a->id);
+		r = serve_until_told(a, bundle, alive, e);
+	state_forget(alive, NULL, a->id);
 	return r;
 }

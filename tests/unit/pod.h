@@ -121,7 +121,8 @@ static inline void stop_shim(struct loop_task *task)
 static inline int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct pod_params params = { .id = POD,
+	struct pod_params params = { .held = -1,
+				     .id = POD,
 				     .namespace_ = "default",
 				     .kill_wait_ms = KILL_MS,
 				     .max_threads = POOL_THREADS };

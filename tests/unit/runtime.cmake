@@ -57,7 +57,7 @@ kata_unit_test(test_shim_stdio.c LIBS kata_shim)
 kata_unit_test(test_shim_ends.c LIBS kata_shim)
 target_link_options(test_shim_ends PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=sandbox_vmm
 	-Wl,--wrap=sandbox_config -Wl,--wrap=sandbox_network_watch -Wl,--wrap=sandbox_ran_out_of_memory -Wl,--wrap=vmm_pidfd -Wl,--wrap=vmm_output_new
-	-Wl,--wrap=vmm_output_free -Wl,--wrap=state_remove -Wl,--wrap=lastwords_note_oom)
+	-Wl,--wrap=vmm_output_free -Wl,--wrap=state_forget -Wl,--wrap=lastwords_note_oom)
 kata_unit_test(test_shim_task.c LIBS kata_shim)
 # Its sandbox is a fake agent.
 target_link_options(test_shim_task PRIVATE -Wl,--wrap=sandbox_rpc -Wl,--wrap=sandbox_stop -Wl,--wrap=events_publish)

@@ -581,15 +581,26 @@ static void test_lock_of_a_sandbox_ends_with_its_holder(void **state)
 	char *root = folder_new();
 	_free_ char *path = path_join(root, "box/alive");
 	struct error e;
-	int fd;
+	int fd, next;
 
 	(void)state;
 	fd = state_hold(root, "box", &e);
 	assert_true(fd >= 0);
 	assert_true(is_held(path));
 	assert_int_equal(state_hold(root, "box", &e), -EAGAIN);
+	/* It is forgotten, and there is a next one while the first still ends. */
+	state_forget(fd, root, "box");
+	assert_false(file_exists(path));
+	next = state_hold(root, "box", &e);
+	assert_true(next >= 0);
+	state_forget(fd, root, "box");
+	assert_true(is_held(path));
 	assert_int_equal(close(fd), 0);
+	assert_true(is_held(path));
+	assert_int_equal(close(next), 0);
 	assert_false(is_held(path));
+	state_forget(-1, root, "box");
+	assert_false(file_exists(path));
 	folder_remove(root);
 }
 

@@ -55,7 +55,7 @@ bool __wrap_sandbox_ran_out_of_memory(const struct sandbox *s);
 int __wrap_vmm_pidfd(const struct vmm *vm, enum vmm_process which);
 struct vmm_output *__wrap_vmm_output_new(const struct vmm *vm, struct loop *loop, struct error *e);
 void __wrap_vmm_output_free(struct vmm_output *own_output);
-void __wrap_state_remove(const char *root, const char *id);
+void __wrap_state_forget(int held, const char *root, const char *id);
 void __wrap_lastwords_note_oom(const char *bundle);
 void __real_lastwords_note_oom(const char *bundle);
 
@@ -115,8 +115,9 @@ void __wrap_vmm_output_free(struct vmm_output *own_output)
 	(void)own_output;
 }
 
-void __wrap_state_remove(const char *root, const char *id)
+void __wrap_state_forget(int held, const char *root, const char *id)
 {
+	(void)held;
 	(void)root;
 	(void)id;
 	was_removed = true;
@@ -145,7 +146,8 @@ static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	struct pod *pod = &f->pod;
-	struct pod_params params = { .id = "pod",
+	struct pod_params params = { .held = -1,
+				     .id = "pod",
 				     .namespace_ = "default",
 				     .kill_wait_ms = 50,
 				     .max_threads = 4,

@@ -136,9 +136,9 @@ uint64_t __wrap_deadline_in(uint64_t wait_ms)
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct pod_params params = { .id = "pod",
-				     .namespace_ = "default",
-				     .max_threads = POOL_THREADS };
+	struct pod_params params = {
+		.held = -1, .id = "pod", .namespace_ = "default", .max_threads = POOL_THREADS
+	};
 	struct error e;
 
 	*state = f;

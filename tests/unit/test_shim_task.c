@@ -72,7 +72,8 @@ void __wrap_events_publish(struct events *ev, const char *topic, const void *mes
 static int setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof(*f));
-	struct pod_params params = { .id = "pod",
+	struct pod_params params = { .held = -1,
+				     .id = "pod",
 				     .namespace_ = "default",
 				     .kill_wait_ms = 50,
 				     .max_threads = POOL_THREADS };
@@ -372,7 +373,8 @@ static void test_signal_0_asks_whether_a_process_lives(void **state)
 static void test_shim_ends_when_told_only_without_a_sandbox(void **state)
 {
 	static const enum pod_stage with[] = { POD_EMPTY, POD_STARTING, POD_RUNNING };
-	const struct pod_params params = { .loop = loop_new(&(struct error){ 0 }),
+	const struct pod_params params = { .held = -1,
+					   .loop = loop_new(&(struct error){ 0 }),
 					   .id = "pod",
 					   .namespace_ = "default",
 					   .max_threads = 1 };
