@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd-assemble, cmd-dismantle - what packages of a distribution ask for when they come and go.
+ * cmd-assemble - `assemble` and `dismantle`: what packages of a distribution ask for when they come
+ * and go.
  *
  * They bring a release in parts to a folder of theirs, from which it becomes a version like any
  * other, with the laws of all.  A machine may be one that only grows in a chroot: nobody is asked,
@@ -51,7 +52,8 @@ static int choose_engines(struct options *o, struct error *e)
 
 int cmd_assemble(struct manager *m, struct error *e)
 {
-	struct options o = *m->options;
+	const struct options *given = m->options;
+	struct options o = *given;
 	const struct action action = {
 		.name = "assemble",
 		.steps = assemble_steps,
@@ -60,10 +62,13 @@ int cmd_assemble(struct manager *m, struct error *e)
 		.want = want_parts,
 		.arg = &o,
 	};
+	int r;
 
 	o.usual_link_dir = LINK_DIR;
 	m->options = &o;
-	return choose_engines(&o, e) < 0 ? -e->code : run_action(m, &action, e);
+	r = choose_engines(&o, e) < 0 ? -e->code : run_action(m, &action, e);
+	m->options = given;
+	return r;
 }
 
 static int want_settings(struct machine *k, const void *arg, struct error *e)

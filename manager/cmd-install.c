@@ -52,9 +52,13 @@ int cmd_install(struct manager *m, struct error *e)
 
 int cmd_plan(struct manager *m, struct error *e)
 {
-	struct options dry = *m->options;
+	const struct options *given = m->options;
+	struct options dry = *given;
+	int r;
 
 	dry.is_dry = true;
 	m->options = &dry;
-	return cmd_install(m, e);
+	r = cmd_install(m, e);
+	m->options = given;
+	return r;
 }

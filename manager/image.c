@@ -40,7 +40,9 @@ static int put(struct writer *w, const void *bytes, size_t len, struct error *e)
 
 static void set_octal(char *field, size_t size, uint64_t value)
 {
-	(void)snprintf(field, size, "%0*llo", (int)size - 1, (unsigned long long)value);
+	field[--size] = '\0';
+	for (; size > 0; value >>= 3)
+		field[--size] = (char)('0' + (value & 7));
 }
 
 /* The sum of all bytes, its own field taken as blanks. */

@@ -73,20 +73,20 @@ static int sync_tree(int dirfd, const char *name, struct error *e)
  * is touched later is later than MANIFEST, by which intact.c tells. */
 static int outlast_manifest(int dirfd, const char *name, struct error *e)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
 	struct timespec now;
+	struct error late;
 	struct stat st;
 
 	if (fstatat(dirfd, MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return fail(e, errno, "cannot look at '%s/" MANIFEST_NAME "': %m", name);
-	for (unsigned i = 0; i < TICK_MS; i++) {
+	for (uint64_t deadline = deadline_in(TICK_MS);;) {
 		(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
 		if (now.tv_sec > st.st_mtim.tv_sec ||
 		    (now.tv_sec == st.st_mtim.tv_sec && now.tv_nsec > st.st_mtim.tv_nsec))
-			break;
-		(void)nanosleep(&pause, NULL);
+			return 0;
+		if (wait_pause(1, "the clock of files", deadline, NULL, &late) < 0)
+			return 0;
 	}
-	return 0;
 }
 
 static int read_sum(int dirfd, const struct manifest_entry *entry, unpack_sum ret_sum,

@@ -16,7 +16,7 @@
 
 #define TAIL_MAX (1 * MIB)
 #define LINE_MAX 2048
-#define LINES    "2000" /* of the journal, of each program */
+#define LINES    "--lines=2000" /* of the journal, of each program */
 
 /* ---- what is a problem ---- */
 
@@ -119,7 +119,7 @@ static bool read_journal(struct report *r, char *const *names, struct json_objec
 		return false;
 	for (const char *const *word =
 		     (const char *const[]){ program, "--no-pager", "--quiet", "--boot",
-					    "--output=short-iso", "--lines=" LINES, NULL };
+					    "--output=short-iso", LINES, NULL };
 	     *word; word++)
 		strv_add(&argv, *word);
 	if (is_kernel)

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <x86intrin.h>
 
+#include "lib/wait.h"
+
 #define TRIES     8
 #define APART_NS  UINT64_C(5000000)
 #define LEAST_KHZ UINT64_C(100000)
@@ -50,9 +52,11 @@ uint64_t tsc_khz(struct tsc_mark since)
 {
 	uint64_t passed = now_ns() - since.ns, khz;
 	struct tsc_mark now;
+	struct error e;
 
 	if (passed < APART_NS)
-		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(APART_NS - passed) }, NULL);
+		(void)wait_pause((APART_NS - passed) / NS_PER_MS + 1, "the counter", NO_DEADLINE,
+				 NULL, &e);
 	now = tsc_mark();
 	if (now.ticks <= since.ticks || now.ns <= since.ns)
 		return 0;

@@ -11,7 +11,7 @@ set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cd "$top"
-code=(lib agent runtime deploy)
+code=(lib agent runtime deploy manager)
 all=()
 complaints=0
 

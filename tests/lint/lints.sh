@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# lints - each lint test fails where it has nothing to look at, and where a checker of its is missing.
+# lints - each lint test fails where it has nothing to look at, and where a checker of its is missing; none of our
+# folders is left out.
 #
 # Each runs in a tree without a file of ours, and then once for each checker that it calls, with a PATH
 # that has all but this one.
@@ -36,6 +37,11 @@ all_but() { # TOOL: sets path
 	rm -f "$room/bin/$1"
 	path=$room/bin
 }
+
+folders() { files '*.c' | cut -d/ -f1 | matches -vxE 'tests|packaging' | sort -u; }
+take folders
+expected=$(printf '%s\n' "${code[@]}" | sort)
+[ "$expected" = "$(printf '%s\n' "${all[@]}")" ] || complain "common.sh looks at ${code[*]}, and there is C in ${all[*]}"
 
 empty_tree
 take files 'tests/lint/*.sh'
