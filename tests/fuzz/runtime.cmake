@@ -9,7 +9,7 @@ kata_fuzz(fuzz_spec.c
 	PARSES runtime/sandbox/spec.c:-spec_read runtime/sandbox/size.c:cpu_milli,unified,add_unified,add_pages,size_of_resources,number,size_of_pod
 	LIBS kata_sandbox)
 kata_fuzz(fuzz_shim_request.c PARSES runtime/shim/request.c LIBS kata_shim)
-kata_fuzz(fuzz_state.c SOURCES folder.c PARSES runtime/sandbox/state.c:-state_set_process,state_is_alive,state_hold,state_remove,process_kill,state_clean
+kata_fuzz(fuzz_state.c SOURCES folder.c PARSES runtime/sandbox/state.c:-state_set_process,state_is_alive,state_hold,state_remove,is_held_by,state_forget,process_kill,state_clean
 	LIBS kata_sandbox)
 kata_fuzz(fuzz_shim_stats.c PARSES runtime/shim/stats.c:-stats_host_kind runtime/shim/metrics.c:print_guest,metrics_of_guest LIBS kata_shim)
 kata_fuzz(fuzz_netlink.c SOURCES datagrams.c
