@@ -65,8 +65,9 @@ k wait --for=condition=Available --timeout=5s katainstallation/default >/dev/nul
 expect "nodes, ready, updated, failed" "3 3 3 0" \
 	"$(field .status.nodes) $(field .status.ready) $(field .status.updated) $(field .status.failed)"
 expect_match "printer columns" "CURRENT +DESIRED +NODES +READY +UPDATED +STALE +ROLL-OUT" "$(k get katainstallation)"
-expect_match "explanation" "How many nodes have the new release when a wave is complete" \
-	"$(k explain katainstallation.spec.waves)"
+# What explains a kind comes after the kind.
+is_explained() { [[ $(k explain katainstallation.spec.waves 2>/dev/null) == *"How many nodes have the new release when a wave is complete"* ]]; }
+eventually 30 "the explanation" is_explained
 set_spec '{"soakSeconds":1}' >/dev/null
 
 note "what cannot be is refused with a sentence"
