@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
 # tier: full
-# variants.full: ROOT=debian ROOT=busybox
+# variants: ROOT=debian ROOT=busybox
 #
 # The archive of a release runs where nothing of ours is: on the next Debian, with another C library, and on a root that has
 # no library at all, only busybox.  Its kata-manager installs it, a sandbox having answered, each program says what it

@@ -4,7 +4,7 @@
 # tests-are-run - no test lies in the tree and is never run.
 #
 # A program must be named to cmake, a fuzz target have a corpus and a parser whose lines are counted, a lint
-# stand in the list, a script be executable: tests/run passes over the others without a word.
+# stand in the list, a script be executable: tests/run passes over the others without a word.  Nor is one run twice.
 . "$(dirname "$0")/common.sh"
 
 take files 'tests/unit/test_*.c'
@@ -29,5 +29,8 @@ take files 'tests/it/*.sh' 'tests/cluster/t/*.sh'
 for file in "${all[@]}"; do
 	[ -x "$file" ] || grep -lqE "^(\.|source) .*/$(basename "$file")\"?$" "$(dirname "$file")"/*.sh ||
 		complain "$file: not executable, so it is not run"
+	# One that only the full tier has would run there without a variant as well.
+	! grep -qx '# tier: full' "$file" || ! grep -q '^# variants.full:' "$file" ||
+		complain "$file: its variants are 'variants', as its tier is full"
 done
 finish

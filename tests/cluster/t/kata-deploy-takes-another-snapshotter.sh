@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # tier: full
 # timeout: 900
-# variants.full: CONTAINERD=2 CONTAINERD=1
+# variants: CONTAINERD=2 CONTAINERD=1
 # place: own
 #
 # SNAPSHOTTER_HANDLER_MAPPING: one that containerd has not is refused before anything is touched; with native, and then with
