@@ -82,14 +82,12 @@ set_up_and_run() { # STEP...
 	run_steps "${setup_steps[@]}" "$(built_ahead "$@")" "$@"
 }
 
-# Objects are kept by the hash of what they are compiled from, so another clone compiles only what is new to the cache.
 configure_and_build() { # PRESET CMAKE-ARGUMENTS...
 	local preset=$1
 	shift
 	cd "$top" || return
-	[ "$(id -u)" != 0 ] || export CCACHE_DIR=$cache/objects
-	export CCACHE_BASEDIR=$top CCACHE_NOHASHDIR=yes CCACHE_MAXSIZE=2G
-	cmake --preset "$preset" -DCMAKE_C_COMPILER_LAUNCHER=ccache "$@"
+	remember_objects "$top"
+	cmake --preset "$preset" "$@"
 	nice -n 5 cmake --build --preset "$preset"
 }
 

@@ -34,7 +34,7 @@ debian_tree "$suite" essential "$KATA_TOP/tests/cluster/$name.packages" root
 rm -rf root/var/lib/apt root/usr/share/{doc,man,locale,info}
 case $name in
 test-docker) programs=(dockerd containerd) ;;
-test-gcc) programs=(gcc cmake ninja protoc-c) ;;
+test-gcc) programs=(gcc ccache cmake ninja protoc-c) ;;
 *) die "nothing is known of '$name'" ;;
 esac
 say "$(runs "${programs[@]}" | paste -sd';')"

@@ -7,8 +7,10 @@
 # in as many runs as take some seconds.  The seed is fixed: what is found once is found again.
 . "$(dirname "$0")/../lib.sh"
 
-require clang-14 cmake ninja
+require clang-14 cmake ccache ninja
 cd "$top"
+. packaging/dev/objects.sh
+remember_objects "$top"
 libraries=$(packaging/artefact fuzz-libraries)
 # With them as with the libraries of the system, and then no trace of the system's is in cmake's memory.
 rm -f build/fuzz/CMakeCache.txt

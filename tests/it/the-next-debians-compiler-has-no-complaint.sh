@@ -12,14 +12,18 @@ require unshare pivot_root
 root=$("$top/packaging/artefact" test-gcc)/root
 build=$top/build/next-debian
 jobs=2
+. "$top/packaging/dev/objects.sh"
+remember_objects /mnt next-debian
 
 # Nothing of the artefact is written: what has to be lies in a folder of ours, mounted for this command alone.
 inside() { # COMMAND...
+	mkdir -p "$build" "$CCACHE_DIR"
 	unshare --mount --propagation private -- bash -euc '
 		mount --bind "$1" "$1"
 		mount -o remount,bind,ro "$1"
 		mount --bind -o ro "$2" "$1/mnt"
 		mount --bind "$3" "$1/srv"
+		mount --bind "$CCACHE_DIR" "$1/media"
 		mount -t tmpfs tmpfs "$1/tmp"
 		mount -t tmpfs tmpfs "$1/run"
 		mount -t proc proc "$1/proc"
@@ -30,10 +34,10 @@ inside() { # COMMAND...
 		umount -l .
 		cd /srv
 		shift 3
-		exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 "$@"' - "$root" "$top" "$build" "$@"
+		exec /usr/bin/env -i PATH=/usr/sbin:/usr/bin LC_ALL=C.UTF-8 CCACHE_DIR=/media CCACHE_BASEDIR="$CCACHE_BASEDIR" \
+			CCACHE_NOHASHDIR=yes CCACHE_MAXSIZE="$CCACHE_MAXSIZE" CMAKE_C_COMPILER_LAUNCHER=ccache "$@"' - "$root" "$top" "$build" "$@"
 }
 
-mkdir -p "$build"
 note "$(inside gcc --version | head -n 1)"
 inside cmake -S /mnt -B /srv -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=-O2 \
 	-DCMAKE_COMPILE_WARNING_AS_ERROR=ON >"$work/cmake" 2>&1 || fail "cmake: $(tail -n 5 "$work/cmake")"

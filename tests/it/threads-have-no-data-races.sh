@@ -8,8 +8,10 @@
 # the sanitizer gives each process one.
 . "$(dirname "$0")/../lib.sh"
 
-require cmake ninja ctest jq
+require cmake ccache ninja ctest jq
 cd "$top"
+. packaging/dev/objects.sh
+remember_objects "$top"
 cmake --preset tsan >"$work/cmake" || fail "cmake: $(tail -n 5 "$work/cmake")"
 mapfile -t tests < <(ctest --test-dir build/tsan --show-only=json-v1 |
 	jq -r '.tests[].name | select(startswith("unit/")) | ltrimstr("unit/")' |
