@@ -54,6 +54,11 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
+/* struct statx of linux/stat.h, which cannot be included beside sys/stat.h everywhere: its size,
+ * and STATX_BASIC_STATS. */
+#define STATX_WORDS     32
+#define STATX_ALL_BASIC 0x7ffU
+
 /* keyctl(2), KEYCTL_SETPERM: whoever has it may do all (0x3f), whose it is view, read, search and
  * link. */
 #define KEYRING_RIGHTS 0x3f1b0000UL
@@ -547,6 +552,22 @@ static int wait_for_order(struct child *c, struct error *e)
 	return n == 1 ? 0 : fail(e, ECANCELED, "the agent gave the process up");
 }
 
+/* What an engine wrote since, as Docker the container's names into its /etc/hosts: the guest
+ * remembers for a second how long a shared file was when it was bound, and would cut it there. */
+static int look_again(struct child *c, struct error *e)
+{
+	const int first = N_LAUNCH_SLOT, end = first + (int)launch_n_trees(c->kind, c->spec);
+	uint64_t now[STATX_WORDS];
+	struct stat st;
+
+	(void)e;
+	for (int fd = first; fd < end; fd++)
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			(void)syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+				      STATX_ALL_BASIC, now);
+	return 0;
+}
+
 static int read_caps(struct child *c, struct error *e)
 {
 	return caps_parse(c->process->capabilities, &c->caps, e);
@@ -677,6 +698,7 @@ static const struct step {
 	{ "setting the file mode mask", FOR_BOTH, set_umask },
 	{ "entering the user namespace", FOR_BOTH, enter_users },
 	{ "waiting for the start", FOR_BOTH, wait_for_order },
+	{ "looking at its files again", FOR_INIT, look_again },
 	{ "dropping capabilities", FOR_BOTH, drop_bounding },
 	{ "filtering system calls", FOR_BOTH, filter_early },
 	{ "setting capabilities", FOR_BOTH, set_caps },

@@ -7,7 +7,7 @@
 # begins or while it boots.  Who joins the process namespace of a container joins its processes.  What belongs to
 # another pod, or asks for the host's namespaces, is refused with the reason.
 . "$(dirname "$0")/testing.sh"
-require ip jq nsenter busybox
+require ip jq nsenter busybox curl
 
 far=far$$ pod=pod$$ one=one$$ cri=io.kubernetes.cri
 mkdir -p "$work/rootfs/bin" "$work/rootfs/proc" "$work/rootfs/dev" "$work/rootfs/sys" "$work/rootfs/tmp"
@@ -112,6 +112,20 @@ member two$$ "$(at pid "/proc/$first/ns/pid") | $(at network "/proc/$first/ns/ne
 expect_match "processes of the container that was joined" '1 .*sleep 1001' "$(guest two$$ ps)"
 expect "its files" busybox "$(guest two$$ ls /proc/1/root/bin/busybox | sed 's/.*bin.//')"
 [[ $(guest $one ps) == *"sleep 1001"* ]] || fail "the first has lost its processes"
+
+note "what an engine writes between Create and Start"
+echo "127.0.0.1 localhost" >"$work/hosts"
+mount='{destination: "/hosts", type: "bind", source: "'$work/hosts'", options: ["rbind", "ro"]}'
+spec hosts$$ ".process.args = [\"/bin/cat\", \"/hosts\"] | .mounts += [$mount] |
+	.annotations += {\"$cri.container-type\": \"container\", \"$cri.sandbox-id\": \"$pod\"}"
+ctr containers create --runtime "$runtime" --config "$work/hosts$$.json" hosts$$
+call_tasks Create "$(field 1 hosts$$)$(field 5 "file://$work/hosts.out")"
+echo "172.17.0.2 box" >>"$work/hosts"
+call_tasks Start "$(field 1 hosts$$)"
+eventually 20 "it to stop" has_ended hosts$$
+ctr tasks delete hosts$$ >/dev/null
+ctr containers delete hosts$$
+expect "what the container reads" "$(cat "$work/hosts")" "$(cat "$work/hosts.out")"
 
 refused "a cgroup of others" "is not the pod's" cgroup$$ '.linux.cgroupsPath = "/elsewhere'$$'/x"'
 refused "a network of others" "is not the pod's" network$$ "$(at network /run/netns/$far)"

@@ -149,19 +149,22 @@ passed() { ending=well; }
 
 start_containerd
 
-# Protocol buffers as escapes for printf; ctr has no command for an update.  It needs curl.
+# Protocol buffers as escapes for printf; ctr has no command for an update, and none between Create and Start.  It needs curl.
 byte() { printf '\\x%02x' "$1"; }
 varint() { if [ "$1" -lt 128 ]; then byte "$1"; else byte $(($1 & 127 | 128)) && varint $(($1 >> 7)); fi; }
 size_of() { printf %b "$1" | wc -c; }
 field() { echo "$(byte $(($1 << 3 | 2)))$(varint "$(size_of "$2")")$2"; } # NUMBER ESCAPES
-update() { # NAME JSON
-	local any message size
-	any=$(field 1 types.containerd.io/opencontainers/runtime-spec/1/LinuxResources)$(field 2 "$2")
-	message=$(field 1 "$1")$(field 2 "$any")
-	size=$(size_of "$message")
-	printf %b "\0\0\0$(byte $((size >> 8)))$(byte $((size & 255)))$message" >"$work/request"
+call_tasks() { # METHOD ESCAPES: of containerd's service of tasks
+	local size
+	size=$(size_of "$2")
+	printf %b "\0\0\0$(byte $((size >> 8)))$(byte $((size & 255)))$2" >"$work/request"
 	inside curl -sS --http2-prior-knowledge --unix-socket /run/containerd/containerd.sock -D "$work/answer" \
 		-o /dev/null -H 'content-type: application/grpc' -H 'te: trailers' -H "containerd-namespace: $CONTAINERD_NAMESPACE" \
-		--data-binary "@$work/request" http://localhost/containerd.services.tasks.v1.Tasks/Update
-	tr -d '\r' <"$work/answer" | grep -qix 'grpc-status: 0' || fail "update of '$1': $(cat "$work/answer")"
+		--data-binary "@$work/request" "http://localhost/containerd.services.tasks.v1.Tasks/$1"
+	tr -d '\r' <"$work/answer" | grep -qix 'grpc-status: 0' || fail "$1 failed: $(cat "$work/answer")"
+}
+update() { # NAME JSON
+	local any
+	any=$(field 1 types.containerd.io/opencontainers/runtime-spec/1/LinuxResources)$(field 2 "$2")
+	call_tasks Update "$(field 1 "$1")$(field 2 "$any")"
 }
