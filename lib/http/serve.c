@@ -4,16 +4,19 @@
  *
  * HTTP is libwebsockets'; who may connect and for how long is ours.  The library never waits: each
  * connection is watched by our loop, which hands it what happened (lws_service_fd()), so it needs
- * neither a thread nor an event library, and any build of it will do.  It wants to write exactly
- * when it keeps bytes that did not go at once, or when we asked for it: the two things watch()
- * looks at.  Its own timers are not used.  Strangers can hold neither memory nor descriptors, and
- * can keep nobody out: a connection that is slow is dropped after 5 s, and there are at most 32, 8
- * of them from one address; for one more the oldest goes, of that address first.  A probe that
- * sends its request at once is answered as soon as it is accepted.  Limits: no TLS, one answer per
- * connection, at most 4 MiB, all of it in memory.  Io thread.
+ * neither a thread nor an event library, and any build of it will do.  It closes a descriptor
+ * before it says so, when the number may be another's already: what is watched is a duplicate of
+ * ours.  It wants to write exactly when it keeps bytes that did not go at once, or when we asked
+ * for it: the two things watch() looks at.  Its own timers are not used.  Strangers can hold
+ * neither memory nor descriptors, and can keep nobody out: a connection that is slow is dropped
+ * after 5 s, and there are at most 32, 8 of them from one address; for one more the oldest goes, of
+ * that address first.  A probe that sends its request at once is answered as soon as it is
+ * accepted.  Limits: no TLS, one answer per connection, at most 4 MiB, all of it in memory.  Io
+ * thread.
  */
 #include "lib/http/serve.h"
 
+#include <fcntl.h>
 #include <libwebsockets.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -31,7 +34,8 @@
 #define SPARE_FDS    4 /* of the library itself, and one peer more until the oldest is gone */
 
 struct peer {
-	struct io io; /* watches the library's descriptor */
+	struct io io; /* our own descriptor of the connection, which is watched */
+	int library_fd;
 	struct lws *wsi;
 	struct http_server *server;
 	struct peer *next; /* younger */
@@ -69,6 +73,7 @@ static void peer_free(struct peer *p)
 	if (server->busy == p)
 		server->busy = NULL;
 	loop_del(server->loop, &p->io);
+	(void)close_fd(p->io.fd);
 	free(p->body);
 	free(p);
 }
@@ -77,7 +82,7 @@ static void peer_free(struct peer *p)
  * that has hung up does it not try to send first what it keeps. */
 static void peer_drop(struct peer *p)
 {
-	struct lws_pollfd gone = { .fd = p->io.fd, .events = 0, .revents = LWS_POLLHUP };
+	struct lws_pollfd gone = { .fd = p->library_fd, .events = 0, .revents = LWS_POLLHUP };
 
 	(void)lws_service_fd(p->server->lws, &gone);
 }
@@ -99,7 +104,7 @@ static void serve(struct peer *p, uint32_t events)
 {
 	struct http_server *server = p->server;
 	struct lws_pollfd pollfd = {
-		.fd = p->io.fd,
+		.fd = p->library_fd,
 		.events = (short)p->events,
 		.revents = (short)events,
 	};
@@ -274,12 +279,17 @@ static struct peer *peer_new(struct http_server *server, int own_fd)
 	struct error e;
 
 	p->server = server;
-	p->io = (struct io){ .fd = own_fd, .ready = on_peer };
+	p->library_fd = own_fd;
+	p->io = (struct io){ .fd = fcntl(own_fd, F_DUPFD_CLOEXEC, 3), .ready = on_peer };
 	p->events = EPOLLIN;
 	p->deadline_ms = deadline_in(WIRE_HTTP_PATIENCE_MS);
 	(void)getpeername(own_fd, (struct sockaddr *)&p->address, &len);
-	p->wsi = lws_adopt_socket_vhost(server->vhost, own_fd);
+	if (p->io.fd < 0)
+		(void)close_fd(own_fd);
+	else
+		p->wsi = lws_adopt_socket_vhost(server->vhost, own_fd);
 	if (!p->wsi) {
+		(void)close_fd(p->io.fd);
 		free(p);
 		return NULL;
 	}
