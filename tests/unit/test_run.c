@@ -534,8 +534,8 @@ static void test_reset_heals_an_unreadable_journal(void **state)
 		assert_int_equal(run_reset(&w.settings, &cancel, &e), -ECANCELED);
 		assert_false(has_journal(&w));
 		assert_true(file_exists(aside));
-		cancel_done(&cancel);
 		stop(&w);
+		cancel_done(&cancel);
 	}
 }
 
