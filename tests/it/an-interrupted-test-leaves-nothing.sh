@@ -82,7 +82,7 @@ mkdir -p "$tree/packaging/dev" "$tree/tests/cluster"
 cp "$top/dev" "$tree/"
 cp "$top/packaging/dev/steps.sh" "$tree/packaging/dev/"
 echo 'check_system() { :; }; must_have_packages() { :; }; become_root() { :; }; dev_steps=()' >"$tree/packaging/dev/setup.sh"
-touch "$tree"/packaging/dev/{build,demo}.sh
+touch "$tree"/packaging/dev/{objects,build,demo}.sh
 printf '#!/bin/sh\necho "$@" >>%s\n' "$work/cluster" >"$tree/tests/cluster/cluster"
 chmod +x "$tree/tests/cluster/cluster"
 "$tree/dev" check --quick it/waits >"$work/output" 2>&1 &
