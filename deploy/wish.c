@@ -106,20 +106,22 @@ static bool has_affinity(struct json_object *spec, struct json_object *node)
 	return false;
 }
 
+/* Of an operator that compares in another way, as with numbers, the same holds as above. */
 static bool tolerates(struct json_object *toleration, struct json_object *taint)
 {
 	const char *key = json_get_str(toleration, "key");
 	const char *effect = json_get_str(toleration, "effect");
+	const char *operator= json_get_str(toleration, "operator");
 	const char *value = json_get_str(toleration, "value");
 	const char *tainted = json_get_str(taint, "value");
-	bool exists = str_equal(json_get_str(toleration, "operator"), "Exists");
+	bool compares = str_empty(operator) || str_equal(operator, "Equal");
 
 	if (!str_empty(effect) && !str_equal(effect, json_get_str(taint, "effect")))
 		return false;
 	if (str_empty(key))
-		return exists;
+		return str_equal(operator, "Exists");
 	return str_equal(key, json_get_str(taint, "key")) &&
-	       (exists || str_equal(value ? value : "", tainted ? tainted : ""));
+	       (!compares || str_equal(value ? value : "", tainted ? tainted : ""));
 }
 
 static bool tolerates_taint(struct json_object *spec, struct json_object *taint)

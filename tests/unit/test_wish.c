@@ -122,6 +122,14 @@ static void test_node_is_selected_by_its_taints(void **state)
 		  TAINTED("dedicated", "db", "NoExecute"), false },
 		{ "\"tolerations\":[{\"key\":\"dedicated\",\"operator\":\"Exists\"}]",
 		  TAINTED("dedicated", "db", "NoSchedule"), true },
+		{ "\"tolerations\":[{\"key\":\"dedicated\",\"operator\":\"Equal\",\"value\":"
+		  "\"web\"}]",
+		  TAINTED("dedicated", "db", "NoSchedule"), false },
+		/* Numbers are compared, by newer API servers: that takes no installation away. */
+		{ "\"tolerations\":[{\"key\":\"level\",\"operator\":\"Gt\",\"value\":\"5\"}]",
+		  TAINTED("level", "7", "NoExecute"), true },
+		{ "\"tolerations\":[{\"key\":\"level\",\"operator\":\"Gt\",\"value\":\"5\"}]",
+		  TAINTED("other", "7", "NoExecute"), false },
 		{ "\"tolerations\":[{\"operator\":\"Exists\",\"effect\":\"NoExecute\"}]",
 		  TAINTED("dedicated", "db", "NoSchedule"), false },
 	};
