@@ -232,8 +232,10 @@ static void tell_event(const struct coordinator *c, const struct situation *s,
 			  reason, "RollOut", note);
 }
 
+/* That a template was taken back is written whatever somebody wishes meanwhile: it may not be done
+ * twice. */
 static int put_status(const struct coordinator *c, const struct situation *s,
-		      struct json_object *status, struct error *e)
+		      const struct decision *d, struct json_object *status, struct error *e)
 {
 	_free_ char *path = xasprintf(RESOURCES "/%s/status", c->installation);
 	_json_ struct json_object *object = json_object_new_object();
@@ -246,7 +248,7 @@ static int put_status(const struct coordinator *c, const struct situation *s,
 	metadata = json_set_object(object, "metadata");
 	json_set_str(metadata, "name", c->installation);
 	json_set_str(metadata, "resourceVersion",
-		     json_get_str(s->installation, "metadata.resourceVersion"));
+		     d->undoes ? NULL : json_get_str(s->installation, "metadata.resourceVersion"));
 	(void)json_object_object_add(object, "status", json_object_get(status));
 	return must_hold(c, e) < 0 ? -e->code
 				   : kube_apply(c->kube, path, object, KUBE_TAKE_OVER,
@@ -418,7 +420,7 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 	s->first_reason = reason_on(cluster, d->first_failed);
 	status = report_status(s, p, d);
 	tell_event(c, s, status);
-	return put_status(c, s, status, e);
+	return put_status(c, s, d, status, e);
 }
 
 /* While nodes are begun or under way each look may be the one that counts. */

@@ -432,7 +432,31 @@ static void test_template_goes_back_where_the_policy_says_so(void **state)
 	assert_look(turns, ARRAY_SIZE(turns));
 }
 
-/* It was taken back, and somebody gave it again. */
+/* A wish that came meanwhile would refuse a status of another version of the resource. */
+static void test_template_that_went_back_is_noted_whatever_is_wished_meanwhile(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE,
+		    "{\"metadata\":{\"resourceVersion\":\"5\"},\"spec\":{\"onFailure\":"
+		    "\"Undo\"}}"),
+		SIGNS,
+		CLUSTER(POD("n1", "k:2", "False"), NODE("n1", REFUSED)),
+		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100",
+		    LIST(REVISION("8") "," REVISION("9"))),
+		{ { "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ",
+		    "strategic-merge-patch", "\"of\":8" },
+		  "200 OK",
+		  "{}",
+		  FAKE_KEEP,
+		  NULL },
+		TOLD("KataRolloutStopped", "n1"),
+		STATUS("\"undone\":\"k:2\"", "\"metadata\":{\"name\":\"default\"}"),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
 /* Of a first installation: that it stopped is told all the same. */
 static void test_template_without_one_before_stays_and_that_is_told(void **state)
 {
@@ -449,6 +473,7 @@ static void test_template_without_one_before_stays_and_that_is_told(void **state
 	assert_look(turns, ARRAY_SIZE(turns));
 }
 
+/* It was taken back, and somebody gave it again. */
 static void test_template_goes_back_once_only(void **state)
 {
 	static const struct fake_turn turns[] = {
@@ -898,6 +923,8 @@ int main(void)
 		cmocka_unit_test(test_node_that_does_not_get_ready_in_time_stops_it),
 		cmocka_unit_test(test_template_goes_back_where_the_policy_says_so),
 		cmocka_unit_test(test_template_without_one_before_stays_and_that_is_told),
+		cmocka_unit_test(
+			test_template_that_went_back_is_noted_whatever_is_wished_meanwhile),
 		cmocka_unit_test(test_template_goes_back_once_only),
 		cmocka_unit_test(test_template_that_came_back_by_itself_stays),
 		cmocka_unit_test(test_another_broken_template_goes_back_as_well),
