@@ -385,6 +385,9 @@ static int evict_stale(struct coordinator *c, const struct situation *s, const s
 	if (stale_read(&k, cluster, NULL, items, e) < 0 || note_pods(c, &notes, e) < 0)
 		return -e->code;
 	chosen = evict_choose(p, items, workloads, c->refused);
+	/* What may not go is stale for as long as it lives. */
+	if (evict_goes_on(p, items, c->refused))
+		c->rest_ms = EVICTING_MS;
 	return evict_all(c, s, chosen, e);
 }
 
@@ -461,10 +464,8 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	r = act(c, &s, &p, &cluster, &d, e);
 	/* What did not come there is tried again soon; what may not be, would be for ever. */
 	c->rest_ms = told < 0 && told != -EACCES ? 0 : rest_of(&d, now_s);
-	if (r >= 0 && shall_evict(&s, &p, &d, now_s)) {
-		c->rest_ms = EVICTING_MS;
+	if (r >= 0 && shall_evict(&s, &p, &d, now_s))
 		r = evict_stale(c, &s, &p, &cluster, e);
-	}
 	return r;
 }
 

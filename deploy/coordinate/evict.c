@@ -39,17 +39,32 @@ void evict_note_pod(struct json_object *items, struct json_object *workloads,
 		json_set_str(item, "why", why_not);
 }
 
-static bool may_go(const struct policy *p, struct json_object *item, struct json_object *workloads,
-		   struct json_object *refused)
+/* Whether it will go, now or when its workload is whole. */
+static bool is_to_go(const struct policy *p, struct json_object *item, struct json_object *refused)
 {
-	const char *controller = json_get_str(item, "controller");
-
-	if (!controller || json_get_str(item, "why") || !recycle_helps(item))
+	if (!json_get_str(item, "controller") || json_get_str(item, "why") || !recycle_helps(item))
 		return false;
 	if (p->stale == STALE_EVICT_MARKED && !json_get_bool(item, "isMarked", false))
 		return false;
-	return !json_member(workloads, controller) &&
-	       !(refused && json_member(refused, json_get_str(item, "uid")));
+	return !(refused && json_member(refused, json_get_str(item, "uid")));
+}
+
+static bool may_go(const struct policy *p, struct json_object *item, struct json_object *workloads,
+		   struct json_object *refused)
+{
+	return is_to_go(p, item, refused) &&
+	       !json_member(workloads, json_get_str(item, "controller"));
+}
+
+bool evict_goes_on(const struct policy *p, struct json_object *items, struct json_object *refused)
+{
+	for (size_t i = 0; i < json_len(items); i++) {
+		struct json_object *item = json_item(items, i);
+
+		if (json_get_bool(item, "isGoing", false) || is_to_go(p, item, refused))
+			return true;
+	}
+	return false;
 }
 
 struct json_object *evict_choose(const struct policy *p, struct json_object *items,

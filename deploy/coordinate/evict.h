@@ -22,4 +22,7 @@ void evict_note_pod(struct json_object *items, struct json_object *workloads,
 struct json_object *evict_choose(const struct policy *p, struct json_object *items,
 				 struct json_object *workloads, struct json_object *refused);
 
+/* Whether another look is worth its price soon: one of ITEMS goes just now, or will. */
+bool evict_goes_on(const struct policy *p, struct json_object *items, struct json_object *refused);
+
 #endif

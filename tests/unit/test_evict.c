@@ -131,6 +131,38 @@ static void test_who_was_refused_is_not_asked_for_again_at_once(void **state)
 		    "{\"a\":true}", "b");
 }
 
+/* Each look reads all nodes: a pod that stays is no reason for another one soon. */
+static void test_only_what_goes_or_will_is_worth_another_look(void **state)
+{
+	static const struct {
+		const char *pods;
+		const char *refused;
+		bool goes_on;
+	} cases[] = {
+		{ "[" POD("a", "w", "True", "") "]", "{}", true },
+		{ "[" POD("a", "w", "True", GOING) "]", "{}", true },
+		/* Its workload gets whole some time. */
+		{ "[" POD("a", "w", "True", "") "," POD("new", "w", "False", "") "]", "{}", true },
+		{ "[" POD("a", "w", "True", "") "]", "{\"a\":true}", false },
+		{ "[" POD("a", "w", "True", MARK("false")) "]", "{}", false },
+		{ "[{\"metadata\":{\"uid\":\"a\"},\"spec\":{\"nodeName\":\"n1\"}}]", "{}", false },
+		{ "[]", "{}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_json_ struct json_object *items = parse("[" STALE("a", "version", "1") "]");
+		_json_ struct json_object *list = parse(cases[i].pods);
+		_json_ struct json_object *refused = parse(cases[i].refused);
+		_json_ struct json_object *workloads = json_object_new_object();
+
+		for (size_t k = 0; k < json_len(list); k++)
+			evict_note_pod(items, workloads, json_item(list, k));
+		if (evict_goes_on(&evicts, items, refused) != cases[i].goes_on)
+			fail_msg("case %zu", i);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -140,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_pods_may_stay_or_ask_for_it),
 		cmocka_unit_test(test_bare_foreign_and_missing_pods_stay),
 		cmocka_unit_test(test_who_was_refused_is_not_asked_for_again_at_once),
+		cmocka_unit_test(test_only_what_goes_or_will_is_worth_another_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
