@@ -50,7 +50,7 @@ cleanup end_parts
 
 # torture WHAT OPTION=VALUE... - parts=N is how many share the points.  Fails if anything was not as it must be.
 torture() {
-	local what=$1 option part parts=8 failed=0 pids=() program=kata-deploy etc=lowerdir=/etc,upperdir=/run/upper,workdir=/run/etc
+	local what=$1 option part recordings parts=8 failed=0 pids=() program=kata-deploy etc=lowerdir=/etc,upperdir=/run/upper,workdir=/run/etc
 	local engines=(/usr/bin/containerd "$("$top/packaging/artefact" containerd)/containerd")
 	for option in "${@:2}"; do
 		case $option in
@@ -60,6 +60,7 @@ torture() {
 		engine=2) engines=("${engines[1]}") ;;
 		esac
 	done
+	recordings=$(mktemp -d "$work/recordings.XXXXXX")
 	(cd "$top/tests/torture/node" && nice go build -p 2 -o "$work/node" .)
 	# Docker and systemd are the same whatever containerd is.
 	[ "$program" != kata-manager ] || engines=("${engines[-1]}")
@@ -69,7 +70,7 @@ torture() {
 		# shellcheck disable=SC2016 # of the inner shell
 		unshare --mount --propagation private --kill-child --fork bash -c \
 			'ulimit -v 1048576 && export GOGC=100 && mount -t tmpfs tmpfs /run && mkdir /run/t /run/upper /run/etc && mount -t overlay -o "$1" overlay /etc && exec "${@:2}"' - \
-			"$etc" "$work/node" "$what" "$program" /run/t "${engines[@]}" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
+			"$etc" "$work/node" "$what" "$program" /run/t "${engines[@]}" "recordings=$recordings" "${@:2}" "part=$part" "parts=$parts" >"$work/part-$part" 2>&1 &
 		pids+=($!)
 	done
 	for part in "${!pids[@]}"; do

@@ -4,13 +4,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/gob"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand"
+	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -130,25 +135,105 @@ func (r *record) describe(c cut) string {
 	return "lost: " + strings.Join(calls, " and ")
 }
 
-// crash records the flow, then recovers from each state that it may have left.
-func (t *torture) crash(f *flow) {
+// recording is a run of the flow: what was there before, its calls, and the API server's objects before each request.
+type recording struct {
+	start    *state
+	calls    string
+	pictures []map[string]object
+}
+
+// saved is the same in a file.
+type saved struct {
+	Files    map[string]savedEntry
+	Wanted   bool
+	Calls    string
+	Pictures []byte
+}
+
+type savedEntry struct {
+	Mode     os.FileMode
+	UID, GID uint32
+	Text     string
+}
+
+func (l *recording) save(path string) {
+	pictures, err := json.Marshal(l.pictures)
+	must(err)
+	s := saved{Files: map[string]savedEntry{}, Wanted: l.start.wanted, Calls: l.calls, Pictures: pictures}
+	for name, e := range l.start.files {
+		s.Files[name] = savedEntry{e.mode, e.uid, e.gid, e.text}
+	}
+	var out bytes.Buffer
+	must(gob.NewEncoder(&out).Encode(s))
+	must(os.WriteFile(path+".new", out.Bytes(), 0o600))
+	must(os.Rename(path+".new", path))
+}
+
+func loadRecording(path string) *recording {
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil
+	}
+	must(err)
+	var s saved
+	must(gob.NewDecoder(bytes.NewReader(text)).Decode(&s))
+	l := &recording{start: &state{files: tree{}, wanted: s.Wanted}, calls: s.Calls}
+	for name, e := range s.Files {
+		l.start.files[name] = entry{e.Mode, e.UID, e.GID, e.Text}
+	}
+	must(json.Unmarshal(s.Pictures, &l.pictures))
+	return l
+}
+
+func (t *torture) record(f *flow) *recording {
 	w := t.world
 	path := filepath.Join(w.room, "recording")
 	start := t.begins[f.name]
 	w.put(start)
 	w.cluster.remember()
-	r := newRecord(w.node, w.binds, start.files)
 	if ended := w.run(recorder(path), f); ended.status != 0 {
 		fatal("%s, recorded, ended with %d: %s", f.name, ended.status, ended.said)
 	}
-	pictures := w.cluster.forget()
-	r.read(path)
+	calls, err := os.ReadFile(path)
+	must(err)
+	l := &recording{start, string(calls), w.cluster.forget()}
+	r := newRecord(w.node, w.binds, start.files)
+	r.read(l.calls)
 	if found := differ(w.take().files, r.tree()); len(found) > 0 {
 		fatal("%s: the recording does not lead to what is there: %v", f.name, found[:min(5, len(found))])
 	}
+	return l
+}
+
+// recorded is one run for all parts and slices.  Names have numbers of processes in them, and files have times, so the states of two
+// runs are not the same: each part would leave some to another, which never meets them.
+func (t *torture) recorded(f *flow) *recording {
+	path := filepath.Join(t.options["recordings"], strings.ReplaceAll(t.world.name+"-"+f.name, " ", "-"))
+	lock, err := os.Create(path + ".lock")
+	must(err)
+	defer lock.Close()
+	must(syscall.Flock(int(lock.Fd()), syscall.LOCK_EX))
+	l := loadRecording(path)
+	if l == nil {
+		l = t.record(f)
+		l.save(path)
+	}
+	return l
+}
+
+// crash records the flow, then recovers from each state that it may have left.
+func (t *torture) crash(f *flow) {
+	w := t.world
+	l := t.recorded(f)
+	start, pictures := l.start, l.pictures
+	r := newRecord(w.node, w.binds, start.files)
+	r.read(l.calls)
+	part := number10(t.options["slice"], 0)*t.parts + t.part
+	parts := number10(t.options["slices"], 1) * t.parts
 	var n count
 	seen := map[uint64]bool{}
 	mine, began := 0, time.Now()
+	sums := map[string]uint64{}
 	cuts := r.cuts(number10(t.options["orders"], 1000), t.seed)
 	limit := number10(t.options["points"], cuts.len()*t.parts)
 	for _, i := range rand.New(rand.NewSource(t.seed)).Perm(cuts.len()) {
@@ -158,9 +243,9 @@ func (t *torture) crash(f *flow) {
 		if c.length > 0 {
 			asked = min(r.ops[c.length-1].asked, len(pictures)-1)
 		}
-		key := mix(left.digest() + uint64(asked)) // what the API server had said by then is a part of it
+		key := mix(left.digest(sums) + uint64(asked)) // what the API server had said by then is a part of it
 		// Each state is the same part's, whatever it came from.
-		if key%uint64(t.parts) != uint64(t.part) {
+		if key%uint64(parts) != uint64(part) {
 			continue
 		}
 		mine++

@@ -58,6 +58,7 @@ type record struct {
 	ops   []op
 	asked int
 	kinds map[int]entry // of all inodes there ever were, empty
+	whole []*disk       // after so many ops, none of them lost; made when they are asked for
 }
 
 func (d *disk) find(path string) (dir int, name string, node int) {
@@ -207,19 +208,44 @@ func (d *disk) tree() tree {
 	return t
 }
 
-// digest is the same for disks that are, in every process.
-func (d *disk) digest() uint64 {
+// digest is the same for disks that are, in every process; sums are those of paths that were met.
+func (d *disk) digest(sums map[string]uint64) uint64 {
 	var sum uint64
 	d.walk(func(path string, n *inode) {
-		sum += mix(mix(sumOf(path)+uint64(n.mode)) + n.sum)
+		of, ok := sums[path]
+		if !ok {
+			of = sumOf(path)
+			sums[path] = of
+		}
+		sum += mix(mix(of+uint64(n.mode)) + n.sum)
 	})
 	return sum
 }
 
+// after is the disk after so many ops, of which none is lost; it is not to be changed.
+func (r *record) after(length int) *disk {
+	if len(r.whole) == 0 {
+		r.whole = append(r.whole, r.start)
+	}
+	for i := len(r.whole); i <= length; i++ {
+		d := r.whole[i-1].copy()
+		d.do(&r.ops[i-1], r.kinds)
+		r.whole = append(r.whole, d)
+	}
+	return r.whole[length]
+}
+
 // crash is the disk when the power went after the first LEN ops, without those of LOST (ascending), and with the op BENT changed.
 func (r *record) crash(length int, lost []int, bent int, bend func(string) string) *disk {
-	d := r.start.copy()
-	for i := range r.ops[:length] {
+	first := length
+	if bent >= 0 {
+		first = bent
+	}
+	if len(lost) > 0 {
+		first = min(first, lost[0])
+	}
+	d := r.after(first).copy()
+	for i := first; i < length; i++ {
 		if len(lost) > 0 && lost[0] == i {
 			lost = lost[1:]
 			continue
@@ -487,10 +513,8 @@ func whole(text string) []string {
 }
 
 // read takes a recording of strace's.
-func (r *record) read(path string) {
-	text, err := os.ReadFile(path)
-	must(err)
-	for _, line := range whole(string(text)) {
+func (r *record) read(text string) {
+	for _, line := range whole(text) {
 		found := callForm.FindStringSubmatch(line)
 		if found == nil || strings.HasPrefix(found[3], "-") {
 			continue
