@@ -25,6 +25,7 @@ start_etcd() {
 		--initial-cluster default=http://127.0.0.1:2380
 }
 
+# Who counts requests reads one file, which would be begun anew after 100 MB.
 start_api_server() {
 	local pki=$state/pki
 	start_component kube-apiserver "$kubernetes/kube-apiserver" \
@@ -38,6 +39,7 @@ start_api_server() {
 		--service-cluster-ip-range="$service_net" \
 		--authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
 		--audit-policy-file="$here/config/audit.yaml" --audit-log-path="$state/log/audit.log" \
+		--audit-log-maxsize=100000 \
 		--allow-privileged=true --profiling=false \
 		--kubelet-client-certificate="$pki/apiserver-kubelet-client.crt" \
 		--kubelet-client-key="$pki/apiserver-kubelet-client.key" \

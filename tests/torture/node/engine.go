@@ -88,28 +88,25 @@ func digestOf(dir, room string) string {
 	return string(sum.Sum(nil))
 }
 
-// ask runs the binary with these words, unless it has been asked the same of the same files.
+// ask runs the binary with these words, unless it has been asked the same of the same files; of many nodes one asks.
 func (e *engine) ask(words []string) dump {
 	key := digestOf(filepath.Dir(e.file), e.room) + strings.ReplaceAll(strings.Join(words, "\x00"), e.room, "@")
 	e.known.Lock()
+	defer e.known.Unlock()
 	d, ok := e.known.known[key]
-	e.known.Unlock()
-	if ok {
-		d.out, d.err = strings.ReplaceAll(d.out, "@@", e.room), strings.ReplaceAll(d.err, "@@", e.room)
-		return d
+	if !ok {
+		var out, err strings.Builder
+		command := exec.Command(e.binary, words...)
+		command.Stdout, command.Stderr = &out, &err
+		if command.Run() != nil {
+			d.status = 1
+		}
+		d.out, d.err = strings.ReplaceAll(out.String(), e.room, "@@"), strings.ReplaceAll(err.String(), e.room, "@@")
+		e.known.known[key] = d
+		e.dumps++
 	}
-	var out, err strings.Builder
-	command := exec.Command(e.binary, words...)
-	command.Stdout, command.Stderr = &out, &err
-	if command.Run() != nil {
-		d.status = 1
-	}
-	d.out, d.err = strings.ReplaceAll(out.String(), e.room, "@@"), strings.ReplaceAll(err.String(), e.room, "@@")
-	e.known.Lock()
-	e.known.known[key] = d
-	e.known.Unlock()
-	e.dumps++
-	return dump{out.String(), err.String(), d.status}
+	d.out, d.err = strings.ReplaceAll(d.out, "@@", e.room), strings.ReplaceAll(d.err, "@@", e.room)
+	return d
 }
 
 // read has it say which handlers its configuration has.

@@ -9,10 +9,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
-	"sort"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -166,14 +167,12 @@ func (s *scale) markCoordinator(c *coordinator) coordinatorFigures {
 
 func (s *scale) reportCoordinator(what string, c *coordinator, from coordinatorFigures) {
 	to := s.markCoordinator(c)
-	counts, refused := s.requests(coordinatorAccount, from.auditAt)
+	counts, _, refused := s.requests(coordinatorAccount, from.auditAt)
 	var parts []string
-	total := 0
-	for verb, count := range counts {
-		parts = append(parts, fmt.Sprintf("%s %d", verb, count))
-		total += count
+	for _, verb := range slices.Sorted(maps.Keys(counts)) {
+		parts = append(parts, fmt.Sprintf("%s %d", verb, counts[verb]))
 	}
-	sort.Strings(parts)
+	total := counts.total()
 	took := to.began.Sub(from.began).Seconds()
 	fmt.Printf("%s: %.0f s; %d requests, %.1f each second (%s), %.1f MB; refused %d; processor: its own %.1f s, the API server's %.1f s; its memory %d KiB, at most %d\n",
 		what, took, total, float64(total)/took, strings.Join(parts, ", "), float64(to.bytes-from.bytes)/1e6, refused,

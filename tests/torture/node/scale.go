@@ -14,12 +14,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -105,6 +107,7 @@ type agent struct {
 	isStopping bool
 	isStarting bool
 	isWiped    bool // its label was taken away
+	looks      int
 }
 
 // way is a listener that hands on to the API server, or, while that is away, hangs up.
@@ -164,14 +167,23 @@ func (w *way) serve(from net.Conn) {
 	}
 	go carry(to, from)
 	go carry(from, to)
-	go func() {
-		for !w.isAway.Load() {
-			time.Sleep(200 * time.Millisecond)
+	ended := make(chan struct{})
+	go func() { both.Wait(); close(ended) }()
+	look := time.NewTicker(200 * time.Millisecond)
+	defer look.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-look.C:
+			if w.isAway.Load() {
+				_ = to.Close()
+				_ = from.Close()
+				<-ended
+				return
+			}
 		}
-		_ = to.Close()
-		_ = from.Close()
-	}()
-	both.Wait()
+	}
 }
 
 type scale struct {
@@ -182,6 +194,7 @@ type scale struct {
 	binary    string
 	version   string
 	known     *answers
+	real      int    // nodes that are not played
 	onFailure func() // says more
 	atOnce    int    // so many pods are started at a time
 	starting  atomic.Int64
@@ -326,6 +339,10 @@ func (s *scale) look(pod object) {
 			fatal("the program of %s has ended: %v: %s", node, err, a.said.String())
 		default:
 		}
+		// As a kubelet has it, more often until a pod is ready.
+		if a.looks++; a.isReady && a.looks%10 != 0 {
+			return
+		}
 		client := http.Client{Timeout: 10 * time.Second}
 		answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/readyz", a.port))
 		isReady := err == nil && answer.StatusCode == 200
@@ -377,6 +394,11 @@ func (s *scale) follow() {
 			time.Sleep(time.Second)
 			continue
 		}
+		if answer.StatusCode != 200 {
+			answer.Body.Close()
+			time.Sleep(time.Second)
+			continue
+		}
 		eachEvent(answer.Body, func(kind string, pod object) {
 			uid := pod["metadata"].(object)["uid"].(string)
 			s.Lock()
@@ -402,7 +424,7 @@ func (s *scale) kubelets() {
 		s.Unlock()
 		all.Wait()
 		// Those of many nodes have one machine here.
-		time.Sleep(max(500*time.Millisecond, time.Duration(len(s.agents))*5*time.Millisecond))
+		time.Sleep(max(500*time.Millisecond, time.Duration(len(s.agents))*time.Millisecond))
 	}
 }
 
@@ -442,22 +464,45 @@ func (s *scale) mark() figures {
 	return f
 }
 
-// requests of the account since then, by verb and kind, from the API server's audit log.
-func (s *scale) requests(account string, from int64) (map[string]int, int) {
+// tally is requests by verb and kind.
+type tally map[string]int
+
+func (t tally) total() int {
+	total := 0
+	for _, count := range t {
+		total += count
+	}
+	return total
+}
+
+// of each of N nodes.
+func (t tally) of(n int) string {
+	var parts []string
+	for _, verb := range slices.Sorted(maps.Keys(t)) {
+		parts = append(parts, fmt.Sprintf("%s %.2f", verb, float64(t[verb])/float64(n)))
+	}
+	return fmt.Sprintf("%.2f requests (%s)", float64(t.total())/float64(n), strings.Join(parts, ", "))
+}
+
+// requests of the account since then, from the API server's audit log; those of pods on nodes that are not played are told apart.
+func (s *scale) requests(account string, from int64) (counts, real tally, refused int) {
 	file, err := os.Open(s.audit())
 	must(err)
 	defer file.Close()
 	_, err = file.Seek(from, io.SeekStart)
 	must(err)
-	counts, refused := map[string]int{}, 0
+	counts, real = tally{}, tally{}
 	decoder := json.NewDecoder(file)
 	for {
 		var line struct {
 			Verb, Stage string
 			RequestURI  string
-			User        struct{ Username string }
-			ObjectRef   struct{ Resource, Subresource string }
-			Status      struct{ Code int } `json:"responseStatus"`
+			User        struct {
+				Username string
+				Extra    map[string][]string
+			}
+			ObjectRef struct{ Resource, Subresource string }
+			Status    struct{ Code int } `json:"responseStatus"`
 		}
 		if decoder.Decode(&line) != nil {
 			break
@@ -473,32 +518,30 @@ func (s *scale) requests(account string, from int64) (map[string]int, int) {
 		if strings.Contains(line.RequestURI, "dryRun=All") {
 			what += " on trial"
 		}
+		on := line.User.Extra["authentication.kubernetes.io/node-name"]
+		if len(on) > 0 && s.agents[on[0]] == nil {
+			real[line.Verb+" "+what]++
+			continue
+		}
 		counts[line.Verb+" "+what]++
 		if line.Status.Code == 401 || line.Status.Code == 403 || line.Status.Code == 422 {
 			refused++
 		}
 	}
-	return counts, refused
+	return counts, real, refused
 }
 
-func (s *scale) report(what string, from figures) map[string]int {
+// report counts what there was until now, which took so long; afterwards pods look once more whether all is well.
+func (s *scale) report(what string, from figures, took time.Duration) tally {
 	to := s.mark()
-	n := float64(len(s.agents))
-	counts, refused := s.requests("kata-deploy", from.auditAt)
-	var verbs []string
-	total := 0
-	for verb, count := range counts {
-		verbs = append(verbs, verb)
-		total += count
+	n := len(s.agents)
+	counts, real, refused := s.requests("kata-deploy", from.auditAt)
+	fmt.Printf("%s: %d nodes, %.0f s; of a node %s, %.1f KB; refused %d; processor of the API server %.1f s\n",
+		what, n, took.Seconds(), counts.of(n), float64(to.bytes-from.bytes)/1000/float64(n), refused,
+		float64(to.processor-from.processor)/1000)
+	if s.real > 0 {
+		fmt.Printf("%s: of a real node %s\n", what, real.of(s.real))
 	}
-	sort.Strings(verbs)
-	var parts []string
-	for _, verb := range verbs {
-		parts = append(parts, fmt.Sprintf("%s %.2f", verb, float64(counts[verb])/n))
-	}
-	fmt.Printf("%s: %d nodes, %.0f s; of a node %.2f requests (%s), %.1f KB; refused %d; processor of the API server %.1f s\n",
-		what, len(s.agents), to.began.Sub(from.began).Seconds(), float64(total)/n, strings.Join(parts, ", "),
-		float64(to.bytes-from.bytes)/1000/n, refused, float64(to.processor-from.processor)/1000)
 	return counts
 }
 
@@ -530,7 +573,7 @@ func (s *scale) rolledOut(image string) func() (bool, string) {
 		available, _ := status["numberAvailable"].(float64)
 		observed, _ := status["observedGeneration"].(float64)
 		generation, _ := d["metadata"].(object)["generation"].(float64)
-		n := len(s.agents)
+		n := len(s.agents) + s.real
 		return int(updated) == n && int(available) == n && observed == generation, fmt.Sprintf("%v updated, %v available of %d", updated, available, n)
 	}
 }
@@ -545,7 +588,7 @@ func (s *scale) use(release string, atOnce int) {
 // settle waits for what pods look at once more after a change.
 func (s *scale) settle() {
 	time.Sleep(20 * time.Second)
-	s.wait("rest", 3*time.Minute, s.following)
+	s.wait("rest", 3*time.Minute, s.following())
 }
 
 // outage closes all ways for a while, and says who knocked how often.
@@ -574,8 +617,8 @@ func (s *scale) outage(away time.Duration) {
 	if away > 2*time.Minute && float64(most)/away.Seconds() > 0.25 {
 		fatal("an agent asked more often than 0.25 times each second")
 	}
-	s.wait("the return", 5*time.Minute, s.following)
-	s.report("it came back", began)
+	s.wait("the return", 5*time.Minute, s.following())
+	s.report("it came back", began, time.Since(began.began))
 	s.quiet()
 }
 
@@ -600,7 +643,7 @@ func (s *scale) goBack() {
 		}
 	}
 	sort.Ints(took)
-	s.report("back and forth on each node", began)
+	s.report("back and forth on each node", began, time.Since(began.began))
 	fmt.Printf("going back takes %d ms, at most %d ms\n", took[len(took)/2], took[len(took)-1])
 	if took[len(took)/2] >= 1000 {
 		fatal("that is not under a second")
@@ -627,15 +670,36 @@ func (s *scale) wipe() {
 
 var installedIn = regexp.MustCompile(`is installed in (\d+) ms`)
 
-// following: each has its one watch, and no other connection.
-func (s *scale) following() (bool, string) {
-	lacking := 0
-	for _, a := range s.agents {
-		if a.way.open.Load() != 1 {
-			lacking++
+// following: each was seen with its one watch and no other connection for a while, since this was asked for; of many nodes
+// some are always about to look whether all is well.
+func (s *scale) following() func() (bool, string) {
+	const looks = 4
+	seen := map[string]int{}
+	return func() (bool, string) {
+		lacking := 0
+		for name, a := range s.agents {
+			switch {
+			case seen[name] == looks:
+			case a.way.open.Load() == 1:
+				seen[name]++
+			default:
+				seen[name] = 0
+			}
+			if seen[name] < looks {
+				lacking++
+			}
 		}
+		return lacking == 0, fmt.Sprintf("%d of %d nodes do not have just one connection", lacking, len(s.agents))
 	}
-	return lacking == 0, fmt.Sprintf("%d of %d nodes do not have just one connection", lacking, len(s.agents))
+}
+
+// connections are those of all nodes just now.
+func (s *scale) connections() int64 {
+	var all int64
+	for _, a := range s.agents {
+		all += a.way.open.Load()
+	}
+	return all
 }
 
 // quiet: no node took what another did for somebody's change.
@@ -682,17 +746,36 @@ func (s *scale) rollOuts(n int) {
 		began := s.mark()
 		s.use(release, max(1, n/10))
 		s.wait("the roll-out", 20*time.Minute, s.rolledOut(release))
-		s.report("roll-out of "+release, began)
+		took := time.Since(began.began)
 		s.settle()
+		s.report("roll-out of "+release, began, took)
 	}
+}
+
+// controller has nothing but the DaemonSet's controller at work: pods get ready a second after they were bound.
+func (s *scale) controller(n int) {
+	must(os.MkdirAll(s.room, 0o755))
+	inParallel(n, func(i int) { s.admin.do("POST", "/api/v1/nodes", "application/json", node(i)) })
+	s.real = n
+	go s.fleet()
+	s.wait("the pods", 20*time.Minute, s.rolledOut("1.0.1"))
+	began := s.mark()
+	s.use("1.0.2", max(1, n/10))
+	s.wait("the roll-out", 20*time.Minute, s.rolledOut("1.0.2"))
+	fmt.Printf("the controller alone: %d nodes, %.0f s, processor of the API server %.1f s\n",
+		n, time.Since(began.began).Seconds(), float64(s.processor()-began.processor)/1000)
 }
 
 func runScale(program, room, binary string, options map[string]string) {
 	s := &scale{admin: newAdmin(options["server"], options["pki"]), room: room, pki: options["pki"], program: program, binary: binary,
-		version: versionOf(binary), known: &answers{known: map[string]dump{}}, atOnce: number10(options["at-once"], 100), agents: map[string]*agent{}}
+		version: versionOf(binary), known: &answers{known: map[string]dump{}}, real: number10(options["real"], 0), atOnce: number10(options["at-once"], 100), agents: map[string]*agent{}}
 	n := number10(options["nodes"], 50)
-	if options["only"] == "coordinator" {
+	switch options["only"] {
+	case "coordinator":
 		s.coordinate(n, options)
+		return
+	case "controller":
+		s.controller(n)
 		return
 	}
 	for _, v := range []string{"1.0.1", "1.0.2"} {
@@ -708,21 +791,20 @@ func runScale(program, room, binary string, options map[string]string) {
 	began := s.mark()
 	go s.kubelets()
 	s.wait("the installation", 20*time.Minute, s.rolledOut("1.0.1"))
-	s.report("installation", began)
+	took := time.Since(began.began)
 	s.settle()
+	s.report("installation", began, took)
 	rest := time.Duration(number10(options["rest"], 120)) * time.Second
 	began = s.mark()
 	time.Sleep(rest)
-	counts := s.report("at rest", began)
+	counts := s.report("at rest", began, rest)
 	for verb, count := range counts {
 		if !strings.HasPrefix(verb, "get") && !strings.HasPrefix(verb, "list") && !strings.HasPrefix(verb, "watch") {
 			fatal("at rest there were %d of %s", count, verb)
 		}
 	}
-	if ok, why := s.following(); !ok {
-		s.wait("a watch of each, and no more", time.Minute, s.following)
-		fmt.Println("a check was at work: " + why)
-	}
+	s.wait("a watch of each, and no more", time.Minute, s.following())
+	fmt.Printf("%d connections of %d nodes\n", s.connections(), n)
 	if options["only"] != "outage" {
 		s.rollOuts(n)
 	}
