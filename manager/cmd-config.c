@@ -104,15 +104,20 @@ static int parse_key(const char *whole, struct key *ret_key, struct error *e)
 	return 0;
 }
 
+/* Whether it is one value of TOML, and not the lines of other keys behind it as well. */
+static bool is_value(const char *value)
+{
+	_cleanup_(toml_entries_done) struct toml_entries entries = { 0 };
+	_free_ char *line = xasprintf("x = %s\n", value);
+	struct error ignored;
+
+	return toml_scan(line, strlen(line), "value", &entries, &ignored) >= 0 && entries.n == 1;
+}
+
 /* What is no TOML by itself is a text. */
 static char *literal_of(const char *value)
 {
-	_free_ char *line = xasprintf("x = %s\n", value);
-	_cleanup_(toml_freep) struct toml *root = NULL;
-	struct error ignored;
-
-	return toml_parse(line, strlen(line), "value", &root, &ignored) >= 0 ? xstrdup(value)
-									     : toml_quote(value);
+	return is_value(value) ? xstrdup(value) : toml_quote(value);
 }
 
 static bool is_entry(const struct toml_entry *entry, const struct key *key)

@@ -164,6 +164,8 @@ static void test_a_value_is_set_checked_and_unset(void **state)
 	assert_int_equal(file_read(path, KIB, &text, NULL, &e), 0);
 	assert_non_null(strstr(text, "[hypervisor.qemu]\ndefault_memory = 512\n"));
 	assert_int_equal(config(dir, "config set " KEY " lots", &e), -EINVAL);
+	/* No line of another key comes along. */
+	assert_int_equal(config(dir, "config set " KEY " 512\ndefault_vcpus=3", &e), -EINVAL);
 	assert_int_equal(config(dir, "config set hypervisor.qemu.defaultmemory 1", &e), -EINVAL);
 	assert_non_null(strstr(e.msg, "did you mean '" KEY "'?"));
 	assert_int_equal(file_read(path, KIB, &after, NULL, &e), 0);
