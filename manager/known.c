@@ -3,8 +3,9 @@
  * known - remember which versions a mirror withdrew.
  *
  * A version that is withdrawn is not to come back by going back, and its sandboxes are stale, also
- * when no mirror can be asked.  Only an index whose signature was found right is kept.  Another
- * mirror's takes its place.  One thread; may block.
+ * when no mirror can be asked.  Only an index whose signature was found right is kept, and not one
+ * that is older than what is known: whoever has but an old one to show would have withdrawn nothing
+ * of late.  Where another key is pinned its numbers begin anew.  One thread; may block.
  */
 #include "manager/known.h"
 
@@ -33,12 +34,22 @@ void known_read(const struct machine *k, struct catalog *ret_catalog)
 		view_say("warning: %s", e.msg);
 }
 
+static bool is_older(const struct machine *k)
+{
+	_catalog_ struct catalog known = { 0 };
+
+	known_read(k, &known);
+	return k->catalog.serial < known.serial;
+}
+
 void known_keep(const struct machine *k)
 {
 	_free_ char *path = path_of(k->root);
 	struct error e;
 
-	if (k->index && file_replace(path, k->index, strlen(k->index), 0644, &e) < 0)
+	if (!k->index || (!k->pin && is_older(k)))
+		return;
+	if (file_replace(path, k->index, strlen(k->index), 0644, &e) < 0)
 		view_say("warning: %s", e.msg);
 }
 

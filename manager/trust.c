@@ -126,9 +126,11 @@ strv trust_withdrawn(const struct machine *k)
 	strv all = str_empty(list) ? NULL : strv_split(list, ", \t\n");
 	_catalog_ struct catalog known = { 0 };
 
-	if (!k->mirror)
-		known_read(k, &known);
-	strv_add_all(&all, k->mirror ? k->catalog.withdrawn : known.withdrawn);
+	known_read(k, &known);
+	strv_add_all(&all, k->catalog.withdrawn);
+	/* One that is older, or that nobody signed, takes nothing back that was heard. */
+	if (!k->index || k->catalog.serial < known.serial)
+		strv_add_all(&all, known.withdrawn);
 	return all;
 }
 

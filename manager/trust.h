@@ -16,8 +16,8 @@ int trust_index(const struct machine *k, const struct options *o, const char *te
 		const char *signature, struct error *e);
 /* EPERM if the version that K wants is withdrawn, unless it is current already or O allows it. */
 int trust_version(const struct machine *k, const struct options *o, struct error *e);
-/* The versions that no sandbox should run, of KATA_WITHDRAWN and of the mirror that is asked, or
- * was last.  Caller frees. */
+/* The versions that no sandbox should run, of KATA_WITHDRAWN, of the mirror that is asked, and of
+ * the index that is known unless a newer one was read.  Caller frees. */
 strv trust_withdrawn(const struct machine *k);
 
 #endif

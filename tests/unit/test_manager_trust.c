@@ -10,6 +10,7 @@
 
 #include "lib/file.h"
 #include "lib/host/trust.h"
+#include "manager/known.h"
 #include "manager/trust.h"
 #include "tests/unit/minisign.h"
 
@@ -191,6 +192,66 @@ static void test_what_a_mirror_withdrew_is_remembered(void **state)
 	assert_int_equal(go_to(*state, &none, &e), 0);
 }
 
+/* An index with this number that withdraws VERSION.  Caller frees. */
+static char *index_of(unsigned serial, const char *version)
+{
+	_free_ char *body =
+		xasprintf("kata-index 1\nserial %u\nwithdrawn %s it leaks\n", serial, version);
+	char digest[SHA256_HEX + 1];
+
+	sha256_bytes(body, strlen(body), digest);
+	return xasprintf("%sdigest %s\n", body, digest);
+}
+
+/* What is withdrawn where the mirror's index is TEXT, and what is known then; signed, or not. */
+static void follow(const char *root, const char *text, const char *pin, bool is_signed,
+		   char **ret_withdrawn, char **ret_known)
+{
+	const struct options o = { .root = root };
+	_free_ char *path = path_join(root, "kata-index");
+	_machine_ struct machine k = { 0 };
+	_strv_ strv all = NULL;
+	struct error e;
+
+	assert_int_equal(machine_open(&o, &k, &e), 0);
+	assert_int_equal(catalog_parse(text, strlen(text), "index", &k.catalog, &e), 0);
+	str_set(&k.index, is_signed ? text : NULL);
+	str_set(&k.pin, pin);
+	all = trust_withdrawn(&k);
+	*ret_withdrawn = strv_join(all, ",");
+	known_keep(&k);
+	assert_int_equal(file_read(path, KIB, ret_known, NULL, &e), 0);
+}
+
+static void test_older_index_takes_nothing_back(void **state)
+{
+	static const struct {
+		const char *name, *pin;
+		unsigned serial;
+		bool is_signed, is_kept;
+		const char *withdrawn;
+	} cases[] = {
+		{ "older", NULL, 4, true, false, "2.0=it leaks,1.0=it leaks" },
+		{ "the same", NULL, 5, true, true, "2.0=it leaks" },
+		{ "newer", NULL, 6, true, true, "2.0=it leaks" },
+		{ "of nobody", NULL, 6, false, false, "2.0=it leaks,1.0=it leaks" },
+		{ "of another key", "key", 1, true, true, "2.0=it leaks,1.0=it leaks" },
+	};
+	_free_ char *before = index_of(5, "1.0");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_free_ char *text = index_of(cases[i].serial, "2.0");
+		_free_ char *withdrawn = NULL, *known = NULL;
+
+		folder_put(*state, "kata-index", before);
+		follow(*state, text, cases[i].pin, cases[i].is_signed, &withdrawn, &known);
+		if (strcmp(withdrawn, cases[i].withdrawn) != 0 ||
+		    strcmp(known, cases[i].is_kept ? text : before) != 0)
+			fail_msg("%s: withdrawn are '%s', known is:\n%s", cases[i].name, withdrawn,
+				 known);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -201,6 +262,7 @@ int main(void)
 		TEST(test_parts_of_packages_need_a_signature_where_a_key_is_pinned),
 		TEST(test_withdrawn_version_takes_a_flag),
 		TEST(test_what_a_mirror_withdrew_is_remembered),
+		TEST(test_older_index_takes_nothing_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
