@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * decode - the two ends of a pipe between an archive and who trusts nothing in it.
+ * decode - the two sides of memory between an archive and who trusts nothing in it.
  *
  * zstd and tar are read by a child without any right (confine.c), forked and not executed: it needs
- * this program's code and no file.  It has three descriptors, the archive, the pipe and one for the
- * reason of a failure.  Through the pipe go frames of one size, each followed by the member's
- * bytes; the last says that the archive was whole, so that a child that dies is no end of an
- * archive.  The parent checks the form of each frame and who called it (unpack.c) what it says; it
- * alone opens and writes files.  Both work at a time.  The child inherits memory, but can give
- * nothing of it to anybody, but for the few printable words of a failure: files get what their
- * digest in the manifest lets through.
+ * this program's code and no file.  It has three descriptors, the archive, a socket and one for the
+ * reason of a failure.  Through the socket go frames of one size, one for each member; the last
+ * says that the archive was whole, so that a child that dies is no end of an archive.  The parent
+ * checks the form of each frame and who called it (unpack.c) what it says; it alone opens and
+ * writes files.
+ *
+ * A member's bytes are in memory that both have, which a pipe would copy twice: the child fills one
+ * piece after the other and says how long it is, the parent says when it has been taken, so both
+ * work at a time.  A child that is not itself can change a piece while it is taken, and then has
+ * changed what is written: what that is is known from what the file gives back, never from here.
+ * The child inherits memory, but can give nothing of it to anybody, but for the few printable words
+ * of a failure: files get what their digest in the manifest lets through.
  *
  * A thread of the parent; blocks, until the child stands still for too long.
  */
@@ -17,13 +22,14 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "lib/file.h"
 #include "lib/host/confine.h"
 
-#define COPY_SIZE     (128 * KIB)
-#define PIPE_SIZE     (1 * MIB)
+#define N_PIECES      4
 #define STILL_WAIT_MS UINT64_C(120000) /* a disk may be slow */
 #define CODE_MAX      4095
 
@@ -40,17 +46,54 @@ struct frame {
 /* The child's. */
 enum { ARCHIVE_FD, FRAMES_FD, REPORT_FD, N_FDS };
 
+static char *piece_at(const struct pieces *p, unsigned i)
+{
+	return p->memory + (size_t)i * DECODE_PIECE;
+}
+
 /* ---- the child ---- */
 
-static int give_bytes(struct tar *t, int to, struct error *e)
-{
-	_free_ char *bytes = xmalloc(COPY_SIZE);
-	ssize_t n;
+/* Where it gives what it reads. */
+struct outlet {
+	const struct pieces *pieces;
+	int fd;
+	unsigned at, n_free;
+};
 
-	while ((n = tar_read(t, bytes, COPY_SIZE, e)) > 0)
-		if (write_all(to, bytes, (size_t)n, "pipe", e) < 0)
+/* A byte has come for each piece that was taken. */
+static int await_piece(struct outlet *o, struct error *e)
+{
+	char taken[64];
+	ssize_t n = 0;
+
+	while (o->n_free == 0) {
+		n = read(o->fd, taken, sizeof(taken));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return fail(e, EPIPE, "nobody takes what it holds");
+		o->n_free = (unsigned)n;
+	}
+	return 0;
+}
+
+static int give_bytes(struct tar *t, struct outlet *o, struct error *e)
+{
+	for (;;) {
+		uint32_t len;
+		ssize_t n;
+
+		if (await_piece(o, e) < 0)
 			return -e->code;
-	return (int)n;
+		n = tar_read(t, piece_at(o->pieces, o->at), DECODE_PIECE, e);
+		if (n <= 0)
+			return (int)n;
+		len = (uint32_t)n;
+		if (write_all(o->fd, &len, sizeof(len), "socket", e) < 0)
+			return -e->code;
+		o->n_free--;
+		o->at = (o->at + 1) % o->pieces->n;
+	}
 }
 
 /* Folders are made as files need them; their names matter only as a sign of bad will. */
@@ -70,7 +113,7 @@ static int check_folder(const struct tar_member *m, struct error *e)
 	return 0;
 }
 
-static int give_member(struct tar *t, const struct tar_member *m, int to, struct error *e)
+static int give_member(struct tar *t, const struct tar_member *m, struct outlet *o, struct error *e)
 {
 	struct frame f = { .kind = KIND_MEMBER, .type = m->type, .size = m->size };
 
@@ -78,9 +121,9 @@ static int give_member(struct tar *t, const struct tar_member *m, int to, struct
 		return check_folder(m, e);
 	memcpy(f.path, m->path, sizeof(f.path));
 	memcpy(f.target, m->target, sizeof(f.target));
-	if (write_all(to, &f, sizeof(f), "pipe", e) < 0)
+	if (write_all(o->fd, &f, sizeof(f), "socket", e) < 0)
 		return -e->code;
-	return give_bytes(t, to, e);
+	return give_bytes(t, o, e);
 }
 
 size_t decode_frame_size(void)
@@ -88,8 +131,10 @@ size_t decode_frame_size(void)
 	return sizeof(struct frame);
 }
 
-int decode(int archive, const struct extents *parts, int to, struct error *e)
+int decode(int archive, const struct extents *parts, const struct pieces *pieces, int to,
+	   struct error *e)
 {
+	struct outlet o = { .pieces = pieces, .fd = to, .n_free = pieces->n };
 	const struct frame end = { .kind = KIND_END };
 	_tar_ struct tar t;
 	int r;
@@ -101,17 +146,18 @@ int decode(int archive, const struct extents *parts, int to, struct error *e)
 		struct tar_member m = { 0 };
 
 		r = tar_next(&t, &m, e);
-		if (r > 0 && give_member(&t, &m, to, e) < 0)
+		if (r > 0 && give_member(&t, &m, &o, e) < 0)
 			return -e->code;
 	} while (r > 0);
-	return r < 0 ? r : write_all(to, &end, sizeof(end), "pipe", e);
+	return r < 0 ? r : write_all(to, &end, sizeof(end), "socket", e);
 }
 
-static _noreturn_ void be_child(const struct extents *parts, pid_t parent)
+static _noreturn_ void be_child(const struct decoder *d, const struct extents *parts, pid_t parent)
 {
 	struct error e = { 0 };
 
-	if (confine_self(parent, &e) < 0 || decode(ARCHIVE_FD, parts, FRAMES_FD, &e) < 0)
+	if (confine_self(parent, &e) < 0 ||
+	    decode(ARCHIVE_FD, parts, &d->pieces, FRAMES_FD, &e) < 0)
 		(void)!write(REPORT_FD, &e, sizeof(e));
 	_exit(0);
 }
@@ -124,7 +170,7 @@ static int start(struct decoder *d, const struct extents *parts, const int *fds,
 	int r = confine_fork(fds, N_FDS, &d->child, e);
 
 	if (r == 0)
-		be_child(parts, parent);
+		be_child(d, parts, parent);
 	return r < 0 ? fail_wrap(e, "archive '%s'", d->archive) : 0;
 }
 
@@ -144,22 +190,33 @@ static int open_archive(struct decoder *d, struct error *e)
 	return fd;
 }
 
-static int start_with_pipes(struct decoder *d, const struct extents *parts, int archive,
-			    struct error *e)
+static int make_pieces(struct pieces *p, struct error *e)
+{
+	void *memory = mmap(NULL, N_PIECES * DECODE_PIECE, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return fail(e, errno, "no memory to share with a process: %m");
+	*p = (struct pieces){ .memory = memory, .n = N_PIECES };
+	return 0;
+}
+
+static int start_with_ends(struct decoder *d, const struct extents *parts, int archive,
+			   struct error *e)
 {
 	_close_ int frames = -1, report = -1;
-	int pipe_fds[2];
+	int ends[2];
 
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+	if (make_pieces(&d->pieces, e) < 0)
+		return -e->code;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return fail(e, errno, "cannot make a pair of sockets: %m");
+	d->fd = ends[0];
+	frames = ends[1];
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return fail(e, errno, "cannot make a pipe: %m");
-	d->fd = pipe_fds[0];
-	frames = pipe_fds[1];
-	/* More than a user may have of it: then the two wait for each other more often. */
-	(void)fcntl(frames, F_SETPIPE_SZ, (int)PIPE_SIZE);
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return fail(e, errno, "cannot make a pipe: %m");
-	d->report = pipe_fds[0];
-	report = pipe_fds[1];
+	d->report = ends[0];
+	report = ends[1];
 	return start(d, parts, (const int[]){ archive, frames, report }, e);
 }
 
@@ -172,7 +229,7 @@ int decoder_open(const char *archive, const struct extents *parts, const struct 
 	d.archive = archive;
 	d.cancel = cancel;
 	fd = open_archive(&d, e);
-	if (fd < 0 || start_with_pipes(&d, parts, fd, e) < 0)
+	if (fd < 0 || start_with_ends(&d, parts, fd, e) < 0)
 		return -e->code;
 	*ret_decoder = d;
 	d = (struct decoder)DECODER_NONE;
@@ -185,9 +242,12 @@ void decoder_done(struct decoder *d)
 	d->fd = close_fd(d->fd);
 	d->report = close_fd(d->report);
 	(void)proc_stop(&d->child, 0);
+	if (d->pieces.memory)
+		(void)munmap(d->pieces.memory, d->pieces.n * DECODE_PIECE);
+	d->pieces.memory = NULL;
 }
 
-/* The pipe ended too early: the child says why, unless something else ended it. */
+/* The socket ended too early: the child says why, unless something else ended it. */
 static int fail_as_child(struct decoder *d, struct error *e)
 {
 	struct error told = { 0 };
@@ -201,58 +261,74 @@ static int fail_as_child(struct decoder *d, struct error *e)
 	return fail(e, told.code, "archive '%s': %.400s", d->archive, told.msg);
 }
 
-static ssize_t take(struct decoder *d, void *bytes, size_t len, struct error *e)
+/* LEN bytes of what the child says. */
+static int hear(struct decoder *d, void *bytes, size_t len, struct error *e)
 {
-	ssize_t n;
-	int r = wait_fd(d->fd, POLLIN, "unpacking", deadline_in(STILL_WAIT_MS), d->cancel, e);
+	size_t got = 0;
 
-	if (r < 0)
-		return fail_wrap(e, "archive '%s'", d->archive);
-	n = read(d->fd, bytes, len);
-	if (n < 0)
-		return fail(e, errno, "cannot read from a pipe: %m");
-	return n == 0 ? fail_as_child(d, e) : n;
+	while (got < len) {
+		int r = wait_fd(d->fd, POLLIN, "unpacking", deadline_in(STILL_WAIT_MS), d->cancel,
+				e);
+		ssize_t n;
+
+		if (r < 0)
+			return fail_wrap(e, "archive '%s'", d->archive);
+		n = read(d->fd, (char *)bytes + got, len - got);
+		if (n < 0 && errno != ECONNRESET)
+			return fail(e, errno, "cannot read from a socket: %m");
+		if (n <= 0)
+			return fail_as_child(d, e);
+		got += (size_t)n;
+	}
+	return 0;
 }
 
-ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e)
+static int fail_strange(const struct decoder *d, struct error *e)
 {
-	size_t most = d->left < len ? (size_t)d->left : len;
-	ssize_t n = most ? take(d, bytes, most, e) : 0;
+	return fail(e, EPROTO, "archive '%s': the process that reads it is not itself", d->archive);
+}
 
-	if (n > 0) {
-		d->left -= (uint64_t)n;
-		d->room -= min_u64(d->room, (uint64_t)n);
-	}
-	return n;
+/* Without waiting: a child that takes in none of this waits for itself.  One that has died is told
+ * of by the next that is heard. */
+static void release_piece(struct decoder *d)
+{
+	if (d->has_piece)
+		(void)send(d->fd, "", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	d->has_piece = false;
+}
+
+ssize_t decoder_take(struct decoder *d, const void **ret_bytes, struct error *e)
+{
+	uint32_t len;
+
+	release_piece(d);
+	if (d->left == 0)
+		return 0;
+	if (hear(d, &len, sizeof(len), e) < 0)
+		return -e->code;
+	if (len == 0 || len > DECODE_PIECE || len > d->left)
+		return fail_strange(d, e);
+	*ret_bytes = piece_at(&d->pieces, d->at);
+	d->at = (d->at + 1) % d->pieces.n;
+	d->has_piece = true;
+	d->left -= len;
+	d->room -= min_u64(d->room, len);
+	return (ssize_t)len;
 }
 
 static int pass_over(struct decoder *d, struct error *e)
 {
-	_free_ char *scrap = d->left ? xmalloc(COPY_SIZE) : NULL;
-	ssize_t n = 1;
+	const void *bytes;
+	ssize_t n;
 
 	if (d->left > d->room)
 		return fail(e, EFBIG,
 			    "archive '%s' has %llu bytes and holds more than %d times as many",
 			    d->archive, (unsigned long long)d->size, DECODE_RATIO_MAX);
-	while (d->left > 0 && n > 0)
-		n = decoder_read(d, scrap, COPY_SIZE, e);
-	return n < 0 ? (int)n : 0;
-}
-
-static int take_frame(struct decoder *d, struct frame *f, struct error *e)
-{
-	char *bytes = (char *)f;
-	size_t got = 0;
-
-	while (got < sizeof(*f)) {
-		ssize_t n = take(d, bytes + got, sizeof(*f) - got, e);
-
-		if (n < 0)
-			return (int)n;
-		got += (size_t)n;
-	}
-	return 0;
+	do
+		n = decoder_take(d, &bytes, e);
+	while (n > 0);
+	return (int)n;
 }
 
 static bool is_in_form(const struct frame *f)
@@ -269,13 +345,13 @@ int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error 
 {
 	struct frame f;
 
-	if (pass_over(d, e) < 0 || take_frame(d, &f, e) < 0)
+	if (pass_over(d, e) < 0 || hear(d, &f, sizeof(f), e) < 0)
 		return -e->code;
 	if (f.kind == KIND_END)
 		return 0;
-	if (!is_in_form(&f))
-		return fail(e, EPROTO, "archive '%s': the process that reads it is not itself",
-			    d->archive);
+	/* It counts by itself, if it is itself. */
+	if (!is_in_form(&f) || ++d->n_members > TAR_MEMBERS_MAX)
+		return fail_strange(d, e);
 	*ret_member = (struct tar_member){ .type = (enum tar_type)f.type, .size = f.size };
 	memcpy(ret_member->path, f.path, sizeof(f.path));
 	memcpy(ret_member->target, f.target, sizeof(f.target));

@@ -9,19 +9,31 @@
 #define DECODE_RATIO_MAX 100
 #define DECODE_SLACK     (16 * MIB)
 
+#define DECODE_PIECE (256 * KIB)
+
+/* Memory that two processes share: N pieces of DECODE_PIECE bytes, filled and taken in turn. */
+struct pieces {
+	char *memory; /* NULL: there is none */
+	unsigned n;
+};
+
 /*
- * An archive, read by a child that can do nothing else (confine.h): it has the archive and a pipe.
- * What comes through the pipe is a stranger's: only its form was checked here.
+ * An archive, read by a child that can do nothing else (confine.h): it has the archive, a socket
+ * and pieces of memory.  What comes through them is a stranger's: only its form was checked here.
  */
 struct decoder {
 	struct proc child;
-	int fd;     /* members and their bytes */
+	struct pieces pieces;
+	int fd;     /* members, and how long their pieces are; what was taken goes back */
 	int report; /* why it gave up */
 	const char *archive;
 	const struct cancel *cancel;
 	uint64_t size; /* of the archive */
 	uint64_t room; /* for bytes to come */
 	uint64_t left; /* of the member's bytes */
+	unsigned n_members;
+	unsigned at;    /* the piece that comes next */
+	bool has_piece; /* the one before it is in use */
 };
 
 /* One that decoder_done() has nothing to do with. */
@@ -47,12 +59,14 @@ void decoder_done(struct decoder *d);
 /* The next file or link, with what is left of the one before passed over.  1, or 0 at the end of an
  * archive that was whole.  EFBIG: passing over it would be more than such an archive may hold. */
 int decoder_next(struct decoder *d, struct tar_member *ret_member, struct error *e);
-/* Up to LEN of the member's bytes, 0 behind the last. */
-ssize_t decoder_read(struct decoder *d, void *bytes, size_t len, struct error *e);
+/* The next of the member's bytes, at RET_BYTES until the next call; 0 behind the last.  The child
+ * can change them: who believes anything of them copies them first. */
+ssize_t decoder_take(struct decoder *d, const void **ret_bytes, struct error *e);
 
-/* What the child does: public for the fuzz target, which would see nothing of another process. */
-int decode(int archive, const struct extents *parts, int to, struct error *e);
-/* How many bytes go before those of a member, and stand for the end. */
+/* What the child does: public for tests, which would see nothing of another process. */
+int decode(int archive, const struct extents *parts, const struct pieces *pieces, int to,
+	   struct error *e);
+/* How many bytes tell of a member, and stand for the end. */
 size_t decode_frame_size(void);
 
 #endif

@@ -24,8 +24,7 @@
 #include "lib/host/readback.h"
 #include "lib/host/sign.h"
 
-#define BLOCK_SIZE (256 * 1024)
-#define PREFIX     "opt/kata/"
+#define PREFIX "opt/kata/"
 
 const char *unpack_member_path(const char *name)
 {
@@ -57,19 +56,20 @@ static int read_text(struct decoder *d, const struct tar_member *member, uint64_
 		     char **ret_text, struct error *e)
 {
 	_free_ char *text = NULL;
+	const void *bytes;
 	size_t got = 0;
+	ssize_t n;
 
 	if (member->type != TAR_FILE || member->size > max)
 		return fail(e, EFBIG, "archive '%s': '%s' is no file or larger than %llu bytes",
 			    d->archive, member->path, (unsigned long long)max);
 	text = xmalloc((size_t)member->size + 1);
-	while (got < member->size) {
-		ssize_t n = decoder_read(d, text + got, (size_t)member->size - got, e);
-
-		if (n < 0)
-			return (int)n;
+	while ((n = decoder_take(d, &bytes, e)) > 0) {
+		memcpy(text + got, bytes, (size_t)n);
 		got += (size_t)n;
 	}
+	if (n < 0)
+		return (int)n;
 	text[got] = '\0';
 	*ret_text = TAKE_PTR(text);
 	return 0;
@@ -179,12 +179,12 @@ static int copy_data(void *arg, int fd, const struct manifest_entry *entry, stru
 {
 	const struct member_copy *c = arg;
 	_cleanup_(readback_freep) struct readback *back = NULL;
-	_free_ char *bytes = xmalloc(BLOCK_SIZE);
+	const void *bytes;
 	ssize_t n;
 
 	if (readback_begin(fd, entry->path, &back, e) < 0)
 		return -e->code;
-	while ((n = decoder_read(c->decoder, bytes, BLOCK_SIZE, e)) > 0) {
+	while ((n = decoder_take(c->decoder, &bytes, e)) > 0) {
 		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
 			return -e->code;
 		readback_add(back, (size_t)n);

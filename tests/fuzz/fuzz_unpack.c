@@ -29,6 +29,7 @@
 #define SHIM      "shim"
 #define NAMES_MAX 64
 #define FILE_MAX  (8 * MIB) /* a few bytes of zstd may be many more */
+#define N_PIECES  32        /* the same */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -149,10 +150,20 @@ static void unpack_below(const char *outer, struct decoder *d, const struct mani
 		abort();
 }
 
+/* Memory for what is decoded; nothing is taken out of it meanwhile, and behind the last piece an
+ * archive ends. */
+static struct pieces own_pieces(void)
+{
+	static char memory[N_PIECES * DECODE_PIECE];
+
+	return (struct pieces){ memory, N_PIECES };
+}
+
 /* What is in the archive FRAMES was made from, or pretends to be. */
 static void unpack_frames(int frames)
 {
-	struct decoder d = { .fd = frames,
+	struct decoder d = { .pieces = own_pieces(),
+			     .fd = frames,
 			     .report = -1,
 			     .child.pidfd = -1,
 			     .archive = "fuzz",
@@ -187,11 +198,12 @@ static void fuzz_archive(const uint8_t *data, size_t size, bool has_manifest)
 {
 	_close_ int archive = file_of(data, size, has_manifest);
 	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
+	const struct pieces pieces = own_pieces();
 	struct error e;
 
 	if (archive < 0 || frames < 0)
 		return;
-	(void)decode(archive, NULL, frames, &e);
+	(void)decode(archive, NULL, &pieces, frames, &e);
 	unpack_frames(frames);
 }
 
@@ -205,13 +217,14 @@ static void fuzz_parts(const uint8_t *data, size_t size)
 	uint64_t len = archive < 0 ? 0 : (uint64_t)lseek(archive, 0, SEEK_END);
 	struct extent list[] = { { 0, len / 2 }, { len / 2, len - len / 2 } };
 	const struct extents parts = { list, ARRAY_SIZE(list) };
+	const struct pieces pieces = own_pieces();
 	struct error e;
 	int r;
 
 	if (archive < 0 || whole < 0 || frames < 0 || lseek(archive, 0, SEEK_SET) < 0)
 		return;
-	r = decode(archive, NULL, whole, &e);
-	if (decode(archive, &parts, frames, &e) != r ||
+	r = decode(archive, NULL, &pieces, whole, &e);
+	if (decode(archive, &parts, &pieces, frames, &e) != r ||
 	    lseek(whole, 0, SEEK_CUR) != lseek(frames, 0, SEEK_CUR))
 		abort();
 }
@@ -222,9 +235,10 @@ static void fuzz_frames(const uint8_t *data, size_t size)
 	static const char end[2 * BLOCK];
 	_close_ int archive = file_of((const uint8_t *)end, sizeof(end), true);
 	_close_ int frames = memfd_create("frames", MFD_CLOEXEC);
+	const struct pieces pieces = own_pieces();
 	struct error e;
 
-	if (archive < 0 || frames < 0 || decode(archive, NULL, frames, &e) < 0)
+	if (archive < 0 || frames < 0 || decode(archive, NULL, &pieces, frames, &e) < 0)
 		return;
 	/* Over the end. */
 	if (lseek(frames, -(off_t)decode_frame_size(), SEEK_CUR) < 0 ||

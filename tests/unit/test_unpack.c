@@ -484,13 +484,22 @@ static void assert_status(pid_t pid, const char *key, const char *value)
 		fail_msg("%s of the child is '%s', not '%s'", key, is, value);
 }
 
-/* Whoever reads it waits for us to read, with more to say than a pipe takes. */
+/* BIG bytes of text, no two pieces of which are the same. */
+static char *long_text(void)
+{
+	char *text = xcalloc(1, BIG + 1);
+
+	for (size_t i = 0; i < BIG; i++)
+		text[i] = (char)('0' + (i + i / DECODE_PIECE + i / 1021) % 64);
+	return text;
+}
+
+/* Whoever reads it waits for us to take it, with more to give than there are pieces. */
 static void save_long_member(struct fixture *f)
 {
-	_free_ char *bytes = xcalloc(1, BIG + 1);
+	_free_ char *bytes = long_text();
 	_buf_ struct buf b = { .max = TAR_MAX };
 
-	memset(bytes, 'x', BIG);
 	tar_put(&b, &(struct tar_writer_member){ .path = "opt/kata/x", .text = bytes });
 	tar_finish(&b, f->archive);
 }
@@ -524,8 +533,8 @@ static void test_reader_has_no_rights_and_three_descriptors(void **state)
 	assert_true(ours >= 0);
 }
 
-/* Ends without a word to the child that reads ARCHIVE; a third one keeps the pipe, so that this is
- * not what ends the child.  Tells TO who these are. */
+/* Ends without a word to the child that reads ARCHIVE; a third one keeps the socket, so that this
+ * is not what ends the child.  Tells TO who these are. */
 static void leave_reader(const char *archive, int to)
 {
 	struct decoder d = DECODER_NONE;
@@ -571,6 +580,143 @@ static void test_reader_ends_with_its_parent(void **state)
 	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
 	assert_int_equal(r, 0);
 	assert_int_equal(status, 128 + SIGKILL);
+}
+
+static void test_bytes_of_a_long_member_are_given_in_order(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *text = long_text();
+	_decoder_ struct decoder d = DECODER_NONE;
+	struct tar_member member;
+	const void *bytes;
+	size_t got = 0;
+	struct error e;
+	ssize_t n;
+
+	save_long_member(f);
+	assert_int_equal(decoder_open(f->archive, NULL, NULL, &d, &e), 0);
+	assert_int_equal(decoder_next(&d, &member, &e), 1);
+	while ((n = decoder_take(&d, &bytes, &e)) > 0) {
+		assert_in_range(n, 1, BIG - got);
+		assert_memory_equal(bytes, text + got, (size_t)n);
+		got += (size_t)n;
+	}
+	assert_int_equal(n, 0);
+	assert_int_equal(got, BIG);
+	assert_int_equal(decoder_next(&d, &member, &e), 0);
+}
+
+/* What tells of members, in a file; the bytes of one follow in pieces of memory. */
+struct telling {
+	struct pieces pieces;
+	int fd;
+};
+
+static void telling_init(struct telling *t, unsigned n)
+{
+	t->pieces = (struct pieces){ xcalloc(n, DECODE_PIECE), n };
+	t->fd = memfd_create("frames", MFD_CLOEXEC);
+	assert_true(t->fd >= 0);
+}
+
+static void telling_done(struct telling *t)
+{
+	free(t->pieces.memory);
+	(void)close(t->fd);
+}
+
+static int decode_into(const struct fixture *f, const struct telling *t, int to, struct error *e)
+{
+	_close_ int archive = open(f->archive, O_RDONLY | O_CLOEXEC);
+
+	assert_true(archive >= 0);
+	return decode(archive, NULL, &t->pieces, to, e);
+}
+
+static void test_piece_that_was_not_taken_stays(void **state)
+{
+	enum { N = 3 };
+	struct fixture *f = *state;
+	_free_ char *text = long_text();
+	struct telling t;
+	struct error e;
+	int ends[2];
+
+	save_long_member(f);
+	telling_init(&t, N);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	/* One is taken, and then none any more. */
+	assert_int_equal(write(ends[0], "", 1), 1);
+	assert_int_equal(shutdown(ends[0], SHUT_WR), 0);
+	assert_int_equal(decode_into(f, &t, ends[1], &e), -EPIPE);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	for (size_t i = 1; i <= N; i++)
+		assert_memory_equal(t.pieces.memory + i % N * DECODE_PIECE, text + i * DECODE_PIECE,
+				    DECODE_PIECE);
+	telling_done(&t);
+}
+
+static void test_piece_of_another_length_is_refused(void **state)
+{
+	static const uint32_t lengths[] = { 0, DECODE_PIECE + 1, UINT32_MAX };
+	const uint32_t more = sizeof(SHIM);
+	struct fixture *f = *state;
+	_buf_ struct buf b = { .max = TAR_MAX };
+
+	tar_put(&b, &(struct tar_writer_member){ .path = "opt/kata/x", .text = SHIM });
+	tar_finish(&b, f->archive);
+	for (size_t i = 0; i <= ARRAY_SIZE(lengths); i++) {
+		const uint32_t *len = i < ARRAY_SIZE(lengths) ? &lengths[i] : &more;
+		struct decoder d = DECODER_NONE;
+		struct tar_member member;
+		const void *bytes;
+		struct telling t;
+		struct error e;
+
+		telling_init(&t, 2);
+		assert_int_equal(decode_into(f, &t, t.fd, &e), 0);
+		d.pieces = t.pieces;
+		d.fd = t.fd;
+		d.archive = f->archive;
+		assert_int_equal(pwrite(t.fd, len, sizeof(*len), (off_t)decode_frame_size()),
+				 sizeof(*len));
+		assert_int_equal(lseek(t.fd, 0, SEEK_SET), 0);
+		assert_int_equal(decoder_next(&d, &member, &e), 1);
+		assert_int_equal(decoder_take(&d, &bytes, &e), -EPROTO);
+		telling_done(&t);
+	}
+}
+
+static void test_members_without_end_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	_free_ char *frame = xmalloc(decode_frame_size());
+	struct decoder d = DECODER_NONE;
+	_buf_ struct buf b = { .max = TAR_MAX };
+	struct tar_member member;
+	struct telling t;
+	unsigned n = 0;
+	struct error e;
+	int r;
+
+	tar_put(&b, &(struct tar_writer_member){ .path = "opt/kata/x" });
+	tar_finish(&b, f->archive);
+	telling_init(&t, 1);
+	assert_int_equal(decode_into(f, &t, t.fd, &e), 0);
+	assert_int_equal(pread(t.fd, frame, decode_frame_size(), 0), decode_frame_size());
+	assert_int_equal(lseek(t.fd, 0, SEEK_SET), 0);
+	for (unsigned i = 0; i <= TAR_MEMBERS_MAX; i++)
+		assert_int_equal(write(t.fd, frame, decode_frame_size()), decode_frame_size());
+	assert_int_equal(lseek(t.fd, 0, SEEK_SET), 0);
+	d.pieces = t.pieces;
+	d.fd = t.fd;
+	d.archive = f->archive;
+	while ((r = decoder_next(&d, &member, &e)) > 0)
+		n++;
+	assert_int_equal(r, -EPROTO);
+	assert_int_equal(n, TAR_MEMBERS_MAX);
+	telling_done(&t);
 }
 
 static void try_file(void)
@@ -689,6 +835,10 @@ int main(void)
 		TEST(test_unpacking_ends_when_it_is_cancelled),
 		TEST(test_reader_has_no_rights_and_three_descriptors),
 		TEST(test_reader_ends_with_its_parent),
+		TEST(test_bytes_of_a_long_member_are_given_in_order),
+		TEST(test_piece_that_was_not_taken_stays),
+		TEST(test_piece_of_another_length_is_refused),
+		TEST(test_members_without_end_are_refused),
 		cmocka_unit_test(test_confined_process_can_do_nothing_else),
 	};
 
