@@ -162,12 +162,17 @@ static int clone(int from, int dirfd, const struct manifest_entry *entry, bool *
 		       : 0;
 }
 
-/* Whether the file system at DIRFD shares blocks, tried with a file of no name. */
-static bool can_clone(int from, int dirfd)
+/* Whether the file system at DIRFD shares blocks, tried once, with a file of no name. */
+static bool can_clone(struct donors *d, int from, int dirfd)
 {
-	_close_ int to = openat(dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	_close_ int to = -1;
 
-	return to >= 0 && ioctl(to, FICLONE, from) == 0;
+	if (d->was_tried)
+		return d->shares_blocks;
+	to = openat(dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	d->shares_blocks = to >= 0 && ioctl(to, FICLONE, from) == 0;
+	d->was_tried = true;
+	return d->shares_blocks;
 }
 
 bool donors_vouch(const struct donors *d, size_t i)
@@ -187,7 +192,7 @@ int donors_give(struct donors *d, size_t i, const struct manifest_entry *entry, 
 		return folder;
 	if (from < 0)
 		return fail(e, errno, "cannot open '%s': %m", path);
-	if (!can_clone(from, dirfd) && linkat(AT_FDCWD, path, dirfd, entry->path, 0) == 0)
+	if (!can_clone(d, from, dirfd) && linkat(AT_FDCWD, path, dirfd, entry->path, 0) == 0)
 		return 0;
 	return clone(from, dirfd, entry, &d->are_copied[i], e);
 }

@@ -15,6 +15,8 @@ struct donors {
 	bool *are_copied; /* for each of those given: it is another file now */
 	size_t n;
 	uint64_t n_bytes; /* of all that are there */
+	/* ---- once one was given ---- */
+	bool was_tried, shares_blocks; /* the file system that all are in */
 };
 
 /* Looks in all versions of ROOT but that of M itself.  What was touched since its version was

@@ -292,6 +292,11 @@ struct download_sizes download_measure(struct download *d, const struct manifest
 	return (struct download_sizes){ .archive = d->frames.size, .needed = needed_bytes(d) };
 }
 
+uint64_t download_archive_size(const struct download *d)
+{
+	return d->frames.size;
+}
+
 static int open_cache(struct download *d, struct error *e)
 {
 	struct stat st;

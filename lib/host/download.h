@@ -42,6 +42,7 @@ struct download_sizes {
 /* What is needed for M, the release's manifest, where the versions in ROOT are. */
 struct download_sizes download_measure(struct download *d, const struct manifest *m,
 				       const char *root);
+uint64_t download_archive_size(const struct download *d);
 /* Brings it.  EBADMSG: something is not what the index says; it is gone then. */
 int download_run(struct download *d, const struct manifest *m, const char *root, struct error *e);
 /* Where it is, then. */

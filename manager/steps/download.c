@@ -33,15 +33,15 @@ static int run_it(void *context, const struct change *change, struct error *e)
 {
 	struct run *run = context;
 	const struct machine *k = &run->machine;
-	struct download_sizes sizes = download_measure(k->download, &k->release, k->root);
+	uint64_t archive = download_archive_size(k->download);
 	_free_ char *moved = NULL, *saved = NULL;
 
 	(void)change;
 	if (download_run(k->download, &k->release, k->root, e) < 0)
 		return -e->code;
 	run->results.moved = mirror_moved(k->mirror);
-	if (sizes.archive > run->results.moved)
-		run->results.saved = sizes.archive - run->results.moved;
+	if (archive > run->results.moved)
+		run->results.saved = archive - run->results.moved;
 	moved = progress_size(run->results.moved);
 	saved = progress_size(run->results.saved);
 	view_say("download: %s moved, %s saved", moved, saved);
