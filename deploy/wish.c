@@ -111,15 +111,15 @@ static bool tolerates(struct json_object *toleration, struct json_object *taint)
 {
 	const char *key = json_get_str(toleration, "key");
 	const char *effect = json_get_str(toleration, "effect");
-	const char *operator= json_get_str(toleration, "operator");
+	const char *relation = json_get_str(toleration, "operator");
 	const char *value = json_get_str(toleration, "value");
 	const char *tainted = json_get_str(taint, "value");
-	bool compares = str_empty(operator) || str_equal(operator, "Equal");
+	bool compares = str_empty(relation) || str_equal(relation, "Equal");
 
 	if (!str_empty(effect) && !str_equal(effect, json_get_str(taint, "effect")))
 		return false;
 	if (str_empty(key))
-		return str_equal(operator, "Exists");
+		return str_equal(relation, "Exists");
 	return str_equal(key, json_get_str(taint, "key")) &&
 	       (!compares || str_equal(value ? value : "", tainted ? tainted : ""));
 }
