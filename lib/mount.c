@@ -30,8 +30,10 @@ enum {
 	ABI_FSCONFIG_RECONFIGURE = 7,
 	ABI_FSPICK_CLOEXEC_EMPTY_PATH = 0x1 | 0x8,
 	ABI_STATX_MNT_ID = 0x1000,
+	ABI_STATX_BASIC_STATS = 0x7ff,
 	ABI_AT_NO_AUTOMOUNT = 0x800,
 	ABI_AT_STATX_DONT_SYNC = 0x4000,
+	ABI_AT_STATX_FORCE_SYNC = 0x2000,
 	ABI_STATX_ATTR_AUTOMOUNT = 0x1000,
 	ABI_STATX_ATTR_MOUNT_ROOT = 0x2000,
 };
@@ -369,6 +371,14 @@ int mount_attach(int mountfd, int targetfd, const char *name, struct error *e)
 	if (syscall(SYS_move_mount, mountfd, "", targetfd, "", ABI_MOVE_MOUNT_EMPTY_PATHS) < 0)
 		return fail(e, errno, "cannot mount on '%s': %m", name);
 	return 0;
+}
+
+void mount_ask_again(int fd)
+{
+	unsigned flags = AT_EMPTY_PATH | ABI_AT_NO_AUTOMOUNT | ABI_AT_STATX_FORCE_SYNC;
+	struct abi_statx st;
+
+	(void)syscall(SYS_statx, fd, "", flags, ABI_STATX_BASIC_STATS, &st);
 }
 
 int mount_look(int fd, struct mount_place *ret_place, struct error *e)

@@ -63,6 +63,10 @@ struct mount_place {
 /* Looks at FD without entering anything or asking a server. */
 int mount_look(int fd, struct mount_place *ret_place, struct error *e);
 
+/* Has the server of a shared file system say anew what the file FD is, which the kernel may have
+ * remembered for some time (FUSE: fuse_entry_out, attr_valid).  Where that fails, it stays so. */
+void mount_ask_again(int fd);
+
 /* Changes the mount whose root MOUNTFD is. */
 int mount_change(int mountfd, const struct mount_options *o, const char *name, struct error *e);
 /* Shows the owners of the files as the maps of the user namespace USERNS say, of the detached mount

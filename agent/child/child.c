@@ -43,6 +43,7 @@
 #include "agent/plan/plan.h"
 #include "lib/file.h"
 #include "lib/idmap.h"
+#include "lib/mount.h"
 #include "lib/rpc/proto/oci.pb-c.h"
 #include "lib/str.h"
 
@@ -53,11 +54,6 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
 #endif
-
-/* struct statx of linux/stat.h, which cannot be included beside sys/stat.h everywhere: its size,
- * and STATX_BASIC_STATS. */
-#define STATX_WORDS     32
-#define STATX_ALL_BASIC 0x7ffU
 
 /* keyctl(2), KEYCTL_SETPERM: whoever has it may do all (0x3f), whose it is view, read, search and
  * link. */
@@ -557,14 +553,12 @@ static int wait_for_order(struct child *c, struct error *e)
 static int look_again(struct child *c, struct error *e)
 {
 	const int first = N_LAUNCH_SLOT, end = first + (int)launch_n_trees(c->kind, c->spec);
-	uint64_t now[STATX_WORDS];
 	struct stat st;
 
 	(void)e;
 	for (int fd = first; fd < end; fd++)
 		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-			(void)syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
-				      STATX_ALL_BASIC, now);
+			mount_ask_again(fd);
 	return 0;
 }
 
