@@ -218,6 +218,14 @@ static void test_holder_that_cannot_renew_acts_no_more(void **state)
 	{                                                                                      \
 		{ "PATCH " RESOURCE "/status?", __VA_ARGS__ }, "200 OK", "{}", FAKE_KEEP, NULL \
 	}
+#define REVISIONS(items) \
+	GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100", LIST(items))
+#define TAKEN_BACK(revision)                                                            \
+	{                                                                               \
+		{ "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ", \
+		  "strategic-merge-patch", "\"of\":" revision },                        \
+			"200 OK", "{}", FAKE_KEEP, NULL                                 \
+	}
 #define DELETED(pod)                                                                              \
 	{                                                                                         \
 		{ "DELETE /api/v1/namespaces/kata-system/pods/" pod }, "200 OK", "{}", FAKE_KEEP, \
@@ -412,18 +420,11 @@ static void test_template_goes_back_where_the_policy_says_so(void **state)
 		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"onFailure\":\"Undo\"}}"),
 		SIGNS,
 		CLUSTER(POD("n1", "k:2", "False"), NODE("n1", REFUSED)),
-		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100",
-		    LIST(REVISION("3") "," REVISION("9") "," REVISION(
-			    "8") ","
-				 "{\"metadata\":{\"ownerReferences\":[{\"kind\":\"DaemonSet\","
-				 "\"name\":\"other\"}]},"
-				 "\"revision\":10}")),
-		{ { "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ",
-		    "strategic-merge-patch", "\"of\":8" },
-		  "200 OK",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
+		REVISIONS(REVISION("3") "," REVISION("9") "," REVISION(
+			"8") ","
+			     "{\"metadata\":{\"ownerReferences\":[{\"kind\":\"DaemonSet\","
+			     "\"name\":\"other\"}]},\"revision\":10}"),
+		TAKEN_BACK("8"),
 		TOLD("KataRolloutStopped", "n1"),
 		STATUS("\"undone\":\"k:2\""),
 	};
@@ -441,14 +442,8 @@ static void test_template_that_went_back_is_noted_whatever_is_wished_meanwhile(v
 		    "\"Undo\"}}"),
 		SIGNS,
 		CLUSTER(POD("n1", "k:2", "False"), NODE("n1", REFUSED)),
-		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100",
-		    LIST(REVISION("8") "," REVISION("9"))),
-		{ { "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ",
-		    "strategic-merge-patch", "\"of\":8" },
-		  "200 OK",
-		  "{}",
-		  FAKE_KEEP,
-		  NULL },
+		REVISIONS(REVISION("8") "," REVISION("9")),
+		TAKEN_BACK("8"),
 		TOLD("KataRolloutStopped", "n1"),
 		STATUS("\"undone\":\"k:2\"", "\"metadata\":{\"name\":\"default\"}"),
 	};
@@ -464,7 +459,7 @@ static void test_template_without_one_before_stays_and_that_is_told(void **state
 		GET(RESOURCE, "{\"metadata\":{},\"spec\":{\"onFailure\":\"Undo\"}}"),
 		SIGNS,
 		CLUSTER(POD("n1", "k:2", "False"), NODE("n1", REFUSED)),
-		GET("/apis/apps/v1/namespaces/kata-system/controllerrevisions?limit=100", LIST("")),
+		REVISIONS(""),
 		TOLD("KataRolloutStopped", "n1: CanaryFailed"),
 		STATUS("\"type\":\"Degraded\",\"status\":\"True\"", "\"result\":\"Failed\""),
 	};
