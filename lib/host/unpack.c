@@ -24,7 +24,8 @@
 #include "lib/host/readback.h"
 #include "lib/host/sign.h"
 
-#define PREFIX "opt/kata/"
+#define PREFIX  "opt/kata/"
+#define STRETCH (4 * MIB)
 
 const char *unpack_member_path(const char *name)
 {
@@ -168,17 +169,26 @@ static int make_parents(int dirfd, const char *path, struct error *e)
 	return 0;
 }
 
+/* The disk begins with LEN bytes from AT, or with all behind that if LEN is 0, and nobody waits. */
+static void begin_to_sync(int fd, uint64_t at, uint64_t len)
+{
+	(void)sync_file_range(fd, (off_t)at, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 /* A member on its way into a file. */
 struct member_copy {
 	struct decoder *decoder;
 	char *sum; /* of what the file gives back */
 };
 
-/* The member's bytes, which are as many as the manifest says.  While the next ones are decoded. */
+/* The member's bytes, which are as many as the manifest says.  While the next ones are decoded,
+ * read back and, a stretch at a time, taken to the disk, so that the sync of the whole waits for
+ * less. */
 static int copy_data(void *arg, int fd, const struct manifest_entry *entry, struct error *e)
 {
 	const struct member_copy *c = arg;
 	_cleanup_(readback_freep) struct readback *back = NULL;
+	uint64_t written = 0, begun = 0;
 	const void *bytes;
 	ssize_t n;
 
@@ -188,6 +198,11 @@ static int copy_data(void *arg, int fd, const struct manifest_entry *entry, stru
 		if (write_all(fd, bytes, (size_t)n, entry->path, e) < 0)
 			return -e->code;
 		readback_add(back, (size_t)n);
+		written += (uint64_t)n;
+		if (written - begun >= STRETCH) {
+			begin_to_sync(fd, begun, written - begun);
+			begun = written;
+		}
 	}
 	return n < 0 ? (int)n : readback_end(back, c->sum, e);
 }
@@ -206,8 +221,7 @@ int unpack_place(int dirfd, const struct manifest_entry *entry, unpack_fill *fil
 	r = fill(arg, fd, entry, e);
 	if (r < 0)
 		return r;
-	/* The disk begins; the sync of the whole then waits for less. */
-	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	begin_to_sync(fd, 0, 0);
 	return fchmod(fd, entry->mode) < 0
 		       ? fail(e, errno, "cannot set the mode of '%s': %m", entry->path)
 		       : 0;
