@@ -87,6 +87,8 @@ part_kernel() {
 
 part_data() { "$top/tests/bench/data.sh" >"$out/data.values"; read_values "$out/data.values"; }
 
+part_rounds() { "$top/tests/bench/rounds.sh" >"$out/rounds.values"; read_values "$out/rounds.values"; }
+
 part_disks() { "$top/tests/bench/disks.sh" >"$out/disks.values"; read_values "$out/disks.values"; }
 
 # The cluster starts when a part needs it: the parts before have the machine to themselves.  One that
