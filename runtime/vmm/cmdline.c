@@ -81,6 +81,12 @@ static const struct {
 	{ "tsc=reliable", always },
 	{ "noreplace-smp", always },
 	{ "random.trust_cpu=on", always },
+	/* Who waits for all processors to have let go of something waits two or three ticks of
+	 * 10 ms otherwise; making a container waits so. */
+	{ "rcupdate.rcu_expedited=1", always },
+	/* What comes and goes at a port is told by ACPI; to set up the other ways for each takes an
+	 * emulated guest 8 ms. */
+	{ "pcie_ports=compat", always },
 	/* Emulation executes nothing speculatively of the guest's, and pays for each measure. */
 	{ "mitigations=off", is_emulated },
 	/* An emulator keeps what it translated of a page until the guest writes there; virtiofsd

@@ -20,7 +20,7 @@ first=2956458
 work=$(mktemp -d /tmp/kata-bench.XXXXXX)
 trap 'rm -rf "$work"' EXIT
 line="console=ttyS0 panic=1 reboot=t no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1"
-accelerator=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off")
+accelerator=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off,la57=off")
 if [ -w /dev/kvm ] && [ "$("$top/build/dist/kata/bin/kata-runtime" env --json 2>/dev/null | jq .Host.VMContainerCapable)" = true ]; then
 	accelerator=(-accel kvm -cpu host)
 else

@@ -33,7 +33,7 @@ choose_accelerator() {
 		accelerator=(-accel kvm -cpu host)
 		accelerator_name="KVM"
 	else
-		accelerator=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off")
+		accelerator=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off,la57=off")
 		kernel_line+=" mitigations=off init_on_alloc=1"
 		accelerator_name="QEMU's emulation"
 	fi

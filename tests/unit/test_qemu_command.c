@@ -102,7 +102,7 @@ static void test_accelerator_follows_what_works(void **state)
 	f->vmm.is_emulated = true;
 	make(f);
 	assert_string_equal(value_of(f, "-accel", ""), "tcg,thread=multi,tb-size=128");
-	assert_string_equal(value_of(f, "-cpu", ""), "max,erms=off,fsrm=off,pmu=off");
+	assert_string_equal(value_of(f, "-cpu", ""), "max,erms=off,fsrm=off,la57=off,pmu=off");
 	assert_null(value_of(f, "-global", "kvm-pit"));
 }
 
@@ -227,6 +227,8 @@ static void test_kernel_line_has_what_the_agent_needs(void **state)
 	assert_non_null(strstr(line, "agent.debug_console_vport=1026"));
 	assert_non_null(strstr(line, "nr_cpus=4"));
 	assert_non_null(strstr(line, " quiet "));
+	assert_non_null(strstr(line, " rcupdate.rcu_expedited=1 "));
+	assert_non_null(strstr(line, " pcie_ports=compat "));
 	assert_true(str_ends(line, "agent.x=1 mine=1"));
 }
 

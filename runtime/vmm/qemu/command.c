@@ -93,9 +93,11 @@ static int add_machine(struct builder *b, struct error *e)
 	     b->vmm->is_emulated ? xasprintf("tcg,thread=multi,tb-size=%d", OVERHEAD_CODE_MIB)
 				 : xstrdup("kvm"));
 	/* A processor that repeats fast for bytes has a kernel copy and clear with `rep movsb`,
-	 * which emulation does byte by byte; without, the kernel moves 8 bytes at a time. */
+	 * which emulation does byte by byte; without, the kernel moves 8 bytes at a time.  Page
+	 * tables of five levels, which nobody needs below 64 TiB, take an emulator longer than four
+	 * to walk. */
 	add2(b, "-cpu",
-	     xasprintf("%s%s%s", b->vmm->is_emulated ? "max,erms=off,fsrm=off" : "host",
+	     xasprintf("%s%s%s", b->vmm->is_emulated ? "max,erms=off,fsrm=off,la57=off" : "host",
 		       *b->h->cpu_features ? "," : "", b->h->cpu_features));
 	add2(b, "-smp",
 	     xasprintf("cpus=%u,sockets=%" PRIu64 ",cores=1,threads=1,maxcpus=%" PRIu64,
