@@ -180,16 +180,21 @@ static int delete_pods(const struct coordinator *c, const struct decision *d, st
 	return 0;
 }
 
-/* As "kubectl rollout undo" does. */
-static int take_back(const struct coordinator *c, struct error *e)
+/* As "kubectl rollout undo" does.  That it was done is noted by the same write, so that whoever
+ * ends before the status says it has forgotten nothing. */
+static int take_back(const struct coordinator *c, const struct situation *s, struct error *e)
 {
 	_json_ struct json_object *patch = NULL;
+	_free_ char *what = report_template(&s->template);
+	struct json_object *notes;
 
 	if (revision_before(c->kube, c->namespace, c->daemonset, deadline_in(ASK_MS), c->cancel,
-			    &patch, e) < 0 ||
-	    must_hold(c, e) < 0 ||
-	    revision_apply(c->kube, c->namespace, c->daemonset, patch, deadline_in(ASK_MS),
-			   c->cancel, e) < 0)
+			    &patch, e) < 0)
+		return -e->code;
+	notes = json_set_object(json_set_object(patch, "metadata"), "annotations");
+	json_set_str(notes, CLUSTER_UNDONE, what);
+	if (must_hold(c, e) < 0 || revision_apply(c->kube, c->namespace, c->daemonset, patch,
+						  deadline_in(ASK_MS), c->cancel, e) < 0)
 		return -e->code;
 	log_warn("the template of DaemonSet '%s' is the one before", c->daemonset);
 	return 0;
@@ -414,7 +419,7 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 	if (delete_pods(c, d, e) < 0)
 		return -e->code;
 	/* That it stopped has to be told all the same: there may be no template before. */
-	if (d->undoes && take_back(c, &why) < 0) {
+	if (d->undoes && take_back(c, s, &why) < 0) {
 		log_warn("%s", why.msg);
 		d->undoes = false;
 	}
@@ -452,6 +457,9 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	s.summary = cluster_installation(&cluster, c->installation);
 	s.template.image = json_get_str(s.summary, "image");
 	s.template.revision = json_get_str(s.summary, "revision");
+	if (report_recall(&s))
+		put_event(c, &s, KUBE_EVENT_WARNING, "KataRolloutStopped", "RollOut",
+			  "the template was taken back by who ended before this was told");
 	/* Which pods are of it, its controller says when it has seen it. */
 	if (!s.template.image || !json_get_bool(s.summary, "observed", false))
 		return 0;

@@ -176,6 +176,77 @@ struct json_object *report_status(const struct situation *s, const struct policy
 	return status;
 }
 
+char *report_template(const struct rollout_template *t)
+{
+	return t->revision ? xasprintf("%s %s", t->image, t->revision) : xstrdup(t->image);
+}
+
+/* In front of the history, with the version that the status names if it is about that template. */
+static void add_failed(struct json_object *status, const struct situation *s, const char *image,
+		       const char *revision)
+{
+	const struct rollout_template t = { image, revision };
+	_json_ struct json_object *before = json_object_get(json_at(status, "history"));
+	struct json_object *history = json_set_array(status, "history");
+	struct json_object *entry = json_object_new_object();
+
+	json_set_str(entry, "image", image);
+	json_set_str(entry, "revision", revision);
+	if (template_is(&t, json_get_str(status, "image"), json_get_str(status, "revision")))
+		json_set_str(entry, "version", json_get_str(status, "desired"));
+	json_set_str(entry, "result", "Failed");
+	json_set_str(entry, "time", s->now);
+	(void)json_object_array_add(history, entry);
+	for (size_t i = 0; i < json_len(before); i++)
+		(void)json_object_array_add(history, json_object_get(json_item(before, i)));
+}
+
+static bool has_failed(struct json_object *status, const struct rollout_template *t)
+{
+	struct json_object *history = json_at(status, "history");
+
+	for (size_t i = 0; i < json_len(history); i++) {
+		struct json_object *entry = json_item(history, i);
+
+		if (template_is(t, json_get_str(entry, "image"), json_get_str(entry, "revision")) &&
+		    str_equal(json_get_str(entry, "result"), "Failed"))
+			return true;
+	}
+	return false;
+}
+
+/* One of before that does not write the note has told of a later one. */
+static bool is_told(struct json_object *status, const struct rollout_template *t)
+{
+	const char *undone = json_get_str(status, "undone");
+
+	return template_is(t, undone, json_get_str(status, "undoneRevision")) ||
+	       (!str_empty(undone) && has_failed(status, t));
+}
+
+bool report_recall(const struct situation *s)
+{
+	const char *note = json_get_str(s->summary, "undone");
+	struct json_object *status = json_at(s->installation, "status");
+	_free_ char *image = note ? xstrdup(note) : NULL;
+	char *revision = image ? strchr(image, ' ') : NULL;
+	struct rollout_template t = { .image = image };
+
+	if (!image)
+		return false;
+	if (revision)
+		*revision++ = '\0';
+	t.revision = revision;
+	if (is_told(status, &t))
+		return false;
+	if (!status)
+		status = json_set_object(s->installation, "status");
+	add_failed(status, s, image, revision);
+	json_set_str(status, "undone", image);
+	json_set_str(status, "undoneRevision", revision);
+	return true;
+}
+
 bool report_may_undo(const struct situation *s)
 {
 	struct json_object *history = json_at(s->installation, "status.history");

@@ -19,6 +19,13 @@ struct situation {
  * meant, and not what came back by that itself, or two broken ones would follow each other. */
 bool report_may_undo(const struct situation *s);
 
+/* Puts into the installation's status, as it was read, what the DaemonSet says of a template that
+ * was taken back (CLUSTER_UNDONE) and the status does not: who did it ended in between.  Whether
+ * there was such. */
+bool report_recall(const struct situation *s);
+/* T as that note has it: its image and, where it has one, its revision.  Caller frees. */
+char *report_template(const struct rollout_template *t);
+
 /* The status that the custom resource shall have: conditions keep their time while they are the
  * same. Caller owns. */
 struct json_object *report_status(const struct situation *s, const struct policy *p,

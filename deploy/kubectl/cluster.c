@@ -126,6 +126,8 @@ void cluster_add_daemonset(struct cluster *c, struct json_object *daemonset)
 	json_set_str(i, "desired", tag);
 	json_set_str(i, "generation",
 		     json_member_str(json_at(daemonset, "metadata.annotations"), GENERATION));
+	json_set_str(i, "undone",
+		     json_member_str(json_at(daemonset, "metadata.annotations"), CLUSTER_UNDONE));
 	json_set_str(i, "strategy", json_get_str(daemonset, "spec.updateStrategy.type"));
 	json_set_int(i, "port", json_get_int(port, "containerPort", PORT));
 	json_set_int(i, "nodes", json_get_int(daemonset, "status.desiredNumberScheduled", 0));

@@ -52,5 +52,8 @@ int cluster_node(const struct kata *k, const struct cluster *c, const char *name
 #define CLUSTER_READY "katacontainers.io/kata-runtime"
 /* The annotation by which a coordinator tells a node's pod the withdrawn versions. */
 #define CLUSTER_WITHDRAWN "katacontainers.io/withdrawn"
+/* That of the DaemonSet which names the template that its coordinator took back last: the image
+ * and, behind a blank, the revision. */
+#define CLUSTER_UNDONE "katacontainers.io/undone"
 
 #endif

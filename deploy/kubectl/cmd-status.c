@@ -42,7 +42,7 @@ static const struct view view = {
 static void trim(struct json_object *installation)
 {
 	static const char *const members[] = { "template",   "selector", "port",    "suffix",
-					       "generation", "observed", "revision" };
+					       "generation", "observed", "revision", "undone" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		json_object_object_del(installation, members[i]);

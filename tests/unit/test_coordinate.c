@@ -177,13 +177,15 @@ static void test_holder_that_cannot_renew_acts_no_more(void **state)
 		{ "GET " path " " }, "200 OK", body, FAKE_KEEP, NULL \
 	}
 #define LIST(items) "{\"metadata\":{},\"items\":[" items "]}"
-#define DAEMONSET_OF(wanted)                                                                    \
-	"{\"metadata\":{\"name\":\"kata-deploy\",\"namespace\":\"kata-system\"},\"spec\":{"     \
+#define DAEMONSET_NOTED(notes, wanted)                                                          \
+	"{\"metadata\":{\"name\":\"kata-deploy\",\"namespace\":\"kata-system\"" notes           \
+	"},\"spec\":{"                                                                          \
 	"\"selector\":"                                                                         \
 	"{\"matchLabels\":{\"app\":\"k\"}},\"template\":{\"spec\":{\"containers\":[{\"name\":"  \
 	"\"kata-deploy\",\"image\":\"k:2\"}]}}},\"status\":{\"desiredNumberScheduled\":" wanted \
 	"}}"
-#define DAEMONSET DAEMONSET_OF("0")
+#define DAEMONSET_OF(wanted) DAEMONSET_NOTED("", wanted)
+#define DAEMONSET            DAEMONSET_OF("0")
 #define ENDING_POD(node)                                                                    \
 	"{\"metadata\":{\"name\":\"old-" node                                               \
 	"\",\"namespace\":\"kata-system\",\"deletionTimestamp\":\"2026-01-02T03:04:00Z\"}," \
@@ -223,7 +225,8 @@ static void test_holder_that_cannot_renew_acts_no_more(void **state)
 #define TAKEN_BACK(revision)                                                            \
 	{                                                                               \
 		{ "PATCH /apis/apps/v1/namespaces/kata-system/daemonsets/kata-deploy ", \
-		  "strategic-merge-patch", "\"of\":" revision },                        \
+		  "strategic-merge-patch", "\"of\":" revision,                          \
+		  "\"annotations\":{\"katacontainers.io/undone\":\"k:2\"}" },           \
 			"200 OK", "{}", FAKE_KEEP, NULL                                 \
 	}
 #define DELETED(pod)                                                                              \
@@ -501,6 +504,55 @@ static void test_template_that_came_back_by_itself_stays(void **state)
 
 	(void)state;
 	assert_look(turns, ARRAY_SIZE(turns));
+}
+
+/* Whoever took it back ended before the status said so; what came back may fail as well. */
+static void test_template_taken_back_by_who_ended_is_remembered(void **state)
+{
+	static const struct fake_turn turns[] = {
+		GET(RESOURCE,
+		    "{\"metadata\":{},\"spec\":{\"onFailure\":\"Undo\"},\"status\":{\"image\":"
+		    "\"k:3\",\"revision\":\"r3\",\"desired\":\"3\",\"history\":[{\"image\":\"k:2\","
+		    "\"result\":\"Complete\"},{\"image\":\"k:1\",\"result\":\"Complete\"}]}}"),
+		SIGNS,
+		GET("/apis/apps/v1/daemonsets?limit=100",
+		    LIST(DAEMONSET_NOTED(
+			    ",\"annotations\":{\"katacontainers.io/undone\":\"k:3 r3\"}", "0"))),
+		GET("/api/v1/namespaces/kata-system/pods?labelSelector=app%3Dk&limit=100",
+		    LIST(POD("n1", "k:2", "False"))),
+		GET("/api/v1/nodes?limit=100", LIST(NODE("n1", REFUSED))),
+		TOLD("KataRolloutStopped", "taken back"),
+		TOLD("KataRolloutStopped", "n1"),
+		STATUS("\"undone\":\"k:3\",\"undoneRevision\":\"r3\"",
+		       "{\"image\":\"k:3\",\"revision\":\"r3\",\"version\":\"3\",\"result\":"
+		       "\"Failed\""),
+	};
+
+	(void)state;
+	assert_look(turns, ARRAY_SIZE(turns));
+}
+
+static void test_what_was_told_of_a_template_taken_back_stays(void **state)
+{
+	static const char *const told[] = {
+		"{\"status\":{\"undone\":\"k:3\",\"undoneRevision\":\"r3\"}}",
+		/* By one of before, which writes no note. */
+		"{\"status\":{\"undone\":\"k:5\",\"history\":[{\"image\":\"k:5\",\"result\":"
+		"\"Failed\"},"
+		"{\"image\":\"k:3\",\"revision\":\"r3\",\"result\":\"Failed\"}]}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(told); i++) {
+		_json_ struct json_object *resource = parse(told[i]);
+		_json_ struct json_object *summary = parse("{\"undone\":\"k:3 r3\"}");
+		const struct situation s = { .installation = resource,
+					     .summary = summary,
+					     .template = { .image = "k:2" } };
+
+		if (report_recall(&s))
+			fail_msg("case %zu", i);
+	}
 }
 
 /* A release between them has reached all nodes. */
@@ -922,6 +974,8 @@ int main(void)
 			test_template_that_went_back_is_noted_whatever_is_wished_meanwhile),
 		cmocka_unit_test(test_template_goes_back_once_only),
 		cmocka_unit_test(test_template_that_came_back_by_itself_stays),
+		cmocka_unit_test(test_template_taken_back_by_who_ended_is_remembered),
+		cmocka_unit_test(test_what_was_told_of_a_template_taken_back_stays),
 		cmocka_unit_test(test_another_broken_template_goes_back_as_well),
 		cmocka_unit_test(test_templates_of_one_image_are_told_apart),
 		cmocka_unit_test(test_what_is_taken_back_is_named_by_its_revision),
