@@ -590,6 +590,25 @@ char *path_join(const char *a, const char *b)
 	return xasprintf("%.*s/%s", (int)len, a, b);
 }
 
+char *path_escape(const char *name)
+{
+	char *pattern = xcalloc(2 * strlen(name) + 1, 1), *to = pattern;
+
+	for (; *name; name++) {
+		if (strchr("*?[\\", *name))
+			*to++ = '\\';
+		*to++ = *name;
+	}
+	return pattern;
+}
+
+char *path_pattern(const char *folder, const char *pattern)
+{
+	_free_ char *escaped = path_escape(folder);
+
+	return path_join(escaped, pattern);
+}
+
 const char *path_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');

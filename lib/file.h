@@ -75,6 +75,10 @@ struct fd_path fd_path(int fd);
 
 /* A and B joined by exactly one slash.  Caller frees. */
 char *path_join(const char *a, const char *b);
+/* A pattern of glob(3) that NAME alone matches.  Caller frees. */
+char *path_escape(const char *name);
+/* The same of what matches PATTERN in FOLDER, whose name is no pattern.  Caller frees. */
+char *path_pattern(const char *folder, const char *pattern);
 /* The part after the last slash; borrowed. */
 const char *path_base(const char *path);
 /* The part before it; "/" or "." where there is none.  Caller frees. */

@@ -39,7 +39,7 @@ int configuration_drop_in(const struct machine *k, char **ret_text, struct error
 /* Whether there are drop-ins beside ours. */
 static bool has_others(const struct machine *k)
 {
-	_free_ char *pattern = path_join(k->etc, CANDIDATE_DROP_INS "*.toml");
+	_free_ char *pattern = path_pattern(k->etc, CANDIDATE_DROP_INS "*.toml");
 	bool found = false;
 	glob_t files;
 

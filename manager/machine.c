@@ -158,7 +158,7 @@ static int find_archive(const char *from, char **ret_path, struct error *e)
 		*ret_path = TAKE_PTR(real);
 		return 0;
 	}
-	pattern = path_join(real, "kata-static*.tar.zst");
+	pattern = path_pattern(real, "kata-static*.tar.zst");
 	r = glob(pattern, 0, NULL, &found);
 	if (r == 0 && found.gl_pathc == 1)
 		*ret_path = xstrdup(found.gl_pathv[0]);

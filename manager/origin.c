@@ -183,8 +183,9 @@ bool origin_is_named(const struct options *o)
 /* The one of VERSION in a folder of several; NULL: FROM is the place itself. */
 static char *of_version(const char *from, const char *version)
 {
-	_free_ char *pattern =
-		version ? xasprintf("%s/kata-static-%s-*" ARCHIVE_END, from, version) : NULL;
+	_free_ char *escaped = version ? path_escape(version) : NULL;
+	_free_ char *names = version ? xasprintf("kata-static-%s-*" ARCHIVE_END, escaped) : NULL;
+	_free_ char *pattern = version ? path_pattern(from, names) : NULL;
 	char *path = NULL;
 	glob_t found;
 

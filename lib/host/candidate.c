@@ -57,7 +57,7 @@ static void add_planned(struct candidate *c, const struct edit *planned, const c
 static int add_others(struct candidate *c, const struct edit *planned, const char *folder,
 		      struct error *e)
 {
-	_free_ char *pattern = xasprintf("%s" CANDIDATE_DROP_INS "*.toml", folder);
+	_free_ char *pattern = path_pattern(folder, CANDIDATE_DROP_INS "*.toml");
 	glob_t found;
 	int r = 0;
 

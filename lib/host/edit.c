@@ -109,7 +109,7 @@ struct edit_file *edit_add_link(struct edit *edit, const char *path, struct erro
 bool edit_owns_folder(const struct edit_file *f, const char *mark)
 {
 	_free_ char *folder = path_parent(f->path);
-	_free_ char *pattern = xasprintf("%s/*", folder);
+	_free_ char *pattern = path_pattern(folder, "*");
 	bool is_marked = false;
 	struct error ignored;
 	glob_t found;

@@ -107,7 +107,7 @@ static char *placed(const struct machine *k, const char *pattern)
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (str_starts(pattern, places[i].name))
-			return path_join(places[i].place, pattern + strlen(places[i].name));
+			return path_pattern(places[i].place, pattern + strlen(places[i].name));
 	return xstrdup(pattern);
 }
 

@@ -8,6 +8,7 @@
 #include "tests/unit/folder.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -116,6 +117,27 @@ static void test_path_within_another_is_told_by_whole_names(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		if (path_is_within(cases[i].path, cases[i].dir) != cases[i].is_within)
 			fail_msg("'%s' in '%s'", cases[i].path, cases[i].dir);
+}
+
+/* What a folder is called is nobody's pattern. */
+static void test_pattern_in_a_folder_takes_its_name_as_it_is(void **state)
+{
+	static const char *const names[] = { "plain", "a[bc]", "a*", "a?", "a\\b", "[", "*" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_free_ char *folder = path_join(*state, names[i]);
+		_free_ char *path = path_join(folder, "x.toml");
+		_free_ char *pattern = path_pattern(folder, "*.toml");
+		struct error e;
+		glob_t found;
+
+		assert_int_equal(mkdir(folder, 0700), 0);
+		assert_int_equal(file_replace(path, "", 0, 0600, &e), 0);
+		assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+		if (found.gl_pathc != 1 || strcmp(found.gl_pathv[0], path) != 0)
+			fail_msg("'%s' finds %zu", pattern, found.gl_pathc);
+		globfree(&found);
+	}
 }
 
 static void test_tree_remove_does_not_follow_links(void **state)
@@ -388,6 +410,7 @@ int main(void)
 		TEST(test_file_replace_leaves_the_new_text_and_no_temporary),
 		TEST(test_rest_of_a_killed_writer_goes_and_no_other_file),
 		TEST(test_path_within_another_is_told_by_whole_names),
+		TEST(test_pattern_in_a_folder_takes_its_name_as_it_is),
 		TEST(test_replaced_file_keeps_owner_mode_and_attributes),
 		TEST(test_file_read_over_its_limit_fails_and_names_the_file),
 		TEST(test_tree_remove_does_not_follow_links),
