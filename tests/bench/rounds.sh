@@ -121,9 +121,9 @@ one_after_another() { # WHOSE...
 	done
 }
 
-# The first round's do not all start then: those are told of, and not counted.
+# The first round's do not all start then: those are told of, and time and memory are of the others.
 at_once() { # WHOSE
-	local i began pids=() ids=()
+	local i began took pids=() ids=()
 	began=$(now)
 	for ((i = 0; i < sandboxes; i++)); do
 		begin "$1" "once-$1-$i" &
@@ -132,7 +132,8 @@ at_once() { # WHOSE
 	for i in "${!pids[@]}"; do
 		! wait "${pids[i]}" || ids+=("once-$1-$i")
 	done
-	echo "rounds_once_$1 $(since "$began" "$sandboxes")" >&3
+	took=$(since "$began" ${#ids[@]})
+	echo "rounds_once_$1 $took" >&3
 	echo "rounds_started_$1 ${#ids[@]}" >&3
 	[ "$1" = first ] || [ ${#ids[@]} = "$sandboxes" ] || fail "${#ids[@]} of $sandboxes sandboxes started at once"
 	echo "rounds_private_$1 $(private "once-$1-" ${#ids[@]})" >&3
