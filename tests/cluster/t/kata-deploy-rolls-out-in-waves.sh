@@ -186,6 +186,11 @@ expect "image" "$image:1.0.3" "$(system get daemonset kata-deploy -o 'jsonpath={
 expect "versions that are current" "1.0.3 1.0.3 1.0.3 " "$(versions_now)"
 expect "history" "Complete Failed" "$(field '.status.history[*].result')"
 pods_now | diff <(grep -v d3 "$work/pods") - | grep -v d3 | grep '^[<>]' && fail "a node was begun that should not"
+# As who ends between the two leaves it: taken back, and no status says so.
+k patch katainstallation default --subresource=status --type merge \
+	-p '{"status":{"undone":null,"undoneRevision":null,"history":null}}' >/dev/null
+eventually 60 "it to be remembered" is_field .status.undone ':1\.0\.2$'
+eventually 60 "the history" is_field '.status.history[*].result' 'Failed'
 
 note "a person may go on past a failure"
 set_spec '{"onFailure":"Pause"}' >/dev/null
