@@ -41,7 +41,7 @@ static const struct view view = {
 /* What is for ourselves alone. */
 static void trim(struct json_object *installation)
 {
-	static const char *const members[] = { "template",   "selector", "port",    "suffix",
+	static const char *const members[] = { "template",   "selector", "port",     "suffix",
 					       "generation", "observed", "revision", "undone" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
