@@ -32,6 +32,7 @@
 #define READY_LINE_MAX 128
 #define PAUSE_MS       50 /* until there may be a descriptor for the connection */
 #define GREETING       "READY "
+#define LINE_MS        2000 /* between a call and its line */
 
 bool vsock_has_vhost(void)
 {
@@ -212,8 +213,8 @@ static int read_line(int fd, char *line, size_t size, uint64_t deadline_ms, cons
 		if (r < 0)
 			return r;
 		n = read(fd, line + used, size - 1 - used);
-		if (n == 0)
-			return fail(e, EPROTO, "agent's ready signal ends early");
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return fail(e, ECONNRESET, "agent's ready signal ends early");
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return fail(e, errno, "cannot read the agent's ready signal: %m");
 		used += n > 0 ? (size_t)n : 0;
@@ -248,6 +249,12 @@ int vsock_ready_wait(const struct vsock_ready *r, uint64_t patience_ms, uint64_t
 	}
 	if (fd < 0)
 		return fd;
-	n = read_line(fd, line, sizeof(line), deadline_ms, c, e);
+	n = read_line(fd, line, sizeof(line), min_u64(deadline_in(LINE_MS), deadline_ms), c, e);
+	/* A guest that is slow gives its call up after two seconds, and the daemon between need not
+	 * tell.  An agent that called listens all the same. */
+	if (n == -ETIMEDOUT || n == -ECONNRESET) {
+		*ret_version = xstrdup("");
+		return 1;
+	}
 	return n < 0 ? n : check_line(line, ret_version, e);
 }

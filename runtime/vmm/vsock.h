@@ -57,8 +57,8 @@ int vsock_ready_open(const struct vsock *v, struct vsock_ready *ret, struct erro
 void vsock_ready_done(struct vsock_ready *r);
 
 /* Waits until the agent can be dialled: for the line "READY VERSION\n" of an agent of ours, or
- * PATIENCE_MS, in which no agent called.  Returns 1 with *ret_version (to be
- * freed) in the first case, 0 with NULL in the second. */
+ * PATIENCE_MS, in which no agent called.  Returns 1 with *ret_version (to be freed; "" where an
+ * agent called and its line was lost) in the first case, 0 with NULL in the second. */
 int vsock_ready_wait(const struct vsock_ready *r, uint64_t patience_ms, uint64_t deadline_ms,
 		     const struct cancel *c, char **ret_version, struct error *e);
 
