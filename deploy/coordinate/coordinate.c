@@ -427,6 +427,9 @@ static int act(struct coordinator *c, struct situation *s, const struct policy *
 		return -e->code;
 	s->first_reason = reason_on(cluster, d->first_failed);
 	status = report_status(s, p, d);
+	if (s->recalls)
+		put_event(c, s, KUBE_EVENT_WARNING, "KataRolloutStopped", "RollOut",
+			  "the template was taken back by who ended before this was told");
 	tell_event(c, s, status);
 	return put_status(c, s, d, status, e);
 }
@@ -457,12 +460,10 @@ static int look(struct coordinator *c, struct json_object *resource, int64_t now
 	s.summary = cluster_installation(&cluster, c->installation);
 	s.template.image = json_get_str(s.summary, "image");
 	s.template.revision = json_get_str(s.summary, "revision");
-	if (report_recall(&s))
-		put_event(c, &s, KUBE_EVENT_WARNING, "KataRolloutStopped", "RollOut",
-			  "the template was taken back by who ended before this was told");
 	/* Which pods are of it, its controller says when it has seen it. */
 	if (!s.template.image || !json_get_bool(s.summary, "observed", false))
 		return 0;
+	s.recalls = report_recall(&s);
 	/* It keeps no roll-out: a role of before may not write pods. */
 	told = tell_withdrawn(c, &p, &cluster, e);
 	if (told < 0)

@@ -268,7 +268,7 @@ bool report_is_news(const struct situation *s, struct json_object *status)
 	_free_ char *a = before ? json_lines(before) : NULL;
 	_free_ char *b = json_lines(status);
 
-	return !str_equal(a, b);
+	return s->recalls || !str_equal(a, b);
 }
 
 static const char *reason_of(struct json_object *status)

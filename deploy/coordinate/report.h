@@ -13,6 +13,7 @@ struct situation {
 	const char *first_reason; /* of the node that failed first; NULL: none */
 	const char *now;          /* RFC 3339 */
 	size_t n_away;            /* nodes that are left out until they are back */
+	bool recalls; /* the resource, as it is here, has what report_recall() put there */
 };
 
 /* Whether the template may be taken back: each once, as what somebody gives again is
