@@ -3,9 +3,7 @@
  * ready - tell the host that the agent listens.
  *
  * The host need not ask a machine that is still booting: it listens, and the agent dials out as
- * soon as its own listener is bound.  One line; a call that nobody answers in two seconds, which is
- * all that the kernel waits, is made again a few times, since who answers may be busy.  Runs on a
- * thread of its own.
+ * soon as its own listener is bound.  One line, one try, a short deadline.  Runs on a work thread.
  */
 
 #include "agent/guest/ready.h"
@@ -15,8 +13,7 @@
 #include "lib/log.h"
 #include "lib/sock.h"
 
-#define TELL_MS    2000
-#define TELL_TRIES 10
+#define TELL_MS 2000
 
 static const char line[] = "READY " KATA_VERSION "\n";
 
@@ -31,11 +28,9 @@ static void run(struct job *job)
 	const struct sock_address host = { .kind = SOCK_KIND_VSOCK,
 					   .cid = SOCK_CID_HOST,
 					   .port = ready->port };
-	_close_ int fd = -ETIMEDOUT;
 	struct error e;
+	_close_ int fd = sock_connect(&host, deadline_in(TELL_MS), NULL, &e);
 
-	for (int i = 0; fd == -ETIMEDOUT && i < TELL_TRIES; i++)
-		fd = sock_connect(&host, deadline_in(TELL_MS), NULL, &e);
 	if (fd < 0)
 		log_debug("no ready signal: %s", e.msg);
 	else if (send(fd, line, sizeof(line) - 1, MSG_NOSIGNAL) < 0)

@@ -158,7 +158,8 @@ static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct can
 		if (r < 0)
 			return r;
 		if (version) {
-			log_debug("agent %s is ready", *version ? version : "of a lost signal");
+			log_debug("agent %s is ready",
+				  *version ? version : "(its signal was lost)");
 			vmm->has_own_agent = true;
 			return dial(vmm, deadline_ms, c, e);
 		}
