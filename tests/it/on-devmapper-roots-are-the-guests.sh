@@ -11,7 +11,7 @@
 . "$(dirname "$0")/../vm/testing.sh"
 require mkfs.xfs
 
-netns=kata-vm$$ image=kata.test/busybox:1
+image=kata.test/busybox:1
 mkdir -p "$work/node/tools"
 cp -a "$version_dir" "$work/node/kata"
 cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
@@ -65,13 +65,7 @@ dmsetup load linear /node/table
 dmsetup suspend linear
 dmsetup resume linear
 END
-make_node_disk "$work/node"
-cleanup ip netns del $netns
-ip netns add $netns
-boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
-ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
-wait_vm
-note "the machine answered after $vm_took s"
+boot_alone
 vm ln -sfn /node/kata /opt/kata
 vm ln -s /node/kata/bin/containerd-shim-kata-v2 /node/tools/mkfs.xfs /usr/local/bin/
 vm sh /node/pool

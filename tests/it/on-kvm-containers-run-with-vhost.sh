@@ -17,19 +17,13 @@
 # it.  The VM is made to fit, and a container that runs out of memory takes nobody along.
 . "$(dirname "$0")/../vm/testing.sh"
 
-netns=kata-vm$$ image=kata.test/busybox:1
+image=kata.test/busybox:1
 mkdir "$work/node"
 cp -a "$version_dir" "$work/node/kata"
 cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
 [ -x "$top/build/release/bin/kata-agent-ctl" ] || skip "no kata-agent-ctl in 'build/release'; './dev package' makes it"
 cp "$top/build/release/bin/kata-agent-ctl" "$work/node/"
-make_node_disk "$work/node"
-cleanup ip netns del $netns
-ip netns add $netns
-boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
-ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
-wait_vm
-note "the machine answered after $vm_took s"
+boot_alone
 
 expect "first process" systemd "$(vm cat /proc/1/comm)"
 expect "cgroups" cgroup2fs "$(vm stat -f -c %T /sys/fs/cgroup)"

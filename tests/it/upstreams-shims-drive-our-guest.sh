@@ -15,20 +15,14 @@
 upstream_part "SHIM_$SHIM"
 shim=$part
 [ -x "${KATA_TEST_UPSTREAM_QEMU:-}/qemu-system-x86_64" ] || skip "KATA_TEST_UPSTREAM_QEMU names no folder with a QEMU for upstream's shims"
-netns=kata-vm$$ image=kata.test/busybox:1 cri=io.kubernetes.cri
+image=kata.test/busybox:1 cri=io.kubernetes.cri
 mkdir "$work/node"
 cp -a "$version_dir" "$work/node/kata"
 cp -a "$KATA_TEST_UPSTREAM_QEMU" "$work/node/qemu"
 cp "$shim" "$work/node/containerd-shim-kata-v2"
 cp "$("$top/packaging/artefact" test-images)/busybox.tar" "$work/node/"
 upstream_configuration "$SHIM" /node/kata /node/qemu true >"$work/node/configuration.toml"
-make_node_disk "$work/node"
-cleanup ip netns del $netns
-ip netns add $netns
-boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
-ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
-wait_vm
-note "the machine answered after $vm_took s"
+boot_alone
 journal() { [ "${ending:-}" = well ] || vm journalctl --no-pager -t kata -n 60 | cut -c1-600; }
 cleanup journal
 

@@ -10,7 +10,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/testing.sh"
 require minisign tar zstd jq
 
-netns=kata-vm$$ image=kata.test/busybox:1 runtime=io.containerd.kata.v2
+image=kata.test/busybox:1 runtime=io.containerd.kata.v2
 vm_image=node-vm-docker
 archive=$(echo "${KATA_DIST_DIR:-$top/build/dist}"/kata-static-*.tar.zst)
 [ -e "$archive" ] || skip "no packed release; './dev package' makes one"
@@ -94,13 +94,7 @@ up() {
 	mkdir "$work/image"
 	tar -xf "$work/node/busybox.tar" -C "$work/image"
 	cp "$(find "$work/image/blobs/sha256" -type f -size +100k)" "$work/node/layer"
-	make_node_disk "$work/node"
-	cleanup ip netns del $netns
-	ip netns add $netns
-	boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
-	ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
-	wait_vm
-	note "the machine answered after $vm_took s: Debian $(vm cat /etc/debian_version)"
+	boot_alone
 	eventually 120 "containerd and Docker" services_run
 	vm sh -euc 'ctr images import /node/busybox.tar
 		ctr -n k8s.io images import /node/pause.tar

@@ -88,6 +88,18 @@ wait_vm() {
 	vm_took=$SECONDS
 }
 
+# boot_alone - the machine vm1 with what is in $work/node, alone in a network namespace of the test's, until it answers.
+boot_alone() {
+	local netns=kata-vm$$
+	make_node_disk "$work/node"
+	cleanup ip netns del $netns
+	ip netns add $netns
+	boot_vm vm1 $netns 192.0.2.2/24 192.0.2.1
+	ip -n $netns addr add 192.0.2.1/24 dev vm-vm1
+	wait_vm
+	note "the machine answered after $vm_took s"
+}
+
 # vm_patience, where set, are the seconds it may take.
 ssh_vm() { # OPTION... [COMMAND]
 	${vm_patience:+timeout -s KILL "$vm_patience"} ip netns exec "$vm_netns" ssh -i "$vm_key" \
