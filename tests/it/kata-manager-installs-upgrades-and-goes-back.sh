@@ -100,6 +100,11 @@ expect_status 2 km config set hypervisor.qemu.default_memory lots
 expect "status" null "$(current)"
 expect_status 6 km plan --from "$dist" --insecure-unsigned -o json >"$work/plan"
 jq -e . "$work/plan" >/dev/null
+# What a folder is called is no pattern.
+mkdir "$work/of [last] year*"
+ln "$archive" "$work/of [last] year*/" 2>/dev/null || cp "$archive" "$work/of [last] year*/"
+expect_status 6 km plan --from "$work/of [last] year*" --insecure-unsigned -o json >"$work/same"
+expect "the plan from another folder" "$(jq -c .steps "$work/plan")" "$(jq -c .steps "$work/same")"
 
 note "install"
 km install --from "$dist" --insecure-unsigned -o json >"$work/result"
