@@ -24,10 +24,11 @@
 
 #include "lib/str.h"
 
-#define FILE_REST ".tmp-" /* and the writer's number */
-#define LINK_REST ".new"
-#define READ_STEP 16384
-#define DEPTH_MAX 32 /* of our stack and of descriptors, in tree_remove() */
+#define FILE_REST  ".tmp-" /* and the writer's number */
+#define LINK_REST  ".new"
+#define READ_FIRST 2048 /* most files are shorter, and a page more is a call to the kernel more */
+#define READ_STEP  16384
+#define DEPTH_MAX  32 /* of our stack and of descriptors, in tree_remove() */
 
 int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *ret_len,
 		 struct error *e)
@@ -38,7 +39,7 @@ int file_read_fd(int fd, const char *name, size_t max, char **ret_text, size_t *
 
 	do {
 		if (room - len < 2) {
-			room = min_size(room + READ_STEP, max + 2);
+			room = min_size(room + (room ? READ_STEP : READ_FIRST), max + 2);
 			text = xrealloc(text, room, 1);
 		}
 		n = read(fd, text + len, room - len - 1);
