@@ -4,18 +4,21 @@
  *
  * An agent of ours calls first.  A foreign one does not, so between two looks for a call the guest
  * is dialled, as soon as that is known to do no harm: the kernel's vsock and those of VMMs forgive
- * a request that nobody takes, but vhost-device-vsock is wedged by one that comes before the
- * guest's driver.  The VMM says when the driver is up, but not when that daemon, which it does not
- * wait for, has heard of it: so one dials a while later.  Which of both it was is asked later, when
- * it has answered something: then a call of ours has come.  Everything here also ends when a
- * process of the VM does: an epoll descriptor that holds the pidfds and the caller's cancel serves
- * as the cancel of the waits below.  Work threads.
+ * a request that nobody takes, but the thread of vhost-device-vsock that serves the guest ends by
+ * one that comes before the rings of the guest's driver.  The VMM says when the driver is up; that
+ * daemon, which it does not wait for, has heard of it when it has read all that the VMM told it,
+ * which the kernel says, and a moment has passed.  Which of both it was is asked later, when it has
+ * answered something: then a call of ours has come.  Everything here also ends when a process of
+ * the VM does: an epoll descriptor that holds the pidfds and the caller's cancel serves as the
+ * cancel of the waits below.  Work threads.
  */
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 
 #include "lib/log.h"
 #include "runtime/vmm/driver.h"
@@ -24,7 +27,7 @@
 #define DIAL_MS       2000
 #define LOOK_MS       100 /* for a call, between two tries */
 #define TRY_MS        500 /* a try, in which no call is seen */
-#define SETTLE_MS     300 /* for the daemon to hear of the driver, on a busy host */
+#define SETTLE_MS     300 /* for the daemon to do what it has read, on a busy host */
 #define SIGNAL_MS     200 /* for the line of a call that has come */
 #define CONSOLE_KEPT  16384
 #define CONSOLE_CHUNK 4096
@@ -127,6 +130,15 @@ static int dial(const struct vmm *vmm, uint64_t deadline_ms, const struct cancel
 	}
 }
 
+/* Whether vhost-device-vsock has read what the VMM has told it: nothing of it waits in the socket.
+ */
+static bool is_told(const struct vmm *vmm)
+{
+	int waiting = 0;
+
+	return vmm->vsock_fd < 0 || ioctl(vmm->vsock_fd, SIOCOUTQ, &waiting) < 0 || waiting == 0;
+}
+
 /* Whether a request harms nothing now.  Where the VMM cannot tell, half of the time is waited.
  * *heard_ms is when the driver was first known to be up; 0: never yet. */
 static bool may_dial(struct vmm *vmm, uint64_t doubt_ms, uint64_t *heard_ms)
@@ -138,9 +150,11 @@ static bool may_dial(struct vmm *vmm, uint64_t doubt_ms, uint64_t *heard_ms)
 	hears = *heard_ms ? 1 : vmm->driver->hears(vmm);
 	if (hears < 0)
 		return now_ms() >= doubt_ms;
-	if (hears && !*heard_ms)
+	if (!hears || !is_told(vmm))
+		return false;
+	if (!*heard_ms)
 		*heard_ms = now_ms();
-	return hears && now_ms() >= *heard_ms + SETTLE_MS;
+	return now_ms() >= *heard_ms + SETTLE_MS;
 }
 
 /* Whichever comes first: a call of the agent, which is dialled then, or a try that succeeds. */
@@ -193,5 +207,6 @@ int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c
 	if (watch_fd < 0)
 		return watch_fd;
 	fd = wait_and_dial(vmm, deadline_ms, &any, e);
+	vmm->vsock_fd = close_fd(vmm->vsock_fd);
 	return fd < 0 ? fail_waiting(vmm, c, e) : fd;
 }
