@@ -113,6 +113,8 @@ static const char *change_rights(const struct proc_spec *spec)
 
 	if (spec->no_core && setrlimit(RLIMIT_CORE, &no_core) < 0)
 		return "forbid core dumps of";
+	if (spec->no_huge_pages)
+		(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	if (spec->keeps_capabilities)
 		(void)prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0);
 	if (spec->no_capabilities && bound_capabilities() < 0)

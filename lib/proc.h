@@ -41,12 +41,13 @@ struct proc_spec {
 	const struct proc_user *user; /* NULL: ours; needs CAP_SETUID and CAP_SETGID */
 	const struct filter *filter;  /* NULL: it may make every system call; execve(2), write(2)
 					 and exit_group(2) are among those of the filter */
-	bool no_core;      /* nothing of its memory is written anywhere when it crashes */
-	bool no_fds;       /* not even stdin, stdout and stderr */
-	bool dies_with_us; /* SIGKILL when the thread that started it ends: start from the io or
-			      main thread */
-	bool new_session;  /* setsid() */
-	bool no_new_privs; /* neither set-id bits nor file capabilities count any more */
+	bool no_core;       /* nothing of its memory is written anywhere when it crashes */
+	bool no_huge_pages; /* it gets memory page by page, whatever it asks for */
+	bool no_fds;        /* not even stdin, stdout and stderr */
+	bool dies_with_us;  /* SIGKILL when the thread that started it ends: start from the io or
+			       main thread */
+	bool new_session;   /* setsid() */
+	bool no_new_privs;  /* neither set-id bits nor file capabilities count any more */
 	bool keeps_capabilities; /* while it acts as another user than root; if we may say so */
 	bool no_capabilities;    /* every set is empty, the bounding set too; needs CAP_SETPCAP */
 };

@@ -246,6 +246,16 @@ static void test_proc_with_no_new_privs_says_so_and_another_does_not(void **stat
 	assert_string_equal(unset, "NoNewPrivs:\t0\n");
 }
 
+/* 0 as well where the kernel has none. */
+static void test_proc_without_huge_pages_says_so(void **state)
+{
+	const struct proc_spec spec = { .no_huge_pages = true };
+	_free_ char *status = status_of(&spec, "THP_enabled");
+
+	(void)state;
+	assert_string_equal(status, "THP_enabled:\t0\n");
+}
+
 static void test_proc_without_capabilities_has_every_set_empty(void **state)
 {
 	const struct proc_spec spec = { .no_capabilities = true };
@@ -434,6 +444,7 @@ int main(void)
 		/* These make the test root of a user namespace. */
 		TEST(test_proc_in_a_jail_sees_what_it_is_shown),
 		TEST(test_proc_in_a_jail_writes_in_its_folder_alone),
+		TEST(test_proc_without_huge_pages_says_so),
 		TEST(test_proc_without_capabilities_has_every_set_empty),
 		cmocka_unit_test(test_proc_that_dies_with_us_does_and_another_does_not),
 	};
