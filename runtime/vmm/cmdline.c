@@ -87,6 +87,17 @@ static const struct {
 	/* What comes and goes at a port is told by ACPI; to set up the other ways for each takes an
 	 * emulated guest 8 ms. */
 	{ "pcie_ports=compat", always },
+	/* What is looked for in vain, or found and of no use: a keyboard, the slow clock of ACPI,
+	 * which is tried for 5 ms, another way to plug devices in, buttons, what else ACPI lists
+	 * (the RTC is found without), nodes of memory, and ports that 8250.nr_uarts=0 excludes. */
+	{ "initcall_blacklist=i8042_init,init_acpi_pm_clocksource,shpcd_init,acpi_button_driver_"
+	  "init",
+	  always },
+	{ "pnpacpi=off", always },
+	{ "numa=off", always },
+	{ "initcall_blacklist=serial8250_init", is_virtio_console },
+	/* For devices that reach less than all memory; those of virtio reach it. */
+	{ "swiotlb=noforce", always },
 	/* Emulation executes nothing speculatively of the guest's, and pays for each measure. */
 	{ "mitigations=off", is_emulated },
 	/* An emulator keeps what it translated of a page until the guest writes there; virtiofsd

@@ -273,6 +273,20 @@ static void test_kernel_line_turns_mitigations_off_only_under_emulation(void **s
 	assert_null(strstr(value_of(f, "-append", ""), "mitigations"));
 }
 
+static void test_kernel_looks_for_serial_ports_where_one_is_the_console(void **state)
+{
+	struct fixture *f = *state;
+
+	make(f);
+	assert_non_null(strstr(value_of(f, "-append", ""), "=serial8250_init "));
+	assert_non_null(strstr(value_of(f, "-append", ""), " 8250.nr_uarts=0 "));
+	qemu_command_done(&f->cmd);
+	f->config.hypervisor.use_legacy_serial = true;
+	make(f);
+	assert_null(strstr(value_of(f, "-append", ""), "serial8250_init"));
+	assert_non_null(strstr(value_of(f, "-append", ""), " 8250.nr_uarts=1 "));
+}
+
 static void test_network_device_at_boot_has_taps_mac_and_mtu(void **state)
 {
 	struct fixture *f = *state;
@@ -331,6 +345,7 @@ int main(void)
 		TEST(test_kernel_line_has_what_the_agent_needs),
 		TEST(test_kernel_line_has_the_counters_frequency_only_under_emulation),
 		TEST(test_kernel_line_turns_mitigations_off_only_under_emulation),
+		TEST(test_kernel_looks_for_serial_ports_where_one_is_the_console),
 		TEST(test_network_device_at_boot_has_taps_mac_and_mtu),
 		TEST(test_device_ids_cannot_carry_options),
 	};
