@@ -20,6 +20,7 @@
 
 #define ANSWER_WAIT_S 5
 #define ANSWER_MAX    (32 * KIB)
+#define ERRNO_MAX     4095 /* of an error that the kernel tells of (its MAX_ERRNO) */
 
 int netlink_open(struct error *e)
 {
@@ -94,6 +95,8 @@ static int answer_state(const struct nlmsghdr *header, const char *what, struct 
 		return 0;
 	if (answer->error == 0)
 		return 1;
+	if (answer->error > 0 || answer->error < -ERRNO_MAX)
+		return fail(e, EPROTO, "cannot %s: the kernel's answer is no error's number", what);
 	return fail(e, -answer->error, "cannot %s: %m", what);
 }
 
