@@ -43,6 +43,8 @@ choose_accelerator() {
 bare_qemu=(-M "q35,memory-backend=mem0" -smp 1 -m 256 -nodefaults -no-user-config
 	-display none -no-reboot -bios qboot.rom -object "memory-backend-memfd,id=mem0,size=256M,share=on")
 kernel_line="console=ttyS0 panic=1 reboot=t quiet no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1"
+kernel_line+=" rcupdate.rcu_expedited=1 pcie_ports=compat pnpacpi=off numa=off swiotlb=noforce"
+kernel_line+=" initcall_blacklist=i8042_init,init_acpi_pm_clocksource,shpcd_init,acpi_button_driver_init"
 ready_port=1101
 
 qemu() {
