@@ -148,10 +148,10 @@ static bool may_dial(struct vmm *vmm, uint64_t doubt_ms, uint64_t *heard_ms)
 	if (vmm->vsock.kind != VSOCK_HYBRID || !vmm->driver->hears)
 		return true;
 	hears = *heard_ms ? 1 : vmm->driver->hears(vmm);
+	if (hears == 0 || !is_told(vmm))
+		return false;
 	if (hears < 0)
 		return now_ms() >= doubt_ms;
-	if (!hears || !is_told(vmm))
-		return false;
 	if (!*heard_ms)
 		*heard_ms = now_ms();
 	return now_ms() >= *heard_ms + SETTLE_MS;
