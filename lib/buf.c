@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define KEEP_WHEN_EMPTY 4096
-
 void buf_init(struct buf *b, size_t max)
 {
 	*b = (struct buf){ .max = max };
@@ -88,7 +86,7 @@ void buf_consume(struct buf *b, size_t len)
 	b->len -= len;
 	if (b->len)
 		return;
-	if (b->cap > KEEP_WHEN_EMPTY) {
+	if (b->cap > BUF_KEPT) {
 		buf_done(b);
 	} else if (b->data) {
 		b->data -= b->head;

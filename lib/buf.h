@@ -4,6 +4,8 @@
 
 #include "lib/error.h"
 
+#define BUF_KEPT 4096 /* bytes; a larger one is given back when it is empty */
+
 /*
  * A queue of bytes with a maximum: append at the end, consume at the front.  The bytes waiting are
  * data[0..len).  Embedded in its owner; buf_init() before use, buf_done() after.

@@ -26,7 +26,7 @@
 
 #define FILE_REST  ".tmp-" /* and the writer's number */
 #define LINK_REST  ".new"
-#define READ_FIRST 2048 /* most files are shorter, and a page more is a call to the kernel more */
+#define READ_FIRST 2048 /* most files are shorter; more than a page would be a map of its own */
 #define READ_STEP  16384
 #define DEPTH_MAX  32 /* of our stack and of descriptors, in tree_remove() */
 

@@ -152,7 +152,7 @@ static bool is_orphan(int report_fd)
 
 static void execute(const struct proc_spec *spec)
 {
-	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	static char path[] = PROC_PATH;
 	static char *const default_env[] = { path, NULL };
 	char *const *env = spec->env ? spec->env : default_env;
 

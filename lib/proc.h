@@ -23,6 +23,8 @@ struct proc_user {
 	size_t n_groups;
 };
 
+#define PROC_PATH "PATH=/usr/sbin:/usr/bin:/sbin:/bin" /* in an environment that nobody made */
+
 /* What to run.  Zero-initialise and set what matters; nothing is inherited but what is named. */
 struct proc_spec {
 	char *const *argv;         /* argv[0] is an absolute path, unless one of these names it: */

@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
-#define READ_MIN  (4 * KIB) /* as much as a buffer keeps when it is empty (lib/buf.c) */
+#define READ_MIN  BUF_KEPT
 #define LOWAT_MAX (64 * KIB)
 #define IN_MAX    (TTRPC_HEADER + WIRE_FRAME_MAX + WIRE_READ_MAX)
 

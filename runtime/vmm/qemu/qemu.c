@@ -114,7 +114,7 @@ static int spawn(struct vmm *vmm, const struct qemu_command *cmd, uint64_t deadl
 		 const struct cancel *c, struct error *e)
 {
 	/* One heap: its threads are busy with translated code and seldom allocate at once. */
-	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	static char path[] = PROC_PATH;
 	static char one_heap[] = "GLIBC_TUNABLES=glibc.malloc.arena_max=1";
 	static char *const emulating[] = { path, one_heap, NULL };
 	struct proc_spec spec = {
