@@ -90,9 +90,8 @@ static const struct {
 	/* What is looked for in vain, or found and of no use: a keyboard, the slow clock of ACPI,
 	 * which is tried for 5 ms, another way to plug devices in, buttons, what else ACPI lists
 	 * (the RTC is found without), nodes of memory, and ports that 8250.nr_uarts=0 excludes. */
-	{ "initcall_blacklist=i8042_init,init_acpi_pm_clocksource,shpcd_init,acpi_button_driver_"
-	  "init",
-	  always },
+	{ "initcall_blacklist=i8042_init,init_acpi_pm_clocksource", always },
+	{ "initcall_blacklist=shpcd_init,acpi_button_driver_init", always },
 	{ "pnpacpi=off", always },
 	{ "numa=off", always },
 	{ "initcall_blacklist=serial8250_init", is_virtio_console },

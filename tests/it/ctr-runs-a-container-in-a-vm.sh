@@ -61,8 +61,10 @@ if [ "$runtime" != io.containerd.runc.v2 ]; then
 	[ "$user" -ge 2000000000 ] || fail "the VMM runs as user $user"
 	inside test -e "/run/vc/uids/$user" || fail "the VMM's user is not reserved"
 	check_confined qemu-system-x86_64 "$user" 3
-	! inside grep -q tcg "/proc/$(pid_of qemu-system-x86_64)/cmdline" ||
+	if inside grep -q tcg "/proc/$(pid_of qemu-system-x86_64)/cmdline"; then
 		expect "huge pages of an emulator" 0 "$(rights qemu-system-x86_64 THP_enabled)"
+		inside grep -q arena_max=1 "/proc/$(pid_of qemu-system-x86_64)/environ" || fail "an emulator has more heaps than one"
+	fi
 	expect "what the VMM sees of /run" "" "$(inside find "/proc/$(pid_of qemu-system-x86_64)/root/run" 2>/dev/null || true)"
 	if [ ! -e /dev/vhost-vsock ]; then
 		check_confined vhost-device-vsock "$user" 2
