@@ -3,22 +3,18 @@
  * agent - wait until the agent of a new guest can be called, and call it.
  *
  * An agent of ours calls first.  A foreign one does not, so between two looks for a call the guest
- * is dialled, as soon as that is known to do no harm: the kernel's vsock and those of VMMs forgive
- * a request that nobody takes, but the thread of vhost-device-vsock that serves the guest ends by
- * one that comes before the rings of the guest's driver.  The VMM says when the driver is up; that
- * daemon, which it does not wait for, has heard of it when it has read all that the VMM told it,
- * which the kernel says, and a moment has passed.  Which of both it was is asked later, when it has
+ * is dialled.  A request that comes too early costs a guest that boots some of its time, and harms
+ * nothing: where the VMM knows whether the guest's driver is up, nobody dials before, nor in the
+ * moment in which an agent of ours would call.  Which of both it was is asked later, when it has
  * answered something: then a call of ours has come.  Everything here also ends when a process of
  * the VM does: an epoll descriptor that holds the pidfds and the caller's cancel serves as the
  * cancel of the waits below.  Work threads.
  */
 
 #include <fcntl.h>
-#include <linux/sockios.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 
 #include "lib/log.h"
 #include "runtime/vmm/driver.h"
@@ -27,7 +23,7 @@
 #define DIAL_MS       2000
 #define LOOK_MS       100 /* for a call, between two tries */
 #define TRY_MS        500 /* a try, in which no call is seen */
-#define SETTLE_MS     300 /* for the daemon to do what it has read, on a busy host */
+#define SETTLE_MS     300 /* from the driver until an agent of ours calls */
 #define SIGNAL_MS     200 /* for the line of a call that has come */
 #define CONSOLE_KEPT  16384
 #define CONSOLE_CHUNK 4096
@@ -130,39 +126,22 @@ static int dial(const struct vmm *vmm, uint64_t deadline_ms, const struct cancel
 	}
 }
 
-/* Whether vhost-device-vsock has read what the VMM has told it: nothing of it waits in the socket.
- */
-static bool is_told(const struct vmm *vmm)
+/* Whether a request is of use now.  *up_ms is when the driver was first seen up, or could not be
+ * asked about; 0: never yet. */
+static bool may_dial(struct vmm *vmm, uint64_t *up_ms)
 {
-	int waiting = 0;
-
-	return vmm->vsock_fd < 0 || ioctl(vmm->vsock_fd, SIOCOUTQ, &waiting) < 0 || waiting == 0;
-}
-
-/* Whether a request harms nothing now.  Where the VMM cannot tell, half of the time is waited.
- * *heard_ms is when the driver was first known to be up; 0: never yet. */
-static bool may_dial(struct vmm *vmm, uint64_t doubt_ms, uint64_t *heard_ms)
-{
-	int hears;
-
 	if (vmm->vsock.kind != VSOCK_HYBRID || !vmm->driver->hears)
 		return true;
-	hears = *heard_ms ? 1 : vmm->driver->hears(vmm);
-	if (hears == 0 || !is_told(vmm))
-		return false;
-	if (hears < 0)
-		return now_ms() >= doubt_ms;
-	if (!*heard_ms)
-		*heard_ms = now_ms();
-	return now_ms() >= *heard_ms + SETTLE_MS;
+	if (!*up_ms && vmm->driver->hears(vmm) != 0)
+		*up_ms = now_ms();
+	return *up_ms && now_ms() >= *up_ms + SETTLE_MS;
 }
 
 /* Whichever comes first: a call of the agent, which is dialled then, or a try that succeeds. */
 static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c,
 			 struct error *e)
 {
-	uint64_t doubt_ms = now_ms() + (deadline_ms - min_u64(now_ms(), deadline_ms)) / 2;
-	uint64_t heard_ms = 0;
+	uint64_t up_ms = 0;
 	int fd, r;
 
 	for (;;) {
@@ -177,7 +156,7 @@ static int wait_and_dial(struct vmm *vmm, uint64_t deadline_ms, const struct can
 			vmm->has_own_agent = true;
 			return dial(vmm, deadline_ms, c, e);
 		}
-		if (!may_dial(vmm, doubt_ms, &heard_ms))
+		if (!may_dial(vmm, &up_ms))
 			continue;
 		fd = vsock_dial(&vmm->vsock, VSOCK_PORT_AGENT,
 				min_u64(deadline_ms, deadline_in(TRY_MS)), c, e);
@@ -207,6 +186,5 @@ int vmm_wait_agent(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c
 	if (watch_fd < 0)
 		return watch_fd;
 	fd = wait_and_dial(vmm, deadline_ms, &any, e);
-	vmm->vsock_fd = close_fd(vmm->vsock_fd);
 	return fd < 0 ? fail_waiting(vmm, c, e) : fd;
 }

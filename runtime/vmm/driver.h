@@ -55,9 +55,8 @@ struct vmm {
 	struct vsock vsock;
 	struct vsock_ready ready;
 	bool has_own_agent; /* as far as is known */
-	int vsock_fd;   /* connected to vhost-device-vsock, for the VMM, and ours until the agent
-			   is reached; -1: none */
-	int console_fd; /* our end */
+	int vsock_fd;       /* connected to vhost-device-vsock, for the VMM; -1: none */
+	int console_fd;     /* our end */
 	struct daemon processes[N_VMM_PROCESS];
 	struct confinement confinement;
 };

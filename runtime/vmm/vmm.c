@@ -352,6 +352,7 @@ int vmm_start(struct vmm *vmm, uint64_t deadline_ms, const struct cancel *c, str
 	/* The VMM and the helpers hold their own. */
 	for (size_t i = 0; i < vmm->n_shares; i++)
 		vmm->shares[i].fd = close_fd(vmm->shares[i].fd);
+	vmm->vsock_fd = close_fd(vmm->vsock_fd);
 	vmm->vsock.vhost_fd = close_fd(vmm->vsock.vhost_fd);
 	for (size_t i = 0; i < vmm->n_nics; i++)
 		nic_done(&vmm->nics[i]);
@@ -387,7 +388,6 @@ void vmm_stop(struct vmm *vmm)
 	confine_done(vmm);
 	vmm->state = NULL;
 	vmm->console_fd = close_fd(vmm->console_fd);
-	vmm->vsock_fd = close_fd(vmm->vsock_fd);
 	vsock_ready_done(&vmm->ready);
 	vsock_done(&vmm->vsock);
 	if (tree_remove(vmm->run_dir, &ignored) < 0)

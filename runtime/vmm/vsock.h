@@ -39,8 +39,7 @@ void vsock_done(struct vsock *v);
 /* The address of PORT in the guest, in words ("vsock://...").  Caller frees. */
 char *vsock_url(const struct vsock *v, uint32_t port);
 
-/* Connects to PORT of the guest, once (see sock_connect()).  Not before the guest's driver is known
- * to be up: an early request wedges vhost-device-vsock for good. */
+/* Connects to PORT of the guest, once (see sock_connect()). */
 int vsock_dial(const struct vsock *v, uint32_t port, uint64_t deadline_ms, const struct cancel *c,
 	       struct error *e);
 

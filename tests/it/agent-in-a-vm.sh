@@ -60,7 +60,6 @@ start_vm() {
 		>"$work/qemu.log" 2>&1 &
 	qemu_pid=$!
 	cleanup kill_vm
-	# Asking before the guest's driver is up wedges the device.
 	eventually 60 "the agent to listen" agent_listens
 }
 

@@ -9,8 +9,11 @@
 
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -23,14 +26,19 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "lib/sock.h"
 #include "runtime/sandbox/state.h"
 #include "runtime/vmm/vmm.h"
 
-#define START_MS 30000
-#define READY_MS 60000
-#define CALL_MS  20000
-#define STOP_MS  3000
-#define DISK_MIB 8
+#define START_MS       30000
+#define READY_MS       60000
+#define CALL_MS        20000
+#define STOP_MS        3000
+#define EARLY_MS       5
+#define EARLY_PAUSE_US 50 /* between its memory and its rings is less than a millisecond */
+#define DISK_MIB       8
+#define GIVEN_UP       25 /* times each way */
+#define IDLE_MS        1000
 
 struct fixture {
 	struct config config;
@@ -106,18 +114,32 @@ static void must(int r, const struct error *e)
 		fail_msg("%s", e->msg);
 }
 
+/* Dials the guest's program again and again: one that has much to do turns callers away. */
+static int reach(struct fixture *f)
+{
+	uint64_t deadline_ms = deadline_in(CALL_MS);
+	struct error e;
+	int fd;
+
+	for (;;) {
+		fd = vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_ms, NULL, &e);
+		if (fd >= 0 || wait_pause(50, "the guest", deadline_ms, NULL, &e) < 0)
+			break;
+	}
+	must(fd, &e);
+	return fd;
+}
+
 /* What the guest answers to QUESTION, without the end of the line. */
 static char *ask(struct fixture *f, const char *question)
 {
 	_free_ char *line = xasprintf("%s\n", question);
+	_close_ int fd = reach(f);
 	struct error e;
-	_close_ int fd =
-		vsock_dial(vmm_vsock(f->vmm), VSOCK_PORT_AGENT, deadline_in(CALL_MS), NULL, &e);
 	char *answer = xcalloc(1, 4096);
 	size_t n = 0;
 	ssize_t got;
 
-	must(fd, &e);
 	must(write_all(fd, line, strlen(line), "guest", &e), &e);
 	do {
 		must(wait_fd(fd, POLLIN, question, deadline_in(CALL_MS), NULL, &e), &e);
@@ -156,6 +178,11 @@ static void expect(struct fixture *f, const char *question, const char *wanted, 
 	}
 }
 
+struct early {
+	const struct vsock *vsock;
+	atomic_bool is_over;
+};
+
 static void test_guest_boots_and_sees_the_shared_folder(void **state)
 {
 	struct fixture *f = *state;
@@ -169,6 +196,119 @@ static void test_guest_boots_and_sees_the_shared_folder(void **state)
 	/* As a sandbox asks: after the agent has answered, who may have been dialled before it
 	 * told. */
 	assert_true(vmm_has_own_agent(f->vmm));
+}
+
+/* A port where nobody listens, so that the guest is asked and not kept busy. */
+static void *dial_all_the_time(void *argument)
+{
+	struct early *early = argument;
+	struct error ignored;
+
+	while (!atomic_load(&early->is_over)) {
+		(void)close_fd(vsock_dial(early->vsock, VSOCK_PORT_LOG, deadline_in(EARLY_MS), NULL,
+					  &ignored));
+		(void)usleep(EARLY_PAUSE_US);
+	}
+	return NULL;
+}
+
+/* Before it has memory, has rings, or listens. */
+static void test_guest_is_reached_though_somebody_dials_too_early(void **state)
+{
+	struct fixture *f = *state;
+	struct early early = { 0 };
+	_free_ char *text = NULL;
+	struct error e;
+	pthread_t dialler;
+	int fd;
+
+	must(start(f, &e), &e);
+	early.vsock = vmm_vsock(f->vmm);
+	assert_int_equal(pthread_create(&dialler, NULL, dial_all_the_time, &early), 0);
+	fd = vmm_wait_agent(f->vmm, deadline_in(READY_MS), NULL, &e);
+	atomic_store(&early.is_over, true);
+	(void)pthread_join(dialler, NULL);
+	must(fd, &e);
+	(void)close_fd(fd);
+	text = ask(f, "file /mnt/hello");
+	assert_string_equal(text, "shared");
+}
+
+static void knock_and_go(struct fixture *f, const char *line, unsigned stay_us)
+{
+	_free_ char *url = xasprintf("unix://%s", vmm_vsock(f->vmm)->path);
+	_close_ int fd = -1;
+	struct sock_address a;
+	struct error e;
+
+	must(sock_parse(url, &a, &e), &e);
+	fd = sock_connect(&a, deadline_in(CALL_MS), NULL, &e);
+	must(fd, &e);
+	must(write_all(fd, line, strlen(line), "guest", &e), &e);
+	(void)usleep(stay_us);
+}
+
+/* What PID has run so far. */
+static uint64_t clock_ticks_of(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/stat", pid);
+	char text[1024] = "";
+	unsigned long user = 0, system = 0;
+	FILE *in = fopen(path, "re");
+
+	assert_non_null(in);
+	assert_non_null(fgets(text, sizeof(text), in));
+	(void)fclose(in);
+	/* Fields 14 and 15, proc(5); the name, field 2, ends with the last bracket. */
+	assert_int_equal(sscanf(strrchr(text, ')'),
+				") %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user,
+				&system),
+			 2);
+	return user + system;
+}
+
+static size_t files_of(pid_t pid)
+{
+	_free_ char *path = xasprintf("/proc/%d/fd", pid);
+	DIR *dir = opendir(path);
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+/* Before they have said where to, before the guest has answered, or before they have read that. */
+static void test_callers_that_give_up_harm_no_guest(void **state)
+{
+	static const char *const lines[] = { "", "CONNECT", "CONNECT 1024\n", "CONNECT 1025\n" };
+	struct fixture *f = *state;
+	uint64_t deadline_ms, ticks;
+	_free_ char *text = NULL;
+	size_t n_files;
+	struct error e;
+	pid_t daemon;
+
+	boot(f);
+	daemon = vmm_pid(f->vmm, VMM_PROCESS_VSOCK);
+	if (daemon <= 0)
+		skip();
+	n_files = files_of(daemon);
+	for (unsigned round = 0; round < GIVEN_UP; round++)
+		for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+			knock_and_go(f, lines[i], round % 8 * 250);
+	text = ask(f, "file /mnt/hello");
+	assert_string_equal(text, "shared");
+	/* Nor does anything of them stay, or keep the host busy. */
+	deadline_ms = deadline_in(CALL_MS);
+	while (files_of(daemon) > n_files)
+		must(wait_pause(50, "the daemon's files", deadline_ms, NULL, &e), &e);
+	ticks = clock_ticks_of(daemon);
+	(void)usleep(IDLE_MS * 1000);
+	assert_true(clock_ticks_of(daemon) - ticks <
+		    (uint64_t)sysconf(_SC_CLK_TCK) * IDLE_MS / 4000);
 }
 
 /* It is dialled, but not before the guest's driver is up, and reached as soon as it listens: half
@@ -547,6 +687,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_guest_boots_and_sees_the_shared_folder),
+		TEST(test_guest_is_reached_though_somebody_dials_too_early),
+		TEST(test_callers_that_give_up_harm_no_guest),
 		TEST(test_agent_that_gives_no_signal_is_reached),
 		TEST(test_processors_and_memory_grow_while_it_runs),
 		TEST(test_block_device_comes_and_goes),

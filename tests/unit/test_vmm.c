@@ -195,13 +195,6 @@ static int hears_at_once(struct vmm *vmm)
 	return 1;
 }
 
-/* A VMM that cannot tell: half of the time is waited. */
-static int hears_nothing(struct vmm *vmm)
-{
-	(void)vmm;
-	return -EIO;
-}
-
 static bool has_knocked(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -209,90 +202,33 @@ static bool has_knocked(int listener)
 	return fd >= 0 && close_fd(fd) == -1;
 }
 
-/* A VM whose driver is up at once, with an agent that never calls; its daemon's socket listens. */
-struct silent {
-	struct vmm vmm;
-	struct guest g;
-	char *path;
-	int listener;
-};
-
-static void silent_open(struct silent *s, const char *dir, int vsock_fd)
-{
-	static const struct vmm_driver driver = { .hears = hears_at_once };
-	_free_ char *url = NULL;
-	struct sock_address a;
-	struct error e;
-
-	s->path = path_join(dir, "early");
-	s->vmm = (struct vmm){ .driver = &driver,
-			       .console_fd = -1,
-			       .vsock_fd = vsock_fd,
-			       .vsock = { .kind = VSOCK_HYBRID, .path = s->path } };
-	for (size_t i = 0; i < N_VMM_PROCESS; i++)
-		s->vmm.processes[i].proc.pidfd = -1;
-	url = xasprintf("unix://%s", s->path);
-	assert_int_equal(sock_parse(url, &a, &e), 0);
-	s->listener = sock_listen(&a, &e);
-	assert_true(s->listener >= 0);
-	guest_open(&s->g, dir, NULL);
-	s->vmm.ready = s->g.ready;
-}
-
-static void silent_close(struct silent *s)
-{
-	(void)close_fd(s->listener);
-	(void)unlink(s->path);
-	free(s->path);
-	guest_close(&s->g);
-}
-
-/* The daemon that serves the guest's vsock may hear of the guest's driver later than the VMM does.
- */
+/* An agent of ours calls in that moment. */
 static void test_a_guest_whose_driver_is_just_up_is_not_dialled_yet(void **state)
 {
-	struct silent s;
+	static const struct vmm_driver driver = { .hears = hears_at_once };
+	_free_ char *path = path_join(*state, "early");
+	_free_ char *url = xasprintf("unix://%s", path);
+	struct vmm vmm = { .driver = &driver,
+			   .console_fd = -1,
+			   .vsock = { .kind = VSOCK_HYBRID, .path = path } };
+	struct sock_address a;
+	struct guest g;
 	struct error e;
+	int listener;
 
-	silent_open(&s, *state, -1);
-	assert_int_equal(vmm_wait_agent(&s.vmm, deadline_in(5 * SHORT_MS), NULL, &e), -ETIMEDOUT);
-	assert_false(has_knocked(s.listener));
-	assert_int_equal(vmm_wait_agent(&s.vmm, deadline_in(20 * SHORT_MS), NULL, &e), -ETIMEDOUT);
-	assert_true(has_knocked(s.listener));
-	silent_close(&s);
-}
-
-/* On a busy host it may take seconds: what the VMM has told it waits in their socket. */
-static void test_a_guest_whose_daemon_has_not_heard_of_its_driver_is_not_dialled(void **state)
-{
-	static const struct vmm_driver unsure = { .hears = hears_nothing };
-	const struct vmm_driver *sure;
-	struct silent s;
-	struct error e;
-	int fds[2], vmm_fd;
-
-	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
-	vmm_fd = dup(fds[0]);
-	assert_int_equal(write(vmm_fd, "rings", 5), 5);
-	silent_open(&s, *state, fds[0]);
-	sure = s.vmm.driver;
-	s.vmm.driver = &unsure;
-	s.vmm.vsock_fd = dup(vmm_fd);
-	assert_int_equal(vmm_wait_agent(&s.vmm, deadline_in(8 * SHORT_MS), NULL, &e), -ETIMEDOUT);
-	assert_false(has_knocked(s.listener));
-	s.vmm.driver = sure;
-	s.vmm.vsock_fd = fds[0];
-	assert_int_equal(vmm_wait_agent(&s.vmm, deadline_in(20 * SHORT_MS), NULL, &e), -ETIMEDOUT);
-	assert_false(has_knocked(s.listener));
-	/* Else the daemon would live on without its VMM. */
-	assert_int_equal(s.vmm.vsock_fd, -1);
-	assert_int_equal(read(fds[1], (char[8]){ 0 }, 8), 5);
-	s.vmm.vsock_fd = dup(vmm_fd);
-	assert_int_equal(vmm_wait_agent(&s.vmm, deadline_in(20 * SHORT_MS), NULL, &e), -ETIMEDOUT);
-	assert_true(has_knocked(s.listener));
-	silent_close(&s);
-	(void)close_fd(vmm_fd);
-	(void)close_fd(fds[1]);
+	for (size_t i = 0; i < N_VMM_PROCESS; i++)
+		vmm.processes[i].proc.pidfd = -1;
+	assert_int_equal(sock_parse(url, &a, &e), 0);
+	listener = sock_listen(&a, &e);
+	assert_true(listener >= 0);
+	guest_open(&g, *state, NULL);
+	vmm.ready = g.ready;
+	assert_int_equal(vmm_wait_agent(&vmm, deadline_in(5 * SHORT_MS), NULL, &e), -ETIMEDOUT);
+	assert_false(has_knocked(listener));
+	assert_int_equal(vmm_wait_agent(&vmm, deadline_in(20 * SHORT_MS), NULL, &e), -ETIMEDOUT);
+	assert_true(has_knocked(listener));
+	(void)close_fd(listener);
+	guest_close(&g);
 }
 
 static void test_address_is_written_as_upstream_does(void **state)
@@ -500,7 +436,6 @@ int main(void)
 		TEST(test_ready_signal_is_not_waited_for_longer_by_strangers),
 		TEST(test_agent_whose_ready_signal_is_lost_is_dialled_all_the_same),
 		TEST(test_a_guest_whose_driver_is_just_up_is_not_dialled_yet),
-		TEST(test_a_guest_whose_daemon_has_not_heard_of_its_driver_is_not_dialled),
 		TEST(test_no_ready_signal_is_a_foreign_agent_after_a_while),
 		TEST(test_address_is_written_as_upstream_does),
 		TEST(test_end_of_a_daemon_is_told_with_its_last_words),
