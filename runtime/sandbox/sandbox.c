@@ -289,11 +289,10 @@ int sandbox_new(const struct sandbox_params *params, struct sandbox **ret_sandbo
 
 static int join_cgroup(struct sandbox *s, struct error *e)
 {
-	struct error why;
+	int r = cgroup_join(NULL, s->cgroup, &s->cgroups, e);
 
-	/* Without it the VM runs unaccounted, which is better than not at all. */
-	if (cgroup_join(NULL, s->cgroup, &s->cgroups, &why) < 0)
-		log_warn("the sandbox is not accounted to its pod: %s", why.msg);
+	if (r < 0)
+		return fail_wrap(e, "the VM would not be accounted to its pod");
 	strv_add_all(&s->state.cgroups, s->cgroups.dirs);
 	if (record_configuration(&s->state, NULL, &s->config, e) < 0)
 		return -e->code;

@@ -69,5 +69,6 @@ kata_unit_test(test_shim_calls.c SOURCES fake-vmm.c scripted-agent.c LIBS kata_s
 foreach(pods test_shim_life test_shim_calls)
 	target_link_options(${pods} PRIVATE -Wl,--wrap=rpc_call -Wl,--wrap=ask_agent -Wl,--wrap=config_check_paths)
 endforeach()
+target_link_options(test_shim_life PRIVATE -Wl,--wrap=cgroup_join)
 kata_unit_test(test_cgroup.c LIBS kata_sandbox)
 target_link_options(test_cgroup PRIVATE -Wl,--wrap=statfs -Wl,--wrap=file_read -Wl,--wrap=file_write)

@@ -142,6 +142,28 @@ static void test_version_1_has_one_folder_of_each_hierarchy(void **state)
 	cgroup_leave(&c);
 }
 
+/* Where one hierarchy refuses the process is in none of them, as before. */
+static void test_a_process_is_back_where_it_was_when_it_cannot_join_all(void **state)
+{
+	static const char *const lines[] = {
+		"/cpu/pod/kata_x/cgroup.procs 0",
+		"/cpu/home/cgroup.procs 0",
+	};
+	_free_ char *own = path_join(*state, "cpu/pod/kata_x");
+	struct cgroup c = { 0 };
+	struct error e;
+
+	fs_type = TMPFS_MAGIC;
+	self_text = "3:cpu:/home\n2:memory:/home\n0::/\n";
+	folder_put(*state, "cpu/home/x", "");
+	folder_put(*state, "memory/pod", "not a folder");
+	assert_true(cgroup_join(*state, "/pod/kata_x", &c, &e) < 0);
+	assert_non_null(strstr(e.msg, "memory/pod"));
+	expect_written(lines, ARRAY_SIZE(lines));
+	assert_false(file_exists(own));
+	assert_null(c.dirs);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -150,6 +172,7 @@ int main(void)
 		TEST(test_folders_on_the_way_give_what_they_have),
 		TEST(test_limit_of_the_pod_is_found_above_both_folders),
 		TEST(test_version_1_has_one_folder_of_each_hierarchy),
+		TEST(test_a_process_is_back_where_it_was_when_it_cannot_join_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,22 @@
 
 #include "tests/unit/pod.h"
 
+#include "runtime/sandbox/cgroup.h"
+
+static bool cgroup_is_closed;
+
+int __real_cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup,
+		       struct error *e);
+int __wrap_cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup,
+		       struct error *e);
+
+int __wrap_cgroup_join(const char *root, const char *path, struct cgroup *ret_cgroup,
+		       struct error *e)
+{
+	return cgroup_is_closed ? fail(e, EACCES, "scripted")
+				: __real_cgroup_join(root, path, ret_cgroup, e);
+}
+
 /* ---- the life of a pod ---- */
 
 enum act {
@@ -192,6 +208,22 @@ static void test_a_step_of_the_vmm_that_fails_is_named_and_leaves_nothing(void *
 	}
 }
 
+/* Nobody's limits would hold its VM. */
+static void test_a_pod_whose_cgroup_cannot_be_joined_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct error e;
+	struct life l;
+
+	cgroup_is_closed = true;
+	assert_true(create_pod(f, &e) < 0);
+	cgroup_is_closed = false;
+	assert_non_null(strstr(e.msg, "the VM would not be accounted to its pod: scripted"));
+	assert_int_equal(fake_count(FAKE_PREPARE), 0);
+	live(f, &l);
+	assert_all_done(&l);
+}
+
 /* A Create that failed has undone all it did: the next one finds a machine as before. */
 static void test_a_pod_that_failed_can_be_created_again(void **state)
 {
@@ -301,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		POD_TEST(test_a_pod_lives_and_leaves_nothing),
 		cmocka_unit_test(test_a_step_of_the_vmm_that_fails_is_named_and_leaves_nothing),
+		POD_TEST(test_a_pod_whose_cgroup_cannot_be_joined_is_refused),
 		POD_TEST(test_a_pod_that_failed_can_be_created_again),
 		cmocka_unit_test(test_a_method_of_the_agent_that_fails_is_named_and_leaves_nothing),
 		cmocka_unit_test(
