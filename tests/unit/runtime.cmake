@@ -49,6 +49,7 @@ target_link_options(test_shim_manage PRIVATE -Wl,--wrap=volume_stats -Wl,--wrap=
 	-Wl,--wrap=metrics_gather)
 kata_unit_test(test_shim_metrics.c LIBS kata_shim)
 kata_unit_test(test_shim_request.c LIBS kata_shim)
+kata_unit_test(test_shim_events.c LIBS kata_shim)
 kata_unit_test(test_shim_handover.c LIBS kata_shim kata_host)
 kata_unit_test(test_shim_names.c LIBS kata_shim)
 target_link_options(test_shim_names PRIVATE -Wl,--wrap=sandbox_name_server
