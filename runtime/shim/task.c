@@ -239,40 +239,43 @@ static int close_io(struct rpc_request *req, const void *in, void *out, struct e
 	return 0;
 }
 
-/* The configuration file that containerd was told to use for this handler; NULL without. */
-static char *options_path(const Pb__Any *options)
+/* The configuration file that containerd was told to use for this handler; NULL without.  Options
+ * of another type are those of a handler that names none.  Caller frees. */
+static int read_options(const Pb__Any *options, char **ret_path, struct error *e)
 {
 	_message_ Runtimeoptions__Options *o = NULL;
-	struct error e;
 
+	*ret_path = NULL;
 	if (!options || !str_ends(options->type_url, "runtimeoptions.v1.Options"))
-		return NULL;
+		return 0;
 	if (message_unpack(&runtimeoptions__options__descriptor, options->value.data,
-			   options->value.len, &o, &e) < 0) {
-		log_warn("the runtime's options are ignored: %s", e.msg);
-		return NULL;
-	}
-	return o->config_path[0] ? xstrdup(o->config_path) : NULL;
+			   options->value.len, &o, e) < 0)
+		return fail_wrap(e, "the options of the runtime's handler");
+	if (o->config_path[0])
+		*ret_path = xstrdup(o->config_path);
+	return 0;
 }
 
 static int create(struct rpc_request *req, const void *in, void *out, struct error *e)
 {
 	const Task__CreateTaskRequest *request = in;
-	_free_ char *config_path = options_path(request->options);
+	_free_ char *config_path = NULL;
 	_free_ struct rootfs_mount *mounts = xcalloc(request->n_rootfs + 1, sizeof(*mounts));
-	const struct task_params params = { .id = request->id,
-					    .bundle = request->bundle,
-					    .config_path = config_path,
-					    .mounts = mounts,
-					    .n_mounts = request->n_rootfs,
-					    .in = request->stdin,
-					    .out = request->stdout,
-					    .err = request->stderr,
-					    .is_terminal = request->terminal };
+	struct task_params params = { .id = request->id,
+				      .bundle = request->bundle,
+				      .mounts = mounts,
+				      .n_mounts = request->n_rootfs,
+				      .in = request->stdin,
+				      .out = request->stdout,
+				      .err = request->stderr,
+				      .is_terminal = request->terminal };
 
 	(void)out;
 	if (request->checkpoint[0])
 		return fail(e, ENOSYS, "restoring a checkpoint is not supported");
+	if (read_options(request->options, &config_path, e) < 0)
+		return -e->code;
+	params.config_path = config_path;
 	for (size_t i = 0; i < request->n_rootfs; i++)
 		mounts[i] = (struct rootfs_mount){ .type = request->rootfs[i]->type,
 						   .source = request->rootfs[i]->source,

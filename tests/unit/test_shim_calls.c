@@ -676,6 +676,36 @@ static void assert_hooks(const char *expected)
 }
 
 /* Whatever was the last that went well, those of the end undo it. */
+/* They name the configuration: another one would be taken in its place. */
+static void test_options_that_cannot_be_read_are_refused(void **state)
+{
+	static uint8_t bytes[] = { 0x12, 0x7f }; /* field 2 of 127 bytes, none of which is there */
+	static const struct {
+		const char *type;
+		const char *said;
+	} cases[] = {
+		{ "runtimeoptions.v1.Options", "the options of the runtime's handler: " },
+		{ "containerd.runc.v1.Options", "config.json" },
+	};
+	struct fixture *f = *state;
+	struct error e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		Task__CreateTaskRequest in = TASK__CREATE_TASK_REQUEST__INIT;
+		Pb__Any options = PB__ANY__INIT;
+
+		options.type_url = (char *)(uintptr_t)cases[i].type;
+		options.value = (ProtobufCBinaryData){ sizeof(bytes), bytes };
+		in.id = (char[]){ POD };
+		in.bundle = (char[]){ "/nowhere" };
+		in.options = &options;
+		assert_true(call(f, "Create", &task__create_task_request__descriptor,
+				 &task__create_task_response__descriptor, &in, NULL, &e) < 0);
+		if (!strstr(e.msg, cases[i].said))
+			fail_msg("%s: %s", cases[i].type, e.msg);
+	}
+}
+
 static void test_hooks_run_around_the_life_of_a_container(void **state)
 {
 	struct fixture *f = *state;
@@ -841,6 +871,7 @@ int main(void)
 		POD_TEST(test_name_server_of_before_create_is_asked_before_the_container_runs),
 		POD_TEST(test_name_server_of_after_create_is_asked_before_the_container_runs),
 		POD_TEST(test_other_name_servers_are_the_guests_affair),
+		POD_TEST(test_options_that_cannot_be_read_are_refused),
 		POD_TEST(test_hooks_run_around_the_life_of_a_container),
 		POD_TEST(test_container_whose_hook_fails_at_its_start_is_killed),
 	};
