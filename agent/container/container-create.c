@@ -257,8 +257,12 @@ static int make_cgroup(struct container *c, const Oci__Spec *spec, struct error 
 	size_t n;
 	int r;
 
-	if (c->all->cgroup_root < 0)
+	if (c->all->needs_no_cgroup)
 		return 0;
+	if (c->all->cgroup_root < 0)
+		return fail(e, ENOTSUP,
+			    "the guest has no cgroup of version 2, which would limit the container "
+			    "and keep devices from it");
 	r = cgroup_make(c->all->cgroup_root, spec->linux->cgroupspath, c->id, &made, e);
 	if (r < 0)
 		return r;

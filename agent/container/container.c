@@ -471,16 +471,19 @@ void containers_cancel_waits(struct containers *cs)
 	oom_cancel(cs->oom, ECANCELED, "the sandbox ends");
 }
 
-/* A guest has one hierarchy; a test may name a group of its own, and may have none. */
-static int open_cgroup_root(const struct config *config)
+/* A guest has one hierarchy; a test may name a group of its own, or none by an empty name. */
+static void open_cgroup_root(struct containers *cs)
 {
-	const char *path = config->is_init ? NULL : getenv(CGROUP_VARIABLE);
+	const char *path = cs->sb->config->is_init ? NULL : getenv(CGROUP_VARIABLE);
 	struct error e;
-	int fd = cgroup_open_root(path ? path : CGROUP_ROOT, &e);
 
-	if (fd < 0)
-		log_warn("containers have no limits: %s", e.msg);
-	return fd;
+	cs->cgroup_root = -1;
+	cs->needs_no_cgroup = path && !*path;
+	if (cs->needs_no_cgroup)
+		return;
+	cs->cgroup_root = cgroup_open_root(path ? path : CGROUP_ROOT, &e);
+	if (cs->cgroup_root < 0)
+		log_warn("no container will be made: %s", e.msg);
 }
 
 static void init_locks(struct containers *cs)
@@ -501,7 +504,7 @@ struct containers *containers_new(struct sandbox *sb, struct error *e)
 	cs->sb = sb;
 	cs->pidns = -1;
 	init_locks(cs);
-	cs->cgroup_root = open_cgroup_root(sb->config);
+	open_cgroup_root(cs);
 	cs->reaper =
 		null_open(&cs->null, e) < 0 ? NULL : reaper_new(sb->loop, REAPER_PATIENCE_MS, e);
 	cs->oom = cs->reaper ? oom_new(sb->loop, e) : NULL;

@@ -23,6 +23,7 @@ start_agent() {
 		ip link set v0 address 02:00:00:00:00:01
 		ip link set v1 up
 		mount --bind "$("$top/packaging/artefact" iptables)/sbin" /usr/sbin
+		export KATA_AGENT_CGROUP_ROOT=/run
 		exec $agent -s $address -p "agent.log=debug agent.hotplug_timeout=1" >$work/agent.log 2>&1
 	END
 	unshare --mount --net --propagation private bash "$work/init" &
@@ -218,6 +219,13 @@ check_volumes() {
 	inside rmdir $volume
 }
 
+# It would be without limits and have every device.
+check_containers() {
+	refused "a container in a guest without cgroups of version 2" "the guest has no cgroup of version 2" ctl CreateContainer '{
+		"container_id": "c", "exec_id": "c", "OCI": {"ociVersion": "1.1.0", "root": {"path": "/"}, "process": {"args": ["true"], "cwd": "/"},
+		"linux": {"namespaces": [{"type": "pid"}, {"type": "mount"}]}}}'
+}
+
 check_machine_is_left_alone() {
 	refused "the clock" "not the first process" ctl SetGuestDateTime '{"Sec": 1}'
 	refused "the random generator" "not the first process" ctl ReseedRandomDev
@@ -245,7 +253,7 @@ make_disk() {
 
 make_disk
 start_agent
-for check in health interfaces routes packet_filter sandbox copy volumes machine_is_left_alone end; do
+for check in health interfaces routes packet_filter sandbox copy volumes containers machine_is_left_alone end; do
 	note "$check"
 	"check_$check"
 done
