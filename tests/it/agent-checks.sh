@@ -30,9 +30,10 @@ make_image() {
 }
 
 # surroundings - lines for the shell that is the first process of new namespaces, before it begins an agent there: what
-# others of this machine mounted below /run would come and go under its eyes.
+# others of this machine mounted below /run would come and go under its eyes, and it needs no cgroups.
 surroundings() {
 	cat <<-'END'
+		export KATA_AGENT_CGROUP_ROOT=
 		mount --make-rprivate /
 		mount -t proc proc /proc
 		findmnt -rno TARGET | grep ^/run/ | sort -r | while read -r place; do umount -l "$place"; done
