@@ -75,12 +75,15 @@ traces_of() { # SANDBOX
 	on_node sh -c "ps -eo args | grep -F $1 | grep -E 'shim|qemu|virtiofsd' | grep -v grep; ls -d /run/vc/sbs/$1 /run/kata/$1 2>/dev/null; true"
 }
 no_traces() { [ -z "$(traces_of "$1")" ]; }
+# Where its shim died the kubelet may have made it another sandbox by now.
 end_pod() { # NAME
-	local id
-	id=$(sandbox_of "$1")
-	[ -n "$id" ] || fail "containerd does not know pod $1"
+	local id ids
+	ids=$(sandbox_of "$1")
+	[ -n "$ids" ] || fail "containerd does not know pod $1"
 	k delete pod "$1" --timeout=60s >/dev/null || fail "pod $1 cannot be deleted"
-	eventually 60 "the traces of pod $1 to go" no_traces "$id"
+	for id in $ids; do
+		eventually 60 "the traces of pod $1 to go" no_traces "$id"
+	done
 }
 
 bare() { k get runtimeclass "$1" -o yaml | grep -vE '^  (uid|resourceVersion|creationTimestamp|generation):'; }
