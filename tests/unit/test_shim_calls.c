@@ -675,7 +675,6 @@ static void assert_hooks(const char *expected)
 	(void)unlink("/run/hooks");
 }
 
-/* Whatever was the last that went well, those of the end undo it. */
 /* They name the configuration: another one would be taken in its place. */
 static void test_options_that_cannot_be_read_are_refused(void **state)
 {
@@ -706,6 +705,7 @@ static void test_options_that_cannot_be_read_are_refused(void **state)
 	}
 }
 
+/* Whatever was the last that went well, those of the end undo it. */
 static void test_hooks_run_around_the_life_of_a_container(void **state)
 {
 	struct fixture *f = *state;

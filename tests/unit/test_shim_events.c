@@ -4,7 +4,7 @@
  * in the same loop, which notes the pid of each.
  */
 
-#include "unit.h"
+#include "tests/unit/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
