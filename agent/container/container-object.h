@@ -70,7 +70,7 @@ struct containers {
 	struct reaper *reaper;        /* (fixed) */
 	struct oom *oom;              /* (io) */
 	int cgroup_root;              /* (fixed); -1: there is none */
-	bool needs_no_cgroup;         /* (fixed) */
+	bool needs_no_cgroup;         /* (fixed) as a test asks */
 	struct null null;             /* (fixed) */
 	pthread_mutex_t lock;         /* guards what is marked so */
 	pthread_cond_t gone;          /* a container was removed */
