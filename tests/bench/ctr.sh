@@ -8,6 +8,7 @@ exec 3>&1 >&2
 . "$(dirname "$0")/../it/testing.sh"
 runs=${BENCH_RUNS:-5}
 moment=${moment:?made by tests/bench/run}
+kernel_line=${kernel_line:?that of the limit, from parts.sh}
 
 timed() { # COMMAND... - milliseconds until it has ended
 	inside "$moment" --exit "$containerd_bin/ctr" --address /run/containerd/containerd.sock "$@"
@@ -35,6 +36,16 @@ pss_of() { # PATTERN - of all processes with it in their command line, in bytes
 	echo "$sum"
 }
 
+# The limit is one only as long as its kernel is told what a guest's is.  Beside that a guest has what its kernel
+# always has, another console, and words for the agent or of this machine alone.
+check_limits_words() {
+	local own='console=|8250\.|agent\.|tsc_early_khz=|nr_cpus=|cgroup_no_v1=|systemd\.|(dummy|ifb|bonding)\.|fb_tunnels=|swiotlb=512'
+	own+='|initcall_blacklist=(trace_eval|serial8250)_init'
+	words() { tr -s ' \n' '\n' | sort -u | grep -vE "^($own)"; }
+	ctr task exec --exec-id words rest-kata cat /proc/cmdline >"$work/words"
+	diff <(echo "$kernel_line" | words) <(words <"$work/words") >&2 || fail "the limit's kernel is told something else than a guest's"
+}
+
 # The agent counts itself; kata-agent-ctl prints the metrics as the agent wrote them.
 agent_rss() {
 	local socket
@@ -48,6 +59,7 @@ series ctr_run_runc run_once runc
 for runtime in kata runc; do
 	ctr run -d --runtime "io.containerd.$runtime.v2" "$image" "rest-$runtime" sleep 1000
 done
+check_limits_words
 series exec_kata exec_once rest-kata
 series exec_runc exec_once rest-runc
 shim=$(pss_of 'containerd-shim-kata-v2.*rest-kata')

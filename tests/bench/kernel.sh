@@ -7,7 +7,8 @@
 #
 # Prints lines "NAME VALUE...": kernel_boot and kernel_boot_first (ms of processor time of QEMU from its start until
 # the guest, whose only program powers off, has ended), kernel_memory and kernel_memory_first (bytes of 256 MiB
-# that the guest cannot give to programs), kernel_first (bytes of the file).  To SHARES it writes a table in
+# that the guest cannot give to programs), kernel_large and kernel_large_first (bytes that QEMU holds more with an idle
+# guest of 2 GiB than with one of 256 MiB), kernel_first (bytes of the file).  To SHARES it writes a table in
 # Markdown: each fragment's bytes and the time of its initcalls, as packaging/kernel/shares explains them.
 #
 # Processor time, because the machine's load does not enter it; one kernel after the other in turn,
@@ -27,13 +28,32 @@ else
 	line+=" mitigations=off init_on_alloc=1"
 fi
 
+# machine VMLINUX MIB INITRD PARAMETERS - sets command
+machine() {
+	command=("$qemu/bin/qemu-system-x86_64" -M "q35,memory-backend=mem0" -smp 1 -m "$2" -nodefaults
+		-no-user-config -display none -no-reboot -bios qboot.rom "${accelerator[@]}" -serial stdio
+		-object "memory-backend-memfd,id=mem0,size=$2M,share=on" -kernel "$1" -initrd "$3" -append "$line $4")
+}
+
 # boot VMLINUX PARAMETERS - the console to $work/console
 boot() {
-	timeout 120 "$qemu/bin/qemu-system-x86_64" -M "q35,memory-backend=mem0" -smp 1 -m 256 -nodefaults \
-		-no-user-config -display none -no-reboot -bios qboot.rom "${accelerator[@]}" -serial stdio \
-		-object "memory-backend-memfd,id=mem0,size=256M,share=on" \
-		-kernel "$1" -initrd "$work/initrd" -append "$line $2" </dev/null >"$work/console" 2>&1 ||
-		{ cat "$work/console" >&2; return 1; }
+	machine "$1" 256 "$work/initrd" "$2"
+	timeout 120 "${command[@]}" </dev/null >"$work/console" 2>&1 || { cat "$work/console" >&2; return 1; }
+}
+
+# idle VMLINUX MIB - bytes that QEMU holds for itself and its guest while that does nothing
+idle() {
+	local pid tries=0
+	machine "$1" "$2" "$work/idle" quiet
+	"${command[@]}" </dev/null >"$work/console" 2>&1 &
+	pid=$!
+	until grep -q '^up' "$work/console"; do
+		((tries++ < 600)) || { cat "$work/console" >&2; kill -KILL $pid; return 1; }
+		sleep 0.1
+	done
+	awk '/^Rss(Anon|Shmem):/ { sum += $2 * 1024 } END { print sum }' "/proc/$pid/status"
+	kill -KILL $pid
+	wait $pid || true
 }
 
 # measure VMLINUX - "MILLISECONDS BYTES" of one boot
@@ -47,6 +67,8 @@ measure() {
 prepare() {
 	musl-gcc -Os -static -s -o "$work/init" "$top/tests/bench/kernel-init.c"
 	"$top/packaging/guest/initrd.sh" "$work/init" "$work/initrd"
+	musl-gcc -Os -static -s -o "$work/init" "$top/tests/bench/init.c"
+	"$top/packaging/guest/initrd.sh" "$work/init" "$work/idle"
 	qemu=$("$top/packaging/artefact" qemu)
 	ours=$("$top/packaging/artefact" kernel)
 	mkdir "$work/first"
@@ -87,5 +109,7 @@ echo "kernel_boot${boots[ours]}"
 echo "kernel_boot_first${boots[theirs]}"
 echo "kernel_memory${memories[ours]}"
 echo "kernel_memory_first${memories[theirs]}"
+echo "kernel_large $(($(idle "$ours/vmlinux" 2048) - $(idle "$ours/vmlinux" 256)))"
+echo "kernel_large_first $(($(idle "$theirs/vmlinux" 2048) - $(idle "$theirs/vmlinux" 256)))"
 echo "kernel_first $(stat -c %s "$theirs/vmlinux")"
 [ $# = 0 ] || shares >"$1"

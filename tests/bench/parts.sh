@@ -34,17 +34,19 @@ choose_accelerator() {
 		accelerator_name="KVM"
 	else
 		accelerator=(-accel "tcg,thread=multi" -cpu "max,erms=off,fsrm=off,la57=off")
-		kernel_line+=" mitigations=off init_on_alloc=1"
+		kernel_line+=" mitigations=off init_on_alloc=1 initcall_blacklist=crc32c_intel_mod_init"
 		accelerator_name="QEMU's emulation"
 	fi
+	export kernel_line
 }
 
-# The shim's QEMU with and without the agent's channel; the kernel's command line is the shim's as well.
+# The shim's QEMU with and without the agent's channel; the kernel's command line is the shim's as well, which
+# ctr.sh compares with a guest's.
 bare_qemu=(-M "q35,memory-backend=mem0" -smp 1 -m 256 -nodefaults -no-user-config
 	-display none -no-reboot -bios qboot.rom -object "memory-backend-memfd,id=mem0,size=256M,share=on")
 kernel_line="console=ttyS0 panic=1 reboot=t quiet no_timer_check tsc=reliable noreplace-smp random.trust_cpu=on 8250.nr_uarts=1"
 kernel_line+=" rcupdate.rcu_expedited=1 pcie_ports=compat pnpacpi=off numa=off swiotlb=noforce"
-kernel_line+=" initcall_blacklist=i8042_init,init_acpi_pm_clocksource,shpcd_init,acpi_button_driver_init"
+kernel_line+=" initcall_blacklist=i8042_init,init_acpi_pm_clocksource initcall_blacklist=shpcd_init,acpi_button_driver_init"
 ready_port=1101
 
 qemu() {
