@@ -74,8 +74,11 @@ expect "the emptyDir, its part and one in memory" "hello part 4321 4321" "$(in_d
 
 in_d sh -c '/given/meet watch /settings >/tmp/seen 2>&1 & /given/meet watch /all >/tmp/seen-all 2>&1 & sleep 0.5' >/dev/null 2>&1
 k create configmap settings --from-literal=color=green --from-literal=comes=new --dry-run=client -o yaml | k replace -f - >/dev/null
+written=/var/lib/kubelet/pods/$(field unshared .metadata.uid)/volumes
+kubelet_has_written() { [ "$(on_node sh -c "cat $written/kubernetes.io~configmap/settings/comes $written/kubernetes.io~projected/all/color")" = newgreen ]; }
+eventually 120 "the kubelet to write the update" kubelet_has_written
 updated() { [ "$(in_d sh -c 'cd /settings; echo $(for f in color comes /one-color /all/color; do cat $f; echo; done; ls; cat /tmp/seen /tmp/seen-all)')" = "green new red green color comes event of ..data event of ..data" ]; }
-eventually 120 "the update with its events" updated
+eventually 60 "the update with its events in the guest" updated
 
 k exec unshared -c c -- touch /v/end
 restarted() { [ "$(field unshared '.status.containerStatuses[?(@.name=="c")].restartCount')" = 1 ]; }
